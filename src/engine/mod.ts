@@ -1,0 +1,2 @@
+// The engine's face: what runs one domain.
+export * from "./status.ts";

@@ -1,0 +1,109 @@
+// The errors that callers handle. Each has a stable `code`, says whether trying again can help, and what to do next.
+// Knows nothing of any adapter: adapters translate their client's errors into these.
+
+/** Options of a {@link FreshetError}. */
+export interface FreshetErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** An error with a stable code and a message that says what to do next. */
+export abstract class FreshetError extends Error {
+  /** Stable identifier, `snake_case`, safe to match on. */
+  abstract readonly code: string;
+  /** Whether the same call can succeed later without anybody changing anything. */
+  abstract readonly retriable: boolean;
+
+  constructor(message: string, options: FreshetErrorOptions = {}) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** One or more settings are wrong or missing. The message lists every one of them. */
+export class ConfigError extends FreshetError {
+  readonly code = "config_invalid";
+  readonly retriable = false;
+}
+
+/** The log (broker or file) cannot be reached or used right now. */
+export class LogUnavailableError extends FreshetError {
+  readonly code = "log_unavailable";
+  readonly retriable = true;
+}
+
+/** The log refused the credentials or the certificate, or its file is damaged: trying again cannot help. */
+export class LogRefusedError extends FreshetError {
+  readonly code = "log_refused";
+  readonly retriable = false;
+}
+
+/** A topic does not exist. */
+export class TopicMissingError extends FreshetError {
+  readonly code = "topic_missing";
+  readonly retriable = false;
+  constructor(readonly topics: readonly string[], options?: FreshetErrorOptions) {
+    super(
+      `Topic ${topics.map((topic) => `"${topic}"`).join(", ")} does not exist: create it with "freshet topics create"`,
+      options,
+    );
+  }
+}
+
+/** The log no longer holds what the warehouse expects next (recreated topic, or records deleted by retention). */
+export class LogDivergedError extends FreshetError {
+  readonly code = "log_diverged";
+  readonly retriable = false;
+}
+
+/** The warehouse cannot be reached, is out of space or was interrupted; nothing of the unit was written. */
+export class WarehouseUnavailableError extends FreshetError {
+  readonly code = "warehouse_unavailable";
+  readonly retriable = true;
+}
+
+/** The warehouse file is damaged or locked, or the account refuses the login: trying again cannot help. */
+export class WarehouseRefusedError extends FreshetError {
+  readonly code = "warehouse_refused";
+  readonly retriable = false;
+}
+
+/** A commit was sent and its answer never came: only reading the offsets back can tell. */
+export class CommitUnknownError extends FreshetError {
+  readonly code = "commit_unknown";
+  readonly retriable = true;
+}
+
+/** Another instance owns a partition of this unit; nothing of the unit was written. */
+export class FencedError extends FreshetError {
+  readonly code = "fenced";
+  readonly retriable = true;
+}
+
+/** A row that the warehouse refuses whatever is tried, traced to the record it came from. */
+export interface RefusedRow {
+  readonly table: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly detail: string;
+}
+
+/** The warehouse refused rows of a unit; nothing of the unit was written. */
+export class RowsRefusedError extends FreshetError {
+  readonly code = "rows_refused";
+  readonly retriable = true;
+  constructor(readonly rows: readonly RefusedRow[], options?: FreshetErrorOptions) {
+    super(`The warehouse refused ${rows.length} rows, first: ${rows[0]?.table}: ${rows[0]?.detail}`, options);
+  }
+}
+
+/** Stored state was written by another version or for other windows. */
+export class StateMismatchError extends FreshetError {
+  readonly code = "state_mismatch";
+  readonly retriable = false;
+}
+
+/** A statement given to `query` is not one read-only statement, or ran into its limit. */
+export class QueryRefusedError extends FreshetError {
+  readonly code = "query_refused";
+  readonly retriable = false;
+}

@@ -1,0 +1,120 @@
+// The log port: topics with partitions, producing, and consumer groups that hand out generations of batches.
+// Adapters: embedded.ts (a SQLite file) and kafka.ts (kafkajs). Knows nothing of domains or warehouses.
+
+/** A record as the log holds it. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  /** Empty object when there are none. A header repeated in the log is an array. */
+  readonly headers: Readonly<Record<string, Uint8Array | readonly Uint8Array[]>>;
+}
+
+/** Consecutive records of one partition. Offsets may have gaps (compaction, transaction markers). */
+export interface LogBatch {
+  readonly partition: number;
+  readonly records: readonly LogRecord[];
+  /** Offset after the last one this batch accounts for; may exceed the last record's offset + 1. */
+  readonly nextOffset: number;
+}
+
+/** A record to be produced. Strings are encoded as UTF-8. */
+export interface NewRecord {
+  readonly key?: string | Uint8Array | null;
+  readonly value: string | Uint8Array | null;
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
+  /** Epoch milliseconds; the log's own clock when left out. */
+  readonly timestamp?: number;
+  /** By the key's murmur2 hash when left out (Kafka's default partitioner; without a key, in turn). */
+  readonly partition?: number;
+}
+
+/** Where a produced record is. */
+export interface RecordPosition {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A partition's range: the first offset still held and the offset after the last record a reader can see. */
+export interface PartitionBounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Ignored by the embedded log. */
+  readonly replicationFactor?: number;
+}
+
+export interface TopicInfo {
+  readonly topic: string;
+  /** Indexed by partition number. */
+  readonly partitions: readonly PartitionBounds[];
+}
+
+/**
+ * A set of partitions that this member owns until the next rebalance.
+ *
+ * Nothing is delivered before `start`. Backpressure is the pull on `batches`: the adapter keeps at most a bounded number
+ * of records per partition ahead of it.
+ */
+export interface Generation {
+  readonly id: number;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  /** Aborted when the generation ends (rebalance, or the subscription closes). */
+  readonly signal: AbortSignal;
+  /** Low and high offsets of the owned partitions, asked from the log now. */
+  bounds(): Promise<ReadonlyMap<number, PartitionBounds>>;
+  /** Begins delivery of each owned partition at its offset in `positions` (every owned partition must be named). */
+  start(positions: ReadonlyMap<number, number>): Promise<void>;
+  /**
+   * The next batch of any partition, in offset order within each; `undefined` when none came within `waitMs`,
+   * or when the generation has ended (then `signal` is aborted). Rejects when the log has failed for good.
+   */
+  next(waitMs: number): Promise<LogBatch | undefined>;
+  /**
+   * Whether the partition has nothing more to read: everything up to the log's end has been handed out by `next`,
+   * and the log has confirmed that recently. False while paused by backpressure or while the log is away.
+   */
+  caughtUp(partition: number): boolean;
+  /** Moves the group's committed offsets, for lag tools only; failures are reported in a log line, never thrown. */
+  commit(offsets: ReadonlyMap<number, number>): Promise<void>;
+}
+
+/** Membership in a consumer group. */
+export interface Subscription extends AsyncDisposable {
+  /**
+   * The next generation, after the previous one has ended. Rejects with the signal's reason when aborted.
+   * A group with more members than partitions gives this member generations without partitions.
+   */
+  nextGeneration(): Promise<Generation>;
+  /** Leaves and joins again, so that the group decides anew who owns what (after being fenced). */
+  rejoin(): Promise<void>;
+}
+
+export interface SubscribeOptions {
+  readonly topic: string;
+  readonly group: string;
+  readonly signal: AbortSignal;
+}
+
+/** A log of topics. Errors: `LogUnavailableError`, `LogRefusedError`, `TopicMissingError`. */
+export interface Log extends AsyncDisposable {
+  readonly kind: "embedded" | "kafka";
+  /** For people: the file's path or the brokers, without secrets. */
+  readonly description: string;
+  /** Existing topics among `names`, or all of them that are not internal. */
+  topics(names?: readonly string[]): Promise<readonly TopicInfo[]>;
+  /** Creates those that are missing; returns the names created. */
+  createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]>;
+  /** Appends durably (acknowledged by all replicas; on disk for the embedded log). One position per record, in order. */
+  produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]>;
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** The group's committed offsets by partition, for lag; a partition without one is absent. */
+  committed(topic: string, group: string): Promise<ReadonlyMap<number, number>>;
+}

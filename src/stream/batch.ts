@@ -1,0 +1,77 @@
+// What flows through a stream: batches of elements, each with event time and watermark.
+// Knows nothing outside this folder.
+
+/** One record inside a batch. */
+export interface Element<T> {
+  readonly value: T;
+  /** Event time: epoch milliseconds, fractional down to the microsecond. */
+  readonly time: number;
+  /** Position of the source record in its partition. */
+  readonly offset: number;
+  /**
+   * The partition's event-time watermark just before this element, epoch milliseconds; `-Infinity` before the first.
+   * Whether an element is late is judged by this one, so it does not depend on where batches begin.
+   */
+  readonly watermark: number;
+}
+
+/** An element that came too late for a window of an operator. It is not part of that operator's output. */
+export interface LateElement {
+  readonly operator: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Event time, epoch milliseconds. */
+  readonly time: number;
+  /** The watermark it was late against, epoch milliseconds. */
+  readonly watermark: number;
+}
+
+/** An element for which a user function threw. The operator skipped it. */
+export interface FailedElement {
+  readonly operator: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly error: unknown;
+}
+
+/** Where operators report what does not go down the stream; it travels with the batch. */
+export interface SideOutputs {
+  readonly late: LateElement[];
+  readonly failed: FailedElement[];
+}
+
+/**
+ * A run of elements of one partition.
+ *
+ * Operators answer every batch with exactly one batch, maybe an empty one: so a batch that leaves
+ * a pipeline says that everything before `nextOffset` is done.
+ */
+export interface Batch<T> {
+  readonly partition: number;
+  readonly elements: readonly Element<T>[];
+  /** Offset after the last record this batch accounts for, also when none of them is among its elements. */
+  readonly nextOffset: number;
+  /** Windows that end at or before this are closed, epoch milliseconds. Moves with events and, when idle, with the clock. */
+  readonly watermark: number;
+  /** The part of the watermark that events alone have moved: lateness and state retention go by this one. */
+  readonly eventWatermark: number;
+  /** Asks windows to answer with the early rows of what changed since they were last asked. */
+  readonly emit: boolean;
+  readonly side: SideOutputs;
+}
+
+/** Turns a stream of batches into another, one batch out for each batch in; closes its source when it is closed. */
+export type Operator<I, O> = (source: AsyncIterable<Batch<I>>) => AsyncGenerator<Batch<O>, void, undefined>;
+
+/** The same batch with other elements. */
+export function withElements<T>(batch: Batch<unknown>, elements: readonly Element<T>[]): Batch<T> {
+  return {
+    partition: batch.partition,
+    elements,
+    nextOffset: batch.nextOffset,
+    watermark: batch.watermark,
+    eventWatermark: batch.eventWatermark,
+    emit: batch.emit,
+    side: batch.side,
+  };
+}

@@ -1,0 +1,156 @@
+// The warehouse port: migrations, one exactly-once unit of writing at a time, and read-only queries.
+// Adapters: duckdb.ts and snowflake.ts. Knows nothing of logs, engines or domains.
+
+import type { Element } from "../stream/mod.ts";
+
+/**
+ * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
+ * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), boolean, null or absent.
+ * NaN and infinities are stored as NULL.
+ */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Rows of one source partition; each element's `offset` is the record its row came from. */
+export interface RowSegment {
+  readonly partition: number;
+  readonly elements: readonly Element<Row>[];
+}
+
+/** Rows to insert as they are. */
+export interface Append {
+  readonly table: string;
+  readonly segments: readonly RowSegment[];
+}
+
+/** Rows to insert, or to update where the key is there already. At most one row for a key. */
+export interface Upsert {
+  readonly table: string;
+  readonly keyColumns: readonly string[];
+  /** When given, an existing row is updated only if these columns of the new row, compared in order, are not smaller. */
+  readonly guardColumns?: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** Rows to delete by key. */
+export interface Delete {
+  readonly table: string;
+  readonly keyColumns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** A change of an operator's keyed state; `value` is JSON text, `null` when the key is gone. */
+export interface StateChange {
+  readonly operator: string;
+  readonly partition: number;
+  /** What the operator files the key under: the window's start, or 0. */
+  readonly namespace: number;
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** How far a partition is done. */
+export interface Position {
+  readonly nextOffset: number;
+  /** Epoch milliseconds; `null` before the first event. */
+  readonly watermark: number | null;
+  /** Greatest event time seen, epoch milliseconds; `null` before the first event. */
+  readonly maxEventTime: number | null;
+  /** Log timestamp of the record at `nextOffset - 1`, epoch milliseconds, to recognise a recreated topic; `null` if unknown. */
+  readonly lastTimestamp: number | null;
+}
+
+/** A claimed partition: where to go on, and the numbers that fence others out. */
+export interface Claim extends Position {
+  readonly partition: number;
+  /** Raised by each claim. */
+  readonly epoch: number;
+  /** Raised by each committed unit. */
+  readonly checkpoint: number;
+}
+
+/** Moves a partition from a claim's (or the last unit's) position on. */
+export interface Move {
+  readonly partition: number;
+  /** As claimed. */
+  readonly epoch: number;
+  /** As of now, in the warehouse; the unit raises it by one. */
+  readonly checkpoint: number;
+  /** As of now, in the warehouse. */
+  readonly expectedOffset: number;
+  readonly to: Position;
+}
+
+/** Everything that one checkpoint writes, in one transaction. */
+export interface Unit {
+  readonly topic: string;
+  readonly appends: readonly Append[];
+  readonly upserts: readonly Upsert[];
+  readonly deletes: readonly Delete[];
+  readonly state: readonly StateChange[];
+  readonly moves: readonly Move[];
+}
+
+/** One domain's writer, with a session of its own. Calls do not overlap. */
+export interface Writer extends AsyncDisposable {
+  /** Raises the epoch of each partition (making its row when there is none, at offset 0) and says where to go on. */
+  claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
+  /** The live state of the partitions, in chunks. */
+  state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
+  /**
+   * Writes the unit in one transaction.
+   *
+   * Errors: `FencedError` (a move found another epoch, checkpoint or offset), `CommitUnknownError`, `RowsRefusedError`,
+   * `WarehouseUnavailableError`, `WarehouseRefusedError`. In all but `CommitUnknownError` nothing of the unit is written.
+   */
+  commit(unit: Unit): Promise<void>;
+  /** Reads the positions back, on a new session if the old one is in doubt. */
+  positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
+  /** Drops state rows that later ones have replaced. Changes nothing that `state` would return. */
+  compactState(topic: string, partitions: readonly number[]): Promise<void>;
+  /** Fingerprints of the operators that wrote the stored state, by operator. */
+  operators(): Promise<ReadonlyMap<string, string>>;
+  /** Replaces them. */
+  registerOperators(fingerprints: ReadonlyMap<string, string>): Promise<void>;
+}
+
+/** A script of numbered sections (`-- version N: title`), each applied once. */
+export interface Script {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface MigrationStep {
+  readonly name: string;
+  readonly version: number;
+  readonly title: string;
+  readonly statements: readonly string[];
+}
+
+export interface QueryOptions {
+  readonly maxRows?: number;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Rows of a query. Cells are JSON values: BIGINT as number where it is safe, else as text; timestamps
+ * as `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC; DATE as `YYYY-MM-DD`; VARIANT parsed.
+ */
+export interface QueryResult {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  /** Whether there were more than `maxRows`. */
+  readonly truncated: boolean;
+}
+
+/** Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`. */
+export interface Warehouse extends AsyncDisposable {
+  readonly kind: "duckdb" | "snowflake";
+  /** For people: the file's path or the account, without secrets. */
+  readonly description: string;
+  /** Applies the sections not yet applied; returns them. With `dryRun` only returns them. */
+  migrate(scripts: readonly Script[], options?: { readonly dryRun?: boolean }): Promise<readonly MigrationStep[]>;
+  writer(domain: string): Promise<Writer>;
+  /** One read-only statement. */
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
+}
