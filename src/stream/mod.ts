@@ -1,1 +1,23 @@
+// Event-time streams on async iterators: batches, windows, keyed state, late data. Knows nothing of where records come from
+// or where results go, and imports nothing from outside this folder.
+
+export * from "./accumulators.ts";
 export * from "./batch.ts";
+export * from "./exact_sum.ts";
+export * from "./fan_out.ts";
+export * from "./filter.ts";
+export * from "./flat_map.ts";
+export * from "./hopping.ts";
+export * from "./key.ts";
+export * from "./latest.ts";
+export * from "./local_day.ts";
+export * from "./map.ts";
+export * from "./quantile_sketch.ts";
+export * from "./session.ts";
+export * from "./sliding_merge.ts";
+export * from "./state.ts";
+export * from "./stream.ts";
+export * from "./time.ts";
+export * from "./tumbling.ts";
+export * from "./watermark.ts";
+export * from "./window.ts";

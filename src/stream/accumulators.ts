@@ -1,0 +1,198 @@
+// What a window keeps of its elements. Every accumulator merges: panes into windows, sessions into one, partitions into a
+// whole. None depends on the order in which elements come.
+
+import type { Element } from "./batch.ts";
+import { addExactly, type ExactSum, mergeExactly, roundExactly } from "./exact_sum.ts";
+import { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketch } from "./quantile_sketch.ts";
+
+/**
+ * An accumulator of `T` with the intermediate value `A`, a plain JSON value, and the result `R`.
+ * `add` may change and return its argument; `merge` leaves both of its arguments as they are.
+ */
+export interface Accumulator<T, A, R> {
+  /** Names how `A` is laid out: stored state of another kind cannot be read. */
+  readonly kind: string;
+  initial(): A;
+  add(acc: A, value: T, element: Element<T>): A;
+  merge(a: A, b: A): A;
+  result(acc: A): R;
+}
+
+/** Accumulators by the name of their result. */
+// deno-lint-ignore no-explicit-any -- each has an intermediate value of its own, which only it looks into
+export type AccumulatorSpec<T> = Readonly<Record<string, Accumulator<T, any, unknown>>>;
+
+/** What a spec's results are. */
+export type ResultsOf<S> = {
+  readonly [name in keyof S]: S[name] extends { result(acc: never): infer R } ? R : never;
+};
+
+type Reading<T> = (value: T) => number | null | undefined;
+
+/** How many elements, or how many for which `when` holds. */
+export function count<T>(when?: (value: T) => boolean): Accumulator<T, number, number> {
+  return {
+    kind: "count",
+    initial: () => 0,
+    add: when ? (acc, value) => when(value) ? acc + 1 : acc : (acc) => acc + 1,
+    merge: (a, b) => a + b,
+    result: (acc) => acc,
+  };
+}
+
+/** Exact sum of a number, rounded once; elements without one are passed over. `0` of nothing. */
+export function sum<T>(of: Reading<T>): Accumulator<T, ExactSum, number> {
+  return {
+    kind: "sum",
+    initial: () => [],
+    add(acc, value) {
+      const x = of(value);
+      if (x !== null && x !== undefined) addExactly(acc, x);
+      return acc;
+    },
+    merge: mergeExactly,
+    result: roundExactly,
+  };
+}
+
+/** Mean of a number, from its exact sum; `null` when no element has one. */
+export function mean<T>(of: Reading<T>): Accumulator<T, { n: number; sum: ExactSum }, number | null> {
+  return {
+    kind: "mean",
+    initial: () => ({ n: 0, sum: [] }),
+    add(acc, value) {
+      const x = of(value);
+      if (x === null || x === undefined) return acc;
+      acc.n++;
+      addExactly(acc.sum, x);
+      return acc;
+    },
+    merge: (a, b) => ({ n: a.n + b.n, sum: mergeExactly(a.sum, b.sum) }),
+    result: (acc) => acc.n === 0 ? null : roundExactly(acc.sum) / acc.n,
+  };
+}
+
+function extreme<T>(
+  kind: string,
+  of: Reading<T>,
+  better: (x: number, y: number) => boolean,
+): Accumulator<T, number | null, number | null> {
+  const pick = (a: number | null, b: number | null) => a === null || (b !== null && better(b, a)) ? b : a;
+  return {
+    kind,
+    initial: () => null,
+    add: (acc, value) => pick(acc, of(value) ?? null),
+    merge: pick,
+    result: (acc) => acc,
+  };
+}
+
+/** Smallest number; `null` when no element has one. */
+export function min<T>(of: Reading<T>): Accumulator<T, number | null, number | null> {
+  return extreme("min", of, (x, y) => x < y);
+}
+
+/** Greatest number; `null` when no element has one. */
+export function max<T>(of: Reading<T>): Accumulator<T, number | null, number | null> {
+  return extreme("max", of, (x, y) => x > y);
+}
+
+/** How many different values, exactly: it keeps them all. Elements without one are passed over. */
+export function distinct<T>(
+  of: (value: T) => string | number | null | undefined,
+): Accumulator<T, Record<string, 1>, number> {
+  return {
+    kind: "distinct",
+    initial: () => Object.create(null),
+    add(acc, value) {
+      const x = of(value);
+      // The prefix keeps keys from being taken for array indexes, and "__proto__" from being one.
+      if (x !== null && x !== undefined) acc[`=${x}`] = 1;
+      return acc;
+    },
+    merge: (a, b) => ({ ...a, ...b }),
+    result: (acc) => Object.keys(acc).length,
+  };
+}
+
+/** The value at quantile `q` (0 to 1), within 1 % of itself (DDSketch); `null` when no element has a number. */
+export function quantile<T>(of: Reading<T>, q: number): Accumulator<T, QuantileSketch, number | null> {
+  return {
+    kind: "quantile",
+    initial: emptySketch,
+    add(acc, value) {
+      const x = of(value);
+      if (x !== null && x !== undefined) addToSketch(acc, x);
+      return acc;
+    },
+    merge: mergeSketches,
+    result: (acc) => quantileOf(acc, q),
+  };
+}
+
+type Dated<R> = { readonly time: number; readonly offset: number; readonly value: R } | null;
+
+function byEventTime<T, R>(
+  kind: string,
+  of: (value: T) => R,
+  precedes: (a: { time: number; offset: number }, b: { time: number; offset: number }) => boolean,
+): Accumulator<T, Dated<R>, R | null> {
+  const pick = (a: Dated<R>, b: Dated<R>) => a === null || (b !== null && precedes(b, a)) ? b : a;
+  return {
+    kind,
+    initial: () => null,
+    add: (acc, value, { time, offset }) =>
+      acc === null || precedes({ time, offset }, acc) ? { time, offset, value: of(value) } : acc,
+    merge: pick,
+    result: (acc) => acc?.value ?? null,
+  };
+}
+
+/** The value of the earliest element by event time (of equals, the lower offset); `null` of nothing. */
+export function first<T, R>(of: (value: T) => R): Accumulator<T, Dated<R>, R | null> {
+  return byEventTime("first", of, (a, b) => a.time < b.time || (a.time === b.time && a.offset < b.offset));
+}
+
+/** The value of the latest element by event time (of equals, the higher offset); `null` of nothing. */
+export function last<T, R>(of: (value: T) => R): Accumulator<T, Dated<R>, R | null> {
+  return byEventTime("last", of, (a, b) => a.time > b.time || (a.time === b.time && a.offset > b.offset));
+}
+
+/** A spec's accumulators side by side. */
+export class AccumulatorRow<T, S extends AccumulatorSpec<T>> {
+  readonly names: readonly string[];
+  readonly #accumulators: readonly S[string][];
+
+  constructor(spec: S) {
+    this.names = Object.keys(spec);
+    this.#accumulators = Object.values(spec) as S[string][];
+  }
+
+  /** What stored accumulators depend on. */
+  get config(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.names.map((name, i) => [name, this.#accumulators[i]!.kind]));
+  }
+
+  initial(): unknown[] {
+    return this.#accumulators.map((accumulator) => accumulator.initial());
+  }
+
+  /** Adds an element, in place. */
+  add(accs: unknown[], element: Element<T>): void {
+    const accumulators = this.#accumulators;
+    for (let i = 0; i < accumulators.length; i++) {
+      accs[i] = accumulators[i]!.add(accs[i], element.value, element);
+    }
+  }
+
+  /** Both together, as a new row. */
+  merge(a: readonly unknown[], b: readonly unknown[]): unknown[] {
+    return this.#accumulators.map((accumulator, i) => accumulator.merge(a[i], b[i]));
+  }
+
+  results(accs: readonly unknown[]): ResultsOf<S> {
+    return Object.fromEntries(
+      this.names.map((name, i) => [name, this.#accumulators[i]!.result(accs[i])]),
+    ) as ResultsOf<S>;
+  }
+}

@@ -1,0 +1,50 @@
+// One batch through several operators in turn: a branch without a tee, because every operator answers one batch with one.
+
+import type { Batch, Operator } from "./batch.ts";
+
+/** Hands the one batch that was put in to the operator that asks. */
+class Inlet<T> implements AsyncIterable<Batch<T>> {
+  #batch: Batch<T> | undefined;
+
+  put(batch: Batch<T>): void {
+    this.#batch = batch;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch<T>, void, undefined> {
+    while (true) {
+      const batch = this.#batch;
+      if (!batch) throw new Error("Cannot hand out a batch: the operator asked again before it answered the last one");
+      this.#batch = undefined;
+      yield batch;
+    }
+  }
+}
+
+/** Several operators over the same input. */
+export class FanOut<T> {
+  readonly #arms: readonly { readonly inlet: Inlet<T>; readonly outlet: AsyncGenerator<Batch<unknown>, void> }[];
+
+  constructor(operators: readonly Operator<T, unknown>[]) {
+    this.#arms = operators.map((operator) => {
+      const inlet = new Inlet<T>();
+      return { inlet, outlet: operator(inlet) };
+    });
+  }
+
+  /** Each operator's answer to the batch, in the order of the operators. */
+  async push(batch: Batch<T>): Promise<Batch<unknown>[]> {
+    const answers: Batch<unknown>[] = [];
+    for (const { inlet, outlet } of this.#arms) {
+      inlet.put(batch);
+      const { value, done } = await outlet.next();
+      if (done || !value) throw new Error("Cannot go on: an operator ended before its input did");
+      answers.push(value);
+    }
+    return answers;
+  }
+
+  /** Closes every operator. */
+  async close(): Promise<void> {
+    for (const { outlet } of this.#arms) await outlet.return();
+  }
+}

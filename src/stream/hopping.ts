@@ -1,0 +1,316 @@
+// Hopping windows: of a size, one beginning at every advance. Elements are kept once, in panes as long as the advance, and
+// windows are merged from panes: the cost does not grow with size / advance.
+
+import { type AccumulatorRow, type AccumulatorSpec, type ResultsOf } from "./accumulators.ts";
+import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import type { Keys } from "./key.ts";
+import { type Pane, SlidingMerge } from "./sliding_merge.ts";
+import type { KeyedState, StateBackend, StateCodec, StateEntry } from "./state.ts";
+import { answer, type LatenessSettings, reportFailed, reportLate, type WindowResult } from "./window.ts";
+
+/** What {@link aggregateHopping} needs. */
+export interface HoppingAggregation<T, S extends AccumulatorSpec<T>> extends LatenessSettings {
+  /** Names the operator and its state. */
+  readonly name: string;
+  readonly keys: Keys<T>;
+  /** Length of a window, a multiple of the advance; milliseconds. */
+  readonly sizeMs: number;
+  /** Time from the start of one window to the start of the next; milliseconds. */
+  readonly advanceMs: number;
+  readonly accumulators: AccumulatorRow<T, S>;
+  readonly state: StateBackend;
+}
+
+const plain = <V>(): StateCodec<V> => ({ encode: (value) => value, decode: (json) => json as V });
+
+/** The operator's state: panes by their end, corrections by their window's end, and how far windows are closed. */
+interface HoppingState {
+  readonly panes: KeyedState<unknown[]>;
+  readonly corrections: KeyedState<number>;
+  readonly closed: KeyedState<number>;
+}
+
+/**
+ * Aggregates by key and hopping window.
+ *
+ * Answers a batch with the final rows of the windows that its watermark has closed and of closed windows that late elements
+ * have corrected; a batch with `emit` also with the early row of the one window that closes next, for each key that has
+ * changed. An element is late when it is past the allowed lateness of the first window that it is in; then it is in none.
+ *
+ * ```
+ * time      0    5    10   15   20    (size 10, advance 5)
+ * in        a    b    c    d
+ * windows   [--a+b---]
+ *                [--b+c---]
+ *                     [--c+d---]
+ * ```
+ */
+export function aggregateHopping<T, S extends AccumulatorSpec<T>>(
+  options: HoppingAggregation<T, S>,
+): Operator<T, WindowResult<ResultsOf<S>>> {
+  const { name, keys, sizeMs, advanceMs, accumulators } = options;
+  if (!(advanceMs > 0) || !(sizeMs >= advanceMs) || sizeMs % advanceMs !== 0) {
+    throw new Error(
+      `Cannot make windows of ${sizeMs} ms every ${advanceMs} ms: the size must be a multiple of the advance`,
+    );
+  }
+  const config = { window: "hopping", sizeMs, advanceMs, keys: keys.names, accumulators: accumulators.config };
+  const state: HoppingState = {
+    panes: options.state.open(name, config, plain<unknown[]>()),
+    corrections: options.state.open(`${name}/corrections`, config, plain<number>()),
+    closed: options.state.open(`${name}/closed`, config, plain<number>()),
+  };
+  return async function* (source) {
+    const aggregators = new Map<number, HoppingAggregator<T, S>>();
+    for await (const batch of source) {
+      let aggregator = aggregators.get(batch.partition);
+      if (!aggregator) {
+        aggregators.set(batch.partition, aggregator = new HoppingAggregator(options, state, batch.partition));
+      }
+      yield withElements(batch, aggregator.process(batch));
+    }
+  };
+}
+
+/** A key's panes by end, and the window that slides over them. */
+interface KeyPanes {
+  readonly key: string;
+  readonly panes: StateEntry<unknown[]>[];
+  /** Holds the panes up to the last closed window; rebuilt after a late element. */
+  sliding: SlidingMerge | undefined;
+}
+
+type Rows<S> = Element<WindowResult<ResultsOf<S>>>[];
+
+/** One partition's windows. */
+class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
+  readonly #keys = new Map<string, KeyPanes>();
+  /** Keys that windows yet to close hold. */
+  readonly #active = new Set<KeyPanes>();
+  /** Keys that have changed since the last early rows. */
+  readonly #changed = new Set<KeyPanes>();
+  /** Closed windows to be given out again, by key. */
+  readonly #corrected = new Map<KeyPanes, Set<number>>();
+  #closedUpTo: number;
+
+  constructor(
+    private readonly options: HoppingAggregation<T, S>,
+    private readonly state: HoppingState,
+    private readonly partition: number,
+  ) {
+    this.#closedUpTo = state.closed.get(partition, 0, "")?.value ?? -Infinity;
+    for (const end of [...state.panes.namespaces(partition)].sort((a, b) => a - b)) {
+      for (const pane of state.panes.entries(partition, end)) this.#file(pane);
+    }
+  }
+
+  process(batch: Batch<T>): Rows<S> {
+    const rows: Rows<S> = [];
+    for (const element of batch.elements) {
+      try {
+        this.#add(batch, element);
+      } catch (error) {
+        reportFailed(this.options.name, batch, element, error);
+      }
+    }
+    this.#giveOutCorrected(batch, rows);
+    this.#close(batch, rows);
+    if (batch.emit) this.#giveOutNext(batch, rows);
+    this.#forget(batch);
+    return rows;
+  }
+
+  #add(batch: Batch<T>, element: Element<T>): void {
+    const { keys, advanceMs, accumulators, allowedLatenessMs, name } = this.options;
+    const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
+    if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
+    const key = keys.textOf(element.value);
+    const known = this.state.panes.get(this.partition, end, key);
+    const closedUpTo = Math.max(this.#closedUpTo, Math.floor(element.watermark / advanceMs) * advanceMs);
+    if (end <= closedUpTo) this.#correct(key, end, closedUpTo, known !== undefined);
+    const pane = known ?? this.state.panes.add(this.partition, end, key, accumulators.initial());
+    accumulators.add(pane.value, element);
+    this.state.panes.touch(pane);
+    const keyPanes = known ? this.#keys.get(key)! : this.#file(pane);
+    if (end <= this.#closedUpTo) keyPanes.sliding = undefined;
+    this.#changed.add(keyPanes);
+  }
+
+  /** Puts a new pane in its place among its key's. */
+  #file(pane: StateEntry<unknown[]>): KeyPanes {
+    const keyPanes = this.#keyPanes(pane.key);
+    const { panes } = keyPanes;
+    let at = panes.length;
+    while (at > 0 && panes[at - 1]!.namespace > pane.namespace) at--;
+    panes.splice(at, 0, pane);
+    this.#active.add(keyPanes);
+    return keyPanes;
+  }
+
+  #keyPanes(key: string): KeyPanes {
+    let keyPanes = this.#keys.get(key);
+    if (!keyPanes) this.#keys.set(key, keyPanes = { key, panes: [], sliding: undefined });
+    return keyPanes;
+  }
+
+  /** A late element of the pane ending at `paneEnd` changes the closed windows that hold it: each gets a new version. */
+  #correct(key: string, paneEnd: number, closedUpTo: number, paneKnown: boolean): void {
+    const { sizeMs, advanceMs } = this.options;
+    const keyPanes = this.#keyPanes(key);
+    const before = paneKnown ? paneEnd : keyPanes.panes.findLast((p) => p.namespace < paneEnd)?.namespace ?? -Infinity;
+    const after = keyPanes.panes.find((p) => p.namespace > paneEnd)?.namespace ?? Infinity;
+    let corrected = this.#corrected.get(keyPanes);
+    if (!corrected) this.#corrected.set(keyPanes, corrected = new Set());
+    for (let end = paneEnd; end <= Math.min(closedUpTo, paneEnd - advanceMs + sizeMs); end += advanceMs) {
+      if (end <= this.#closedUpTo) corrected.add(end);
+      const hadRow = before > end - sizeMs || after <= end;
+      if (!hadRow) continue;
+      const entry = this.state.corrections.get(this.partition, end, key);
+      if (entry) {
+        entry.value++;
+        this.state.corrections.touch(entry);
+      } else this.state.corrections.add(this.partition, end, key, 1);
+    }
+  }
+
+  #giveOutCorrected(batch: Batch<T>, rows: Rows<S>): void {
+    for (const [keyPanes, ends] of this.#corrected) {
+      const sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b));
+      let next = 0;
+      for (const end of [...ends].sort((a, b) => a - b)) {
+        next = this.#slide(sliding, keyPanes.panes, next, end);
+        this.#row(keyPanes.key, end, sliding.merged(), true, batch, rows);
+      }
+    }
+    this.#corrected.clear();
+  }
+
+  /** Gives out every window that ends after the last one closed and at the watermark or before. */
+  #close(batch: Batch<T>, rows: Rows<S>): void {
+    const { advanceMs, sizeMs } = this.options;
+    const closeUpTo = Math.floor(batch.watermark / advanceMs) * advanceMs;
+    if (!(closeUpTo > this.#closedUpTo)) return;
+    for (const keyPanes of this.#active) {
+      const { panes } = keyPanes;
+      const sliding = this.#sliding(keyPanes);
+      let next = firstAfter(panes, this.#closedUpTo);
+      const firstEnd = Math.max(this.#closedUpTo + advanceMs, panes[0]!.namespace);
+      for (let end = firstEnd; end <= closeUpTo; end += advanceMs) {
+        next = this.#slide(sliding, panes, next, end);
+        const merged = sliding.merged();
+        if (merged) this.#row(keyPanes.key, end, merged, true, batch, rows);
+        else if (next === panes.length) break;
+        // Nothing in this window: go on with the first that holds the next pane.
+        else end = Math.max(end, panes[next]!.namespace - advanceMs);
+      }
+      if (panes.at(-1)!.namespace - advanceMs + sizeMs <= closeUpTo) {
+        this.#active.delete(keyPanes);
+        keyPanes.sliding = undefined;
+      }
+    }
+    this.#moveClosed(closeUpTo);
+  }
+
+  #moveClosed(closeUpTo: number): void {
+    this.#closedUpTo = closeUpTo;
+    const entry = this.state.closed.get(this.partition, 0, "");
+    if (entry) {
+      entry.value = closeUpTo;
+      this.state.closed.touch(entry);
+    } else this.state.closed.add(this.partition, 0, "", closeUpTo);
+  }
+
+  /** The window that closes next, for the keys that have changed. */
+  #giveOutNext(batch: Batch<T>, rows: Rows<S>): void {
+    const { sizeMs, advanceMs, accumulators } = this.options;
+    const end = (Math.floor(batch.watermark / advanceMs) + 1) * advanceMs;
+    for (const keyPanes of this.#changed) {
+      const sliding = this.#sliding(keyPanes);
+      sliding.evict(end - sizeMs);
+      const merged = sliding.merged();
+      const open = this.state.panes.get(this.partition, end, keyPanes.key)?.value;
+      const both = merged && open ? accumulators.merge(merged, open) : merged ?? open ?? null;
+      this.#row(keyPanes.key, end, both, false, batch, rows);
+    }
+    this.#changed.clear();
+  }
+
+  /** The key's sliding window as of the last closed one. */
+  #sliding(keyPanes: KeyPanes): SlidingMerge {
+    if (!keyPanes.sliding) {
+      keyPanes.sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b));
+      if (this.#closedUpTo > -Infinity) this.#slide(keyPanes.sliding, keyPanes.panes, 0, this.#closedUpTo);
+    }
+    return keyPanes.sliding;
+  }
+
+  /** Moves the window on to the one ending at `end`, from the pane `next` on; returns the pane after it. */
+  #slide(sliding: SlidingMerge, panes: readonly StateEntry<unknown[]>[], next: number, end: number): number {
+    const limit = end - this.options.sizeMs;
+    for (; next < panes.length && panes[next]!.namespace <= end; next++) {
+      const pane: Pane = { end: panes[next]!.namespace, accs: panes[next]!.value };
+      if (pane.end > limit) sliding.push(pane);
+    }
+    sliding.evict(limit);
+    return next;
+  }
+
+  #row(
+    key: string,
+    end: number,
+    accs: readonly unknown[] | null,
+    final: boolean,
+    batch: Batch<T>,
+    rows: Rows<S>,
+  ): void {
+    if (!accs) return;
+    const corrections = this.state.corrections.get(this.partition, end, key)?.value ?? 0;
+    const row: WindowResult<ResultsOf<S>> = {
+      key: this.options.keys.partsOf(key),
+      partition: this.partition,
+      start: end - this.options.sizeMs,
+      end,
+      values: this.options.accumulators.results(accs),
+      final,
+      version: 1 + corrections,
+    };
+    rows.push(answer(row, row.start, batch));
+  }
+
+  /** Drops panes that no window in reach holds, and corrections of windows out of reach. */
+  #forget(batch: Batch<T>): void {
+    const reach = batch.eventWatermark - this.options.allowedLatenessMs;
+    for (const end of [...this.state.corrections.namespaces(this.partition)]) {
+      if (end > reach) continue;
+      for (const entry of [...this.state.corrections.entries(this.partition, end)]) {
+        this.state.corrections.remove(entry);
+      }
+    }
+    for (const end of [...this.state.panes.namespaces(this.partition)]) {
+      if (end + this.options.sizeMs > reach) continue;
+      for (const pane of [...this.state.panes.entries(this.partition, end)]) this.#forgetPane(pane);
+    }
+  }
+
+  #forgetPane(pane: StateEntry<unknown[]>): void {
+    this.state.panes.remove(pane);
+    const keyPanes = this.#keys.get(pane.key)!;
+    keyPanes.panes.splice(keyPanes.panes.indexOf(pane), 1);
+    if (keyPanes.panes.length > 0) return;
+    this.#keys.delete(pane.key);
+    this.#active.delete(keyPanes);
+    this.#changed.delete(keyPanes);
+  }
+}
+
+/** Index of the first pane that ends after `end`; panes are sorted by end. */
+function firstAfter(panes: readonly StateEntry<unknown[]>[], end: number): number {
+  let low = 0;
+  let high = panes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (panes[middle]!.namespace > end) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

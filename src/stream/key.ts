@@ -1,0 +1,40 @@
+// What elements are grouped by: named parts, so that a result can say them.
+
+/** A part of a key. */
+export type KeyPart = string | number | boolean | null;
+
+/** Selects the parts of a key by name. */
+export type KeySelectors<T> = Readonly<Record<string, (value: T) => KeyPart | undefined>>;
+
+/** The parts of a key by name. */
+export type Key = Readonly<Record<string, KeyPart>>;
+
+/** Makes the text a key is filed under and reads its parts back. */
+export class Keys<T> {
+  readonly names: readonly string[];
+  readonly #selectors: readonly ((value: T) => KeyPart | undefined)[];
+
+  constructor(selectors: KeySelectors<T>) {
+    this.names = Object.keys(selectors);
+    if (this.names.length === 0) throw new Error("Cannot key by nothing: name at least one part");
+    this.#selectors = Object.values(selectors);
+  }
+
+  /** The key of a value as text: the part itself when it is one string, else a JSON array of the parts. */
+  textOf(value: T): string {
+    if (this.#selectors.length === 1) {
+      const part = this.#selectors[0]!(value);
+      // A string that could be taken for a JSON array is written as one.
+      return typeof part === "string" && part.charCodeAt(0) !== BRACKET ? part : JSON.stringify([part ?? null]);
+    }
+    return JSON.stringify(this.#selectors.map((select) => select(value) ?? null));
+  }
+
+  /** The parts by name. */
+  partsOf(text: string): Key {
+    const parts: KeyPart[] = text.charCodeAt(0) === BRACKET ? JSON.parse(text) : [text];
+    return Object.fromEntries(this.names.map((name, i) => [name, parts[i] ?? null]));
+  }
+}
+
+const BRACKET = "[".charCodeAt(0);

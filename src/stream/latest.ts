@@ -1,0 +1,56 @@
+import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import type { Key, Keys } from "./key.ts";
+import { answer, reportFailed } from "./window.ts";
+
+/** The newest element of a key among those since the last answer. */
+export interface LatestResult<T> {
+  readonly key: Key;
+  readonly partition: number;
+  /** Event time, epoch milliseconds. */
+  readonly time: number;
+  readonly offset: number;
+  readonly value: T;
+}
+
+/**
+ * The newest value of each key by event time (of equals, the higher offset), given out with `emit`.
+ *
+ * It remembers nothing across answers, so the receiver keeps a value only if it is not older than the one it has.
+ *
+ * ```
+ * in     a1 b1 a2 (emit) b2 (emit)
+ * out          b1 a2     b2
+ * ```
+ */
+export function latest<T>(name: string, keys: Keys<T>): Operator<T, LatestResult<T>> {
+  return async function* (source) {
+    const newest = new Map<number, Map<string, Element<T>>>();
+    for await (const batch of source) {
+      let byKey = newest.get(batch.partition);
+      if (!byKey) newest.set(batch.partition, byKey = new Map());
+      for (const element of batch.elements) {
+        try {
+          keepNewer(byKey, keys.textOf(element.value), element);
+        } catch (error) {
+          reportFailed(name, batch, element, error);
+        }
+      }
+      yield withElements(batch, batch.emit ? takeOut(byKey, keys, batch) : []);
+    }
+  };
+}
+
+function keepNewer<T>(byKey: Map<string, Element<T>>, key: string, element: Element<T>): void {
+  const known = byKey.get(key);
+  if (known && (known.time > element.time || (known.time === element.time && known.offset > element.offset))) return;
+  byKey.set(key, element);
+}
+
+function takeOut<T>(byKey: Map<string, Element<T>>, keys: Keys<T>, batch: Batch<T>): Element<LatestResult<T>>[] {
+  const out: Element<LatestResult<T>>[] = [];
+  for (const [key, { value, time, offset }] of byKey) {
+    out.push(answer({ key: keys.partsOf(key), partition: batch.partition, time, offset, value }, time, batch));
+  }
+  byKey.clear();
+  return out;
+}

@@ -1,0 +1,69 @@
+// A sketch of a distribution from which quantiles are read with a bounded relative error. It is plain JSON, merges
+// exactly, and does not depend on the order of adding.
+//
+// Source: C. Masson, J. E. Rim, H. K. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
+// guarantees", VLDB 2019: values are counted in buckets whose bounds grow by a constant factor.
+
+/** Counts by bucket: `positive` and `negative` by the logarithm of the magnitude, and the zeros. */
+export interface QuantileSketch {
+  readonly positive: Record<string, number>;
+  readonly negative: Record<string, number>;
+  zeros: number;
+}
+
+/** Quantiles are within this fraction of the true value. */
+export const RELATIVE_ERROR = 0.01;
+const GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
+const LOG_GAMMA = Math.log(GAMMA);
+// Magnitudes below this count as zero: it keeps the number of buckets below about 3,500 for each sign.
+const SMALLEST = 1e-15;
+
+export function emptySketch(): QuantileSketch {
+  return { positive: {}, negative: {}, zeros: 0 };
+}
+
+/** Counts a value, in place. Values that are not finite are not counted. */
+export function addToSketch(sketch: QuantileSketch, value: number): void {
+  if (!Number.isFinite(value)) return;
+  const magnitude = Math.abs(value);
+  if (magnitude < SMALLEST) {
+    sketch.zeros++;
+    return;
+  }
+  const buckets = value > 0 ? sketch.positive : sketch.negative;
+  const index = Math.ceil(Math.log(magnitude) / LOG_GAMMA);
+  buckets[index] = (buckets[index] ?? 0) + 1;
+}
+
+/** Both counted together, as a new sketch. */
+export function mergeSketches(a: QuantileSketch, b: QuantileSketch): QuantileSketch {
+  const add = (x: Record<string, number>, y: Record<string, number>) => {
+    const sum = { ...x };
+    for (const [index, count] of Object.entries(y)) sum[index] = (sum[index] ?? 0) + count;
+    return sum;
+  };
+  return {
+    positive: add(a.positive, b.positive),
+    negative: add(a.negative, b.negative),
+    zeros: a.zeros + b.zeros,
+  };
+}
+
+/** The value at quantile `q` (0 to 1) by nearest rank, within {@link RELATIVE_ERROR}; `null` for an empty sketch. */
+export function quantileOf(sketch: QuantileSketch, q: number): number | null {
+  const byIndex = (buckets: Record<string, number>) =>
+    Object.entries(buckets).map(([index, count]) => [Number(index), count] as const).sort((a, b) => a[0] - b[0]);
+  const middle = (index: number) => 2 * GAMMA ** index / (GAMMA + 1);
+  const ascending: (readonly [value: number, count: number])[] = [
+    ...byIndex(sketch.negative).reverse().map(([index, count]) => [-middle(index), count] as const),
+    ...(sketch.zeros > 0 ? [[0, sketch.zeros] as const] : []),
+    ...byIndex(sketch.positive).map(([index, count]) => [middle(index), count] as const),
+  ];
+  const total = ascending.reduce((sum, [, count]) => sum + count, 0);
+  let rank = Math.max(1, Math.ceil(q * total));
+  for (const [value, count] of ascending) {
+    rank -= count;
+    if (rank <= 0) return value;
+  }
+  return null;
+}

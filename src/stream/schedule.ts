@@ -1,0 +1,20 @@
+import TinyQueue from "tinyqueue";
+
+/** Items to be looked at when event time has reached their due time. */
+export class Schedule<T> {
+  readonly #queue = new TinyQueue<{ readonly due: number; readonly item: T }>([], (a, b) => a.due - b.due);
+
+  /** `due` in epoch milliseconds. */
+  add(due: number, item: T): void {
+    this.#queue.push({ due, item });
+  }
+
+  /** Takes out the items that are due at `now` or before, earliest first. Items added meanwhile wait for the next call. */
+  due(now: number): T[] {
+    const items: T[] = [];
+    for (let next = this.#queue.peek(); next && next.due <= now; next = this.#queue.peek()) {
+      items.push(this.#queue.pop()!.item);
+    }
+    return items;
+  }
+}

@@ -1,0 +1,180 @@
+// Keyed state that remembers what changed, so that a checkpoint costs what changed and not what there is.
+// A partition's state is its own. Nothing here knows where the changes are stored.
+
+/** One key's state. Operators change `value` in place and then call {@link KeyedState.touch}. */
+export interface StateEntry<V> {
+  readonly partition: number;
+  /** What the operator files the key under: the end of a window (epoch milliseconds), or 0. */
+  readonly namespace: number;
+  readonly key: string;
+  value: V;
+  /** Changed since the last drain. */
+  dirty: boolean;
+  /** Whether a drain has handed it out, so that its end must be told too. */
+  stored: boolean;
+  removed: boolean;
+}
+
+/** A change to be stored. `value` is JSON text; `null` says that the key is gone. */
+export interface StateDelta {
+  readonly operator: string;
+  readonly partition: number;
+  readonly namespace: number;
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** Between a state's value and the JSON value it is stored as. */
+export interface StateCodec<V> {
+  encode(value: V): unknown;
+  decode(json: unknown): V;
+}
+
+/** Keyed state of one operator, by partition and namespace. */
+export class KeyedState<V> {
+  readonly #partitions = new Map<number, Map<number, Map<string, StateEntry<V>>>>();
+  #dirty: StateEntry<V>[] = [];
+  #size = 0;
+  // The last namespace looked up: elements of a batch mostly fall into the same window.
+  #lastPartition = -1;
+  #lastNamespace = NaN;
+  #lastKeys: Map<string, StateEntry<V>> | undefined;
+
+  constructor(readonly operator: string, private readonly codec: StateCodec<V>) {}
+
+  /** Keys held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The key's entry, if there is one. */
+  get(partition: number, namespace: number, key: string): StateEntry<V> | undefined {
+    return this.#keys(partition, namespace)?.get(key);
+  }
+
+  /** Adds a key that is not there yet; it counts as touched. */
+  add(partition: number, namespace: number, key: string, value: V): StateEntry<V> {
+    const entry = this.#insert(partition, namespace, key, value, false);
+    this.touch(entry);
+    return entry;
+  }
+
+  /** Says that the entry's value has changed. */
+  touch(entry: StateEntry<V>): void {
+    if (entry.dirty) return;
+    entry.dirty = true;
+    this.#dirty.push(entry);
+  }
+
+  /** Drops a key. */
+  remove(entry: StateEntry<V>): void {
+    if (entry.removed) return;
+    const namespaces = this.#partitions.get(entry.partition);
+    const keys = namespaces?.get(entry.namespace);
+    keys?.delete(entry.key);
+    if (keys?.size === 0) {
+      namespaces!.delete(entry.namespace);
+      this.#lastKeys = undefined;
+    }
+    this.#size--;
+    entry.removed = true;
+    this.touch(entry);
+  }
+
+  /** The partition's namespaces that hold keys, in no particular order. */
+  namespaces(partition: number): Iterable<number> {
+    return this.#partitions.get(partition)?.keys() ?? [];
+  }
+
+  /** The entries of a namespace, in the order in which they were added. */
+  entries(partition: number, namespace: number): Iterable<StateEntry<V>> {
+    return this.#partitions.get(partition)?.get(namespace)?.values() ?? [];
+  }
+
+  /** What changed since the last call, each key once. */
+  drain(): StateDelta[] {
+    const deltas: StateDelta[] = [];
+    for (const entry of this.#dirty) {
+      entry.dirty = false;
+      if (entry.removed && !entry.stored) continue;
+      deltas.push({
+        operator: this.operator,
+        partition: entry.partition,
+        namespace: entry.namespace,
+        key: entry.key,
+        value: entry.removed ? null : JSON.stringify(this.codec.encode(entry.value)),
+      });
+      entry.stored = true;
+    }
+    this.#dirty = [];
+    return deltas;
+  }
+
+  /** Puts back what an earlier drain handed out. */
+  restore(partition: number, namespace: number, key: string, json: string): void {
+    this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
+  }
+
+  #insert(partition: number, namespace: number, key: string, value: V, stored: boolean): StateEntry<V> {
+    const entry: StateEntry<V> = { partition, namespace, key, value, dirty: false, stored, removed: false };
+    let namespaces = this.#partitions.get(partition);
+    if (!namespaces) this.#partitions.set(partition, namespaces = new Map());
+    let keys = namespaces.get(namespace);
+    if (!keys) {
+      namespaces.set(namespace, keys = new Map());
+      this.#lastKeys = undefined;
+    }
+    keys.set(key, entry);
+    this.#size++;
+    return entry;
+  }
+
+  #keys(partition: number, namespace: number): Map<string, StateEntry<V>> | undefined {
+    if (this.#lastKeys && partition === this.#lastPartition && namespace === this.#lastNamespace) return this.#lastKeys;
+    this.#lastPartition = partition;
+    this.#lastNamespace = namespace;
+    return this.#lastKeys = this.#partitions.get(partition)?.get(namespace);
+  }
+}
+
+/** All the keyed state of one pipeline. */
+export class StateBackend {
+  readonly #states = new Map<string, KeyedState<unknown>>();
+  readonly #fingerprints = new Map<string, string>();
+
+  /**
+   * Opens an operator's state. `config` is what the stored values depend on (window, key names, accumulators): state
+   * written under another configuration must not be restored.
+   */
+  open<V>(operator: string, config: unknown, codec: StateCodec<V>): KeyedState<V> {
+    if (this.#states.has(operator)) {
+      throw new Error(`Cannot open the state "${operator}" twice: give each its own name`);
+    }
+    const state = new KeyedState<V>(operator, codec);
+    this.#states.set(operator, state as KeyedState<unknown>);
+    this.#fingerprints.set(operator, JSON.stringify(config));
+    return state;
+  }
+
+  /** The configuration of each operator's state, as text to compare. */
+  get fingerprints(): ReadonlyMap<string, string> {
+    return this.#fingerprints;
+  }
+
+  /** Keys held by operator. */
+  sizes(): Record<string, number> {
+    return Object.fromEntries([...this.#states].map(([name, state]) => [name, state.size]));
+  }
+
+  /** What changed in any state since the last call. */
+  drain(): StateDelta[] {
+    return [...this.#states.values()].flatMap((state) => state.drain());
+  }
+
+  /** Puts a stored key back. Throws when no operator of that name is open. */
+  restore(delta: StateDelta): void {
+    const state = this.#states.get(delta.operator);
+    if (!state) throw new Error(`Cannot restore state of "${delta.operator}": no such operator`);
+    if (delta.value !== null) state.restore(delta.partition, delta.namespace, delta.key, delta.value);
+  }
+}

@@ -1,0 +1,200 @@
+// The way to write a pipeline down: what becomes of a stream of events, as outputs with names.
+//
+// events.map(f).into("A")
+// events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
+
+import { AccumulatorRow, type AccumulatorSpec, count, max } from "./accumulators.ts";
+import type { Element, Operator } from "./batch.ts";
+import { filter } from "./filter.ts";
+import { flatMap } from "./flat_map.ts";
+import { aggregateHopping } from "./hopping.ts";
+import { Keys, type KeySelectors } from "./key.ts";
+import { latest, type LatestResult } from "./latest.ts";
+import { map } from "./map.ts";
+import { aggregateSessions, type SessionChange } from "./session.ts";
+import type { StateBackend } from "./state.ts";
+import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
+import type { WindowResult } from "./window.ts";
+
+/** A record of named values, to be stored as it is. */
+export type Named = Readonly<Record<string, unknown>>;
+
+/** A named end of a pipeline over events of `E`. The kind says what its elements are and how they are to be stored. */
+export type Output<E> =
+  /** Rows, each new. */
+  | { readonly kind: "append"; readonly name: string; readonly operator: Operator<E, Named> }
+  /** The newest row of each key. */
+  | {
+    readonly kind: "latest";
+    readonly name: string;
+    readonly keyNames: readonly string[];
+    readonly operator: Operator<E, LatestResult<Named>>;
+  }
+  /** One row for each key and window. */
+  | {
+    readonly kind: "windows";
+    readonly name: string;
+    readonly keyNames: readonly string[];
+    readonly operator: Operator<E, WindowResult<Named>>;
+  }
+  /** One row for each key and session. */
+  | {
+    readonly kind: "sessions";
+    readonly name: string;
+    readonly keyNames: readonly string[];
+    readonly operator: Operator<E, SessionChange<Named>>;
+  }
+  /** One row for each session of a condition: raised, updated, cleared. */
+  | {
+    readonly kind: "episodes";
+    readonly name: string;
+    readonly type: string;
+    readonly threshold: number | null;
+    readonly keyNames: readonly string[];
+    readonly operator: Operator<E, SessionChange<Named>>;
+  };
+
+/** What the operators of a pipeline share. */
+export interface StreamContext {
+  readonly state: StateBackend;
+  /** Milliseconds of event time after a window's end during which late elements correct it. */
+  readonly allowedLatenessMs: number;
+}
+
+// deno-lint-ignore no-explicit-any -- a chain's inner types are checked where it is built, by Stream's signatures
+type AnyOperator = Operator<any, any>;
+
+/** One operator of several, at least one; closing the last closes them all. */
+function chain<E, T>(operators: readonly AnyOperator[]): Operator<E, T> {
+  return operators.reduce((before, after) => (source) => after(before(source)));
+}
+
+/** Events of `E` turned into `T` so far. */
+export class Stream<E, T> {
+  private constructor(private readonly context: StreamContext, private readonly operators: readonly AnyOperator[]) {}
+
+  /** The start of a pipeline. */
+  static of<E>(context: StreamContext): Stream<E, E> {
+    return new Stream(context, []);
+  }
+
+  #then<U>(operator: Operator<T, U>): Stream<E, U> {
+    return new Stream(this.context, [...this.operators, operator]);
+  }
+
+  map<U>(fn: (value: T, element: Element<T>) => U): Stream<E, U> {
+    return this.#then(map(`map ${fn.name}`, fn));
+  }
+
+  filter(keep: (value: T, element: Element<T>) => boolean): Stream<E, T> {
+    return this.#then(filter(`filter ${keep.name}`, keep));
+  }
+
+  flatMap<U>(fn: (value: T, element: Element<T>) => Iterable<U>): Stream<E, U> {
+    return this.#then(flatMap(`flatMap ${fn.name}`, fn));
+  }
+
+  /** Ends in rows that are stored as they are; `toRow` makes one of each element. */
+  into(name: string, toRow: (value: T, element: Element<T>) => Named): Output<E> {
+    return { kind: "append", name, operator: chain<E, Named>([...this.operators, map(name, toRow)]) };
+  }
+
+  /** Groups by named parts: `keyBy({ TRAIN_ID: (e) => e.train_id })`. */
+  keyBy(selectors: KeySelectors<T>): KeyedStream<E, T> {
+    return new KeyedStream(this.context, this.operators, new Keys(selectors));
+  }
+}
+
+/** A stream grouped by key. */
+export class KeyedStream<E, T> {
+  constructor(
+    private readonly context: StreamContext,
+    private readonly operators: readonly AnyOperator[],
+    private readonly keys: Keys<T>,
+  ) {}
+
+  /** Ends in the newest row of each key; `toRow` makes it. */
+  latest(name: string, toRow: (value: T, element: Element<T>) => Named): Output<E> {
+    const newest = latest(name, this.keys);
+    const rows = map<LatestResult<T>, LatestResult<Named>>(name, (result) => {
+      const { value, time, offset } = result;
+      return { ...result, value: toRow(value, { value, time, offset, watermark: -Infinity }) };
+    });
+    return { kind: "latest", name, keyNames: this.keys.names, operator: chain([...this.operators, newest, rows]) };
+  }
+
+  /** Windows of `sizeMs`, one after the other, anchored to the epoch. */
+  tumbling(sizeMs: number): WindowedStream<E, T> {
+    return this.#windowed(tumblingWindows(sizeMs));
+  }
+
+  /** Local days in the IANA time zone that each element names. */
+  localDays(zoneOf: (value: T) => string): WindowedStream<E, T> {
+    return this.#windowed(localDayWindows(zoneOf));
+  }
+
+  #windowed(windows: WindowAssigner<T>): WindowedStream<E, T> {
+    const { context, operators, keys } = this;
+    return {
+      aggregate(name, spec) {
+        const accumulators = new AccumulatorRow(spec);
+        const aggregate = aggregateWindows({ ...context, name, keys, windows, accumulators });
+        return { kind: "windows", name, keyNames: keys.names, operator: chain([...operators, aggregate]) };
+      },
+    };
+  }
+
+  /** Windows of `sizeMs`, one beginning every `advanceMs`. */
+  hopping(sizeMs: number, advanceMs: number): WindowedStream<E, T> {
+    const { context, operators, keys } = this;
+    return {
+      aggregate(name, spec) {
+        const accumulators = new AccumulatorRow(spec);
+        const aggregate = aggregateHopping({ ...context, name, keys, sizeMs, advanceMs, accumulators });
+        return { kind: "windows", name, keyNames: keys.names, operator: chain([...operators, aggregate]) };
+      },
+    };
+  }
+
+  /** Sessions: elements less than `gapMs` apart. */
+  session(gapMs: number): SessionStream<E, T> {
+    const { context, operators, keys } = this;
+    const sessions = (name: string, spec: AccumulatorSpec<T>): Operator<E, SessionChange<Named>> => {
+      const accumulators = new AccumulatorRow(spec);
+      return chain([...operators, aggregateSessions({ ...context, name, keys, gapMs, accumulators })]);
+    };
+    return {
+      aggregate: (name, spec) => ({ kind: "sessions", name, keyNames: keys.names, operator: sessions(name, spec) }),
+      episodes(name, { type, value, threshold = null, also = {} }) {
+        const operator = sessions(`${name}/${type}`, { EVENT_COUNT: count(), PEAK_VALUE: max(value), ...also });
+        return { kind: "episodes", name, type, threshold, keyNames: keys.names, operator };
+      },
+    };
+  }
+}
+
+/** A keyed stream cut into windows. */
+export interface WindowedStream<E, T> {
+  /** Ends in one row for each key and window, holding the results of `spec`. */
+  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
+}
+
+/** What an episode says beside its times. */
+export interface EpisodeOptions<T> {
+  /** What the condition is called. */
+  readonly type: string;
+  /** The number whose greatest value is the episode's peak. */
+  readonly value: (value: T) => number | null | undefined;
+  /** The number that it is measured against, for people. */
+  readonly threshold?: number | null;
+  /** More columns. */
+  readonly also?: AccumulatorSpec<T>;
+}
+
+/** A keyed stream cut into sessions. */
+export interface SessionStream<E, T> {
+  /** Ends in one row for each key and session, holding the results of `spec`. */
+  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
+  /** Ends in one row for each session of the condition that the elements meet. */
+  episodes(name: string, options: EpisodeOptions<T>): Output<E>;
+}
