@@ -1,0 +1,210 @@
+// One generation of the embedded log: reads segments of the owned partitions, pulled by `next`, with nothing held ahead.
+// Knows nothing of membership: the subscription ends it.
+
+import { setImmediate } from "node:timers/promises";
+import { crc32 } from "node:zlib";
+import { LogDivergedError, LogRefusedError } from "../errors.ts";
+import { Bell } from "./bell.ts";
+import type { EmbeddedFile } from "./embedded_file.ts";
+import { decodeSegment } from "./embedded_segment.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
+
+const BATCH_RECORDS = 1000;
+const BATCH_BYTES = 1 << 20;
+/** SQLite answers synchronously, so a busy reader gives way to timers and sockets this often. */
+const HOLD_EVENT_LOOP_MS = 8;
+
+const SELECT_SEGMENTS = `SELECT base_offset AS base, last_offset AS last, bytes, crc, records FROM segments
+  WHERE topic_id = ? AND partition = ? AND last_offset >= ? ORDER BY last_offset`;
+
+interface SegmentRow {
+  readonly base: number;
+  readonly last: number;
+  readonly bytes: number;
+  readonly crc: number;
+  readonly records: Uint8Array;
+}
+
+/** What the subscription knows of a generation. */
+export interface GenerationSpec {
+  readonly id: number;
+  readonly topic: string;
+  readonly topicId: number;
+  readonly partitions: readonly number[];
+  /** Writes the group's offsets; never rejects. */
+  readonly commit: (offsets: ReadonlyMap<number, number>) => Promise<void>;
+}
+
+/** A reader's place in one partition. */
+interface Place {
+  next: number;
+  /** Log end when last asked. */
+  high: number;
+}
+
+export class EmbeddedGeneration implements Generation {
+  readonly id: number;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  readonly #ending = new AbortController();
+  readonly #bell: Bell;
+  readonly #places = new Map<number, Place>();
+  #failure: unknown;
+  #turn = 0;
+  #gaveWayAt = performance.now();
+
+  constructor(readonly file: EmbeddedFile, readonly spec: GenerationSpec) {
+    this.id = spec.id;
+    this.topic = spec.topic;
+    this.partitions = spec.partitions;
+    this.#bell = new Bell(file.clock);
+    const stopListening = file.onChange("records", () => this.#bell.ring());
+    this.signal.addEventListener("abort", stopListening, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Ends the generation; `failure` is what `next` then rejects with. */
+  end(failure?: unknown): void {
+    this.#failure = failure;
+    this.#ending.abort();
+    this.#bell.ring();
+  }
+
+  /** Looks for new records now: another process wrote. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  // deno-lint-ignore require-await -- a failing query must reject, not throw
+  async bounds(): Promise<ReadonlyMap<number, PartitionBounds>> {
+    return new Map([...readBounds(this.file, this.spec.topicId)].filter(([p]) => this.partitions.includes(p)));
+  }
+
+  start(positions: ReadonlyMap<number, number>): Promise<void> {
+    for (const partition of this.partitions) {
+      const next = positions.get(partition);
+      if (next === undefined) return Promise.reject(new RangeError(`Partition ${partition} has no start position`));
+      this.#places.set(partition, { next, high: next });
+    }
+    this.#bell.ring();
+    return Promise.resolve();
+  }
+
+  async next(waitMs: number): Promise<LogBatch | undefined> {
+    if (performance.now() - this.#gaveWayAt > HOLD_EVENT_LOOP_MS) {
+      await setImmediate();
+      this.#gaveWayAt = performance.now();
+    }
+    const waitUntil = this.file.clock.now() + waitMs;
+    while (!this.signal.aborted) {
+      const batch = this.#readNext();
+      if (batch !== undefined) return batch;
+      const leftMs = waitUntil - this.file.clock.now();
+      if (leftMs <= 0) return undefined;
+      await this.#bell.wait(leftMs);
+      this.#gaveWayAt = performance.now();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return undefined;
+  }
+
+  caughtUp(partition: number): boolean {
+    const place = this.#places.get(partition);
+    if (place === undefined || this.signal.aborted) return false;
+    try {
+      const row = this.file.get<{ high: number }>(
+        "SELECT high FROM partitions WHERE topic_id = ? AND partition = ?",
+        this.spec.topicId,
+        partition,
+      );
+      return row !== undefined && place.next >= row.high;
+    } catch {
+      return false; // whoever reads next hears of it
+    }
+  }
+
+  commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    return this.spec.commit(offsets);
+  }
+
+  /** The partitions take turns, so that a long one does not starve the others. */
+  #readNext(): LogBatch | undefined {
+    return this.#readAhead() ?? (this.#lookForMore() ? this.#readAhead() : undefined);
+  }
+
+  #readAhead(): LogBatch | undefined {
+    for (let i = 0; i < this.partitions.length; i++) {
+      const partition = this.partitions[(this.#turn + i) % this.partitions.length]!;
+      const place = this.#places.get(partition);
+      if (place === undefined || place.next >= place.high) continue;
+      this.#turn = (this.#turn + i + 1) % this.partitions.length;
+      return this.#readPartition(partition, place);
+    }
+    return undefined;
+  }
+
+  /** Asks for the log's ends; true when some partition has records waiting. */
+  #lookForMore(): boolean {
+    if (this.#places.size === 0) return false;
+    let found = false;
+    for (const [partition, { low, high }] of readBounds(this.file, this.spec.topicId)) {
+      const place = this.#places.get(partition);
+      if (place === undefined) continue;
+      if (place.next < low || place.next > high) throw this.#diverged(partition, place.next, { low, high });
+      place.high = high;
+      if (place.next < high) found = true;
+    }
+    return found;
+  }
+
+  #readPartition(partition: number, place: Place): LogBatch {
+    const records: LogRecord[] = [];
+    const from = place.next;
+    let bytes = 0;
+    let next = from;
+    for (const row of this.file.each<SegmentRow>(SELECT_SEGMENTS, this.spec.topicId, partition, from)) {
+      if (row.base > next) break; // found by the check below when it is the first
+      this.#decode(partition, row, from, records);
+      bytes += row.bytes;
+      next = row.last + 1;
+      if (records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) break;
+    }
+    if (next === from) {
+      throw this.#diverged(partition, from, readBounds(this.file, this.spec.topicId).get(partition)!);
+    }
+    place.next = next;
+    return { partition, records, nextOffset: next };
+  }
+
+  #decode(partition: number, row: SegmentRow, fromOffset: number, into: LogRecord[]): void {
+    try {
+      if (crc32(row.records) !== row.crc) throw new RangeError("The checksum does not match");
+      decodeSegment(row.records, { baseOffset: row.base, count: row.last - row.base + 1, fromOffset }, into);
+    } catch (cause) {
+      throw new LogRefusedError(
+        `The log "${this.file.path}" is damaged in "${this.topic}" partition ${partition}, offsets ${row.base} to ` +
+          `${row.last}: move it and its -wal and -shm files away to begin with an empty log`,
+        { cause },
+      );
+    }
+  }
+
+  #diverged(partition: number, next: number, { low, high }: PartitionBounds): LogDivergedError {
+    return new LogDivergedError(
+      `"${this.topic}" partition ${partition} holds offsets ${low} to ${high}, but ${next} is expected next: ` +
+        "the topic was created anew or its records were deleted",
+    );
+  }
+}
+
+/** The bounds of a topic's partitions now. */
+export function readBounds(file: EmbeddedFile, topicId: number): Map<number, PartitionBounds> {
+  const rows = file.all<{ partition: number; low: number; high: number }>(
+    "SELECT partition, low, high FROM partitions WHERE topic_id = ? ORDER BY partition",
+    topicId,
+  );
+  return new Map(rows.map(({ partition, low, high }) => [partition, { low, high }]));
+}

@@ -1,0 +1,127 @@
+// Keeps the embedded log's file from growing for ever: deletes whole segments by age and by size, oldest first, and gives
+// the space back. Never deletes what a group still has to read. Knows nothing of producing and reading.
+
+import type { EmbeddedFile } from "./embedded_file.ts";
+
+/** What the embedded log keeps. */
+export interface Retention {
+  /** Segments older than this may go. */
+  readonly maxAgeMs: number;
+  /** Oldest segments may go while a partition holds more than this. */
+  readonly maxPartitionBytes: number;
+  /** A group without members that committed nothing for this long no longer holds records back, as in Kafka. */
+  readonly groupExpiryMs: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export const DEFAULT_RETENTION: Retention = {
+  maxAgeMs: 7 * DAY_MS,
+  maxPartitionBytes: 1024 * 1024 * 1024,
+  groupExpiryMs: 7 * DAY_MS,
+};
+
+/** Segments deleted in one transaction: a few milliseconds of the thread. */
+const STEP_SEGMENTS = 64;
+const STEP_VACUUM_PAGES = 512;
+
+interface Held {
+  readonly topicId: number;
+  readonly partition: number;
+  readonly bytes: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Deletes what may go. Returns the number of segments deleted. Errors: as `EmbeddedFile.write`. */
+export async function enforceRetention(file: EmbeddedFile, retention: Retention): Promise<number> {
+  await expireGroups(file, retention);
+  let deleted = 0;
+  const partitions = file.all<Held>(
+    `SELECT topic_id AS topicId, partition, low, high,
+       (SELECT coalesce(sum(bytes), 0) FROM segments s WHERE s.topic_id = p.topic_id AND s.partition = p.partition) AS bytes
+     FROM partitions p WHERE low < high`,
+  );
+  for (const held of partitions) deleted += await trim(file, held, retention);
+  if (deleted > 0) await vacuum(file);
+  return deleted;
+}
+
+async function expireGroups(file: EmbeddedFile, retention: Retention): Promise<void> {
+  const oldest = file.clock.now() - retention.groupExpiryMs;
+  const stale = "committed_ms < ? AND NOT EXISTS (SELECT 1 FROM members m " +
+    "WHERE m.topic_id = committed.topic_id AND m.group_name = committed.group_name)";
+  if (file.get(`SELECT 1 FROM committed WHERE ${stale} LIMIT 1`, oldest) === undefined) return;
+  await file.write("other", () => file.run(`DELETE FROM committed WHERE ${stale}`, oldest));
+}
+
+async function trim(file: EmbeddedFile, held: Held, retention: Retention): Promise<number> {
+  let excessBytes = held.bytes - retention.maxPartitionBytes;
+  let total = 0;
+  while (true) {
+    const deleted = await file.write("other", () => {
+      const keepFrom = slowestGroup(file, held);
+      const oldestMs = file.clock.now() - retention.maxAgeMs;
+      let low: number | undefined;
+      let excess = excessBytes;
+      let count = 0;
+      for (const segment of oldestSegments(file, held)) {
+        const mayGo = segment.createdMs < oldestMs || excess > 0;
+        if (!mayGo || segment.last >= keepFrom) break;
+        low = segment.last + 1;
+        excess -= segment.bytes;
+        count += 1;
+      }
+      if (low === undefined) return { count: 0, excess };
+      file.run(
+        "DELETE FROM segments WHERE topic_id = ? AND partition = ? AND last_offset < ?",
+        held.topicId,
+        held.partition,
+        low,
+      );
+      file.run("UPDATE partitions SET low = ? WHERE topic_id = ? AND partition = ?", low, held.topicId, held.partition);
+      return { count, excess };
+    });
+    total += deleted.count;
+    excessBytes = deleted.excess;
+    if (deleted.count < STEP_SEGMENTS) return total;
+    await file.clock.sleep(0);
+  }
+}
+
+function oldestSegments(file: EmbeddedFile, { topicId, partition }: Held) {
+  return file.all<{ last: number; bytes: number; createdMs: number }>(
+    `SELECT last_offset AS last, bytes, created_ms AS createdMs FROM segments
+     WHERE topic_id = ? AND partition = ? ORDER BY last_offset LIMIT ${STEP_SEGMENTS}`,
+    topicId,
+    partition,
+  );
+}
+
+/** The first offset that some group still needs. A group with members that never committed needs everything. */
+function slowestGroup(file: EmbeddedFile, { topicId, partition, high }: Held): number {
+  const row = file.get<{ needed: number | null }>(
+    `SELECT min(needed) AS needed FROM (
+       SELECT next_offset AS needed FROM committed WHERE topic_id = ?1 AND partition = ?2
+       UNION ALL
+       SELECT 0 FROM members m WHERE topic_id = ?1 AND NOT EXISTS (SELECT 1 FROM committed c
+         WHERE c.topic_id = m.topic_id AND c.group_name = m.group_name AND c.partition = ?2))`,
+    topicId,
+    partition,
+  );
+  return row?.needed ?? high;
+}
+
+/** Gives free pages back to the file system, a little at a time. */
+async function vacuum(file: EmbeddedFile): Promise<void> {
+  while (freePages(file) > STEP_VACUUM_PAGES) {
+    const before = freePages(file);
+    file.exec(`PRAGMA incremental_vacuum(${STEP_VACUUM_PAGES})`);
+    if (freePages(file) >= before) return; // another process holds the file: the next run goes on
+    await file.clock.sleep(0);
+  }
+}
+
+function freePages(file: EmbeddedFile): number {
+  return file.get<{ freelist_count: number }>("PRAGMA freelist_count")!.freelist_count;
+}
