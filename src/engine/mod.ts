@@ -1,2 +1,6 @@
-// The engine's face: what runs one domain.
+// The engine: runs a domain between a log and a warehouse, exactly once. Knows neither which log nor which warehouse.
+
+export { deadLetterTopic } from "./checkpoint.ts";
+export * from "./options.ts";
+export * from "./runner.ts";
 export * from "./status.ts";

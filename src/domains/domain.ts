@@ -1,0 +1,74 @@
+// What a domain is: a topic, a schema, where event time is, and which tables are made of its events. Plain data; the engine
+// runs it.
+
+import type { z } from "zod";
+import type { Element, Output, Stream } from "../stream/mod.ts";
+
+/** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
+export interface TimeSettings {
+  /** How far an event may come behind a newer one of its partition and still be on time. */
+  readonly maxOutOfOrdernessMs: number;
+  /** How long after a window's end late events correct it. */
+  readonly allowedLatenessMs: number;
+  /** How long a caught-up partition is silent, in wall-clock time, before its watermark follows the clock. */
+  readonly idleAfterMs: number;
+  /** How far ahead of the wall clock an event time may be; what is further ahead is a dead letter. */
+  readonly maxFutureSkewMs: number;
+}
+
+/** Where records are kept as they came. */
+export interface RawTable<E> {
+  readonly table: string;
+  /** Column of the record's metadata. */
+  readonly metadata: string;
+  /** Column of the record's JSON text. */
+  readonly content: string;
+  /** More columns of the same row. */
+  readonly columns?: (event: E, element: Element<E>) => Readonly<Record<string, unknown>>;
+}
+
+/** One of the systems that Freshet runs. `E` is its event, as the schema gives it. */
+export interface Domain<E = unknown> {
+  readonly name: string;
+  readonly topic: string;
+  /** Consumer group, unless the configuration names one. */
+  readonly group: string;
+  readonly schema: z.ZodType<E>;
+  /** The record key that a producer gives an event. */
+  key(event: E): string;
+  /** Epoch milliseconds, fractional down to the microsecond; `NaN` when the event's time is none. */
+  eventTime(event: E): number;
+  readonly time: TimeSettings;
+  readonly raw: RawTable<E>;
+  /** The outputs made of the events. Their names are tables of `sql`; derived ones say which columns they have there. */
+  tables(events: Stream<E>): readonly Output<E>[];
+  /** Text of `sql/<name>.sql`. */
+  readonly sql: string;
+}
+
+/** A domain with the settings it asks for. */
+export interface DomainModule {
+  readonly name: string;
+  /** Environment variables, as a zod shape of strings read into values; all with defaults. */
+  readonly settings: z.ZodRawShape;
+  /** Makes the domain of the settings as read. */
+  define(settings: Readonly<Record<string, unknown>>): Domain;
+}
+
+/** A domain but for its name, which its module has. */
+export type DomainSpec<E> = Omit<Domain<E>, "name">;
+
+/** Ties a domain to its settings' types. */
+export function domain<S extends z.ZodRawShape, E>(module: {
+  readonly name: string;
+  readonly settings: S;
+  readonly define: (settings: z.infer<z.ZodObject<S>>) => DomainSpec<E>;
+}): DomainModule {
+  const { name, settings, define } = module;
+  return {
+    name,
+    settings,
+    // What comes out of a domain's schema goes into its own functions only, so its event type is nobody else's business.
+    define: (values) => ({ name, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
+  };
+}

@@ -1,0 +1,94 @@
+// Writing a unit, once: dead letters to their topic, the warehouse transaction, then the group's offsets. Settles commits
+// whose answer was lost by reading the offsets back.
+
+import { CommitUnknownError, FencedError, WarehouseUnavailableError } from "../errors.ts";
+import type { Domain } from "../domains/domain.ts";
+import type { Generation, Log } from "../log/log.ts";
+import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
+import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
+
+/** Compacting waits until the state log has this many rows to drop, and as many as there are live keys. */
+const COMPACT_AFTER_ROWS = 20_000;
+
+export class Checkpointer {
+  /** Where the warehouse stands, by partition. */
+  readonly #claims: Map<number, Claim>;
+  #stateRowsAppended = 0;
+
+  constructor(
+    private readonly domain: Domain,
+    private readonly log: Log,
+    private readonly writer: Writer,
+    private readonly generation: Generation,
+    claims: readonly Claim[],
+  ) {
+    this.#claims = new Map(claims.map((claim) => [claim.partition, claim]));
+  }
+
+  /** As last committed. */
+  claim(partition: number): Claim {
+    return this.#claims.get(partition)!;
+  }
+
+  /** The move of a partition from where the warehouse stands. */
+  move(partition: number, to: Move["to"]): Move {
+    const { epoch, checkpoint, nextOffset } = this.claim(partition);
+    return { partition, epoch, checkpoint, expectedOffset: nextOffset, to };
+  }
+
+  /**
+   * Commits a unit made of {@link move}s.
+   *
+   * Dead letters go to their topic first, so they are there at least once. Rejects with what the writer rejects with; a
+   * commit whose answer was lost is settled first and then counts as committed, or as not written.
+   */
+  async commit(unit: Unit, dead: readonly DeadLetter[]): Promise<void> {
+    if (dead.length > 0) await this.#produceDeadLetters(dead);
+    try {
+      await this.writer.commit(unit);
+    } catch (error) {
+      if (!(error instanceof CommitUnknownError)) throw error;
+      await this.#settle(unit, error);
+    }
+    for (const { partition, checkpoint, to } of unit.moves) {
+      this.#claims.set(partition, { ...this.claim(partition), ...to, checkpoint: checkpoint + 1 });
+    }
+    if (this.generation.signal.aborted) return;
+    await this.generation.commit(new Map(unit.moves.map(({ partition, to }) => [partition, to.nextOffset])));
+  }
+
+  /** Compacts the stored state when enough of it has been replaced; `liveKeys` is how much there is. */
+  async compact(appended: number, liveKeys: number): Promise<void> {
+    this.#stateRowsAppended += appended;
+    if (this.#stateRowsAppended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return;
+    this.#stateRowsAppended = 0;
+    await this.writer.compactState(this.domain.topic, [...this.#claims.keys()]);
+  }
+
+  async #produceDeadLetters(dead: readonly DeadLetter[]): Promise<void> {
+    const { name, topic } = this.domain;
+    await this.log.produce(deadLetterTopic(topic), dead.map((letter) => deadLetterRecord(name, topic, letter)));
+  }
+
+  async #settle(unit: Unit, cause: CommitUnknownError): Promise<void> {
+    const stored = await this.writer.positions(unit.topic, unit.moves.map(({ partition }) => partition));
+    const byPartition = new Map(stored.map((claim) => [claim.partition, claim]));
+    const stands = unit.moves.map(({ partition, epoch, checkpoint }) => {
+      const claim = byPartition.get(partition);
+      if (claim?.epoch !== epoch) return "fenced";
+      return claim.checkpoint === checkpoint + 1
+        ? "committed"
+        : claim.checkpoint === checkpoint
+        ? "not written"
+        : "fenced";
+    });
+    if (stands.every((stand) => stand === "committed")) return;
+    if (stands.every((stand) => stand === "not written")) {
+      throw new WarehouseUnavailableError("The warehouse did not confirm a commit and has not written it", { cause });
+    }
+    throw new FencedError("Another instance has taken over a partition", { cause });
+  }
+}
+
+/** Where a topic's dead letters go. */
+export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;

@@ -1,0 +1,345 @@
+// One generation of a domain: claim the partitions, restore their state, then read, compute and checkpoint until the group
+// rebalances, the run is told to stop, or something fails. What was not committed then is simply dropped: whoever comes next
+// goes on from the warehouse.
+
+import { LogDivergedError } from "../errors.ts";
+import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
+import type { FailedElement, SideOutputs } from "../stream/mod.ts";
+import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
+import { Checkpointer } from "./checkpoint.ts";
+import { type Condemned, PartitionIngest } from "./ingest.ts";
+import type { RunnerOptions } from "./options.ts";
+import { Pending } from "./pending.ts";
+import { type Pipeline, restorePipeline } from "./pipeline.ts";
+import type { Progress } from "./progress.ts";
+import type { TimeSettings } from "../domains/domain.ts";
+
+/** How often idle partitions are looked at, milliseconds. */
+const TICK_MS = 200;
+/** How often the log is asked for its ends, for the lag, milliseconds. */
+const BOUNDS_MS = 5000;
+/** A checkpoint is due with this many bytes of records, however few they are. */
+const MAX_PENDING_BYTES = 32 * 1024 * 1024;
+
+/** Why a generation's run came back. */
+export type Outcome = "rebalanced" | "stopped" | "reached end";
+
+/** An operator failed on records: they are condemned, and what was made with them must not be written. */
+export class CondemnedRecordsError extends Error {
+  constructor(readonly count: number) {
+    super(`Operators failed on ${count} records; going back to the last checkpoint without them`);
+    this.name = "CondemnedRecordsError";
+  }
+}
+
+/** What a run of one generation is made of. */
+export interface GenerationContext {
+  readonly options: RunnerOptions;
+  readonly time: TimeSettings;
+  readonly writer: Writer;
+  readonly condemned: Condemned;
+  readonly progress: Progress;
+}
+
+/** Runs a generation to its end. Rejects with what failed. */
+export async function runGeneration(
+  context: GenerationContext,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { options: { domain, logger }, writer } = context;
+  if (generation.partitions.length === 0) {
+    return await waitForEnd(generation, signal, context.options.untilEnd === true);
+  }
+  const claims = await writer.claim(domain.topic, generation.partitions);
+  const bounds = await generation.bounds();
+  const starts = new Map<number, Claim>();
+  for (const claim of claims) {
+    const { low, high } = bounds.get(claim.partition)!;
+    starts.set(claim.partition, startingPoint(claim, low, high, context));
+  }
+  const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
+  if (generation.signal.aborted) return "rebalanced";
+  // Asking for the record before the position shows whether the topic is still the one that was read.
+  const positions = new Map(
+    [...starts].map(([partition, claim]) => [partition, verifiedFrom(claim, bounds.get(partition)!.low)]),
+  );
+  await generation.start(positions);
+  logger.debug("Generation {id} started", {
+    id: generation.id,
+    domain: domain.name,
+    positions: Object.fromEntries(positions),
+  });
+  context.progress.assigned([...starts.values()]);
+  context.progress.bounds(bounds);
+  const run = new GenerationRun(context, generation, pipeline, claims, starts, bounds);
+  try {
+    return await run.run(signal);
+  } finally {
+    await run.close();
+  }
+}
+
+async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd: boolean): Promise<Outcome> {
+  if (untilEnd) return "reached end";
+  await new Promise<void>((resolve) => {
+    const ended = AbortSignal.any([generation.signal, signal]);
+    if (ended.aborted) resolve();
+    else ended.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return signal.aborted ? "stopped" : "rebalanced";
+}
+
+/** The claim to go on from, given what the log still holds. */
+function startingPoint(
+  claim: Claim,
+  low: number,
+  high: number,
+  { options: { domain, logger } }: GenerationContext,
+): Claim {
+  const at = `partition ${claim.partition} of "${domain.topic}"`;
+  if (claim.nextOffset > high) {
+    throw new LogDivergedError(
+      `The warehouse has read ${at} up to offset ${claim.nextOffset}, but the log ends at ${high}: the topic was recreated ` +
+        `or truncated. Write to a new topic, or set the tables of "${domain.name}" and its rows in FRESHET_OFFSETS aside`,
+    );
+  }
+  if (claim.nextOffset >= low) return claim;
+  if (claim.nextOffset > 0) {
+    logger.error("Records were deleted from the log before they were read: offsets {from} to {to} of {at} are lost", {
+      from: claim.nextOffset,
+      to: low - 1,
+      at,
+      domain: domain.name,
+    });
+  }
+  return { ...claim, nextOffset: low, lastTimestamp: null };
+}
+
+function verifiedFrom(claim: Claim, low: number): number {
+  return claim.lastTimestamp !== null && claim.nextOffset > low ? claim.nextOffset - 1 : claim.nextOffset;
+}
+
+/** A commit under way. */
+interface InFlight {
+  readonly done: Promise<void>;
+  error?: unknown;
+  settled: boolean;
+}
+
+class GenerationRun {
+  readonly #partitions: ReadonlyMap<number, PartitionIngest>;
+  /** Timestamp that the record before the position must have, until it has been seen. */
+  readonly #unverified = new Map<number, { readonly offset: number; readonly timestamp: number }>();
+  readonly #targets: ReadonlyMap<number, number>;
+  readonly #checkpointer: Checkpointer;
+  #pending: Pending;
+  #pendingSince = 0;
+  #failed: FailedElement[] = [];
+  #inFlight: InFlight | undefined;
+  #nextTick = 0;
+  #nextBounds = 0;
+  #asking: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly context: GenerationContext,
+    private readonly generation: Generation,
+    private readonly pipeline: Pipeline,
+    claims: readonly Claim[],
+    starts: ReadonlyMap<number, Claim>,
+    bounds: ReadonlyMap<number, PartitionBounds>,
+  ) {
+    const { options: { domain, clock, log }, time, writer, condemned } = context;
+    this.#partitions = new Map(
+      starts.map((
+        claim,
+      ) => [claim.partition, new PartitionIngest(domain, time, claim.partition, claim, condemned, clock)]),
+    );
+    for (const claim of starts) {
+      if (claim.lastTimestamp === null || verifiedFrom(claim, bounds.get(claim.partition)!.low) === claim.nextOffset) {
+        continue;
+      }
+      this.#unverified.set(claim.partition, { offset: claim.nextOffset - 1, timestamp: claim.lastTimestamp });
+    }
+    this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
+    this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
+    this.#pending = new Pending(domain, pipeline.outputs);
+  }
+
+  async run(signal: AbortSignal): Promise<Outcome> {
+    const { options } = this.context;
+    while (true) {
+      if (this.#inFlight?.settled) await this.#settle();
+      if (this.generation.signal.aborted) return signal.aborted ? "stopped" : "rebalanced";
+      if (signal.aborted) return await this.#finish("stopped");
+      const batch = await this.generation.next(this.#waitMs());
+      if (batch) await this.#take(batch);
+      await this.#tick();
+      if (this.#due()) await this.#checkpoint();
+      if (options.untilEnd && this.#reachedEnd()) return await this.#finish("reached end");
+    }
+  }
+
+  /** Waits for what is under way and closes the operators. Does not write. */
+  async close(): Promise<void> {
+    await this.#inFlight?.done;
+    await this.#asking;
+    await this.pipeline.operators.close();
+  }
+
+  /** A last checkpoint. */
+  async #finish(outcome: Outcome): Promise<Outcome> {
+    if (!this.#pending.empty || this.#failed.length > 0) await this.#checkpoint();
+    await this.#settle();
+    return outcome;
+  }
+
+  async #take(log: LogBatch): Promise<void> {
+    const verified = this.#verify(log);
+    if (verified.records.length === 0 && verified.nextOffset <= this.#ingest(log.partition).position.nextOffset) return;
+    const ingested = this.#ingest(log.partition).take(verified);
+    this.context.progress.taken(ingested);
+    this.#touch();
+    this.#pending.add(ingested);
+    await this.#push(ingested.batch);
+  }
+
+  #ingest(partition: number): PartitionIngest {
+    return this.#partitions.get(partition)!;
+  }
+
+  /** Takes the record before the position off the first batch, after comparing it with the one that was read. */
+  #verify(log: LogBatch): LogBatch {
+    const expected = this.#unverified.get(log.partition);
+    if (!expected || log.records.length === 0) return log;
+    this.#unverified.delete(log.partition);
+    const first = log.records[0];
+    if (first!.offset !== expected.offset) return log;
+    if (first!.timestamp !== expected.timestamp) {
+      const { domain } = this.context.options;
+      throw new LogDivergedError(
+        `Offset ${expected.offset} of partition ${log.partition} of "${domain.topic}" is not the record that was read: the ` +
+          `topic was recreated. Write to a new topic, or set the tables of "${domain.name}" and its rows in FRESHET_OFFSETS aside`,
+      );
+    }
+    return { ...log, records: log.records.slice(1) };
+  }
+
+  async #push(batch: Parameters<Pipeline["operators"]["push"]>[0]): Promise<void> {
+    const answers = await this.pipeline.operators.push(batch);
+    this.#pending.addAnswers(batch, answers, this.context.options.clock.now());
+    this.#collectFailures(batch.side);
+  }
+
+  #collectFailures({ failed }: SideOutputs): void {
+    for (const failure of failed) this.#failed.push(failure);
+  }
+
+  /** Lets idle partitions' watermarks follow the clock. */
+  async #tick(): Promise<void> {
+    const now = this.context.options.clock.now();
+    if (now < this.#nextTick) return;
+    this.#nextTick = now + TICK_MS;
+    this.#askBounds(now);
+    for (const [partition, ingest] of this.#partitions) {
+      if (!this.generation.caughtUp(partition)) {
+        ingest.watermark.busy();
+      } else if (ingest.watermark.quiet(now)) {
+        await this.#push(ingest.batch());
+        // Only what windows have closed by it is worth a checkpoint: a clock that ticks must not keep a warehouse awake.
+        if (this.#pending.keyedChanges > 0) this.#touch();
+      }
+    }
+  }
+
+  /** Asks in the background how far the log reaches; the lag is only for people, so failures do not matter. */
+  #askBounds(now: number): void {
+    if (now < this.#nextBounds) return;
+    this.#nextBounds = now + BOUNDS_MS;
+    this.#asking = this.generation.bounds().then((bounds) => this.context.progress.bounds(bounds), () => {});
+  }
+
+  #touch(): void {
+    if (this.#pendingSince === 0) this.#pendingSince = this.context.options.clock.now();
+  }
+
+  #waitMs(): number {
+    if (this.#pendingSince === 0) return TICK_MS;
+    const { clock, checkpointMs } = this.context.options;
+    return Math.max(0, Math.min(TICK_MS, this.#pendingSince + checkpointMs - clock.now()));
+  }
+
+  #due(): boolean {
+    if (this.#pendingSince === 0) return false;
+    const { clock, checkpointMs, checkpointRows } = this.context.options;
+    return this.#pending.records >= checkpointRows || this.#pending.bytes >= MAX_PENDING_BYTES ||
+      clock.now() - this.#pendingSince >= checkpointMs;
+  }
+
+  /** Everything that was in the log at the start has been taken. */
+  #reachedEnd(): boolean {
+    for (const [partition, ingest] of this.#partitions) {
+      if (ingest.position.nextOffset < this.#targets.get(partition)! && !this.generation.caughtUp(partition)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Makes a unit of what is pending and lets it be written while reading goes on; at most one is under way. */
+  async #checkpoint(): Promise<void> {
+    for (const partition of [...this.#pending.partitions]) {
+      await this.#push(this.#ingest(partition).batch([], true));
+    }
+    this.#condemnFailed();
+    const pending = this.#pending;
+    const state = this.pipeline.state.drain();
+    const openWindows = this.pipeline.state.sizes();
+    await this.#settle();
+    const moves = [...pending.partitions].map((partition) =>
+      this.#checkpointer.move(partition, this.#ingest(partition).position)
+    );
+    const unit = pending.unit(moves, state);
+    this.#pending = new Pending(this.context.options.domain, this.pipeline.outputs);
+    this.#pendingSince = 0;
+    const flight: InFlight = { settled: false, done: Promise.resolve() };
+    this.#inFlight = Object.assign(flight, {
+      done: this.#commit(unit, pending, openWindows).catch((error) => {
+        flight.error = error;
+      }).finally(() => {
+        flight.settled = true;
+      }),
+    });
+  }
+
+  async #commit(unit: Unit, pending: Pending, openWindows: Readonly<Record<string, number>>): Promise<void> {
+    const { clock } = this.context.options;
+    const startedAt = clock.now();
+    await this.#checkpointer.commit(unit, pending.dead);
+    this.context.progress.committed(unit, pending, openWindows, clock.now() - startedAt);
+    const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
+    await this.#checkpointer.compact(unit.state.length, liveKeys);
+  }
+
+  /** Waits for the commit under way; rejects with what it failed with. */
+  async #settle(): Promise<void> {
+    const flight = this.#inFlight;
+    if (!flight) return;
+    await flight.done;
+    this.#inFlight = undefined;
+    if (flight.error !== undefined) throw flight.error;
+  }
+
+  #condemnFailed(): void {
+    if (this.#failed.length === 0) return;
+    const { condemned } = this.context;
+    for (const { operator, partition, offset, error } of this.#failed) {
+      condemned.add(partition, offset, {
+        stage: "operator",
+        reason: "operator_error",
+        detail: `${operator}: ${error}`,
+      });
+    }
+    throw new CondemnedRecordsError(this.#failed.length);
+  }
+}

@@ -1,0 +1,186 @@
+// From log batches to batches of events: decode, validate, event time, watermark. What fails on the way becomes a dead letter,
+// what passes gets its raw row.
+
+import type { z } from "zod";
+import type { Clock } from "../clock.ts";
+import type { Domain, TimeSettings } from "../domains/domain.ts";
+import type { LogBatch, LogRecord } from "../log/log.ts";
+import { type Batch, type Element, PartitionWatermark } from "../stream/mod.ts";
+import type { Position, Row } from "../warehouse/warehouse.ts";
+import { type DeadLetter, textOf, type Verdict } from "./dead_letter.ts";
+import { decodeJson } from "./decode.ts";
+
+/** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
+export class Condemned {
+  readonly #verdicts = new Map<string, Verdict>();
+
+  add(partition: number, offset: number, verdict: Verdict): void {
+    const at = `${partition}/${offset}`;
+    if (!this.#verdicts.has(at)) this.#verdicts.set(at, verdict);
+  }
+
+  get(partition: number, offset: number): Verdict | undefined {
+    return this.#verdicts.size === 0 ? undefined : this.#verdicts.get(`${partition}/${offset}`);
+  }
+
+  get size(): number {
+    return this.#verdicts.size;
+  }
+}
+
+/** What became of a log batch. */
+export interface Ingested {
+  readonly batch: Batch<unknown>;
+  /** One row for each element of the batch. */
+  readonly raw: readonly Element<Row>[];
+  readonly dead: readonly DeadLetter[];
+  /** Of the records' values. */
+  readonly bytes: number;
+}
+
+/** A partition's way into the pipeline. */
+export class PartitionIngest {
+  readonly watermark: PartitionWatermark;
+  #nextOffset: number;
+  #lastTimestamp: number | null;
+  readonly #metadataStart: string;
+
+  constructor(
+    private readonly domain: Domain,
+    private readonly time: TimeSettings,
+    private readonly partition: number,
+    from: Position,
+    private readonly condemned: Condemned,
+    private readonly clock: Clock,
+  ) {
+    this.watermark = new PartitionWatermark(time, from);
+    this.#nextOffset = from.nextOffset;
+    this.#lastTimestamp = from.lastTimestamp;
+    this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
+  }
+
+  /** As far as batches have been taken. */
+  get position(): Position {
+    return {
+      nextOffset: this.#nextOffset,
+      watermark: finite(this.watermark.current),
+      maxEventTime: finite(this.watermark.maxEventTime),
+      lastTimestamp: this.#lastTimestamp,
+    };
+  }
+
+  /** Takes the partition's next batch. */
+  take(log: LogBatch): Ingested {
+    const now = this.clock.now();
+    const elements: Element<unknown>[] = [];
+    const raw: Element<Row>[] = [];
+    const dead: DeadLetter[] = [];
+    let bytes = 0;
+    for (const record of log.records) {
+      bytes += record.value?.length ?? 0;
+      const verdict = this.#accept(record, now, elements, raw);
+      if (verdict) dead.push({ ...verdict, partition: this.partition, record, seenAt: now });
+    }
+    this.#nextOffset = log.nextOffset;
+    const lastRecord = log.records.at(-1);
+    if (lastRecord) {
+      this.#lastTimestamp = lastRecord.offset === log.nextOffset - 1 ? lastRecord.timestamp : null;
+      this.watermark.busy();
+    }
+    return { batch: this.batch(elements), raw, dead, bytes };
+  }
+
+  /** A batch at the present position; without elements it tells the time, and with `emit` asks for early rows. */
+  batch(elements: readonly Element<unknown>[] = [], emit = false): Batch<unknown> {
+    return {
+      partition: this.partition,
+      elements,
+      nextOffset: this.#nextOffset,
+      watermark: this.watermark.current,
+      eventWatermark: this.watermark.eventWatermark,
+      emit,
+      side: { late: [], failed: [] },
+    };
+  }
+
+  #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
+    const condemned = this.condemned.get(this.partition, record.offset);
+    if (condemned) return condemned;
+    const decoded = decodeJson(record);
+    if ("stage" in decoded) return decoded;
+    const parsed = this.domain.schema.safeParse(decoded.json);
+    if (!parsed.success) return invalid(parsed.error.issues);
+    let time: number;
+    try {
+      time = this.domain.eventTime(parsed.data);
+    } catch (error) {
+      return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
+    }
+    if (!Number.isFinite(time)) {
+      return {
+        stage: "time",
+        reason: "invalid_timestamp",
+        detail: "The event time is not an ISO 8601 time or epoch ms",
+      };
+    }
+    if (time > now + this.time.maxFutureSkewMs) {
+      const detail = `The event time is ${Math.round((time - now) / 1000)} s ahead of the clock`;
+      return { stage: "time", reason: "future_timestamp", detail };
+    }
+    const { offset } = record;
+    const element = { value: parsed.data, time, offset, watermark: this.watermark.eventWatermark };
+    let row: Row;
+    try {
+      row = this.#rawRow(record, decoded.text, element, now);
+    } catch (error) {
+      return { stage: "operator", reason: "operator_error", detail: `${this.domain.raw.table}: ${error}` };
+    }
+    this.watermark.observe(time);
+    elements.push(element);
+    raw.push({ value: row, time, offset, watermark: element.watermark });
+    return undefined;
+  }
+
+  /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
+  #rawRow(record: LogRecord, text: string, element: Element<unknown>, now: number): Row {
+    const { table: _, metadata, content, columns } = this.domain.raw;
+    const row: Record<string, unknown> = columns ? { ...columns(element.value, element) } : {};
+    row[metadata] = this.#metadata(record, now);
+    row[content] = text;
+    return row;
+  }
+
+  #metadata(record: LogRecord, now: number): string {
+    let json = this.#metadataStart + record.offset;
+    if (record.key !== null) json += `,"key":${JSON.stringify(textOf(record.key).text)}`;
+    let headers = "";
+    for (const name in record.headers) {
+      const content = record.headers[name]!;
+      const text = content instanceof Uint8Array ? textOf(content).text : content.map((one) => textOf(one).text);
+      headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
+    }
+    return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
+  }
+}
+
+const finite = (value: number): number | null => Number.isFinite(value) ? value : null;
+
+/** The first issue names the reason, all of them are in the detail. */
+function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {
+  const detail = issues.map(({ path, message }) => `${path.join(".") || "(value)"}: ${message}`).join("; ");
+  return { stage: "validate", reason: reasonOf(issues[0]!), detail };
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.message.endsWith("received undefined") ? "missing_field" : "wrong_type";
+    case "invalid_union":
+      return "wrong_type";
+    case "too_small":
+    case "too_big":
+      return "out_of_range";
+    default:
+      return "invalid_value";
+  }
+}

@@ -1,0 +1,59 @@
+// What the engine is given to run a domain with.
+
+import type { Clock } from "../clock.ts";
+import type { Domain, TimeSettings } from "../domains/domain.ts";
+import type { Log } from "../log/log.ts";
+import type { Warehouse } from "../warehouse/warehouse.ts";
+import type { DomainTotals } from "./status.ts";
+
+/** Where the engine's messages go. */
+export interface Logger {
+  debug(message: string, properties?: Record<string, unknown>): void;
+  info(message: string, properties?: Record<string, unknown>): void;
+  warn(message: string, properties?: Record<string, unknown>): void;
+  error(message: string, properties?: Record<string, unknown>): void;
+}
+
+/** What a committed checkpoint has written. */
+export interface CheckpointSummary {
+  readonly records: number;
+  readonly accepted: number;
+  readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
+  readonly late: readonly { readonly operator: string; readonly count: number }[];
+  /** Rows of raw and derived tables, and of state. */
+  readonly rows: number;
+  /** From the first statement to the answer of the commit, milliseconds. */
+  readonly durationMs: number;
+  /** Totals after it. */
+  readonly totals: DomainTotals;
+  /** Records in the log and not committed, of the partitions owned here. */
+  readonly lag: number;
+  /** Smallest watermark of the partitions that have one, epoch milliseconds. */
+  readonly watermark: number | null;
+}
+
+/** Is told what happens, for metrics and progress lines. Must not throw. */
+export interface Observer {
+  checkpoint(domain: string, summary: CheckpointSummary): void;
+  restart(domain: string, error: unknown): void;
+}
+
+export interface RunnerOptions {
+  readonly domain: Domain;
+  readonly log: Log;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer?: Observer;
+  /** Consumer group; the domain's own when left out. */
+  readonly group?: string;
+  /** Overrides of the domain's time settings. */
+  readonly time?: Partial<TimeSettings>;
+  /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */
+  readonly checkpointRows: number;
+  readonly checkpointMs: number;
+  /** Stop when all that was in the topic at the start has been committed. */
+  readonly untilEnd?: boolean;
+  /** Restarts in a row without a checkpoint in between before the run gives up. */
+  readonly maxRestarts: number;
+}

@@ -1,0 +1,134 @@
+// What has been made since the last checkpoint and is to be written with the next one.
+
+import type { Domain } from "../domains/domain.ts";
+import type { Batch, Element, LateElement, Output } from "../stream/mod.ts";
+import type { Append, Delete, Move, Row, RowSegment, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
+import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
+import type { Ingested } from "./ingest.ts";
+import { type KeyedChange, keyedChanges, type TableKey, tableKeyOf } from "./rows.ts";
+
+/** Keyed changes of one table; of several for one key the last counts. */
+interface KeyedTable {
+  readonly key: TableKey;
+  readonly changes: Map<string, KeyedChange>;
+}
+
+export class Pending {
+  readonly dead: DeadLetter[] = [];
+  /** Records taken, usable or not. */
+  records = 0;
+  accepted = 0;
+  /** Bytes of the records' values. */
+  bytes = 0;
+  readonly late: LateElement[] = [];
+  readonly #appends = new Map<string, RowSegment[]>();
+  readonly #keyed = new Map<string, KeyedTable>();
+  readonly #changed = new Set<number>();
+
+  constructor(private readonly domain: Domain, private readonly outputs: readonly Output<unknown>[]) {}
+
+  /** Partitions that have something in here. */
+  get partitions(): ReadonlySet<number> {
+    return this.#changed;
+  }
+
+  /** Rows of keyed tables that wait to be written. */
+  get keyedChanges(): number {
+    let changes = 0;
+    for (const table of this.#keyed.values()) changes += table.changes.size;
+    return changes;
+  }
+
+  get empty(): boolean {
+    return this.#changed.size === 0;
+  }
+
+  /** Takes what a log batch has become. */
+  add({ batch, raw, dead, bytes }: Ingested): void {
+    this.bytes += bytes;
+    this.#changed.add(batch.partition);
+    this.records += raw.length + dead.length;
+    this.accepted += raw.length;
+    for (const letter of dead) this.dead.push(letter);
+    this.#append(this.domain.raw.table, batch.partition, raw);
+  }
+
+  /** Takes the outputs' answers to a batch, in the order of the outputs. */
+  addAnswers(batch: Batch<unknown>, answers: readonly Batch<unknown>[], now: number): void {
+    this.#changed.add(batch.partition);
+    this.outputs.forEach((output, i) => {
+      const { elements } = answers[i]!;
+      if (elements.length === 0) return;
+      if (output.kind === "append") this.#append(output.name, batch.partition, elements as Element<Row>[]);
+      else this.#addKeyed(output, keyedChanges(output, elements, now));
+    });
+    for (const late of batch.side.late) this.#addLate(late);
+  }
+
+  /** Everything as one unit. */
+  unit(moves: readonly Move[], state: readonly StateChange[]): Unit {
+    const appends: Append[] = [...this.#appends].map(([table, segments]) => ({ table, segments }));
+    const letters = this.dead.map((letter): RowSegment => ({
+      partition: letter.partition,
+      elements: [element(deadLetterRow(this.domain.name, this.domain.topic, letter), letter.record.offset)],
+    }));
+    if (letters.length > 0) appends.push({ table: "DEAD_LETTERS", segments: letters });
+    const upserts: Upsert[] = [];
+    const deletes: Delete[] = [];
+    for (const [table, { key, changes }] of this.#keyed) {
+      const rows = (op: KeyedChange["op"]) => [...changes.values()].filter((c) => c.op === op).map((c) => c.row);
+      const [upserted, deleted] = [rows("upsert"), rows("delete")];
+      if (upserted.length > 0) upserts.push({ table, ...key, rows: upserted });
+      if (deleted.length > 0) deletes.push({ table, keyColumns: key.keyColumns, rows: deleted });
+    }
+    return { topic: this.domain.topic, appends, upserts, deletes, state, moves };
+  }
+
+  #append(table: string, partition: number, elements: readonly Element<Row>[]): void {
+    if (elements.length === 0) return;
+    const segments = this.#appends.get(table);
+    if (segments) segments.push({ partition, elements });
+    else this.#appends.set(table, [{ partition, elements }]);
+  }
+
+  #addKeyed(output: Output<unknown>, changes: readonly KeyedChange[]): void {
+    let table = this.#keyed.get(output.name);
+    if (!table) this.#keyed.set(output.name, table = { key: tableKeyOf(output)!, changes: new Map() });
+    const { keyColumns, guardColumns } = table.key;
+    for (const change of changes) {
+      const identity = JSON.stringify(keyColumns.map((column) => change.row[column]));
+      const known = table.changes.get(identity);
+      if (guardColumns && known && isNewer(known.row, change.row, guardColumns)) continue;
+      table.changes.set(identity, change);
+    }
+  }
+
+  #addLate(late: LateElement): void {
+    this.late.push(late);
+    const { operator, partition, offset, time, watermark } = late;
+    const row: Row = {
+      DOMAIN: this.domain.name,
+      OPERATOR: operator,
+      TOPIC: this.domain.topic,
+      KAFKA_PARTITION: partition,
+      KAFKA_OFFSET: offset,
+      EVENT_TIME: time,
+      WATERMARK: watermark,
+      LATENESS_MS: Math.round(watermark - time),
+    };
+    this.#append("LATE_RECORDS", partition, [element(row, offset)]);
+  }
+}
+
+function element(value: Row, offset: number): Element<Row> {
+  return { value, time: 0, offset, watermark: 0 };
+}
+
+/** Whether `a` comes after `b` by the columns, compared in order; used where partitions share a key. */
+function isNewer(a: Row, b: Row, columns: readonly string[]): boolean {
+  for (const column of columns) {
+    const [x, y] = [Number(a[column]), Number(b[column])];
+    if (x !== y) return x > y;
+  }
+  return false;
+}

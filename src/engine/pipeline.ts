@@ -1,0 +1,59 @@
+// One generation's pipeline of a domain: operators with the state of the partitions it owns.
+
+import { StateMismatchError } from "../errors.ts";
+import type { Domain, TimeSettings } from "../domains/domain.ts";
+import { FanOut, type Output, StateBackend, Stream } from "../stream/mod.ts";
+import type { Writer } from "../warehouse/warehouse.ts";
+
+/** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
+const STATE_FORMAT = 1;
+
+export interface Pipeline {
+  readonly outputs: readonly Output<unknown>[];
+  readonly state: StateBackend;
+  readonly operators: FanOut<unknown>;
+}
+
+/** Builds the pipeline and restores the state of the partitions. */
+export async function restorePipeline(
+  domain: Domain,
+  time: TimeSettings,
+  writer: Writer,
+  partitions: readonly number[],
+): Promise<Pipeline> {
+  const state = new StateBackend();
+  const outputs = domain.tables(Stream.of({ state, allowedLatenessMs: time.allowedLatenessMs }));
+  for await (const changes of writer.state(domain.topic, partitions)) {
+    for (const change of changes) state.restore(change);
+  }
+  return { outputs, state, operators: new FanOut(outputs.map((output) => output.operator)) };
+}
+
+/** Fingerprints of the domain's operators: what the layout of their state depends on. */
+export function fingerprintsOf(domain: Domain): ReadonlyMap<string, string> {
+  const state = new StateBackend();
+  domain.tables(Stream.of({ state, allowedLatenessMs: 0 }));
+  return new Map([...state.fingerprints].map(([name, config]) => [name, `${STATE_FORMAT}:${config}`]));
+}
+
+/**
+ * Checks that stored state was written by operators like these, and registers them.
+ * Rejects with `StateMismatchError` when it was not: going on would mix two kinds of windows.
+ */
+export async function checkOperators(domain: Domain, writer: Writer): Promise<void> {
+  const ours = fingerprintsOf(domain);
+  const stored = await writer.operators();
+  const differing = [...stored].filter(([operator, fingerprint]) => ours.get(operator) !== fingerprint);
+  if (differing.length > 0) {
+    const lines = differing.map(([operator, fingerprint]) =>
+      `  ${operator}: stored ${fingerprint}, configured ${ours.get(operator) ?? "no such operator"}`
+    );
+    throw new StateMismatchError(
+      `The stored state of "${domain.name}" was written for other windows or by another version:\n${
+        lines.join("\n")
+      }\n` +
+        `Put the setting (or the version) back, or start over with an empty warehouse and let the log be read again`,
+    );
+  }
+  if ([...ours.keys()].some((operator) => !stored.has(operator))) await writer.registerOperators(ours);
+}

@@ -1,0 +1,115 @@
+// From what the outputs answer to rows of tables: which columns windows, sessions, episodes and latest values have.
+
+import type { Element, Key, LatestResult, Named, Output, SessionChange, WindowResult } from "../stream/mod.ts";
+import type { Row } from "../warehouse/warehouse.ts";
+
+/** A keyed row to be written, or taken away. */
+export interface KeyedChange {
+  readonly op: "upsert" | "delete";
+  /** Holds at least the key columns. */
+  readonly row: Row;
+}
+
+/** How an output's rows are keyed in its table. */
+export interface TableKey {
+  readonly keyColumns: readonly string[];
+  readonly guardColumns?: readonly string[];
+}
+
+/** The key of an output's table; `null` where rows are only ever added. */
+export function tableKeyOf(output: Output<unknown>): TableKey | null {
+  switch (output.kind) {
+    case "append":
+      return null;
+    case "latest":
+      return { keyColumns: output.keyNames, guardColumns: output.order };
+    case "windows":
+    case "sessions":
+      return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames, "WINDOW_START"] };
+    case "episodes":
+      return { keyColumns: ["ALERT_ID"] };
+  }
+}
+
+/** The changes that an answer of a keyed output stands for. `now` is the wall clock, epoch milliseconds. */
+export function keyedChanges(
+  output: Output<unknown>,
+  elements: readonly Element<unknown>[],
+  now: number,
+): KeyedChange[] {
+  switch (output.kind) {
+    case "append":
+      return [];
+    case "latest":
+      return elements.map(({ value }) => latestChange(value as LatestResult<Named>, now));
+    case "windows":
+      return elements.map(({ value }) => windowChange(value as WindowResult<Named>, now));
+    case "sessions":
+      return elements.flatMap(({ value }) => sessionChanges(value as SessionChange<Named>, now));
+    case "episodes":
+      return elements.map(({ value }) => episodeChange(output, value as SessionChange<Named>, now));
+  }
+}
+
+function latestChange({ key, value }: LatestResult<Named>, now: number): KeyedChange {
+  return { op: "upsert", row: { ...key, ...value, UPDATED_AT: now } };
+}
+
+type Windowed = Pick<WindowResult<Named>, "key" | "partition" | "start" | "end" | "values" | "final" | "version">;
+
+function windowChange({ key, partition, start, end, values, final, version }: Windowed, now: number): KeyedChange {
+  return {
+    op: "upsert",
+    row: {
+      KAFKA_PARTITION: partition,
+      ...key,
+      WINDOW_START: start,
+      WINDOW_END: end,
+      ...values,
+      IS_FINAL: final,
+      VERSION: version,
+      UPDATED_AT: now,
+    },
+  };
+}
+
+function sessionChanges(change: SessionChange<Named>, now: number): KeyedChange[] {
+  const { key, partition } = change;
+  const gone = (start: number): KeyedChange => ({
+    op: "delete",
+    row: { KAFKA_PARTITION: partition, ...key, WINDOW_START: start },
+  });
+  if (change.kind === "gone") return [gone(change.start)];
+  const row = windowChange(change, now);
+  return change.previousStart === null ? [row] : [gone(change.previousStart), row];
+}
+
+type EpisodeOutput = Extract<Output<unknown>, { kind: "episodes" }>;
+
+/** `<type>/<key parts>/<partition>/<time it was raised>`: stays while the episode grows, the same on every replay. */
+function alertId(type: string, key: Key, partition: number, raisedAt: number): string {
+  return [type, ...Object.values(key), partition, new Date(raisedAt).toISOString()].join("/");
+}
+
+function episodeChange(output: EpisodeOutput, change: SessionChange<Named>, now: number): KeyedChange {
+  const { key, partition, id } = change;
+  const ALERT_ID = alertId(output.type, key, partition, id);
+  if (change.kind === "gone") return { op: "delete", row: { ALERT_ID } };
+  return {
+    op: "upsert",
+    row: {
+      ALERT_ID,
+      ALERT_TYPE: output.type,
+      ...key,
+      STATUS: change.final ? "CLEARED" : "ACTIVE",
+      STARTED_AT: change.start,
+      LAST_SEEN_AT: change.last,
+      CLEARED_AT: change.final ? change.end : null,
+      THRESHOLD: output.threshold,
+      ...change.values,
+      VERSION: change.version,
+      KAFKA_PARTITION: partition,
+      UPDATED_AT: now,
+    },
+  };
+}
