@@ -1,0 +1,95 @@
+// The embedded warehouse: a DuckDB file. Adapter of warehouse.ts; its parts are in duckdb/.
+// Must not know logs, engines or domains.
+
+import { translate } from "./duckdb/errors.ts";
+import { Database } from "./duckdb/database.ts";
+import { migrate } from "./duckdb/migrate.ts";
+import { Queries } from "./duckdb/query.ts";
+import { DuckDbWriter, type Turn } from "./duckdb/writer.ts";
+import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
+
+export interface DuckDbOptions {
+  /** The file; it and its folder are made when there are none. `:memory:` keeps nothing. */
+  readonly path: string;
+  /** What DuckDB may hold in memory, `256MB` unless told. Larger sorts and joins go to files beside `path`. */
+  readonly memoryLimit?: string;
+  /** Threads that one statement may use, 2 unless told. */
+  readonly threads?: number;
+  /** Size of the write-ahead log at which it is folded into the file, `256MB` unless told. */
+  readonly checkpointThreshold?: string;
+  /** Epoch milliseconds for UPDATED_AT and APPLIED_AT; the machine's clock unless told. */
+  readonly now?: () => number;
+}
+
+/**
+ * Opens the file; one process at a time can.
+ *
+ * Errors: `WarehouseRefusedError` when another process has it open (the message names it), when it is damaged, or when
+ * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
+ */
+export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
+  const { path, memoryLimit = "256MB", threads = 2, checkpointThreshold = "256MB", now = Date.now } = options;
+  return new DuckDbWarehouse(await Database.open({ path, memoryLimit, threads, checkpointThreshold }), now);
+}
+
+/** Runs work one after the other. */
+function turns(): Turn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work, work);
+    last = next.catch(() => {});
+    return next;
+  };
+}
+
+class DuckDbWarehouse implements Warehouse {
+  readonly kind = "duckdb";
+  readonly description: string;
+  readonly #database: Database;
+  readonly #now: () => number;
+  readonly #queries: Queries;
+  /** By domain; the domain "" is for migrations. */
+  readonly #turns = new Map<string, Turn>();
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+    this.#queries = new Queries(database);
+    this.description = database.path;
+  }
+
+  async migrate(
+    scripts: readonly Script[],
+    options?: { readonly dryRun?: boolean },
+  ): Promise<readonly MigrationStep[]> {
+    const session = this.#database.session();
+    try {
+      const at = this.#now();
+      const work = () => migrate(session, scripts, { dryRun: options?.dryRun ?? false, now: at });
+      return await this.#turn("")(() => this.#database.work(work));
+    } catch (error) {
+      throw translate(error, this.#database.path);
+    } finally {
+      session.close();
+    }
+  }
+
+  async writer(domain: string): Promise<Writer> {
+    return await DuckDbWriter.open({ domain, database: this.#database, turn: this.#turn(domain), now: this.#now });
+  }
+
+  async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+    return await this.#queries.run(sql, options);
+  }
+
+  /** Waits for running work, folds the write-ahead log into the file and closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database.close();
+  }
+
+  #turn(domain: string): Turn {
+    const turn = this.#turns.get(domain) ?? turns();
+    this.#turns.set(domain, turn);
+    return turn;
+  }
+}

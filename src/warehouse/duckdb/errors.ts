@@ -1,0 +1,119 @@
+// Turns DuckDB's errors into those of the port, with what to do next. DuckDB gives no codes, only messages that begin with
+// a kind ("IO Error: …"); everything that leans on their wording is here. Must not know tables or units.
+
+import { FreshetError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** DuckDB's message without the excerpt of the statement below it, in one line of bounded length. */
+export function briefMessage(error: unknown): string {
+  const text = messageOf(error).split(/\n\s*\nLINE \d+:/)[0]!.replace(/\s+/g, " ").trim();
+  return text.length > 500 ? `${text.slice(0, 500)}…` : text;
+}
+
+const DATA =
+  /^(Conversion|Constraint|Out of Range|Invalid Input|Mismatch Type|Invalid type|Decimal|Overflow|Parameter)/;
+
+/** Whether a row's content is to blame: other rows would have gone through. */
+export function isDataError(error: unknown): boolean {
+  return DATA.test(messageOf(error));
+}
+
+const FATAL = /^(FATAL|INTERNAL) Error|database has been invalidated/;
+
+/** Whether the instance can only be closed and opened again. */
+export function isFatal(error: unknown): boolean {
+  return FATAL.test(messageOf(error));
+}
+
+export function isInterrupted(error: unknown): boolean {
+  return /^INTERRUPT Error/.test(messageOf(error));
+}
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly make: (file: string, message: string) => FreshetError;
+}
+
+const refused = (text: (file: string, message: string) => string) => (file: string, message: string) =>
+  new WarehouseRefusedError(text(file, message));
+const unavailable = (text: (file: string, message: string) => string) => (file: string, message: string) =>
+  new WarehouseUnavailableError(text(file, message));
+
+/** First match wins. */
+const RULES: readonly Rule[] = [
+  {
+    pattern: /Could not set lock on file/,
+    make: refused((file, message) =>
+      `Warehouse file "${file}" is in use by ${holderIn(message)}: stop that process, ` +
+      `or use "freshet query" and "freshet status", which ask the running one`
+    ),
+  },
+  {
+    pattern: /No space left on device|Disk quota exceeded|File too large/,
+    make: unavailable((file, message) =>
+      `No space left for warehouse file "${file}": free some on its disk, what was committed is safe (${message})`
+    ),
+  },
+  {
+    pattern: /Trying to read a database file with version number|storage version|newer (DuckDB )?version/,
+    make: refused((file, message) =>
+      `Warehouse file "${file}" was written by a newer DuckDB: use the newer Freshet (${message})`
+    ),
+  },
+  {
+    pattern:
+      /Corrupt database file|not a valid DuckDB database|Could not read enough bytes|replaying WAL|does not match stored checksum/,
+    make: refused((file, message) =>
+      `Warehouse file "${file}" is damaged: set it and "${file}.wal" aside, and rebuild it by running the topics again (${message})`
+    ),
+  },
+  {
+    pattern: /No such file or directory|Permission denied|Is a directory|Read-only file system|Not a directory/,
+    make: refused((file, message) =>
+      `Cannot open warehouse file "${file}": check the path and the rights of its folder (${message})`
+    ),
+  },
+  {
+    pattern: /^Out of Memory Error|could not allocate|failed to (allocate|pin) block/i,
+    make: unavailable((file, message) =>
+      `Warehouse file "${file}": DuckDB ran into its memory limit; raise it, or make queries and checkpoints smaller (${message})`
+    ),
+  },
+  {
+    pattern: /^INTERRUPT Error/,
+    make: unavailable((file) => `Work on warehouse file "${file}" was interrupted: try again`),
+  },
+  {
+    pattern: /^(Catalog|Binder) Error/,
+    make: refused((file, message) =>
+      `Warehouse file "${file}": a table was dropped or altered, run "freshet migrate" (${message})`
+    ),
+  },
+  {
+    pattern: /^(IO|TransactionContext|Transaction|Connection) Error|^FATAL Error|database has been invalidated/,
+    make: unavailable((file, message) => `Warehouse file "${file}" cannot be used right now: try again (${message})`),
+  },
+];
+
+/** Who holds the lock, out of DuckDB's message. */
+function holderIn(message: string): string {
+  const [, program, pid] = /held in (.+?) \(PID (\d+)\)/.exec(message) ?? [];
+  if (pid !== undefined) return `process ${pid} (${program})`;
+  const bare = /PID (\d+)/.exec(message)?.[1];
+  return bare === undefined ? "another process" : `process ${bare}`;
+}
+
+/** The port's error for anything that DuckDB threw; errors of ours pass through. */
+export function translate(error: unknown, file: string): Error {
+  if (error instanceof FreshetError || error instanceof TypeError || error instanceof RangeError) return error;
+  const text = messageOf(error);
+  const rule = RULES.find(({ pattern }) => pattern.test(text));
+  const made = rule?.make(file, briefMessage(error)) ??
+    new WarehouseRefusedError(`Warehouse file "${file}" refused a statement: ${briefMessage(error)}`);
+  made.cause = error;
+  return made;
+}

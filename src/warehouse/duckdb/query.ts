@@ -1,0 +1,221 @@
+// One read-only statement from outside: refused unless it only reads, and stopped at a row count, a time or a signal.
+// Must not know who asks.
+
+import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
+import { QueryRefusedError } from "../../errors.ts";
+import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
+import type { QueryOptions, QueryResult } from "../warehouse.ts";
+import { cellReaders, typeName } from "./cells.ts";
+import type { Database } from "./database.ts";
+import { briefMessage, isInterrupted, messageOf, translate } from "./errors.ts";
+
+const ALLOWED = [
+  "SELECT",
+  "WITH",
+  "VALUES",
+  "FROM",
+  "TABLE",
+  "DESCRIBE",
+  "DESC",
+  "SHOW",
+  "SUMMARIZE",
+  "EXPLAIN",
+  "PIVOT",
+  "UNPIVOT",
+];
+
+/** Functions that change the instance, or run SQL hidden in text, although the statement around them is a SELECT. */
+const FORBIDDEN = new Set([
+  "checkpoint",
+  "force_checkpoint",
+  "query",
+  "query_table",
+  "json_execute_serialized_sql",
+  "write_log",
+  "truncate_duckdb_logs",
+  "sleep_ms",
+  "enable_logging",
+  "disable_logging",
+  "enable_profiling",
+  "disable_profiling",
+  "enable_peg_parser",
+  "disable_peg_parser",
+  "arrow_scan",
+  "arrow_scan_dumb",
+]);
+
+/** Queries that run at a time; each may take as many threads as the writers, out of the same memory. */
+const MAX_RUNNING = 4;
+/** Queries that wait for their turn. */
+const MAX_WAITING = 64;
+/** How often an interrupt is repeated, milliseconds: DuckDB forgets one that comes just before a statement starts. */
+const INTERRUPT_EVERY_MS = 20;
+
+/** Errors: `QueryRefusedError` unless the text is one statement that begins like one that reads. */
+function checkText(sql: string): void {
+  const count = splitStatements(sql, duckDbDialect).length;
+  if (count !== 1) throw new QueryRefusedError(`Expected one statement, got ${count}: send them one by one`);
+  const significant = [...tokens(sql, duckDbDialect)].filter(({ kind }) => kind !== "space" && kind !== "comment");
+  const first = significant.find(({ kind, text }) => kind !== "semicolon" && text !== "(")!;
+  if (first.kind !== "word" || !ALLOWED.includes(first.text.toUpperCase())) {
+    throw new QueryRefusedError(`Only statements that read are allowed (${ALLOWED.join(", ")}), not "${first.text}"`);
+  }
+  for (const [i, token] of significant.entries()) {
+    if (FORBIDDEN.has(nameOf(token)) && significant[i + 1]?.text === "(") {
+      throw new QueryRefusedError(`Function ${nameOf(token)} is not allowed in a query`);
+    }
+  }
+}
+
+function nameOf({ kind, text }: Token): string {
+  if (kind === "word") return text.toLowerCase();
+  return kind === "identifier" ? text.slice(1, -1).toLowerCase() : "";
+}
+
+/** Errors of the statement itself, as opposed to errors of the file. */
+function refusal(error: unknown, file: string): Error {
+  if (error instanceof QueryRefusedError) return error;
+  const text = messageOf(error);
+  if (/^(IO|FATAL|INTERNAL|Connection) Error|database has been invalidated|^Warehouse file/.test(text)) {
+    return translate(error, file);
+  }
+  return new QueryRefusedError(
+    text.startsWith("Out of Memory") ? `The query needs more memory than DuckDB may use: ${briefMessage(error)}` : text,
+    { cause: error },
+  );
+}
+
+/** Stops what a connection runs when the time is up or the signal is aborted. */
+class Stop implements Disposable {
+  #interrupts: ReturnType<typeof setInterval> | undefined;
+  readonly #deadline: ReturnType<typeof setTimeout> | undefined;
+  readonly #onAbort = () => this.#stop();
+  readonly #options: QueryOptions;
+  #connection: DuckDBConnection | undefined;
+  stopped = false;
+
+  constructor(options: QueryOptions) {
+    this.#options = options;
+    const { timeoutMs, signal } = options;
+    if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#stop(), timeoutMs);
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  watch(connection: DuckDBConnection): void {
+    this.#connection = connection;
+    this.check();
+  }
+
+  /** Throws the signal's reason, or that the time is up. */
+  check(): void {
+    this.#options.signal?.throwIfAborted();
+    if (this.stopped) throw new QueryRefusedError(`The query took longer than ${this.#options.timeoutMs} ms`);
+  }
+
+  #stop(): void {
+    this.stopped = true;
+    const interrupt = () => this.#connection?.interrupt();
+    interrupt();
+    this.#interrupts ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#deadline);
+    clearInterval(this.#interrupts);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+export class Queries {
+  readonly #database: Database;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async run(sql: string, options: QueryOptions): Promise<QueryResult> {
+    options.signal?.throwIfAborted();
+    checkText(sql);
+    using stop = new Stop(options);
+    return await this.#inTurn(() => this.#database.work(() => this.#read(sql, options, stop)));
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= MAX_RUNNING) {
+      if (this.#waiting.length >= MAX_WAITING) throw new QueryRefusedError("Too many queries at once: try again");
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else this.#running++;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#running--;
+    }
+  }
+
+  async #read(sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+    const session = this.#database.session();
+    try {
+      const connection = await session.connection();
+      stop.watch(connection);
+      await session.run("BEGIN TRANSACTION READ ONLY");
+      return await this.#database.statement(() => this.#fetch(connection, sql, options.maxRows ?? Infinity, stop));
+    } catch (error) {
+      if (stop.stopped || isInterrupted(error)) stop.check();
+      throw refusal(error, this.#database.path);
+    } finally {
+      await session.rollback();
+      session.close();
+    }
+  }
+
+  async #fetch(connection: DuckDBConnection, sql: string, maxRows: number, stop: Stop): Promise<QueryResult> {
+    const statement = await this.#prepare(connection, sql);
+    let result: DuckDBResult;
+    try {
+      stop.check();
+      result = await statement.stream();
+    } finally {
+      statement.destroySync();
+    }
+    const types = result.columnTypes();
+    const readers = cellReaders(types, this.#database.client);
+    const rows: unknown[][] = [];
+    while (rows.length <= maxRows) {
+      stop.check();
+      const chunk = await result.fetchChunk();
+      if (!chunk || chunk.rowCount === 0) break;
+      for (const row of chunk.getRows()) rows.push(row.map((value, i) => readers[i]!(value)));
+    }
+    return {
+      columns: types.map((type, i) => ({ name: result.columnName(i), type: typeName(type) })),
+      rows: rows.slice(0, maxRows),
+      truncated: rows.length > maxRows,
+    };
+  }
+
+  /** DuckDB makes several statements of a PIVOT: a temporary type and the query. What is not that is refused. */
+  async #prepare(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+    const { StatementType } = this.#database.client;
+    const extracted = await connection.extractStatements(sql);
+    for (let i = 0;; i++) {
+      const statement = await extracted.prepare(i);
+      const last = i === extracted.count - 1;
+      const expected = last ? [StatementType.SELECT, StatementType.EXPLAIN] : [StatementType.CREATE];
+      if (!expected.includes(statement.statementType)) {
+        const kind = StatementType[statement.statementType];
+        statement.destroySync();
+        throw new QueryRefusedError(`Only statements that read are allowed, and this one is ${kind}`);
+      }
+      if (last) return statement;
+      try {
+        await statement.run();
+      } finally {
+        statement.destroySync();
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
+// compacting deletes the others. Appending costs the same however many keys there are; updating in place does not.
+
+import type { Row, StateChange, Unit } from "../warehouse.ts";
+import { WarehouseRefusedError } from "../../errors.ts";
+import type { Database, Session } from "./database.ts";
+import { OF_PARTITIONS, type Scope } from "./offsets.ts";
+
+/** The change of each key that counts, deletions among them. */
+const LATEST = `FROM FRESHET_STATE WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC, rowid DESC) = 1`;
+
+const READ = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE
+  FROM (SELECT * ${LATEST}) WHERE STATE_VALUE IS NOT NULL`;
+
+const COMPACT = `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS}
+  AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${LATEST}) WHERE STATE_VALUE IS NOT NULL)`;
+
+/** The live state in chunks, read on a session of its own so that others may work meanwhile. */
+export async function* readState(
+  database: Database,
+  scope: Scope,
+  partitions: readonly number[],
+): AsyncGenerator<readonly StateChange[], void, undefined> {
+  const session = database.session();
+  try {
+    const connection = await session.connection();
+    const values = [scope.domain, scope.topic, partitions.join(",")];
+    const result = await database.statement(() => connection.stream(READ, values));
+    while (true) {
+      const chunk = await database.statement(() => result.fetchChunk());
+      if (!chunk || chunk.rowCount === 0) return;
+      yield chunk.getRows().map(([operator, partition, namespace, key, value]) => ({
+        operator: String(operator),
+        partition: Number(partition),
+        namespace: Number(namespace),
+        key: String(key),
+        value: String(value),
+      }));
+    }
+  } finally {
+    session.close();
+  }
+}
+
+/** Deletes changes that later ones replaced, and keys that are gone. */
+export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
+  await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]);
+}
+
+/**
+ * The unit's state changes as rows of FRESHET_STATE, under the checkpoint that the unit makes.
+ * Errors: `WarehouseRefusedError` for a partition that the unit does not move: its state would not be fenced.
+ */
+export function stateRows(unit: Unit, domain: string): Row[] {
+  const checkpoints = new Map(unit.moves.map(({ partition, checkpoint }) => [partition, checkpoint + 1]));
+  return unit.state.map(({ operator, partition, namespace, key, value }) => {
+    const checkpoint = checkpoints.get(partition);
+    if (checkpoint === undefined) {
+      throw new WarehouseRefusedError(`State of partition ${partition} is in a unit that does not move its offset`);
+    }
+    return {
+      DOMAIN: domain,
+      OPERATOR: operator,
+      TOPIC: unit.topic,
+      KAFKA_PARTITION: partition,
+      NAMESPACE: namespace,
+      STATE_KEY: key,
+      STATE_VALUE: value,
+      CHECKPOINT_ID: checkpoint,
+    };
+  });
+}

@@ -1,0 +1,222 @@
+// One domain's writer: claims partitions, restores state, and writes a unit in one transaction with the move of its offsets.
+// Must not know logs, engines or operators.
+
+import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
+import type { Append, Claim, Row, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import type { Database, Session } from "./database.ts";
+import { briefMessage, isDataError, translate } from "./errors.ts";
+import { deleteRows, insertRows, mergeRows } from "./loading.ts";
+import { claimOffsets, moveOffset, readOffsets } from "./offsets.ts";
+import { findRefusals } from "./refusals.ts";
+import { compactState, readState, stateRows } from "./state.ts";
+import { Tables } from "./tables.ts";
+
+/** Work of one domain in turn: DuckDB refuses, rather than waits, when two transactions change the same row. */
+export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
+
+export interface WriterOptions {
+  readonly domain: string;
+  readonly database: Database;
+  readonly turn: Turn;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** A table refused rows of an append or an upsert; which ones is found after the transaction is rolled back. */
+class StepRefused extends Error {
+  constructor(readonly step: Append | Upsert, cause: unknown) {
+    super("Rows were refused", { cause });
+  }
+}
+
+function isAppend(step: Append | Upsert): step is Append {
+  return "segments" in step;
+}
+
+function rowsOf(step: Append | Upsert): readonly Row[] {
+  if (!isAppend(step)) return step.rows;
+  const rows: Row[] = [];
+  for (const { elements } of step.segments) for (const { value } of elements) rows.push(value);
+  return rows;
+}
+
+/** Which record the row at `index` of an append came from. */
+function sourceOf(append: Append, index: number): { readonly partition: number; readonly offset: number } {
+  let rest = index;
+  for (const { partition, elements } of append.segments) {
+    if (rest < elements.length) return { partition, offset: elements[rest]!.offset };
+    rest -= elements.length;
+  }
+  throw new RangeError(`Row ${index} is not in this append`);
+}
+
+export class DuckDbWriter implements Writer {
+  readonly #options: WriterOptions;
+  readonly #session: Session;
+  readonly #tables: Tables;
+  #closed = false;
+
+  private constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#session = options.database.session();
+    this.#tables = new Tables(this.#session, options.database.path);
+  }
+
+  static async open(options: WriterOptions): Promise<DuckDbWriter> {
+    const writer = new DuckDbWriter(options);
+    try {
+      await writer.#work(() => writer.#tables.load());
+    } catch (error) {
+      await writer[Symbol.asyncDispose]();
+      throw error;
+    }
+    return writer;
+  }
+
+  claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+    const now = this.#options.now();
+    return this.#work(() =>
+      this.#session.transaction(() => claimOffsets(this.#session, this.#scope(topic), partitions, now))
+    );
+  }
+
+  async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {
+    const { database } = this.#options;
+    try {
+      yield* readState(database, this.#scope(topic), partitions);
+    } catch (error) {
+      throw translate(error, database.path);
+    }
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    await this.#work(async () => {
+      try {
+        await this.#session.transaction(() => this.#write(unit));
+      } catch (error) {
+        if (error instanceof StepRefused) await this.#explain(unit, error);
+        if (error instanceof CommitUnknownError) return await this.#settle(unit, error);
+        throw error;
+      }
+    });
+  }
+
+  positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+    return this.#work(() => readOffsets(this.#session, this.#scope(topic), partitions));
+  }
+
+  async compactState(topic: string, partitions: readonly number[]): Promise<void> {
+    await this.#work(() =>
+      this.#session.transaction(() => compactState(this.#session, this.#scope(topic), partitions))
+    );
+  }
+
+  operators(): Promise<ReadonlyMap<string, string>> {
+    return this.#work(async () => {
+      const sql = "SELECT OPERATOR, FINGERPRINT FROM FRESHET_OPERATORS WHERE DOMAIN = $1 ORDER BY OPERATOR";
+      const rows = await this.#session.rows(sql, [this.#options.domain]);
+      return new Map(rows.map(([operator, fingerprint]) => [String(operator), String(fingerprint)]));
+    });
+  }
+
+  async registerOperators(fingerprints: ReadonlyMap<string, string>): Promise<void> {
+    const { domain, now } = this.#options;
+    const rows = Array.from(fingerprints, ([operator, fingerprint]) => (
+      { DOMAIN: domain, OPERATOR: operator, FINGERPRINT: fingerprint, UPDATED_AT: now() }
+    ));
+    await this.#work(() =>
+      this.#session.transaction(async () => {
+        await this.#session.run("DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = $1", [domain]);
+        await insertRows(this.#session, await this.#tables.named("FRESHET_OPERATORS"), rows);
+      })
+    );
+  }
+
+  /** Waits for running calls. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#options.turn(() => Promise.resolve(this.#session.close()));
+  }
+
+  #scope(topic: string): { readonly domain: string; readonly topic: string } {
+    return { domain: this.#options.domain, topic };
+  }
+
+  /** One call of the port: in the domain's turn, with DuckDB's errors translated. */
+  async #work<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#options.turn(() => this.#options.database.work(work));
+    } catch (error) {
+      throw translate(error, this.#options.database.path);
+    }
+  }
+
+  /** The steps of a unit, inside its transaction. The fence comes first: whoever is fenced should not do the work. */
+  async #write(unit: Unit): Promise<void> {
+    const { domain, now } = this.#options;
+    for (const move of unit.moves) await moveOffset(this.#session, this.#scope(unit.topic), move, now());
+    for (const append of unit.appends) await this.#step(append, rowsOf(append));
+    await insertRows(this.#session, await this.#tables.named("FRESHET_STATE"), stateRows(unit, domain));
+    for (const upsert of unit.upserts) await this.#step(upsert, upsert.rows);
+    for (const del of unit.deletes) await deleteRows(this.#session, await this.#tables.named(del.table), del);
+  }
+
+  async #step(step: Append | Upsert, rows: readonly Row[]): Promise<void> {
+    try {
+      await this.#load(step, rows);
+    } catch (error) {
+      throw isDataError(error) ? new StepRefused(step, error) : error;
+    }
+  }
+
+  async #load(step: Append | Upsert, rows: readonly Row[]): Promise<void> {
+    const table = await this.#tables.named(step.table);
+    if (isAppend(step)) await insertRows(this.#session, table, rows);
+    else await mergeRows(this.#session, table, { ...step, rows });
+  }
+
+  /** Throws what says which rows were refused. The appends before the refused one are known to be good. */
+  async #explain(unit: Unit, { step, cause }: StepRefused): Promise<never> {
+    const refused = (step: Append | Upsert) =>
+      findRefusals(this.#session, rowsOf(step), (rows) => this.#load(step, rows));
+    if (isAppend(step)) {
+      const rows: RefusedRow[] = [];
+      for (const append of unit.appends.slice(unit.appends.indexOf(step))) {
+        for (const { index, detail } of await refused(append)) {
+          rows.push({ table: append.table, ...sourceOf(append, index), detail });
+        }
+      }
+      if (rows.length > 0) throw new RowsRefusedError(rows, { cause });
+    } else {
+      const [first] = await refused(step);
+      if (first) {
+        const row = step.rows[first.index]!;
+        const key = step.keyColumns.map((name) => `${name} = ${JSON.stringify(row[name])}`).join(", ");
+        throw new WarehouseRefusedError(`Table "${step.table}" refused the row of ${key}: ${first.detail}`, { cause });
+      }
+    }
+    throw new WarehouseRefusedError(`Table "${step.table}" refused rows, but none alone: ${briefMessage(cause)}`, {
+      cause,
+    });
+  }
+
+  /**
+   * After COMMIT failed: DuckDB takes a failed transaction back, so where the instance still answers, it says what is
+   * true. Returns when the unit is there; throws why it is not; `CommitUnknownError` when it does not answer.
+   */
+  async #settle(unit: Unit, doubt: CommitUnknownError): Promise<void> {
+    if (unit.moves.length === 0) throw doubt;
+    let found: readonly Claim[];
+    try {
+      found = await readOffsets(this.#session, this.#scope(unit.topic), unit.moves.map(({ partition }) => partition));
+    } catch {
+      throw doubt;
+    }
+    const written = unit.moves.every((move) => {
+      const row = found.find(({ partition }) => partition === move.partition);
+      return row?.epoch === move.epoch && row.checkpoint === move.checkpoint + 1;
+    });
+    if (!written) throw doubt.cause;
+  }
+}
