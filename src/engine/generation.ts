@@ -151,15 +151,15 @@ class GenerationRun {
   ) {
     const { options: { domain, clock, log }, time, writer, condemned } = context;
     this.#partitions = new Map(
-      starts.map((
-        claim,
-      ) => [claim.partition, new PartitionIngest(domain, time, claim.partition, claim, condemned, clock)]),
+      [...starts].map(([partition, from]) => [
+        partition,
+        new PartitionIngest(domain, time, partition, from, condemned, clock),
+      ]),
     );
-    for (const claim of starts) {
-      if (claim.lastTimestamp === null || verifiedFrom(claim, bounds.get(claim.partition)!.low) === claim.nextOffset) {
-        continue;
-      }
-      this.#unverified.set(claim.partition, { offset: claim.nextOffset - 1, timestamp: claim.lastTimestamp });
+    for (const [partition, start] of starts) {
+      const offset = verifiedFrom(start, bounds.get(partition)!.low);
+      if (start.lastTimestamp === null || offset === start.nextOffset) continue;
+      this.#unverified.set(partition, { offset, timestamp: start.lastTimestamp });
     }
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);

@@ -60,6 +60,9 @@ export interface Batch<T> {
   readonly side: SideOutputs;
 }
 
+/** A user's function of one element. */
+export type PerElement<I, O> = (value: I, element: Element<I>, partition: number) => O;
+
 /** Turns a stream of batches into another, one batch out for each batch in; closes its source when it is closed. */
 export type Operator<I, O> = (source: AsyncIterable<Batch<I>>) => AsyncGenerator<Batch<O>, void, undefined>;
 

@@ -1,4 +1,4 @@
-import type { Element, Operator } from "./batch.ts";
+import type { Operator, PerElement } from "./batch.ts";
 import { perElement } from "./map.ts";
 
 /**
@@ -9,8 +9,8 @@ import { perElement } from "./map.ts";
  * even    2   4 |
  * ```
  */
-export function filter<T>(name: string, keep: (value: T, element: Element<T>) => boolean): Operator<T, T> {
-  return perElement(name, (element, out) => {
-    if (keep(element.value, element)) out.push(element);
+export function filter<T>(name: string, keep: PerElement<T, boolean>): Operator<T, T> {
+  return perElement(name, (element, out, partition) => {
+    if (keep(element.value, element, partition)) out.push(element);
   });
 }

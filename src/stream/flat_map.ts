@@ -1,4 +1,4 @@
-import type { Element, Operator } from "./batch.ts";
+import type { Operator, PerElement } from "./batch.ts";
 import { perElement } from "./map.ts";
 
 /**
@@ -9,9 +9,9 @@ import { perElement } from "./map.ts";
  * fn      a a   c c c |
  * ```
  */
-export function flatMap<I, O>(name: string, fn: (value: I, element: Element<I>) => Iterable<O>): Operator<I, O> {
-  return perElement(name, (element, out) => {
-    for (const value of fn(element.value, element)) {
+export function flatMap<I, O>(name: string, fn: PerElement<I, Iterable<O>>): Operator<I, O> {
+  return perElement(name, (element, out, partition) => {
+    for (const value of fn(element.value, element, partition)) {
       out.push({ value, time: element.time, offset: element.offset, watermark: element.watermark });
     }
   });

@@ -1,19 +1,19 @@
-import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import { type Batch, type Element, type Operator, type PerElement, withElements } from "./batch.ts";
 import type { Key, Keys } from "./key.ts";
 import { answer, reportFailed } from "./window.ts";
 
-/** The newest element of a key among those since the last answer. */
-export interface LatestResult<T> {
+/** What became of the newest element of a key among those since the last answer. */
+export interface LatestResult<R> {
   readonly key: Key;
   readonly partition: number;
   /** Event time, epoch milliseconds. */
   readonly time: number;
   readonly offset: number;
-  readonly value: T;
+  readonly value: R;
 }
 
 /**
- * The newest value of each key by event time (of equals, the higher offset), given out with `emit`.
+ * What `pick` makes of the newest element of each key by event time (of equals, the higher offset), given out with `emit`.
  *
  * It remembers nothing across answers, so the receiver keeps a value only if it is not older than the one it has.
  *
@@ -22,7 +22,7 @@ export interface LatestResult<T> {
  * out          b1 a2     b2
  * ```
  */
-export function latest<T>(name: string, keys: Keys<T>): Operator<T, LatestResult<T>> {
+export function latest<T, R>(name: string, keys: Keys<T>, pick: PerElement<T, R>): Operator<T, LatestResult<R>> {
   return async function* (source) {
     const newest = new Map<number, Map<string, Element<T>>>();
     for await (const batch of source) {
@@ -35,7 +35,7 @@ export function latest<T>(name: string, keys: Keys<T>): Operator<T, LatestResult
           reportFailed(name, batch, element, error);
         }
       }
-      yield withElements(batch, batch.emit ? takeOut(byKey, keys, batch) : []);
+      yield withElements(batch, batch.emit ? takeOut(name, byKey, keys, pick, batch) : []);
     }
   };
 }
@@ -46,10 +46,22 @@ function keepNewer<T>(byKey: Map<string, Element<T>>, key: string, element: Elem
   byKey.set(key, element);
 }
 
-function takeOut<T>(byKey: Map<string, Element<T>>, keys: Keys<T>, batch: Batch<T>): Element<LatestResult<T>>[] {
-  const out: Element<LatestResult<T>>[] = [];
-  for (const [key, { value, time, offset }] of byKey) {
-    out.push(answer({ key: keys.partsOf(key), partition: batch.partition, time, offset, value }, time, batch));
+function takeOut<T, R>(
+  name: string,
+  byKey: Map<string, Element<T>>,
+  keys: Keys<T>,
+  pick: PerElement<T, R>,
+  batch: Batch<T>,
+): Element<LatestResult<R>>[] {
+  const out: Element<LatestResult<R>>[] = [];
+  for (const [key, element] of byKey) {
+    const { time, offset } = element;
+    try {
+      const value = pick(element.value, element, batch.partition);
+      out.push(answer({ key: keys.partsOf(key), partition: batch.partition, time, offset, value }, time, batch));
+    } catch (error) {
+      reportFailed(name, batch, element, error);
+    }
   }
   byKey.clear();
   return out;

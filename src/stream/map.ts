@@ -1,4 +1,4 @@
-import type { Batch, Element, Operator } from "./batch.ts";
+import type { Batch, Element, Operator, PerElement } from "./batch.ts";
 import { withElements } from "./batch.ts";
 
 /**
@@ -7,7 +7,7 @@ import { withElements } from "./batch.ts";
  */
 export function perElement<I, O>(
   name: string,
-  each: (element: Element<I>, out: Element<O>[]) => void,
+  each: (element: Element<I>, out: Element<O>[], partition: number) => void,
 ): Operator<I, O> {
   return async function* (source) {
     for await (const batch of source) yield withElements(batch, collect(name, each, batch));
@@ -16,13 +16,13 @@ export function perElement<I, O>(
 
 function collect<I, O>(
   operator: string,
-  each: (element: Element<I>, out: Element<O>[]) => void,
+  each: (element: Element<I>, out: Element<O>[], partition: number) => void,
   batch: Batch<I>,
 ): Element<O>[] {
   const out: Element<O>[] = [];
   for (const element of batch.elements) {
     try {
-      each(element, out);
+      each(element, out, batch.partition);
     } catch (error) {
       batch.side.failed.push({ operator, partition: batch.partition, offset: element.offset, error });
     }
@@ -38,10 +38,10 @@ function collect<I, O>(
  * x2   2 4 6 |
  * ```
  */
-export function map<I, O>(name: string, fn: (value: I, element: Element<I>) => O): Operator<I, O> {
-  return perElement(name, (element, out) => {
+export function map<I, O>(name: string, fn: PerElement<I, O>): Operator<I, O> {
+  return perElement(name, (element, out, partition) => {
     out.push({
-      value: fn(element.value, element),
+      value: fn(element.value, element, partition),
       time: element.time,
       offset: element.offset,
       watermark: element.watermark,

@@ -4,7 +4,7 @@
 // events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
 
 import { AccumulatorRow, type AccumulatorSpec, count, max } from "./accumulators.ts";
-import type { Element, Operator } from "./batch.ts";
+import type { Operator, PerElement } from "./batch.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";
 import { aggregateHopping } from "./hopping.ts";
@@ -28,6 +28,8 @@ export type Output<E> =
     readonly kind: "latest";
     readonly name: string;
     readonly keyNames: readonly string[];
+    /** Columns by which a row is newer than another. */
+    readonly order: readonly string[];
     readonly operator: Operator<E, LatestResult<Named>>;
   }
   /** One row for each key and window. */
@@ -70,11 +72,11 @@ function chain<E, T>(operators: readonly AnyOperator[]): Operator<E, T> {
 }
 
 /** Events of `E` turned into `T` so far. */
-export class Stream<E, T> {
+export class Stream<E, T = E> {
   private constructor(private readonly context: StreamContext, private readonly operators: readonly AnyOperator[]) {}
 
   /** The start of a pipeline. */
-  static of<E>(context: StreamContext): Stream<E, E> {
+  static of<E>(context: StreamContext): Stream<E> {
     return new Stream(context, []);
   }
 
@@ -82,20 +84,20 @@ export class Stream<E, T> {
     return new Stream(this.context, [...this.operators, operator]);
   }
 
-  map<U>(fn: (value: T, element: Element<T>) => U): Stream<E, U> {
+  map<U>(fn: PerElement<T, U>): Stream<E, U> {
     return this.#then(map(`map ${fn.name}`, fn));
   }
 
-  filter(keep: (value: T, element: Element<T>) => boolean): Stream<E, T> {
+  filter(keep: PerElement<T, boolean>): Stream<E, T> {
     return this.#then(filter(`filter ${keep.name}`, keep));
   }
 
-  flatMap<U>(fn: (value: T, element: Element<T>) => Iterable<U>): Stream<E, U> {
+  flatMap<U>(fn: PerElement<T, Iterable<U>>): Stream<E, U> {
     return this.#then(flatMap(`flatMap ${fn.name}`, fn));
   }
 
   /** Ends in rows that are stored as they are; `toRow` makes one of each element. */
-  into(name: string, toRow: (value: T, element: Element<T>) => Named): Output<E> {
+  into(name: string, toRow: PerElement<T, Named>): Output<E> {
     return { kind: "append", name, operator: chain<E, Named>([...this.operators, map(name, toRow)]) };
   }
 
@@ -113,14 +115,17 @@ export class KeyedStream<E, T> {
     private readonly keys: Keys<T>,
   ) {}
 
-  /** Ends in the newest row of each key; `toRow` makes it. */
-  latest(name: string, toRow: (value: T, element: Element<T>) => Named): Output<E> {
-    const newest = latest(name, this.keys);
-    const rows = map<LatestResult<T>, LatestResult<Named>>(name, (result) => {
-      const { value, time, offset } = result;
-      return { ...result, value: toRow(value, { value, time, offset, watermark: -Infinity }) };
-    });
-    return { kind: "latest", name, keyNames: this.keys.names, operator: chain([...this.operators, newest, rows]) };
+  /**
+   * Ends in the newest row of each key; `toRow` makes it. `order` names the columns by which, compared in this order, a row
+   * is newer than another: they must follow event time, then offset.
+   */
+  latest(
+    name: string,
+    toRow: PerElement<T, Named>,
+    order: readonly string[] = ["TIMESTAMP", "KAFKA_OFFSET"],
+  ): Output<E> {
+    const newest = latest(name, this.keys, toRow);
+    return { kind: "latest", name, keyNames: this.keys.names, order, operator: chain([...this.operators, newest]) };
   }
 
   /** Windows of `sizeMs`, one after the other, anchored to the epoch. */

@@ -29,7 +29,6 @@ export function parseTimestamp(value: string | number): number {
   return clock.ms >= 0 && date + clock.ms >= 0 ? date + clock.ms - parseZone(value, clock.end) : NaN;
 }
 
-
 /** The number that the digits from `start` to `end` write, or `NaN` where one of them is no digit. */
 function digits(text: string, start: number, end: number): number {
   let number = 0;
