@@ -1,0 +1,10 @@
+// The simulators, one for each domain. A new domain adds one line here.
+import type { Simulator } from "./simulator.ts";
+import { trains } from "./trains.ts";
+
+export * from "./pacer.ts";
+export * from "./simulator.ts";
+export * from "./spoil.ts";
+
+/** All simulators. */
+export const simulators: readonly Simulator[] = [trains];

@@ -1,0 +1,41 @@
+// What a simulator is: a pure function from seed and start to an endless sequence of records in event-time order.
+// Knows nothing of logs, pacing or the command line.
+
+/** A record to be sent. */
+export interface SimulatedRecord {
+  /** Event time, epoch milliseconds. */
+  readonly timestamp: number;
+  readonly key: string;
+  /** JSON text; bytes where it is spoilt on purpose; `null` for a tombstone. */
+  readonly value: string | Uint8Array | null;
+}
+
+export interface GenerateOptions {
+  readonly seed: number;
+  /** Event time of the first record is this or later, epoch milliseconds. Another start shows another part of the same world. */
+  readonly start: number;
+  /** Milliseconds of event time between two records of the same thing. */
+  readonly intervalMs: number;
+  /** The domain's settings by name, for thresholds. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** Fields of a domain's record in which mistakes can be made. */
+export interface SpoilableFields {
+  readonly timestamp: string;
+  readonly required: string;
+  /** A number that must not be negative. */
+  readonly amount: string;
+}
+
+/** A domain's simulator. */
+export interface Simulator {
+  readonly domain: string;
+  /** How many things report, each once an interval. */
+  readonly sources: number;
+  /** Default of `GenerateOptions.intervalMs`. */
+  readonly intervalMs: number;
+  readonly fields: SpoilableFields;
+  /** Endless. */
+  generate(options: GenerateOptions): Generator<SimulatedRecord, never, undefined>;
+}

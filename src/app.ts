@@ -1,0 +1,158 @@
+// The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
+// Which adapters there are is said in parts.ts; what a person sees on the terminal is the command line's business.
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { DomainStatus } from "./engine/status.ts";
+import { startHttp } from "./http/mod.ts";
+import type { Log } from "./log/log.ts";
+import { loggerFor } from "./logging.ts";
+import { createMetrics } from "./metrics.ts";
+import { type DomainInfo, type Parts, provideTopics, type Runner, scriptsOf } from "./parts.ts";
+import { reportProgress } from "./progress_report.ts";
+import { claimRunFile } from "./run_file.ts";
+
+/** Something that runs beside the domains and feeds them, such as a simulator. Ends when the signal is aborted. */
+export interface Feed {
+  readonly name: string;
+  run(log: Log, signal: AbortSignal): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly parts: Parts;
+  readonly domains: readonly DomainInfo[];
+  readonly clock: Clock;
+  readonly pid: number;
+  readonly feeds: readonly Feed[];
+  /** Work off what is in the topics now, then return. */
+  readonly untilEnd: boolean;
+  /** Aborted to drain and return. */
+  readonly signal: AbortSignal;
+  /** Leaves at once; called when draining takes longer than it may. */
+  readonly giveUp: (message: string) => never;
+  /** Called when everything is up. */
+  readonly onUp?: (up: Up) => void;
+}
+
+/** What is up, for people. */
+export interface Up {
+  readonly log: string;
+  readonly warehouse: string;
+  /** Base URL of the HTTP API. */
+  readonly url: string;
+}
+
+/**
+ * Runs the domains. Resolves when the signal was aborted and the last checkpoint is written, or with `untilEnd` when
+ * everything is worked off. Rejects when a domain cannot go on, after the others have drained.
+ */
+export async function runApp(options: AppOptions): Promise<void> {
+  const { config, parts, domains, clock } = options;
+  const logger = loggerFor("run");
+  await using stack = new AsyncDisposableStack();
+  const runFile = stack.use(await claimRunFile({ dataDir: config.dataDir, pid: options.pid }));
+  const log = stack.use(await parts.openLog(config, clock));
+  const created = await provideTopics(log, domains, config);
+  if (created.length > 0) logger.info("Created topics", { topics: created.join(",") });
+  const warehouse = stack.use(await parts.openWarehouse(config, clock));
+  const steps = await warehouse.migrate(scriptsOf(domains));
+  for (const step of steps) logger.debug("Migrated", { name: step.name, version: step.version, title: step.title });
+
+  const metrics = createMetrics();
+  const runners = domains.map((domain) =>
+    parts.createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd: options.untilEnd })
+  );
+  const statuses = () => runners.map((runner) => runner.status());
+  const http = stack.use(
+    startHttp({
+      hostname: config.host,
+      // Work that ends by itself needs no well-known address.
+      port: options.untilEnd ? 0 : config.apiPort,
+      pid: options.pid,
+      tokens: { api: config.apiToken, run: runFile.token },
+      statuses,
+      metrics,
+      now: () => clock.now(),
+      query: (sql, limits) => warehouse.query(sql, limits),
+    }),
+  );
+  await runFile.publish(http.url);
+  options.onUp?.({ log: log.description, warehouse: warehouse.description, url: http.url });
+  await runUntilDone({ ...options, log, runners, statuses, logger });
+}
+
+interface RunningApp extends AppOptions {
+  readonly log: Log;
+  readonly runners: readonly Runner[];
+  readonly statuses: () => readonly DomainStatus[];
+  readonly logger: Logger;
+}
+
+async function runUntilDone(app: RunningApp): Promise<void> {
+  const stop = new AbortController();
+  const stopNow = () => stop.abort(app.signal.reason);
+  if (app.signal.aborted) stopNow();
+  app.signal.addEventListener("abort", stopNow, { once: true });
+  const deadline = drainDeadline(app, stop.signal);
+  const beside = new AbortController();
+  const side = [
+    reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal }),
+    ...app.feeds.map((feed) => runFeed(feed, { app, stop })),
+  ];
+  try {
+    const failures = await settle(app.runners, stop);
+    if (failures.length > 0) {
+      throw failures.length === 1 ? failures[0] : new AggregateError(failures, "Several domains failed");
+    }
+  } finally {
+    stop.abort();
+    beside.abort();
+    app.signal.removeEventListener("abort", stopNow);
+    const feedFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
+    deadline.cancel();
+    for (const failure of feedFailures) app.logger.error("A feed failed", { error: failure.reason });
+  }
+}
+
+/** Runs all; when one fails the others are stopped, and drain. Resolves with the failures. */
+async function settle(runners: readonly Runner[], stop: AbortController): Promise<unknown[]> {
+  const results = await Promise.allSettled(runners.map(async (runner) => {
+    try {
+      await runner.run(stop.signal);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  }));
+  return results.filter((result) => result.status === "rejected").map((result) => result.reason);
+}
+
+/** A feed that fails stops the run: a simulation without records would only look as if it went on. */
+async function runFeed(feed: Feed, { app, stop }: { readonly app: RunningApp; readonly stop: AbortController }) {
+  try {
+    await feed.run(app.log, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) return;
+    stop.abort(error);
+    throw error;
+  }
+}
+
+/** Once the signal is aborted the rest must be done within `drainMs`, or the process is left. */
+function drainDeadline(app: RunningApp, signal: AbortSignal): { cancel(): void } {
+  const done = new AbortController();
+  const start = () => {
+    app.logger.info("Draining: writing the last checkpoint", { within_ms: app.config.drainMs });
+    app.clock.sleep(app.config.drainMs, done.signal).then(
+      () =>
+        app.giveUp(
+          `The last checkpoint was not written within ${app.config.drainMs} ms (FRESHET_DRAIN_MS): nothing is lost, the next run goes on from the checkpoint before`,
+        ),
+      () => {},
+    );
+  };
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true, signal: done.signal });
+  return { cancel: () => done.abort() };
+}

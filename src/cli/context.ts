@@ -1,0 +1,87 @@
+// What every verb gets: the host, the configuration (read when first asked for) and the parts of the program.
+import type { Command } from "commander";
+import { type Config, readConfig } from "../config.ts";
+import { ConfigError, FreshetError } from "../errors.ts";
+import { loggerFor, setUpLogging } from "../logging.ts";
+import type { DomainInfo, Parts } from "../parts.ts";
+import { closest } from "../suggest.ts";
+import { readEnvironment } from "./environment.ts";
+import type { Host } from "./host.ts";
+
+/** The command line was used wrongly. The message says how to use it. */
+export class UsageError extends FreshetError {
+  readonly code = "usage";
+  readonly retriable = false;
+}
+
+/** A verb: adds its command to the program. */
+export type Verb = (program: Command, context: Context) => void;
+
+/** What a verb works with. */
+export class Context {
+  #config: Config | undefined;
+  #domains: readonly DomainInfo[] | undefined;
+
+  constructor(readonly host: Host, readonly parts: Parts) {}
+
+  /** The configuration, and logging set up as it says. Throws `ConfigError`. */
+  config(): Config {
+    if (this.#config) return this.#config;
+    const config = readConfig(readEnvironment(this.host.env), this.parts.modules);
+    const { stderr } = this.host;
+    setUpLogging({
+      level: config.logLevel,
+      format: config.logFormat === "auto" ? (stderr.isTerminal ? "text" : "json") : config.logFormat,
+      colors: stderr.isTerminal && !this.host.env.NO_COLOR,
+      secrets: config.secrets,
+      write: (text) => stderr.write(text),
+    });
+    for (const warning of config.warnings) loggerFor("config").warn("{warning}", { warning });
+    return this.#config = config;
+  }
+
+  /** The configuration if it has been read and is right. */
+  configIfRead(): Config | undefined {
+    return this.#config;
+  }
+
+  /** All domains. */
+  domains(): readonly DomainInfo[] {
+    return this.#domains ??= this.parts.domains(this.config());
+  }
+
+  /** The domains of these names, all when there are none. Throws `UsageError`. */
+  domainsNamed(names: readonly string[]): readonly DomainInfo[] {
+    if (names.length === 0) return this.domains();
+    return [...new Set(names)].map((name) => this.domainNamed(name));
+  }
+
+  /** Throws `UsageError` with a suggestion. */
+  domainNamed(name: string): DomainInfo {
+    const known = this.domains();
+    const found = known.find((domain) => domain.name === name);
+    if (found) return found;
+    const names = known.map((domain) => domain.name);
+    const near = closest(name, names);
+    throw new UsageError(
+      `There is no domain "${name}"${near ? `, did you mean "${near}"?` : ""} Domains: ${names.join(", ")}`,
+    );
+  }
+}
+
+/** Whether the error is the user's to mend in the command or the settings. */
+export function isUsage(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof ConfigError;
+}
+
+/** Parser of an option that is a number. Commander names the option in the error it makes of it. */
+export function numberOption(
+  { min, max = Infinity, whole = false }: { readonly min: number; readonly max?: number; readonly whole?: boolean },
+): (text: string) => number {
+  return (text) => {
+    const value = Number(text.replaceAll("_", ""));
+    if (text.trim() !== "" && value >= min && value <= max && (!whole || Number.isSafeInteger(value))) return value;
+    const range = max === Infinity ? `at least ${min}` : `from ${min} to ${max}`;
+    throw new UsageError(`"${text}" is not ${whole ? "a whole number" : "a number"} ${range}`);
+  };
+}

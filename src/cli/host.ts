@@ -1,0 +1,38 @@
+// The outside world as the command line sees it: arguments, environment, streams, signals, time. main.ts makes the real
+// one, tests make their own. Nothing under src/ reaches for any of it in another way.
+import type { Clock } from "../clock.ts";
+
+/** Where text goes. Writing never fails: when the reader has gone, the rest is dropped. */
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Width in characters; 80 where it cannot be known. */
+  readonly columns: number;
+  write(text: string): void;
+}
+
+/** What a program is started with. */
+export interface Host {
+  /** Without the program's own name. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly pid: number;
+  readonly clock: Clock;
+  readonly stdin: ReadableStream<Uint8Array>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Aborted by the first SIGINT or SIGTERM; the reason is a `SignalReceived`. */
+  readonly signal: AbortSignal;
+  /** Leaves at once, whatever is under way. Only for shutdowns that do not end. */
+  exit(code: number): never;
+}
+
+/** Why the program should end: the name of a signal, and the exit code that a shell expects for it. */
+export class SignalReceived extends Error {
+  override readonly name = "SignalReceived";
+  constructor(readonly signalName: "SIGINT" | "SIGTERM") {
+    super(`Received ${signalName}`);
+  }
+  get exitCode(): number {
+    return this.signalName === "SIGINT" ? 130 : 143;
+  }
+}

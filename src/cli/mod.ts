@@ -1,0 +1,94 @@
+// The command line: finds the verb, runs it, and turns what goes wrong into one message and an exit code.
+// Each verb is a file beside this one.
+import { Command, CommanderError } from "commander";
+import { redactor } from "../logging.ts";
+import type { Parts } from "../parts.ts";
+import { Context, isUsage, type Verb } from "./context.ts";
+import { addConfig } from "./config_verb.ts";
+import { type Host, SignalReceived } from "./host.ts";
+import { addMigrate } from "./migrate.ts";
+import { addProduce } from "./produce.ts";
+import { addQuery } from "./query.ts";
+import { addRun } from "./run.ts";
+import { addSimulate } from "./simulate.ts";
+import { addStatus } from "./status.ts";
+import { addTopics } from "./topics.ts";
+import { VERSION } from "./version.ts";
+
+export * from "./host.ts";
+
+const VERBS: readonly Verb[] = [
+  addRun,
+  addSimulate,
+  addProduce,
+  addQuery,
+  addStatus,
+  addTopics,
+  addMigrate,
+  addConfig,
+];
+
+/** Exit codes. */
+export const OK = 0;
+export const FAILURE = 1;
+export const USAGE = 2;
+
+/** Runs the command line; resolves with the exit code, never rejects. */
+export async function runCommandLine(host: Host, parts: Parts): Promise<number> {
+  const context = new Context(host, parts);
+  try {
+    await buildProgram(context).parseAsync([...host.args], { from: "user" });
+    return OK;
+  } catch (error) {
+    return report(error, context);
+  }
+}
+
+function buildProgram(context: Context): Command {
+  const { stdout, stderr } = context.host;
+  const program = new Command("freshet")
+    .description("Reads Kafka topics, aggregates them in windows and writes raw and derived tables, exactly once.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [verb]", "print help for a verb")
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => stdout.columns,
+      getErrHelpWidth: () => stderr.columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(text.replace(/^error: /, "freshet: ")),
+    })
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const add of VERBS) add(program, context);
+  // Subcommands are made by the verbs: they get the program's way of printing and ending too.
+  const inherit = (command: Command) => {
+    for (const child of command.commands) inherit(child.copyInheritedSettings(command));
+  };
+  inherit(program);
+  return program.addHelpText("after", '\nSettings come from the environment and .env: "freshet config" lists them.');
+}
+
+function report(error: unknown, context: Context): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
+  if (error instanceof SignalReceived) return error.exitCode;
+  const config = context.configIfRead();
+  const redact = redactor(config?.secrets ?? []);
+  const debug = (config?.logLevel ?? context.host.env.FRESHET_LOG_LEVEL) === "debug";
+  for (const one of error instanceof AggregateError ? error.errors : [error]) {
+    context.host.stderr.write(redact(`freshet: ${debug ? stackOf(one) : messageOf(one)}`) + "\n");
+  }
+  return isUsage(error) ? USAGE : FAILURE;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : `\ncaused by: ${stackOf(error.cause)}`;
+  return (error.stack ?? messageOf(error)) + cause;
+}

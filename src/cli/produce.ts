@@ -1,0 +1,148 @@
+// `produce`: sends the lines of a file or of standard input as records, each as its exact bytes.
+import type { Log, NewRecord } from "../log/log.ts";
+import { TopicMissingError } from "../errors.ts";
+import { provideTopics } from "../parts.ts";
+import { type Context, UsageError, type Verb } from "./context.ts";
+import { type LineBatch, lineBatches } from "./line_batches.ts";
+import { startProgress, totalLine } from "./progress.ts";
+
+interface ProduceOptions {
+  readonly key?: string;
+}
+
+const READ_BYTES = 1 << 20;
+const LIMITS = { maxRecords: 10_000, maxBytes: 4 << 20, maxLineBytes: 64 << 20, lingerMs: 20 };
+
+export const addProduce: Verb = (program, context) => {
+  program.command("produce")
+    .summary("send records from a file or standard input")
+    .description(
+      "Sends each line of a file (or of standard input) as a record to the configured log, byte for byte, also when it is\n" +
+        "not JSON. An empty line is a record with an empty value.",
+    )
+    .argument("<topic>")
+    .argument("[file]", 'NDJSON; standard input when left out or "-"')
+    .option(
+      "-k, --key <field>",
+      "field of the line's JSON object that becomes the record's key; without it, or where it is\nmissing, the record has no key",
+    )
+    .action((topic: string, file: string | undefined, options: ProduceOptions) =>
+      produce(context, { topic, file, ...options })
+    );
+};
+
+async function produce(
+  context: Context,
+  { topic, file, key }: ProduceOptions & { readonly topic: string; readonly file: string | undefined },
+): Promise<void> {
+  const { host, parts } = context;
+  const config = context.config();
+  await using stack = new AsyncDisposableStack();
+  const input = stack.use(await openInput(host.stdin, file));
+  const log = stack.use(await parts.openLog(config, host.clock));
+  await requireTopic(context, log, topic);
+  const begin = host.clock.now();
+  let records = 0;
+  {
+    using progress = startProgress(host, input.bytes);
+    const keyOf = key === undefined ? () => null : fieldReader(key);
+    const send = async ({ lines, bytesRead }: LineBatch) => {
+      await log.produce(topic, lines.map((value): NewRecord => ({ key: keyOf(value), value })));
+      records += lines.length;
+      progress.update(bytesRead, records);
+    };
+    try {
+      for await (const batch of lineBatches(untilAborted(input.chunks, host.signal), LIMITS)) await send(batch);
+    } catch (error) {
+      host.stderr.write(`Stopped after ${records.toLocaleString("en")} records were sent to ${topic}\n`);
+      throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
+    }
+  }
+  host.stdout.write(`Sent to ${topic}: ${totalLine(records, host.clock.now() - begin)}\n`);
+}
+
+interface Input extends AsyncDisposable {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Size, where it is known. */
+  readonly bytes: number | undefined;
+}
+
+async function openInput(stdin: ReadableStream<Uint8Array>, path: string | undefined): Promise<Input> {
+  if (path === undefined || path === "-") {
+    return { chunks: stdin, bytes: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
+  }
+  const { isFile, isDirectory, size } = await file.stat();
+  if (isDirectory) {
+    file.close();
+    throw new UsageError(`Cannot read "${path}": it is a folder`);
+  }
+  return {
+    chunks: readChunks(file),
+    bytes: isFile ? size : undefined,
+    [Symbol.asyncDispose]: () => Promise.resolve(file.close()),
+  };
+}
+
+/** The same chunks; rejects with the signal's reason when it is aborted, also while waiting for somebody to type. */
+async function* untilAborted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      signal.throwIfAborted();
+      const { done, value } = await Promise.race([iterator.next(), aborted.promise]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    if (!signal.aborted) await iterator.return?.();
+  }
+}
+
+/** Large chunks: each record of a chunk is a view into it. */
+async function* readChunks(file: Deno.FsFile): AsyncGenerator<Uint8Array, void, undefined> {
+  while (true) {
+    const buffer = new Uint8Array(READ_BYTES);
+    const length = await file.read(buffer);
+    if (length === null) return;
+    yield buffer.subarray(0, length);
+  }
+}
+
+/** The topics of domains make themselves on the embedded log; all others must be there. */
+async function requireTopic(context: Context, log: Log, topic: string): Promise<void> {
+  const [found] = await log.topics([topic]);
+  if (found) return;
+  const domain = context.domains().find((candidate) => candidate.topic === topic);
+  if (!domain) throw new TopicMissingError([topic]);
+  await provideTopics(log, [domain], context.config());
+}
+
+/** Reads one field of a line that is a JSON object: text as it is, numbers and booleans as text, else `null`. */
+export function fieldReader(field: string): (line: Uint8Array) => string | null {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return (line) => {
+    try {
+      const parsed: unknown = JSON.parse(decoder.decode(line));
+      if (typeof parsed !== "object" || parsed === null || !Object.hasOwn(parsed, field)) return null;
+      const value = (parsed as Readonly<Record<string, unknown>>)[field];
+      if (typeof value === "string") return value;
+      return typeof value === "number" || typeof value === "boolean" ? String(value) : null;
+    } catch {
+      return null;
+    }
+  };
+}

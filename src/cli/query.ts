@@ -1,0 +1,44 @@
+// `query`: one read-only statement against the configured warehouse.
+import { Option } from "commander";
+import { type Context, numberOption, type Verb } from "./context.ts";
+import { formatRows, type RowFormat } from "./rows.ts";
+import { openQueryTarget } from "./warehouse_access.ts";
+
+interface QueryFlags {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly limit?: number;
+  readonly timeout: number;
+}
+
+const TABLE_ROWS = 1_000;
+const ALL_ROWS = 1_000_000;
+
+export const addQuery: Verb = (program, context) => {
+  program.command("query")
+    .summary("ask the warehouse, also while a run is up")
+    .description(
+      "Runs one read-only statement against the warehouse and prints its rows. Works while `run` is up, too.",
+    )
+    .argument("<sql>")
+    .addOption(new Option("--json", "one JSON array of rows").conflicts("csv"))
+    .option("--csv", "comma-separated values (RFC 4180)")
+    .option(
+      "--limit <rows>",
+      `print at most so many rows (default ${TABLE_ROWS} in a table, ${ALL_ROWS} otherwise)`,
+      numberOption({ min: 1, max: ALL_ROWS, whole: true }),
+    )
+    .option("--timeout <seconds>", "give up after so long", numberOption({ min: 0.001, max: 600 }), 60)
+    .action((sql: string, flags: QueryFlags) => query(context, sql, flags));
+};
+
+async function query(context: Context, sql: string, flags: QueryFlags): Promise<void> {
+  const { host } = context;
+  const format: RowFormat = flags.json ? "json" : flags.csv ? "csv" : "table";
+  const maxRows = flags.limit ?? (format === "table" ? TABLE_ROWS : ALL_ROWS);
+  await using target = await openQueryTarget(context);
+  const options = { maxRows, timeoutMs: Math.ceil(flags.timeout * 1000), signal: host.signal };
+  const result = await target.query(sql, options);
+  host.stdout.write(formatRows(result, format));
+  if (result.truncated) host.stderr.write(`There are more than ${maxRows} rows: --limit shows more\n`);
+}

@@ -1,0 +1,104 @@
+// `run`: the pipelines with all that belongs to them.
+import { type Feed, runApp, type Up } from "../app.ts";
+import type { DomainInfo } from "../parts.ts";
+import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { DEMO_SPEED, demoStart, simulate, simulatorOf } from "./simulation.ts";
+import { SignalReceived } from "./host.ts";
+
+interface RunFlags {
+  /** Left open: simulate when there is no Kafka. */
+  readonly simulate?: boolean;
+  readonly untilEnd?: boolean;
+  readonly speed?: number;
+  readonly seed: number;
+}
+
+export const addRun: Verb = (program, context) => {
+  program.command("run")
+    .summary("run the pipelines")
+    .description(
+      "Runs the pipelines of the domains named (all by default): reads their topics, writes their tables, serves HTTP.\n" +
+        "Without Kafka configured it also simulates. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
+    )
+    .argument("[domain...]")
+    .option("--simulate", "simulate, also into Kafka")
+    .option("--no-simulate", "do not simulate")
+    .option("--until-end", "work off what is in the topics now, write a checkpoint and end; does not simulate")
+    .option(
+      "--speed <factor>",
+      `seconds of simulated event time in a second (default ${DEMO_SPEED})`,
+      numberOption({ min: 0.001 }),
+    )
+    .option("--seed <n>", "seed of the simulation", numberOption({ min: 0, max: 2 ** 31, whole: true }), 1)
+    .action((names: readonly string[], flags: RunFlags) => run(context, names, flags));
+};
+
+async function run(context: Context, names: readonly string[], flags: RunFlags): Promise<void> {
+  const { host, parts } = context;
+  const config = context.config();
+  const domains = context.domainsNamed(names);
+  const untilEnd = flags.untilEnd ?? false;
+  if (untilEnd && flags.simulate) {
+    throw new UsageError("--until-end does not go with --simulate: a simulation has no end");
+  }
+  const simulating = flags.simulate ?? (config.kafka === undefined && !untilEnd);
+  await runApp({
+    config,
+    parts,
+    domains,
+    clock: host.clock,
+    pid: host.pid,
+    untilEnd,
+    feeds: simulating ? domains.map((domain) => simulatorFeed(context, domain, flags)) : [],
+    signal: host.signal,
+    giveUp(message) {
+      host.stderr.write(`freshet: ${message}\n`);
+      const reason: unknown = host.signal.reason;
+      return host.exit(reason instanceof SignalReceived ? reason.exitCode : 1);
+    },
+    onUp: (up) => host.stderr.write(welcome(context, { up, domains, simulating, untilEnd, flags })),
+  });
+}
+
+function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEED, seed }: RunFlags): Feed {
+  const { clock } = context.host;
+  return {
+    name: `simulator of ${domain.name}`,
+    async run(log, signal) {
+      const simulator = simulatorOf(domain.name);
+      const start = await demoStart(log, domain.topic, clock);
+      const plan = { seed, start, speed, intervalMs: simulator.intervalMs, bad: 0 };
+      await simulate({ domain, simulator, plan, settings: context.config().domains, log, clock, signal });
+    },
+  };
+}
+
+interface Welcome {
+  readonly up: Up;
+  readonly domains: readonly DomainInfo[];
+  readonly simulating: boolean;
+  readonly untilEnd: boolean;
+  readonly flags: RunFlags;
+}
+
+/** What a person reads first. On a terminal only: elsewhere the log lines say it. */
+function welcome(context: Context, { up, domains, simulating, untilEnd, flags }: Welcome): string {
+  const { stderr } = context.host;
+  const doing = untilEnd
+    ? "working off what is there"
+    : simulating
+    ? `simulating at ${flags.speed ?? DEMO_SPEED}× speed`
+    : "reading";
+  const lines = [
+    ["Freshet", `${domains.map(({ name, topic }) => `${name} (${topic})`).join(", ")}, ${doing}`],
+    ["log", up.log],
+    ["warehouse", up.warehouse],
+    ["http", `${up.url}/health  /metrics  /api/status`],
+    ["ask", `deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"`],
+    ["stop", "Ctrl-C: drains and writes a last checkpoint"],
+  ];
+  const bold = stderr.isTerminal && !context.host.env.NO_COLOR
+    ? (text: string) => `\x1b[1m${text}\x1b[22m`
+    : (text: string) => text;
+  return lines.map(([label, text], i) => `${i === 0 ? bold(label!.padEnd(10)) : label!.padEnd(10)} ${text}\n`).join("");
+}

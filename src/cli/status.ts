@@ -1,0 +1,149 @@
+// `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
+import type { DomainStatus, PartitionStatus } from "../engine/status.ts";
+import { FreshetError } from "../errors.ts";
+import type { StatusAnswer } from "../http/status_route.ts";
+import type { Log } from "../log/log.ts";
+import type { DomainInfo } from "../parts.ts";
+import { ask, findRunning, type RunningInstance } from "../run_file.ts";
+import type { Warehouse } from "../warehouse/warehouse.ts";
+import type { Context, Verb } from "./context.ts";
+import { textTable } from "./rows.ts";
+import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
+
+/** What `status --json` prints. Times are ISO 8601, UTC. */
+interface Report {
+  /** Process id of the run that is up; `null` when none is. */
+  readonly pid: number | null;
+  readonly domains: readonly DomainReport[];
+}
+
+interface DomainReport extends Pick<DomainStatus, "domain" | "topic" | "openWindows"> {
+  readonly phase: DomainStatus["phase"];
+  readonly lastError: string | null;
+  /** Only of a run that is up. */
+  readonly totals: DomainStatus["totals"] | null;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly nextOffset: number;
+    readonly highOffset: number | null;
+    readonly lag: number | null;
+    readonly watermark: string | null;
+  }[];
+}
+
+export const addStatus: Verb = (program, context) => {
+  program.command("status")
+    .summary("offsets, watermarks, open windows and lag")
+    .description("Says how far each domain has got: from the run that is up, or from what the warehouse has stored.")
+    .option("--json", "as one JSON object")
+    .action((flags: { readonly json?: boolean }) => status(context, flags));
+};
+
+async function status(context: Context, { json }: { readonly json?: boolean }): Promise<void> {
+  const instance = await findRunning(context.config().dataDir);
+  const report = instance ? await liveReport(instance) : await storedReport(context);
+  context.host.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report));
+}
+
+async function liveReport(instance: RunningInstance): Promise<Report> {
+  const response = await ask(instance, "GET", "/api/status", { timeoutMs: 30_000 });
+  const answer = await response.json() as StatusAnswer;
+  return { pid: answer.pid, domains: answer.domains.map((domain) => ({ ...domain, ...withPartitions(domain) })) };
+}
+
+async function storedReport(context: Context): Promise<Report> {
+  await using stack = new AsyncDisposableStack();
+  const log = stack.use(await context.parts.openLog(context.config(), context.host.clock));
+  const warehouse = await openExistingWarehouse(context).catch((error) => {
+    if (error instanceof WarehouseMissingError) return undefined;
+    throw error;
+  });
+  if (warehouse) stack.use(warehouse);
+  const domains: DomainReport[] = [];
+  for (const domain of context.domains()) domains.push(await storedDomain(domain, { log, warehouse }));
+  return { pid: null, domains };
+}
+
+interface Stores {
+  readonly log: Log;
+  readonly warehouse: Warehouse | undefined;
+}
+
+async function storedDomain(domain: DomainInfo, { log, warehouse }: Stores): Promise<DomainReport> {
+  const [topic] = await log.topics([domain.topic]);
+  const numbers = topic?.partitions.map((_, partition) => partition) ?? [];
+  const stored = warehouse && await readStored(domain, { warehouse, numbers });
+  const partitions = (topic?.partitions ?? []).map((bounds, partition): PartitionStatus => {
+    const position = stored?.positions.get(partition);
+    return {
+      partition,
+      nextOffset: position?.nextOffset ?? bounds.low,
+      highOffset: bounds.high,
+      watermark: position?.watermark ?? null,
+    };
+  });
+  return {
+    domain: domain.name,
+    topic: domain.topic,
+    phase: "stopped",
+    lastError: null,
+    totals: null,
+    openWindows: stored?.openWindows ?? {},
+    ...withPartitions({ partitions }),
+  };
+}
+
+interface StoredQuestion {
+  readonly warehouse: Warehouse;
+  readonly numbers: readonly number[];
+}
+
+/** Positions and the number of open keys by operator; nothing when the domain's tables are not there yet. */
+async function readStored(domain: DomainInfo, { warehouse, numbers }: StoredQuestion) {
+  try {
+    await using writer = await warehouse.writer(domain.name);
+    const claims = await writer.positions(domain.topic, numbers);
+    const openWindows: Record<string, number> = {};
+    for await (const chunk of writer.state(domain.topic, numbers)) {
+      for (const { operator, value } of chunk) {
+        if (value !== null) openWindows[operator] = (openWindows[operator] ?? 0) + 1;
+      }
+    }
+    return { positions: new Map(claims.map((claim) => [claim.partition, claim])), openWindows };
+  } catch (error) {
+    if (error instanceof FreshetError && /does not exist/i.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<DomainReport, "partitions"> {
+  return {
+    partitions: partitions.map(({ partition, nextOffset, highOffset, watermark }) => ({
+      partition,
+      nextOffset,
+      highOffset,
+      lag: highOffset === null ? null : Math.max(0, highOffset - nextOffset),
+      watermark: watermark === null || !Number.isFinite(watermark) ? null : new Date(watermark).toISOString(),
+    })),
+  };
+}
+
+function reportText({ pid, domains }: Report): string {
+  const head = pid === null ? "No run is up; this is what is stored.\n" : `A run is up (pid ${pid}).\n`;
+  return head + domains.map(domainText).join("");
+}
+
+function domainText({ domain, topic, phase, lastError, totals, openWindows, partitions }: DomainReport): string {
+  const lines = [`\n${domain} (${topic}): ${phase}${lastError ? `, last error: ${lastError}` : ""}\n`];
+  if (totals) lines.push(Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(", ") + "\n");
+  if (partitions.length === 0) lines.push("The topic does not exist yet\n");
+  else {
+    const rows = partitions.map((
+      p,
+    ) => [p.partition, p.nextOffset, p.highOffset ?? "-", p.lag ?? "-", p.watermark ?? "-"]);
+    lines.push(textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, [true, true, true, true, false]));
+  }
+  const open = Object.entries(openWindows);
+  if (open.length > 0) lines.push(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}\n`);
+  return lines.join("");
+}

@@ -1,0 +1,84 @@
+// `topics`: what is in the log and how far each group has got; `topics create` makes the domains' topics.
+import type { Log, TopicInfo } from "../log/log.ts";
+import { groupOf } from "../parts.ts";
+import { type Context, numberOption, type Verb } from "./context.ts";
+import { textTable } from "./rows.ts";
+
+interface CreateFlags {
+  readonly partitions?: number;
+  readonly replication?: number;
+}
+
+/** A partition as seen by a group; group and committed are `null` where no domain reads the topic. */
+interface PartitionLine {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+  readonly group: string | null;
+  readonly committed: number | null;
+  readonly lag: number | null;
+}
+
+export const addTopics: Verb = (program, context) => {
+  const topics = program.command("topics")
+    .summary("list topics with their lag, or create them")
+    .description("Lists the log's topics: partitions, offsets, and how far each domain's group has committed.")
+    .option("--json", "one JSON array of partitions")
+    .action((flags: { readonly json?: boolean }) => list(context, flags));
+  topics.command("create")
+    .description("Creates topics that are missing: the ones named, or those of all domains.")
+    .argument("[topic...]")
+    .option("--partitions <n>", "partitions of each", numberOption({ min: 1, max: 1000, whole: true }))
+    .option("--replication <n>", "replicas of each", numberOption({ min: 1, max: 100, whole: true }))
+    .action((names: readonly string[], flags: CreateFlags) => create(context, names, flags));
+};
+
+async function create(context: Context, names: readonly string[], flags: CreateFlags): Promise<void> {
+  const { host, parts } = context;
+  const config = context.config();
+  const wanted = names.length > 0 ? names : context.domains().map((domain) => domain.topic);
+  await using log = await parts.openLog(config, host.clock);
+  const created = await log.createTopics(wanted.map((topic) => ({
+    topic,
+    partitions: flags.partitions ?? config.topicPartitions,
+    replicationFactor: flags.replication ?? config.topicReplication,
+  })));
+  for (const topic of wanted) {
+    host.stdout.write(`${topic}: ${created.includes(topic) ? "created" : "exists already"}\n`);
+  }
+}
+
+async function list(context: Context, { json }: { readonly json?: boolean }): Promise<void> {
+  const { host, parts } = context;
+  await using log = await parts.openLog(context.config(), host.clock);
+  const lines: PartitionLine[] = [];
+  for (const topic of await log.topics()) lines.push(...await describe(context, log, topic));
+  if (json) {
+    host.stdout.write(`${JSON.stringify(lines)}\n`);
+    return;
+  }
+  if (lines.length === 0) {
+    host.stdout.write(`No topics in ${log.description}: "freshet topics create" makes those of the domains\n`);
+    return;
+  }
+  const head = ["TOPIC", "PARTITION", "LOW", "HIGH", "GROUP", "COMMITTED", "LAG"];
+  const cell = (value: unknown) => value ?? "-";
+  const rows = lines.map((l) => [l.topic, l.partition, l.low, l.high, cell(l.group), cell(l.committed), cell(l.lag)]);
+  host.stdout.write(textTable(head, rows, [false, true, true, true, false, true, true]));
+}
+
+async function describe(context: Context, log: Log, { topic, partitions }: TopicInfo): Promise<PartitionLine[]> {
+  const config = context.config();
+  const readers = context.domains().filter((domain) => domain.topic === topic).map((domain) => groupOf(config, domain));
+  const lines: PartitionLine[] = [];
+  for (const group of readers.length > 0 ? readers : [null]) {
+    const committed = group === null ? new Map<number, number>() : await log.committed(topic, group);
+    partitions.forEach(({ low, high }, partition) => {
+      const offset = committed.get(partition) ?? null;
+      const lag = group === null ? null : Math.max(0, high - (offset ?? low));
+      lines.push({ topic, partition, low, high, group, committed: offset, lag });
+    });
+  }
+  return lines;
+}

@@ -1,0 +1,324 @@
+// Configuration: one schema over the environment, read once. The only place that knows the names of the settings.
+// Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
+import * as z from "zod";
+import { ConfigError } from "./errors.ts";
+import * as s from "./setting.ts";
+import { closest } from "./suggest.ts";
+
+/** The settings of a domain: a zod raw shape, keyed by the names of the environment variables. */
+export type DomainSettings = z.ZodRawShape;
+
+/** What configuration needs to know of a domain. */
+export interface DomainModule {
+  readonly name: string;
+  readonly settings: DomainSettings;
+}
+
+/** Every setting of Freshet itself. Each default, form and meaning is told by `freshet config` and `.env.example`. */
+export const SETTINGS = {
+  FRESHET_DATA_DIR: s.text(
+    { form: "a folder's path", default: "data" },
+    "Where the embedded log (freshet.log.db) and warehouse (freshet.duckdb) live.",
+  ),
+  FRESHET_HOST: s.text(
+    { form: "an IP address or a host name", pattern: /^[A-Za-z0-9.:_-]+$/, default: "127.0.0.1" },
+    "Where the servers listen. Anything but loopback needs FRESHET_API_TOKEN.",
+  ),
+  FRESHET_API_PORT: s.whole(
+    { min: 0, max: 65535, default: 8000 },
+    "Port of the HTTP API, /health and /metrics; 0 takes any free one.",
+  ),
+  FRESHET_DASHBOARD_PORT: s.whole({ min: 0, max: 65535, default: 8501 }, "Port of the dashboard."),
+  FRESHET_API_TOKEN: s.textOrNone(
+    { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
+    "Bearer token that HTTP clients must send.",
+  ),
+  FRESHET_LOG_LEVEL: s.choice(
+    ["debug", "info", "warning", "error"],
+    "info",
+    "Least severe messages to log; debug also prints the stack of an error.",
+  ),
+  FRESHET_LOG_FORMAT: s.choice(
+    ["auto", "text", "json"],
+    "auto",
+    "Form of the log lines; auto is text on a terminal and json otherwise.",
+  ),
+  FRESHET_CHECKPOINT_ROWS: s.wholeOrNone(
+    { min: 1, unit: "records" },
+    "A checkpoint after this many records; by default what suits the warehouse.",
+  ),
+  FRESHET_CHECKPOINT_MS: s.wholeOrNone(
+    { min: 10, unit: "milliseconds" },
+    "A checkpoint after this long, whichever is first; by default what suits the warehouse.",
+  ),
+  FRESHET_MAX_OUT_OF_ORDERNESS_MS: s.wholeOrNone(
+    { min: 0, unit: "milliseconds" },
+    "How far the watermark stays behind the greatest event time; by default the domain's.",
+  ),
+  FRESHET_ALLOWED_LATENESS_MS: s.wholeOrNone(
+    { min: 0, unit: "milliseconds" },
+    "How long a closed window still takes corrections; by default the domain's.",
+  ),
+  FRESHET_STATE_RETENTION_MS: s.wholeOrNone(
+    { min: 0, unit: "milliseconds" },
+    "How long the state of a silent key is kept; by default the domain's.",
+  ),
+  FRESHET_IDLE_AFTER_MS: s.wholeOrNone(
+    { min: 1, unit: "milliseconds" },
+    "After this long without records a partition's watermark moves with the clock; by default the domain's.",
+  ),
+  FRESHET_MAX_FUTURE_SKEW_MS: s.wholeOrNone(
+    { min: 0, unit: "milliseconds" },
+    "An event further ahead of the clock than this is a dead letter; by default the domain's.",
+  ),
+  FRESHET_DRAIN_MS: s.whole(
+    { min: 0, unit: "milliseconds", default: 20_000 },
+    "How long a shutdown may take for its last checkpoint.",
+  ),
+  FRESHET_MAX_RESTARTS: s.whole(
+    { min: 0, default: 10 },
+    "How often in a row a failed domain is started again before the run ends.",
+  ),
+  FRESHET_DUCKDB_MEMORY: s.text(
+    { form: "a size such as 256MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "256MB" },
+    "Memory limit of the embedded warehouse.",
+  ),
+  FRESHET_LOG_RETENTION_HOURS: s.whole(
+    { min: 1, unit: "hours", default: 168 },
+    "Age at which the embedded log may drop records that every group has read.",
+  ),
+  FRESHET_LOG_RETENTION_BYTES: s.whole(
+    { min: 1_000_000, unit: "bytes", default: 1_073_741_824 },
+    "Size of a partition at which the embedded log may drop the oldest records that every group has read.",
+  ),
+  FRESHET_TOPIC_PARTITIONS: s.whole(
+    { min: 1, max: 1000, default: 4 },
+    "Partitions of the topics that Freshet creates.",
+  ),
+  FRESHET_TOPIC_REPLICATION: s.whole(
+    { min: 1, max: 100, default: 1 },
+    "Replicas of the topics that Freshet creates; the embedded log has one.",
+  ),
+  KAFKA_BROKERS: s.brokersOrNone("Kafka instead of the embedded log."),
+  KAFKA_BROKER: s.brokersOrNone("The same by its other name; KAFKA_BROKERS wins."),
+  KAFKA_SSL: s.flagOrNone("Whether to use TLS; on by itself when there is a CA file."),
+  KAFKA_SSL_CA_FILE: s.textOrNone({ form: "a PEM file's path" }, "Certificates to trust beside the system's."),
+  KAFKA_SASL_MECHANISM: s.choiceOrNone(["plain", "scram-sha-256", "scram-sha-512"], "How to log in to Kafka."),
+  KAFKA_SASL_USERNAME: s.textOrNone({ form: "a user name" }, "User name for Kafka."),
+  KAFKA_SASL_PASSWORD: s.textOrNone({ form: "a password", secret: true }, "Password for Kafka."),
+  KAFKA_GROUP_ID: s.textOrNone(
+    { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/ },
+    "Consumer group, to which a dash and the domain's name are added; by default the domain's.",
+  ),
+  KAFKA_CLIENT_ID: s.text(
+    { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/, default: "freshet" },
+    "Name that brokers see in their logs.",
+  ),
+} satisfies DomainSettings;
+
+type Values = { readonly [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name]> };
+
+/** Kafka as configured. */
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl: boolean;
+  readonly caFile: string | undefined;
+  readonly sasl: {
+    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+    readonly username: string;
+    readonly password: string;
+  } | undefined;
+}
+
+/** The configuration, checked and complete. Durations in milliseconds; `undefined` leaves it to the domain or warehouse. */
+export interface Config {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly apiPort: number;
+  readonly dashboardPort: number;
+  readonly apiToken: string | undefined;
+  readonly logLevel: "debug" | "info" | "warning" | "error";
+  readonly logFormat: "auto" | "text" | "json";
+  readonly checkpointRows: number | undefined;
+  readonly checkpointMs: number | undefined;
+  readonly time: {
+    readonly maxOutOfOrdernessMs: number | undefined;
+    readonly allowedLatenessMs: number | undefined;
+    readonly stateRetentionMs: number | undefined;
+    readonly idleAfterMs: number | undefined;
+    readonly maxFutureSkewMs: number | undefined;
+  };
+  readonly drainMs: number;
+  readonly maxRestarts: number;
+  readonly duckdbMemory: string;
+  readonly logRetention: { readonly hours: number; readonly bytes: number };
+  readonly topicPartitions: number;
+  readonly topicReplication: number;
+  readonly groupId: string | undefined;
+  /** `undefined` means the embedded log. */
+  readonly kafka: KafkaConfig | undefined;
+  /** The domains' own settings by name. */
+  readonly domains: Readonly<Record<string, unknown>>;
+  /** What looks like a mistake but does not stop anything. */
+  readonly warnings: readonly string[];
+  /** Values that must never be printed. */
+  readonly secrets: readonly string[];
+}
+
+/** The schema of every setting: Freshet's own and the domains'. */
+export function allSettings(modules: readonly DomainModule[]): DomainSettings {
+  return Object.assign({}, SETTINGS, ...modules.map((module) => module.settings));
+}
+
+/**
+ * Reads the configuration from the environment. An empty value counts as not set.
+ *
+ * Throws `ConfigError` with one message that names every wrong or missing setting, never with a secret in it.
+ */
+export function readConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  modules: readonly DomainModule[],
+): Config {
+  const settings = allSettings(modules);
+  const given = Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value?.trim()]).filter(([, value]) => value),
+  ) as Record<string, string>;
+  const parsed = z.object(settings).safeParse(pick(given, Object.keys(settings)));
+  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => wrong(issue, given, settings));
+  problems.push(...missing(given));
+  const unknown = unknownNames(given, Object.keys(settings));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(report(problems, unknown));
+  const values = parsed.data as unknown as Values;
+  return build(values, {
+    domains: pick(parsed.data, modules.flatMap((module) => Object.keys(module.settings))),
+    warnings: [...unknown, ...doubtful(given)],
+    secrets: Object.entries(given).filter(([name]) => isSecret(name, settings)).map(([, value]) => value),
+  });
+}
+
+function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">): Config {
+  return {
+    dataDir: v.FRESHET_DATA_DIR,
+    host: v.FRESHET_HOST,
+    apiPort: v.FRESHET_API_PORT,
+    dashboardPort: v.FRESHET_DASHBOARD_PORT,
+    apiToken: v.FRESHET_API_TOKEN,
+    logLevel: v.FRESHET_LOG_LEVEL,
+    logFormat: v.FRESHET_LOG_FORMAT,
+    checkpointRows: v.FRESHET_CHECKPOINT_ROWS,
+    checkpointMs: v.FRESHET_CHECKPOINT_MS,
+    time: {
+      maxOutOfOrdernessMs: v.FRESHET_MAX_OUT_OF_ORDERNESS_MS,
+      allowedLatenessMs: v.FRESHET_ALLOWED_LATENESS_MS,
+      stateRetentionMs: v.FRESHET_STATE_RETENTION_MS,
+      idleAfterMs: v.FRESHET_IDLE_AFTER_MS,
+      maxFutureSkewMs: v.FRESHET_MAX_FUTURE_SKEW_MS,
+    },
+    drainMs: v.FRESHET_DRAIN_MS,
+    maxRestarts: v.FRESHET_MAX_RESTARTS,
+    duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
+    logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
+    topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
+    topicReplication: v.FRESHET_TOPIC_REPLICATION,
+    groupId: v.KAFKA_GROUP_ID,
+    kafka: kafka(v),
+    ...rest,
+  };
+}
+
+function kafka(v: Values): KafkaConfig | undefined {
+  const brokers = v.KAFKA_BROKERS ?? v.KAFKA_BROKER;
+  if (!brokers) return undefined;
+  const sasl = v.KAFKA_SASL_MECHANISM && v.KAFKA_SASL_USERNAME && v.KAFKA_SASL_PASSWORD
+    ? { mechanism: v.KAFKA_SASL_MECHANISM, username: v.KAFKA_SASL_USERNAME, password: v.KAFKA_SASL_PASSWORD }
+    : undefined;
+  return {
+    brokers,
+    clientId: v.KAFKA_CLIENT_ID,
+    ssl: v.KAFKA_SSL ?? v.KAFKA_SSL_CA_FILE !== undefined,
+    caFile: v.KAFKA_SSL_CA_FILE,
+    sasl,
+  };
+}
+
+/** Whether an address can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Whether a setting's value must never be shown. */
+export function isSecret(name: string, settings: DomainSettings): boolean {
+  const schema = settings[name];
+  return /PASSWORD|TOKEN|SECRET|PASSPHRASE|PRIVATE_KEY/.test(name) ||
+    (schema !== undefined && s.settingMeta(schema as z.ZodType).secret === true);
+}
+
+function wrong(issue: z.core.$ZodIssue, given: Record<string, string>, settings: DomainSettings): string {
+  const name = String(issue.path[0]);
+  const schema = settings[name];
+  const meta = schema && s.settingMeta(schema as z.ZodType);
+  const preset = meta?.default === undefined ? "" : ` (default ${meta.default})`;
+  const expected = meta?.form
+    ? `expected ${meta.form}`
+    : issue.message.replace(/^Invalid input: /, "").replace(", received NaN", "");
+  const value = given[name];
+  if (value === undefined) return `${name} is missing: ${expected}${preset}`;
+  const shown = isSecret(name, settings) ? "has not the right form" : `is ${JSON.stringify(value.slice(0, 100))}`;
+  return `${name} ${shown}: ${expected}${preset}`;
+}
+
+/** Settings that others make necessary. */
+function missing(given: Record<string, string>): string[] {
+  const problems: string[] = [];
+  const need = (name: string, because: string, form: string) => {
+    if (!given[name]) problems.push(`${name} is missing: ${because}, expected ${form}`);
+  };
+  const host = given.FRESHET_HOST;
+  if (host && !isLoopback(host)) {
+    need("FRESHET_API_TOKEN", `FRESHET_HOST is ${JSON.stringify(host)}, which others can reach`, "a bearer token");
+  }
+  const saslNames = ["KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"];
+  const set = saslNames.find((name) => given[name]);
+  if (set) {
+    need("KAFKA_SASL_MECHANISM", `${set} is set`, "plain, scram-sha-256 or scram-sha-512");
+    need("KAFKA_SASL_USERNAME", `${set} is set`, "a user name");
+    need("KAFKA_SASL_PASSWORD", `${set} is set`, "a password");
+  }
+  if (given.KAFKA_SSL_CA_FILE && /^(false|no|off|0)$/i.test(given.KAFKA_SSL ?? "")) {
+    problems.push(`KAFKA_SSL is ${JSON.stringify(given.KAFKA_SSL)}: expected true, because KAFKA_SSL_CA_FILE is set`);
+  }
+  return problems;
+}
+
+function doubtful(given: Record<string, string>): string[] {
+  const warnings: string[] = [];
+  const connection = Object.keys(given).filter((name) => /^KAFKA_S(SL|ASL)/.test(name));
+  if (connection.length > 0 && !given.KAFKA_BROKERS && !given.KAFKA_BROKER) {
+    warnings.push(`${connection.join(", ")} set, but not KAFKA_BROKERS: the embedded log is used, not Kafka`);
+  }
+  if (given.KAFKA_BROKERS && given.KAFKA_BROKER && given.KAFKA_BROKERS !== given.KAFKA_BROKER) {
+    warnings.push("KAFKA_BROKERS and KAFKA_BROKER differ: KAFKA_BROKERS is used");
+  }
+  return warnings;
+}
+
+function unknownNames(given: Record<string, string>, known: readonly string[]): string[] {
+  const own = known.filter((name) => name.startsWith("FRESHET_"));
+  return Object.keys(given).filter((name) => name.startsWith("FRESHET_") && !known.includes(name)).map((name) => {
+    const near = closest(name, own);
+    return `${name} is not a setting of Freshet${near ? `: did you mean ${near}?` : ""}`;
+  });
+}
+
+function report(problems: readonly string[], unknown: readonly string[]): string {
+  const lines = [...problems, ...unknown].map((line) => `  ${line}`);
+  const head = problems.length === 1
+    ? "One setting is wrong or missing"
+    : `${problems.length} settings are wrong or missing`;
+  return `${head} (environment or .env):\n${lines.join("\n")}`;
+}
+
+function pick<T>(from: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
+  return Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name] as T]));
+}

@@ -1,0 +1,29 @@
+// Bearer tokens, compared in constant time. Knows nothing of the routes it guards.
+import { timingSafeEqual } from "node:crypto";
+import type { MiddlewareHandler } from "hono";
+
+/** Who may ask: clients with the configured token, and this program's own verbs with the run file's. */
+export interface Tokens {
+  readonly api: string | undefined;
+  readonly run: string | undefined;
+}
+
+/** Lets requests with one of the tokens pass, answers 401 to others. Without any token nobody passes. */
+export function requireToken(accepted: readonly (string | undefined)[]): MiddlewareHandler {
+  const digests = Promise.all(accepted.filter((token) => token !== undefined).map(digest));
+  return async (c, next) => {
+    const [scheme, token = ""] = (c.req.header("authorization") ?? "").split(" ");
+    const given = await digest(token);
+    let matches = false;
+    // All are compared, so that the time does not tell which one was near.
+    for (const known of await digests) matches = timingSafeEqual(known, given) || matches;
+    if (scheme?.toLowerCase() === "bearer" && matches) return await next();
+    c.header("www-authenticate", "Bearer");
+    return c.json({ error: { code: "unauthorized", message: 'Send the token as "Authorization: Bearer …"' } }, 401);
+  };
+}
+
+/** Of equal length whatever the token, which the comparison needs. */
+async function digest(token: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+}

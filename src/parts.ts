@@ -1,0 +1,79 @@
+// Which parts the program is made of: adapters, domains and the engine, each opened only when it is asked for.
+// Tests hand in others. Knows nothing of order or lifetime: app.ts and the verbs open and close.
+import ownSql from "../sql/freshet.sql" with { type: "text" };
+import type { Clock } from "./clock.ts";
+import type { Config, DomainModule } from "./config.ts";
+import type { DomainStatus } from "./engine/status.ts";
+import { TopicMissingError } from "./errors.ts";
+import type { Log } from "./log/log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Script, Warehouse } from "./warehouse/warehouse.ts";
+
+/** What the command line needs to know of a domain. */
+export interface DomainInfo {
+  readonly name: string;
+  readonly topic: string;
+  /** Consumer group, unless the configuration names one. */
+  readonly group: string;
+  /** Text of the script that makes its tables. */
+  readonly sql: string;
+}
+
+/** Runs one domain. */
+export interface Runner {
+  /** Resolves after the signal was aborted and the last checkpoint is written, or when everything is worked off. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): DomainStatus;
+}
+
+export interface RunnerOptions {
+  readonly domain: DomainInfo;
+  readonly log: Log;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly config: Config;
+  readonly untilEnd: boolean;
+}
+
+/** Everything that differs between the real program and a test of the command line. */
+export interface Parts {
+  /** Names and settings of all domains. */
+  readonly modules: readonly DomainModule[];
+  /** All domains, built from their settings. */
+  domains(config: Config): readonly DomainInfo[];
+  openLog(config: Config, clock: Clock): Promise<Log>;
+  openWarehouse(config: Config, clock: Clock): Promise<Warehouse>;
+  /** Where the warehouse's file would be, if there is none yet. */
+  warehouseMissing(config: Config): Promise<string | undefined>;
+  createRunner(options: RunnerOptions): Runner;
+}
+
+/** The scripts that make the tables: Freshet's own first, then the domains'. */
+export function scriptsOf(domains: readonly DomainInfo[]): readonly Script[] {
+  return [{ name: "freshet", text: ownSql }, ...domains.map(({ name, sql }) => ({ name, text: sql }))];
+}
+
+/** The consumer group that a domain reads in. */
+export function groupOf(config: Config, domain: DomainInfo): string {
+  return config.groupId === undefined ? domain.group : `${config.groupId}-${domain.name}`;
+}
+
+/**
+ * Makes sure that the domains' topics are there. On the embedded log the missing ones are created, their names returned;
+ * on Kafka how they should be is their owner's choice. Throws `TopicMissingError`.
+ */
+export async function provideTopics(
+  log: Log,
+  domains: readonly DomainInfo[],
+  config: Config,
+): Promise<readonly string[]> {
+  const topics = domains.map((domain) => domain.topic);
+  if (log.kind === "embedded") {
+    return await log.createTopics(topics.map((topic) => ({ topic, partitions: config.topicPartitions })));
+  }
+  const found = new Set((await log.topics(topics)).map(({ topic }) => topic));
+  const missing = topics.filter((topic) => !found.has(topic));
+  if (missing.length > 0) throw new TopicMissingError(missing);
+  return [];
+}

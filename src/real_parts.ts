@@ -1,0 +1,74 @@
+// The real parts of the program: which log and which warehouse the configuration asks for, and the engine. Adapters are
+// imported when they are needed, so that a verb starts fast and does not touch clients it has no use for.
+import { join } from "node:path";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { defineDomains, type Domain, domainModules } from "./domains/mod.ts";
+import { DomainRunner } from "./engine/mod.ts";
+import type { Log } from "./log/log.ts";
+import { loggerFor } from "./logging.ts";
+import { observerOf } from "./metrics.ts";
+import { groupOf, type Parts, type RunnerOptions } from "./parts.ts";
+import type { Warehouse } from "./warehouse/warehouse.ts";
+
+/** What suits the embedded warehouse when nothing is configured. */
+const DUCKDB_CHECKPOINT = { rows: 100_000, ms: 1_000 };
+
+/** See {@link Parts}. */
+export const realParts: Parts = {
+  modules: domainModules,
+  domains: (config) => defineDomains(config.domains),
+  openLog,
+  openWarehouse,
+  warehouseMissing,
+  createRunner,
+};
+
+async function openLog(config: Config, clock: Clock): Promise<Log> {
+  const logger = loggerFor("log");
+  const onWarning = (message: string) => logger.warn("{message}", { message });
+  const { openEmbeddedLog } = await import("./log/embedded.ts");
+  return await openEmbeddedLog({
+    dataDir: config.dataDir,
+    clock,
+    retention: { maxAgeMs: config.logRetention.hours * 3_600_000, maxPartitionBytes: config.logRetention.bytes },
+    onWarning,
+  });
+}
+
+async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
+  const { openDuckDb } = await import("./warehouse/duckdb.ts");
+  return await openDuckDb({ path: warehousePath(config), memoryLimit: config.duckdbMemory, now: () => clock.now() });
+}
+
+async function warehouseMissing(config: Config): Promise<string | undefined> {
+  const path = warehousePath(config);
+  try {
+    await Deno.stat(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return path;
+    throw error;
+  }
+}
+
+function warehousePath(config: Config): string {
+  return join(config.dataDir, "freshet.duckdb");
+}
+
+function createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd }: RunnerOptions): DomainRunner {
+  return new DomainRunner({
+    domain: domain as Domain,
+    log,
+    warehouse,
+    clock,
+    logger: loggerFor(domain.name),
+    observer: observerOf(metrics),
+    group: groupOf(config, domain),
+    time: config.time,
+    checkpointRows: config.checkpointRows ?? DUCKDB_CHECKPOINT.rows,
+    checkpointMs: config.checkpointMs ?? DUCKDB_CHECKPOINT.ms,
+    untilEnd,
+    maxRestarts: config.maxRestarts,
+  });
+}

@@ -1,0 +1,94 @@
+// The run file: `run` leaves its address and a token in the data folder while it is up, so that `query` and `status`
+// can ask it for what only one process may open. Knows nothing of what is asked.
+import * as z from "zod";
+import { WarehouseRefusedError } from "./errors.ts";
+
+const RunFile = z.object({ pid: z.number().int(), url: z.url(), token: z.string().min(1) });
+
+/** A `run` that is up. */
+export type RunningInstance = Readonly<z.infer<typeof RunFile>>;
+
+const FILE_NAME = "freshet.run.json";
+/** How long a run that is busy may take to say that it is there. */
+const ALIVE_TIMEOUT_MS = 5_000;
+
+/** The file's claim by this process; removed when disposed. */
+export interface RunFileClaim extends AsyncDisposable {
+  /** Bearer token that readers of the file will send. */
+  readonly token: string;
+  /** Writes the file, readable by this user only. */
+  publish(url: string): Promise<void>;
+}
+
+/** Makes sure that no other run uses the data folder (making the folder). Errors: `WarehouseRefusedError` names its pid. */
+export async function claimRunFile(
+  { dataDir, pid }: { readonly dataDir: string; readonly pid: number },
+): Promise<RunFileClaim> {
+  await Deno.mkdir(dataDir, { recursive: true });
+  const other = await findRunning(dataDir);
+  if (other) {
+    throw new WarehouseRefusedError(
+      `Another "freshet run" (pid ${other.pid}, ${other.url}) uses the folder "${dataDir}": stop it first, or set FRESHET_DATA_DIR to another folder`,
+    );
+  }
+  const path = pathOf(dataDir);
+  const token = crypto.randomUUID() + crypto.randomUUID();
+  let published = false;
+  return {
+    token,
+    async publish(url) {
+      const draft = `${path}.${pid}`;
+      await Deno.writeTextFile(draft, JSON.stringify({ pid, url, token }), { mode: 0o600 });
+      await Deno.rename(draft, path);
+      published = true;
+    },
+    async [Symbol.asyncDispose]() {
+      if (!published) return;
+      const current = await read(path);
+      if (current?.token === token) await Deno.remove(path).catch(() => {});
+    },
+  };
+}
+
+/** The run that uses the data folder and answers; `undefined` when there is none, whatever an old file says. */
+export async function findRunning(dataDir: string): Promise<RunningInstance | undefined> {
+  const instance = await read(pathOf(dataDir));
+  if (!instance) return undefined;
+  try {
+    // Asked with the token, so that another program on the same port is not taken for it.
+    const answer = await ask(instance, "GET", "/api/instance", { timeoutMs: ALIVE_TIMEOUT_MS });
+    const body = await answer.json() as { readonly pid?: number } | null;
+    return answer.ok && body?.pid === instance.pid ? instance : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends a request to a running instance. Rejects when it cannot be reached. */
+export function ask(
+  instance: RunningInstance,
+  method: "GET" | "POST",
+  path: string,
+  options: { readonly body?: unknown; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<Response> {
+  const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)]
+    .filter((signal) => signal !== undefined);
+  return fetch(new URL(path, instance.url), {
+    method,
+    headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
+    body: options.body === undefined ? undefined : JSON.stringify(options.body),
+    signal: AbortSignal.any(signals),
+  });
+}
+
+function pathOf(dataDir: string): string {
+  return `${dataDir}/${FILE_NAME}`;
+}
+
+async function read(path: string): Promise<RunningInstance | undefined> {
+  try {
+    return RunFile.parse(JSON.parse(await Deno.readTextFile(path)));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,152 @@
+// The kinds of value a setting can have: how the text of an environment variable becomes a value, and how the expected
+// form is told to a person. Knows nothing of which settings exist.
+import * as z from "zod";
+
+/** What a setting's schema says about itself, beside zod's own description. */
+export interface SettingMeta {
+  /** The expected form, to finish the sentence "expected …". */
+  readonly form: string;
+  /** The default as one would write it in `.env`; absent when there is none. */
+  readonly default?: string;
+  /** Whether the value must never be shown. */
+  readonly secret?: boolean;
+}
+
+/** Form, default and secrecy of a setting; for a schema of another making, what zod knows of it. */
+export function settingMeta(schema: z.ZodType): SettingMeta {
+  const meta = schema.meta() ?? {};
+  return {
+    form: typeof meta.form === "string" ? meta.form : "",
+    default: typeof meta.default === "string" ? meta.default : defaultOf(schema),
+    secret: meta.secret === true,
+  };
+}
+
+/** Meaning of a setting in a few words. */
+export function settingMeaning(schema: z.ZodType): string {
+  return schema.description ?? innerOf(schema)?.description ?? "";
+}
+
+function innerOf(schema: z.ZodType): z.ZodType | undefined {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
+    ? schema.unwrap() as unknown as z.ZodType
+    : undefined;
+}
+
+function defaultOf(schema: z.ZodType): string | undefined {
+  if (!(schema instanceof z.ZodDefault)) return undefined;
+  const value = schema.def.defaultValue;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+type Parse<T> = (text: string) => T | undefined;
+
+/** A setting from its text form: `undefined` from `parse` means that the text has not the expected form. */
+function from<T>(meta: SettingMeta, meaning: string, parse: Parse<T>): z.ZodType<T | undefined, string | undefined> {
+  const schema = z.string().optional().transform((text, context): T | undefined => {
+    const given = text ?? meta.default;
+    if (given === undefined) return undefined;
+    const value = parse(given);
+    if (value === undefined) context.addIssue({ code: "custom", message: `expected ${meta.form}` });
+    return value;
+  });
+  return schema.describe(meaning).meta({ ...meta });
+}
+
+/** The same setting where a default makes sure that there is a value. */
+function always<T>(schema: z.ZodType<T | undefined, string | undefined>): z.ZodType<T, string | undefined> {
+  return schema as z.ZodType<T, string | undefined>;
+}
+
+/** Limits of a whole number. */
+export interface Range {
+  readonly min: number;
+  readonly max?: number;
+  /** What the number counts, for the expected form. */
+  readonly unit?: string;
+}
+
+function wholeForm({ min, max, unit }: Range): string {
+  const what = unit ? `a whole number of ${unit}` : "a whole number";
+  return max === undefined ? `${what}, at least ${min}` : `${what} from ${min} to ${max}`;
+}
+
+function parseWhole({ min, max = Number.MAX_SAFE_INTEGER }: Range): Parse<number> {
+  return (text) => {
+    if (!/^[+-]?\d[\d_]*$/.test(text)) return undefined;
+    const value = Number(text.replaceAll("_", ""));
+    return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
+  };
+}
+
+/** A whole number with a default. */
+export function whole(range: Range & { readonly default: number }, meaning: string): z.ZodType<number, unknown> {
+  return always(from({ form: wholeForm(range), default: String(range.default) }, meaning, parseWhole(range)));
+}
+
+/** A whole number that may be left out. */
+export function wholeOrNone(range: Range, meaning: string): z.ZodType<number | undefined, unknown> {
+  return from({ form: wholeForm(range) }, meaning, parseWhole(range));
+}
+
+/** One of a few words, whatever the case. */
+export function choice<const T extends string>(
+  words: readonly T[],
+  preset: NoInfer<T>,
+  meaning: string,
+): z.ZodType<T, unknown> {
+  const form = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  return always(from({ form, default: preset }, meaning, (text) => words.find((word) => word === text.toLowerCase())));
+}
+
+/** One of a few words, or none. */
+export function choiceOrNone<const T extends string>(
+  words: readonly T[],
+  meaning: string,
+): z.ZodType<T | undefined, unknown> {
+  const form = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  return from({ form }, meaning, (text) => words.find((word) => word === text.toLowerCase()));
+}
+
+const FLAGS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  "1": true,
+  false: false,
+  no: false,
+  off: false,
+  "0": false,
+};
+
+/** Yes or no, or left open. */
+export function flagOrNone(meaning: string): z.ZodType<boolean | undefined, unknown> {
+  return from({ form: "true or false" }, meaning, (text) => FLAGS[text.toLowerCase()]);
+}
+
+/** Text that matches `pattern`, with a default. */
+export function text(
+  options: { readonly form: string; readonly pattern?: RegExp; readonly default: string },
+  meaning: string,
+): z.ZodType<string, unknown> {
+  return always(textOrNone(options, meaning) as z.ZodType<string | undefined, string | undefined>);
+}
+
+/** Text that matches `pattern`, or none. */
+export function textOrNone(
+  options: { readonly form: string; readonly pattern?: RegExp; readonly default?: string; readonly secret?: boolean },
+  meaning: string,
+): z.ZodType<string | undefined, unknown> {
+  const { pattern, ...meta } = options;
+  return from(meta, meaning, (given) => (pattern?.test(given) ?? true) ? given : undefined);
+}
+
+/** A comma-separated list of `host:port`, or none. */
+export function brokersOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
+  const form = "host:port, several with commas between them";
+  return from({ form }, meaning, (given) => {
+    const brokers = given.split(",").map((broker) => broker.trim()).filter((broker) => broker !== "");
+    const valid = brokers.every((broker) => /^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/.test(broker));
+    return valid && brokers.length > 0 ? brokers : undefined;
+  });
+}
