@@ -130,23 +130,24 @@ export function packColumn(rows: readonly Row[], from: number, to: number, colum
   return { column, packing: nulls > 0 ? "split-nulls" : "split", text };
 }
 
-/** The SQL that turns parameter `index` (from 1) into the cells, one row each; `text` is what it is before the cast. */
-export function unpackSql(packed: PackedColumn, index: number): string {
-  const split = `unnest(string_split($${index}, chr(30)))`;
-  switch (packed.packing) {
-    case "split":
-      return split;
-    case "split-nulls":
-      return `nullif(${split}, chr(29))`;
-    case "json":
-      return `unnest(from_json($${index}, '["VARCHAR"]'))`;
-  }
+/** The SQL that turns parameter `index` (from 1) into rows of text, `chr(29)` among them where the packing says so. */
+export function unpackSql({ packing }: PackedColumn, index: number): string {
+  return packing === "json"
+    ? `unnest(from_json($${index}, '["VARCHAR"]'))`
+    : `unnest(string_split($${index}, chr(30)))`;
 }
 
-/** The SQL that gives text the column's type. */
-export function castSql({ type }: Column, text: string): string {
-  if (type === "VARCHAR") return text;
-  if (type === "TIMESTAMP") return `make_timestamp(${text}::BIGINT)`;
-  if (type === "TIMESTAMP WITH TIME ZONE") return `make_timestamptz(${text}::BIGINT)`;
-  return `${text}::${type}`;
+/** The SQL that turns unpacked text into a cell. A level above `unnest`, which would run twice inside `nullif`. */
+export function cellSql({ packing, column }: PackedColumn, unpacked: string): string {
+  const text = packing === "split-nulls" ? `nullif(${unpacked}, chr(29))` : unpacked;
+  switch (column.type) {
+    case "VARCHAR":
+      return text;
+    case "TIMESTAMP":
+      return `make_timestamp(${text}::BIGINT)`;
+    case "TIMESTAMP WITH TIME ZONE":
+      return `make_timestamptz(${text}::BIGINT)`;
+    default:
+      return `${text}::${column.type}`;
+  }
 }
