@@ -1,6 +1,5 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
 // Which adapters there are is said in parts.ts; what a person sees on the terminal is the command line's business.
-import type { Logger } from "@logtape/logtape";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { DomainStatus } from "./engine/status.ts";
@@ -48,6 +47,20 @@ export interface Up {
  * everything is worked off. Rejects when a domain cannot go on, after the others have drained.
  */
 export async function runApp(options: AppOptions): Promise<void> {
+  const stop = new AbortController();
+  const stopNow = () => stop.abort(options.signal.reason);
+  options.signal.addEventListener("abort", stopNow, { once: true });
+  if (options.signal.aborted) stopNow();
+  const deadline = drainDeadline(options, stop.signal);
+  try {
+    await openAndRun(options, stop);
+  } finally {
+    deadline.cancel();
+    options.signal.removeEventListener("abort", stopNow);
+  }
+}
+
+async function openAndRun(options: AppOptions, stop: AbortController): Promise<void> {
   const { config, parts, domains, clock } = options;
   const logger = loggerFor("run");
   await using stack = new AsyncDisposableStack();
@@ -57,62 +70,48 @@ export async function runApp(options: AppOptions): Promise<void> {
   if (created.length > 0) logger.info("Created topics", { topics: created.join(",") });
   const warehouse = stack.use(await parts.openWarehouse(config, clock));
   const steps = await warehouse.migrate(scriptsOf(domains));
-  for (const step of steps) logger.debug("Migrated", { name: step.name, version: step.version, title: step.title });
+  for (const { name, version, title } of steps) logger.debug("Migrated", { name, version, title });
 
   const metrics = createMetrics();
   const runners = domains.map((domain) =>
     parts.createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd: options.untilEnd })
   );
   const statuses = () => runners.map((runner) => runner.status());
-  const http = stack.use(
-    startHttp({
-      hostname: config.host,
-      // Work that ends by itself needs no well-known address.
-      port: options.untilEnd ? 0 : config.apiPort,
-      pid: options.pid,
-      tokens: { api: config.apiToken, run: runFile.token },
-      statuses,
-      metrics,
-      now: () => clock.now(),
-      query: (sql, limits) => warehouse.query(sql, limits),
-    }),
-  );
+  const http = stack.use(startHttp({
+    hostname: config.host,
+    // Work that ends by itself needs no well-known address.
+    port: options.untilEnd ? 0 : config.apiPort,
+    pid: options.pid,
+    tokens: { api: config.apiToken, run: runFile.token },
+    statuses,
+    metrics,
+    now: () => clock.now(),
+    query: (sql, limits) => warehouse.query(sql, limits),
+  }));
   await runFile.publish(http.url);
   options.onUp?.({ log: log.description, warehouse: warehouse.description, url: http.url });
-  await runUntilDone({ ...options, log, runners, statuses, logger });
+  await runUntilDone({ ...options, log, runners, statuses }, stop);
 }
 
 interface RunningApp extends AppOptions {
   readonly log: Log;
   readonly runners: readonly Runner[];
   readonly statuses: () => readonly DomainStatus[];
-  readonly logger: Logger;
 }
 
-async function runUntilDone(app: RunningApp): Promise<void> {
-  const stop = new AbortController();
-  const stopNow = () => stop.abort(app.signal.reason);
-  if (app.signal.aborted) stopNow();
-  app.signal.addEventListener("abort", stopNow, { once: true });
-  const deadline = drainDeadline(app, stop.signal);
+async function runUntilDone(app: RunningApp, stop: AbortController): Promise<void> {
   const beside = new AbortController();
+  const feedSignal = AbortSignal.any([stop.signal, beside.signal]);
   const side = [
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal }),
-    ...app.feeds.map((feed) => runFeed(feed, { app, stop })),
+    ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];
-  try {
-    const failures = await settle(app.runners, stop);
-    if (failures.length > 0) {
-      throw failures.length === 1 ? failures[0] : new AggregateError(failures, "Several domains failed");
-    }
-  } finally {
-    stop.abort();
-    beside.abort();
-    app.signal.removeEventListener("abort", stopNow);
-    const feedFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
-    deadline.cancel();
-    for (const failure of feedFailures) app.logger.error("A feed failed", { error: failure.reason });
-  }
+  const failures = await settle(app.runners, stop);
+  beside.abort();
+  const sideFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
+  failures.push(...sideFailures.map((result) => result.reason));
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, "Several things failed");
 }
 
 /** Runs all; when one fails the others are stopped, and drain. Resolves with the failures. */
@@ -128,31 +127,36 @@ async function settle(runners: readonly Runner[], stop: AbortController): Promis
   return results.filter((result) => result.status === "rejected").map((result) => result.reason);
 }
 
+interface FeedContext {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly stop: AbortController;
+}
+
 /** A feed that fails stops the run: a simulation without records would only look as if it went on. */
-async function runFeed(feed: Feed, { app, stop }: { readonly app: RunningApp; readonly stop: AbortController }) {
+async function runFeed(feed: Feed, { log, signal, stop }: FeedContext): Promise<void> {
   try {
-    await feed.run(app.log, stop.signal);
+    await feed.run(log, signal);
   } catch (error) {
-    if (stop.signal.aborted) return;
+    if (signal.aborted) return;
     stop.abort(error);
     throw error;
   }
 }
 
-/** Once the signal is aborted the rest must be done within `drainMs`, or the process is left. */
-function drainDeadline(app: RunningApp, signal: AbortSignal): { cancel(): void } {
+/** Once the signal is aborted everything must be closed within `drainMs`, or the process is left. */
+function drainDeadline({ config, clock, giveUp }: AppOptions, signal: AbortSignal): { cancel(): void } {
   const done = new AbortController();
   const start = () => {
-    app.logger.info("Draining: writing the last checkpoint", { within_ms: app.config.drainMs });
-    app.clock.sleep(app.config.drainMs, done.signal).then(
-      () =>
-        app.giveUp(
-          `The last checkpoint was not written within ${app.config.drainMs} ms (FRESHET_DRAIN_MS): nothing is lost, the next run goes on from the checkpoint before`,
-        ),
-      () => {},
-    );
+    loggerFor("run").info("Draining: writing the last checkpoint", { within_ms: config.drainMs });
+    clock.sleep(config.drainMs, done.signal).then(() => giveUp(overdue(config.drainMs)), () => {});
   };
   if (signal.aborted) start();
   else signal.addEventListener("abort", start, { once: true, signal: done.signal });
   return { cancel: () => done.abort() };
+}
+
+function overdue(drainMs: number): string {
+  return `The last checkpoint was not written within ${drainMs} ms (FRESHET_DRAIN_MS): ` +
+    "nothing is lost, the next run goes on from the checkpoint before";
 }

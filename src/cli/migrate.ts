@@ -1,7 +1,7 @@
 // `migrate`: creates the tables, or says what it would do.
 import { scriptsOf } from "../parts.ts";
 import { findRunning } from "../run_file.ts";
-import { type Context, type Verb } from "./context.ts";
+import type { Context, Verb } from "./context.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 
 export const addMigrate: Verb = (program, context) => {

@@ -1,0 +1,163 @@
+// A lint plugin that keeps the arrows of the house: who may import what, and that only main.ts touches the process.
+// The rules are the tables below; the rest reads imports. Knows file names, nothing of what the files do.
+
+/** What the files of a part may import. The first part that a file belongs to counts. */
+interface Part {
+  readonly name: string;
+  /** The files that belong to it. */
+  readonly files: RegExp;
+  /** Files of ours that they may import. */
+  readonly ours: RegExp;
+  /** Packages that they may import; absent when there is no restriction beyond `OWNERS`. */
+  readonly packages?: RegExp;
+  /** Whether they may import nothing but types. */
+  readonly typesOnly?: boolean;
+}
+
+const PARTS: readonly Part[] = [
+  { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\// },
+  { name: "A domain", files: /^src\/domains\//, ours: /^(src\/(domains|stream)|sql)\//, packages: /^zod$/ },
+  { name: "A port", files: /^src\/(log\/log|warehouse\/warehouse)\.ts$/, ours: /^src\/stream\//, typesOnly: true },
+  { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|errors\.ts$|clock\.ts$)/ },
+  { name: "The warehouse", files: /^src\/warehouse\//, ours: /^src\/((warehouse|stream)\/|errors\.ts$|clock\.ts$)/ },
+  {
+    name: "The engine",
+    files: /^src\/engine\//,
+    ours: /^src\/((engine|stream|domains)\/|log\/log\.ts$|warehouse\/warehouse\.ts$|errors\.ts$|clock\.ts$)/,
+  },
+  {
+    name: "HTTP",
+    files: /^src\/http\//,
+    ours:
+      /^src\/((http|domains)\/|engine\/status\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)/,
+  },
+  { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^deno\.json$/ },
+  {
+    name: "A simulator",
+    files: /^simulators\//,
+    ours: /^(simulators\/|src\/domains\/|src\/clock\.ts$)/,
+    packages: /^@faker-js\/faker$/,
+  },
+  { name: "The program's core", files: /^src\/[^/]+\.ts$/, ours: /^(src\/(?!cli\/)|sql\/)/ },
+  { name: "main.ts", files: /^main\.ts$/, ours: /^src\// },
+];
+
+/** Packages that belong to one place. */
+const OWNERS: Readonly<Record<string, RegExp>> = {
+  "kafkajs": /^src\/log\//,
+  "node:sqlite": /^src\/log\//,
+  "@duckdb/node-api": /^src\/warehouse\//,
+  "hono": /^src\/http\//,
+  "prom-client": /^src\/metrics\.ts$/,
+  "commander": /^src\/cli\//,
+  "cli-progress": /^src\/cli\//,
+  "cli-table3": /^src\/cli\//,
+  "csv-stringify": /^src\/cli\//,
+  "@faker-js/faker": /^simulators\//,
+};
+
+/** Adapters: from outside their folder they are imported when they are needed, never with the program. */
+const ADAPTERS = /^src\/(log\/(embedded|kafka|schema_registry)|warehouse\/(duckdb|snowflake))\.ts$/;
+
+/** Files that the rules are not about. */
+const OUTSIDE = /^(tests|bench|lint|links)\//;
+
+/** What belongs to the process: main.ts hands it on. */
+const PROCESS_MEMBERS: Readonly<Record<string, RegExp>> = {
+  Deno: /^(env|args|exit|exitCode|addSignalListener|removeSignalListener)$/,
+  process: /^(env|argv|exit|exitCode)$/,
+  console: /./,
+};
+
+const ROOT = new URL("../", import.meta.url);
+
+/** The path from the project's root, with slashes. */
+function pathOf(filename: string): string {
+  const path = filename.startsWith("file:") ? decodeURIComponent(new URL(filename).pathname) : filename;
+  const root = decodeURIComponent(ROOT.pathname);
+  return (path.startsWith(root) ? path.slice(root.length) : path).replaceAll("\\", "/");
+}
+
+/** What an import names: a file of ours by its path, or a package. */
+function targetOf(specifier: string, importer: string): { readonly ours: string } | { readonly package: string } {
+  if (/^\.{0,2}\//.test(specifier)) return { ours: new URL(specifier, `file:///${importer}`).pathname.slice(1) };
+  const name = specifier.replace(/^(npm|jsr):\/?/, "");
+  const scoped = /^(@[^/]+\/[^/@]+|node:[^/]+|[^/@]+)/.exec(name);
+  return { package: scoped?.[0] ?? name };
+}
+
+interface Import {
+  readonly importer: string;
+  readonly specifier: string;
+  readonly typesOnly: boolean;
+  readonly lazy: boolean;
+}
+
+/** Why an import is wrong, or `undefined`. */
+function complaint({ importer, specifier, typesOnly, lazy }: Import): string | undefined {
+  const part = PARTS.find(({ files }) => files.test(importer));
+  if (!part) return undefined;
+  const target = targetOf(specifier, importer);
+  if (part.typesOnly && !typesOnly) return `${part.name} imports types only: write "import type"`;
+  if ("package" in target) {
+    const owner = OWNERS[target.package];
+    if (owner && !owner.test(importer)) return `"${target.package}" is imported by files ${owner.source} only`;
+    const allowed = part.packages?.test(target.package) ?? true;
+    return allowed ? undefined : `${part.name} does not import the package "${target.package}"`;
+  }
+  if (!part.ours.test(target.ours)) return `${part.name} does not import "${target.ours}"`;
+  const folder = importer.slice(0, importer.lastIndexOf("/") + 1);
+  if (ADAPTERS.test(target.ours) && !lazy && !typesOnly && !target.ours.startsWith(folder || "?")) {
+    return `The adapter "${target.ours}" is imported lazily: write "await import(…)"`;
+  }
+  return undefined;
+}
+
+function isTypesOnly(node: { importKind?: string; exportKind?: string; specifiers?: readonly unknown[] }): boolean {
+  if (node.importKind === "type" || node.exportKind === "type") return true;
+  const specifiers = (node.specifiers ?? []) as readonly { readonly importKind?: string }[];
+  return specifiers.length > 0 && specifiers.every((specifier) => specifier.importKind === "type");
+}
+
+const imports: Deno.lint.Rule = {
+  create(context) {
+    const importer = pathOf(context.filename);
+    if (OUTSIDE.test(importer)) return {};
+    const check = (
+      node: Deno.lint.Node,
+      source: unknown,
+      how: { readonly typesOnly: boolean; readonly lazy: boolean },
+    ) => {
+      if (typeof source !== "string") return;
+      const message = complaint({ importer, specifier: source, ...how });
+      if (message) context.report({ node, message });
+    };
+    return {
+      ImportDeclaration: (node) => check(node, node.source.value, { typesOnly: isTypesOnly(node), lazy: false }),
+      ExportAllDeclaration: (node) => check(node, node.source.value, { typesOnly: isTypesOnly(node), lazy: false }),
+      ExportNamedDeclaration: (node) => check(node, node.source?.value, { typesOnly: isTypesOnly(node), lazy: false }),
+      ImportExpression(node) {
+        const source = node.source.type === "Literal" ? node.source.value : undefined;
+        check(node, source, { typesOnly: false, lazy: true });
+      },
+    };
+  },
+};
+
+const process: Deno.lint.Rule = {
+  create(context) {
+    const file = pathOf(context.filename);
+    if (OUTSIDE.test(file) || file === "main.ts") return {};
+    return {
+      MemberExpression(node) {
+        if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
+        const whole = `${node.object.name}.${node.property.name}`;
+        if (!PROCESS_MEMBERS[node.object.name]?.test(node.property.name)) return;
+        context.report({ node, message: `Only main.ts touches ${whole}: be handed it, or log` });
+      },
+    };
+  },
+};
+
+const plugin: Deno.lint.Plugin = { name: "arrows", rules: { imports, process } };
+export default plugin;
