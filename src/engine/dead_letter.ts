@@ -2,6 +2,7 @@
 
 import type { LogRecord, NewRecord } from "../log/log.ts";
 import type { Row } from "../warehouse/warehouse.ts";
+import { printable } from "./text.ts";
 
 /** Where a record was given up. */
 export type Stage = "decode" | "validate" | "time" | "operator" | "write";
@@ -24,27 +25,17 @@ export interface DeadLetter extends Verdict {
 }
 
 const MAX_DETAIL = 2000;
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The bytes as text, and how they are written: as they are, or in base64 where they are not UTF-8. */
-export function textOf(bytes: Uint8Array): { readonly text: string; readonly encoding: "utf-8" | "base64" } {
-  try {
-    return { text: strictUtf8.decode(bytes), encoding: "utf-8" };
-  } catch {
-    return { text: bytes.toBase64(), encoding: "base64" };
-  }
-}
 
 /** The row in `DEAD_LETTERS`. */
 export function deadLetterRow(domain: string, topic: string, letter: DeadLetter): Row {
   const { key, value, offset } = letter.record;
-  const written = value === null ? null : textOf(value);
+  const written = value === null ? null : printable(value);
   return {
     DOMAIN: domain,
     TOPIC: topic,
     KAFKA_PARTITION: letter.partition,
     KAFKA_OFFSET: offset,
-    RECORD_KEY: key === null ? null : textOf(key).text,
+    RECORD_KEY: key === null ? null : printable(key).text,
     RECORD_VALUE: written?.text ?? null,
     ENCODING: written?.encoding ?? null,
     STAGE: letter.stage,

@@ -1,8 +1,8 @@
 // From a record's bytes to a JSON value, refusing what JSON.parse would take or choke on.
 
-import { Buffer, isUtf8 } from "node:buffer";
 import type { LogRecord } from "../log/log.ts";
 import type { Verdict } from "./dead_letter.ts";
+import { textOf } from "./text.ts";
 
 /** A decoded record: its JSON text as it came, and what it says. */
 export interface Decoded {
@@ -25,8 +25,8 @@ export function decodeJson(record: LogRecord): Decoded | Verdict {
   if (value.length > MAX_VALUE_BYTES) {
     return dead("too_large", `The value has ${value.length} bytes, more than ${MAX_VALUE_BYTES}`);
   }
-  if (!isUtf8(value)) return dead("invalid_utf8", "The value is not UTF-8");
-  const text = Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8");
+  const text = textOf(value);
+  if (text === undefined) return dead("invalid_utf8", "The value is not UTF-8");
   if (text.length > 2 * MAX_DEPTH && nestedDeeperThan(text, MAX_DEPTH)) {
     return dead("nested_too_deep", `The value is nested deeper than ${MAX_DEPTH} levels`);
   }

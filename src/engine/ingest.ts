@@ -7,8 +7,9 @@ import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { LogBatch, LogRecord } from "../log/log.ts";
 import { type Batch, type Element, PartitionWatermark } from "../stream/mod.ts";
 import type { Position, Row } from "../warehouse/warehouse.ts";
-import { type DeadLetter, textOf, type Verdict } from "./dead_letter.ts";
+import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { decodeJson } from "./decode.ts";
+import { printable } from "./text.ts";
 
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
 export class Condemned {
@@ -152,11 +153,11 @@ export class PartitionIngest {
 
   #metadata(record: LogRecord, now: number): string {
     let json = this.#metadataStart + record.offset;
-    if (record.key !== null) json += `,"key":${JSON.stringify(textOf(record.key).text)}`;
+    if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key).text)}`;
     let headers = "";
     for (const name in record.headers) {
       const content = record.headers[name]!;
-      const text = content instanceof Uint8Array ? textOf(content).text : content.map((one) => textOf(one).text);
+      const text = content instanceof Uint8Array ? printable(content).text : content.map((one) => printable(one).text);
       headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
     }
     return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
