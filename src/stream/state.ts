@@ -96,7 +96,8 @@ export class KeyedState<V> {
     const deltas: StateDelta[] = [];
     for (const entry of this.#dirty) {
       entry.dirty = false;
-      if (entry.removed && !entry.stored) continue;
+      // A key that was dropped and has come back is told by its new entry alone.
+      if (entry.removed && (!entry.stored || this.get(entry.partition, entry.namespace, entry.key))) continue;
       deltas.push({
         operator: this.operator,
         partition: entry.partition,

@@ -1,0 +1,117 @@
+// What windows should hold, said as plainly as possible: every element is looked at again for every window.
+// The models know nothing of panes, state or batches.
+
+import { type Event, sorted } from "./feed.ts";
+
+/** An element, and the watermark just before it. */
+interface Seen extends Event {
+  readonly watermark: number;
+}
+
+/** What a model says. */
+export interface Expected {
+  /** Values by window, as the tables of feed.ts name them. */
+  readonly values: Record<string, unknown>;
+  readonly versions: Record<string, unknown>;
+  /** Offsets. */
+  readonly late: number[];
+}
+
+function split(events: readonly Event[], maxOutOfOrderness: number, isLate: (e: Seen) => boolean) {
+  let greatest = -Infinity;
+  const accepted: Seen[] = [];
+  const late: number[] = [];
+  events.forEach((event, offset) => {
+    const seen = { ...event, watermark: greatest - maxOutOfOrderness };
+    if (isLate(seen)) late.push(offset);
+    else accepted.push(seen);
+    greatest = Math.max(greatest, event.time);
+  });
+  return { accepted, late };
+}
+
+/** What the tests' accumulators make of elements. */
+export function valuesOf(elements: readonly Event[]) {
+  const xs = elements.map(({ x }) => x);
+  return { n: xs.length, sum: xs.reduce((a, b) => a + b, 0), max: Math.max(...xs) };
+}
+
+export interface WindowModel {
+  readonly size: number;
+  readonly advance: number;
+  readonly allowedLateness: number;
+  readonly maxOutOfOrderness: number;
+}
+
+/** Hopping windows, and tumbling ones with `advance` = `size`. */
+export function expectWindows(events: readonly Event[], model: WindowModel): Expected {
+  const { size, advance, allowedLateness, maxOutOfOrderness } = model;
+  const firstEnd = (time: number) => (Math.floor(time / advance) + 1) * advance;
+  const { accepted, late } = split(
+    events,
+    maxOutOfOrderness,
+    ({ time, watermark }) => firstEnd(time) + allowedLateness <= watermark,
+  );
+  const windows = new Map<string, { readonly end: number; readonly elements: Seen[] }>();
+  for (const element of accepted) {
+    for (let end = firstEnd(element.time); end - size <= element.time; end += advance) {
+      const name = `${element.key} ${end - size}..${end}`;
+      const window = windows.get(name);
+      if (window) window.elements.push(element);
+      else windows.set(name, { end, elements: [element] });
+    }
+  }
+  return {
+    values: sorted([...windows].map(([name, { elements }]) => [name, valuesOf(elements)])),
+    versions: sorted(
+      [...windows].map(([name, { end, elements }]) => [
+        name,
+        1 + elements.slice(1).filter(({ watermark }) => end <= watermark).length,
+      ]),
+    ),
+    late,
+  };
+}
+
+export interface SessionModel {
+  readonly gap: number;
+  readonly allowedLateness: number;
+  readonly maxOutOfOrderness: number;
+}
+
+/** Sessions: a key's elements by time, cut where two neighbours are a gap or more apart. */
+export function expectSessions(events: readonly Event[], model: SessionModel): Expected {
+  const { gap, allowedLateness, maxOutOfOrderness } = model;
+  const { accepted, late } = split(
+    events,
+    maxOutOfOrderness,
+    ({ time, watermark }) => time + gap + allowedLateness <= watermark,
+  );
+  // An element corrects when, as it came, it touched a session that its watermark had passed.
+  const correcting = new Set<Seen>();
+  accepted.forEach((element, i) => {
+    const near = sessionsOf(accepted.slice(0, i), gap).filter((session) =>
+      session[0]!.key === element.key && element.time < session.at(-1)!.time + gap &&
+      element.time > session[0]!.time - gap
+    );
+    if (near.some((session) => session.at(-1)!.time + gap <= element.watermark)) correcting.add(element);
+  });
+  const sessions = sessionsOf(accepted, gap);
+  const name = (session: readonly Seen[]) => `${session[0]!.key} ${session[0]!.time}..${session.at(-1)!.time}`;
+  return {
+    values: sorted(sessions.map((session) => [name(session), valuesOf(session)])),
+    versions: sorted(sessions.map((session) => [name(session), 1 + session.filter((e) => correcting.has(e)).length])),
+    late,
+  };
+}
+
+function sessionsOf(elements: readonly Seen[], gap: number): Seen[][] {
+  const sessions: Seen[][] = [];
+  const ordered = elements.toSorted((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : a.time - b.time);
+  for (const element of ordered) {
+    const last = sessions.at(-1)?.at(-1);
+    if (last && last.key === element.key && element.time - last.time < gap) sessions.at(-1)!.push(element);
+    else sessions.push([element]);
+  }
+  return sessions;
+}
