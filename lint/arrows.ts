@@ -106,8 +106,8 @@ function complaint({ importer, specifier, typesOnly, lazy }: Import): string | u
     return allowed ? undefined : `${part.name} does not import the package "${target.package}"`;
   }
   if (!part.ours.test(target.ours)) return `${part.name} does not import "${target.ours}"`;
-  const folder = importer.slice(0, importer.lastIndexOf("/") + 1);
-  if (ADAPTERS.test(target.ours) && !lazy && !typesOnly && !target.ours.startsWith(folder || "?")) {
+  const adapterFolder = target.ours.slice(0, target.ours.lastIndexOf("/") + 1);
+  if (ADAPTERS.test(target.ours) && !lazy && !typesOnly && !importer.startsWith(adapterFolder)) {
     return `The adapter "${target.ours}" is imported lazily: write "await import(…)"`;
   }
   return undefined;

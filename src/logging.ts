@@ -16,10 +16,10 @@ export interface LoggingOptions {
 export function setUpLogging(options: LoggingOptions): void {
   const format = options.format === "json" ? jsonLine : options.colors ? coloredLine : textLine;
   const redact = redactor(options.secrets);
-  const showStacks = options.level === "debug";
+  const cleaning = { redact, showStacks: options.level === "debug" };
   configureSync({
     reset: true,
-    sinks: { lines: (record) => options.write(redact(format(record, showStacks)) + "\n") },
+    sinks: { lines: (record) => options.write(redact(format(cleanRecord(record, cleaning))) + "\n") },
     loggers: [
       { category: ["freshet"], lowestLevel: options.level, sinks: ["lines"] },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
@@ -42,6 +42,32 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   return (text) => longestFirst.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
 }
 
+interface Cleaning {
+  readonly redact: (text: string) => string;
+  readonly showStacks: boolean;
+}
+
+/** The record with values that JSON can hold, without secrets. Errors become their messages, big integers text. */
+function cleanRecord(record: LogRecord, cleaning: Cleaning): LogRecord {
+  return {
+    ...record,
+    message: record.message.map((piece) => clean(piece, cleaning)),
+    properties: clean(record.properties, cleaning) as Record<string, unknown>,
+  };
+}
+
+function clean(value: unknown, cleaning: Cleaning): unknown {
+  if (typeof value === "string") return cleaning.redact(value);
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Error) return cleaning.redact((cleaning.showStacks && value.stack) || value.message);
+  if (Array.isArray(value)) return value.map((item) => clean(item, cleaning));
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  return Object.fromEntries(
+    entries.map(([name, item]) => [name, SECRET_NAME.test(String(name)) ? REDACTED : clean(item, cleaning)]),
+  );
+}
+
 const LEVELS: Readonly<Record<LogRecord["level"], { readonly name: string; readonly color: string }>> = {
   trace: { name: "TRACE", color: "\x1b[90m" },
   debug: { name: "DEBUG", color: "\x1b[90m" },
@@ -52,61 +78,57 @@ const LEVELS: Readonly<Record<LogRecord["level"], { readonly name: string; reado
 };
 
 /** `14:03:07.120 INFO  trains  Checkpoint  records=192 lag=0` */
-function textLine(record: LogRecord, showStacks: boolean): string {
-  const { time, level, part, message, pairs } = linePieces(record, showStacks);
+function textLine(record: LogRecord): string {
+  const { time, level, part, message, pairs } = linePieces(record);
   return `${time} ${level.name} ${part}${message}${pairs ? `  ${pairs}` : ""}`;
 }
 
-function coloredLine(record: LogRecord, showStacks: boolean): string {
-  const { time, level, part, message, pairs } = linePieces(record, showStacks);
+function coloredLine(record: LogRecord): string {
+  const { time, level, part, message, pairs } = linePieces(record);
   const dim = (text: string) => text && `\x1b[2m${text}\x1b[22m`;
-  return `${dim(time)} ${level.color}${level.name}\x1b[39m \x1b[36m${part}\x1b[39m${message}${
-    pairs ? `  ${dim(pairs)}` : ""
-  }`;
+  const tail = pairs ? `  ${dim(pairs)}` : "";
+  return `${dim(time)} ${level.color}${level.name}\x1b[39m \x1b[36m${part}\x1b[39m${message}${tail}`;
 }
 
-function linePieces(record: LogRecord, showStacks: boolean) {
+function linePieces(record: LogRecord) {
   const part = record.category.slice(1).join(".");
   const inMessage = typeof record.rawMessage === "string" ? record.rawMessage : "";
   const others = Object.entries(record.properties).filter(([name]) => !inMessage.includes(`{${name}}`));
-  const pairs = others.map(([name, value]) => `${name}=${textValue(name, value, showStacks)}`);
   return {
     time: new Date(record.timestamp).toISOString().slice(11, 23),
     level: LEVELS[record.level],
     part: part ? `${part.padEnd(9)} ` : "",
-    message: messageOf(record, (value) => typeof value === "number" ? value.toLocaleString("en") : String(value)),
-    pairs: pairs.join(" "),
+    message: visible(
+      messageOf(record, (value) => typeof value === "number" ? value.toLocaleString("en") : textOf(value)),
+    ),
+    pairs: others.map(([name, value]) => `${name}=${quoted(textOf(value))}`).join(" "),
   };
 }
 
-function jsonLine(record: LogRecord, showStacks: boolean): string {
-  const properties = Object.entries(record.properties)
-    .map(([name, value]) => [name, SECRET_NAME.test(name) ? REDACTED : plain(value, showStacks)]);
+function jsonLine(record: LogRecord): string {
   return JSON.stringify({
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     part: record.category.slice(1).join("."),
-    message: messageOf(record),
-    ...Object.fromEntries(properties),
+    message: messageOf(record, textOf),
+    ...record.properties,
   });
 }
 
-function messageOf(record: LogRecord, show: (value: unknown) => string = String): string {
-  return record.message.map((piece, index) => index % 2 === 0 ? piece : show(plain(piece, false))).join("");
+function messageOf(record: LogRecord, show: (value: unknown) => string): string {
+  return record.message.map((piece, index) => index % 2 === 0 ? piece : show(piece)).join("");
 }
 
-function textValue(name: string, value: unknown, showStacks: boolean): string {
-  if (SECRET_NAME.test(name)) return REDACTED;
-  const simple = plain(value, showStacks);
-  const text = typeof simple === "string" ? simple : JSON.stringify(simple) ?? "";
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+}
+
+function quoted(text: string): string {
+  return /[\s"=]/.test(text) && !text.includes("\n") ? JSON.stringify(text) : visible(text);
+}
+
+/** Data must not be able to move the terminal's cursor. Line breaks stay, for stacks. */
+function visible(text: string): string {
   // deno-lint-ignore no-control-regex
-  return /[\s"=\x00-\x1f\x7f]/.test(text) && !showStacks ? JSON.stringify(text) : text;
-}
-
-/** A value that JSON can hold: errors become their messages, big integers text. */
-function plain(value: unknown, showStacks: boolean): unknown {
-  if (value instanceof Error) return showStacks ? value.stack ?? value.message : value.message;
-  if (typeof value === "bigint") return String(value);
-  if (value instanceof Map) return Object.fromEntries(value);
-  return value;
+  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,0 +1,161 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as z from "zod";
+import { readEnvironment } from "../src/cli/environment.ts";
+import { allSettings, isSecret, readConfig, SETTINGS } from "../src/config.ts";
+import { domainModules } from "../src/domains/mod.ts";
+import { ConfigError } from "../src/errors.ts";
+import { settingMeta } from "../src/setting.ts";
+
+const modules = [{
+  name: "boats",
+  settings: { BOATS_LIMIT: z.coerce.number().int().positive().default(7).describe("Boats at once") },
+}];
+
+const read = (environment: Record<string, string>) => readConfig(environment, modules);
+
+Deno.test("an empty environment gives the documented defaults", () => {
+  const config = read({});
+  assertEquals(config.dataDir, "data");
+  assertEquals(config.host, "127.0.0.1");
+  assertEquals(config.apiPort, 8000);
+  assertEquals(config.dashboardPort, 8501);
+  assertEquals(config.kafka, undefined);
+  assertEquals(config.checkpointRows, undefined);
+  assertEquals(config.drainMs, 20_000);
+  assertEquals(config.maxRestarts, 10);
+  assertEquals(config.duckdbMemory, "256MB");
+  assertEquals(config.domains, { BOATS_LIMIT: 7 });
+  assertEquals(config.warnings, []);
+});
+
+Deno.test("an empty value counts as not set", () => {
+  assertEquals(read({ FRESHET_API_PORT: "", FRESHET_API_TOKEN: " " }).apiPort, 8000);
+});
+
+const WRONG: readonly (readonly [setting: string, value: string, expected: string])[] = [
+  [
+    "FRESHET_API_PORT",
+    "eighty",
+    `FRESHET_API_PORT is "eighty": expected a whole number from 0 to 65535 (default 8000)`,
+  ],
+  ["FRESHET_API_PORT", "70000", "from 0 to 65535"],
+  ["FRESHET_API_PORT", "80.5", "a whole number"],
+  ["FRESHET_CHECKPOINT_ROWS", "0", "a whole number of records, at least 1"],
+  ["FRESHET_CHECKPOINT_MS", "-5", "a whole number of milliseconds, at least 10"],
+  ["FRESHET_LOG_LEVEL", "loud", "debug, info, warning or error"],
+  ["FRESHET_LOG_FORMAT", "xml", "auto, text or json"],
+  ["FRESHET_DUCKDB_MEMORY", "lots", "a size such as 256MB or 2GB"],
+  ["FRESHET_DRAIN_MS", "1e3", "a whole number of milliseconds"],
+  ["KAFKA_BROKERS", "broker", "host:port, several with commas between them"],
+  ["KAFKA_BROKERS", "https://broker:9092", "host:port"],
+  ["KAFKA_SSL", "maybe", "true or false"],
+  ["KAFKA_SASL_MECHANISM", "kerberos", "plain, scram-sha-256 or scram-sha-512"],
+  ["KAFKA_GROUP_ID", "a b", "letters, digits"],
+  ["BOATS_LIMIT", "none", `BOATS_LIMIT is "none": expected number (default 7)`],
+];
+
+for (const [setting, value, expected] of WRONG) {
+  Deno.test(`${setting}=${value} is named with the form that is expected`, () => {
+    const error = assertThrows(() => read({ [setting]: value }), ConfigError, setting);
+    assertStringIncludes(error.message, expected);
+  });
+}
+
+Deno.test("one message names every wrong and missing setting", () => {
+  const error = assertThrows(
+    () =>
+      read({
+        FRESHET_API_PORT: "x",
+        FRESHET_LOG_LEVEL: "y",
+        KAFKA_SASL_USERNAME: "me",
+        FRESHET_HOST: "0.0.0.0",
+        FRESHET_API_PROT: "1",
+      }),
+    ConfigError,
+  );
+  for (
+    const name of [
+      "FRESHET_API_PORT is",
+      "FRESHET_LOG_LEVEL is",
+      "KAFKA_SASL_MECHANISM is missing",
+      "KAFKA_SASL_PASSWORD is missing",
+      "FRESHET_API_TOKEN is missing",
+      "FRESHET_API_PROT is not a setting of Freshet: did you mean FRESHET_API_PORT?",
+    ]
+  ) assertStringIncludes(error.message, name);
+});
+
+Deno.test("a misspelt FRESHET_ name is a warning with a suggestion, and no reason to stop", () => {
+  assertEquals(read({ FRESHET_DATADIR: "/x" }).warnings, [
+    "FRESHET_DATADIR is not a setting of Freshet: did you mean FRESHET_DATA_DIR?",
+  ]);
+  assertEquals(read({ FRESHET_ZZZ: "1" }).warnings, ["FRESHET_ZZZ is not a setting of Freshet"]);
+});
+
+Deno.test("secrets are in no message, and known for redaction", () => {
+  const secret = "hunter2 with a space";
+  const error = assertThrows(() => read({ FRESHET_API_TOKEN: secret, KAFKA_SASL_PASSWORD: secret }), ConfigError);
+  assert(!error.message.includes("hunter2"), error.message);
+  assertStringIncludes(error.message, "FRESHET_API_TOKEN has not the right form");
+  const sasl = { KAFKA_SASL_MECHANISM: "PLAIN", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "pa55" };
+  assertEquals(read({ KAFKA_BROKERS: "b:1", FRESHET_API_TOKEN: "t0ken", ...sasl }).secrets.toSorted(), [
+    "pa55",
+    "t0ken",
+  ]);
+});
+
+Deno.test("listening where others can reach needs a token", () => {
+  for (const host of ["0.0.0.0", "192.168.1.5", "::", "example.org"]) {
+    assertThrows(() => read({ FRESHET_HOST: host }), ConfigError, "FRESHET_API_TOKEN is missing");
+    assertEquals(read({ FRESHET_HOST: host, FRESHET_API_TOKEN: "t" }).host, host);
+  }
+  for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) {
+    assertEquals(read({ FRESHET_HOST: host }).host, host);
+  }
+});
+
+Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name for KAFKA_BROKERS", () => {
+  const sasl = { KAFKA_SASL_MECHANISM: "SCRAM-SHA-512", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "pa55" };
+  assertEquals(read({ KAFKA_BROKERS: "a:9092, b:9093", KAFKA_SSL_CA_FILE: "ca.pem", ...sasl }).kafka, {
+    brokers: ["a:9092", "b:9093"],
+    clientId: "freshet",
+    ssl: true,
+    caFile: "ca.pem",
+    sasl: { mechanism: "scram-sha-512", username: "me", password: "pa55" },
+  });
+  assertEquals(read({ KAFKA_BROKER: "c:1" }).kafka?.brokers, ["c:1"]);
+  assertEquals(read({ KAFKA_BROKERS: "a:1", KAFKA_BROKER: "c:1" }).kafka?.brokers, ["a:1"]);
+  assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
+});
+
+Deno.test("the real environment wins over .env", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "# a comment\nFRESHET_API_PORT=1111\nFRESHET_DATA_DIR='from file'\n");
+  assertEquals(readEnvironment({ FRESHET_API_PORT: "2222" }, path), {
+    FRESHET_API_PORT: "2222",
+    FRESHET_DATA_DIR: "from file",
+  });
+  assertEquals(readEnvironment({ A: "b" }, `${path}.none`), { A: "b" });
+  await Deno.remove(path);
+});
+
+Deno.test(".env.example names every setting with its default, and no other", async () => {
+  const settings = allSettings(domainModules);
+  const text = await Deno.readTextFile(new URL("../.env.example", import.meta.url));
+  const lines = [...text.matchAll(/^# ([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+  const expected = Object.entries(settings).map(([name, schema]) => [
+    name,
+    settingMeta(schema as z.ZodType).default ?? "",
+  ]);
+  assertEquals(lines.toSorted(), expected.toSorted());
+  // With every line uncommented it must be a configuration that can be read.
+  readConfig(Object.fromEntries(lines), domainModules);
+});
+
+Deno.test("every setting says what it means", () => {
+  for (const [name, schema] of Object.entries(allSettings(domainModules))) {
+    assert((schema as z.ZodType).description ?? (schema as z.ZodDefault).unwrap(), name);
+  }
+  assert(isSecret("KAFKA_SASL_PASSWORD", SETTINGS));
+  assert(!isSecret("KAFKA_BROKERS", SETTINGS));
+});

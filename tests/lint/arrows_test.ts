@@ -1,0 +1,67 @@
+import { assertEquals } from "@std/assert";
+import arrows from "../../lint/arrows.ts";
+
+const complaints = (file: string, source: string) =>
+  Deno.lint.runPlugin(arrows, file, source).map(({ message }) => message);
+
+const WRONG: readonly (readonly [file: string, source: string, complaint: string])[] = [
+  ["src/stream/map.ts", `import { x } from "../errors.ts";`, `The stream library does not import "src/errors.ts"`],
+  ["src/stream/map.ts", `export * from "../clock.ts";`, `The stream library does not import "src/clock.ts"`],
+  ["src/domains/trains.ts", `import { x } from "../engine/mod.ts";`, `A domain does not import "src/engine/mod.ts"`],
+  ["src/domains/trains.ts", `import hono from "hono";`, `"hono" is imported by files ^src\\/http\\/ only`],
+  ["src/domains/trains.ts", `import x from "lodash";`, `A domain does not import the package "lodash"`],
+  ["src/log/log.ts", `import { x } from "../stream/mod.ts";`, `A port imports types only: write "import type"`],
+  ["src/log/log.ts", `import type { D } from "../domains/mod.ts";`, `A port does not import "src/domains/mod.ts"`],
+  ["src/log/kafka.ts", `import { x } from "../engine/mod.ts";`, `The log does not import "src/engine/mod.ts"`],
+  ["src/warehouse/duckdb.ts", `import k from "kafkajs";`, `"kafkajs" is imported by files ^src\\/log\\/ only`],
+  ["src/engine/runner.ts", `import { x } from "../log/kafka.ts";`, `The engine does not import "src/log/kafka.ts"`],
+  ["src/engine/runner.ts", `await import("../cli/mod.ts");`, `The engine does not import "src/cli/mod.ts"`],
+  [
+    "src/app.ts",
+    `import { trains } from "../simulators/mod.ts";`,
+    `The program's core does not import "simulators/mod.ts"`,
+  ],
+  ["src/app.ts", `import { x } from "./cli/mod.ts";`, `The program's core does not import "src/cli/mod.ts"`],
+  [
+    "src/real_parts.ts",
+    `import { openKafka } from "./log/kafka.ts";`,
+    `The adapter "src/log/kafka.ts" is imported lazily: write "await import(…)"`,
+  ],
+  [
+    "simulators/trains.ts",
+    `import { x } from "../src/engine/mod.ts";`,
+    `A simulator does not import "src/engine/mod.ts"`,
+  ],
+  ["src/config.ts", `const home = Deno.env.get("HOME");`, "Only main.ts touches Deno.env: be handed it, or log"],
+  ["src/cli/mod.ts", `Deno.exit(1);`, "Only main.ts touches Deno.exit: be handed it, or log"],
+  [
+    "src/cli/mod.ts",
+    `Deno.addSignalListener("SIGINT", f);`,
+    "Only main.ts touches Deno.addSignalListener: be handed it, or log",
+  ],
+  ["src/log/kafka.ts", `process.env.X = "1";`, "Only main.ts touches process.env: be handed it, or log"],
+  ["src/engine/runner.ts", `console.log("here");`, "Only main.ts touches console.log: be handed it, or log"],
+];
+
+for (const [file, source, complaint] of WRONG) {
+  Deno.test(`in ${file} the lint reports ${source}`, () => assertEquals(complaints(file, source), [complaint]));
+}
+
+const RIGHT: readonly (readonly [file: string, source: string])[] = [
+  ["src/stream/map.ts", `import { x } from "./batch.ts";`],
+  ["src/domains/trains.ts", `import { z } from "zod"; import sql from "../../sql/trains.sql" with { type: "text" };`],
+  ["src/log/log.ts", `import type { Element } from "../stream/mod.ts";`],
+  ["src/warehouse/warehouse.ts", `export type { Element } from "../stream/mod.ts";`],
+  ["src/log/kafka.ts", `import { Kafka } from "kafkajs"; import type { Log } from "./log.ts";`],
+  ["src/engine/runner.ts", `import type { Log } from "../log/log.ts";`],
+  ["src/real_parts.ts", `const { openKafka } = await import("./log/kafka.ts");`],
+  ["src/real_parts.ts", `import type { KafkaLog } from "./log/kafka.ts";`],
+  ["src/cli/simulation.ts", `import { simulators } from "../../simulators/mod.ts";`],
+  ["simulators/trains.ts", `import { faker } from "@faker-js/faker/locale/en_GB";`],
+  ["main.ts", `Deno.env.get("HOME"); import { x } from "./src/cli/mod.ts";`],
+  ["tests/stream/map_test.ts", `import { x } from "../../src/engine/mod.ts"; Deno.env.get("CI");`],
+];
+
+for (const [file, source] of RIGHT) {
+  Deno.test(`in ${file} the lint allows ${source}`, () => assertEquals(complaints(file, source), []));
+}
