@@ -1,0 +1,93 @@
+// The warehouse contract: migrations, opening and closing.
+
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../../src/errors.ts";
+import type { Script, Warehouse } from "../../../src/warehouse/warehouse.ts";
+import { loose, type Place, rowsOf, segment, SYSTEM, TABLES, testOnPlace, type WarehouseUnderTest } from "./suite.ts";
+
+export function migrations(under: WarehouseUnderTest): void {
+  const test = (behaviour: string, body: (warehouse: Warehouse, place: Place) => Promise<void>) =>
+    testOnPlace(under, behaviour, body);
+  const script = (...sections: readonly string[]): Script => ({
+    name: "script",
+    text: sections.map((sql, i) => `-- version ${i + 1}: step ${i + 1}\n${sql}\n`).join("\n"),
+  });
+
+  test("migrations are applied once, and new sections when they appear", async (warehouse) => {
+    const first = "CREATE TABLE IF NOT EXISTS A (X BIGINT)";
+    const second = "CREATE TABLE IF NOT EXISTS B (X BIGINT); CREATE OR REPLACE VIEW C AS SELECT X FROM B";
+    const versions = async (script: Script) =>
+      (await warehouse.migrate([SYSTEM, script])).map(({ name, version }) => `${name} ${version}`);
+    assertEquals(await versions(script(first)), ["freshet 1", "script 1"]);
+    assertEquals(await versions(script(first)), []);
+    assertEquals(await versions(script(first, second)), ["script 2"]);
+    assertEquals(await rowsOf(warehouse, "SELECT * FROM C"), []);
+    assertEquals(
+      await rowsOf(warehouse, "SELECT NAME, VERSION, TITLE FROM FRESHET_MIGRATIONS ORDER BY NAME, VERSION"),
+      [["freshet", 1, "migrations, offsets, state, dead letters, late records"], ["script", 1, "step 1"], [
+        "script",
+        2,
+        "step 2",
+      ]],
+    );
+  });
+
+  test("a dry run names the steps and changes nothing", async (warehouse) => {
+    const steps = await warehouse.migrate([SYSTEM, script("CREATE TABLE A (X BIGINT); SELECT 1")], { dryRun: true });
+    assertEquals(steps.at(-1)!.statements, ["CREATE TABLE A (X BIGINT)", "SELECT 1"]);
+    await assertRejects(() => warehouse.query("SELECT * FROM A"), QueryRefusedError);
+    assertEquals(
+      (await warehouse.migrate([SYSTEM, script("CREATE TABLE A (X BIGINT); SELECT 1")])).length,
+      steps.length,
+    );
+  });
+
+  test("a section that changed after it was applied is refused, and says to add a new one", async (warehouse) => {
+    await warehouse.migrate([script("CREATE TABLE A (X BIGINT)")]);
+    const error = await assertRejects(
+      () => warehouse.migrate([script("CREATE TABLE A (X DOUBLE)", "CREATE TABLE B (X BIGINT)")]),
+      WarehouseRefusedError,
+    );
+    assertStringIncludes(error.message, "-- version 3");
+    await assertRejects(() => warehouse.query("SELECT * FROM B"), QueryRefusedError);
+  });
+
+  test("comments and layout of an applied section may change", async (warehouse) => {
+    await warehouse.migrate([script("CREATE TABLE A (X BIGINT, Y VARCHAR DEFAULT 'a  b')")]);
+    const same = "/* what it is for */ CREATE TABLE A (\n  X BIGINT, -- the x\n  Y VARCHAR DEFAULT 'a  b'\n);";
+    assertEquals(await warehouse.migrate([script(same.replace("(\n  X", "(X").replace("'\n)", "')"))]), []);
+  });
+
+  test("a warehouse that a newer version has migrated is refused", async (warehouse) => {
+    await warehouse.migrate([script("CREATE TABLE A (X BIGINT)", "CREATE TABLE B (X BIGINT)")]);
+    await assertRejects(() => warehouse.migrate([script("CREATE TABLE A (X BIGINT)")]), WarehouseRefusedError, "newer");
+  });
+
+  test("a section that fails names its script, version and reason", async (warehouse) => {
+    const error = await assertRejects(
+      () => warehouse.migrate([script("CREATE TABLE A (X BIGINT)", "CREATE TABLE B (X NO_SUCH_TYPE)")]),
+      WarehouseRefusedError,
+    );
+    assertStringIncludes(error.message, '"script" version 2');
+    assertEquals(await rowsOf(warehouse, "SELECT * FROM A"), []);
+    const mended = script("CREATE TABLE A (X BIGINT)", "CREATE TABLE B (X BIGINT)");
+    assertEquals((await warehouse.migrate([mended])).map(({ version }) => version), [2]);
+  });
+
+  test("tables and rows are there after closing and opening", async (warehouse, place) => {
+    await warehouse.migrate([SYSTEM, TABLES]);
+    const writer = await warehouse.writer("domain");
+    await writer.commit(loose({ appends: [{ table: "EVENTS", segments: [segment([{ ID: 1, NAME: "a" }])] }] }));
+    await writer[Symbol.asyncDispose]();
+    await warehouse[Symbol.asyncDispose]();
+    await using again = await place.open();
+    assertEquals(await again.migrate([SYSTEM, TABLES]), []);
+    assertEquals(await rowsOf(again, "SELECT * FROM EVENTS"), [[1, "a"]]);
+  });
+
+  test("a closed warehouse refuses work and says so", async (warehouse) => {
+    await warehouse[Symbol.asyncDispose]();
+    await assertRejects(() => warehouse.query("SELECT 1"), WarehouseUnavailableError, "closed");
+    await assertRejects(() => warehouse.migrate([SYSTEM]), WarehouseUnavailableError, "closed");
+  });
+}
