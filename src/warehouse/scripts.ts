@@ -121,14 +121,20 @@ export function splitStatements(text: string, dialect: Dialect): string[] {
   return statements;
 }
 
-/** A statement without comments, and with single spaces: equal for texts that differ only in layout. */
+/** A statement without comments and layout, to compare and not to run: equal for texts that differ only in those. */
 export function normalizeStatement(statement: string, dialect: Dialect): string {
   let text = "";
-  for (const token of tokens(statement, dialect)) {
-    if (token.kind !== "space" && token.kind !== "comment") text += token.text;
-    else if (text !== "" && !text.endsWith(" ")) text += " ";
+  let last: Token["kind"] = "symbol";
+  let apart = false;
+  for (const { kind, text: part } of tokens(statement, dialect)) {
+    if (kind === "space" || kind === "comment") {
+      apart = true;
+      continue;
+    }
+    text += apart && kind !== "symbol" && last !== "symbol" ? ` ${part}` : part;
+    [last, apart] = [kind, false];
   }
-  return text.trimEnd();
+  return text;
 }
 
 /** Replaces words (never strings, comments or quoted identifiers), for type names that a warehouse lacks. Keys in upper case. */

@@ -8,7 +8,7 @@ import type { Session } from "./database.ts";
 import { columnsIn, quoted, type Table } from "./tables.ts";
 
 /** Rows per statement: DuckDB's own vector size; longer texts cost the JavaScript thread more and gain nothing. */
-const CHUNK_ROWS = 2048;
+const CHUNK_ROWS = 8192;
 /** Characters per statement, over all columns, beyond which a chunk is halved. */
 const CHUNK_CHARS = 32 * 1024 * 1024;
 

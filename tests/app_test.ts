@@ -1,0 +1,160 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type AppOptions, runApp } from "../src/app.ts";
+import { systemClock } from "../src/clock.ts";
+import { readConfig } from "../src/config.ts";
+import type { DomainStatus } from "../src/engine/status.ts";
+import { WarehouseRefusedError } from "../src/errors.ts";
+import type { Log } from "../src/log/log.ts";
+import { setUpLogging } from "../src/logging.ts";
+import type { DomainInfo, Parts, Runner } from "../src/parts.ts";
+import type { Warehouse } from "../src/warehouse/warehouse.ts";
+
+/** What happened, in order. */
+type Story = string[];
+
+const domain = (name: string): DomainInfo => ({ name, topic: `${name}_topic`, group: name, sql: "" });
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+
+/** Parts that write down what is done to them; `behaviour` says what the runner of a domain does. */
+function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>): Parts {
+  const disposable = (name: string) => () => Promise.resolve(void story.push(`close ${name}`));
+  const log = {
+    kind: "embedded",
+    description: "log",
+    createTopics: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: disposable("log"),
+  };
+  const warehouse = {
+    description: "warehouse",
+    migrate: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: disposable("warehouse"),
+  };
+  const createRunner = ({ domain: { name, topic } }: { readonly domain: DomainInfo }): Runner => ({
+    async run(signal) {
+      await behaviour[name]!(signal);
+      story.push(`${name} done`);
+    },
+    status: (): DomainStatus => ({
+      domain: name,
+      topic,
+      phase: "running",
+      lastError: null,
+      lastCheckpointAt: null,
+      totals: { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 },
+      partitions: [],
+      openWindows: {},
+    }),
+  });
+  return {
+    modules: [],
+    domains: () => [],
+    openLog: () => Promise.resolve(log as unknown as Log),
+    openWarehouse: () => Promise.resolve(warehouse as unknown as Warehouse),
+    warehouseMissing: () => Promise.resolve(undefined),
+    createRunner,
+  };
+}
+
+interface Scene {
+  readonly behaviour: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>;
+  readonly options?: (story: Story) => Partial<AppOptions>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
+  setUpLogging({ level: "error", format: "text", colors: false, secrets: [], write: () => {} });
+  const dataDir = await Deno.makeTempDir();
+  const story: Story = [];
+  const stop = new AbortController();
+  const run = runApp({
+    config: readConfig({ FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0", ...env }, []),
+    parts: parts(story, behaviour),
+    domains: Object.keys(behaviour).map(domain),
+    clock: systemClock,
+    pid: Deno.pid,
+    feeds: [],
+    untilEnd: false,
+    signal: stop.signal,
+    giveUp: (message) => {
+      throw new Error(message);
+    },
+    onUp: () => void story.push("up"),
+    ...options(story),
+  });
+  return { run, story, stop, dataDir };
+}
+
+Deno.test("a signal drains every domain, then everything is closed in reverse order", async () => {
+  const { run, story, stop, dataDir } = await play({ behaviour: { a: aborted } });
+  while (!story.includes("up")) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals([...Deno.readDirSync(dataDir)].map(({ name }) => name), ["freshet.run.json"]);
+  if (Deno.build.os !== "windows") {
+    assertEquals((await Deno.stat(`${dataDir}/freshet.run.json`)).mode! & 0o777, 0o600);
+  }
+  stop.abort();
+  await run;
+  assertEquals(story, ["up", "a done", "close warehouse", "close log"]);
+  assertEquals([...Deno.readDirSync(dataDir)], []);
+});
+
+Deno.test("a domain that fails stops the others, which drain, and the run rejects with its error", async () => {
+  const { run, story } = await play({ behaviour: { a: aborted, b: () => Promise.reject(new Error("b is broken")) } });
+  await assertRejects(() => run, Error, "b is broken");
+  assertEquals(story, ["up", "a done", "close warehouse", "close log"]);
+});
+
+Deno.test("a feed that fails ends the run with its error", async () => {
+  const feed = { name: "f", run: () => Promise.reject(new Error("no more disk")) };
+  const { run, story } = await play({ behaviour: { a: aborted }, options: () => ({ feeds: [feed] }) });
+  await assertRejects(() => run, Error, "no more disk");
+  assert(story.includes("a done"));
+});
+
+Deno.test("when all domains have reached the end the feeds are stopped and the run ends", async () => {
+  const { run, story } = await play({
+    behaviour: { a: () => Promise.resolve() },
+    options: (story) => ({
+      untilEnd: true,
+      feeds: [{ name: "f", run: (_log, signal) => aborted(signal).then(() => void story.push("feed stopped")) }],
+    }),
+  });
+  await run;
+  assertEquals(story, ["up", "a done", "feed stopped", "close warehouse", "close log"]);
+});
+
+Deno.test("draining that takes longer than it may gives up", async () => {
+  const stuck = Promise.withResolvers<void>();
+  const gaveUp = Promise.withResolvers<string>();
+  const { run, stop } = await play({
+    behaviour: { a: () => stuck.promise },
+    env: { FRESHET_DRAIN_MS: "20" },
+    options: () => ({
+      giveUp(message): never {
+        gaveUp.resolve(message);
+        return undefined as never;
+      },
+    }),
+  });
+  stop.abort();
+  assertStringIncludes(await gaveUp.promise, "FRESHET_DRAIN_MS");
+  stuck.resolve();
+  await run;
+});
+
+Deno.test("a second run on the same folder is refused, naming the first, and an old run file is ignored", async () => {
+  const first = await play({ behaviour: { a: aborted } });
+  while (!first.story.includes("up")) await new Promise((resolve) => setTimeout(resolve, 5));
+  const again = { env: { FRESHET_DATA_DIR: first.dataDir }, behaviour: { a: () => Promise.resolve() } };
+  const error = await assertRejects(async () => (await play(again)).run, WarehouseRefusedError);
+  assertStringIncludes(error.message, `pid ${Deno.pid}`);
+  const left = await Deno.readTextFile(`${first.dataDir}/freshet.run.json`);
+  first.stop.abort();
+  await first.run;
+  await Deno.writeTextFile(`${first.dataDir}/freshet.run.json`, left);
+  const second = await play(again);
+  await second.run;
+  assertEquals(second.story.at(0), "up");
+});

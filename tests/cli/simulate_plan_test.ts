@@ -1,0 +1,60 @@
+import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../src/cli/context.ts";
+import { makePlan, type SimulateFlags } from "../../src/cli/simulate.ts";
+import { demoMorning, type Plan } from "../../src/cli/simulation.ts";
+import type { Log } from "../../src/log/log.ts";
+
+const HOUR = 3_600_000;
+const NOW = Date.parse("2026-11-19T10:00:00Z");
+const emptyLog = { topics: () => Promise.resolve([]) } as unknown as Log;
+const basis = {
+  simulator: { sources: 24, intervalMs: 30_000 },
+  log: emptyLog,
+  domain: { name: "trains", topic: "t", group: "g", sql: "" },
+  clock: { now: () => NOW, sleep: () => Promise.resolve() },
+};
+const plan = (flags: Partial<SimulateFlags>) => makePlan({ seed: 1, bad: 0, ...flags }, basis);
+
+const PLANS: readonly (readonly [name: string, flags: Partial<SimulateFlags>, expected: Partial<Plan>])[] = [
+  ["nothing said: from the demonstration's morning on, a day in six minutes", {}, {
+    start: Date.parse("2026-11-18T06:00:00Z"),
+    speed: 240,
+    intervalMs: 30_000,
+  }],
+  ["a count alone: at once, the last record dated now", { count: 2400 }, { start: NOW - 50 * 60_000, speed: Infinity }],
+  ["days: history up to now, at once", { days: 2 }, { start: NOW - 48 * HOUR, until: NOW, speed: Infinity }],
+  ["days at a rate: so many records a second", { days: 2, rate: 80 }, { until: NOW, speed: 100, intervalMs: 30_000 }],
+  ["days at a speed", { days: 2, speed: 60 }, { until: NOW, speed: 60 }],
+  ["a rate alone: dated now, the trains reporting often enough", { rate: 240 }, {
+    start: NOW,
+    speed: 1,
+    intervalMs: 100,
+  }],
+  ["a rate and a count", { rate: 24, count: 10 }, { start: NOW, speed: 1, intervalMs: 1000, count: 10 }],
+];
+
+for (const [name, flags, expected] of PLANS) {
+  Deno.test(`simulate with ${name}`, async () => {
+    const made = await plan(flags) as unknown as Record<string, number>;
+    for (const [key, value] of Object.entries(expected)) {
+      if (Number.isFinite(value)) assertAlmostEquals(made[key]!, value as number, 1e-6, `${key} is ${made[key]}`);
+      else assertEquals(made[key], value);
+    }
+  });
+}
+
+Deno.test("rate and speed of a history say the same: only one of them may be given", async () => {
+  await assertRejects(() => plan({ days: 1, rate: 1, speed: 1 }), UsageError, "--rate and --speed");
+});
+
+Deno.test("the demonstration begins on the latest weekday at 06:00 UTC that is 18 hours ago", () => {
+  for (
+    const [now, expected] of [
+      ["2026-11-19T23:59:00Z", "2026-11-18T06:00:00Z"], // Thursday
+      ["2026-11-20T00:00:00Z", "2026-11-19T06:00:00Z"],
+      ["2026-11-22T12:00:00Z", "2026-11-20T06:00:00Z"], // Sunday: Friday
+      ["2026-11-23T23:00:00Z", "2026-11-20T06:00:00Z"], // Monday: Friday
+      ["2026-11-24T00:00:00Z", "2026-11-23T06:00:00Z"],
+    ] as const
+  ) assertEquals(new Date(demoMorning(Date.parse(now))).toISOString(), expected.replace("Z", ".000Z"));
+});

@@ -1,0 +1,187 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { DomainStatus } from "../../src/engine/status.ts";
+import { ConfigError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
+import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
+import { createMetrics, observerOf } from "../../src/metrics.ts";
+
+const status: DomainStatus = {
+  domain: "trains",
+  topic: "t",
+  phase: "running",
+  lastError: null,
+  lastCheckpointAt: 1000,
+  totals: { records: 5, accepted: 4, deadLetters: 1, late: 0, checkpoints: 2, restarts: 0 },
+  partitions: [
+    { partition: 0, nextOffset: 5, highOffset: 9, watermark: 61_000 },
+    { partition: 1, nextOffset: 0, highOffset: null, watermark: null },
+  ],
+  openWindows: { stats: 3 },
+};
+
+function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
+  return {
+    hostname: "127.0.0.1",
+    port: 0,
+    pid: 42,
+    tokens: { api: undefined, run: "run-token" },
+    statuses: () => [status],
+    metrics: createMetrics(),
+    now: () => 121_000,
+    query: (sql) => Promise.resolve({ columns: [{ name: "SQL", type: "VARCHAR" }], rows: [[sql]], truncated: false }),
+    ...overrides,
+  };
+}
+
+interface Ask {
+  readonly path: string;
+  readonly method?: string;
+  readonly host?: string;
+  readonly token?: string;
+  readonly body?: string;
+}
+
+async function ask(
+  { path, method = "GET", host = "127.0.0.1:8000", token, body }: Ask,
+  over: Partial<HttpOptions> = {},
+) {
+  const headers = new Headers({ host, "content-type": "application/json" });
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+  return await createApi(options(over)).request(`http://${host}${path}`, { method, headers, body });
+}
+
+const query = (sql: string, more: object = {}) => JSON.stringify({ sql, ...more });
+const locked = { tokens: { api: "api-token", run: "run-token" } };
+const asking = { path: "/api/query", method: "POST" };
+
+const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptions>, expected: number])[] = [
+  ["health is open", { path: "/health" }, locked, 200],
+  ["livez is open", { path: "/livez" }, locked, 200],
+  ["readyz is open", { path: "/readyz" }, locked, 200],
+  ["metrics are open on loopback without a token configured", { path: "/metrics" }, {}, 200],
+  ["metrics need the token when one is configured", { path: "/metrics" }, locked, 401],
+  ["metrics with the token", { path: "/metrics", token: "api-token" }, locked, 200],
+  ["status is open on loopback without a token configured", { path: "/api/status" }, {}, 200],
+  ["status needs the token when one is configured", { path: "/api/status" }, locked, 401],
+  ["status with a wrong token", { path: "/api/status", token: "api-tokem" }, locked, 401],
+  ["status with the run file's token", { path: "/api/status", token: "run-token" }, locked, 200],
+  ["a query always needs a token", { ...asking, body: query("select 1") }, {}, 401],
+  ["a query with an empty token", { ...asking, token: "", body: query("select 1") }, {}, 401],
+  ["a query with the text undefined as token", { ...asking, token: "undefined", body: query("select 1") }, {}, 401],
+  ["a query with the token", { ...asking, token: "run-token", body: query("select 1") }, {}, 200],
+  ["a query without SQL", { ...asking, token: "run-token", body: "{}" }, {}, 400],
+  ["a query that is not JSON", { ...asking, token: "run-token", body: "select 1" }, {}, 400],
+  ["a query with a wrong limit", { ...asking, token: "run-token", body: query("select 1", { max_rows: 0 }) }, {}, 400],
+  ["a body that is too large", { ...asking, token: "run-token", body: query("x".repeat(1_100_000)) }, {}, 413],
+  ["an unknown path", { path: "/nothing" }, {}, 404],
+  ["a host name that is not this machine's", { path: "/health", host: "evil.example:8000" }, {}, 421],
+  ["localhost", { path: "/health", host: "localhost:8000" }, {}, 200],
+  ["IPv6 loopback", { path: "/health", host: "[::1]:8000" }, {}, 200],
+  ["any host name where others may connect", { path: "/health", host: "freshet.example" }, {
+    ...locked,
+    hostname: "0.0.0.0",
+  }, 200],
+];
+
+for (const [name, question, over, expected] of CASES) {
+  Deno.test(`HTTP answers ${expected} to ${name}`, async () => {
+    const response = await ask(question, over);
+    await response.body?.cancel();
+    assertEquals(response.status, expected);
+    assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+  });
+}
+
+const PHASES: readonly (readonly [DomainStatus["phase"], livez: number, readyz: number])[] = [
+  ["starting", 200, 503],
+  ["waiting", 200, 200],
+  ["running", 200, 200],
+  ["restarting", 200, 503],
+  ["draining", 200, 503],
+  ["failed", 503, 503],
+];
+
+for (const [phase, livez, readyz] of PHASES) {
+  Deno.test(`while ${phase}, livez is ${livez} and readyz and health are ${readyz}`, async () => {
+    const statuses = () => [{ ...status, phase }];
+    const codes = [];
+    for (const path of ["/livez", "/readyz", "/health"]) codes.push((await ask({ path }, { statuses })).status);
+    assertEquals(codes, [livez, readyz, readyz]);
+  });
+}
+
+Deno.test("a query is answered with its rows, limits passed on", async () => {
+  const seen: unknown[] = [];
+  const response = await ask(
+    { ...asking, token: "run-token", body: query("select 7", { max_rows: 5, timeout_ms: 9 }) },
+    {
+      query(sql, limits) {
+        seen.push(sql, limits);
+        return Promise.resolve({ columns: [], rows: [[1]], truncated: true });
+      },
+    },
+  );
+  assertEquals(await response.json(), { columns: [], rows: [[1]], truncated: true });
+  assertEquals(seen, ["select 7", { maxRows: 5, timeoutMs: 9 }]);
+});
+
+for (
+  const [error, expected] of [
+    [new QueryRefusedError("only one statement"), 400],
+    [new WarehouseUnavailableError("disk full"), 503],
+    [new TypeError("secret detail"), 500],
+  ] as const
+) {
+  Deno.test(`a query that fails with ${error.name} is answered ${expected}`, async () => {
+    const response = await ask({ ...asking, token: "run-token", body: query("x") }, {
+      query: () => Promise.reject(error),
+    });
+    assertEquals(response.status, expected);
+    const message = (await response.json()).error.message as string;
+    assertEquals(message.includes(error.message), expected !== 500);
+  });
+}
+
+Deno.test("metrics tell what the engine reported, and lag and watermark as of now", async () => {
+  const metrics = createMetrics();
+  observerOf(metrics).checkpoint("trains", {
+    records: 10,
+    accepted: 8,
+    deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
+    late: [{ operator: "stats", count: 3 }],
+    rows: 30,
+    durationMs: 20,
+    totals: status.totals,
+    lag: 4,
+    watermark: null,
+  });
+  observerOf(metrics).restart("trains", new Error("x"));
+  const text = await (await ask({ path: "/metrics" }, { metrics })).text();
+  for (
+    const line of [
+      'freshet_records_total{domain="trains",result="accepted"} 8',
+      'freshet_records_total{domain="trains",result="dead_letter"} 2',
+      'freshet_dead_letters_total{domain="trains",stage="decode",reason="not_json"} 2',
+      'freshet_late_records_total{domain="trains",operator="stats"} 3',
+      'freshet_checkpoints_total{domain="trains"} 1',
+      'freshet_checkpoint_duration_seconds_count{domain="trains"} 1',
+      'freshet_checkpoint_rows_sum{domain="trains"} 10',
+      'freshet_restarts_total{domain="trains"} 1',
+      'freshet_watermark_lag_seconds{domain="trains",partition="0"} 60',
+      'freshet_consumer_lag{domain="trains",partition="0"} 4',
+    ]
+  ) assertStringIncludes(text, line);
+  assert(!text.includes('freshet_consumer_lag{domain="trains",partition="1"}'));
+});
+
+Deno.test("the server listens on a free port, and a taken one is an error that names the setting", async () => {
+  await using server = startHttp(options());
+  const response = await fetch(`${server.url}/api/instance`, { headers: { authorization: "Bearer run-token" } });
+  assertEquals(await response.json(), { pid: 42 });
+  try {
+    startHttp(options({ port: Number(new URL(server.url).port) }));
+    throw new Error("should have been refused");
+  } catch (error) {
+    assert(error instanceof ConfigError);
+    assertStringIncludes(error.message, "FRESHET_API_PORT");
+  }
+});
