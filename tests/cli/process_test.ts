@@ -1,0 +1,122 @@
+// The real program in a process of its own: signals, the run file, exit codes, and asking while it holds the files.
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const PERMISSIONS = [
+  "--allow-env",
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-ffi",
+  "--allow-sys=hostname",
+];
+const ROOT = new URL("../../", import.meta.url);
+
+class Program implements AsyncDisposable {
+  private constructor(readonly dataDir: string) {}
+
+  static async open(): Promise<Program> {
+    return new Program(await Deno.makeTempDir({ prefix: "freshet_process_" }));
+  }
+
+  #command(args: readonly string[], stdio: "piped" | "null"): Deno.Command {
+    return new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", ...PERMISSIONS, new URL("main.ts", ROOT).pathname, ...args],
+      cwd: this.dataDir,
+      env: {
+        FRESHET_DATA_DIR: this.dataDir,
+        FRESHET_API_PORT: "0",
+        FRESHET_CHECKPOINT_MS: "200",
+        FRESHET_LOG_FORMAT: "text",
+      },
+      stdin: "null",
+      stdout: stdio,
+      stderr: stdio,
+    });
+  }
+
+  async ask(...args: readonly string[]) {
+    const { code, stdout, stderr } = await this.#command(args, "piped").output();
+    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  }
+
+  /** Rows of a query, once there are any. */
+  async rows(sql: string): Promise<Record<string, unknown>[]> {
+    while (true) {
+      const { code, stdout } = await this.ask("query", sql, "--json");
+      const rows = code === 0 ? JSON.parse(stdout) : [];
+      if (rows.length > 0) return rows;
+    }
+  }
+
+  start(...args: readonly string[]) {
+    return this.#command(args, "piped").spawn();
+  }
+
+  runFile(): Promise<{ readonly pid: number; readonly url: string }> {
+    return Deno.readTextFile(`${this.dataDir}/freshet.run.json`).then(JSON.parse);
+  }
+
+  async [Symbol.asyncDispose]() {
+    await Deno.remove(this.dataDir, { recursive: true });
+  }
+}
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("run simulates, answers query and status while it is up, drains on SIGTERM, and the tables stay", async () => {
+  await using program = await Program.open();
+  const child = program.start("run");
+  const output = child.output();
+  const rows = await program.rows("select * from ATS_HOURLY_STATS");
+  assert(Number(rows[0]!.EVENT_COUNT) > 0);
+
+  const { pid, url } = await program.runFile();
+  const status = JSON.parse((await program.ask("status", "--json")).stdout);
+  assertEquals([status.pid, status.domains[0].domain, status.domains[0].phase], [pid, "trains", "running"]);
+  assertStringIncludes((await program.ask("status")).stdout, `A run is up (pid ${pid})`);
+  assertEquals((await (await fetch(`${url}/livez`)).json()).status, "ok");
+
+  const second = await program.ask("run");
+  assertEquals(second.code, 1);
+  assertStringIncludes(second.stderr, `pid ${pid}`);
+  const refused = await program.ask("query", "drop table ATS_RAW_JSON");
+  assertEquals([refused.code, refused.stdout], [1, ""]);
+
+  child.kill("SIGTERM");
+  const { code, stderr } = await output;
+  const text = decode(stderr);
+  assertEquals(code, 0, text);
+  for (const part of ["simulating", program.dataDir, url, "Draining", "accepted"]) assertStringIncludes(text, part);
+  assertEquals(await program.runFile().catch(() => "gone"), "gone");
+
+  const [{ N }] = await program.rows("select count(*) N from ATS_RAW_JSON") as [{ N: number }];
+  const sums = await program.rows("select sum(EVENT_COUNT) N from ATS_HOURLY_STATS") as [{ N: number }];
+  assertEquals(Number(sums[0].N), N);
+});
+
+Deno.test("produce that is interrupted while it waits for input ends with the signal's exit code", async () => {
+  await using program = await Program.open();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...PERMISSIONS,
+      new URL("main.ts", ROOT).pathname,
+      "produce",
+      "ats_telemetry",
+    ],
+    env: { FRESHET_DATA_DIR: program.dataDir },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("{}\n"));
+  while (!(await program.ask("topics", "--json")).stdout.includes('"high":1')) { /* until the line has arrived */ }
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  await writer.close().catch(() => {});
+  assertEquals(code, 130);
+  assertStringIncludes(decode(stderr), "Stopped after 1 records");
+});
