@@ -66,7 +66,7 @@ class DuckDbWarehouse implements Warehouse {
     try {
       const at = this.#now();
       const work = () => migrate(session, scripts, { dryRun: options?.dryRun ?? false, now: at });
-      return await this.#turn("")(() => this.#database.work(work));
+      return await this.#database.work(() => this.#turn("")(work));
     } catch (error) {
       throw translate(error, this.#database.path);
     } finally {

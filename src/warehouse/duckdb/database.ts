@@ -69,8 +69,8 @@ export class Database {
   static async open(options: DatabaseOptions): Promise<Database> {
     const client = await import("@duckdb/node-api");
     const database = new Database(client, options);
-    if (options.path !== ":memory:") await Deno.mkdir(dirname(options.path), { recursive: true });
     try {
+      if (options.path !== ":memory:") await Deno.mkdir(dirname(options.path), { recursive: true });
       await database.#openInstance();
     } catch (error) {
       throw translate(error, options.path);

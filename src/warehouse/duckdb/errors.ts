@@ -72,7 +72,7 @@ const RULES: readonly Rule[] = [
     ),
   },
   {
-    pattern: /No such file or directory|Permission denied|Is a directory|Read-only file system|Not a directory/,
+    pattern: /No such file or directory|Permission denied|Is a directory|Read-only file system|Not a directory|mkdir/,
     make: refused((file, message) =>
       `Cannot open warehouse file "${file}": check the path and the rights of its folder (${message})`
     ),

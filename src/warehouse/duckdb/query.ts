@@ -139,7 +139,7 @@ export class Queries {
     options.signal?.throwIfAborted();
     checkText(sql);
     using stop = new Stop(options);
-    return await this.#inTurn(() => this.#database.work(() => this.#read(sql, options, stop)));
+    return await this.#database.work(() => this.#inTurn(() => this.#read(sql, options, stop)));
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -146,7 +146,7 @@ export class DuckDbWriter implements Writer {
   /** One call of the port: in the domain's turn, with DuckDB's errors translated. */
   async #work<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#options.turn(() => this.#options.database.work(work));
+      return await this.#options.database.work(() => this.#options.turn(work));
     } catch (error) {
       throw translate(error, this.#options.database.path);
     }

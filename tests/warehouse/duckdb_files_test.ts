@@ -1,0 +1,142 @@
+// The DuckDB file itself: damaged, cut short, in the wrong place; closed cleanly.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { WarehouseRefusedError } from "../../src/errors.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { consistentOffset, SCRIPTS, TOPIC, unitOf } from "./support.ts";
+
+const test = (name: string, body: (folder: string) => Promise<void>) =>
+  Deno.test({
+    name,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      const folder = await Deno.makeTempDir({ prefix: "freshet-warehouse-" });
+      try {
+        await body(folder);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+
+/** Makes a file with `units` units; copies the file and its log to `copies` before it is closed. */
+async function fill(file: string, units: number, copy?: string): Promise<number[]> {
+  await using warehouse = await openDuckDb({ path: file });
+  await warehouse.migrate(SCRIPTS);
+  await using writer = await warehouse.writer("domain");
+  await writer.claim(TOPIC, [0]);
+  const offsets = [0];
+  for (let i = 0; i < units; i++) {
+    const [claim] = await writer.positions(TOPIC, [0]);
+    await writer.commit(unitOf(claim!, 100));
+    offsets.push(claim!.nextOffset + 100);
+  }
+  if (copy) {
+    await Deno.copyFile(file, copy);
+    await Deno.copyFile(`${file}.wal`, `${copy}.wal`);
+  }
+  return offsets;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+test("closing folds the write-ahead log into the file, and closing twice is harmless", async (folder) => {
+  const file = `${folder}/freshet.duckdb`;
+  await fill(file, 3);
+  assertEquals(await exists(`${file}.wal`), false);
+  const warehouse = await openDuckDb({ path: file });
+  assertEquals(await consistentOffset(warehouse), 300);
+  await warehouse[Symbol.asyncDispose]();
+  await warehouse[Symbol.asyncDispose]();
+});
+
+test("closing waits for the commit that runs", async (folder) => {
+  const file = `${folder}/freshet.duckdb`;
+  const warehouse = await openDuckDb({ path: file });
+  await warehouse.migrate(SCRIPTS);
+  const writer = await warehouse.writer("domain");
+  const [claim] = await writer.claim(TOPIC, [0]);
+  const running = writer.commit(unitOf(claim!, 20_000));
+  const query = warehouse.query("SELECT COUNT(*) FROM range(10000000)");
+  await warehouse[Symbol.asyncDispose]();
+  await running;
+  assertEquals((await query).rows, [[10_000_000]]);
+  await writer[Symbol.asyncDispose]();
+  await using again = await openDuckDb({ path: file });
+  assertEquals(await consistentOffset(again), 20_000);
+});
+
+test("a write-ahead log cut off anywhere leaves whole units only", async (folder) => {
+  const copy = `${folder}/copy.duckdb`;
+  const offsets = await fill(`${folder}/freshet.duckdb`, 6, copy);
+  const log = await Deno.readFile(`${copy}.wal`);
+  const file = await Deno.readFile(copy);
+  let opened = 0;
+  for (let round = 0; round < 40; round++) {
+    const cut = round === 0 ? log.length : Math.floor(Math.random() * log.length);
+    const cutFile = `${folder}/cut${round}.duckdb`;
+    await Deno.writeFile(cutFile, file);
+    await Deno.writeFile(`${cutFile}.wal`, log.subarray(0, cut));
+    await using warehouse = await openDuckDb({ path: cutFile });
+    const tables = (await warehouse.query("SELECT COUNT(*) FROM duckdb_tables()")).rows[0]![0];
+    if (Number(tables) < 8) continue; // Cut off within the migrations: they are whole or not there, too.
+    opened++;
+    assert(offsets.includes(await consistentOffset(warehouse)));
+  }
+  assert(opened > 10, `Only ${opened} cuts were behind the migrations`);
+});
+
+test("a damaged file is refused with what to do, and is left as it is", async (folder) => {
+  const file = `${folder}/freshet.duckdb`;
+  await fill(file, 3);
+  const whole = await Deno.readFile(file);
+  const damages: readonly (readonly [what: string, bytes: Uint8Array])[] = [
+    ["overwritten head", whole.slice().fill(7, 0, 4096)],
+    ["overwritten headers", whole.slice().fill(7, 4096, 12_288)],
+    ["overwritten catalog", whole.slice().fill(7, 12_288)],
+    ["cut short", whole.slice(0, 12_288)],
+    ["cut shorter", whole.slice(0, 5000)],
+    ["another kind of file", new TextEncoder().encode("this is not a database ".repeat(1000))],
+  ];
+  for (const [what, bytes] of damages) {
+    await Deno.writeFile(file, bytes);
+    const error = await assertRejects(async () => {
+      await using warehouse = await openDuckDb({ path: file });
+      await consistentOffset(warehouse);
+    }, WarehouseRefusedError);
+    assertStringIncludes(error.message, file, what);
+    assertStringIncludes(error.message, "aside", what);
+    assertEquals(await Deno.readFile(file), bytes, what);
+  }
+});
+
+test("a path that cannot be used is refused by its name", async (folder) => {
+  await assertRejects(() => openDuckDb({ path: folder }), WarehouseRefusedError, folder);
+  await Deno.writeTextFile(`${folder}/text`, "");
+  const below = `${folder}/text/freshet.duckdb`;
+  await assertRejects(() => openDuckDb({ path: below }), WarehouseRefusedError, below);
+});
+
+test("the folder is made when it is not there", async (folder) => {
+  await using warehouse = await openDuckDb({ path: `${folder}/a/b/freshet.duckdb` });
+  assertEquals((await warehouse.query("SELECT 1")).rows, [[1]]);
+});
+
+test("units and state far larger than DuckDB's memory are written and read", async (folder) => {
+  await using warehouse = await openDuckDb({ path: `${folder}/freshet.duckdb`, memoryLimit: "64MB" });
+  await warehouse.migrate(SCRIPTS);
+  await using writer = await warehouse.writer("domain");
+  const [claim] = await writer.claim(TOPIC, [0]);
+  const state = Array.from({ length: 150_000 }, (_, i) => (
+    { operator: "o", partition: 0, namespace: 0, key: `key ${i}`, value: JSON.stringify({ i, pad: "x".repeat(500) }) }
+  ));
+  await writer.commit({ ...unitOf(claim!, 100_000, "y".repeat(1000)), state });
+  let keys = 0;
+  for await (const chunk of writer.state(TOPIC, [0])) keys += chunk.length;
+  assertEquals(keys, 150_000);
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM EVENTS")).rows, [[100_000]]);
+  await writer.compactState(TOPIC, [0]);
+});

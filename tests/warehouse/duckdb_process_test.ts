@@ -1,0 +1,101 @@
+// The DuckDB file and processes: killed while they write, locked out, out of disk space.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { WarehouseRefusedError } from "../../src/errors.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { startCommitting } from "./child.ts";
+import { consistentOffset } from "./support.ts";
+
+const test = (name: string, body: (file: string) => Promise<void>, ignore = false) =>
+  Deno.test({
+    name,
+    ignore,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      const folder = await Deno.makeTempDir({ prefix: "freshet-warehouse-" });
+      try {
+        await body(`${folder}/freshet.duckdb`);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+
+test("a process killed at a random time leaves whole units only, and all that it had confirmed", async (file) => {
+  let before = 0;
+  for (let round = 0; round < 8; round++) {
+    const threshold = round % 2 === 0 ? "256MB" : "64KB";
+    let confirmed = before;
+    {
+      await using child = startCommitting([file, "400", threshold]);
+      assertEquals(await child.next(), { ready: before });
+      const units = Math.floor(Math.random() * 12);
+      for (let unit = 0; unit < units; unit++) confirmed = Number((await child.next())?.committed);
+      // Somewhere inside the units that follow.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 25));
+      child.kill("SIGKILL");
+      for (let line = await child.next(); line; line = await child.next()) {
+        confirmed = Number(line.committed ?? confirmed);
+      }
+      assertEquals((await child.finish()).signal, "SIGKILL");
+    }
+    await using warehouse = await openDuckDb({ path: file });
+    const found = await consistentOffset(warehouse);
+    assert(found >= confirmed, `Confirmed ${confirmed}, found ${found}`);
+    before = found;
+  }
+  assert(before > 0);
+});
+
+test("a second process is refused, and told which one has the file", async (file) => {
+  await using child = startCommitting([file, "1", "256MB"]);
+  await child.next();
+  const error = await assertRejects(() => openDuckDb({ path: file }), WarehouseRefusedError);
+  assertStringIncludes(error.message, `process ${child.pid} (`);
+  assertStringIncludes(error.message, "freshet query");
+  assertEquals((await child.finish()).code, 0);
+  await using warehouse = await openDuckDb({ path: file });
+  assert(await consistentOffset(warehouse) > 0);
+});
+
+const limited = await canLimitFiles();
+if (!limited) console.log("Skipped: running out of disk space (needs bash with ulimit -f)");
+
+test("a full disk is said so, nothing of the unit is written, and what was committed stays", async (file) => {
+  for (const threshold of ["256MB", "64KB"]) {
+    // A file may not grow beyond 1 MB: the write fails as it does on a full disk.
+    await using child = startCommitting(
+      [file, "500", threshold],
+      (command) => `trap '' XFSZ; ulimit -f 1024; exec ${command}`,
+    );
+    let committed = 0;
+    let failures = 0;
+    for (let line = await child.next(); line && !line.gaveUp; line = await child.next()) {
+      if (line.failed !== undefined) {
+        failures++;
+        assertEquals(line.failed, "WarehouseUnavailableError");
+        assertStringIncludes(String(line.message), "No space left for warehouse file");
+        assertStringIncludes(String(line.message), file);
+      }
+      assertEquals(line.refused, undefined, JSON.stringify(line));
+      committed = Number(line.committed ?? committed);
+    }
+    assertEquals(failures, 3);
+    await child.finish();
+    await using warehouse = await openDuckDb({ path: file });
+    assertEquals(await consistentOffset(warehouse), committed);
+    await warehouse[Symbol.asyncDispose]();
+    await Deno.remove(file);
+  }
+}, !limited);
+
+/** Whether a shell can limit the size of files, and a process lives to see the error. */
+async function canLimitFiles(): Promise<boolean> {
+  try {
+    const args = ["-c", "trap '' XFSZ; ulimit -f 1 && ! head -c 9999 /dev/zero > \"$(mktemp -u)\""];
+    return (await new Deno.Command("bash", { args, stdout: "null", stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}

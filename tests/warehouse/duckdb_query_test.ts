@@ -1,0 +1,173 @@
+// What a query on DuckDB may not do, and how DuckDB's own types come out.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { QueryRefusedError } from "../../src/errors.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+
+const SYSTEM = {
+  name: "freshet",
+  text: await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url)),
+};
+
+const test = (name: string, body: (warehouse: Warehouse) => Promise<void>, memoryLimit?: string) =>
+  Deno.test({
+    name,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      await using warehouse = await openDuckDb({ path: ":memory:", memoryLimit });
+      await warehouse.migrate([SYSTEM, {
+        name: "script",
+        text: `-- version 1: tables
+          CREATE TABLE SALES (CHANNEL VARCHAR, UNITS BIGINT, NOTE VARIANT);
+          INSERT INTO SALES VALUES ('shop', 2, '{"a":[1]}'), ('web', 3, NULL);
+          CREATE SEQUENCE COUNTER`,
+      }]);
+      await body(warehouse);
+    },
+  });
+
+test("functions that change the instance, or hide SQL in text, are refused", async (warehouse) => {
+  const statements = [
+    "SELECT * FROM enable_logging()",
+    'SELECT * FROM "enable_profiling" ()',
+    "SELECT * FROM system.main.Enable_Logging /* */ ()",
+    "WITH x AS (FROM enable_peg_parser()) SELECT * FROM x",
+    "SELECT write_log('x')",
+    "SELECT * FROM force_checkpoint()",
+    "SELECT * FROM query('SELECT * FROM enable_logging()')",
+    "SELECT * FROM query_table(['SALES'])",
+    "SELECT sleep_ms(100000)",
+    "SELECT nextval('COUNTER')",
+  ];
+  for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError);
+});
+
+test("files and the network are out of reach", async (warehouse) => {
+  const file = import.meta.filename!;
+  const statements = [
+    `SELECT * FROM read_text('${file}')`,
+    `SELECT * FROM read_csv('${file}')`,
+    `SELECT * FROM '${file}'`,
+    "SELECT * FROM glob('*')",
+    "SELECT * FROM read_parquet('https://example.org/x.parquet')",
+    "FROM duckdb_extensions()",
+  ];
+  for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError);
+});
+
+test("statements other than reading ones are refused, also in the dress of one", async (warehouse) => {
+  const statements = [
+    "COPY SALES TO 'x.csv'",
+    "ATTACH 'x.db' AS x",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET memory_limit = '1TB'",
+    "PRAGMA enable_profiling",
+    "CALL pragma_version()",
+    "CHECKPOINT",
+    "VACUUM",
+    "PREPARE p AS SELECT 1",
+    "EXPORT DATABASE 'x'",
+    "WITH x AS (SELECT 1) INSERT INTO SALES SELECT 'x', 1, NULL",
+    "WITH x AS (SELECT 1) DELETE FROM SALES",
+    "EXPLAIN ANALYZE DELETE FROM SALES",
+    "EXPLAIN ANALYZE INSERT INTO SALES VALUES ('x', 1, NULL)",
+    "(DELETE FROM SALES)",
+  ];
+  for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError);
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM SALES")).rows, [[2]]);
+});
+
+test("every kind of reading statement is allowed", async (warehouse) => {
+  const statements = [
+    "SELECT 1",
+    "(SELECT 1)",
+    "VALUES (1)",
+    "FROM SALES",
+    "TABLE SALES",
+    "WITH x AS (SELECT 1) SELECT * FROM x",
+    "DESCRIBE SALES",
+    "SHOW TABLES",
+    "SUMMARIZE SALES",
+    "EXPLAIN SELECT * FROM SALES",
+    "EXPLAIN ANALYZE SELECT * FROM SALES",
+    "SELECT CHANNEL FROM SALES QUALIFY ROW_NUMBER() OVER (ORDER BY UNITS) = 1",
+    ";;SELECT 1;;",
+  ];
+  for (const sql of statements) assertEquals((await warehouse.query(sql)).rows.length > 0, true, sql);
+  const { columns, rows } = await warehouse.query(
+    "PIVOT (SELECT CHANNEL, UNITS FROM SALES) ON CHANNEL USING SUM(UNITS)",
+  );
+  assertEquals([columns.map(({ name }) => name), rows], [["shop", "web"], [[2, 3]]]);
+});
+
+test("a query does not see what another has made for itself", async (warehouse) => {
+  const pivot = "PIVOT (SELECT CHANNEL, UNITS FROM SALES) ON CHANNEL USING SUM(UNITS)";
+  await Promise.all([warehouse.query(pivot), warehouse.query(pivot), warehouse.query(pivot)]);
+  const { rows } = await warehouse.query("SELECT type_name FROM duckdb_types() WHERE type_name LIKE '%pivot%'");
+  assertEquals(rows, []);
+});
+
+test("cells are JSON values", async (warehouse) => {
+  const cells: readonly (readonly [sql: string, cell: unknown, type?: string])[] = [
+    ["9007199254740993::BIGINT", "9007199254740993", "BIGINT"],
+    ["170141183460469231731687303715884105727::HUGEINT", "170141183460469231731687303715884105727"],
+    ["SUM(UNITS)", 5, "HUGEINT"],
+    ["1.5", 1.5],
+    ["-0.001::DECIMAL(10, 3)", -0.001, "DECIMAL(10,3)"],
+    ["123456789012345.678::DECIMAL(20, 3)", "123456789012345.678"],
+    ["12345678901234567890", "12345678901234567890"],
+    ["'nan'::DOUBLE", null],
+    ["'-inf'::DOUBLE", null],
+    ["0.1::FLOAT::DOUBLE", 0.10000000149011612],
+    ["TIMESTAMP '2024-02-29 01:02:03'", "2024-02-29 01:02:03", "TIMESTAMP_NTZ"],
+    ["TIMESTAMP '2024-02-29 01:02:03.1'", "2024-02-29 01:02:03.100"],
+    ["TIMESTAMP '2024-02-29 01:02:03.000001'", "2024-02-29 01:02:03.000001"],
+    ["TIMESTAMPTZ '2024-02-29 01:02:03+02'", "2024-02-28 23:02:03", "TIMESTAMP_LTZ"],
+    ["TIMESTAMP 'infinity'", "infinity"],
+    ["DATE '2024-02-29'", "2024-02-29", "DATE"],
+    ["TIME '01:02:03.5'", "01:02:03.5"],
+    ["INTERVAL 90 MINUTE", "01:30:00"],
+    [`'{"a":[1,null]}'::JSON`, { a: [1, null] }, "VARIANT"],
+    [`'{"id":12345678901234567890,"n":1.0}'::JSON`, { id: "12345678901234567890", n: 1 }],
+    ["NULL::JSON", null],
+    [`'{"__proto__":{"x":1}}'::JSON ->> '$.__proto__.x'`, "1"],
+    ["[1, NULL, 9007199254740993]::BIGINT[]", [1, null, "9007199254740993"]],
+    ["{a: 1, b: DATE '2024-01-01'}", { a: 1, b: "2024-01-01" }],
+    ["MAP {'k': [1.5]}", { k: [1.5] }],
+    ["'\\x00\\xFF'::BLOB", "00ff"],
+    ["TRUE", true],
+    ["NULL", null],
+  ];
+  for (const [sql, cell, type] of cells) {
+    const result = await warehouse.query(`SELECT ${sql} AS X FROM SALES GROUP BY ALL`);
+    const { rows, columns } = sql === "SUM(UNITS)"
+      ? await warehouse.query("SELECT SUM(UNITS) AS X FROM SALES")
+      : result;
+    assertEquals(rows[0]![0], cell, sql);
+    if (type) assertEquals(columns[0]!.type, type, sql);
+  }
+});
+
+test("JSON too deep to hand on stays text", async (warehouse) => {
+  const depth = 2000;
+  const { rows } = await warehouse.query(`SELECT (repeat('[', ${depth}) || repeat(']', ${depth}))::JSON`);
+  assertEquals(rows[0]![0], "[".repeat(depth) + "]".repeat(depth));
+});
+
+test("columns of the same name are all there", async (warehouse) => {
+  const { columns, rows } = await warehouse.query("SELECT 1 AS X, 2 AS X");
+  assertEquals([columns.map(({ name }) => name), rows], [["X", "X"], [[1, 2]]]);
+});
+
+test("a query that needs too much memory is refused, and the writer goes on", async (warehouse) => {
+  const hungry = "SELECT LENGTH(STRING_AGG(repeat('x', 1000), ',')) FROM range(1000000)";
+  await assertRejects(() => warehouse.query(hungry), QueryRefusedError, "memory");
+  await using writer = await warehouse.writer("domain");
+  const elements = [{ value: { CHANNEL: "x", UNITS: 1 }, time: 0, offset: 0, watermark: 0 }];
+  const appends = [{ table: "SALES", segments: [{ partition: 0, elements }] }];
+  await writer.commit({ topic: "t", appends, upserts: [], deletes: [], state: [], moves: [] });
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM SALES")).rows, [[3]]);
+}, "64MB");
