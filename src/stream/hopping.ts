@@ -126,10 +126,12 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
     const key = keys.textOf(element.value);
     const known = this.state.panes.get(this.partition, end, key);
+    // First, because it may throw: an element that is skipped must leave no pane behind.
+    const accs = known?.value ?? accumulators.initial();
+    accumulators.add(accs, element);
     const closedUpTo = Math.max(this.#closedUpTo, Math.floor(element.watermark / advanceMs) * advanceMs);
     if (end <= closedUpTo) this.#correct(key, end, closedUpTo, known !== undefined);
-    const pane = known ?? this.state.panes.add(this.partition, end, key, accumulators.initial());
-    accumulators.add(pane.value, element);
+    const pane = known ?? this.state.panes.add(this.partition, end, key, accs);
     this.state.panes.touch(pane);
     const keyPanes = known ? this.#keys.get(key)! : this.#file(pane);
     if (end <= this.#closedUpTo) keyPanes.sliding = undefined;

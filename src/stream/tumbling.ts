@@ -134,14 +134,16 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
     const key = keys.textOf(element.value);
     const filed = label === undefined ? key : `${label}|${key}`;
     let entry = this.state.get(batch.partition, end, filed);
+    // First, because it may throw: an element that is skipped must leave no window behind.
+    const accs = entry?.value.accs ?? accumulators.initial();
+    accumulators.add(accs, element);
     if (!entry) {
-      const fresh = { start, key, accs: accumulators.initial(), final: false, version: 1, pending: false };
+      const fresh = { start, key, accs, final: false, version: 1, pending: false };
       entry = this.state.add(batch.partition, end, filed, fresh);
     } else {
       if (entry.value.final || end <= element.watermark) entry.value.version++;
       this.state.touch(entry);
     }
-    accumulators.add(entry.value.accs, element);
     if (entry.value.pending) return;
     entry.value.pending = true;
     if (end > batch.watermark) changed.push(entry);
