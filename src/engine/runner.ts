@@ -64,12 +64,11 @@ export class DomainRunner {
     const freshBackoff = () => new ExponentialBackoff({ initialDelay: 250, maxDelay: MAX_BACKOFF_MS }).next();
     let backoff = freshBackoff();
     let failures = 0;
-    while (true) {
+    while (!signal.aborted) {
       const checkpoints = this.#progress.checkpoints;
       try {
         return await this.#attempt(signal);
       } catch (error) {
-        if (signal.aborted && !(error instanceof FreshetError)) throw error;
         if (!isRetriable(error)) throw error;
         this.#progress.restarted(error);
         if (this.#condemn(error)) continue;
