@@ -1,7 +1,7 @@
 // Random events: with small numbers, so that windows, gaps and latenesses meet at their bounds all the time.
 
 import fc from "fast-check";
-import { type Event } from "./feed.ts";
+import type { Event } from "./feed.ts";
 
 /** A step on the way of event time: the clock goes on, an event comes from a little before it. */
 const step = fc.record({

@@ -9,7 +9,7 @@ import {
   PartitionWatermark,
   type SessionChange,
   type SessionRow,
-  StateBackend,
+  type StateBackend,
   type StateDelta,
   type WindowResult,
 } from "../../src/stream/mod.ts";

@@ -17,15 +17,20 @@ export interface Expected {
   readonly late: number[];
 }
 
-function split(events: readonly Event[], maxOutOfOrderness: number, isLate: (e: Seen) => boolean) {
+function split(
+  events: readonly Event[],
+  { maxOutOfOrderness, where = () => true }: { readonly maxOutOfOrderness: number; where?(event: Event): boolean },
+  isLate: (e: Seen) => boolean,
+) {
   let greatest = -Infinity;
   const accepted: Seen[] = [];
   const late: number[] = [];
   events.forEach((event, offset) => {
     const seen = { ...event, watermark: greatest - maxOutOfOrderness };
+    greatest = Math.max(greatest, event.time);
+    if (!where(event)) return;
     if (isLate(seen)) late.push(offset);
     else accepted.push(seen);
-    greatest = Math.max(greatest, event.time);
   });
   return { accepted, late };
 }
@@ -41,15 +46,17 @@ export interface WindowModel {
   readonly advance: number;
   readonly allowedLateness: number;
   readonly maxOutOfOrderness: number;
+  /** Which events reach the windows; all move the watermark. */
+  where?(event: Event): boolean;
 }
 
 /** Hopping windows, and tumbling ones with `advance` = `size`. */
 export function expectWindows(events: readonly Event[], model: WindowModel): Expected {
-  const { size, advance, allowedLateness, maxOutOfOrderness } = model;
+  const { size, advance, allowedLateness } = model;
   const firstEnd = (time: number) => (Math.floor(time / advance) + 1) * advance;
   const { accepted, late } = split(
     events,
-    maxOutOfOrderness,
+    model,
     ({ time, watermark }) => firstEnd(time) + allowedLateness <= watermark,
   );
   const windows = new Map<string, { readonly end: number; readonly elements: Seen[] }>();
@@ -77,14 +84,16 @@ export interface SessionModel {
   readonly gap: number;
   readonly allowedLateness: number;
   readonly maxOutOfOrderness: number;
+  /** Which events reach the windows; all move the watermark. */
+  where?(event: Event): boolean;
 }
 
 /** Sessions: a key's elements by time, cut where two neighbours are a gap or more apart. */
 export function expectSessions(events: readonly Event[], model: SessionModel): Expected {
-  const { gap, allowedLateness, maxOutOfOrderness } = model;
+  const { gap, allowedLateness } = model;
   const { accepted, late } = split(
     events,
-    maxOutOfOrderness,
+    model,
     ({ time, watermark }) => time + gap + allowedLateness <= watermark,
   );
   // An element corrects when, as it came, it touched a session that its watermark had passed.

@@ -1,0 +1,129 @@
+// A log in memory for seeded schedules: a model of the log port, with batches cut at random and faults on request.
+
+import { LogUnavailableError, TopicMissingError } from "../../../src/errors.ts";
+import type {
+  Log,
+  LogRecord,
+  NewRecord,
+  PartitionBounds,
+  RecordPosition,
+  SubscribeOptions,
+  Subscription,
+  TopicInfo,
+  TopicSpec,
+} from "../../../src/log/log.ts";
+import { Group, MemorySubscription } from "./memory_group.ts";
+import type { Gate } from "./turns.ts";
+
+const utf8 = new TextEncoder();
+const bytes = (text: string | Uint8Array) => typeof text === "string" ? utf8.encode(text) : text;
+
+/** A partition as the log holds it. */
+export interface StoredPartition {
+  low: number;
+  /** Offset of the next record. */
+  high: number;
+  records: LogRecord[];
+}
+
+/** What all instances share. */
+export class LogStore {
+  readonly topics = new Map<string, StoredPartition[]>();
+  readonly groups = new Map<string, Group>();
+  /** The log cannot be reached. */
+  away = false;
+
+  create(topic: string, partitions: number): void {
+    this.topics.set(topic, Array.from({ length: partitions }, () => ({ low: 0, high: 0, records: [] })));
+  }
+
+  partition(topic: string, partition: number): StoredPartition {
+    const stored = this.topics.get(topic)?.[partition];
+    if (!stored) throw new TopicMissingError([topic]);
+    return stored;
+  }
+
+  append(topic: string, partition: number, record: NewRecord, now: number): RecordPosition {
+    const stored = this.partition(topic, partition);
+    const offset = stored.high++;
+    const headers = Object.fromEntries(Object.entries(record.headers ?? {}).map(([name, text]) => [name, bytes(text)]));
+    const key = record.key === null || record.key === undefined ? null : bytes(record.key);
+    const value = record.value === null ? null : bytes(record.value);
+    stored.records.push({ offset, key, value, timestamp: record.timestamp ?? now, headers });
+    return { partition, offset };
+  }
+
+  /** An offset without a record, as compaction and transaction markers leave them. */
+  skip(topic: string, partition: number): void {
+    this.partition(topic, partition).high++;
+  }
+
+  /** Deletes the records before `offset`. */
+  retain(topic: string, partition: number, offset: number): void {
+    const stored = this.partition(topic, partition);
+    stored.low = offset;
+    stored.records = stored.records.filter((record) => record.offset >= offset);
+  }
+
+  bounds(topic: string): PartitionBounds[] {
+    return (this.topics.get(topic) ?? []).map(({ low, high }) => ({ low, high }));
+  }
+
+  group(topic: string, name: string): Group {
+    const at = `${topic}/${name}`;
+    let group = this.groups.get(at);
+    if (!group) this.groups.set(at, group = new Group(this, topic));
+    return group;
+  }
+}
+
+/** One instance's connection to it. */
+export class MemoryLog implements Log {
+  readonly kind = "embedded";
+  readonly description = "memory";
+
+  constructor(private readonly store: LogStore, private readonly gate: Gate) {}
+
+  async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
+    await this.#reach();
+    return [...this.store.topics.keys()]
+      .filter((topic) => !names || names.includes(topic))
+      .map((topic) => ({ topic, partitions: this.store.bounds(topic) }));
+  }
+
+  async createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+    await this.#reach();
+    const missing = specs.filter(({ topic }) => !this.store.topics.has(topic));
+    for (const { topic, partitions } of missing) this.store.create(topic, partitions);
+    return missing.map(({ topic }) => topic);
+  }
+
+  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+    await this.#reach();
+    if (this.gate.fault("log.produce")) throw new LogUnavailableError("The log did not take the records");
+    const count = this.store.bounds(topic).length;
+    if (count === 0) throw new TopicMissingError([topic]);
+    const positions = records.map((record, i) =>
+      this.store.append(topic, record.partition ?? i % count, record, this.gate.clock.now())
+    );
+    await this.gate.turn();
+    return positions;
+  }
+
+  async subscribe({ topic, group }: SubscribeOptions): Promise<Subscription> {
+    await this.#reach();
+    if (!this.store.topics.has(topic)) throw new TopicMissingError([topic]);
+    return new MemorySubscription(this.store, this.gate, this.store.group(topic, group));
+  }
+
+  committed(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
+    return Promise.resolve(new Map(this.store.group(topic, group).committed));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #reach(): Promise<void> {
+    await this.gate.turn();
+    if (this.store.away) throw new LogUnavailableError("The log cannot be reached");
+  }
+}

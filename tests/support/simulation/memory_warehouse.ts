@@ -1,0 +1,199 @@
+// A warehouse in memory for seeded schedules: a model of the warehouse port's writing half, with faults on request. It answers
+// no SQL: the test looks at the tables.
+
+import {
+  CommitUnknownError,
+  FencedError,
+  QueryRefusedError,
+  type RefusedRow,
+  RowsRefusedError,
+  WarehouseUnavailableError,
+} from "../../../src/errors.ts";
+import type {
+  Append,
+  Claim,
+  MigrationStep,
+  Move,
+  QueryResult,
+  Row,
+  StateChange,
+  Unit,
+  Upsert,
+  Warehouse,
+  Writer,
+} from "../../../src/warehouse/warehouse.ts";
+import type { Gate } from "./turns.ts";
+
+/** What all instances share. */
+export class WarehouseStore {
+  readonly appended = new Map<string, Row[]>();
+  readonly keyed = new Map<string, Map<string, Row>>();
+  readonly claims = new Map<number, Claim>();
+  readonly stateRows = new Map<string, StateChange>();
+  operators: ReadonlyMap<string, string> = new Map();
+  /** The warehouse cannot be reached. */
+  away = false;
+  /** Why a table refuses a row; undefined when it takes it. */
+  refuses: (table: string, row: Row) => string | undefined = () => undefined;
+  /** Sees every unit before it is written. */
+  watch: (unit: Unit) => void = () => {};
+
+  rows(table: string): readonly Row[] {
+    return this.appended.get(table) ?? [...this.keyed.get(table)?.values() ?? []];
+  }
+
+  write(unit: Unit): void {
+    for (const move of unit.moves) this.#checkFence(move);
+    const refused = unit.appends.flatMap((append) => this.#refusals(append));
+    if (refused.length > 0) throw new RowsRefusedError(refused);
+    this.watch(unit);
+    for (const { partition, checkpoint, to } of unit.moves) {
+      this.claims.set(partition, { ...this.claims.get(partition)!, ...to, checkpoint: checkpoint + 1 });
+    }
+    for (const { table, segments } of unit.appends) {
+      const rows = this.appended.get(table) ?? [];
+      rows.push(...segments.flatMap(({ elements }) => elements.map(({ value }) => value)));
+      this.appended.set(table, rows);
+    }
+    for (const upsert of unit.upserts) for (const row of upsert.rows) this.#upsert(upsert, row);
+    for (const { table, keyColumns, rows } of unit.deletes) {
+      for (const row of rows) this.keyed.get(table)?.delete(identity(keyColumns, row));
+    }
+    for (const change of unit.state) {
+      const at = JSON.stringify([change.operator, change.partition, change.namespace, change.key]);
+      if (change.value === null) this.stateRows.delete(at);
+      else this.stateRows.set(at, change);
+    }
+  }
+
+  #checkFence({ partition, epoch, checkpoint, expectedOffset }: Move): void {
+    const claim = this.claims.get(partition);
+    if (claim?.epoch === epoch && claim.checkpoint === checkpoint && claim.nextOffset === expectedOffset) return;
+    throw new FencedError(`Partition ${partition} belongs to another instance`);
+  }
+
+  #refusals({ table, segments }: Append): RefusedRow[] {
+    return segments.flatMap(({ partition, elements }) =>
+      elements.flatMap(({ value, offset }) => {
+        const detail = this.refuses(table, value);
+        return detail === undefined ? [] : [{ table, partition, offset, detail }];
+      })
+    );
+  }
+
+  #upsert({ table, keyColumns, guardColumns }: Upsert, row: Row): void {
+    let rows = this.keyed.get(table);
+    if (!rows) this.keyed.set(table, rows = new Map());
+    const at = identity(keyColumns, row);
+    const before = rows.get(at);
+    if (before && guardColumns && isSmaller(row, before, guardColumns)) return;
+    rows.set(at, { ...before, ...row });
+  }
+}
+
+const identity = (columns: readonly string[], row: Row) => JSON.stringify(columns.map((column) => row[column]));
+
+function isSmaller(a: Row, b: Row, columns: readonly string[]): boolean {
+  const different = columns.find((column) => a[column] !== b[column]);
+  return different !== undefined && Number(a[different]) < Number(b[different]);
+}
+
+/** One instance's connection to it. */
+export class MemoryWarehouse implements Warehouse {
+  readonly kind = "duckdb";
+  readonly description = "memory";
+
+  constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
+
+  migrate(): Promise<readonly MigrationStep[]> {
+    return Promise.resolve([]);
+  }
+
+  async writer(): Promise<Writer> {
+    await this.gate.turn();
+    if (this.store.away) throw new WarehouseUnavailableError("The warehouse cannot be reached");
+    return new MemoryWriter(this.store, this.gate);
+  }
+
+  query(): Promise<QueryResult> {
+    return Promise.reject(new QueryRefusedError("The warehouse in memory answers no SQL"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+class MemoryWriter implements Writer {
+  #busy = false;
+
+  constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
+
+  claim(_topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+    return this.#call(() =>
+      partitions.map((partition) => {
+        const before = this.store.claims.get(partition) ?? {
+          partition,
+          epoch: 0,
+          checkpoint: 0,
+          nextOffset: 0,
+          watermark: null,
+          maxEventTime: null,
+          lastTimestamp: null,
+        };
+        const claim = { ...before, epoch: before.epoch + 1 };
+        this.store.claims.set(partition, claim);
+        return claim;
+      })
+    );
+  }
+
+  async *state(_topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[]> {
+    const rows = [...this.store.stateRows.values()].filter(({ partition }) => partitions.includes(partition));
+    for (const row of rows) yield [row];
+    await this.gate.turn();
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    await this.#call(() => {
+      if (this.gate.fault("commit.refused")) throw new WarehouseUnavailableError("The warehouse gave up");
+      if (this.gate.fault("commit.lost before")) throw new CommitUnknownError("The connection broke before the commit");
+      this.store.write(unit);
+      if (this.gate.fault("commit.lost after")) throw new CommitUnknownError("The connection broke after the commit");
+    });
+  }
+
+  positions(_topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+    return this.#call(() => partitions.flatMap((partition) => this.store.claims.get(partition) ?? []));
+  }
+
+  async compactState(): Promise<void> {
+    await this.#call(() => {});
+  }
+
+  operators(): Promise<ReadonlyMap<string, string>> {
+    return this.#call(() => this.store.operators);
+  }
+
+  async registerOperators(fingerprints: ReadonlyMap<string, string>): Promise<void> {
+    await this.#call(() => this.store.operators = fingerprints);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gate.turn();
+  }
+
+  async #call<T>(work: () => T): Promise<T> {
+    if (this.#busy) throw new Error("Two calls of one writer overlap");
+    this.#busy = true;
+    try {
+      await this.gate.turn();
+      if (this.store.away || this.gate.fault("warehouse.call")) {
+        throw new WarehouseUnavailableError("The warehouse cannot be reached");
+      }
+      const result = work();
+      await this.gate.turn();
+      return result;
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
