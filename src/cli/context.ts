@@ -31,13 +31,27 @@ export class Context {
     const { stderr } = this.host;
     setUpLogging({
       level: config.logLevel,
-      format: config.logFormat === "auto" ? (stderr.isTerminal ? "text" : "json") : config.logFormat,
-      colors: stderr.isTerminal && !this.host.env.NO_COLOR,
+      format: this.#logFormat(config),
+      colors: this.colors,
       secrets: config.secrets,
       write: (text) => stderr.write(text),
     });
     for (const warning of config.warnings) loggerFor("config").warn("{warning}", { warning });
     return this.#config = config;
+  }
+
+  #logFormat({ logFormat }: Config): "text" | "json" {
+    return logFormat === "auto" ? (this.host.stderr.isTerminal ? "text" : "json") : logFormat;
+  }
+
+  /** Whether a person reads standard error, rather than a program. */
+  get forPeople(): boolean {
+    return this.#logFormat(this.config()) === "text";
+  }
+
+  /** Whether standard error takes colors. */
+  get colors(): boolean {
+    return this.host.stderr.isTerminal && !this.host.env.NO_COLOR;
   }
 
   /** The configuration if it has been read and is right. */

@@ -1,5 +1,6 @@
 // `run`: the pipelines with all that belongs to them.
 import { type Feed, runApp, type Up } from "../app.ts";
+import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { DEMO_SPEED, demoStart, simulate, simulatorOf } from "./simulation.ts";
@@ -56,7 +57,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
       const reason: unknown = host.signal.reason;
       return host.exit(reason instanceof SignalReceived ? reason.exitCode : 1);
     },
-    onUp: (up) => host.stderr.write(welcome(context, { up, domains, simulating, untilEnd, flags })),
+    onUp: (up) => announce(context, { up, domains, simulating, untilEnd, flags }),
   });
 }
 
@@ -73,7 +74,7 @@ function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEE
   };
 }
 
-interface Welcome {
+interface Announcement {
   readonly up: Up;
   readonly domains: readonly DomainInfo[];
   readonly simulating: boolean;
@@ -81,24 +82,22 @@ interface Welcome {
   readonly flags: RunFlags;
 }
 
-/** What a person reads first. On a terminal only: elsewhere the log lines say it. */
-function welcome(context: Context, { up, domains, simulating, untilEnd, flags }: Welcome): string {
-  const { stderr } = context.host;
-  const doing = untilEnd
-    ? "working off what is there"
-    : simulating
-    ? `simulating at ${flags.speed ?? DEMO_SPEED}× speed`
-    : "reading";
+/** What a person reads first, or one log line for programs. */
+function announce(context: Context, { up, domains, simulating, untilEnd, flags }: Announcement): void {
+  const speed = flags.speed ?? DEMO_SPEED;
+  const doing = untilEnd ? "working off what is there" : simulating ? `simulating at ${speed}× speed` : "reading";
+  if (!context.forPeople) {
+    const names = domains.map(({ name }) => name);
+    return loggerFor("run").info("Up: {doing}", { doing, domains: names, ...up });
+  }
   const lines = [
-    ["Freshet", `${domains.map(({ name, topic }) => `${name} (${topic})`).join(", ")}, ${doing}`],
+    ["Freshet", `${domains.map(({ name, topic }) => `${name} (topic ${topic})`).join(", ")}, ${doing}`],
     ["log", up.log],
     ["warehouse", up.warehouse],
-    ["http", `${up.url}/health  /metrics  /api/status`],
-    ["ask", `deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"`],
-    ["stop", "Ctrl-C: drains and writes a last checkpoint"],
-  ];
-  const bold = stderr.isTerminal && !context.host.env.NO_COLOR
-    ? (text: string) => `\x1b[1m${text}\x1b[22m`
-    : (text: string) => text;
-  return lines.map(([label, text], i) => `${i === 0 ? bold(label!.padEnd(10)) : label!.padEnd(10)} ${text}\n`).join("");
+    ["http", ["/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
+    ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
+    ["stop", "Ctrl-C drains and writes a last checkpoint"],
+  ] as const;
+  const label = (text: string) => context.colors ? `\x1b[1m${text.padEnd(10)}\x1b[22m` : text.padEnd(10);
+  context.host.stderr.write(lines.map(([name, text]) => `${label(name)} ${text}\n`).join(""));
 }
