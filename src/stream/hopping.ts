@@ -92,6 +92,8 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
   /** Closed windows to be given out again, by key. */
   readonly #corrected = new Map<KeyPanes, Set<number>>();
   #closedUpTo: number;
+  /** Windows that end at this or before are out of reach, and what only they held is gone. */
+  #forgottenUpTo = -Infinity;
 
   constructor(
     private readonly options: HoppingAggregation<T, S>,
@@ -281,7 +283,10 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
 
   /** Drops panes that no window in reach holds, and corrections of windows out of reach. */
   #forget(batch: Batch<T>): void {
-    const reach = batch.eventWatermark - this.options.allowedLatenessMs;
+    const { allowedLatenessMs, advanceMs } = this.options;
+    const reach = Math.floor((batch.eventWatermark - allowedLatenessMs) / advanceMs) * advanceMs;
+    if (!(reach > this.#forgottenUpTo)) return;
+    this.#forgottenUpTo = reach;
     for (const end of [...this.state.corrections.namespaces(this.partition)]) {
       if (end > reach) continue;
       for (const entry of [...this.state.corrections.entries(this.partition, end)]) {
