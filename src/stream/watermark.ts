@@ -63,7 +63,8 @@ export class PartitionWatermark {
 
   /** The partition is caught up and silent at wall time `now`; returns whether the watermark has moved. */
   quiet(now: number): boolean {
-    this.#quietSince ??= now;
+    // A clock that steps back must not make the silence begin in the future.
+    if (this.#quietSince === undefined || now < this.#quietSince) this.#quietSince = now;
     if (this.#maxEventTime === -Infinity || now - this.#quietSince < this.settings.idleAfterMs) return false;
     const idle = now - this.settings.maxOutOfOrdernessMs;
     if (idle <= this.#watermark) return false;
