@@ -43,8 +43,9 @@ export class FanOut<T> {
     return answers;
   }
 
-  /** Closes every operator. */
+  /** Closes every operator; rejects with what the first one that failed to close failed with. */
   async close(): Promise<void> {
-    for (const { outlet } of this.#arms) await outlet.return();
+    const closings = await Promise.allSettled(this.#arms.map(({ outlet }) => outlet.return()));
+    for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
   }
 }
