@@ -29,6 +29,11 @@ export type ResultsOf<S> = {
 
 type Reading<T> = (value: T) => number | null | undefined;
 
+/** A number that counts. What is not finite is passed over: it would make a result depend on the order, and is not JSON. */
+function isReading(x: number | null | undefined): x is number {
+  return Number.isFinite(x);
+}
+
 /** How many elements, or how many for which `when` holds. */
 export function count<T>(when?: (value: T) => boolean): Accumulator<T, number, number> {
   return {
@@ -47,7 +52,7 @@ export function sum<T>(of: Reading<T>): Accumulator<T, ExactSum, number> {
     initial: () => [],
     add(acc, value) {
       const x = of(value);
-      if (x !== null && x !== undefined) addExactly(acc, x);
+      if (isReading(x)) addExactly(acc, x);
       return acc;
     },
     merge: mergeExactly,
@@ -62,7 +67,7 @@ export function mean<T>(of: Reading<T>): Accumulator<T, { n: number; sum: ExactS
     initial: () => ({ n: 0, sum: [] }),
     add(acc, value) {
       const x = of(value);
-      if (x === null || x === undefined) return acc;
+      if (!isReading(x)) return acc;
       acc.n++;
       addExactly(acc.sum, x);
       return acc;
@@ -81,7 +86,10 @@ function extreme<T>(
   return {
     kind,
     initial: () => null,
-    add: (acc, value) => pick(acc, of(value) ?? null),
+    add(acc, value) {
+      const x = of(value);
+      return isReading(x) ? pick(acc, x) : acc;
+    },
     merge: pick,
     result: (acc) => acc,
   };

@@ -1,7 +1,7 @@
 // Hopping windows: of a size, one beginning at every advance. Elements are kept once, in panes as long as the advance, and
 // windows are merged from panes: the cost does not grow with size / advance.
 
-import { type AccumulatorRow, type AccumulatorSpec, type ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { type Pane, SlidingMerge } from "./sliding_merge.ts";

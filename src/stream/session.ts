@@ -1,7 +1,7 @@
 // Session windows: a key's elements with less than a gap of event time between neighbours, whatever the order in which
 // they come.
 
-import { type AccumulatorRow, type AccumulatorSpec, type ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Key, Keys } from "./key.ts";
 import { Schedule } from "./schedule.ts";

@@ -1,6 +1,6 @@
 // Windows of which each element is in one: tumbling windows of a fixed size, and local days.
 
-import { type AccumulatorRow, type AccumulatorSpec, type ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { LocalCalendar } from "./local_day.ts";
