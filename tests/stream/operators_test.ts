@@ -183,12 +183,13 @@ Deno.test("a fan-out closes every arm although closing one fails", async () => {
   const closed: string[] = [];
   const arm = (name: string): Operator<Event, Event> =>
     async function* (source) {
-      try {
-        yield* source;
-      } finally {
-        closed.push(name);
-        if (name === "a") throw new Error("cannot close");
-      }
+      using _ = {
+        [Symbol.dispose]() {
+          closed.push(name);
+          if (name === "a") throw new Error("cannot close");
+        },
+      };
+      yield* source;
     };
   const fanOut = new FanOut<Event>([arm("a"), arm("b")]);
   await fanOut.push(new Feed().batch([event(1)]));
