@@ -1,0 +1,98 @@
+// What must hold of the trains tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
+// Every query gives the rows that break a rule: none must come back.
+
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+
+/** Raw rows with the columns that the checks need; `FLAGGED_*` with the default thresholds. */
+const EVENTS = `EVENTS AS (
+  SELECT
+    CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P,
+    CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O,
+    RECORD_CONTENT->>'train_id' AS TRAIN_ID,
+    CAST(RTRIM(RECORD_CONTENT->>'timestamp', 'Z') AS TIMESTAMP) AS T,
+    CAST(RECORD_CONTENT->>'passenger_count' AS BIGINT) AS PASSENGERS,
+    CAST(RECORD_CONTENT->>'power_draw_kw' AS DOUBLE) AS POWER,
+    CAST(RECORD_CONTENT->>'speed_kmh' AS DOUBLE) AS SPEED,
+    CAST(RECORD_CONTENT->>'total_weight_tons' AS DOUBLE) AS WEIGHT,
+    COALESCE(CAST(RECORD_CONTENT->>'is_overcrowded' AS BOOLEAN), FALSE) OR PASSENGERS >= 1100 AS CROWDED,
+    COALESCE(CAST(RECORD_CONTENT->>'is_high_power_draw' AS BOOLEAN), FALSE) OR POWER >= 2600 AS HIGH_POWER
+  FROM ATS_RAW_JSON
+)`;
+
+/** The events that were not too late for an operator. */
+const onTime = (operator: string) =>
+  `EVENTS ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS WHERE OPERATOR = '${operator}') USING (P, O)`;
+
+const near = (a: string, b: string) => `ABS(${a} - ${b}) <= 1e-12 * GREATEST(ABS(${a}), ABS(${b}), 1e-300)`;
+
+function alertsSql(type: string, flag: string, value: string): string {
+  return `WITH ${EVENTS},
+    FLAGGED AS (SELECT * FROM ${onTime(`ATS_ALERTS/${type}`)} WHERE ${flag}),
+    MARKED AS (
+      SELECT *, CASE WHEN T - LAG(T) OVER W < INTERVAL 2 MINUTE THEN 0 ELSE 1 END AS IS_FIRST
+      FROM FLAGGED WINDOW W AS (PARTITION BY P, TRAIN_ID ORDER BY T, O)
+    ),
+    NUMBERED AS (SELECT *, SUM(IS_FIRST) OVER (PARTITION BY P, TRAIN_ID ORDER BY T, O) AS N FROM MARKED),
+    EXPECTED AS (
+      SELECT P, TRAIN_ID, MIN(T) AS STARTED_AT, MAX(T) AS LAST_SEEN_AT, COUNT(*) AS EVENT_COUNT,
+        CAST(MAX(${value}) AS DOUBLE) AS PEAK_VALUE
+      FROM NUMBERED GROUP BY P, TRAIN_ID, N
+    ),
+    ACTUAL AS (
+      SELECT KAFKA_PARTITION AS P, TRAIN_ID, STARTED_AT, LAST_SEEN_AT, EVENT_COUNT, PEAK_VALUE
+      FROM ATS_ALERTS WHERE ALERT_TYPE = '${type}'
+    )
+    (SELECT 'missing' AS WHAT, * FROM (FROM EXPECTED EXCEPT ALL FROM ACTUAL))
+    UNION ALL (SELECT 'extra', * FROM (FROM ACTUAL EXCEPT ALL FROM EXPECTED))`;
+}
+
+/** Rules by name. */
+export const trainsChecks: Readonly<Record<string, string>> = {
+  "every offset is in the raw table or a dead letter, once": `
+    WITH SEEN AS (
+      SELECT CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P, CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O
+      FROM ATS_RAW_JSON
+      UNION ALL SELECT KAFKA_PARTITION, KAFKA_OFFSET FROM DEAD_LETTERS WHERE DOMAIN = 'trains'
+    ),
+    COUNTED AS (SELECT P, COUNT(*) AS N, COUNT(DISTINCT O) AS D, MIN(O) AS LOW, MAX(O) AS HIGH FROM SEEN GROUP BY P)
+    SELECT * FROM FRESHET_OFFSETS AS F LEFT JOIN COUNTED AS C ON F.KAFKA_PARTITION = C.P
+    WHERE DOMAIN = 'trains' AND NEXT_OFFSET > 0
+      AND NOT COALESCE(N = NEXT_OFFSET AND D = N AND LOW = 0 AND HIGH = NEXT_OFFSET - 1, FALSE)
+    UNION ALL SELECT * FROM FRESHET_OFFSETS AS F RIGHT JOIN COUNTED AS C ON F.KAFKA_PARTITION = C.P WHERE F.DOMAIN IS NULL`,
+  "typed rows are the raw rows": `
+    WITH ${EVENTS}, ACTUAL AS (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O, TRAIN_ID, TIMESTAMP AS T FROM ATS_TRANSFORMED)
+    FROM ((SELECT P, O, TRAIN_ID, T FROM EVENTS) EXCEPT ALL FROM ACTUAL)
+    UNION ALL FROM (FROM ACTUAL EXCEPT ALL SELECT P, O, TRAIN_ID, T FROM EVENTS)`,
+  "the latest status is the newest row of each train": `
+    WITH NEWEST AS (
+      SELECT TRAIN_ID, MAX(TIMESTAMP) AS T FROM ATS_TRANSFORMED GROUP BY TRAIN_ID
+    )
+    SELECT * FROM NEWEST AS N FULL JOIN ATS_LATEST_STATUS AS L ON N.TRAIN_ID = L.TRAIN_ID AND N.T = L.TIMESTAMP
+    WHERE N.TRAIN_ID IS NULL OR L.TRAIN_ID IS NULL`,
+  "hourly statistics equal GROUP BY": `
+    WITH ${EVENTS},
+    EXPECTED AS (
+      SELECT TRAIN_ID, DATE_TRUNC('hour', T) AS WINDOW_START, COUNT(*) AS N, AVG(PASSENGERS) AS P1, MAX(PASSENGERS) AS P2,
+        FAVG(POWER) AS W1, MAX(POWER) AS W2, FAVG(SPEED) AS S, FAVG(WEIGHT) AS M,
+        COUNT(*) FILTER (CROWDED) AS C, COUNT(*) FILTER (HIGH_POWER) AS H
+      FROM ${onTime("ATS_HOURLY_STATS_PARTS")} GROUP BY ALL
+    )
+    SELECT * FROM EXPECTED AS E FULL JOIN ATS_HOURLY_STATS AS A USING (TRAIN_ID, WINDOW_START)
+    WHERE NOT COALESCE(N = EVENT_COUNT AND P2 = MAX_PASSENGER_COUNT AND W2 = MAX_POWER_DRAW_KW
+      AND C = OVERCROWDED_COUNT AND H = HIGH_POWER_DRAW_COUNT
+      AND ${near("P1", "AVG_PASSENGER_COUNT")} AND ${near("W1", "AVG_POWER_DRAW_KW")}
+      AND ${near("S", "AVG_SPEED_KMH")} AND ${near("M", "AVG_TOTAL_WEIGHT_TONS")}, FALSE)`,
+  "overcrowding alerts are the sessions of flagged events": alertsSql("OVERCROWDING", "CROWDED", "PASSENGERS"),
+  "high power alerts are the sessions of flagged events": alertsSql("HIGH_POWER_DRAW", "HIGH_POWER", "POWER"),
+  "no window is twice in the statistics": `
+    SELECT KAFKA_PARTITION, TRAIN_ID, WINDOW_START FROM ATS_HOURLY_STATS_PARTS GROUP BY ALL HAVING COUNT(*) > 1`,
+  "no alert is there twice": `SELECT ALERT_ID FROM ATS_ALERTS GROUP BY ALL HAVING COUNT(*) > 1`,
+};
+
+/** Runs every check; rejects with the first rows that break a rule. */
+export async function checkTrains(warehouse: Warehouse): Promise<void> {
+  for (const [rule, sql] of Object.entries(trainsChecks)) {
+    const { rows } = await warehouse.query(sql, { maxRows: 5, timeoutMs: 120_000 });
+    if (rows.length > 0) throw new Error(`"${rule}" does not hold: ${JSON.stringify(rows)}`);
+  }
+}
