@@ -30,7 +30,16 @@ export class LocalCalendar {
 }
 
 function findDay(timeMs: number, timeZone: string): LocalDay {
-  const date = Temporal.Instant.fromEpochMilliseconds(Math.floor(timeMs)).toZonedDateTimeISO(timeZone).toPlainDate();
+  const date = localDate(timeMs, timeZone);
   const midnight = (day: Temporal.PlainDate) => day.toZonedDateTime(timeZone).startOfDay().epochMilliseconds;
   return { start: midnight(date), end: midnight(date.add({ days: 1 })), date: date.toString() };
+}
+
+function localDate(timeMs: number, timeZone: string): Temporal.PlainDate {
+  const instant = Temporal.Instant.fromEpochMilliseconds(Math.floor(timeMs));
+  try {
+    return instant.toZonedDateTimeISO(timeZone).toPlainDate();
+  } catch (cause) {
+    throw new RangeError(`Cannot tell the local day in ${JSON.stringify(timeZone)}: no such time zone`, { cause });
+  }
 }
