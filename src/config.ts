@@ -102,7 +102,7 @@ export const SETTINGS = {
   KAFKA_BROKERS: s.brokersOrNone("Kafka instead of the embedded log."),
   KAFKA_BROKER: s.brokersOrNone("The same by its other name; KAFKA_BROKERS wins."),
   KAFKA_SSL: s.flagOrNone("Whether to use TLS; on by itself when there is a CA file."),
-  KAFKA_SSL_CA_FILE: s.textOrNone({ form: "a PEM file's path" }, "Certificates to trust beside the system's."),
+  KAFKA_SSL_CA_FILE: s.textOrNone({ form: "a PEM file's path" }, "Certificates to trust instead of the system's."),
   KAFKA_SASL_MECHANISM: s.choiceOrNone(["plain", "scram-sha-256", "scram-sha-512"], "How to log in to Kafka."),
   KAFKA_SASL_USERNAME: s.textOrNone({ form: "a user name" }, "User name for Kafka."),
   KAFKA_SASL_PASSWORD: s.textOrNone({ form: "a password", secret: true }, "Password for Kafka."),

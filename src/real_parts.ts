@@ -2,13 +2,16 @@
 // imported when they are needed, so that a verb starts fast and does not touch clients it has no use for.
 import { join } from "node:path";
 import type { Clock } from "./clock.ts";
-import type { Config } from "./config.ts";
+import type { Config, KafkaConfig } from "./config.ts";
 import { defineDomains, type Domain, domainModules } from "./domains/mod.ts";
 import { DomainRunner } from "./engine/mod.ts";
+import { ConfigError } from "./errors.ts";
+import type { KafkaSettings } from "./log/kafka.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { observerOf } from "./metrics.ts";
 import { groupOf, type Parts, type RunnerOptions } from "./parts.ts";
+import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** What suits the embedded warehouse when nothing is configured. */
@@ -26,7 +29,13 @@ export const realParts: Parts = {
 
 async function openLog(config: Config, clock: Clock): Promise<Log> {
   const logger = loggerFor("log");
-  const onWarning = (message: string) => logger.warn("{message}", { message });
+  const chatter = repeatedWarnings(logger, clock);
+  const onWarning = (message: string) =>
+    message.startsWith("kafkajs:") ? chatter(message) : logger.warn("{message}", { message });
+  if (config.kafka) {
+    const { openKafkaLog } = await import("./log/kafka.ts");
+    return await openKafkaLog({ settings: await kafkaSettings(config.kafka), clock, onWarning });
+  }
   const { openEmbeddedLog } = await import("./log/embedded.ts");
   return await openEmbeddedLog({
     dataDir: config.dataDir,
@@ -34,6 +43,22 @@ async function openLog(config: Config, clock: Clock): Promise<Log> {
     retention: { maxAgeMs: config.logRetention.hours * 3_600_000, maxPartitionBytes: config.logRetention.bytes },
     onWarning,
   });
+}
+
+async function kafkaSettings({ brokers, clientId, ssl, caFile, sasl }: KafkaConfig): Promise<KafkaSettings> {
+  const ca = ssl && caFile !== undefined ? { ca: await readCa(caFile) } : undefined;
+  return { brokers, clientId, ssl: ca ?? ssl, sasl };
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`KAFKA_SSL_CA_FILE is "${path}", which cannot be read (${why}): expected a PEM file's path`, {
+      cause,
+    });
+  }
 }
 
 async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
