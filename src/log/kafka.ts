@@ -1,0 +1,155 @@
+// The log in Kafka, by kafkajs: topics, producing, consumer groups. Knows nothing of domains or warehouses. The rest of the
+// adapter is in the files beside this one whose names begin with kafka_.
+
+import type { Admin } from "kafkajs";
+import type { Clock } from "../clock.ts";
+import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
+import { KafkaClient, withDeadline } from "./kafka_client.ts";
+import { type Codecs, loadCodecs } from "./kafka_codecs.ts";
+import { KafkaProducer } from "./kafka_producer.ts";
+import type { KafkaSettings } from "./kafka_settings.ts";
+import { KafkaSubscription } from "./kafka_subscription.ts";
+import type {
+  Log,
+  NewRecord,
+  PartitionBounds,
+  RecordPosition,
+  SubscribeOptions,
+  Subscription,
+  TopicInfo,
+  TopicSpec,
+} from "./log.ts";
+import { checkTopicName } from "./topic_name.ts";
+
+export type { KafkaSettings };
+
+const CLOSE_PATIENCE_MS = 10_000;
+
+export interface KafkaLogOptions {
+  readonly settings: KafkaSettings;
+  readonly clock?: Clock;
+  /** Told of trouble that needs no action by the caller, kafkajs's own warnings among it. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Loads kafkajs. Connects when first needed: the errors of the broker come from the calls. */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+  const client = await KafkaClient.load(options.settings, options.onWarning ?? (() => {}));
+  return new KafkaLog(client, await loadCodecs(), options.clock);
+}
+
+/** See {@link Log}. Made by {@link openKafkaLog}. */
+export class KafkaLog implements Log {
+  readonly kind = "kafka";
+  readonly description: string;
+  readonly #producer: KafkaProducer;
+  readonly #subscriptions = new Set<Subscription>();
+  #admin: Promise<Admin> | undefined;
+  #closed = false;
+
+  constructor(readonly client: KafkaClient, readonly codecs: Codecs, readonly clock?: Clock) {
+    this.description = `Kafka at ${client.settings.brokers.join(", ")}`;
+    this.#producer = new KafkaProducer(client);
+  }
+
+  async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
+    return await this.#asAdmin(async (admin) => {
+      const existing = (await admin.listTopics()).filter((topic) => names?.includes(topic) ?? !topic.startsWith("__"));
+      const infos = existing.sort().map(async (topic): Promise<TopicInfo> => {
+        const bounds = boundsOf(await admin.fetchTopicOffsets(topic));
+        return { topic, partitions: [...bounds.keys()].sort((a, b) => a - b).map((p) => bounds.get(p)!) };
+      });
+      return await Promise.all(infos);
+    }, names);
+  }
+
+  async createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+    for (const { topic, partitions } of specs) checkTopicName(topic, partitions);
+    const created: string[] = [];
+    await this.#asAdmin(async (admin) => {
+      const existing = new Set(await admin.listTopics());
+      for (const { topic, partitions, replicationFactor } of specs) {
+        if (existing.has(topic)) continue;
+        const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
+        if (await admin.createTopics({ topics: [request], waitForLeaders: true })) created.push(topic);
+      }
+    }, specs.map(({ topic }) => topic));
+    return created;
+  }
+
+  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+    this.#assertOpen();
+    return await this.#producer.produce(topic, records);
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    options.signal.throwIfAborted();
+    await this.#bounds(options.topic); // says at once what is wrong with the broker, the login or the topic
+    const { client, codecs, clock } = this;
+    const bounds = (topic: string) => this.#bounds(topic);
+    const subscription = new KafkaSubscription({ client, codecs, clock, bounds }, options);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async committed(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
+    return await this.#asAdmin(async (admin) => {
+      const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+      const offsets = found?.partitions.map(({ partition, offset }) => [partition, Number(offset)] as const) ?? [];
+      return new Map(offsets.filter(([, offset]) => offset >= 0));
+    }, [topic]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    const closing = Promise.all([this.#producer[Symbol.asyncDispose](), this.#dropAdmin()]);
+    await withDeadline(closing, CLOSE_PATIENCE_MS, "Closing the connections").catch((error: Error) => {
+      this.client.onWarning(error.message);
+    });
+  }
+
+  async #bounds(topic: string): Promise<Map<number, PartitionBounds>> {
+    return await this.#asAdmin(async (admin) => {
+      if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
+      return boundsOf(await admin.fetchTopicOffsets(topic));
+    }, [topic]);
+  }
+
+  /** Runs `body` with the admin client; once more with a new one when the connection kept from before has gone. */
+  async #asAdmin<T>(body: (admin: Admin) => Promise<T>, topics?: readonly string[]): Promise<T> {
+    this.#assertOpen();
+    const isKept = this.#admin !== undefined;
+    try {
+      return await body(await (this.#admin ??= this.#connectAdmin()));
+    } catch (thrown) {
+      await this.#dropAdmin();
+      const error = this.client.error(thrown, topics);
+      if (!isKept || error instanceof LogRefusedError || error instanceof TopicMissingError) throw error;
+    }
+    return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), topics);
+  }
+
+  async #connectAdmin(): Promise<Admin> {
+    const admin = this.client.connectable().admin();
+    await admin.connect();
+    return admin;
+  }
+
+  async #dropAdmin(): Promise<void> {
+    const admin = this.#admin;
+    this.#admin = undefined;
+    await admin?.then((connected) => connected.disconnect()).catch(() => {});
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LogUnavailableError(`The log (${this.description}) is closed`);
+  }
+}
+
+function boundsOf(
+  offsets: readonly { readonly partition: number; readonly low: string; readonly high: string }[],
+): Map<number, PartitionBounds> {
+  return new Map(offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]));
+}

@@ -1,0 +1,118 @@
+// Makes kafkajs clients: loads the package when it is first needed, mends what has to be mended in it, and turns settings
+// into its configuration. Knows nothing of records, groups or generations.
+
+import type { Kafka, logCreator, SASLOptions } from "kafkajs";
+import { LogUnavailableError } from "../errors.ts";
+import { type ErrorContext, translateKafkaError } from "./kafka_errors.ts";
+import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./kafka_settings.ts";
+
+/** kafkajs, loaded. */
+export type KafkaJs = typeof import("kafkajs");
+
+/** What every part of the Kafka adapter shares. */
+export class KafkaClient {
+  private constructor(
+    readonly kafkajs: KafkaJs,
+    readonly settings: CompleteKafkaSettings,
+    readonly onWarning: (message: string) => void,
+  ) {}
+
+  static async load(settings: KafkaSettings, onWarning: (message: string) => void): Promise<KafkaClient> {
+    const kafkajs = await loadKafkaJs();
+    return new KafkaClient(kafkajs, completeSettings(settings), onWarning);
+  }
+
+  /** A new client. Consumers of one client share state by group, so every consumer gets its own. */
+  connectable(): Kafka {
+    const { settings } = this;
+    return new this.kafkajs.Kafka({
+      brokers: [...settings.brokers],
+      clientId: settings.clientId,
+      connectionTimeout: settings.connectionTimeoutMs,
+      authenticationTimeout: settings.connectionTimeoutMs,
+      requestTimeout: settings.requestTimeoutMs,
+      ssl: typeof settings.ssl === "object" ? { ca: [settings.ssl.ca] } : settings.ssl ?? false,
+      sasl: saslOf(settings),
+      // About three seconds of trying; whoever wants more calls again.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      logLevel: this.kafkajs.logLevel.WARN,
+      logCreator: this.#logCreator,
+    });
+  }
+
+  /** Translates an error of kafkajs; `topics` are those that the call was about. */
+  error(thrown: unknown, topics?: readonly string[]): Error {
+    const { brokers, ssl, sasl } = this.settings;
+    const context: ErrorContext = { brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, topics };
+    return translateKafkaError(thrown, context);
+  }
+
+  /** Runs a call of kafkajs, its errors translated. */
+  async call<T>(body: () => Promise<T>, topics?: readonly string[]): Promise<T> {
+    try {
+      return await body();
+    } catch (thrown) {
+      throw this.error(thrown, topics);
+    }
+  }
+
+  /** kafkajs logs stacks and whole requests: only the message, the error's message and the broker go on. */
+  readonly #logCreator: logCreator = () => ({ log: { message, error, broker } }) => {
+    const detail = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
+    this.onWarning(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
+  };
+}
+
+/** The promise's value, or an error when it takes longer; what it does later is ignored. */
+export async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LogUnavailableError(`${what} took longer than ${ms} ms`)), ms);
+  });
+  promise.catch(() => {});
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function saslOf({ sasl }: CompleteKafkaSettings): SASLOptions | undefined {
+  if (sasl === undefined) return undefined;
+  if (sasl.mechanism !== "oauthbearer") return { ...sasl } as SASLOptions;
+  return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await sasl.token() }) };
+}
+
+let loading: Promise<KafkaJs> | undefined;
+
+function loadKafkaJs(): Promise<KafkaJs> {
+  return loading ??= (async () => {
+    const kafkajs = await import("kafkajs");
+    const { default: requestQueue } = await import("kafkajs/src/network/requestQueue/index.js");
+    mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
+    return kafkajs;
+  })();
+}
+
+/** The part of kafkajs's request queue that is mended. */
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  throttleCheckTimeoutId: ReturnType<typeof setTimeout> | null;
+  scheduleCheckPendingRequests(): void;
+  checkPendingRequests(): void;
+}
+
+/**
+ * kafkajs 2.2.4 sets a timer with a negative time after every answer, which wakes up each millisecond for ever and prints
+ * TimeoutNegativeWarning (kafkajs#1751). A check is only needed while requests wait.
+ */
+function mendRequestQueue({ prototype }: { prototype: RequestQueue }): void {
+  prototype.scheduleCheckPendingRequests = function () {
+    if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return;
+    this.throttleCheckTimeoutId = setTimeout(() => {
+      this.throttleCheckTimeoutId = null;
+      this.checkPendingRequests();
+    }, Math.max(this.throttledUntil - Date.now(), 10));
+  };
+}

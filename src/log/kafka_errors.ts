@@ -1,0 +1,157 @@
+// What kafkajs throws, as our errors with what to do next. Knows kafkajs's error names and nothing else of it; repeats no
+// settings in its messages but the brokers' names.
+
+import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
+
+/** What the messages may say of the settings. */
+export interface ErrorContext {
+  readonly brokers: readonly string[];
+  readonly ssl: boolean;
+  readonly mechanism: string | undefined;
+  /** The topics that the call was about. */
+  readonly topics?: readonly string[];
+}
+
+/** What kafkajs and Node put on their errors, all of it optional. */
+interface KafkaErrorShape {
+  readonly name: string;
+  readonly message: string;
+  readonly type?: string;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly originalError?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+type Advice = (context: ErrorContext, error: KafkaErrorShape) => FreshetError | string;
+
+const refused = (message: string, cause: unknown) => new LogRefusedError(message, { cause });
+
+/** Tried in order on every error of the chain; the first that matches decides. */
+const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, translate: Advice])[] = [
+  [
+    ({ type, message }) => type === "UNSUPPORTED_SASL_MECHANISM" || /mechanism is not supported/.test(message),
+    ({ brokers, mechanism }, cause) =>
+      refused(
+        `Kafka at ${brokers} does not offer the login ${mechanism?.toUpperCase()}: set KAFKA_SASL_MECHANISM to one that it does`,
+        cause,
+      ),
+  ],
+  [
+    ({ name, type }) => name === "KafkaJSSASLAuthenticationError" || type === "SASL_AUTHENTICATION_FAILED",
+    ({ brokers, mechanism }, cause) =>
+      refused(
+        `Kafka at ${brokers} refused the login by ${mechanism?.toUpperCase()}: check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`,
+        cause,
+      ),
+  ],
+  [
+    ({ code, message }) =>
+      /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(String(code)) ||
+      /UnknownIssuer|self.signed certificate|unable to (verify|get (local )?issuer)/i.test(message),
+    ({ brokers }, cause) =>
+      refused(
+        `The certificate of Kafka at ${brokers} is signed by nobody this machine trusts: ` +
+          "set KAFKA_SSL_CA_FILE to the authority's certificate (PEM)",
+        cause,
+      ),
+  ],
+  [
+    ({ code, message }) => String(code) === "ERR_TLS_CERT_ALTNAME_INVALID" || /NotValidForName|altnames/i.test(message),
+    ({ brokers }, cause) =>
+      refused(`The certificate of Kafka is not made out to ${brokers}: use the name that it is made out to`, cause),
+  ],
+  [
+    ({ code, message }) =>
+      /CERT_(HAS_EXPIRED|NOT_YET_VALID)/.test(String(code)) || /certificate.*expired/i.test(message),
+    ({ brokers }, cause) =>
+      refused(`The certificate of Kafka at ${brokers} is not valid now: renew it, or set this machine's clock`, cause),
+  ],
+  [
+    ({ code, message }) =>
+      String(code) === "EPROTO" ||
+      /wrong version number|InvalidContentType|corrupt message|packet length too long/i.test(message),
+    ({ brokers }, cause) =>
+      refused(`Kafka at ${brokers} does not speak TLS on this port: unset KAFKA_SSL, or use its TLS port`, cause),
+  ],
+  [
+    ({ type }) => /_AUTHORIZATION_FAILED$/.test(type ?? ""),
+    ({ topics }, cause) =>
+      refused(
+        `Kafka does not allow this user to do that${
+          topics ? ` on ${names(topics)}` : ""
+        } (${cause.type}): grant it the right`,
+        cause,
+      ),
+  ],
+  [
+    ({ type }) => type === "UNKNOWN_TOPIC_OR_PARTITION",
+    ({ topics }, cause) =>
+      topics
+        ? new TopicMissingError(topics, { cause })
+        : 'A topic does not exist: create it with "freshet topics create"',
+  ],
+  [
+    ({ type }) => type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE",
+    ({ topics }, cause) =>
+      refused(`A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`, cause),
+  ],
+  [
+    ({ type }) =>
+      /^(INVALID_(TOPIC_EXCEPTION|PARTITIONS|REPLICATION_FACTOR|CONFIG)|POLICY_VIOLATION)$/.test(type ?? ""),
+    ({ topics }, cause) => refused(`Kafka refused ${names(topics ?? [])}: ${cause.message}`, cause),
+  ],
+  [
+    ({ name, message }) =>
+      /closed (the )?connection|closed by the server|ECONNRESET/i.test(message) &&
+      name !== "KafkaJSNumberOfRetriesExceeded",
+    ({ brokers, ssl, mechanism }) => `Kafka at ${brokers} closed the connection: ` + likelyCause(ssl, mechanism),
+  ],
+  [
+    ({ code }) => String(code) === "ENOTFOUND" || String(code) === "EAI_AGAIN",
+    ({ brokers }) => `Kafka's host cannot be found (${brokers}): check KAFKA_BROKERS`,
+  ],
+  [
+    ({ code, message, name }) =>
+      /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(String(code)) ||
+      /Connection (timeout|error)|refused/i.test(message) ||
+      name === "KafkaJSNoBrokerAvailableError",
+    ({ brokers }) => `Kafka cannot be reached at ${brokers}: check that it runs, and KAFKA_BROKERS`,
+  ],
+];
+
+function likelyCause(ssl: boolean, mechanism: string | undefined): string {
+  if (!ssl) return "if this is a TLS port, set KAFKA_SSL=true; if it wants a login, set KAFKA_SASL_MECHANISM";
+  return mechanism === undefined ? "it may want a login (KAFKA_SASL_MECHANISM) or a client certificate" : "see its log";
+}
+
+function names(topics: readonly string[]): string {
+  return topics.map((topic) => `"${topic}"`).join(", ");
+}
+
+/** Any error of kafkajs as one of ours; ours pass through. */
+export function translateKafkaError(thrown: unknown, context: ErrorContext): FreshetError {
+  const chain = chainOf(thrown);
+  const ours = chain.find((error) => error instanceof FreshetError);
+  if (ours instanceof FreshetError) return ours;
+  for (const [matches, advise] of RULES) {
+    const found = chain.find(matches);
+    if (found === undefined) continue;
+    const advice = advise(context, found);
+    return typeof advice === "string" ? new LogUnavailableError(advice, { cause: thrown }) : advice;
+  }
+  const message = chain.at(-1)?.message ?? String(thrown);
+  return new LogUnavailableError(`Kafka at ${context.brokers} failed: ${message}`, { cause: thrown });
+}
+
+/** The error, what caused it, and so on. */
+function chainOf(thrown: unknown): KafkaErrorShape[] {
+  const chain: KafkaErrorShape[] = [];
+  for (let error = thrown; error instanceof Error && chain.length < 8;) {
+    const shape = error as KafkaErrorShape;
+    if (chain.includes(shape)) break;
+    chain.push(shape);
+    error = shape.cause ?? shape.originalError ?? shape.errors?.[0];
+  }
+  return chain;
+}

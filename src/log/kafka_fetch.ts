@@ -1,0 +1,203 @@
+// Kafka's fetch answer, read down to the heads of its record batches; the records stay as they came until somebody pulls
+// them. Knows Kafka's wire format and nothing of kafkajs. Source: the Kafka protocol guide, Fetch v4 to v11, and KIP-98.
+//
+// Here is decided what a reader may see: batches of aborted transactions and control batches are left out. The offset after
+// the last whole batch counts them all, so that a stretch without visible records is passed over.
+
+import { CODEC_MASK } from "./kafka_codecs.ts";
+
+/** Kafka's error code for an offset that the log does not hold. */
+export const OFFSET_OUT_OF_RANGE = 1;
+/** Fetch versions read here; older ones belong to brokers before 0.11 (2017). */
+export const FETCH_VERSIONS = { oldest: 4, newest: 11 } as const;
+
+const BATCH_HEAD_BYTES = 61;
+const MAGIC = 2;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+const ABORT_MARKER = 0;
+
+/** A record batch that a reader may see, still encoded. */
+export interface RecordBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly count: number;
+  /** Kafka's codec number, 0 for none. */
+  readonly codec: number;
+  readonly baseTimestamp: number;
+  /** The timestamp of every record, when the topic stamps them itself. */
+  readonly appendTimestamp: number | undefined;
+  /** Of everything after the checksum, as the broker computed it (CRC-32C). */
+  readonly crc: number;
+  readonly checked: Uint8Array;
+  readonly records: Uint8Array;
+}
+
+/** What the answer says of one partition. */
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  /** Where a reader of committed records must stop. */
+  readonly lastStableOffset: number;
+  readonly preferredReadReplica: number;
+  readonly batches: readonly RecordBatch[];
+  /** The offset after the last whole batch; undefined when there was none. */
+  readonly nextOffset: number | undefined;
+  readonly bytes: number;
+}
+
+export interface FetchAnswer {
+  readonly throttleMs: number;
+  readonly errorCode: number;
+  readonly sessionId: number;
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly FetchedPartition[] }[];
+}
+
+/** Reads big-endian numbers one after another. */
+class Cursor {
+  readonly #view: DataView;
+  at = 0;
+  constructor(readonly bytes: Uint8Array) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  int8(): number {
+    return this.#view.getInt8(this.at++);
+  }
+  int16(): number {
+    this.at += 2;
+    return this.#view.getInt16(this.at - 2);
+  }
+  int32(): number {
+    this.at += 4;
+    return this.#view.getInt32(this.at - 4);
+  }
+  /** Offsets, timestamps and producer ids stay far below 2^53. */
+  int64(): number {
+    this.at += 8;
+    return this.#view.getInt32(this.at - 8) * 0x1_0000_0000 + this.#view.getUint32(this.at - 4);
+  }
+  take(length: number): Uint8Array {
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+  array<T>(read: () => T): T[] {
+    return Array.from({ length: Math.max(0, this.int32()) }, read);
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** Reads a fetch answer of `version`. Throws `RangeError` when it is not one. */
+export function decodeFetchAnswer(version: number, payload: Uint8Array): FetchAnswer {
+  const cursor = new Cursor(payload);
+  const throttleMs = cursor.int32();
+  const errorCode = version >= 7 ? cursor.int16() : 0;
+  const sessionId = version >= 7 ? cursor.int32() : 0;
+  const topics = cursor.array(() => ({
+    topic: decoder.decode(cursor.take(cursor.int16())),
+    partitions: cursor.array(() => decodePartition(version, cursor)),
+  }));
+  return { throttleMs, errorCode, sessionId, topics };
+}
+
+interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+function decodePartition(version: number, cursor: Cursor): FetchedPartition {
+  const partition = cursor.int32();
+  const errorCode = cursor.int16();
+  const highWatermark = cursor.int64();
+  const lastStableOffset = cursor.int64();
+  if (version >= 5) cursor.int64(); // log start offset
+  const aborted = cursor.array((): AbortedTransaction => ({ producerId: cursor.int64(), firstOffset: cursor.int64() }));
+  const preferredReadReplica = version >= 11 ? cursor.int32() : -1;
+  const records = cursor.take(Math.max(0, cursor.int32()));
+  const readable = readableBatches(records, aborted);
+  const bytes = records.length;
+  return { partition, errorCode, highWatermark, lastStableOffset, preferredReadReplica, ...readable, bytes };
+}
+
+/**
+ * The batches outside of aborted transactions. A producer's transaction is aborted from the offset that the broker names
+ * until its abort marker. The broker's list is in no order, and one producer can be in it several times.
+ */
+function readableBatches(
+  records: Uint8Array,
+  aborted: readonly AbortedTransaction[],
+): Pick<FetchedPartition, "batches" | "nextOffset"> {
+  const waiting = [...aborted].sort((a, b) => b.firstOffset - a.firstOffset); // the next one is last
+  const aborting = new Set<number>();
+  const batches: RecordBatch[] = [];
+  let nextOffset: number | undefined;
+  for (let at = 0; at + BATCH_HEAD_BYTES <= records.length;) {
+    const cursor = new Cursor(records);
+    cursor.at = at;
+    const baseOffset = cursor.int64();
+    const end = at + 12 + cursor.int32();
+    if (end > records.length) break; // the broker cut the answer here
+    const { batch, attributes, producerId } = decodeBatchHead(cursor, baseOffset, end);
+    nextOffset = batch.lastOffset + 1;
+    while (waiting.length > 0 && waiting.at(-1)!.firstOffset <= batch.lastOffset) {
+      aborting.add(waiting.pop()!.producerId);
+    }
+    if ((attributes & CONTROL) !== 0) {
+      if (controlType(batch) === ABORT_MARKER) aborting.delete(producerId);
+    } else if (batch.count > 0 && !((attributes & TRANSACTIONAL) !== 0 && aborting.has(producerId))) {
+      batches.push(batch);
+    }
+    at = end;
+  }
+  return { batches, nextOffset };
+}
+
+function decodeBatchHead(
+  cursor: Cursor,
+  baseOffset: number,
+  end: number,
+): { batch: RecordBatch; attributes: number; producerId: number } {
+  cursor.int32(); // partition leader epoch
+  const magic = cursor.int8();
+  if (magic !== MAGIC) throw new RangeError(`Record format ${magic} of Kafka before 0.11 is not supported`);
+  const crc = cursor.int32() >>> 0;
+  const checked = cursor.bytes.subarray(cursor.at, end);
+  const attributes = cursor.int16();
+  const lastOffset = baseOffset + cursor.int32();
+  const baseTimestamp = cursor.int64();
+  const maxTimestamp = cursor.int64();
+  const producerId = cursor.int64();
+  cursor.at += 6; // producer epoch, base sequence
+  const count = cursor.int32();
+  const batch: RecordBatch = {
+    baseOffset,
+    lastOffset,
+    count,
+    codec: attributes & CODEC_MASK,
+    baseTimestamp,
+    appendTimestamp: (attributes & LOG_APPEND_TIME) === 0 ? undefined : maxTimestamp,
+    crc,
+    checked,
+    records: cursor.bytes.subarray(cursor.at, end),
+  };
+  return { batch, attributes, producerId };
+}
+
+/**
+ * The type of a control batch's only record: 0 abort, 1 commit. The record is: varint length, attributes, varlong
+ * timestamp delta, varint offset delta, varint key length; the key: int16 version, int16 type.
+ */
+function controlType({ records }: RecordBatch): number | undefined {
+  let at = 0;
+  const skipVarint = () => {
+    while (records[at++]! >= 0x80);
+  };
+  skipVarint();
+  at += 1;
+  for (let i = 0; i < 3; i++) skipVarint();
+  const high = records[at + 2];
+  const low = records[at + 3];
+  return high === undefined || low === undefined ? undefined : high << 8 | low;
+}

@@ -1,0 +1,272 @@
+// One generation of a Kafka subscription: bounded queues of what was fetched and not yet pulled, one for each partition.
+// Knows nothing of kafkajs: the subscription fetches, pauses and seeks for it.
+
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../clock.ts";
+import { LogDivergedError, LogRefusedError } from "../errors.ts";
+import { Bell } from "./bell.ts";
+import type { Codecs } from "./kafka_codecs.ts";
+import type { FetchedPartition, RecordBatch } from "./kafka_fetch.ts";
+import { RecordReader } from "./kafka_records.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
+
+const BATCH_RECORDS = 1000;
+const BATCH_BYTES = 1 << 20;
+/** Decoding is synchronous: a busy reader gives way to sockets and timers this often. */
+const HOLD_EVENT_LOOP_MS = 8;
+
+/** What the subscription does for its generation; nothing of it throws. */
+export interface Fetching {
+  pause(partitions: readonly number[]): void;
+  resume(partitions: readonly number[]): void;
+  seek(partition: number, offset: number): void;
+  bounds(partitions: readonly number[]): Promise<ReadonlyMap<number, PartitionBounds>>;
+  commit(offsets: ReadonlyMap<number, number>): Promise<void>;
+  /** The generation has failed for good. */
+  failed(failure: unknown): void;
+}
+
+export interface KafkaGenerationOptions {
+  readonly id: number;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  readonly codecs: Codecs;
+  readonly clock: Clock;
+  /** Held of each partition before it is paused; below half of it the partition goes on. */
+  readonly partitionBytes: number;
+  /** How long an answer of the broker counts as recent, in milliseconds. */
+  readonly recentMs: number;
+}
+
+/** A reader's place in one partition. */
+interface Place {
+  readonly partition: number;
+  /** Where the next fetch must begin. */
+  expected: number;
+  /** The offset after everything that `next` has handed out. */
+  handedOut: number;
+  readonly queue: FetchedPartition[];
+  /** The next batch of the first in the queue, and the reader of the one begun. */
+  batchIndex: number;
+  reader: RecordReader | undefined;
+  queuedBytes: number;
+  paused: boolean;
+  /** The end for readers as the broker last said it, and when. */
+  end: { readonly offset: number; readonly atMs: number } | undefined;
+}
+
+export class KafkaGeneration implements Generation {
+  readonly id: number;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  readonly #ending = new AbortController();
+  readonly #bell: Bell;
+  readonly #places = new Map<number, Place>();
+  #failure: unknown;
+  #turn = 0;
+  #gaveWayAt = performance.now();
+
+  constructor(readonly fetching: Fetching, readonly options: KafkaGenerationOptions) {
+    this.id = options.id;
+    this.topic = options.topic;
+    this.partitions = options.partitions;
+    this.#bell = new Bell(options.clock);
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Ends the generation and forgets what is queued. */
+  end(): void {
+    this.#ending.abort();
+    this.#places.clear();
+    this.#bell.ring();
+  }
+
+  /** Ends the generation and the subscription; `next` rejects with `failure`. The first failure stays. */
+  fail(failure: unknown): void {
+    if (this.signal.aborted) return;
+    this.#failure = failure;
+    this.end();
+    this.fetching.failed(failure);
+  }
+
+  bounds(): Promise<ReadonlyMap<number, PartitionBounds>> {
+    return this.fetching.bounds(this.partitions);
+  }
+
+  start(positions: ReadonlyMap<number, number>): Promise<void> {
+    const missing = this.partitions.find((partition) => positions.get(partition) === undefined);
+    if (missing !== undefined) return Promise.reject(new RangeError(`Partition ${missing} has no start position`));
+    if (this.signal.aborted) return Promise.resolve();
+    for (const partition of this.partitions) {
+      const position = positions.get(partition)!;
+      this.#places.set(partition, newPlace(partition, position));
+      this.fetching.seek(partition, position);
+    }
+    this.fetching.resume(this.partitions);
+    return Promise.resolve();
+  }
+
+  /**
+   * Takes what was fetched from `fromOffset` into the queue; false when it is not what comes next. Runs inside kafkajs's
+   * handler and must not wait.
+   */
+  enqueue(fetched: FetchedPartition, fromOffset: number): boolean {
+    const place = this.#places.get(fetched.partition);
+    if (place === undefined || place.paused) return false;
+    if (fromOffset !== place.expected) {
+      this.fetching.seek(fetched.partition, place.expected);
+      return false;
+    }
+    place.queue.push(fetched);
+    place.expected = fetched.nextOffset!;
+    place.queuedBytes += fetched.bytes;
+    if (place.queuedBytes >= this.options.partitionBytes) {
+      place.paused = true;
+      place.end = undefined;
+      this.fetching.pause([fetched.partition]);
+    }
+    this.#bell.ring();
+    return true;
+  }
+
+  /** The broker answered a fetch from `fromOffset`: notes where the log ends for readers. */
+  answered({ partition, highWatermark, lastStableOffset }: FetchedPartition, fromOffset: number): void {
+    const place = this.#places.get(partition);
+    if (place === undefined || place.paused || fromOffset !== place.expected) return;
+    const offset = lastStableOffset >= 0 ? Math.min(lastStableOffset, highWatermark) : highWatermark;
+    place.end = { offset, atMs: this.options.clock.now() };
+  }
+
+  /** The log does not hold `fromOffset`: fails if that is what comes next. */
+  async outOfRange(partition: number, fromOffset: number): Promise<void> {
+    if (this.#places.get(partition)?.expected !== fromOffset) return;
+    const bounds = await this.bounds().catch(() => undefined);
+    const held = bounds?.get(partition);
+    this.fail(
+      new LogDivergedError(
+        `"${this.topic}" partition ${partition} ${
+          held ? `holds offsets ${held.low} to ${held.high}` : "does not hold it"
+        }, but ${fromOffset} is expected next: the topic was created anew or its records were deleted`,
+      ),
+    );
+  }
+
+  async next(waitMs: number): Promise<LogBatch | undefined> {
+    if (performance.now() - this.#gaveWayAt > HOLD_EVENT_LOOP_MS) {
+      await setImmediate();
+      this.#gaveWayAt = performance.now();
+    }
+    const waitUntil = this.options.clock.now() + waitMs;
+    while (!this.signal.aborted) {
+      const place = this.#nextPlace();
+      if (place !== undefined) return this.#take(place);
+      const leftMs = waitUntil - this.options.clock.now();
+      if (leftMs <= 0) return undefined;
+      await this.#bell.wait(leftMs);
+      this.#gaveWayAt = performance.now();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return undefined;
+  }
+
+  caughtUp(partition: number): boolean {
+    const place = this.#places.get(partition);
+    if (place?.end === undefined || place.paused || place.queue.length > 0) return false;
+    return place.handedOut >= place.end.offset && this.options.clock.now() - place.end.atMs <= this.options.recentMs;
+  }
+
+  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    if (!this.signal.aborted && offsets.size > 0) await this.fetching.commit(offsets);
+  }
+
+  /** The partitions take turns, so that a long one does not starve the others. */
+  #nextPlace(): Place | undefined {
+    for (let i = 0; i < this.partitions.length; i++) {
+      const turn = (this.#turn + i) % this.partitions.length;
+      const place = this.#places.get(this.partitions[turn]!);
+      if (place === undefined || place.queue.length === 0) continue;
+      this.#turn = turn + 1;
+      return place;
+    }
+    return undefined;
+  }
+
+  /** Decodes about a thousand records of the partition. */
+  #take(place: Place): LogBatch {
+    const records: LogRecord[] = [];
+    let bytes = 0;
+    let nextOffset = place.handedOut;
+    while (place.queue.length > 0 && records.length < BATCH_RECORDS && bytes < BATCH_BYTES) {
+      const fetched = place.queue[0]!;
+      const batch = fetched.batches[place.batchIndex];
+      if (batch === undefined) {
+        nextOffset = fetched.nextOffset!;
+        this.#drop(place, fetched);
+        continue;
+      }
+      this.#read(place, batch, records);
+      const after = place.reader === undefined ? batch.lastOffset + 1 : records.at(-1)!.offset + 1;
+      nextOffset = Math.max(nextOffset, after);
+      bytes += batch.records.length;
+    }
+    // What follows the last record may hold nothing to see: account for it now rather than with an empty batch later.
+    if (place.queue[0]?.batches.length === place.batchIndex && place.reader === undefined) {
+      nextOffset = place.queue[0].nextOffset!;
+      this.#drop(place, place.queue[0]);
+    }
+    place.handedOut = nextOffset;
+    return { partition: place.partition, records, nextOffset };
+  }
+
+  /** Reads on in `batch`; its reader stays open when there is more. */
+  #read(place: Place, batch: RecordBatch, into: LogRecord[]): void {
+    try {
+      place.reader ??= new RecordReader(batch, this.options.codecs);
+      const before = into.length;
+      do place.reader.read(into, BATCH_RECORDS, place.handedOut); while (into.length === before && !place.reader.done);
+    } catch (cause) {
+      const failure = new LogRefusedError(
+        `"${this.topic}" partition ${place.partition} cannot be read at offsets ${batch.baseOffset} to ` +
+          `${batch.lastOffset} (${
+            cause instanceof Error ? cause.message : cause
+          }): the records are damaged, or unfold to ` +
+          "more than is allowed",
+        { cause },
+      );
+      this.fail(failure);
+      throw failure;
+    }
+    if (place.reader.done) {
+      place.reader = undefined;
+      place.batchIndex += 1;
+    }
+  }
+
+  /** Forgets the first of the queue; a paused partition goes on when half of its room is free. */
+  #drop(place: Place, fetched: FetchedPartition): void {
+    place.queue.shift();
+    place.batchIndex = 0;
+    place.queuedBytes -= fetched.bytes;
+    if (place.paused && place.queuedBytes <= this.options.partitionBytes / 2) {
+      place.paused = false;
+      this.fetching.resume([place.partition]);
+    }
+  }
+}
+
+function newPlace(partition: number, position: number): Place {
+  return {
+    partition,
+    expected: position,
+    handedOut: position,
+    queue: [],
+    batchIndex: 0,
+    reader: undefined,
+    queuedBytes: 0,
+    paused: false,
+    end: undefined,
+  };
+}

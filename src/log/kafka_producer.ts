@@ -1,0 +1,112 @@
+// Producing to Kafka by kafkajs: acknowledged by all replicas, idempotent, partitioned as Kafka's own clients do.
+// Knows nothing of consuming.
+
+import { Buffer } from "node:buffer";
+import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
+import type { KafkaClient } from "./kafka_client.ts";
+import type { NewRecord, RecordPosition } from "./log.ts";
+import { partitionOfKey } from "./murmur2.ts";
+
+/** kafkajs groups a send by partition in quadratic time, and brokers take batches of up to 1 MiB. */
+const SEND_RECORDS = 500;
+const SEND_BYTES = 768 * 1024;
+
+export class KafkaProducer implements AsyncDisposable {
+  #producer: Promise<Producer> | undefined;
+  #turn = Math.floor(Math.random() * 1000);
+
+  constructor(readonly client: KafkaClient) {}
+
+  /**
+   * Appends `records` in order. When a send fails, earlier ones of the same call may have been written: whoever calls
+   * again may write those twice.
+   */
+  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+    const positions: RecordPosition[] = [];
+    for (const messages of chunks(records)) positions.push(...await this.#send(topic, messages));
+    return positions;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reset();
+  }
+
+  async #send(topic: string, messages: Message[]): Promise<RecordPosition[]> {
+    try {
+      const producer = await (this.#producer ??= this.#connect());
+      return positionsOf(messages, await producer.send({ topic, messages, acks: -1 }));
+    } catch (thrown) {
+      // An idempotent producer whose numbering broke stays broken: the next send begins a new one.
+      await this.#reset();
+      throw this.client.error(thrown, [topic]);
+    }
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.client.connectable().producer({
+      allowAutoTopicCreation: false,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      retry: { retries: 8 },
+      createPartitioner: () => (args) => this.#partition(args),
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  /** Kafka's default, noted in the message: by the key's hash, without a key in turn. */
+  #partition({ partitionMetadata, message }: PartitionerArgs): number {
+    const count = partitionMetadata.length;
+    message.partition ??= message.key ? partitionOfKey(message.key as Buffer, count) : this.#turn++ % count;
+    return message.partition;
+  }
+
+  async #reset(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    await producer?.then((connected) => connected.disconnect()).catch(() => {});
+  }
+}
+
+/** Pieces that are small enough for one send; a record larger than that goes alone. */
+function* chunks(records: readonly NewRecord[]): Generator<Message[]> {
+  let messages: Message[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const message = messageOf(record);
+    const size = (message.value?.length ?? 0) + (message.key?.length ?? 0);
+    if (messages.length > 0 && (messages.length >= SEND_RECORDS || bytes + size > SEND_BYTES)) {
+      yield messages;
+      messages = [];
+      bytes = 0;
+    }
+    messages.push(message);
+    bytes += size;
+  }
+  if (messages.length > 0) yield messages;
+}
+
+function messageOf(record: NewRecord): Message {
+  return {
+    key: record.key === undefined || record.key === null ? null : bufferOf(record.key),
+    value: record.value === null ? null : bufferOf(record.value),
+    partition: record.partition,
+    timestamp: record.timestamp === undefined ? undefined : String(record.timestamp),
+    headers: record.headers &&
+      Object.fromEntries(Object.entries(record.headers).map(([name, value]) => [name, bufferOf(value)])),
+  };
+}
+
+/** kafkajs writes only Buffers as they are; other bytes it would turn into text. */
+function bufferOf(value: string | Uint8Array): Buffer {
+  return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function positionsOf(messages: readonly Message[], answers: readonly RecordMetadata[]): RecordPosition[] {
+  const next = new Map(answers.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
+  return messages.map(({ partition }) => {
+    const offset = next.get(partition!)!;
+    next.set(partition!, offset + 1);
+    return { partition: partition!, offset };
+  });
+}

@@ -1,0 +1,113 @@
+// Records out of a record batch, a few at a time. Knows Kafka's record format (magic 2) and nothing of kafkajs.
+
+import type { Codecs } from "./kafka_codecs.ts";
+import type { RecordBatch } from "./kafka_fetch.ts";
+import type { LogRecord } from "./log.ts";
+
+/** What one batch may unfold to. Brokers take batches of 1 MiB by default, so this allows for 64-fold compression. */
+export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;
+
+const NO_HEADERS: LogRecord["headers"] = Object.freeze({});
+const NO_BYTES = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+/** Reads the records of one batch in order. Keys and values are views of the batch's bytes. */
+export class RecordReader {
+  readonly #batch: RecordBatch;
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  #left: number;
+
+  /** Checks and unfolds the batch. Throws when it is damaged or unfolds to more than the limit. */
+  constructor(batch: RecordBatch, codecs: Codecs) {
+    if (codecs.crc32c(batch.checked) !== batch.crc) throw new RangeError("The checksum does not match");
+    this.#batch = batch;
+    this.#left = batch.count;
+    this.#bytes = batch.codec === 0 ? batch.records : unfold(batch, codecs);
+  }
+
+  /** Whether all records have been read. */
+  get done(): boolean {
+    return this.#left === 0;
+  }
+
+  /** Reads up to `limit` records into `into`, leaving out those below `fromOffset`. Throws when they are damaged. */
+  read(into: LogRecord[], limit: number, fromOffset: number): void {
+    const stopAt = Math.max(0, this.#left - limit);
+    while (this.#left > stopAt) {
+      const record = this.#record();
+      this.#left -= 1;
+      if (record.offset >= fromOffset) into.push(record);
+    }
+    if (this.#left === 0 && this.#at !== this.#bytes.length) throw new RangeError("A batch is longer than its records");
+  }
+
+  #record(): LogRecord {
+    const length = this.#varint();
+    const end = this.#at + length;
+    if (length < 0 || end > this.#bytes.length) throw new RangeError("A record reaches beyond its batch");
+    this.#at += 1; // attributes, unused
+    const timestampDelta = this.#varlong();
+    const offset = this.#batch.baseOffset + this.#varint();
+    const key = this.#nullableBytes();
+    const value = this.#nullableBytes();
+    const headerCount = this.#varint();
+    const headers = headerCount === 0 ? NO_HEADERS : this.#headers(headerCount, end);
+    if (this.#at !== end) throw new RangeError("A record does not end where it says");
+    const timestamp = this.#batch.appendTimestamp ?? this.#batch.baseTimestamp + timestampDelta;
+    return { offset, key, value, timestamp, headers };
+  }
+
+  #headers(count: number, end: number): LogRecord["headers"] {
+    if (count < 0 || count > end - this.#at) throw new RangeError("A record has more headers than bytes");
+    const headers = new Map<string, Uint8Array | Uint8Array[]>();
+    for (let i = 0; i < count; i++) {
+      const name = decoder.decode(this.#nullableBytes() ?? NO_BYTES);
+      const value = this.#nullableBytes() ?? NO_BYTES;
+      const before = headers.get(name);
+      headers.set(name, before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]);
+    }
+    return Object.fromEntries(headers);
+  }
+
+  #nullableBytes(): Uint8Array | null {
+    const length = this.#varint();
+    if (length < 0) return null;
+    const start = this.#at;
+    this.#at += length;
+    if (this.#at > this.#bytes.length) throw new RangeError("A field reaches beyond its batch");
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** A zigzag varint of 32 bits. */
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#bytes[this.#at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (!(byte >= 0x80)) return value >>> 1 ^ -(value & 1);
+    }
+    throw new RangeError("A number is longer than 32 bits");
+  }
+
+  /** A zigzag varint of 64 bits, exact up to 2^53. */
+  #varlong(): number {
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.#bytes[this.#at++]!;
+      value += (byte & 0x7f) * factor;
+      if (!(byte >= 0x80)) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      factor *= 128;
+    }
+    throw new RangeError("A number is longer than 64 bits");
+  }
+}
+
+function unfold(batch: RecordBatch, codecs: Codecs): Uint8Array {
+  const decompress = codecs.decompress.get(batch.codec);
+  if (decompress === undefined) throw new RangeError(`Codec ${batch.codec} is unknown`);
+  const bytes = decompress(batch.records, MAX_UNFOLDED_BYTES);
+  // Views of a pooled Buffer are fine; what matters is a plain Uint8Array, whose views cost half of a Buffer's.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,59 @@
+// How to reach Kafka and how patient to be. Knows nothing of environment variables: who fills this in does.
+
+/** User name and password. The text of the password appears in no message. */
+export interface KafkaPassword {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A bearer token, asked for with each new connection. */
+export interface KafkaBearer {
+  readonly mechanism: "oauthbearer";
+  readonly token: () => Promise<string>;
+}
+
+export interface KafkaSettings {
+  /** `host:port` of one or more brokers to ask first. */
+  readonly brokers: readonly string[];
+  readonly clientId?: string;
+  /** TLS. With `ca` (PEM text) only that authority is trusted, else those of the system. */
+  readonly ssl?: boolean | { readonly ca: string };
+  readonly sasl?: KafkaPassword | KafkaBearer;
+  /** Until a connection is given up. */
+  readonly connectionTimeoutMs?: number;
+  /** Until a request without an answer is given up. */
+  readonly requestTimeoutMs?: number;
+  /** A group's member that has not been heard of for this long is expelled. */
+  readonly sessionTimeoutMs?: number;
+  /** How long a rebalance waits for its members. */
+  readonly rebalanceTimeoutMs?: number;
+  /** How long a fetch waits at the broker for records; also the pause when all partitions are full. */
+  readonly fetchWaitMs?: number;
+  /** The most that one fetch brings of one partition, as it is on the wire. */
+  readonly fetchPartitionBytes?: number;
+  /** The most that is held of all partitions of a topic ahead of the reader, as it is on the wire. */
+  readonly readAheadBytes?: number;
+  /** How long a subscription tries to get back to a broker that is away before it fails. */
+  readonly outagePatienceMs?: number;
+}
+
+export const KAFKA_DEFAULTS = {
+  clientId: "freshet",
+  connectionTimeoutMs: 5_000,
+  requestTimeoutMs: 30_000,
+  sessionTimeoutMs: 30_000,
+  rebalanceTimeoutMs: 60_000,
+  fetchWaitMs: 200,
+  fetchPartitionBytes: 1024 * 1024,
+  readAheadBytes: 32 * 1024 * 1024,
+  outagePatienceMs: 600_000,
+} as const satisfies Partial<KafkaSettings>;
+
+/** Settings with nothing left open. */
+export type CompleteKafkaSettings = KafkaSettings & Required<Pick<KafkaSettings, keyof typeof KAFKA_DEFAULTS>>;
+
+export function completeSettings(settings: KafkaSettings): CompleteKafkaSettings {
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  return { ...KAFKA_DEFAULTS, ...given } as CompleteKafkaSettings;
+}

@@ -1,0 +1,274 @@
+// Membership in a Kafka consumer group: keeps one kafkajs consumer alive, replaces it when it crashes or falls silent, and
+// makes a generation of each assignment. Knows nothing of how records are encoded.
+//
+// How a partition begins where the reader says, through eager rebalances, expulsions and stale answers: when the group is
+// joined (kafkajs tells before its first fetch) the old generation ends and all partitions are paused; `start` seeks and
+// resumes them; what arrives and does not begin at the expected offset is refused and fetched again.
+
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from "kafkajs";
+import { type Clock, systemClock } from "../clock.ts";
+import { FreshetError, LogUnavailableError } from "../errors.ts";
+import { Bell } from "./bell.ts";
+import { Handover } from "./handover.ts";
+import { type KafkaClient, withDeadline } from "./kafka_client.ts";
+import type { Codecs } from "./kafka_codecs.ts";
+import { type FetchedMessage, hookFetch } from "./kafka_fetch_hook.ts";
+import { type Fetching, KafkaGeneration } from "./kafka_generation.ts";
+import type { Generation, PartitionBounds, SubscribeOptions, Subscription } from "./log.ts";
+
+const WATCH_MS = 1_000;
+const DISCONNECT_PATIENCE_MS = 15_000;
+const COMMIT_PATIENCE_MS = 5_000;
+const BACKOFF_MS = { first: 500, most: 10_000 };
+const FETCH_BYTES = 16 * 1024 * 1024;
+/** A partition is never held to less than this, however many there are. */
+const LEAST_PARTITION_BYTES = 256 * 1024;
+/** Beyond the broker's own wait, an answer may be this old and still say that a partition is read to its end. */
+const RECENT_SLACK_MS = 3_000;
+
+/** What the log lends to its subscriptions. */
+export interface SubscriptionParts {
+  readonly client: KafkaClient;
+  readonly codecs: Codecs;
+  readonly clock?: Clock;
+  readonly bounds: (topic: string) => Promise<ReadonlyMap<number, PartitionBounds>>;
+}
+
+/** Why a consumer has to go. */
+type Down =
+  | { readonly kind: "crash"; readonly error: unknown }
+  | { readonly kind: "silent" }
+  | { readonly kind: "rejoin" }
+  | { readonly kind: "closed" };
+
+export class KafkaSubscription implements Subscription {
+  readonly #handover = new Handover<Generation>();
+  readonly #clock: Clock;
+  readonly #bell: Bell;
+  #generation: KafkaGeneration | undefined;
+  #generations = 0;
+  #consumer: Consumer | undefined;
+  #down: Down | undefined;
+  #lastSignMs = 0;
+  #joinedSince: number | undefined;
+  #awaySinceMs: number | undefined;
+  #backoffMs: number = BACKOFF_MS.first;
+  #closed = false;
+  #left = Promise.withResolvers<void>();
+  readonly #supervising: Promise<void>;
+
+  constructor(readonly parts: SubscriptionParts, readonly options: SubscribeOptions) {
+    this.#clock = parts.clock ?? systemClock;
+    this.#bell = new Bell(this.#clock);
+    options.signal.addEventListener("abort", this.#onAbort);
+    this.#supervising = this.#supervise();
+  }
+
+  nextGeneration(): Promise<Generation> {
+    return this.#handover.next();
+  }
+
+  async rejoin(): Promise<void> {
+    const left = this.#left.promise;
+    this.#fell({ kind: "rejoin" });
+    await left;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close(new DOMException("The subscription is closed", "AbortError"));
+    await this.#supervising;
+  }
+
+  readonly #onAbort = () => this.#close(this.options.signal.reason);
+
+  #close(reason: unknown): void {
+    this.#closed = true;
+    this.#handover.close(reason);
+    this.#endGeneration();
+    this.#fell({ kind: "closed" });
+    this.#bell.ring(); // a back-off ends too
+    this.options.signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** The consumer has to go; the first reason counts. */
+  #fell(down: Down): void {
+    this.#down ??= down;
+    this.#bell.ring();
+  }
+
+  #endGeneration(): void {
+    this.#generation?.end();
+    this.#generation = undefined;
+    this.#handover.withdraw();
+  }
+
+  /** One consumer after another, until the subscription closes or gives up. */
+  async #supervise(): Promise<void> {
+    while (!this.#closed) {
+      this.#down = undefined;
+      const { consumer, running } = this.#begin();
+      const down = await this.#untilDown();
+      this.#endGeneration();
+      this.#consumer = undefined;
+      await this.#dismantle(consumer, running);
+      this.#left.resolve();
+      this.#left = Promise.withResolvers<void>();
+      if (down.kind === "crash" || down.kind === "silent") await this.#recover(down);
+    }
+  }
+
+  #begin(): { consumer: Consumer; running: Promise<void> } {
+    const { settings } = this.parts.client;
+    const kafka = this.parts.client.connectable();
+    const consumer: Consumer = kafka.consumer({
+      groupId: this.options.group,
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: settings.rebalanceTimeoutMs,
+      heartbeatInterval: Math.floor(settings.sessionTimeoutMs / 10),
+      maxWaitTimeInMs: settings.fetchWaitMs,
+      minBytes: 1,
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: settings.fetchPartitionBytes,
+      metadataMaxAge: 60_000,
+      allowAutoTopicCreation: false,
+      // Restarting is ours: kafkajs would do it for ever, and does it when it is being closed.
+      retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
+      partitionAssigners: [hookFetch(this.parts.client.kafkajs.PartitionAssigners.roundRobin, this.#fetchListener)],
+    });
+    this.#listen(consumer);
+    this.#consumer = consumer;
+    this.#lastSignMs = this.#clock.now();
+    const running = this.#run(consumer).catch((error) => {
+      if (this.#consumer === consumer) this.#fell({ kind: "crash", error });
+    });
+    return { consumer, running };
+  }
+
+  async #run(consumer: Consumer): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topic: this.options.topic, fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: this.#eachBatch });
+  }
+
+  #listen(consumer: Consumer): void {
+    const ifCurrent = (listener: () => void) => () => {
+      if (this.#consumer === consumer) listener();
+    };
+    const sign = ifCurrent(() => this.#lastSignMs = this.#clock.now());
+    consumer.on(consumer.events.FETCH, sign);
+    consumer.on(consumer.events.HEARTBEAT, sign);
+    consumer.on(consumer.events.REBALANCING, ifCurrent(() => this.#endGeneration()));
+    consumer.on(consumer.events.GROUP_JOIN, (event) => ifCurrent(() => this.#joined(consumer, event))());
+    consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
+      ifCurrent(() => this.#fell({ kind: "crash", error }))();
+    });
+  }
+
+  /** Runs synchronously before the first fetch of the new assignment. */
+  #joined(consumer: Consumer, { payload }: ConsumerGroupJoinEvent): void {
+    this.#endGeneration();
+    this.#lastSignMs = this.#clock.now();
+    this.#awaySinceMs = undefined;
+    this.#backoffMs = BACKOFF_MS.first;
+    if (this.#closed) return;
+    const { topic } = this.options;
+    const partitions = [...payload.memberAssignment[topic] ?? []].sort((a, b) => a - b);
+    if (partitions.length > 0) consumer.pause([{ topic, partitions }]);
+    const { settings } = this.parts.client;
+    const room = Math.floor(settings.readAheadBytes / Math.max(1, partitions.length));
+    this.#generation = new KafkaGeneration(this.#fetchingOf(consumer), {
+      id: ++this.#generations,
+      topic,
+      partitions,
+      codecs: this.parts.codecs,
+      clock: this.#clock,
+      partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
+      recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
+    });
+    this.#handover.offer(this.#generation);
+  }
+
+  #fetchingOf(consumer: Consumer): Fetching {
+    const { topic } = this.options;
+    // The calls throw while the consumer is between two runs; then a new generation is on its way.
+    const quietly = (call: () => void) => {
+      try {
+        call();
+      } catch {
+        this.#endGeneration();
+      }
+    };
+    return {
+      pause: (partitions) => quietly(() => consumer.pause([{ topic, partitions: [...partitions] }])),
+      resume: (partitions) => quietly(() => consumer.resume([{ topic, partitions: [...partitions] }])),
+      seek: (partition, offset) => quietly(() => consumer.seek({ topic, partition, offset: String(offset) })),
+      bounds: async (partitions) => {
+        const bounds = await this.parts.bounds(topic);
+        return new Map([...bounds].filter(([partition]) => partitions.includes(partition)));
+      },
+      commit: (offsets) => this.#commit(consumer, offsets),
+      failed: (failure) => this.#close(failure),
+    };
+  }
+
+  readonly #fetchListener: Parameters<typeof hookFetch>[1] = {
+    answered: (fetched, fromOffset) => this.#generation?.answered(fetched, fromOffset),
+    outOfRange: (partition, fromOffset) => void this.#generation?.outOfRange(partition, fromOffset),
+    unreadable: (error) => this.#close(error),
+  };
+
+  /** No await and no work in here: kafkajs fetches and sends heartbeats only between the handlers. */
+  readonly #eachBatch = ({ batch, resolveOffset }: EachBatchPayload): Promise<void> => {
+    const [message] = batch.messages as unknown as [FetchedMessage | undefined];
+    if (message?.fetched === undefined) throw new LogUnavailableError("kafkajs did not use our decoder");
+    const { fetchedOffset } = batch as unknown as { readonly fetchedOffset: string };
+    if (this.#generation?.enqueue(message.fetched, Number(fetchedOffset))) resolveOffset(message.offset);
+    return Promise.resolve();
+  };
+
+  async #commit(consumer: Consumer, offsets: ReadonlyMap<number, number>): Promise<void> {
+    const { topic, group } = this.options;
+    const entries = [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }));
+    try {
+      await withDeadline(consumer.commitOffsets(entries), COMMIT_PATIENCE_MS, "Committing offsets");
+    } catch (cause) {
+      const { message } = this.parts.client.error(cause, [topic]);
+      this.parts.client.onWarning(`Offsets of group "${group}" were not committed to Kafka: ${message}`);
+    }
+  }
+
+  async #untilDown(): Promise<Down> {
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.parts.client.settings;
+    const silenceMs = sessionTimeoutMs + rebalanceTimeoutMs;
+    while (this.#down === undefined) {
+      await this.#bell.wait(WATCH_MS);
+      if (this.#clock.now() - this.#lastSignMs > silenceMs) this.#fell({ kind: "silent" });
+    }
+    return this.#down;
+  }
+
+  /** Leaves the group. A consumer whose run has not settled would join after it was told to stop: that is waited for. */
+  async #dismantle(consumer: Consumer, running: Promise<void>): Promise<void> {
+    const leave = running.then(() => consumer.disconnect());
+    try {
+      await withDeadline(leave, DISCONNECT_PATIENCE_MS, "Leaving the group");
+    } catch (cause) {
+      this.parts.client.onWarning(`Group "${this.options.group}": ${cause instanceof Error ? cause.message : cause}`);
+    }
+  }
+
+  /** Waits before the next consumer, or gives up. */
+  async #recover(down: Down): Promise<void> {
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    this.#awaySinceMs ??= now;
+    const error = down.kind === "crash"
+      ? this.parts.client.error(down.error, [this.options.topic])
+      : new LogUnavailableError("Kafka has not answered this member for too long");
+    const isHopeless = error instanceof FreshetError && !error.retriable;
+    if (isHopeless || now - this.#awaySinceMs > this.parts.client.settings.outagePatienceMs) return this.#close(error);
+    this.parts.client.onWarning(`Group "${this.options.group}" connects again: ${error.message}`);
+    await this.#bell.wait(this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MS.most);
+  }
+}

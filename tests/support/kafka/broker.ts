@@ -1,0 +1,158 @@
+// A real Kafka broker for tests: one node in KRaft mode on random loopback ports, with a listener for each way to connect.
+// Its jars come by Maven; its data lives in a temporary folder that goes with it.
+
+import { type Certificates, makeCertificates } from "./certificates.ts";
+import { kafkaClassPath, run } from "./jars.ts";
+
+/** Users of the listeners with a login, and their passwords. */
+export const USERS = { plain: ["paula", "paula-secret"], scram: ["sam", "sam-secret"] } as const;
+
+const HEAP = "-Xmx512m";
+const START_PATIENCE_MS = 60_000;
+
+/** `host:port` of each listener. `saslSsl` offers PLAIN and SCRAM-SHA-512 only. */
+export interface Listeners {
+  readonly plaintext: string;
+  readonly ssl: string;
+  readonly saslPlaintext: string;
+  readonly saslSsl: string;
+}
+
+export class KafkaBroker implements AsyncDisposable {
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(
+    readonly folder: string,
+    readonly classPath: string,
+    readonly listeners: Listeners,
+    readonly certificates: Certificates,
+  ) {}
+
+  /** A formatted, running broker. */
+  static async start(): Promise<KafkaBroker> {
+    const classPath = await kafkaClassPath();
+    const folder = await Deno.makeTempDir({ prefix: "freshet-kafka-" });
+    const certificates = await makeCertificates(folder);
+    const [plaintext, ssl, saslPlaintext, saslSsl, controller] = freeAddresses(5) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    const listeners = { plaintext, ssl, saslPlaintext, saslSsl };
+    const broker = new KafkaBroker(folder, classPath, listeners, certificates);
+    await Deno.writeTextFile(`${folder}/server.properties`, properties(folder, listeners, controller, certificates));
+    await broker.#format();
+    await broker.resume();
+    return broker;
+  }
+
+  /** Starts the process again on the same data and ports; waits until it answers. */
+  async resume(): Promise<void> {
+    // The shell sends Kafka's log into a file and becomes Java, so that signals go to Java.
+    const command = `exec java ${HEAP} -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
+    this.#process = new Deno.Command("sh", {
+      args: ["-c", command, "sh", this.classPath, this.folder],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const giveUpAt = Date.now() + START_PATIENCE_MS;
+    while (!await this.#isStarted()) {
+      if (Date.now() > giveUpAt) throw new Error(`Kafka did not start:\n${await this.logTail()}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Ends the process as an operator would (SIGTERM) or as a power cut would (SIGKILL). */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    if (process === undefined) return;
+    process.kill(signal);
+    await process.status;
+    await Deno.writeTextFile(`${this.folder}/log.txt`, "");
+  }
+
+  /** One of Kafka's own command line tools, e.g. `org.apache.kafka.tools.TopicCommand`. */
+  async tool(className: string, args: readonly string[], stdin?: Uint8Array): Promise<string> {
+    return await run("java", ["-Xmx256m", "-cp", this.classPath, className, ...args], stdin);
+  }
+
+  async logTail(): Promise<string> {
+    return (await Deno.readTextFile(`${this.folder}/log.txt`).catch(() => "")).split("\n").slice(-30).join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+    await Deno.remove(this.folder, { recursive: true });
+  }
+
+  async #format(): Promise<void> {
+    const [name, password] = USERS.scram;
+    const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+      "--add-scram",
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]);
+    const clusterId = btoa(crypto.randomUUID().slice(0, 16)).slice(0, 22);
+    await this.tool("kafka.tools.StorageTool", [
+      ...["format", "-t", clusterId, "-c", `${this.folder}/server.properties`],
+      ...scram,
+    ]);
+  }
+
+  async #isStarted(): Promise<boolean> {
+    const log = await Deno.readTextFile(`${this.folder}/log.txt`).catch(() => "");
+    return log.includes("Kafka Server started");
+  }
+}
+
+function properties(folder: string, at: Listeners, controller: string, { keyStorePath }: Certificates): string {
+  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${USERS.plain[0]}="${
+    USERS.plain[1]
+  }";`;
+  const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+  const listeners = `PLAINTEXT://${at.plaintext},SSL://${at.ssl},SASL_PLAINTEXT://${at.saslPlaintext},` +
+    `SASL_SSL://${at.saslSsl}`;
+  return `
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@${controller}
+listeners=${listeners},CONTROLLER://${controller}
+advertised.listeners=${listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=${folder}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=3
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=3
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=4000
+log.retention.check.interval.ms=500
+log.cleaner.backoff.ms=200
+ssl.keystore.type=PEM
+ssl.keystore.location=${keyStorePath}
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.sasl_plaintext.plain.sasl.jaas.config=${plain}
+listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=${scram}
+listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=${scram}
+listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.sasl_ssl.plain.sasl.jaas.config=${plain}
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${scram}
+`;
+}
+
+/** Addresses nobody listens on; all held at once, so that they differ. */
+function freeAddresses(count: number): string[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const addresses = listeners.map(({ addr }) => `127.0.0.1:${addr.port}`);
+  for (const listener of listeners) listener.close();
+  return addresses;
+}
