@@ -99,7 +99,7 @@ Deno.test("a date after a date that does not exist is read on its own", () => {
 Deno.test("any time from 1970 to 2109 is read as Temporal reads it, in any offset and to the microsecond", () => {
   const time = fc.record({
     // Beyond 2 ** 42 ms a double no longer holds microseconds.
-    micros: fc.bigInt({ min: 86_400_000_000n, max: 4_398_000_000_000_000n }),
+    micros: fc.bigInt({ min: 86_400_000_000n, max: 4_397_900_000_000_000n }),
     digits: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const, 4 as const, 5 as const, 6 as const),
     offsetMinutes: fc.integer({ min: -15 * 60 - 59, max: 15 * 60 + 59 }),
     separator: fc.constantFrom("T", "t", " "),
