@@ -59,10 +59,6 @@ export const SETTINGS = {
     { min: 0, unit: "milliseconds" },
     "How long a closed window still takes corrections; by default the domain's.",
   ),
-  FRESHET_STATE_RETENTION_MS: s.wholeOrNone(
-    { min: 0, unit: "milliseconds" },
-    "How long the state of a silent key is kept; by default the domain's.",
-  ),
   FRESHET_IDLE_AFTER_MS: s.wholeOrNone(
     { min: 1, unit: "milliseconds" },
     "After this long without records a partition's watermark moves with the clock; by default the domain's.",
@@ -145,7 +141,6 @@ export interface Config {
   readonly time: {
     readonly maxOutOfOrdernessMs: number | undefined;
     readonly allowedLatenessMs: number | undefined;
-    readonly stateRetentionMs: number | undefined;
     readonly idleAfterMs: number | undefined;
     readonly maxFutureSkewMs: number | undefined;
   };
@@ -211,7 +206,6 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     time: {
       maxOutOfOrdernessMs: v.FRESHET_MAX_OUT_OF_ORDERNESS_MS,
       allowedLatenessMs: v.FRESHET_ALLOWED_LATENESS_MS,
-      stateRetentionMs: v.FRESHET_STATE_RETENTION_MS,
       idleAfterMs: v.FRESHET_IDLE_AFTER_MS,
       maxFutureSkewMs: v.FRESHET_MAX_FUTURE_SKEW_MS,
     },

@@ -49,7 +49,7 @@ function logLine(status: DomainStatus, rate: number): void {
     dead_letters: deadLetters,
     late,
     lag: totalLag(status) ?? "unknown",
-    rows_per_s: Math.round(rate),
+    rows_per_s: rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate),
     watermark: watermarkText(lowestWatermark(status)),
   });
 }
