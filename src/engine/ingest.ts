@@ -175,13 +175,20 @@ function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {
 function reasonOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return issue.message.endsWith("received undefined") ? "missing_field" : "wrong_type";
+      return isMissing(issue) ? "missing_field" : "wrong_type";
     case "invalid_union":
-      return "wrong_type";
+      // Of a field that may be one of several types: none of them finds one.
+      return issue.errors.length > 0 && issue.errors.every(([first]) => first?.path.length === 0 && isMissing(first))
+        ? "missing_field"
+        : "wrong_type";
     case "too_small":
     case "too_big":
       return "out_of_range";
     default:
       return "invalid_value";
   }
+}
+
+function isMissing({ code, message }: z.core.$ZodIssue): boolean {
+  return code === "invalid_type" && message.endsWith("received undefined");
 }
