@@ -1,0 +1,188 @@
+// What becomes of every kind of record: its raw row, or a dead letter that says where it failed, why and in which field.
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Condemned, PartitionIngest } from "../../src/engine/ingest.ts";
+import { MAX_DEPTH, MAX_VALUE_BYTES } from "../../src/engine/decode.ts";
+import type { LogRecord } from "../../src/log/log.ts";
+import { TELEMETRY, trainsDomain } from "../support/simulation/trains.ts";
+import { START } from "../support/simulation/world.ts";
+
+const domain = trainsDomain();
+const utf8 = new TextEncoder();
+const clock = { now: () => START, sleep: () => Promise.resolve() };
+const NOWHERE = { nextOffset: 0, watermark: null, maxEventTime: null, lastTimestamp: null };
+
+const record = (value: string | Uint8Array | null, offset = 0, more: Partial<LogRecord> = {}): LogRecord => ({
+  offset,
+  key: utf8.encode("T1"),
+  value: typeof value === "string" ? utf8.encode(value) : value,
+  timestamp: START - 5,
+  headers: {},
+  ...more,
+});
+
+function ingest(condemned = new Condemned()): PartitionIngest {
+  return new PartitionIngest(domain, domain.time, 3, NOWHERE, condemned, clock);
+}
+
+const take = (...records: LogRecord[]) =>
+  ingest().take({ partition: 3, records, nextOffset: records.at(-1)!.offset + 1 });
+
+const telemetry = (changes: Record<string, unknown> = {}) => JSON.stringify({ ...TELEMETRY, ...changes });
+/** With one field's value written as it is: JSON.stringify would not write it so. */
+const written = (field: string, text: string) => telemetry({ [field]: "@" }).replace('"@"', text);
+const nested = (depth: number) => written("next_stop", "[".repeat(depth) + "]".repeat(depth));
+const iso = (time: number) => new Date(time).toISOString();
+
+/** Name, value, stage, reason, and what the detail must say. */
+const bad: readonly (readonly [string, string | Uint8Array | null, string, string, string])[] = [
+  ["bytes that are not UTF-8", new Uint8Array([123, 34, 0xff, 0xfe, 34, 125]), "decode", "invalid_utf8", "UTF-8"],
+  ["a UTF-8 sequence cut short", utf8.encode('"é"').slice(0, 2), "decode", "invalid_utf8", "UTF-8"],
+  ["a surrogate in UTF-8", new Uint8Array([34, 0xed, 0xa0, 0x80, 34]), "decode", "invalid_utf8", "UTF-8"],
+  ["what is not JSON", "train 7 is late", "decode", "invalid_json", "JSON"],
+  ["JSON that ends too early", telemetry().slice(0, -1), "decode", "invalid_json", "JSON"],
+  ["JSON with something behind it", `${telemetry()} x`, "decode", "invalid_json", "JSON"],
+  ["a byte order mark", `\ufeff${telemetry()}`, "decode", "invalid_json", "JSON"],
+  ["NaN", written("speed_kmh", "NaN"), "decode", "invalid_json", "JSON"],
+  ["a magic byte and a schema id", new Uint8Array([0, 0, 0, 0, 1, 123, 125]), "decode", "invalid_json", "JSON"],
+  ["200 000 levels of nesting", nested(200_000), "decode", "nested_too_deep", String(MAX_DEPTH)],
+  ["nesting just too deep", nested(MAX_DEPTH), "decode", "nested_too_deep", String(MAX_DEPTH)],
+  ["an empty value", "", "decode", "empty_value", "no bytes"],
+  ["a tombstone", null, "decode", "tombstone", "no value"],
+  ["a value that is too large", new Uint8Array(MAX_VALUE_BYTES + 1), "decode", "too_large", String(MAX_VALUE_BYTES)],
+  ["1e400", written("power_draw_kw", "1e400"), "validate", "wrong_type", "power_draw_kw: "],
+  ["a missing field", telemetry({ speed_kmh: undefined }), "validate", "missing_field", "speed_kmh: "],
+  ["a missing timestamp", telemetry({ timestamp: undefined }), "validate", "missing_field", "timestamp: "],
+  ["a null where there must be none", telemetry({ train_id: null }), "validate", "wrong_type", "train_id: "],
+  ["text for a number", telemetry({ passenger_count: "300" }), "validate", "wrong_type", "passenger_count: "],
+  ["a number for text", telemetry({ train_id: 7 }), "validate", "wrong_type", "train_id: "],
+  ["an object for a time", telemetry({ timestamp: {} }), "validate", "wrong_type", "timestamp: "],
+  ["half a passenger", telemetry({ passenger_count: 1.5 }), "validate", "wrong_type", "passenger_count: "],
+  ["negative passengers", telemetry({ passenger_count: -1 }), "validate", "out_of_range", "passenger_count: "],
+  [
+    "an unsafe integer",
+    written("passenger_count", "9007199254740993"),
+    "validate",
+    "out_of_range",
+    "passenger_count: ",
+  ],
+  ["a capacity of 0", telemetry({ capacity: 0 }), "validate", "out_of_range", "capacity: "],
+  ["a place that is nowhere", telemetry({ latitude: 90.5 }), "validate", "out_of_range", "latitude: "],
+  ["an empty key", telemetry({ train_id: "" }), "validate", "out_of_range", "train_id: "],
+  ["a huge string", telemetry({ train_id: "T".repeat(100_000) }), "validate", "out_of_range", "train_id: "],
+  ["a list", "[]", "validate", "wrong_type", "(value): "],
+  ["null", "null", "validate", "wrong_type", "(value): "],
+  [
+    "a duplicate key whose last is wrong",
+    written("speed_kmh", '1,"speed_kmh":"x"'),
+    "validate",
+    "wrong_type",
+    "speed_kmh: ",
+  ],
+  ["a timestamp that is no time", telemetry({ timestamp: "soon" }), "time", "invalid_timestamp", "event time"],
+  [
+    "a date that does not exist",
+    telemetry({ timestamp: "2027-02-29T00:00:00Z" }),
+    "time",
+    "invalid_timestamp",
+    "event time",
+  ],
+  ["epoch seconds", telemetry({ timestamp: START / 1000 }), "time", "invalid_timestamp", "event time"],
+  [
+    "an hour in the future",
+    telemetry({ timestamp: iso(START + 3_600_000) }),
+    "time",
+    "future_timestamp",
+    "3600 s ahead",
+  ],
+  [
+    "a year in the future",
+    telemetry({ timestamp: iso(START + 365 * 86_400_000) }),
+    "time",
+    "future_timestamp",
+    "ahead",
+  ],
+];
+
+for (const [name, value, stage, reason, says] of bad) {
+  Deno.test(`${name} becomes a dead letter of stage ${stage} with the reason ${reason}`, () => {
+    const { batch, raw, dead } = take(record(value, 41), record(telemetry(), 42));
+    assertEquals([batch.elements.length, raw.length, dead.length], [1, 1, 1]);
+    const [letter] = dead;
+    assertEquals([letter!.stage, letter!.reason, letter!.partition, letter!.record.offset], [stage, reason, 3, 41]);
+    assertStringIncludes(letter!.detail, says);
+    assertEquals(batch.elements[0]!.watermark, -Infinity, "A dead letter must not move the watermark");
+    assertEquals([batch.nextOffset, batch.elements[0]!.offset], [43, 42]);
+  });
+}
+
+const good: readonly (readonly [string, string])[] = [
+  ["an event a little ahead of the clock", telemetry({ timestamp: iso(START + 299_000) })],
+  ["nesting as deep as allowed", nested(MAX_DEPTH - 1).replace('"next_stop"', '"extra"')],
+  ["brackets inside a string", telemetry({ extra: "[".repeat(5000) + '\\"' })],
+  ["a field called __proto__", telemetry().replace("{", '{"__proto__":{"train_id":"evil"},')],
+  ["-0", written("passenger_count", "-0")],
+  ["control characters, HTML and formulas", telemetry({ train_id: "=cmd|'/C calc'!A0 <img onerror=x> \u0001\n" })],
+  ["a duplicate key", written("train_id", '"T9","train_id":"T1"')],
+];
+
+for (const [name, value] of good) {
+  Deno.test(`${name} is taken, and its raw row holds the text as it came`, () => {
+    const { raw, dead } = take(record(value));
+    assertEquals(dead, []);
+    assertEquals(raw.map((row) => row.value.RECORD_CONTENT), [value]);
+  });
+}
+
+Deno.test("all wrong fields are named, and the first gives the reason", () => {
+  const { dead } = take(record(telemetry({ passenger_count: -3, speed_kmh: undefined, latitude: "north" })));
+  assertEquals(dead[0]!.reason, "out_of_range");
+  assertMatch(dead[0]!.detail, /passenger_count: .*; speed_kmh: .*; latitude: /);
+});
+
+Deno.test("the raw row's metadata is that of the Snowflake Kafka connector", () => {
+  const headers = {
+    trace: utf8.encode("a1"),
+    twice: [utf8.encode("x"), utf8.encode("y")],
+    odd: new Uint8Array([0xff]),
+  };
+  const { raw } = take(record(telemetry(), 7, { key: utf8.encode('T"1'), headers }));
+  assertEquals<unknown>(JSON.parse(String(raw[0]!.value.RECORD_METADATA)), {
+    topic: "ats_telemetry",
+    partition: 3,
+    offset: 7,
+    key: 'T"1',
+    headers: { trace: "a1", twice: ["x", "y"], odd: "/w==" },
+    CreateTime: START - 5,
+    SnowflakeConnectorPushTime: START,
+  });
+  const [keyless] = take(record(telemetry(), 7, { key: null })).raw;
+  assert(!("key" in JSON.parse(String(keyless!.value.RECORD_METADATA))));
+});
+
+Deno.test("a record that was condemned before is a dead letter with that verdict, and does not move the watermark", () => {
+  const condemned = new Condemned();
+  condemned.add(3, 5, { stage: "operator", reason: "operator_error", detail: "boom" });
+  condemned.add(3, 5, { stage: "write", reason: "row_refused", detail: "later" });
+  condemned.add(4, 6, { stage: "operator", reason: "operator_error", detail: "of another partition" });
+  const of = ingest(condemned);
+  const { dead, batch } = of.take({
+    partition: 3,
+    records: [record(telemetry(), 5), record(telemetry(), 6)],
+    nextOffset: 7,
+  });
+  assertEquals(dead.map(({ stage, detail, record }) => [stage, detail, record.offset]), [["operator", "boom", 5]]);
+  assertEquals(batch.elements.map(({ offset, watermark }) => [offset, watermark]), [[6, -Infinity]]);
+});
+
+Deno.test("the position is where the batch ends, also past records that are not there", () => {
+  const of = ingest();
+  assertEquals(of.position, NOWHERE);
+  of.take({ partition: 3, records: [record(telemetry(), 0)], nextOffset: 1 });
+  const time = START - 60_000;
+  const moved = { watermark: time - 30_000, maxEventTime: time };
+  assertEquals<unknown>(of.position, { nextOffset: 1, lastTimestamp: START - 5, ...moved });
+  // Transaction markers follow: the record before the position is none that could be compared.
+  of.take({ partition: 3, records: [record(telemetry(), 4)], nextOffset: 9 });
+  assertEquals<unknown>(of.position, { nextOffset: 9, lastTimestamp: null, ...moved });
+});
