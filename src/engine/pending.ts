@@ -2,7 +2,8 @@
 
 import type { Domain } from "../domains/domain.ts";
 import type { Batch, Element, LateElement, Output } from "../stream/mod.ts";
-import type { Append, Delete, Move, Row, RowSegment, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
+import { Cells } from "../warehouse/cells.ts";
+import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
 import type { Ingested } from "./ingest.ts";
 import { type KeyedChange, keyedChanges, type TableKey, tableKeyOf } from "./rows.ts";
@@ -13,6 +14,13 @@ interface KeyedTable {
   readonly changes: Map<string, KeyedChange>;
 }
 
+/** Rows of one table to be inserted, by column, and where they came from. */
+interface PendingRows {
+  readonly cells: Cells;
+  readonly partitions: number[];
+  readonly offsets: number[];
+}
+
 export class Pending {
   readonly dead: DeadLetter[] = [];
   /** Records taken, usable or not. */
@@ -21,7 +29,7 @@ export class Pending {
   /** Bytes of the records' values. */
   bytes = 0;
   readonly late: LateElement[] = [];
-  readonly #appends = new Map<string, RowSegment[]>();
+  readonly #appends = new Map<string, PendingRows>();
   readonly #keyed = new Map<string, KeyedTable>();
   readonly #changed = new Set<number>();
 
@@ -50,7 +58,7 @@ export class Pending {
     this.records += raw.length + dead.length;
     this.accepted += raw.length;
     for (const letter of dead) this.dead.push(letter);
-    this.#append(this.domain.raw.table, batch.partition, raw);
+    addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
   }
 
   /** Takes the outputs' answers to a batch, in the order of the outputs. */
@@ -59,20 +67,24 @@ export class Pending {
     this.outputs.forEach((output, i) => {
       const { elements } = answers[i]!;
       if (elements.length === 0) return;
-      if (output.kind === "append") this.#append(output.name, batch.partition, elements as Element<Row>[]);
-      else this.#addKeyed(output, keyedChanges(output, elements, now));
+      if (output.kind === "append") {
+        addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
+      } else this.#addKeyed(output, keyedChanges(output, elements, now));
     });
     for (const late of batch.side.late) this.#addLate(late);
   }
 
   /** Everything as one unit. */
   unit(moves: readonly Move[], state: readonly StateChange[]): Unit {
-    const appends: Append[] = [...this.#appends].map(([table, segments]) => ({ table, segments }));
-    const letters = this.dead.map((letter): RowSegment => ({
-      partition: letter.partition,
-      elements: [element(deadLetterRow(this.domain.name, this.domain.topic, letter), letter.record.offset)],
-    }));
-    if (letters.length > 0) appends.push({ table: "DEAD_LETTERS", segments: letters });
+    for (const letter of this.dead) {
+      addRow(
+        this.#rowsOf("DEAD_LETTERS"),
+        letter.partition,
+        letter.record.offset,
+        deadLetterRow(this.domain.name, this.domain.topic, letter),
+      );
+    }
+    const appends = [...this.#appends].map(([table, rows]): Append => ({ table, ...rows }));
     const upserts: Upsert[] = [];
     const deletes: Delete[] = [];
     for (const [table, { key, changes }] of this.#keyed) {
@@ -84,11 +96,10 @@ export class Pending {
     return { topic: this.domain.topic, appends, upserts, deletes, state, moves };
   }
 
-  #append(table: string, partition: number, elements: readonly Element<Row>[]): void {
-    if (elements.length === 0) return;
-    const segments = this.#appends.get(table);
-    if (segments) segments.push({ partition, elements });
-    else this.#appends.set(table, [{ partition, elements }]);
+  #rowsOf(table: string): PendingRows {
+    let rows = this.#appends.get(table);
+    if (!rows) this.#appends.set(table, rows = { cells: new Cells(), partitions: [], offsets: [] });
+    return rows;
   }
 
   #addKeyed(output: Output<unknown>, changes: readonly KeyedChange[]): void {
@@ -116,12 +127,18 @@ export class Pending {
       WATERMARK: watermark,
       LATENESS_MS: Math.round(watermark - time),
     };
-    this.#append("LATE_RECORDS", partition, [element(row, offset)]);
+    addRow(this.#rowsOf("LATE_RECORDS"), partition, offset, row);
   }
 }
 
-function element(value: Row, offset: number): Element<Row> {
-  return { value, time: 0, offset, watermark: 0 };
+function addRow({ cells, partitions, offsets }: PendingRows, partition: number, offset: number, row: Row): void {
+  cells.add(row);
+  partitions.push(partition);
+  offsets.push(offset);
+}
+
+function addRows(rows: PendingRows, partition: number, elements: readonly Element<Row>[]): void {
+  for (const { value, offset } of elements) addRow(rows, partition, offset, value);
 }
 
 /** Whether `a` comes after `b` by the columns, compared in order; used where partitions share a key. */

@@ -111,7 +111,7 @@ export class Progress {
 }
 
 function rowsOf({ appends, upserts, deletes, state }: Unit): number {
-  const appended = appends.flatMap(({ segments }) => segments.map(({ elements }) => elements.length));
+  const appended = appends.map(({ cells }) => cells.length);
   const keyed = [...upserts, ...deletes].map(({ rows }) => rows.length);
   return [...appended, ...keyed, state.length].reduce((sum, rows) => sum + rows, 0);
 }

@@ -1,7 +1,7 @@
 // The warehouse port: migrations, one exactly-once unit of writing at a time, and read-only queries.
 // Adapters: duckdb.ts and snowflake.ts. Knows nothing of logs, engines or domains.
 
-import type { Element } from "../stream/mod.ts";
+import type { Cells } from "./cells.ts";
 
 /**
  * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
@@ -10,16 +10,12 @@ import type { Element } from "../stream/mod.ts";
  */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Rows of one source partition; each element's `offset` is the record its row came from. */
-export interface RowSegment {
-  readonly partition: number;
-  readonly elements: readonly Element<Row>[];
-}
-
-/** Rows to insert as they are. */
+/** Rows to insert as they are, by column, and the records that they came from: one partition and offset for each row. */
 export interface Append {
   readonly table: string;
-  readonly segments: readonly RowSegment[];
+  readonly cells: Cells;
+  readonly partitions: readonly number[];
+  readonly offsets: readonly number[];
 }
 
 /** Rows to insert, or to update where the key is there already. At most one row for a key. */

@@ -5,7 +5,12 @@ import { warehouseContract } from "./warehouse_contract.ts";
 
 warehouseContract({
   name: "duckdb",
-  features: { nulCharacter: true, slowQuery: "SELECT COUNT(*) FROM range(1000000000000)" },
+  features: {
+    nulCharacter: true,
+    negativeZero: true,
+    transactionalDdl: true,
+    slowQuery: "SELECT COUNT(*) FROM range(1000000000000)",
+  },
   async place() {
     const folder = await Deno.makeTempDir({ prefix: "freshet-warehouse-" });
     return {

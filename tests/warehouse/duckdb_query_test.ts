@@ -1,5 +1,6 @@
 // What a query on DuckDB may not do, and how DuckDB's own types come out.
 
+import { Cells } from "../../src/warehouse/cells.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { QueryRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
@@ -166,8 +167,8 @@ test("a query that needs too much memory is refused, and the writer goes on", as
   const hungry = "SELECT LENGTH(STRING_AGG(repeat('x', 1000), ',')) FROM range(1000000)";
   await assertRejects(() => warehouse.query(hungry), QueryRefusedError, "memory");
   await using writer = await warehouse.writer("domain");
-  const elements = [{ value: { CHANNEL: "x", UNITS: 1 }, time: 0, offset: 0, watermark: 0 }];
-  const appends = [{ table: "SALES", segments: [{ partition: 0, elements }] }];
+  const cells = Cells.of([{ CHANNEL: "x", UNITS: 1 }]);
+  const appends = [{ table: "SALES", cells, partitions: [0], offsets: [0] }];
   await writer.commit({ topic: "t", appends, upserts: [], deletes: [], state: [], moves: [] });
   assertEquals((await warehouse.query("SELECT COUNT(*) FROM SALES")).rows, [[3]]);
 }, "64MB");

@@ -4,7 +4,8 @@
 
 import process from "node:process";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
-import type { Row, RowSegment } from "../../src/warehouse/warehouse.ts";
+import { Cells } from "../../src/warehouse/cells.ts";
+import type { Append, Row } from "../../src/warehouse/warehouse.ts";
 
 const PER_UNIT = Number(Deno.args[0] ?? 20_000);
 const UNITS = Number(Deno.args[1] ?? 15);
@@ -46,10 +47,12 @@ function rawRow(typed: Row, offset: number): Row {
   };
 }
 
-const segments = (rows: readonly Row[]): RowSegment[] => [{
-  partition: 0,
-  elements: rows.map((value, offset) => ({ value, time: 0, offset, watermark: 0 })),
-}];
+const append = (table: string, rows: readonly Row[]): Append => ({
+  table,
+  cells: Cells.of(rows),
+  partitions: rows.map(() => 0),
+  offsets: rows.map((_, i) => i),
+});
 
 /** Processor time of all threads, milliseconds. */
 function processTime(): number {
@@ -73,7 +76,7 @@ try {
   await writer.claim("topic", [0]);
   const typed = Array.from({ length: PER_UNIT }, (_, offset) => typedRow(offset));
   const raw = typed.map(rawRow);
-  const appends = [{ table: "RAW", segments: segments(raw) }, { table: "TYPED", segments: segments(typed) }];
+  const appends = [append("RAW", raw), append("TYPED", typed)];
   const position = { watermark: 0, maxEventTime: 0, lastTimestamp: 0 };
   let started = 0;
   let thread = 0;

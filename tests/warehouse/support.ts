@@ -1,5 +1,6 @@
 // What the tests of the DuckDB file share, in this process and in the ones they start.
 
+import { Cells } from "../../src/warehouse/cells.ts";
 import type { Claim, Unit, Warehouse } from "../../src/warehouse/warehouse.ts";
 
 export const SCRIPTS = [
@@ -18,13 +19,11 @@ export const TOPIC = "topic";
 export function unitOf(claim: Claim, size: number, text = "x".repeat(100)): Unit {
   const { partition, epoch, checkpoint, nextOffset: expectedOffset } = claim;
   const nextOffset = expectedOffset + size;
-  const elements = Array.from({ length: size }, (_, i) => {
-    const offset = expectedOffset + i;
-    return { value: { ID: offset, NAME: text }, time: 0, offset, watermark: 0 };
-  });
+  const offsets = Array.from({ length: size }, (_, i) => expectedOffset + i);
+  const cells = Cells.of(offsets.map((ID) => ({ ID, NAME: text })));
   return {
     topic: TOPIC,
-    appends: [{ table: "EVENTS", segments: [{ partition, elements }] }],
+    appends: [{ table: "EVENTS", cells, offsets, partitions: offsets.map(() => partition) }],
     upserts: [{ table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "all", TOTAL: nextOffset }] }],
     deletes: [],
     state: [{ operator: "count", partition, namespace: 0, key: "all", value: String(nextOffset) }],

@@ -1,23 +1,28 @@
 // Puts rows into tables: insert, merge and delete, a chunk of rows per statement, statements kept prepared.
 // Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
 
-import type { Delete, Row, Upsert } from "../warehouse.ts";
+import { Cells } from "../cells.ts";
+import type { Delete, Upsert } from "../warehouse.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import { cellSql, type Column, packColumn, type PackedColumn, unpackSql } from "./columns.ts";
 import type { Session } from "./database.ts";
 import { columnsIn, quoted, type Table } from "./tables.ts";
 
-/** Rows per statement: DuckDB's own vector size; longer texts cost the JavaScript thread more and gain nothing. */
-const CHUNK_ROWS = 8192;
+/** How an upsert finds the row to update. */
+export type TableKey = Pick<Upsert, "keyColumns" | "guardColumns">;
+
+/** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
+const CHUNK_ROWS = 16_384;
 /** Characters per statement, over all columns, beyond which a chunk is halved. */
 const CHUNK_CHARS = 32 * 1024 * 1024;
 
-/** The columns of `rows[from..to)`; `undefined` when they are too long for one statement. */
-function pack(columns: readonly Column[], rows: readonly Row[], from: number, to: number): PackedColumn[] | undefined {
+/** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
+function pack(columns: readonly Column[], cells: Cells, from: number, to: number): PackedColumn[] | undefined {
   const packed: PackedColumn[] = [];
   let chars = 0;
   for (const column of columns) {
-    const one = packColumn(rows, from, to, column);
+    const all = cells.column(column.name) ?? new Array(cells.length).fill(null);
+    const one = packColumn(from === 0 && to === cells.length ? all : all.slice(from, to), column);
     packed.push(one);
     chars += one.text.length;
     if (chars > CHUNK_CHARS && to - from > 1) return undefined;
@@ -53,7 +58,7 @@ function guardSql(columns: readonly string[]): string {
   return `(${greater} OR (${s} IS NOT DISTINCT FROM ${t} AND ${guardSql(rest)}))`;
 }
 
-function mergeSql(table: Table, packed: readonly PackedColumn[], { keyColumns, guardColumns = [] }: Upsert): string {
+function mergeSql(table: Table, packed: readonly PackedColumn[], { keyColumns, guardColumns = [] }: TableKey): string {
   const sets = packed.map(({ column }) => column.name).filter((name) => !keyColumns.includes(name)).map(quoted);
   const guard = guardColumns.length > 0 ? ` AND ${guardSql(guardColumns)}` : "";
   const update = `WHEN MATCHED${guard} THEN UPDATE SET ${sets.map((name) => `${name} = s.${name}`).join(", ")}`;
@@ -69,33 +74,30 @@ function deleteSql(table: Table, packed: readonly PackedColumn[], keyColumns: re
 async function load(
   session: Session,
   columns: readonly Column[],
-  rows: readonly Row[],
+  cells: Cells,
   sql: (packed: readonly PackedColumn[]) => string,
 ): Promise<void> {
-  for (let from = 0; from < rows.length;) {
-    let to = Math.min(from + CHUNK_ROWS, rows.length);
-    let packed = pack(columns, rows, from, to);
-    while (!packed) packed = pack(columns, rows, from, to = from + Math.ceil((to - from) / 4));
+  for (let from = 0; from < cells.length;) {
+    let to = Math.min(from + CHUNK_ROWS, cells.length);
+    let packed = pack(columns, cells, from, to);
+    while (!packed) packed = pack(columns, cells, from, to = from + Math.ceil((to - from) / 4));
     await session.runPrepared(sql(packed), packed.map(({ text }) => text));
     from = to;
   }
 }
 
-export async function insertRows(session: Session, table: Table, rows: readonly Row[]): Promise<void> {
-  await load(session, columnsIn(table, rows), rows, (packed) => insertSql(table, packed));
+export async function insertRows(session: Session, table: Table, cells: Cells): Promise<void> {
+  await load(session, columnsIn(table, cells), cells, (packed) => insertSql(table, packed));
 }
 
-export async function mergeRows(session: Session, table: Table, upsert: Upsert): Promise<void> {
-  const columns = withColumns(table, columnsIn(table, upsert.rows), [
-    ...upsert.keyColumns,
-    ...upsert.guardColumns ?? [],
-  ]);
-  await load(session, columns, upsert.rows, (packed) => mergeSql(table, packed, upsert));
+export async function mergeRows(session: Session, table: Table, key: TableKey, cells: Cells): Promise<void> {
+  const columns = withColumns(table, columnsIn(table, cells), [...key.keyColumns, ...key.guardColumns ?? []]);
+  await load(session, columns, cells, (packed) => mergeSql(table, packed, key));
 }
 
 export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const columns = withColumns(table, [], keyColumns);
-  await load(session, columns, rows, (packed) => deleteSql(table, packed, keyColumns));
+  await load(session, columns, Cells.of(rows), (packed) => deleteSql(table, packed, keyColumns));
 }
 
 /** `columns` and the named ones, in the table's order. Errors: `WarehouseRefusedError` when the table has no such column. */

@@ -1,7 +1,7 @@
 // Finds the rows that a table refuses, by halving inside transactions that are rolled back.
 // Must not know offsets or domains: it answers with indexes.
 
-import type { Row } from "../warehouse.ts";
+import type { Cells } from "../cells.ts";
 import type { Session } from "./database.ts";
 import { briefMessage, isDataError } from "./errors.ts";
 
@@ -15,7 +15,7 @@ export interface Refusal {
 const MAX_REFUSALS = 1000;
 
 /** Tries rows in a transaction of its own; what the table says against them, or `undefined`. Rolled back either way. */
-async function objection(session: Session, rows: readonly Row[], write: Write): Promise<string | undefined> {
+async function objection(session: Session, rows: Cells, write: Write): Promise<string | undefined> {
   await session.run("BEGIN TRANSACTION");
   try {
     await write(rows);
@@ -27,10 +27,10 @@ async function objection(session: Session, rows: readonly Row[], write: Write): 
   }
 }
 
-export type Write = (rows: readonly Row[]) => Promise<void>;
+export type Write = (rows: Cells) => Promise<void>;
 
 /** The refused rows among `rows`, at most 1000, in order. */
-export async function findRefusals(session: Session, rows: readonly Row[], write: Write): Promise<readonly Refusal[]> {
+export async function findRefusals(session: Session, rows: Cells, write: Write): Promise<readonly Refusal[]> {
   const found: Refusal[] = [];
   const search = async (from: number, to: number): Promise<void> => {
     if (from >= to || found.length >= MAX_REFUSALS) return;

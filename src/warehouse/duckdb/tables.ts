@@ -2,6 +2,7 @@
 // Must not know what is written.
 
 import { WarehouseRefusedError } from "../../errors.ts";
+import type { Cells } from "../cells.ts";
 import type { Row } from "../warehouse.ts";
 import { type Column, columnOf } from "./columns.ts";
 import type { Session } from "./database.ts";
@@ -56,25 +57,14 @@ export class Tables {
 
 /**
  * The table's columns that the rows have cells for; the others keep their defaults.
- * Errors: `WarehouseRefusedError` when a row has a cell for which the table has no column: it would be lost in silence.
+ * Errors: `WarehouseRefusedError` when there are cells for which the table has no column: they would be lost in silence.
  */
-export function columnsIn(table: Table, rows: readonly Row[]): readonly Column[] {
-  const seen = new Set<string>();
-  let shape: readonly string[] = [];
-  for (const row of rows) {
-    let count = 0;
-    let same = true;
-    for (const name in row) same = shape[count++] === name && same;
-    if (same && count === shape.length) continue;
-    shape = Object.keys(row);
-    for (const name of shape) {
-      if (!table.names.has(name)) {
-        throw new WarehouseRefusedError(
-          `Table "${table.name}" has no column "${name}": run "freshet migrate", or take it out of the row`,
-        );
-      }
-      seen.add(name);
-    }
+export function columnsIn(table: Table, cells: Cells): readonly Column[] {
+  const unknown = cells.names.find((name) => !table.names.has(name));
+  if (unknown !== undefined) {
+    throw new WarehouseRefusedError(
+      `Table "${table.name}" has no column "${unknown}": run "freshet migrate", or take it out of the row`,
+    );
   }
-  return table.columns.filter(({ name }) => seen.has(name));
+  return table.columns.filter(({ name }) => cells.names.includes(name));
 }

@@ -2,7 +2,8 @@
 // Must not know logs, engines or operators.
 
 import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
-import type { Append, Claim, Row, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import { Cells } from "../cells.ts";
+import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Database, Session } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { deleteRows, insertRows, mergeRows } from "./loading.ts";
@@ -30,24 +31,11 @@ class StepRefused extends Error {
 }
 
 function isAppend(step: Append | Upsert): step is Append {
-  return "segments" in step;
+  return "cells" in step;
 }
 
-function rowsOf(step: Append | Upsert): readonly Row[] {
-  if (!isAppend(step)) return step.rows;
-  const rows: Row[] = [];
-  for (const { elements } of step.segments) for (const { value } of elements) rows.push(value);
-  return rows;
-}
-
-/** Which record the row at `index` of an append came from. */
-function sourceOf(append: Append, index: number): { readonly partition: number; readonly offset: number } {
-  let rest = index;
-  for (const { partition, elements } of append.segments) {
-    if (rest < elements.length) return { partition, offset: elements[rest]!.offset };
-    rest -= elements.length;
-  }
-  throw new RangeError(`Row ${index} is not in this append`);
+function cellsOf(step: Append | Upsert): Cells {
+  return isAppend(step) ? step.cells : Cells.of(step.rows);
 }
 
 export class DuckDbWriter implements Writer {
@@ -127,7 +115,7 @@ export class DuckDbWriter implements Writer {
     await this.#work(() =>
       this.#session.transaction(async () => {
         await this.#session.run("DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = $1", [domain]);
-        await insertRows(this.#session, await this.#tables.named("FRESHET_OPERATORS"), rows);
+        await insertRows(this.#session, await this.#tables.named("FRESHET_OPERATORS"), Cells.of(rows));
       })
     );
   }
@@ -156,35 +144,40 @@ export class DuckDbWriter implements Writer {
   async #write(unit: Unit): Promise<void> {
     const { domain, now } = this.#options;
     for (const move of unit.moves) await moveOffset(this.#session, this.#scope(unit.topic), move, now());
-    for (const append of unit.appends) await this.#step(append, rowsOf(append));
-    await insertRows(this.#session, await this.#tables.named("FRESHET_STATE"), stateRows(unit, domain));
-    for (const upsert of unit.upserts) await this.#step(upsert, upsert.rows);
+    for (const append of unit.appends) await this.#step(append, append.cells);
+    await insertRows(this.#session, await this.#tables.named("FRESHET_STATE"), Cells.of(stateRows(unit, domain)));
+    for (const upsert of unit.upserts) await this.#step(upsert, Cells.of(upsert.rows));
     for (const del of unit.deletes) await deleteRows(this.#session, await this.#tables.named(del.table), del);
   }
 
-  async #step(step: Append | Upsert, rows: readonly Row[]): Promise<void> {
+  async #step(step: Append | Upsert, cells: Cells): Promise<void> {
     try {
-      await this.#load(step, rows);
+      await this.#load(step, cells);
     } catch (error) {
       throw isDataError(error) ? new StepRefused(step, error) : error;
     }
   }
 
-  async #load(step: Append | Upsert, rows: readonly Row[]): Promise<void> {
+  async #load(step: Append | Upsert, cells: Cells): Promise<void> {
     const table = await this.#tables.named(step.table);
-    if (isAppend(step)) await insertRows(this.#session, table, rows);
-    else await mergeRows(this.#session, table, { ...step, rows });
+    if (isAppend(step)) await insertRows(this.#session, table, cells);
+    else await mergeRows(this.#session, table, step, cells);
   }
 
   /** Throws what says which rows were refused. The appends before the refused one are known to be good. */
   async #explain(unit: Unit, { step, cause }: StepRefused): Promise<never> {
     const refused = (step: Append | Upsert) =>
-      findRefusals(this.#session, rowsOf(step), (rows) => this.#load(step, rows));
+      findRefusals(this.#session, cellsOf(step), (cells) => this.#load(step, cells));
     if (isAppend(step)) {
       const rows: RefusedRow[] = [];
       for (const append of unit.appends.slice(unit.appends.indexOf(step))) {
         for (const { index, detail } of await refused(append)) {
-          rows.push({ table: append.table, ...sourceOf(append, index), detail });
+          rows.push({
+            table: append.table,
+            partition: append.partitions[index]!,
+            offset: append.offsets[index]!,
+            detail,
+          });
         }
       }
       if (rows.length > 0) throw new RowsRefusedError(rows, { cause });

@@ -3,7 +3,17 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../../src/errors.ts";
 import type { Script, Warehouse } from "../../../src/warehouse/warehouse.ts";
-import { loose, type Place, rowsOf, segment, SYSTEM, TABLES, testOnPlace, type WarehouseUnderTest } from "./suite.ts";
+import {
+  append,
+  loose,
+  type Place,
+  rowsOf,
+  segment,
+  SYSTEM,
+  TABLES,
+  testOnPlace,
+  type WarehouseUnderTest,
+} from "./suite.ts";
 
 export function migrations(under: WarehouseUnderTest): void {
   const test = (behaviour: string, body: (warehouse: Warehouse, place: Place) => Promise<void>) =>
@@ -65,9 +75,11 @@ export function migrations(under: WarehouseUnderTest): void {
     await assertRejects(() => warehouse.migrate([script("CREATE TABLE A (X BIGINT)")]), WarehouseRefusedError, "newer");
   });
 
-  test("a section that fails names its script, version and reason", async (warehouse) => {
+  test("a section that fails names its script, version and reason, and can be mended", async (warehouse) => {
+    // Where tables are not taken back with a transaction, a section must be written so that it can be run again.
+    const half = under.features.transactionalDdl ? "CREATE TABLE B (X BIGINT); " : "";
     const error = await assertRejects(
-      () => warehouse.migrate([script("CREATE TABLE A (X BIGINT)", "CREATE TABLE B (X NO_SUCH_TYPE)")]),
+      () => warehouse.migrate([script("CREATE TABLE A (X BIGINT)", half + "CREATE TABLE B (X NO_SUCH_TYPE)")]),
       WarehouseRefusedError,
     );
     assertStringIncludes(error.message, '"script" version 2');
@@ -79,7 +91,7 @@ export function migrations(under: WarehouseUnderTest): void {
   test("tables and rows are there after closing and opening", async (warehouse, place) => {
     await warehouse.migrate([SYSTEM, TABLES]);
     const writer = await warehouse.writer("domain");
-    await writer.commit(loose({ appends: [{ table: "EVENTS", segments: [segment([{ ID: 1, NAME: "a" }])] }] }));
+    await writer.commit(loose({ appends: [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))] }));
     await writer[Symbol.asyncDispose]();
     await warehouse[Symbol.asyncDispose]();
     await using again = await place.open();

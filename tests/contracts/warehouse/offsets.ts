@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FencedError } from "../../../src/errors.ts";
-import { rowsOf, segment, type Test, TOPIC, unit } from "./suite.ts";
+import { append, rowsOf, segment, type Test, TOPIC, unit } from "./suite.ts";
 
 export function offsets(test: Test): void {
   test("a fresh partition starts at offset 0, and each claim raises its epoch", async ({ warehouse, writer }) => {
@@ -49,7 +49,7 @@ export function offsets(test: Test): void {
     const claims = await writer.claim(TOPIC, [0]);
     await using second = await warehouse.writer("domain");
     const newer = await second.claim(TOPIC, [0]);
-    const appends = [{ table: "EVENTS", segments: [segment([{ ID: 1, NAME: "a" }])] }];
+    const appends = [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))];
     await assertRejects(() => writer.commit(unit(claims, 1, { appends })), FencedError, "epoch 2");
     assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), []);
     await second.commit(unit(newer, 1, { appends }));
@@ -58,7 +58,7 @@ export function offsets(test: Test): void {
 
   test("a unit that was written already, or that skips offsets, is refused whole", async ({ warehouse, writer }) => {
     const claims = await writer.claim(TOPIC, [0, 1]);
-    const appends = [{ table: "EVENTS", segments: [segment([{ ID: 1, NAME: "a" }])] }];
+    const appends = [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))];
     await writer.commit(unit(claims, 5, { appends }));
     await assertRejects(() => writer.commit(unit(claims, 5, { appends })), FencedError);
     const now = await writer.positions(TOPIC, [0, 1]);
@@ -95,7 +95,7 @@ export function offsets(test: Test): void {
         const rows = Array.from({ length: 50 }, (_, i) => ({ ID: round * 50 + i, NAME: names[w] }));
         const state = [{ operator: "o", partition: 0, namespace: 0, key: `${round}`, value: "1" }];
         await writer.commit(unit(claims, (round + 1) * 50, {
-          appends: [{ table: "EVENTS", segments: [segment(rows)] }],
+          appends: [append("EVENTS", segment(rows))],
           state,
         }));
         if (round % 3 === 2) await writer.compactState(TOPIC, [0]);

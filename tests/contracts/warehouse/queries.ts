@@ -3,15 +3,12 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { QueryRefusedError } from "../../../src/errors.ts";
 import type { Writer } from "../../../src/warehouse/warehouse.ts";
-import { loose, rowsOf, segment, type Test, type WarehouseFeatures } from "./suite.ts";
+import { append, loose, rowsOf, segment, type Test, type WarehouseFeatures } from "./suite.ts";
 
 export function queries(test: Test, features: WarehouseFeatures): void {
   const fill = (writer: Writer, count: number) =>
     writer.commit(loose({
-      appends: [{
-        table: "EVENTS",
-        segments: [segment(Array.from({ length: count }, (_, ID) => ({ ID, NAME: "a" })))],
-      }],
+      appends: [append("EVENTS", segment(Array.from({ length: count }, (_, ID) => ({ ID, NAME: "a" }))))],
     }));
 
   test("a query stops at its row limit and says whether there was more", async ({ warehouse, writer }) => {

@@ -52,6 +52,15 @@ export function state(test: Test): void {
     assertEquals(await stateOf(other, [1, 11]), []);
   });
 
+  test("state carries the number of the checkpoint that wrote it", async ({ warehouse, writer }) => {
+    const state = [{ operator: "o", partition: 0, namespace: 0, key: "k", value: "1" }];
+    await writer.commit(unit(await writer.claim(TOPIC, [0]), 1, { state }));
+    await writer.commit(unit(await writer.positions(TOPIC, [0]), 2, { state }));
+    const ids = await rowsOf(warehouse, "SELECT CHECKPOINT_ID FROM FRESHET_STATE ORDER BY CHECKPOINT_ID");
+    assertEquals(ids, [[1], [2]]);
+    assertEquals((await writer.positions(TOPIC, [0]))[0]!.checkpoint, 2);
+  });
+
   test("state of a partition that the unit does not move is refused", async ({ writer }) => {
     const claims = await writer.claim(TOPIC, [0, 1]);
     const state = [{ operator: "o", partition: 1, namespace: 0, key: "k", value: "1" }];

@@ -1,10 +1,11 @@
 // What the parts of the warehouse contract share: tables, units, and how a test gets its warehouse.
 
+import { Cells } from "../../../src/warehouse/cells.ts";
 import type {
+  Append,
   Claim,
   Position,
   Row,
-  RowSegment,
   Script,
   StateChange,
   Unit,
@@ -22,6 +23,10 @@ export interface WarehouseFeatures {
   readonly slowQuery?: string;
   /** Whether text may hold the character \0. */
   readonly nulCharacter: boolean;
+  /** Whether a DOUBLE keeps the sign of zero. */
+  readonly negativeZero: boolean;
+  /** Whether CREATE TABLE and the like are taken back with their transaction. */
+  readonly transactionalDdl: boolean;
 }
 
 export interface WarehouseUnderTest {
@@ -51,9 +56,25 @@ export const TABLES: Script = {
 
 export const TOPIC = "topic";
 
-/** Row values as an append's segment; offsets count from `offset`. */
-export function segment(rows: readonly Row[], { partition = 0, offset = 0 } = {}): RowSegment {
-  return { partition, elements: rows.map((value, i) => ({ value, time: 0, offset: offset + i, watermark: 0 })) };
+/** Rows of one partition; their offsets count from `offset`. */
+export interface Segment {
+  readonly rows: readonly Row[];
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export function segment(rows: readonly Row[], { partition = 0, offset = 0 } = {}): Segment {
+  return { rows, partition, offset };
+}
+
+/** An append of the segments' rows. */
+export function append(table: string, ...segments: readonly Segment[]): Append {
+  return {
+    table,
+    cells: Cells.of(segments.flatMap(({ rows }) => rows)),
+    partitions: segments.flatMap(({ rows, partition }) => rows.map(() => partition)),
+    offsets: segments.flatMap(({ rows, offset }) => rows.map((_, i) => offset + i)),
+  };
 }
 
 function position(nextOffset: number): Position {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import { RowsRefusedError, WarehouseRefusedError } from "../../../src/errors.ts";
 import type { Row, Unit, Warehouse } from "../../../src/warehouse/warehouse.ts";
-import { loose, rowsOf, segment, stateOf, type Test, TOPIC, unit } from "./suite.ts";
+import { append, loose, rowsOf, segment, stateOf, type Test, TOPIC, unit } from "./suite.ts";
 
 export function units(test: Test): void {
   test("rows of many segments, empty ones among them, are all written", async ({ warehouse, writer }) => {
@@ -14,13 +14,13 @@ export function units(test: Test): void {
       segment([]),
       segment([{ ID: 2, NAME: "b" }], { partition: 1 }),
     ];
-    await writer.commit(loose({ appends: [{ table: "EVENTS", segments }, { table: "EVENTS", segments: [] }] }));
+    await writer.commit(loose({ appends: [append("EVENTS", ...segments), append("EVENTS")] }));
     assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS ORDER BY ID"), [[1, "a"], [2, "b"]]);
   });
 
   test("a unit larger than one statement is written whole", async ({ warehouse, writer }) => {
     const rows = Array.from({ length: 50_001 }, (_, ID) => ({ ID, NAME: `n${ID}` }));
-    await writer.commit(loose({ appends: [{ table: "EVENTS", segments: [segment(rows)] }] }));
+    await writer.commit(loose({ appends: [append("EVENTS", segment(rows))] }));
     const sql = "SELECT COUNT(*), COUNT(DISTINCT ID), SUM(ID), MAX(NAME) FROM EVENTS";
     assertEquals(await rowsOf(warehouse, sql), [[50_001, 50_001, 50_000 * 50_001 / 2, "n9999"]]);
   });
@@ -31,18 +31,13 @@ export function units(test: Test): void {
     const bad = (row: Row, at: number, rows: Row[]) => rows.with(at, row);
     const three = bad({ ID: 5 }, 2999, bad({ ID: 1, NAME: null }, 0, good(3000)));
     const appends = [
-      { table: "EVENTS", segments: [segment(good(10), { partition: 3 })] },
-      {
-        table: "EVENTS",
-        segments: [
-          segment(three, { partition: 3, offset: 100 }),
-          segment([{ ID: 1e300, NAME: "x" }], { partition: 4, offset: 7 }),
-        ],
-      },
-      {
-        table: "EVERY_TYPE",
-        segments: [segment([{ A_VARIANT: "{}" }, { A_VARIANT: "{oops" }], { partition: 4, offset: 20 })],
-      },
+      append("EVENTS", segment(good(10), { partition: 3 })),
+      append(
+        "EVENTS",
+        segment(three, { partition: 3, offset: 100 }),
+        segment([{ ID: 1e300, NAME: "x" }], { partition: 4, offset: 7 }),
+      ),
+      append("EVERY_TYPE", segment([{ A_VARIANT: "{}" }, { A_VARIANT: "{oops" }], { partition: 4, offset: 20 })),
     ];
     const state = [{ operator: "o", partition: 3, namespace: 0, key: "k", value: "1" }];
     const error = await assertRejects(() => writer.commit(unit(claims, 9, { appends, state })), RowsRefusedError);
@@ -62,12 +57,11 @@ export function units(test: Test): void {
   });
 
   test("rows for a table or a column that is not there are refused with advice", async ({ warehouse, writer }) => {
-    const to = (table: string, row: Row) => () =>
-      writer.commit(loose({ appends: [{ table, segments: [segment([row])] }] }));
+    const to = (table: string, row: Row) => () => writer.commit(loose({ appends: [append(table, segment([row]))] }));
     await assertRejects(to("NOWHERE", { ID: 1 }), WarehouseRefusedError, "NOWHERE");
     const mixed = [{ ID: 1, NAME: "a" }, { ID: 2, NAME: "b", NOVELTY: 1 }];
     await assertRejects(
-      () => writer.commit(loose({ appends: [{ table: "EVENTS", segments: [segment(mixed)] }] })),
+      () => writer.commit(loose({ appends: [append("EVENTS", segment(mixed))] })),
       WarehouseRefusedError,
       "NOVELTY",
     );
@@ -77,7 +71,7 @@ export function units(test: Test): void {
   test("a unit of several kinds of writing is one transaction", async ({ warehouse, writer }) => {
     const claims = await writer.claim(TOPIC, [0]);
     const parts: Partial<Unit> = {
-      appends: [{ table: "EVENTS", segments: [segment([{ ID: 1, NAME: "a" }])] }],
+      appends: [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))],
       state: [{ operator: "o", partition: 0, namespace: 0, key: "k", value: "1" }],
       upserts: [{ table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "a", TOTAL: null }] }],
     };

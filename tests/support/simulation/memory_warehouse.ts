@@ -50,10 +50,10 @@ export class WarehouseStore {
     for (const { partition, checkpoint, to } of unit.moves) {
       this.claims.set(partition, { ...this.claims.get(partition)!, ...to, checkpoint: checkpoint + 1 });
     }
-    for (const { table, segments } of unit.appends) {
-      const rows = this.appended.get(table) ?? [];
-      rows.push(...segments.flatMap(({ elements }) => elements.map(({ value }) => value)));
-      this.appended.set(table, rows);
+    for (const append of unit.appends) {
+      const rows = this.appended.get(append.table) ?? [];
+      rows.push(...rowsOf(append));
+      this.appended.set(append.table, rows);
     }
     for (const upsert of unit.upserts) for (const row of upsert.rows) this.#upsert(upsert, row);
     for (const { table, keyColumns, rows } of unit.deletes) {
@@ -72,13 +72,11 @@ export class WarehouseStore {
     throw new FencedError(`Partition ${partition} belongs to another instance`);
   }
 
-  #refusals({ table, segments }: Append): RefusedRow[] {
-    return segments.flatMap(({ partition, elements }) =>
-      elements.flatMap(({ value, offset }) => {
-        const detail = this.refuses(table, value);
-        return detail === undefined ? [] : [{ table, partition, offset, detail }];
-      })
-    );
+  #refusals({ table, cells, partitions, offsets }: Append): RefusedRow[] {
+    return offsets.flatMap((offset, i) => {
+      const detail = this.refuses(table, cells.row(i));
+      return detail === undefined ? [] : [{ table, partition: partitions[i]!, offset, detail }];
+    });
   }
 
   #upsert({ table, keyColumns, guardColumns }: Upsert, row: Row): void {
@@ -91,6 +89,7 @@ export class WarehouseStore {
   }
 }
 
+const rowsOf = ({ cells }: Append) => Array.from({ length: cells.length }, (_, i) => cells.row(i));
 const identity = (columns: readonly string[], row: Row) => JSON.stringify(columns.map((column) => row[column]));
 
 function isSmaller(a: Row, b: Row, columns: readonly string[]): boolean {
