@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { WarehouseRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { startCommitting } from "./child.ts";
-import { consistentOffset } from "./support.ts";
+import { consistentOffset, SCRIPTS, TOPIC, unitOf } from "./support.ts";
 
 const test = (name: string, body: (file: string) => Promise<void>, ignore = false) =>
   Deno.test({
@@ -57,6 +57,23 @@ test("a second process is refused, and told which one has the file", async (file
   assertEquals((await child.finish()).code, 0);
   await using warehouse = await openDuckDb({ path: file });
   assert(await consistentOffset(warehouse) > 0);
+});
+
+test("a closed file is free for the next process, also when reading was broken off", async (file) => {
+  {
+    await using warehouse = await openDuckDb({ path: file });
+    await warehouse.migrate(SCRIPTS);
+    await using writer = await warehouse.writer("domain");
+    const [claim] = await writer.claim(TOPIC, [0]);
+    const state = Array.from({ length: 20_000 }, (_, i) => (
+      { operator: "count", partition: 0, namespace: i, key: "all", value: "10" }
+    ));
+    await writer.commit({ ...unitOf(claim!, 10), state });
+    for await (const _ of writer.state(TOPIC, [0])) break;
+    await warehouse.query("SELECT * FROM EVENTS, EVENTS AS e", { maxRows: 1 });
+  }
+  await using child = startCommitting([file, "1", "256MB"]);
+  assertEquals(await child.next(), { ready: 10 });
 });
 
 const limited = await canLimitFiles();

@@ -24,6 +24,9 @@ const ALLOWED = [
   "UNPIVOT",
 ];
 
+/** Of those, the ones that can stand in brackets; the others answer with few rows. */
+const LIMITED = new Set(["SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT"]);
+
 /** Functions that change the instance, or run SQL hidden in text, although the statement around them is a SELECT. */
 const FORBIDDEN = new Set([
   "checkpoint",
@@ -51,12 +54,26 @@ const MAX_WAITING = 64;
 /** How often an interrupt is repeated, milliseconds: DuckDB forgets one that comes just before a statement starts. */
 const INTERRUPT_EVERY_MS = 20;
 
-/** Errors: `QueryRefusedError` unless the text is one statement that begins like one that reads. */
-function checkText(sql: string): void {
-  const count = splitStatements(sql, duckDbDialect).length;
-  if (count !== 1) throw new QueryRefusedError(`Expected one statement, got ${count}: send them one by one`);
-  const significant = [...tokens(sql, duckDbDialect)].filter(({ kind }) => kind !== "space" && kind !== "comment");
-  const first = significant.find(({ kind, text }) => kind !== "semicolon" && text !== "(")!;
+function significantTokens(sql: string): Token[] {
+  return [...tokens(sql, duckDbDialect)].filter(({ kind }) => kind !== "space" && kind !== "comment");
+}
+
+/** The statement so that it answers with at most one row more than asked for. */
+function limited(statement: string, maxRows: number): string {
+  const first = significantTokens(statement).find(({ text }) => text !== "(")!.text.toUpperCase();
+  if (!LIMITED.has(first) || maxRows === Infinity) return statement;
+  return `SELECT * FROM (${statement}\n) LIMIT ${maxRows + 1}`;
+}
+
+/** The one statement in the text. Errors: `QueryRefusedError` when there are more, or it does not begin like one that reads. */
+function checkedStatement(sql: string): string {
+  const statements = splitStatements(sql, duckDbDialect);
+  const [statement] = statements;
+  if (statement === undefined || statements.length > 1) {
+    throw new QueryRefusedError(`Expected one statement, got ${statements.length}: send them one by one`);
+  }
+  const significant = significantTokens(statement);
+  const first = significant.find(({ text }) => text !== "(")!;
   if (first.kind !== "word" || !ALLOWED.includes(first.text.toUpperCase())) {
     throw new QueryRefusedError(`Only statements that read are allowed (${ALLOWED.join(", ")}), not "${first.text}"`);
   }
@@ -65,6 +82,7 @@ function checkText(sql: string): void {
       throw new QueryRefusedError(`Function ${nameOf(token)} is not allowed in a query`);
     }
   }
+  return statement;
 }
 
 function nameOf({ kind, text }: Token): string {
@@ -137,9 +155,9 @@ export class Queries {
 
   async run(sql: string, options: QueryOptions): Promise<QueryResult> {
     options.signal?.throwIfAborted();
-    checkText(sql);
+    const statement = checkedStatement(sql);
     using stop = new Stop(options);
-    return await this.#database.work(() => this.#inTurn(() => this.#read(sql, options, stop)));
+    return await this.#database.work(() => this.#inTurn(() => this.#read(statement, options, stop)));
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -172,27 +190,28 @@ export class Queries {
     }
   }
 
+  /**
+   * Results are not streamed: a stream that fails midway ends like one that is done, and holds the file open until
+   * it is garbage collected. A limit around the statement bounds them instead.
+   */
   async #fetch(connection: DuckDBConnection, sql: string, maxRows: number, stop: Stop): Promise<QueryResult> {
-    const statement = await this.#prepare(connection, sql);
+    const checked = await this.#prepare(connection, sql);
+    const names = Array.from({ length: checked.columnCount }, (_, i) => checked.columnName(i));
+    checked.destroySync();
+    const statement = await this.#prepare(connection, limited(sql, maxRows));
     let result: DuckDBResult;
     try {
       stop.check();
-      result = await statement.stream();
+      result = await statement.run();
     } finally {
       statement.destroySync();
     }
     const types = result.columnTypes();
     const readers = cellReaders(types, this.#database.client);
-    const rows: unknown[][] = [];
-    while (rows.length <= maxRows) {
-      stop.check();
-      const chunk = await result.fetchChunk();
-      if (!chunk || chunk.rowCount === 0) break;
-      for (const row of chunk.getRows()) rows.push(row.map((value, i) => readers[i]!(value)));
-    }
+    const rows = await result.getRows();
     return {
-      columns: types.map((type, i) => ({ name: result.columnName(i), type: typeName(type) })),
-      rows: rows.slice(0, maxRows),
+      columns: types.map((type, i) => ({ name: names[i] ?? result.columnName(i), type: typeName(type) })),
+      rows: rows.slice(0, maxRows).map((row) => row.map((value, i) => readers[i]!(value))),
       truncated: rows.length > maxRows,
     };
   }

@@ -10,8 +10,14 @@ import { OF_PARTITIONS, type Scope } from "./offsets.ts";
 const LATEST = `FROM FRESHET_STATE WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
     PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC, rowid DESC) = 1`;
 
-const READ = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE
+/**
+ * Put aside first, then read page by page. Not streamed: a stream of DuckDB's that fails midway ends like one that is
+ * done, and state would be lost in silence. A temporary table may outgrow DuckDB's memory.
+ */
+const PUT_ASIDE = `CREATE TEMP TABLE LIVE_STATE AS SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE
   FROM (SELECT * ${LATEST}) WHERE STATE_VALUE IS NOT NULL`;
+const READ_PAGE = "SELECT * FROM LIVE_STATE WHERE rowid >= $1::BIGINT AND rowid < $2::BIGINT";
+const PAGE_ROWS = 8192;
 
 const COMPACT = `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS}
   AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${LATEST}) WHERE STATE_VALUE IS NOT NULL)`;
@@ -24,13 +30,11 @@ export async function* readState(
 ): AsyncGenerator<readonly StateChange[], void, undefined> {
   const session = database.session();
   try {
-    const connection = await session.connection();
-    const values = [scope.domain, scope.topic, partitions.join(",")];
-    const result = await database.statement(() => connection.stream(READ, values));
-    while (true) {
-      const chunk = await database.statement(() => result.fetchChunk());
-      if (!chunk || chunk.rowCount === 0) return;
-      yield chunk.getRows().map(([operator, partition, namespace, key, value]) => ({
+    const aside = await session.rows(PUT_ASIDE, [scope.domain, scope.topic, partitions.join(",")]);
+    const count = Number(aside[0]![0]);
+    for (let from = 0; from < count; from += PAGE_ROWS) {
+      const rows = await session.rows(READ_PAGE, [String(from), String(from + PAGE_ROWS)]);
+      yield rows.map(([operator, partition, namespace, key, value]) => ({
         operator: String(operator),
         partition: Number(partition),
         namespace: Number(namespace),
