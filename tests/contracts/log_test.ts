@@ -1,0 +1,43 @@
+// Runs the log contract against the embedded log, and against a real Kafka broker where one can be started.
+
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { openKafkaLog } from "../../src/log/kafka.ts";
+import { KafkaBroker } from "../support/kafka/broker.ts";
+import { whyNoKafka } from "../support/kafka/jars.ts";
+import { logContract } from "./log_contract.ts";
+
+logContract({
+  name: "embedded",
+  sessionTimeoutMs: 1_000,
+  async place() {
+    const dataDir = await Deno.makeTempDir({ prefix: "freshet-log-" });
+    const options = { dataDir, sessionTimeoutMs: 1_000 };
+    return {
+      open: () => openEmbeddedLog(options),
+      member: { kind: "embedded", ...options },
+      [Symbol.asyncDispose]: () => Deno.remove(dataDir, { recursive: true }),
+    };
+  },
+});
+
+const skip = await whyNoKafka();
+const broker = skip === undefined ? await KafkaBroker.start() : undefined;
+Deno.test.afterAll(async () => await broker?.[Symbol.asyncDispose]());
+
+logContract({
+  name: "kafka",
+  skip,
+  sessionTimeoutMs: 3_000,
+  place() {
+    const settings = {
+      brokers: [broker!.listeners.plaintext],
+      sessionTimeoutMs: 3_000,
+      rebalanceTimeoutMs: 5_000,
+    };
+    return Promise.resolve({
+      open: () => openKafkaLog({ settings }),
+      member: { kind: "kafka", ...settings },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  },
+});
