@@ -1,5 +1,5 @@
 // The program. The only file that touches the process: its arguments, environment, streams, signals and exit code.
-import { type Host, type Output, runCommandLine, SignalReceived } from "./src/cli/mod.ts";
+import { type Host, type Output, runCommandLine, stopSignals } from "./src/cli/mod.ts";
 import { systemClock } from "./src/clock.ts";
 import { realParts } from "./src/real_parts.ts";
 
@@ -23,14 +23,8 @@ function output(stream: { writeSync(bytes: Uint8Array): number; isTerminal(): bo
   };
 }
 
-const stopping = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(name, () => {
-    const received = new SignalReceived(name);
-    if (stopping.signal.aborted) Deno.exit(received.exitCode);
-    stopping.abort(received);
-  });
-}
+const stopping = stopSignals({ now: () => performance.now(), leave: (code) => Deno.exit(code) });
+for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stopping.receive(name));
 
 const host: Host = {
   args: Deno.args,

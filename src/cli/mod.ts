@@ -16,6 +16,7 @@ import { addTopics } from "./topics.ts";
 import { VERSION } from "./version.ts";
 
 export * from "./host.ts";
+export * from "./stop_signals.ts";
 
 const VERBS: readonly Verb[] = [
   addRun,

@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { stopSignals } from "../../src/cli/mod.ts";
+
+type Arrival = readonly [name: "SIGINT" | "SIGTERM", atMs: number];
+
+const CASES: readonly (readonly [name: string, arrivals: readonly Arrival[], left: readonly number[]])[] = [
+  ["one signal drains", [["SIGINT", 0]], []],
+  ["one press that arrives three times is one signal", [["SIGINT", 0], ["SIGINT", 1], ["SIGINT", 200]], []],
+  ["a second Ctrl-C leaves at once with 130", [["SIGINT", 0], ["SIGINT", 300]], [130]],
+  ["a second SIGTERM leaves at once with 143", [["SIGTERM", 0], ["SIGTERM", 300]], [143]],
+  ["another signal is a second one, however soon", [["SIGINT", 0], ["SIGTERM", 1]], [143]],
+];
+
+for (const [name, arrivals, expected] of CASES) {
+  Deno.test(name, () => {
+    let time = 0;
+    const left: number[] = [];
+    const signals = stopSignals({ now: () => time, leave: (code) => void left.push(code) });
+    for (const [signal, atMs] of arrivals) {
+      time = atMs;
+      signals.receive(signal);
+    }
+    assertEquals(signals.signal.aborted, true);
+    assertEquals(left, expected);
+  });
+}
