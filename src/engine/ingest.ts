@@ -15,9 +15,12 @@ import { printable } from "./text.ts";
 export class Condemned {
   readonly #verdicts = new Map<string, Verdict>();
 
-  add(partition: number, offset: number, verdict: Verdict): void {
+  /** Returns whether that is new: of several verdicts on a record the first stays. */
+  add(partition: number, offset: number, verdict: Verdict): boolean {
     const at = `${partition}/${offset}`;
-    if (!this.#verdicts.has(at)) this.#verdicts.set(at, verdict);
+    if (this.#verdicts.has(at)) return false;
+    this.#verdicts.set(at, verdict);
+    return true;
   }
 
   get(partition: number, offset: number): Verdict | undefined {

@@ -93,10 +93,11 @@ export class DomainRunner {
   #condemn(error: unknown): boolean {
     if (error instanceof CondemnedRecordsError) return true;
     if (!(error instanceof RowsRefusedError)) return false;
-    for (const { table, partition, offset, detail } of error.rows) {
-      this.#condemned.add(partition, offset, { stage: "write", reason: "row_refused", detail: `${table}: ${detail}` });
-    }
-    return error.rows.length > 0;
+    // A record that is a dead letter already and is refused again cannot be helped by condemning it: that is a failure.
+    const added = error.rows.filter(({ table, partition, offset, detail }) =>
+      this.#condemned.add(partition, offset, { stage: "write", reason: "row_refused", detail: `${table}: ${detail}` })
+    );
+    return added.length > 0;
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
