@@ -6,7 +6,8 @@ import type { Cells } from "./cells.ts";
 /**
  * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
  * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), boolean, null or absent.
- * NaN and infinities are stored as NULL.
+ * NaN and infinities are stored as NULL. A column that no row of a table's rows mentions keeps its default; where only some
+ * mention it, the others are NULL. A cell for which the table has no column is an error.
  */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -34,7 +35,10 @@ export interface Delete {
   readonly rows: readonly Row[];
 }
 
-/** A change of an operator's keyed state; `value` is JSON text, `null` when the key is gone. */
+/**
+ * A change of an operator's keyed state; `value` is JSON text, `null` when the key is gone. At most one change for a key in
+ * a unit, and only of partitions that the unit moves.
+ */
 export interface StateChange {
   readonly operator: string;
   readonly partition: number;
@@ -129,8 +133,10 @@ export interface QueryOptions {
 }
 
 /**
- * Rows of a query. Cells are JSON values: BIGINT as number where it is safe, else as text; timestamps
- * as `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC; DATE as `YYYY-MM-DD`; VARIANT parsed.
+ * Rows of a query. Cells are JSON values: integers as number where that is safe, else as text; decimals as number up to 15
+ * digits, else as text; DOUBLE as number, `null` for NaN and infinities; timestamps as `YYYY-MM-DD HH:MM:SS` and a fraction
+ * of 3 or 6 digits where there is one, in UTC; DATE as `YYYY-MM-DD`; VARIANT parsed, or as text where that fails.
+ * Columns have the types' names that scripts use.
  */
 export interface QueryResult {
   readonly columns: readonly { readonly name: string; readonly type: string }[];

@@ -97,7 +97,12 @@ test("every kind of reading statement is allowed", async (warehouse) => {
     "SELECT CHANNEL FROM SALES QUALIFY ROW_NUMBER() OVER (ORDER BY UNITS) = 1",
     ";;SELECT 1;;",
   ];
-  for (const sql of statements) assertEquals((await warehouse.query(sql)).rows.length > 0, true, sql);
+  for (const sql of statements) {
+    const { rows, columns } = await warehouse.query(sql);
+    assertEquals(rows.length > 0, true, sql);
+    assertEquals((await warehouse.query(sql, { maxRows: 100 })).columns, columns, sql);
+    assertEquals((await warehouse.query(sql, { maxRows: 1 })).rows.length, 1, sql);
+  }
   const { columns, rows } = await warehouse.query(
     "PIVOT (SELECT CHANNEL, UNITS FROM SALES) ON CHANNEL USING SUM(UNITS)",
   );
@@ -159,8 +164,24 @@ test("JSON too deep to hand on stays text", async (warehouse) => {
 });
 
 test("columns of the same name are all there", async (warehouse) => {
-  const { columns, rows } = await warehouse.query("SELECT 1 AS X, 2 AS X");
-  assertEquals([columns.map(({ name }) => name), rows], [["X", "X"], [[1, 2]]]);
+  for (const maxRows of [undefined, 5]) {
+    const { columns, rows } = await warehouse.query("SELECT 1 AS X, 2 AS X", { maxRows });
+    assertEquals([columns.map(({ name }) => name), rows], [["X", "X"], [[1, 2]]]);
+  }
+});
+
+test("a query that fails on a late row is refused, never cut short", async (warehouse) => {
+  const late = "SELECT CASE WHEN i = 900000 THEN error('too late')::BIGINT ELSE i END FROM range(1000000) t(i)";
+  for (const maxRows of [undefined, 950_000]) {
+    await assertRejects(() => warehouse.query(late, { maxRows }), QueryRefusedError, "too late");
+  }
+  assertEquals((await warehouse.query(late, { maxRows: 10 })).rows.length, 10);
+});
+
+test("a limit does not change the order", async (warehouse) => {
+  const sql = "SELECT i FROM range(100000) t(i) ORDER BY i % 1000 DESC, i -- the end";
+  const all = (await warehouse.query(sql)).rows;
+  assertEquals((await warehouse.query(sql, { maxRows: 5000 })).rows, all.slice(0, 5000));
 });
 
 test("a query that needs too much memory is refused, and the writer goes on", async (warehouse) => {

@@ -3,7 +3,6 @@
 
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { Cells } from "../cells.ts";
-import type { Row } from "../warehouse.ts";
 import { type Column, columnOf } from "./columns.ts";
 import type { Session } from "./database.ts";
 
