@@ -17,13 +17,18 @@ interface Part {
 const PARTS: readonly Part[] = [
   { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\// },
   { name: "A domain", files: /^src\/domains\//, ours: /^(src\/(domains|stream)|sql)\//, packages: /^zod$/ },
-  { name: "A port", files: /^src\/(log\/log|warehouse\/warehouse)\.ts$/, ours: /^src\/stream\//, typesOnly: true },
+  {
+    name: "A port",
+    files: /^src\/(log\/log|warehouse\/warehouse)\.ts$/,
+    ours: /^src\/(stream\/|warehouse\/cells\.ts$)/,
+    typesOnly: true,
+  },
   { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|errors\.ts$|clock\.ts$)/ },
   { name: "The warehouse", files: /^src\/warehouse\//, ours: /^src\/((warehouse|stream)\/|errors\.ts$|clock\.ts$)/ },
   {
     name: "The engine",
     files: /^src\/engine\//,
-    ours: /^src\/((engine|stream|domains)\/|log\/log\.ts$|warehouse\/warehouse\.ts$|errors\.ts$|clock\.ts$)/,
+    ours: /^src\/((engine|stream|domains)\/|log\/log\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
     name: "HTTP",
