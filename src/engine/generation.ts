@@ -276,12 +276,11 @@ class GenerationRun {
       clock.now() - this.#pendingSince >= checkpointMs;
   }
 
-  /** Everything that was in the log at the start has been taken. */
+  /** Everything that was in the log at the start has been taken, and the topic is known to be the one that was read. */
   #reachedEnd(): boolean {
     for (const [partition, ingest] of this.#partitions) {
-      if (ingest.position.nextOffset < this.#targets.get(partition)! && !this.generation.caughtUp(partition)) {
-        return false;
-      }
+      const taken = ingest.position.nextOffset >= this.#targets.get(partition)! && !this.#unverified.has(partition);
+      if (!taken && !this.generation.caughtUp(partition)) return false;
     }
     return true;
   }
