@@ -33,6 +33,8 @@ export class World {
   readonly messages: Message[] = [];
   /** How likely a fault is at each place. */
   faults: Partial<Record<Place, number>> = {};
+  /** Faults that happen the next time that somebody comes by. */
+  readonly once = new Set<Place>();
 
   constructor(readonly domain: Domain, seed = 1, partitions = 1) {
     this.random = new Random(seed);
@@ -50,7 +52,10 @@ export class World {
 
   start(options: Partial<RunnerOptions> = {}): Instance {
     const owner = {};
-    const gate = this.turns.gate(owner, (place) => this.random.chance(this.faults[place] ?? 0));
+    const gate = this.turns.gate(
+      owner,
+      (place) => this.once.delete(place) || this.random.chance(this.faults[place] ?? 0),
+    );
     const runner = new DomainRunner({
       domain: this.domain,
       log: new MemoryLog(this.log, gate),
@@ -93,6 +98,19 @@ export class World {
     }
   }
 
+  /** Waits until it has ended, and returns what with. */
+  async ended(instance: Instance): Promise<"done" | Error> {
+    await this.until(() => instance.outcome !== undefined);
+    return instance.outcome!;
+  }
+
+  /** Asks it to stop and waits until it has. Throws what it ended with, if that is an error. */
+  async stopped(instance: Instance): Promise<void> {
+    instance.stop.abort();
+    const outcome = await this.ended(instance);
+    if (outcome instanceof Error) throw outcome;
+  }
+
   /** Everything in the topic has been committed. */
   get committed(): boolean {
     return this.log.bounds(this.domain.topic).every(({ high }, partition) =>
@@ -103,8 +121,8 @@ export class World {
   /** Runs an instance until all that is in the topic is committed, and returns it. */
   async workOff(options: Partial<RunnerOptions> = {}): Promise<Instance> {
     const instance = this.start({ untilEnd: true, ...options });
-    await this.until(() => instance.outcome !== undefined);
-    if (instance.outcome instanceof Error) throw instance.outcome;
+    const outcome = await this.ended(instance);
+    if (outcome instanceof Error) throw outcome;
     return instance;
   }
 
