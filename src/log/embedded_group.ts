@@ -8,6 +8,7 @@ import { LogUnavailableError } from "../errors.ts";
 import { Bell } from "./bell.ts";
 import type { EmbeddedFile } from "./embedded_file.ts";
 import { EmbeddedGeneration } from "./embedded_generation.ts";
+import { Handover } from "./handover.ts";
 import type { Generation, SubscribeOptions, Subscription } from "./log.ts";
 
 /** Another process's writes are noticed within this time. */
@@ -27,13 +28,11 @@ interface Where {
 
 export class EmbeddedSubscription implements Subscription {
   readonly #member = crypto.randomUUID();
+  readonly #handover = new Handover<Generation>();
   readonly #bell: Bell;
   readonly #stopListening: () => void;
-  #state: "open" | "closed" | "failed" = "open";
-  #failure: unknown;
+  #closed = false;
   #current: EmbeddedGeneration | undefined;
-  #handedOut = true;
-  #waiter: PromiseWithResolvers<Generation> | undefined;
   #heartbeatDueMs = 0;
   #dataVersion = -1;
   #tending: Promise<void> | undefined;
@@ -57,17 +56,11 @@ export class EmbeddedSubscription implements Subscription {
   }
 
   nextGeneration(): Promise<Generation> {
-    if (this.#state !== "open") return Promise.reject(this.#reason());
-    if (this.#current !== undefined && !this.#handedOut) {
-      this.#handedOut = true;
-      return Promise.resolve(this.#current);
-    }
-    this.#waiter ??= Promise.withResolvers<Generation>();
-    return this.#waiter.promise;
+    return this.#handover.next();
   }
 
   async rejoin(): Promise<void> {
-    if (this.#state !== "open") throw this.#reason();
+    if (this.#closed) return;
     this.#endCurrent();
     await this.#leave();
     await this.#join();
@@ -76,7 +69,7 @@ export class EmbeddedSubscription implements Subscription {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#tending === undefined) return;
-    this.#stop("closed");
+    this.#close(new DOMException("The subscription is closed", "AbortError"));
     await this.#tending;
     this.#tending = undefined;
     this.options.signal.removeEventListener("abort", this.#onAbort);
@@ -87,34 +80,25 @@ export class EmbeddedSubscription implements Subscription {
     }
   }
 
-  readonly #onAbort = () => this.#stop("closed");
+  readonly #onAbort = () => this.#close(this.options.signal.reason);
 
-  #reason(): unknown {
-    if (this.#state === "failed") return this.#failure;
-    if (this.options.signal.aborted) return this.options.signal.reason;
-    return new DOMException("The subscription is closed", "AbortError");
-  }
-
-  #stop(state: "closed" | "failed", failure?: unknown): void {
-    if (this.#state !== "open") return;
-    this.#state = state;
-    this.#failure = failure;
+  /** Ends the membership; `reason` is what `nextGeneration` then rejects with, `failure` what `next` does. */
+  #close(reason: unknown, failure?: unknown): void {
+    this.#closed = true;
     this.#stopListening();
     this.#endCurrent(failure);
-    this.#waiter?.promise.catch(() => {});
-    this.#waiter?.reject(this.#reason());
-    this.#waiter = undefined;
+    this.#handover.close(reason);
     this.#bell.ring();
   }
 
   /** The loop behind a membership: notices what others wrote, sends heartbeats, begins generations. */
   async #tend(): Promise<void> {
-    while (this.#state === "open") {
+    while (!this.#closed) {
       try {
         await this.#look();
         await this.#untilChanged();
       } catch (cause) {
-        if (!(cause instanceof LogUnavailableError)) return this.#stop("failed", cause);
+        if (!(cause instanceof LogUnavailableError)) return this.#close(cause, cause);
         this.group.onWarning(`Group "${this.options.group}" could not be tended: ${cause.message}`);
         await this.#bell.wait(this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION);
       }
@@ -123,7 +107,7 @@ export class EmbeddedSubscription implements Subscription {
 
   /** Waits for a change in the groups, a write by another process, or the time of the next heartbeat. */
   async #untilChanged(): Promise<void> {
-    while (this.#state === "open" && this.file.clock.now() < this.#heartbeatDueMs) {
+    while (!this.#closed && this.file.clock.now() < this.#heartbeatDueMs) {
       const version = this.file.dataVersion();
       if (version !== this.#dataVersion) {
         this.#dataVersion = version;
@@ -142,7 +126,7 @@ export class EmbeddedSubscription implements Subscription {
     } else if (this.file.clock.now() >= this.#heartbeatDueMs) {
       await this.#heartbeat();
     }
-    if (this.#current === undefined && this.#state === "open") this.#begin();
+    if (this.#current === undefined && !this.#closed) this.#begin();
   }
 
   /** This member's acknowledged generation, undefined when it was expelled, and the group's. */
@@ -174,15 +158,13 @@ export class EmbeddedSubscription implements Subscription {
       partitions,
       commit: (offsets) => this.#commit(generation, offsets),
     });
-    this.#handedOut = this.#waiter !== undefined;
-    this.#waiter?.resolve(this.#current);
-    this.#waiter = undefined;
+    this.#handover.offer(this.#current);
   }
 
   #endCurrent(failure?: unknown): void {
     this.#current?.end(failure);
     this.#current = undefined;
-    this.#handedOut = true;
+    this.#handover.withdraw();
   }
 
   #join(): Promise<void> {

@@ -43,6 +43,7 @@ export class KafkaLog implements Log {
   readonly kind = "kafka";
   readonly description: string;
   readonly #producer: KafkaProducer;
+  readonly #producedTo = new Set<string>();
   readonly #subscriptions = new Set<Subscription>();
   #admin: Promise<Admin> | undefined;
   #closed = false;
@@ -56,8 +57,7 @@ export class KafkaLog implements Log {
     return await this.#asAdmin(async (admin) => {
       const existing = (await admin.listTopics()).filter((topic) => names?.includes(topic) ?? !topic.startsWith("__"));
       const infos = existing.sort().map(async (topic): Promise<TopicInfo> => {
-        const bounds = boundsOf(await admin.fetchTopicOffsets(topic));
-        return { topic, partitions: [...bounds.keys()].sort((a, b) => a - b).map((p) => bounds.get(p)!) };
+        return { topic, partitions: [...boundsOf(await admin.fetchTopicOffsets(topic)).values()] };
       });
       return await Promise.all(infos);
     }, names);
@@ -79,6 +79,9 @@ export class KafkaLog implements Log {
 
   async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
     this.#assertOpen();
+    // kafkajs would look for a missing topic for seconds.
+    if (!this.#producedTo.has(topic)) await this.#bounds(topic);
+    this.#producedTo.add(topic);
     return await this.#producer.produce(topic, records);
   }
 
@@ -151,5 +154,6 @@ export class KafkaLog implements Log {
 function boundsOf(
   offsets: readonly { readonly partition: number; readonly low: string; readonly high: string }[],
 ): Map<number, PartitionBounds> {
-  return new Map(offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]));
+  const sorted = offsets.toSorted((a, b) => a.partition - b.partition);
+  return new Map(sorted.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]));
 }

@@ -58,6 +58,7 @@ export class KafkaClient {
 
   /** kafkajs logs stacks and whole requests: only the message, the error's message and the broker go on. */
   readonly #logCreator: logCreator = () => ({ log: { message, error, broker } }) => {
+    if (UNHELPFUL.test(message)) return;
     const detail = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     this.onWarning(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
   };
@@ -82,6 +83,9 @@ function saslOf({ sasl }: CompleteKafkaSettings): SASLOptions | undefined {
   if (sasl.mechanism !== "oauthbearer") return { ...sasl } as SASLOptions;
   return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await sasl.token() }) };
 }
+
+/** Said at every start whatever we do: retries of our producer are limited so that a call ends at some time. */
+const UNHELPFUL = /^Limiting retries for the idempotent producer/;
 
 let loading: Promise<KafkaJs> | undefined;
 
