@@ -1,0 +1,165 @@
+// How a run begins, ends, and says how it is.
+
+import { assert, assertEquals } from "@std/assert";
+import type { CheckpointSummary } from "../../src/engine/mod.ts";
+import { readings, TOPIC } from "../support/simulation/domain.ts";
+import { START, World } from "../support/simulation/world.ts";
+
+const good = (i: number) => ({ key: i % 3 ? "a" : "b", time: START - 2000 + i * 7, x: i });
+const NEVER = { checkpointRows: 1_000_000, checkpointMs: 1e12 };
+
+function worldOf(records: number, partitions = 1): World {
+  const world = new World(readings(Infinity), 1, partitions);
+  for (let i = 0; i < records; i++) world.produce(good(i), { partition: i % partitions });
+  return world;
+}
+
+const taken = (world: World, records: number) => {
+  const instance = world.start(NEVER);
+  return world.until(() => instance.runner.status().partitions[0]?.highOffset === records)
+    .then(async () => {
+      for (let turn = 0; turn < 100; turn++) await world.turns.next();
+      return instance;
+    });
+};
+
+Deno.test("a stop writes a last checkpoint of all that was taken", async () => {
+  const world = worldOf(30);
+  const instance = await taken(world, 30);
+  assertEquals(world.warehouse.rows("RAW").length, 0);
+  await world.stopped(instance);
+  assert(world.committed);
+  assertEquals(world.warehouse.rows("RAW").length, 30);
+  assertEquals([...world.log.group(TOPIC, "freshet-readings").committed], [[0, 30]]);
+  assertEquals(instance.runner.status().phase, "stopped");
+});
+
+Deno.test("a stop with nothing taken since the last checkpoint writes nothing", async () => {
+  const world = worldOf(10);
+  const instance = world.start();
+  await world.until(() => world.committed);
+  await world.until(() => instance.runner.status().totals.checkpoints > 0);
+  const { checkpoint } = world.warehouse.claims.get(0)!;
+  await world.stopped(instance);
+  assertEquals(world.warehouse.claims.get(0)!.checkpoint, checkpoint);
+});
+
+Deno.test("a stop when the warehouse is away ends with that error, and the next run loses nothing", async () => {
+  const world = worldOf(30);
+  const instance = await taken(world, 30);
+  world.warehouse.away = true;
+  instance.stop.abort();
+  const outcome = await world.ended(instance);
+  assert(outcome instanceof Error && outcome.name === "WarehouseUnavailableError");
+  world.warehouse.away = false;
+  await world.workOff();
+  assertEquals(world.warehouse.rows("RAW").length, 30);
+});
+
+Deno.test("a stop before the start, and one while waiting to start again, ends at once", async () => {
+  const world = worldOf(5);
+  const early = world.start();
+  early.stop.abort();
+  await world.stopped(early);
+  world.warehouse.away = true;
+  const waiting = world.start({ maxRestarts: 100 });
+  await world.until(() => waiting.runner.status().phase === "restarting");
+  await world.stopped(waiting);
+  assertEquals(world.warehouse.rows("RAW").length, 0);
+});
+
+Deno.test("a run until the end commits what was there at the start and ends, whatever comes meanwhile", async () => {
+  const world = worldOf(50, 2);
+  const instance = world.start({ untilEnd: true, checkpointRows: 3 });
+  for (let i = 50; instance.outcome === undefined; i++) {
+    if (i < 400) world.produce(good(i), { partition: i % 2 });
+    await world.turns.next();
+  }
+  assertEquals(instance.outcome, "done");
+  assert([0, 1].every((partition) => world.warehouse.claims.get(partition)!.nextOffset >= 25));
+});
+
+Deno.test("a run until the end of an empty topic ends, and so does one of a topic that is all read", async () => {
+  const world = worldOf(0, 3);
+  await world.workOff();
+  for (let i = 0; i < 9; i++) world.produce(good(i), { partition: i % 3 });
+  await world.workOff();
+  await world.workOff();
+  assertEquals(world.warehouse.rows("RAW").length, 9);
+});
+
+Deno.test("a run until the end ends where trailing offsets hold no record", async () => {
+  const world = worldOf(4);
+  world.log.skip(TOPIC, 0);
+  world.log.skip(TOPIC, 0);
+  await world.workOff();
+  assertEquals(world.warehouse.claims.get(0)!.nextOffset, 6);
+  await world.workOff();
+});
+
+Deno.test("a checkpoint is due by rows or by age, whichever comes first", async () => {
+  const byRows = worldOf(40);
+  const summaries: CheckpointSummary[] = [];
+  const observer = {
+    checkpoint: (_: string, summary: CheckpointSummary) => void summaries.push(summary),
+    restart() {},
+  };
+  await byRows.workOff({ ...NEVER, checkpointRows: 10, observer });
+  assert(summaries.length >= 2 && summaries.length <= 4);
+  assert(summaries.slice(0, -1).every(({ records }) => records >= 10));
+
+  const byAge = worldOf(1);
+  const instance = byAge.start({ ...NEVER, checkpointMs: 700 });
+  const from = byAge.turns.now();
+  await byAge.until(() => byAge.committed);
+  assert(byAge.turns.now() - from >= 700);
+  assert(byAge.turns.now() - from < 1000);
+  await byAge.stopped(instance);
+});
+
+Deno.test("observers are told what each checkpoint holds, and the totals", async () => {
+  const world = worldOf(10);
+  world.produce("no JSON");
+  world.produce({ key: "a", time: START, x: 1 });
+  world.produce({ key: "a", time: START - 4000, x: 1 });
+  const summaries: CheckpointSummary[] = [];
+  const observer = {
+    checkpoint: (_: string, summary: CheckpointSummary) => void summaries.push(summary),
+    restart() {},
+  };
+  const { runner } = await world.workOff({ ...NEVER, observer });
+  const [{ rows, durationMs, totals, ...summary }] = summaries as [CheckpointSummary];
+  assertEquals(summary, {
+    records: 13,
+    accepted: 12,
+    deadLetters: [{ stage: "decode", reason: "invalid_json" }],
+    late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),
+    lag: 0,
+    watermark: START - 10,
+  });
+  assert(rows > 24 && durationMs >= 0);
+  assertEquals(totals, { records: 13, accepted: 12, deadLetters: 1, late: 3, checkpoints: 1, restarts: 0 });
+  const { totals: _, lastCheckpointAt, openWindows, ...status } = runner.status();
+  assertEquals<unknown>(status, {
+    domain: "readings",
+    topic: TOPIC,
+    phase: "stopped",
+    lastError: null,
+    partitions: [{ partition: 0, nextOffset: 13, highOffset: 13, watermark: START - 10 }],
+  });
+  assert(lastCheckpointAt !== null && openWindows.TUMBLING! > 0);
+});
+
+Deno.test("two instances share the partitions, a third waits, and when one stops the others take over", async () => {
+  const world = worldOf(40, 2);
+  const instances = [world.start(), world.start(), world.start()];
+  await world.until(() => world.committed);
+  const owned = () => instances.map(({ runner }) => runner.status().partitions.length);
+  await world.until(() => owned().toSorted().join() === "0,1,1");
+  const [leaving] = instances.splice(owned().indexOf(1), 1);
+  await world.stopped(leaving!);
+  for (let i = 40; i < 60; i++) world.produce(good(i), { partition: i % 2 });
+  await world.until(() => world.committed);
+  for (const instance of instances) await world.stopped(instance);
+  assertEquals(world.warehouse.rows("RAW").length, 60);
+});
