@@ -1,6 +1,6 @@
 // From what the outputs answer to rows of tables: which columns windows, sessions, episodes and latest values have.
 
-import type { Element, Key, LatestResult, Named, Output, SessionChange, WindowResult } from "../stream/mod.ts";
+import type { Element, Key, KeyPart, LatestResult, Named, Output, SessionChange, WindowResult } from "../stream/mod.ts";
 import type { Row } from "../warehouse/warehouse.ts";
 
 /** A keyed row to be written, or taken away. */
@@ -88,7 +88,12 @@ type EpisodeOutput = Extract<Output<unknown>, { kind: "episodes" }>;
 
 /** `<type>/<key parts>/<partition>/<time it was raised>`: stays while the episode grows, the same on every replay. */
 function alertId(type: string, key: Key, partition: number, raisedAt: number): string {
-  return [type, ...Object.values(key), partition, new Date(raisedAt).toISOString()].join("/");
+  return [type, ...Object.values(key).map(segment), partition, new Date(raisedAt).toISOString()].join("/");
+}
+
+/** A part of a key as text that holds no slash, different for different parts. */
+function segment(part: KeyPart): string {
+  return part === null ? "%" : String(part).replaceAll(/[%/]/g, encodeURIComponent);
 }
 
 function episodeChange(output: EpisodeOutput, change: SessionChange<Named>, now: number): KeyedChange {
