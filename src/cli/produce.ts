@@ -94,15 +94,18 @@ async function* untilAborted(
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
   const iterator = chunks[Symbol.asyncIterator]();
+  // Not a race against one long-lived promise: that would hold on to every chunk it ever lost against.
+  let giveUp: (reason: unknown) => void = () => {};
+  const onAbort = () => giveUp(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     while (true) {
       signal.throwIfAborted();
-      const { done, value } = await Promise.race([iterator.next(), aborted.promise]);
+      const { done, value } = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (done) return;
       yield value;
     }
