@@ -2,6 +2,7 @@
 // rebalances, the run is told to stop, or something fails. What was not committed then is simply dropped: whoever comes next
 // goes on from the warehouse.
 
+import { setImmediate } from "node:timers/promises";
 import { LogDivergedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { FailedElement, SideOutputs } from "../stream/mod.ts";
@@ -18,6 +19,8 @@ import type { TimeSettings } from "../domains/domain.ts";
 const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
+/** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
+const SLICE_RECORDS = 500;
 /** A checkpoint is due with this many bytes of records, however few they are. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
@@ -120,6 +123,17 @@ function verifiedFrom(claim: Claim, low: number): number {
   return claim.lastTimestamp !== null && claim.nextOffset > low ? claim.nextOffset - 1 : claim.nextOffset;
 }
 
+/** The batch in pieces of at most {@link SLICE_RECORDS}; the last one ends where the batch does. */
+function* slices(batch: LogBatch): Generator<LogBatch> {
+  const { partition, records, nextOffset } = batch;
+  if (records.length <= SLICE_RECORDS) return yield batch;
+  for (let from = 0; from < records.length; from += SLICE_RECORDS) {
+    const slice = records.slice(from, from + SLICE_RECORDS);
+    const isLast = from + SLICE_RECORDS >= records.length;
+    yield { partition, records: slice, nextOffset: isLast ? nextOffset : slice.at(-1)!.offset + 1 };
+  }
+}
+
 /** A commit under way. */
 interface InFlight {
   readonly done: Promise<void>;
@@ -194,14 +208,19 @@ class GenerationRun {
     return outcome;
   }
 
+  /** Takes a batch in slices, so that a commit under way gets its turns of the JavaScript thread in between. */
   async #take(log: LogBatch): Promise<void> {
     const verified = this.#verify(log);
-    if (verified.records.length === 0 && verified.nextOffset <= this.#ingest(log.partition).position.nextOffset) return;
-    const ingested = this.#ingest(log.partition).take(verified);
-    this.context.progress.taken(ingested);
-    this.#touch();
-    this.#pending.add(ingested);
-    await this.#push(ingested.batch);
+    const ingest = this.#ingest(log.partition);
+    if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) return;
+    for (const slice of slices(verified)) {
+      const ingested = ingest.take(slice);
+      this.context.progress.taken(ingested);
+      this.#touch();
+      this.#pending.add(ingested);
+      await this.#push(ingested.batch);
+      if (this.#inFlight && !this.#inFlight.settled) await setImmediate();
+    }
   }
 
   #ingest(partition: number): PartitionIngest {

@@ -27,11 +27,15 @@ const START = `INSERT INTO FRESHET_OFFSETS
   (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT)
   VALUES ($1, $2, $3::BIGINT, 0, 1, 0, make_timestamp($4::BIGINT))`;
 
-const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = $1::BIGINT, CHECKPOINT_ID = CHECKPOINT_ID + 1,
-  WATERMARK = make_timestamp($2::BIGINT), MAX_EVENT_TIME = make_timestamp($3::BIGINT),
-  LAST_TIMESTAMP = make_timestamp($4::BIGINT), UPDATED_AT = make_timestamp($5::BIGINT)
-  WHERE DOMAIN = $6 AND TOPIC = $7 AND KAFKA_PARTITION = $8::BIGINT
-  AND EPOCH = $9::BIGINT AND CHECKPOINT_ID = $10::BIGINT AND NEXT_OFFSET = $11::BIGINT`;
+/** All moves at once: every statement's answer waits for a turn of the JavaScript thread. */
+const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.next_offset, CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
+  WATERMARK = make_timestamp(m.watermark), MAX_EVENT_TIME = make_timestamp(m.max_event_time),
+  LAST_TIMESTAMP = make_timestamp(m.last_timestamp), UPDATED_AT = make_timestamp($4::BIGINT)
+  FROM (SELECT unnest(from_json($3, '[{"partition": "BIGINT", "epoch": "BIGINT", "checkpoint": "BIGINT",
+    "expected": "BIGINT", "next_offset": "BIGINT", "watermark": "BIGINT", "max_event_time": "BIGINT",
+    "last_timestamp": "BIGINT"}]'), recursive := true)) AS m
+  WHERE o.DOMAIN = $1 AND o.TOPIC = $2 AND o.KAFKA_PARTITION = m.partition
+  AND o.EPOCH = m.epoch AND o.CHECKPOINT_ID = m.checkpoint AND o.NEXT_OFFSET = m.expected`;
 
 /** Microseconds since the epoch as text; NULL for what is not known. */
 function micros(ms: number | null): string | null {
@@ -71,27 +75,29 @@ export async function claimOffsets(
   return await readOffsets(session, scope, partitions);
 }
 
-/** Errors: `FencedError` when the row is not as the move expects it. `now`: epoch milliseconds. */
-export async function moveOffset(session: Session, scope: Scope, move: Move, now: number): Promise<void> {
-  const { partition, epoch, checkpoint, expectedOffset, to } = move;
-  const changed = await session.run(MOVE, [
-    String(to.nextOffset),
-    micros(to.watermark),
-    micros(to.maxEventTime),
-    micros(to.lastTimestamp),
-    micros(now),
-    scope.domain,
-    scope.topic,
-    String(partition),
-    String(epoch),
-    String(checkpoint),
-    String(expectedOffset),
-  ]);
-  if (changed === 1) return;
-  const [found] = await readOffsets(session, scope, [partition]);
+/** Errors: `FencedError` when a row is not as its move expects it. `now`: epoch milliseconds. */
+export async function moveOffsets(session: Session, scope: Scope, moves: readonly Move[], now: number): Promise<void> {
+  if (moves.length === 0) return;
+  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }) => ({
+    partition,
+    epoch,
+    checkpoint,
+    expected: expectedOffset,
+    next_offset: to.nextOffset,
+    watermark: micros(to.watermark),
+    max_event_time: micros(to.maxEventTime),
+    last_timestamp: micros(to.lastTimestamp),
+  }));
+  const changed = await session.run(MOVE, [scope.domain, scope.topic, JSON.stringify(rows), micros(now)]);
+  if (changed === moves.length) return;
+  const stored = await readOffsets(session, scope, moves.map(({ partition }) => partition));
+  // Inside the transaction, those that were as expected have moved on already.
+  const fenced = moves.map((move) => ({ move, found: stored.find(({ partition }) => partition === move.partition) }))
+    .find(({ move, found }) => found?.epoch !== move.epoch || found.checkpoint !== move.checkpoint + 1);
+  const { move, found } = fenced ?? { move: moves[0]!, found: undefined };
   throw new FencedError(
-    `Topic "${scope.topic}" partition ${partition} belongs to another instance: expected epoch ${epoch}, checkpoint ` +
-      `${checkpoint}, offset ${expectedOffset}, found ` +
+    `Topic "${scope.topic}" partition ${move.partition} belongs to another instance: expected epoch ${move.epoch}, ` +
+      `checkpoint ${move.checkpoint}, offset ${move.expectedOffset}, found ` +
       (found ? `epoch ${found.epoch}, checkpoint ${found.checkpoint}, offset ${found.nextOffset}` : "no row"),
   );
 }

@@ -7,7 +7,7 @@ import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../wareho
 import type { Database, Session } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { deleteRows, insertRows, mergeRows } from "./loading.ts";
-import { claimOffsets, moveOffset, readOffsets } from "./offsets.ts";
+import { claimOffsets, moveOffsets, readOffsets } from "./offsets.ts";
 import { findRefusals } from "./refusals.ts";
 import { compactState, readState, stateRows } from "./state.ts";
 import { Tables } from "./tables.ts";
@@ -143,7 +143,7 @@ export class DuckDbWriter implements Writer {
   /** The steps of a unit, inside its transaction. The fence comes first: whoever is fenced should not do the work. */
   async #write(unit: Unit): Promise<void> {
     const { domain, now } = this.#options;
-    for (const move of unit.moves) await moveOffset(this.#session, this.#scope(unit.topic), move, now());
+    await moveOffsets(this.#session, this.#scope(unit.topic), unit.moves, now());
     for (const append of unit.appends) await this.#step(append, append.cells);
     await insertRows(this.#session, await this.#tables.named("FRESHET_STATE"), Cells.of(stateRows(unit, domain)));
     for (const upsert of unit.upserts) await this.#step(upsert, Cells.of(upsert.rows));
