@@ -112,7 +112,13 @@ export class PartitionIngest {
     if (condemned) return condemned;
     const decoded = decodeJson(record);
     if ("stage" in decoded) return decoded;
-    const parsed = this.domain.schema.safeParse(decoded.json);
+    let parsed: z.ZodSafeParseResult<unknown>;
+    try {
+      parsed = this.domain.schema.safeParse(decoded.json);
+    } catch (error) {
+      // A schema's own functions may throw.
+      return { stage: "validate", reason: "schema_error", detail: String(error) };
+    }
     if (!parsed.success) return invalid(parsed.error.issues);
     let time: number;
     try {
