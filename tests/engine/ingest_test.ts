@@ -1,6 +1,7 @@
 // What becomes of every kind of record: its raw row, or a dead letter that says where it failed, why and in which field.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { z } from "zod";
 import { Condemned, PartitionIngest } from "../../src/engine/ingest.ts";
 import { MAX_DEPTH, MAX_VALUE_BYTES } from "../../src/engine/decode.ts";
 import type { LogRecord } from "../../src/log/log.ts";
@@ -133,6 +134,16 @@ for (const [name, value] of good) {
     assertEquals(raw.map((row) => row.value.RECORD_CONTENT), [value]);
   });
 }
+
+Deno.test("a schema that throws on a record makes it a dead letter and not the end of the run", () => {
+  const schema = z.unknown().transform((): unknown => {
+    throw new Error("no idea");
+  });
+  const of = new PartitionIngest({ ...domain, schema }, domain.time, 3, NOWHERE, new Condemned(), clock);
+  const { dead, batch } = of.take({ partition: 3, records: [record(telemetry())], nextOffset: 1 });
+  const said = dead.map(({ stage, reason, detail }) => [stage, reason, detail]);
+  assertEquals([said, batch.elements.length], [[["validate", "schema_error", "Error: no idea"]], 0]);
+});
 
 Deno.test("all wrong fields are named, and the first gives the reason", () => {
   const { dead } = take(record(telemetry({ passenger_count: -3, speed_kmh: undefined, latitude: "north" })));

@@ -68,15 +68,18 @@ const withoutEnd = (rows: Record<string, unknown>) =>
 /**
  * Runs the events through. Every batch that asks for early rows is a checkpoint: rows and state up to it are kept.
  * At a crash (after the batches of those numbers) everything since the last checkpoint is lost: a new pipeline starts
- * from the kept state, and what had come since comes again, as one batch.
+ * from the kept state, and what had come since comes again, as one batch. After a batch there may be a silence: the clock is
+ * then that far ahead of the events and moves the watermark.
  */
 async function run<T>(
   test: Case<T>,
   list: readonly Event[],
   cut: readonly Cut[],
   crashes: readonly number[] = [],
+  silences: readonly number[] = [],
 ): Promise<Run> {
-  const [stored, table, feed] = [new StoredState(), test.table(), new Feed(test.maxOutOfOrderness)];
+  const [stored, table] = [new StoredState(), test.table()];
+  const feed = new Feed(test.maxOutOfOrderness, 0, silences.length > 0 ? 0 : Infinity);
   const late: number[] = [];
   const start = () => {
     const backend = new StateBackend();
@@ -98,6 +101,8 @@ async function run<T>(
   const batches = [...cutUp(list, cut), { events: [END], emit: true }];
   for (const [i, { events, emit }] of batches.entries()) {
     await push(feed.batch(events, emit));
+    const silence = silences[i] ?? 0;
+    if (silence > 0 && feed.watermark.quiet(feed.watermark.maxEventTime + silence)) await push(feed.batch([]));
     if (!crashes.includes(i)) continue;
     const last = now.taken.at(-1);
     const elements = now.taken.flatMap((batch) => batch.elements);
@@ -202,5 +207,41 @@ Deno.test("any order within the allowed disorder gives the same final rows", asy
       assertEquals(await run(test, arrived, cut), await run(test, ordered, [{ size: 1, emit: true }]));
     }),
     propertyRuns(200),
+  );
+});
+
+Deno.test("a silence makes no record late and changes no final value, only how often rows were corrected", async () => {
+  const silences = fc.array(fc.oneof(fc.constant(0), fc.nat(120)), { maxLength: 20, size: "max" });
+  const all = fc.tuple(events, cuts, advances, parts, settings, crashesAt, silences);
+  await fc.assert(
+    fc.asyncProperty(all, async ([list, cut, advance, n, s, crashes, silences]) => {
+      const { allowedLateness, maxOutOfOrderness } = s;
+      const size = n * advance;
+      const cases: [Promise<Run>, Expected][] = [
+        [
+          run(tumbling(size, allowedLateness, maxOutOfOrderness), list, cut, crashes, silences),
+          expectWindows(list, { size, advance: size, ...s }),
+        ],
+        [
+          run(hopping(size, advance, allowedLateness, maxOutOfOrderness), list, cut, crashes, silences),
+          expectWindows(list, { size, advance, ...s }),
+        ],
+        [
+          run(sessions(advance, allowedLateness, maxOutOfOrderness), list, cut, crashes, silences),
+          expectSessions(list, { gap: advance, ...s }),
+        ],
+      ];
+      for (const [running, { values, versions, late }] of cases) {
+        const actual = await running;
+        assertEquals([actual.values, actual.late, actual.open, actual.stateKeys], [values, late, [], []]);
+        for (const [name, version] of Object.entries(actual.versions)) {
+          assert(
+            Number(version) >= Number(versions[name]),
+            `${name} has version ${version}, less than without silences`,
+          );
+        }
+      }
+    }),
+    propertyRuns(250),
   );
 });
