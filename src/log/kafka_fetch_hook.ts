@@ -16,6 +16,8 @@ export interface FetchListener {
   outOfRange(partition: number, fromOffset: number): void;
   /** An answer cannot be read, and will not become readable. */
   unreadable(error: Error): void;
+  /** Kafka's checksum. */
+  readonly crc32c: (bytes: Uint8Array) => number;
 }
 
 /** The only message of a batch that kafkajs hands over: everything that was fetched of a partition. */
@@ -99,9 +101,7 @@ function answerFor(version: number, payload: Uint8Array, asked: FetchRequest, li
   if (version < FETCH_VERSIONS.oldest || version > FETCH_VERSIONS.newest) {
     throw new RangeError(`the broker speaks fetch version ${version}, Kafka 0.11 or later is needed`);
   }
-  // A plain Uint8Array: its views cost half of a Buffer's, and there are two for each record.
-  const bytes = new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-  const { throttleMs, errorCode, sessionId, topics } = decodeFetchAnswer(version, bytes);
+  const { throttleMs, errorCode, sessionId, topics } = decodeFetchAnswer(version, payload, listener.crc32c);
   return {
     throttleTime: 0,
     clientSideThrottleTime: version >= 8 ? throttleMs : 0,

@@ -215,6 +215,7 @@ export class KafkaSubscription implements Subscription {
     answered: (fetched, fromOffset) => this.#generation?.answered(fetched, fromOffset),
     outOfRange: (partition, fromOffset) => void this.#generation?.outOfRange(partition, fromOffset),
     unreadable: (error) => this.#close(error),
+    crc32c: (bytes) => this.parts.codecs.crc32c(bytes),
   };
 
   /** No await and no work in here: kafkajs fetches and sends heartbeats only between the handlers. */

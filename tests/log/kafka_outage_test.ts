@@ -1,0 +1,119 @@
+// A broker that goes away in the middle of a run and comes back.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { LogUnavailableError } from "../../src/errors.ts";
+import type { Generation, Subscription } from "../../src/log/log.ts";
+import { generationOf, pull, soon, startAt, text, topicName, until } from "../contracts/log/place.ts";
+import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+
+const kafka = await kafkaFixture("outages");
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  kafka.test(`reading goes on after the broker ended by ${signal} and came back`, async (broker) => {
+    await using log = await openOn(broker);
+    const topic = topicName();
+    await log.createTopics([{ topic, partitions: 2 }]);
+    const send = (from: number) =>
+      log.produce(topic, Array.from({ length: 100 }, (_, i) => ({ value: `${from + i}`, partition: i % 2 })));
+    await send(0);
+    await using subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+    const reader = new Reader(subscription);
+    await reader.read(100);
+    await until(() => reader.caughtUp(), "caught up");
+    await broker.end(signal);
+    await until(async () => {
+      await reader.pull();
+      return !reader.caughtUp();
+    }, "no longer caught up while the broker is away");
+    await broker.resume();
+    await soon(retrying(() => send(100)), "producing again");
+    await reader.read(200);
+    assertEquals(reader.values.map(Number).toSorted((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
+    await reader.commit();
+    assertEquals([...(await log.committed(topic, "outage")).values()], [100, 100]);
+  });
+}
+
+kafka.test("a subscription fails when the broker stays away longer than its patience", async (broker) => {
+  await using log = await openOn(broker, { outagePatienceMs: 1_000 });
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await using subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+  const generation = await generationOf(subscription, 1);
+  await startAt(generation);
+  await broker.end("SIGKILL");
+  try {
+    const error = await assertRejects(() => soon(subscription.nextGeneration(), "failing"), LogUnavailableError);
+    assert(error.message.includes("KAFKA_BROKERS"));
+    assert(generation.signal.aborted);
+  } finally {
+    await broker.resume();
+  }
+});
+
+kafka.test("closing while the broker is away does not take long", async (broker) => {
+  const log = await openOn(broker);
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await log.produce(topic, [{ value: "x" }]);
+  const subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+  const generation = await generationOf(subscription, 1);
+  await startAt(generation);
+  await pull(generation, 1);
+  await broker.end("SIGKILL");
+  try {
+    const asked = Date.now();
+    await log[Symbol.asyncDispose]();
+    assert(Date.now() - asked < 20_000);
+  } finally {
+    await broker.resume();
+  }
+});
+
+/** Reads as the engine does: each generation begins where the last one stopped. */
+class Reader {
+  readonly values: string[] = [];
+  readonly #next = new Map<number, number>();
+  #generation: Generation | undefined;
+
+  constructor(readonly subscription: Subscription) {}
+
+  async read(count: number): Promise<void> {
+    await until(async () => {
+      await this.pull();
+      return this.values.length >= count;
+    }, `${count} records`);
+  }
+
+  async pull(): Promise<void> {
+    if (this.#generation === undefined || this.#generation.signal.aborted) {
+      this.#generation = await soon(this.subscription.nextGeneration(), "a generation");
+      await this.#generation.start(new Map(this.#generation.partitions.map((p) => [p, this.#next.get(p) ?? 0])));
+    }
+    const batch = await this.#generation.next(50);
+    if (batch === undefined) return;
+    assertEquals(batch.records[0]?.offset, this.#next.get(batch.partition) ?? 0);
+    this.#next.set(batch.partition, batch.nextOffset);
+    this.values.push(...batch.records.map(({ value }) => text(value)!));
+  }
+
+  caughtUp(): boolean {
+    const generation = this.#generation;
+    return generation !== undefined && generation.partitions.every((partition) => generation.caughtUp(partition));
+  }
+
+  async commit(): Promise<void> {
+    await this.#generation!.commit(this.#next);
+  }
+}
+
+async function retrying<T>(call: () => Promise<T>): Promise<T> {
+  while (true) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof LogUnavailableError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

@@ -1,0 +1,39 @@
+// One broker for the tests of one file, and logs and topics on it. The tests skip themselves where Kafka cannot run.
+
+import { type KafkaLog, type KafkaSettings, openKafkaLog } from "../../../src/log/kafka.ts";
+import { KafkaBroker } from "./broker.ts";
+import { whyNoKafka } from "./jars.ts";
+
+export interface KafkaFixture {
+  /** Why the tests are skipped. */
+  readonly skip: string | undefined;
+  /** Registers a test that needs the broker. `skip` is a further reason against it. */
+  test(name: string, body: (broker: KafkaBroker) => Promise<void>, skip?: string): void;
+}
+
+/** Starts a broker that goes with the file's last test. */
+export async function kafkaFixture(subject: string): Promise<KafkaFixture> {
+  const skip = await whyNoKafka();
+  if (skip !== undefined) console.info(`The tests of ${subject} are skipped: ${skip}`);
+  const broker = skip === undefined ? await KafkaBroker.start() : undefined;
+  Deno.test.afterAll(async () => await broker?.[Symbol.asyncDispose]());
+  return {
+    skip,
+    test(name, body, furtherSkip) {
+      if (skip === undefined && furtherSkip !== undefined) console.info(`"${name}" is skipped: ${furtherSkip}`);
+      Deno.test({ name, ignore: skip !== undefined || furtherSkip !== undefined, fn: () => body(broker!) });
+    },
+  };
+}
+
+/** Settings for tests: short sessions and little patience. */
+export const QUICK = {
+  sessionTimeoutMs: 3_000,
+  rebalanceTimeoutMs: 5_000,
+  connectionTimeoutMs: 2_000,
+} as const satisfies Partial<KafkaSettings>;
+
+/** A log on the broker's plaintext listener unless `settings` say otherwise. */
+export function openOn(broker: KafkaBroker, settings: Partial<KafkaSettings> = {}): Promise<KafkaLog> {
+  return openKafkaLog({ settings: { brokers: [broker.listeners.plaintext], ...QUICK, ...settings } });
+}

@@ -1,0 +1,26 @@
+// librdkafka, a client this project did not write, by way of Python: in a virtual environment in the cache folder.
+
+import { isInstalled, run } from "./jars.ts";
+
+const FOLDER = decodeURIComponent(new URL("../../../.cache/kafka/python/", import.meta.url).pathname);
+const PACKAGE = "confluent-kafka==2.15.0";
+
+/** Why scripts for librdkafka cannot run here, or undefined when they can. Makes the environment when it is missing. */
+export async function whyNoPython(): Promise<string | undefined> {
+  if (!await isInstalled("python3")) return "python3 is not installed";
+  try {
+    if (await Deno.stat(`${FOLDER}complete`).then(() => true, () => false)) return undefined;
+    await run("python3", ["-m", "venv", FOLDER]);
+    await run(`${FOLDER}bin/pip`, ["--quiet", "--disable-pip-version-check", "install", PACKAGE]);
+    await Deno.writeTextFile(`${FOLDER}complete`, "");
+    return undefined;
+  } catch (error) {
+    if (Deno.env.get("CI") === "true") throw error;
+    return `${PACKAGE} cannot be installed (${error instanceof Error ? error.message.split("\n")[0] : error})`;
+  }
+}
+
+/** Runs `script` with `args`; returns what it printed. Throws when it fails. */
+export async function python(script: string, args: readonly string[]): Promise<string> {
+  return await run(`${FOLDER}bin/python`, ["-c", script, ...args]);
+}
