@@ -46,7 +46,7 @@ const MISUSES: readonly (readonly [args: readonly string[], message: RegExp])[] 
   [["query"], /missing required argument 'sql'/],
   [["query", "select 1", "--jsn"], /unknown option '--jsn'[^]*--json/],
   [["query", "select 1", "--json", "--csv"], /'--json' cannot be used with option '--csv'/],
-  [["query", "select 1", "--limit", "0"], /"0" is not a whole number from 1 to 1000000/],
+  [["query", "select 1", "--limit", "0"], /"0" is not a whole number from 1 to 10000000/],
   [["simulate", "trians"], /no domain "trians", did you mean "trains"\?/],
   [["run", "trians"], /no domain "trians", did you mean "trains"\?/],
   [["run", "--until-end", "--simulate"], /--until-end does not go with --simulate/],

@@ -1,5 +1,7 @@
 // `query`: one read-only statement against the configured warehouse.
 import { Option } from "commander";
+import { QueryRefusedError } from "../errors.ts";
+import { MOST_ROWS as MOST_ROWS_OVER_HTTP } from "../http/query_route.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
 import { formatRows, type RowFormat } from "./rows.ts";
 import { openQueryTarget } from "./warehouse_access.ts";
@@ -12,7 +14,9 @@ interface QueryFlags {
 }
 
 const TABLE_ROWS = 1_000;
-const ALL_ROWS = 1_000_000;
+/** Rows are held in memory: whoever wants more says so. */
+const DATA_ROWS = MOST_ROWS_OVER_HTTP;
+const MOST_ROWS = 10_000_000;
 
 export const addQuery: Verb = (program, context) => {
   program.command("query")
@@ -25,8 +29,8 @@ export const addQuery: Verb = (program, context) => {
     .option("--csv", "comma-separated values (RFC 4180)")
     .option(
       "--limit <rows>",
-      `print at most so many rows (default ${TABLE_ROWS} in a table, ${ALL_ROWS} otherwise)`,
-      numberOption({ min: 1, max: ALL_ROWS, whole: true }),
+      `print at most so many rows (default ${TABLE_ROWS} in a table, else ${DATA_ROWS}; more is an error then)`,
+      numberOption({ min: 1, max: MOST_ROWS, whole: true }),
     )
     .option("--timeout <seconds>", "give up after so long", numberOption({ min: 0.001, max: 600 }), 60)
     .action((sql: string, flags: QueryFlags) => query(context, sql, flags));
@@ -35,10 +39,14 @@ export const addQuery: Verb = (program, context) => {
 async function query(context: Context, sql: string, flags: QueryFlags): Promise<void> {
   const { host } = context;
   const format: RowFormat = flags.json ? "json" : flags.csv ? "csv" : "table";
-  const maxRows = flags.limit ?? (format === "table" ? TABLE_ROWS : ALL_ROWS);
+  const maxRows = flags.limit ?? (format === "table" ? TABLE_ROWS : DATA_ROWS);
   await using target = await openQueryTarget(context);
   const options = { maxRows, timeoutMs: Math.ceil(flags.timeout * 1000), signal: host.signal };
   const result = await target.query(sql, options);
-  host.stdout.write(formatRows(result, format));
-  if (result.truncated) host.stderr.write(`There are more than ${maxRows} rows: --limit shows more\n`);
+  for (const text of formatRows(result, format)) host.stdout.write(text);
+  if (!result.truncated) return;
+  const more = `There are more than ${maxRows} rows: --limit shows more`;
+  // A program that reads JSON or CSV must not take a part for the whole, unless it has asked for a part.
+  if (format !== "table" && flags.limit === undefined) throw new QueryRefusedError(more);
+  host.stderr.write(`${more}\n`);
 }

@@ -5,32 +5,43 @@ import type { QueryResult } from "../warehouse/warehouse.ts";
 
 export type RowFormat = "table" | "json" | "csv";
 
-/** The whole result as text, ending with a line break. */
-export function formatRows(result: QueryResult, format: RowFormat): string {
+const ROWS_AT_A_TIME = 1_000;
+
+/** The result as text, in pieces, ending with a line break. */
+export function* formatRows(result: QueryResult, format: RowFormat): Generator<string, void, undefined> {
   switch (format) {
     case "json":
-      return jsonRows(result);
+      return yield* jsonRows(result);
     case "csv":
-      return csvRows(result);
+      return yield* csvRows(result);
     case "table":
-      return tableRows(result);
+      return yield tableRows(result);
   }
 }
 
+function* chunksOf<T>(items: readonly T[]): Generator<readonly T[], void, undefined> {
+  for (let i = 0; i < items.length; i += ROWS_AT_A_TIME) yield items.slice(i, i + ROWS_AT_A_TIME);
+}
+
 /** One JSON array of objects, a row a line. VARIANT values are nested. */
-function jsonRows({ columns, rows }: QueryResult): string {
-  const lines = rows.map((row) =>
-    JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])))
-  );
-  return lines.length === 0 ? "[]\n" : `[\n${lines.join(",\n")}\n]\n`;
+function* jsonRows({ columns, rows }: QueryResult): Generator<string, void, undefined> {
+  const line = (row: readonly unknown[]) =>
+    JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])));
+  if (rows.length === 0) return yield "[]\n";
+  let before = "[\n";
+  for (const chunk of chunksOf(rows)) {
+    yield before + chunk.map(line).join(",\n");
+    before = ",\n";
+  }
+  yield "\n]\n";
 }
 
 /** RFC 4180: a header, commas, CRLF, quotes where needed. NULL is empty, VARIANT is JSON text. */
-function csvRows({ columns, rows }: QueryResult): string {
-  const cells = rows.map((row) =>
-    columns.map((_, i) => row[i] === null || row[i] === undefined ? "" : plainText(row[i]))
-  );
-  return stringify([columns.map(({ name }) => name), ...cells], { record_delimiter: "windows" });
+function* csvRows({ columns, rows }: QueryResult): Generator<string, void, undefined> {
+  const text = (lines: readonly (readonly string[])[]) => stringify([...lines], { record_delimiter: "windows" });
+  const cell = (value: unknown) => value === null || value === undefined ? "" : plainText(value);
+  yield text([columns.map(({ name }) => name)]);
+  for (const chunk of chunksOf(rows)) yield text(chunk.map((row) => columns.map((_, i) => cell(row[i]))));
 }
 
 const MAX_CELL = 60;

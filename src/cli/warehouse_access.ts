@@ -1,9 +1,9 @@
 // How verbs that only look get at the warehouse: through the run that holds its file, or by opening it.
 import { FreshetError, QueryRefusedError, WarehouseUnavailableError } from "../errors.ts";
-import type { ErrorAnswer } from "../http/query_route.ts";
+import { type ErrorAnswer, MOST_ROWS } from "../http/query_route.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../warehouse/warehouse.ts";
-import type { Context } from "./context.ts";
+import { type Context, UsageError } from "./context.ts";
 
 /** Where a query goes. */
 export interface QueryTarget extends AsyncDisposable {
@@ -38,7 +38,12 @@ export class WarehouseMissingError extends FreshetError {
 
 function throughRun(instance: RunningInstance): QueryTarget {
   return {
-    async query(sql, { maxRows, timeoutMs, signal }) {
+    async query(sql, { maxRows = MOST_ROWS, timeoutMs, signal }) {
+      if (maxRows > MOST_ROWS) {
+        throw new UsageError(
+          `While a run is up (pid ${instance.pid}) a query gives at most ${MOST_ROWS} rows: lower --limit`,
+        );
+      }
       const body = { sql, max_rows: maxRows, timeout_ms: timeoutMs };
       const answer = await ask(instance, "POST", "/api/query", { body, signal });
       if (answer.ok) return await answer.json();

@@ -5,10 +5,13 @@ import * as z from "zod";
 import { FreshetError, WarehouseUnavailableError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 
+/** Rows of one answer: they are held in the memory of the run. */
+export const MOST_ROWS = 100_000;
+
 /** Body of `POST /api/query`. */
 export const QueryRequest = z.strictObject({
   sql: z.string().min(1),
-  max_rows: z.number().int().min(1).max(1_000_000).default(1_000),
+  max_rows: z.number().int().min(1).max(MOST_ROWS).default(1_000),
   timeout_ms: z.number().int().min(1).max(600_000).default(60_000),
 });
 

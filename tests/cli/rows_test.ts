@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { formatRows } from "../../src/cli/rows.ts";
+import { formatRows, type RowFormat } from "../../src/cli/rows.ts";
 import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 
 const result: QueryResult = {
@@ -7,30 +7,37 @@ const result: QueryResult = {
   rows: [["a,b", 5, { x: [1, null] }], ['say "hi"\nthere', 1234, null], ["", null, true]],
   truncated: false,
 };
+const text = (of: QueryResult, format: RowFormat) => [...formatRows(of, format)].join("");
 const empty: QueryResult = { ...result, rows: [] };
 
 Deno.test("JSON is one array of objects, with nested values", () => {
-  assertEquals(JSON.parse(formatRows(result, "json")), [
+  assertEquals(JSON.parse(text(result, "json")), [
     { ID: "a,b", N: 5, V: { x: [1, null] } },
     { ID: 'say "hi"\nthere', N: 1234, V: null },
     { ID: "", N: null, V: true },
   ]);
-  assertEquals(JSON.parse(formatRows(empty, "json")), []);
+  assertEquals(JSON.parse(text(empty, "json")), []);
 });
 
 Deno.test("CSV is RFC 4180: quotes where needed, CRLF, NULL empty, nested values as JSON", () => {
   assertEquals(
-    formatRows(result, "csv"),
+    text(result, "csv"),
     'ID,N,V\r\n"a,b",5,"{""x"":[1,null]}"\r\n"say ""hi""\nthere",1234,\r\n,,true\r\n',
   );
-  assertEquals(formatRows(empty, "csv"), "ID,N,V\r\n");
+  assertEquals(text(empty, "csv"), "ID,N,V\r\n");
 });
 
 Deno.test("a table is aligned, numbers to the right, and control characters are made visible", () => {
-  const lines = formatRows(result, "table").split("\n");
+  const lines = text(result, "table").split("\n");
   assertEquals(lines[0], "ID                      N  V");
   assertEquals(lines[2], 'a,b                     5  {"x":[1,null]}');
   assertEquals(lines[3], 'say "hi"\\u000athere  1234  NULL');
-  assert(!formatRows({ ...result, rows: [["\x1b[2J", 1, null]] }, "table").includes("\x1b"));
-  assertEquals(formatRows(empty, "table"), "ID  N  V\n");
+  assert(!text({ ...result, rows: [["\x1b[2J", 1, null]] }, "table").includes("\x1b"));
+  assertEquals(text(empty, "table"), "ID  N  V\n");
+});
+
+Deno.test("a long result comes in pieces that are together one document", () => {
+  const rows = Array.from({ length: 2500 }, (_, i) => [`k${i}`, i, null]);
+  assertEquals([...formatRows({ ...result, rows }, "csv")].length, 4);
+  assertEquals(JSON.parse(text({ ...result, rows }, "json")).map(({ N }: { N: number }) => N), rows.map(([, n]) => n));
 });
