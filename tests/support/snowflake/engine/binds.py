@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 
 from fakesnow.converter import from_binding
@@ -14,14 +15,23 @@ REFUSED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
 
 
 def number_marks(text: str) -> str:
-    """`?, ?` becomes `:1, :2`, so that a statement can be taken apart and each part still knows its values."""
+    """`?, ?` becomes `_SF_BIND_1, _SF_BIND_2`: columns to the parser, and to `placeholders` marks that keep their number
+    when a statement is taken apart."""
     parts, count, end = [], 0, 0
     for token in Snowflake().tokenize(text):
-        if token.token_type.name == "PLACEHOLDER" and token.text == "?":
+        if token.token_type.name in ("PLACEHOLDER", "QDCOLON") and token.text in ("?", "?::"):
             count += 1
-            parts += [text[end : token.start], f":{count}"]
-            end = token.end + 1
+            parts += [text[end : token.start], f"_SF_BIND_{count}"]
+            end = token.start + 1
     return "".join(parts) + text[end:]
+
+
+def placeholders(statement: exp.Expression) -> exp.Expression:
+    def mark(node: exp.Expression) -> exp.Expression:
+        found = re.fullmatch(r"_SF_BIND_(\d+)", node.name) if isinstance(node, exp.Column) else None
+        return exp.Placeholder(this=f"b{found[1]}") if found else node
+
+    return statement.transform(mark, copy=False)
 
 
 def rows_of(bindings: dict | None, max_lob_bytes: int) -> tuple[list[dict[str, object]], bool]:
@@ -79,9 +89,14 @@ def _real(text: str) -> float:
 
 
 def used_by(expression: exp.Expression, values: dict[str, object]) -> dict[str, object]:
-    """The values that this part of a statement asks for."""
-    wanted = {str(mark.this) for mark in expression.find_all(exp.Placeholder)}
-    if missing := sorted(wanted - values.keys()):
-        told = f"error line 1 at position 0\nBind variable :{missing[0]} not set."
+    """The values that this part of a statement asks for, by the names it has for them: `b1`, or `1` for `:1`."""
+    wanted = {str(mark.this): str(mark.this).removeprefix("b") for mark in expression.find_all(exp.Placeholder)}
+    if missing := sorted(number for number in wanted.values() if number not in values):
+        told = f"error line 1 at position 0\nBind variable {missing[0]} not set."
         raise compilation("002049", "42601", told)
-    return {name: values[name] for name in wanted}
+    return {name: values[number] for name, number in wanted.items()}
+
+
+def shown(expression: exp.Expression) -> str:
+    """Its text as Snowflake would repeat it."""
+    return re.sub(r":b\d+", "?", expression.sql(dialect="snowflake", comments=False))

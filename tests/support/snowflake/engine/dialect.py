@@ -16,6 +16,7 @@ import sqlglot
 from fakesnow.cursor import FakeSnowflakeCursor
 from sqlglot import exp
 
+from binds import shown
 from errors import raise_from_sql
 
 _TO_TIMESTAMP = """
@@ -163,7 +164,7 @@ def name_columns(expression: exp.Expression) -> exp.Expression:
         named = []
         for item in expression.expressions:
             plain = isinstance(item, (exp.Alias, exp.Column, exp.Star)) or item.find(exp.Star) and not item.find(exp.Func)
-            name = item.sql(dialect="snowflake", comments=False)
+            name = shown(item)
             named.append(item if plain else exp.alias_(item, name if item.is_string else name.upper(), quoted=True))
         expression.set("expressions", named)
     return expression

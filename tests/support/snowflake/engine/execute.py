@@ -14,7 +14,7 @@ import dml
 import names
 import refusals
 import results
-from binds import number_marks, rows_of, used_by
+from binds import number_marks, placeholders, rows_of, used_by
 from errors import SqlError, not_in_double, translate
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _run(session: Session, request: dict) -> dict:
     rows, is_array = rows_of(request.get("bindings"), settings.max_lob_bytes)
     if (table := commands.run_text(session, text)) is not None:
         return _table(table)
-    statement = _one(dialect.parse(number_marks(text)), session, request)
+    statement = placeholders(_one(dialect.parse(number_marks(text)), session, request))
     refusals.check(statement, session.account.duck_functions)
     if request.get("describeOnly"):
         return _describe(session, statement)

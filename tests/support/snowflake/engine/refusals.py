@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from binds import shown
 from errors import SqlError, compilation, not_in_double, syntax
 
 MAX_LIST = 16384
@@ -91,7 +92,7 @@ def _check_values(values: exp.Values) -> None:
 
 
 def _not_in_values(cell: exp.Expression) -> SqlError:
-    return compilation("002014", "22000", f"Invalid expression [{cell.sql(dialect='snowflake')}] in VALUES clause")
+    return compilation("002014", "22000", f"Invalid expression [{shown(cell)}] in VALUES clause")
 
 
 def _too_long(count: int) -> SqlError:
