@@ -7,7 +7,7 @@ import { domainModules } from "../src/domains/mod.ts";
 import { Condemned, PartitionIngest } from "../src/engine/ingest.ts";
 import type { LogBatch } from "../src/log/log.ts";
 import { count, FanOut, hours, max, mean, StateBackend, Stream } from "../src/stream/mod.ts";
-import { TrainTelemetry } from "../src/domains/trains.ts";
+import type { TrainTelemetry } from "../src/domains/trains.ts";
 import { z } from "zod";
 import { logRecords } from "./records.ts";
 import { perSecond, print, sideBySide } from "./report.ts";

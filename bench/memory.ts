@@ -1,0 +1,49 @@
+// (f) Peak memory of the real program while it works off a backlog of 2 million records from the embedded log into DuckDB.
+
+import { openEmbeddedLog } from "../src/log/embedded.ts";
+import { fill } from "./pipeline.ts";
+import { perSecond, print } from "./report.ts";
+
+const RECORDS = 2_000_000;
+
+/** Peak resident memory of a process so far, in MB; `undefined` when it has gone. */
+async function peakMb(pid: number): Promise<number | undefined> {
+  try {
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+const dir = await Deno.makeTempDir();
+try {
+  {
+    await using log = await openEmbeddedLog({ dataDir: dir });
+    await fill(log, "ats_telemetry", 4, RECORDS);
+  }
+  const startMs = performance.now();
+  const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
+  const [, ...args] = [...command.split(" "), "trains", "--until-end", "--no-simulate"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    env: { FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  let ended = false;
+  const status = child.status.finally(() => ended = true);
+  let peak = 0;
+  while (!ended) {
+    peak = Math.max(peak, await peakMb(child.pid) ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  if (!(await status).success) throw new Error("The program failed");
+  print(`(f) Backlog of ${RECORDS.toLocaleString("en")} records, the whole program`, [
+    { what: "peak resident memory", figure: `${Math.round(peak)} MB`, target: "600 MB" },
+    { what: "rate, start and last checkpoint included", figure: perSecond(RECORDS, performance.now() - startMs) },
+  ]);
+} finally {
+  await Deno.remove(dir, { recursive: true });
+}
