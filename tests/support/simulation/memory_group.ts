@@ -1,14 +1,13 @@
 // Consumer groups of the log in memory. Rebalances are eager: everybody's generation ends and everybody gets a new one, except
 // that an expelled member goes on, and is told only when it asks for its next batch.
 
-import { LogUnavailableError } from "../../../src/errors.ts";
+import { LogDivergedError, LogUnavailableError } from "../../../src/errors.ts";
 import type { Generation, LogBatch, PartitionBounds, Subscription } from "../../../src/log/log.ts";
 import type { LogStore } from "./memory_log.ts";
 import type { Gate } from "./turns.ts";
 
 /** How often a member without a generation looks for one, milliseconds. */
 const JOIN_MS = 20;
-const MAX_BATCH = 12;
 
 export class Group {
   readonly committed = new Map<number, number>();
@@ -125,7 +124,7 @@ class MemoryGeneration implements Generation {
     await this.gate.turn();
     for (const partition of this.partitions) {
       const position = positions.get(partition);
-      if (position === undefined) throw new Error(`Partition ${partition} has no position to start from`);
+      if (position === undefined) throw new RangeError(`Partition ${partition} has no position to start from`);
       this.#positions.set(partition, position);
     }
   }
@@ -135,10 +134,23 @@ class MemoryGeneration implements Generation {
     if (this.#superseded) this.end();
     if (this.signal.aborted) return undefined;
     if (this.gate.fault("log.next")) throw new LogUnavailableError("The log has closed the connection");
-    const readable = this.store.away ? [] : this.partitions.filter((partition) => this.#rest(partition) > 0);
-    if (readable.length > 0) return this.#read(this.gate.random.pick(readable));
-    await this.gate.turn(this.gate.clock.now() + Math.max(1, waitMs));
-    return undefined;
+    if (this.#readable().length === 0) {
+      const ready = () => this.signal.aborted || this.#readable().length > 0;
+      await this.gate.turn(this.gate.clock.now() + waitMs, ready);
+    }
+    const readable = this.signal.aborted || this.#superseded ? [] : this.#readable();
+    return readable.length === 0 ? undefined : this.#read(this.gate.random.pick(readable));
+  }
+
+  /** Partitions with something to read. Throws for one whose position the log does not hold. */
+  #readable(): number[] {
+    if (this.store.away) return [];
+    for (const [partition, position] of this.#positions) {
+      const { low, high } = this.store.partition(this.topic, partition);
+      if (position >= low && position <= high) continue;
+      throw new LogDivergedError(`Partition ${partition} holds the offsets ${low} to ${high}, not ${position}`);
+    }
+    return this.partitions.filter((partition) => this.#rest(partition) > 0);
   }
 
   caughtUp(partition: number): boolean {
@@ -157,13 +169,8 @@ class MemoryGeneration implements Generation {
 
   #read(partition: number): LogBatch {
     const from = this.#positions.get(partition)!;
-    const nextOffset = from + 1 + this.gate.random.below(Math.min(MAX_BATCH, this.#rest(partition)));
-    const { records } = this.store.partition(this.topic, partition);
+    const nextOffset = from + 1 + this.gate.random.below(Math.min(this.store.maxBatch, this.#rest(partition)));
     this.#positions.set(partition, nextOffset);
-    return {
-      partition,
-      records: records.filter(({ offset }) => offset >= from && offset < nextOffset),
-      nextOffset,
-    };
+    return { partition, records: this.store.read(this.topic, partition, from, nextOffset), nextOffset };
   }
 }

@@ -1,6 +1,6 @@
 // A log in memory for seeded schedules: a model of the log port, with batches cut at random and faults on request.
 
-import { LogUnavailableError, TopicMissingError } from "../../../src/errors.ts";
+import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../../../src/errors.ts";
 import type {
   Log,
   LogRecord,
@@ -12,11 +12,16 @@ import type {
   TopicInfo,
   TopicSpec,
 } from "../../../src/log/log.ts";
+import { partitionOfKey } from "../../../src/log/murmur2.ts";
+import { checkTopicName } from "../../../src/log/topic_name.ts";
 import { Group, MemorySubscription } from "./memory_group.ts";
 import type { Gate } from "./turns.ts";
 
 const utf8 = new TextEncoder();
 const bytes = (text: string | Uint8Array) => typeof text === "string" ? utf8.encode(text) : text;
+
+/** As Kafka's default, `max.message.bytes`. */
+const RECORD_MAX_BYTES = 1_048_576;
 
 /** A partition as the log holds it. */
 export interface StoredPartition {
@@ -32,6 +37,8 @@ export class LogStore {
   readonly groups = new Map<string, Group>();
   /** The log cannot be reached. */
   away = false;
+  /** Batches are cut at random, up to so many offsets. */
+  maxBatch = 12;
 
   create(topic: string, partitions: number): void {
     this.topics.set(topic, Array.from({ length: partitions }, () => ({ low: 0, high: 0, records: [] })));
@@ -51,6 +58,18 @@ export class LogStore {
     const value = record.value === null ? null : bytes(record.value);
     stored.records.push({ offset, key, value, timestamp: record.timestamp ?? now, headers });
     return { partition, offset };
+  }
+
+  /** The records from the offset `from` to before `to`. */
+  read(topic: string, partition: number, from: number, to: number): LogRecord[] {
+    const { records } = this.partition(topic, partition);
+    let [low, high] = [0, records.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (records[middle]!.offset < from) low = middle + 1;
+      else high = middle;
+    }
+    return records.slice(low, low + to - from).filter(({ offset }) => offset < to);
   }
 
   /** An offset without a record, as compaction and transaction markers leave them. */
@@ -87,12 +106,13 @@ export class MemoryLog implements Log {
   async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
     await this.#reach();
     return [...this.store.topics.keys()]
-      .filter((topic) => !names || names.includes(topic))
+      .filter((topic) => !names || names.includes(topic)).sort()
       .map((topic) => ({ topic, partitions: this.store.bounds(topic) }));
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     await this.#reach();
+    for (const { topic, partitions } of specs) checkTopicName(topic, partitions);
     const missing = specs.filter(({ topic }) => !this.store.topics.has(topic));
     for (const { topic, partitions } of missing) this.store.create(topic, partitions);
     return missing.map(({ topic }) => topic);
@@ -103,9 +123,16 @@ export class MemoryLog implements Log {
     if (this.gate.fault("log.produce")) throw new LogUnavailableError("The log did not take the records");
     const count = this.store.bounds(topic).length;
     if (count === 0) throw new TopicMissingError([topic]);
-    const positions = records.map((record, i) =>
-      this.store.append(topic, record.partition ?? i % count, record, this.gate.clock.now())
-    );
+    const keyless = { next: this.store.bounds(topic).reduce((sum, { high }) => sum + high, 0) };
+    const placed = records.map((record) => {
+      const { key, value, partition } = record;
+      if (value !== null && bytes(value).length > RECORD_MAX_BYTES) throw new LogRefusedError("A record is too large");
+      if (partition !== undefined) return { record, partition };
+      const isKeyed = key !== null && key !== undefined;
+      return { record, partition: isKeyed ? partitionOfKey(bytes(key), count) : keyless.next++ % count };
+    });
+    const now = this.gate.clock.now();
+    const positions = placed.map(({ record, partition }) => this.store.append(topic, partition, record, now));
     await this.gate.turn();
     return positions;
   }
@@ -116,8 +143,10 @@ export class MemoryLog implements Log {
     return new MemorySubscription(this.store, this.gate, this.store.group(topic, group));
   }
 
-  committed(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
-    return Promise.resolve(new Map(this.store.group(topic, group).committed));
+  async committed(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
+    await this.#reach();
+    if (!this.store.topics.has(topic)) throw new TopicMissingError([topic]);
+    return new Map(this.store.group(topic, group).committed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -9,8 +9,8 @@ import type { Random } from "./random.ts";
 export interface Gate {
   readonly clock: Clock;
   readonly random: Random;
-  /** Resolves when it is this one's turn, at `notBefore` (epoch milliseconds) or later. */
-  turn(notBefore?: number): Promise<void>;
+  /** Resolves when it is this one's turn: at `notBefore` (epoch milliseconds) or later, or once `ready` is true. */
+  turn(notBefore?: number, ready?: () => boolean): Promise<void>;
   /** What goes wrong at a place, if anything. */
   fault(place: Place): boolean;
 }
@@ -28,6 +28,7 @@ export type Place =
 interface Waiting {
   readonly owner: object;
   readonly notBefore: number;
+  readonly ready: (() => boolean) | undefined;
   readonly resolve: () => void;
 }
 
@@ -50,9 +51,9 @@ export class Turns {
   }
 
   gate(owner: object, fault: (place: Place) => boolean = () => false): Gate {
-    const turn = (notBefore = -Infinity) =>
+    const turn = (notBefore = -Infinity, ready?: () => boolean) =>
       new Promise<void>((resolve) => {
-        if (!this.#crashed.has(owner)) this.#waiting.push({ owner, notBefore, resolve });
+        if (!this.#crashed.has(owner)) this.#waiting.push({ owner, notBefore, ready, resolve });
       });
     const clock: Clock = {
       now: () => this.#now,
@@ -75,10 +76,11 @@ export class Turns {
   async next(): Promise<boolean> {
     await setImmediate();
     if (this.#waiting.length === 0) return false;
-    let ready = this.#waiting.filter(({ notBefore }) => notBefore <= this.#now);
+    const isReady = ({ notBefore, ready }: Waiting) => notBefore <= this.#now || ready?.() === true;
+    let ready = this.#waiting.filter(isReady);
     if (ready.length === 0) {
       this.#now = Math.min(...this.#waiting.map(({ notBefore }) => notBefore));
-      ready = this.#waiting.filter(({ notBefore }) => notBefore <= this.#now);
+      ready = this.#waiting.filter(isReady);
     }
     const next = this.random.pick(ready);
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
