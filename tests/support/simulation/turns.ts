@@ -28,7 +28,7 @@ export type Place =
 interface Waiting {
   readonly owner: object;
   readonly notBefore: number;
-  readonly ready: (() => boolean) | undefined;
+  readonly ready: () => boolean;
   readonly resolve: () => void;
 }
 
@@ -51,7 +51,7 @@ export class Turns {
   }
 
   gate(owner: object, fault: (place: Place) => boolean = () => false): Gate {
-    const turn = (notBefore = -Infinity, ready?: () => boolean) =>
+    const turn = (notBefore = -Infinity, ready: () => boolean = () => false) =>
       new Promise<void>((resolve) => {
         if (!this.#crashed.has(owner)) this.#waiting.push({ owner, notBefore, ready, resolve });
       });
@@ -76,7 +76,7 @@ export class Turns {
   async next(): Promise<boolean> {
     await setImmediate();
     if (this.#waiting.length === 0) return false;
-    const isReady = ({ notBefore, ready }: Waiting) => notBefore <= this.#now || ready?.() === true;
+    const isReady = ({ notBefore, ready }: Waiting) => notBefore <= this.#now || ready();
     let ready = this.#waiting.filter(isReady);
     if (ready.length === 0) {
       this.#now = Math.min(...this.#waiting.map(({ notBefore }) => notBefore));
