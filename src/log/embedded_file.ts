@@ -115,15 +115,6 @@ export class EmbeddedFile implements AsyncDisposable {
     }
   }
 
-  /** Runs a statement that can be left for later when another process holds the file. */
-  exec(sql: string): void {
-    try {
-      this.db.exec(sql);
-    } catch (cause) {
-      if (!isBusy(cause)) throw translate(cause, this.path);
-    }
-  }
-
   /** A number that changes when another connection writes. A few microseconds. */
   dataVersion(): number {
     return this.get<{ data_version: number }>("PRAGMA data_version")!.data_version;

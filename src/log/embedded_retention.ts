@@ -1,6 +1,7 @@
 // Keeps the embedded log's file from growing for ever: deletes whole segments by age and by size, oldest first, and gives
 // the space back. Never deletes what a group still has to read. Knows nothing of producing and reading.
 
+import { LogUnavailableError } from "../errors.ts";
 import type { EmbeddedFile } from "./embedded_file.ts";
 
 /** What the embedded log keeps. */
@@ -112,12 +113,17 @@ function slowestGroup(file: EmbeddedFile, { topicId, partition, high }: Held): n
   return row?.needed ?? high;
 }
 
-/** Gives free pages back to the file system, a little at a time. */
+/** Gives free pages back to the file system, a little at a time. A few are kept: new segments use them first. */
 async function vacuum(file: EmbeddedFile): Promise<void> {
   while (freePages(file) > STEP_VACUUM_PAGES) {
     const before = freePages(file);
-    file.exec(`PRAGMA incremental_vacuum(${STEP_VACUUM_PAGES})`);
-    if (freePages(file) >= before) return; // another process holds the file: the next run goes on
+    try {
+      file.all(`PRAGMA incremental_vacuum(${STEP_VACUUM_PAGES})`); // one row a page: `exec` would take only the first
+    } catch (cause) {
+      if (cause instanceof LogUnavailableError) return; // another process writes: the next run goes on
+      throw cause;
+    }
+    if (freePages(file) >= before) return;
     await file.clock.sleep(0);
   }
 }

@@ -131,6 +131,7 @@ export class KafkaLog implements Log {
       const error = this.client.error(thrown, topics);
       if (!isKept || error instanceof LogRefusedError || error instanceof TopicMissingError) throw error;
     }
+    this.#assertOpen();
     return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), topics);
   }
 

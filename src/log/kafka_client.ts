@@ -11,6 +11,9 @@ export type KafkaJs = typeof import("kafkajs");
 
 /** What every part of the Kafka adapter shares. */
 export class KafkaClient {
+  /** What kafkajs said lately, and when. */
+  readonly #said = new Map<string, number>();
+
   private constructor(
     readonly kafkajs: KafkaJs,
     readonly settings: CompleteKafkaSettings,
@@ -60,8 +63,17 @@ export class KafkaClient {
   readonly #logCreator: logCreator = () => ({ log: { message, error, broker } }) => {
     if (UNHELPFUL.test(message)) return;
     const detail = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
-    this.onWarning(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
+    this.#warnOnce(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
   };
+
+  /** kafkajs says the same with every retry: it goes on once in a while. */
+  #warnOnce(message: string): void {
+    const now = performance.now();
+    for (const [said, at] of this.#said) if (now - at > REPEAT_WARNING_MS) this.#said.delete(said);
+    if (this.#said.has(message)) return;
+    this.#said.set(message, now);
+    this.onWarning(message);
+  }
 }
 
 /** The promise's value, or an error when it takes longer; what it does later is ignored. */
@@ -86,6 +98,8 @@ function saslOf({ sasl }: CompleteKafkaSettings): SASLOptions | undefined {
 
 /** Said at every start whatever we do: retries of our producer are limited so that a call ends at some time. */
 const UNHELPFUL = /^Limiting retries for the idempotent producer/;
+
+const REPEAT_WARNING_MS = 30_000;
 
 let loading: Promise<KafkaJs> | undefined;
 

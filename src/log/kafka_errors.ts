@@ -102,6 +102,11 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
     ({ topics }, cause) => refused(`Kafka refused ${names(topics ?? [])}: ${cause.message}`, cause),
   ],
   [
+    ({ message }) => /before secure TLS connection was established/i.test(message),
+    ({ brokers }) =>
+      `Kafka at ${brokers} broke off the TLS handshake: if it does not speak TLS on this port, unset KAFKA_SSL or use its TLS port`,
+  ],
+  [
     ({ name, message }) =>
       /closed (the )?connection|closed by the server|ECONNRESET/i.test(message) &&
       name !== "KafkaJSNumberOfRetriesExceeded",

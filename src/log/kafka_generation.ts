@@ -51,6 +51,7 @@ interface Place {
   reader: RecordReader | undefined;
   queuedBytes: number;
   paused: boolean;
+  outOfRange: boolean;
   /** The end for readers as the broker last said it, and when. */
   end: { readonly offset: number; readonly atMs: number } | undefined;
 }
@@ -142,9 +143,15 @@ export class KafkaGeneration implements Generation {
 
   /** The log does not hold `fromOffset`: fails if that is what comes next. */
   async outOfRange(partition: number, fromOffset: number): Promise<void> {
-    if (this.#places.get(partition)?.expected !== fromOffset) return;
+    const place = this.#places.get(partition);
+    if (place?.expected !== fromOffset || place.outOfRange) return;
+    place.outOfRange = true; // the broker answers at once and is asked again until this has ended
     const bounds = await this.bounds().catch(() => undefined);
     const held = bounds?.get(partition);
+    if (held !== undefined && fromOffset >= held.low && fromOffset <= held.high) {
+      place.outOfRange = false; // a replica that lagged behind: asked again, it may know better
+      return;
+    }
     this.fail(
       new LogDivergedError(
         `"${this.topic}" partition ${partition} ${
@@ -267,6 +274,7 @@ function newPlace(partition: number, position: number): Place {
     reader: undefined,
     queuedBytes: 0,
     paused: false,
+    outOfRange: false,
     end: undefined,
   };
 }

@@ -21,11 +21,11 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     await reader.read(100);
     await until(() => reader.caughtUp(), "caught up");
     await broker.end(signal);
-    await until(async () => {
-      await reader.pull();
-      return !reader.caughtUp();
-    }, "no longer caught up while the broker is away");
-    await broker.resume();
+    try {
+      await until(() => !reader.caughtUp(), "no longer caught up while the broker is away");
+    } finally {
+      await broker.resume();
+    }
     await soon(retrying(() => send(100)), "producing again");
     await reader.read(200);
     assertEquals(reader.values.map(Number).toSorted((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));

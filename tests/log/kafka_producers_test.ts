@@ -60,8 +60,8 @@ kafka.test("Java reads what we produce", async (broker) => {
   ]);
   const output = await broker.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
     ...["--bootstrap-server", broker.listeners.plaintext, "--topic", topic, "--from-beginning", "--max-messages", "2"],
-    ...["--formatter-property", "print.key=true", "--formatter-property", "print.headers=true"],
-    ...["--formatter-property", "print.timestamp=true"],
+    ...["--property", "print.key=true", "--property", "print.headers=true"],
+    ...["--property", "print.timestamp=true"],
   ]);
   const [first, second] = output.trim().split("\n").map((line) => line.split("\t"));
   assertEquals(first, ["CreateTime:1700000000000", "h:1", "k", "välue"]);

@@ -1,0 +1,218 @@
+// The embedded log's file: damaged, foreign, locked, full, and shared by processes that are killed.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import type { Clock } from "../../src/clock.ts";
+import { LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
+import { type EmbeddedLog, type EmbeddedLogOptions, openEmbeddedLog } from "../../src/log/embedded.ts";
+import { generationOf, pull, readAll, startAt, text } from "../contracts/log/place.ts";
+
+const TOPIC = "t";
+
+/** Runs `body` with an empty data directory. */
+async function inFolder(body: (dataDir: string) => Promise<void>): Promise<void> {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet-log-" });
+  try {
+    await body(dataDir);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+async function openWithTopic(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+  const log = await openEmbeddedLog(options);
+  await log.createTopics([{ topic: TOPIC, partitions: 1 }]);
+  return log;
+}
+
+function fileOf(dataDir: string): string {
+  return `${dataDir}/freshet.log.db`;
+}
+
+/** A clock on which a second passes with every sleep, so that patience is short. */
+function hastyClock(): Clock {
+  let now = 1_700_000_000_000;
+  return {
+    now: () => now,
+    sleep: () => {
+      now += 1_000;
+      return Promise.resolve();
+    },
+  };
+}
+
+Deno.test("the data directory is made when it is missing", () =>
+  inFolder(async (folder) => {
+    await using log = await openEmbeddedLog({ dataDir: `${folder}/a/b` });
+    assertEquals(await log.topics(), []);
+    assert((await Deno.stat(fileOf(`${folder}/a/b`))).isFile);
+  }));
+
+Deno.test("records survive closing and opening", () =>
+  inFolder(async (dataDir) => {
+    {
+      await using log = await openWithTopic({ dataDir });
+      await log.produce(TOPIC, [{ value: "kept" }]);
+    }
+    await using log = await openEmbeddedLog({ dataDir });
+    const [batch] = await readAll(log, TOPIC, 1);
+    assertEquals(text(batch!.records[0]!.value), "kept");
+    assertEquals(await log.produce(TOPIC, [{ value: "next" }]), [{ partition: 0, offset: 1 }]);
+  }));
+
+Deno.test("a file that is no log is refused and left as it is", () =>
+  inFolder(async (dataDir) => {
+    await Deno.writeTextFile(fileOf(dataDir), "notes ".repeat(1000));
+    const error = await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, fileOf(dataDir));
+    assert(error.message.includes("move it away"));
+    assertEquals(await Deno.readTextFile(fileOf(dataDir)), "notes ".repeat(1000));
+  }));
+
+Deno.test("another program's SQLite file is refused", () =>
+  inFolder(async (dataDir) => {
+    const other = new DatabaseSync(fileOf(dataDir));
+    other.exec("CREATE TABLE theirs (x)");
+    other.close();
+    await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, "not a log of Freshet");
+  }));
+
+Deno.test("a file of another version is refused", () =>
+  inFolder(async (dataDir) => {
+    {
+      await using log = await openEmbeddedLog({ dataDir });
+      log.file.db.exec("PRAGMA user_version = 99");
+    }
+    await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, "another version");
+  }));
+
+Deno.test("a damaged record is found by its checksum, and the error says where", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir });
+    await log.produce(TOPIC, [{ value: "a good record" }]);
+    await log.produce(TOPIC, [{ value: "a bad record" }]);
+    await log.file.write("other", () => {
+      const { records } = log.file.get<{ records: Uint8Array }>("SELECT records FROM segments WHERE base_offset = 1")!;
+      records[25]! ^= 1;
+      log.file.run("UPDATE segments SET records = ? WHERE base_offset = 1", records);
+    });
+    await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    await startAt(generation, 1);
+    const error = await assertRejects(() => generation.next(0), LogRefusedError, "offsets 1 to 1");
+    assert(error.message.includes(fileOf(dataDir)));
+  }));
+
+Deno.test("a file damaged in the middle is refused when that part is read", () =>
+  inFolder(async (dataDir) => {
+    {
+      await using log = await openWithTopic({ dataDir });
+      for (let i = 0; i < 50; i++) await log.produce(TOPIC, [{ value: "x".repeat(50_000) }]);
+    }
+    using file = await Deno.open(fileOf(dataDir), { write: true });
+    const { size } = await file.stat();
+    for (let at = 16_384 * 8; at < size; at += 16_384) {
+      await file.seek(at, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(400).fill(0xab));
+    }
+    await assertRejects(async () => {
+      await using log = await openEmbeddedLog({ dataDir });
+      await readAll(log, TOPIC, 50);
+    }, LogRefusedError);
+  }));
+
+Deno.test("a file that another program holds locked is waited for, then an error that names it", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir, clock: hastyClock() });
+    const other = new DatabaseSync(fileOf(dataDir));
+    other.exec("BEGIN IMMEDIATE");
+    await assertRejects(() => log.produce(TOPIC, [{ value: "x" }]), LogUnavailableError, fileOf(dataDir));
+    await assertRejects(() => openEmbeddedLog({ dataDir, clock: hastyClock() }), LogUnavailableError, "locked");
+    other.exec("ROLLBACK");
+    other.close();
+    assertEquals(await log.produce(TOPIC, [{ value: "x" }]), [{ partition: 0, offset: 0 }]);
+  }));
+
+Deno.test("a full disk is an error that can pass, and nothing is half written", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir });
+    await log.produce(TOPIC, [{ value: "before" }]);
+    const { page_count } = log.file.get<{ page_count: number }>("PRAGMA page_count")!;
+    log.file.get(`PRAGMA max_page_count = ${page_count + 2}`);
+    const large = Array.from({ length: 20 }, () => ({ value: "x".repeat(100_000) }));
+    const error = await assertRejects(() => log.produce(TOPIC, large), LogUnavailableError, "free some space");
+    assert(error.retriable && error.message.includes(fileOf(dataDir)));
+    log.file.get("PRAGMA max_page_count = 1000000");
+    assertEquals((await log.produce(TOPIC, large)).at(0), { partition: 0, offset: 1 });
+    assertEquals((await readAll(log, TOPIC, 21)).flatMap(({ records }) => records).length, 21);
+  }));
+
+Deno.test(
+  "a read-only folder is refused with its name",
+  { ignore: Deno.uid() === 0 },
+  () =>
+    inFolder(async (folder) => {
+      await Deno.chmod(folder, 0o500);
+      await assertRejects(() => openEmbeddedLog({ dataDir: folder }), LogRefusedError, folder);
+    }),
+);
+
+Deno.test("a folder that cannot be made is refused with its name", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    await assertRejects(() => openEmbeddedLog({ dataDir: `${folder}/file/data` }), LogRefusedError, `${folder}/file`);
+  }));
+
+Deno.test("what a killed writer was told is on disk is there, whole and in order", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir });
+    let own = 0;
+    for (let round = 0; round < 4; round++) {
+      const writer = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "-A", new URL("embedded_writer.ts", import.meta.url).href, dataDir, TOPIC, `${round}`],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      const reader = writer.stdout.getReader();
+      let said = "";
+      while (said.split("\n").length < 20 + round * 15) {
+        said += new TextDecoder().decode((await reader.read()).value);
+        own += (await log.produce(TOPIC, [{ value: `own ${own}` }])).length; // two processes write at once
+      }
+      writer.kill("SIGKILL");
+      await writer.status;
+      for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+        said += new TextDecoder().decode(chunk.value);
+      }
+      const acknowledged = said.split("\n").slice(0, -1).map(Number).at(-1)!;
+      const { high } = (await log.topics([TOPIC]))[0]!.partitions[0]!;
+      const records = (await readAll(log, TOPIC, high)).flatMap((batch) => batch.records);
+      assertEquals(records.map(({ offset }) => offset), Array.from({ length: high }, (_, i) => i));
+      const values = records.map(({ value }) => text(value)!);
+      assertEquals(
+        values.filter((value) => value.startsWith("own")),
+        Array.from({ length: own }, (_, i) => `own ${i}`),
+      );
+      const written = values.filter((value) => value.startsWith(`${round} `)).map((value) =>
+        Number(value.split(" ")[1])
+      );
+      assertEquals(written, written.map((_, i) => i));
+      assert(written.length >= acknowledged, `${acknowledged} were acknowledged, ${written.length} are there`);
+    }
+  }));
+
+Deno.test("a record that another process produces reaches a waiting reader soon", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir });
+    await using other = await openEmbeddedLog({ dataDir });
+    await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    await startAt(generation);
+    for (let i = 0; i < 5; i++) {
+      const waiting = pull(generation, 1);
+      await other.produce(TOPIC, [{ value: `${i}` }]);
+      const producedAt = performance.now();
+      await waiting;
+      assert(performance.now() - producedAt < 500);
+    }
+  }));
