@@ -334,6 +334,7 @@ class GenerationRun {
     const { clock } = this.context.options;
     const startedAt = clock.now();
     await this.#checkpointer.commit(unit, pending.dead);
+    for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
     this.context.progress.committed(unit, pending, openWindows, clock.now() - startedAt);
     const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
     await this.#checkpointer.compact(unit.state.length, liveKeys);

@@ -13,22 +13,31 @@ import { printable } from "./text.ts";
 
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
 export class Condemned {
-  readonly #verdicts = new Map<string, Verdict>();
+  readonly #verdicts = new Map<number, Map<number, Verdict>>();
 
   /** Returns whether that is new: of several verdicts on a record the first stays. */
   add(partition: number, offset: number, verdict: Verdict): boolean {
-    const at = `${partition}/${offset}`;
-    if (this.#verdicts.has(at)) return false;
-    this.#verdicts.set(at, verdict);
+    let verdicts = this.#verdicts.get(partition);
+    if (!verdicts) this.#verdicts.set(partition, verdicts = new Map());
+    if (verdicts.has(offset)) return false;
+    verdicts.set(offset, verdict);
     return true;
   }
 
   get(partition: number, offset: number): Verdict | undefined {
-    return this.#verdicts.size === 0 ? undefined : this.#verdicts.get(`${partition}/${offset}`);
+    return this.#verdicts.size === 0 ? undefined : this.#verdicts.get(partition)?.get(offset);
+  }
+
+  /** Forgets the partition's records before `offset`: they are committed and do not come again. */
+  forget(partition: number, offset: number): void {
+    const verdicts = this.#verdicts.get(partition);
+    if (!verdicts) return;
+    for (const known of [...verdicts.keys()]) if (known < offset) verdicts.delete(known);
+    if (verdicts.size === 0) this.#verdicts.delete(partition);
   }
 
   get size(): number {
-    return this.#verdicts.size;
+    return this.#verdicts.values().reduce((sum, { size }) => sum + size, 0);
   }
 }
 
