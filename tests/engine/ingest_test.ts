@@ -186,6 +186,22 @@ Deno.test("a record that was condemned before is a dead letter with that verdict
   assertEquals(batch.elements.map(({ offset, watermark }) => [offset, watermark]), [[6, -Infinity]]);
 });
 
+Deno.test("what was condemned and is committed is forgotten, so that a long run keeps only what can come again", () => {
+  const condemned = new Condemned();
+  const verdict = { stage: "operator", reason: "operator_error", detail: "boom" } as const;
+  for (let offset = 0; offset < 1000; offset++) assert(condemned.add(offset % 2, offset, verdict));
+  assert(!condemned.add(0, 998, verdict));
+  condemned.forget(0, 998);
+  condemned.forget(1, 5000);
+  condemned.forget(2, 5000);
+  assertEquals([condemned.size, condemned.get(0, 998), condemned.get(0, 996), condemned.get(1, 3)], [
+    1,
+    verdict,
+    undefined,
+    undefined,
+  ]);
+});
+
 Deno.test("the position is where the batch ends, also past records that are not there", () => {
   const of = ingest();
   assertEquals(of.position, NOWHERE);
