@@ -28,6 +28,9 @@ export interface Result {
 
 /** One connection: `run` for statements, `close` to log out. */
 export class Client implements AsyncDisposable {
+  /** The statement that was sent last, to be cancelled. */
+  started?: RowStatement;
+
   private constructor(readonly connection: Connection) {}
 
   /** Logs in to the double, by default as its default user with everything named. */
@@ -55,13 +58,13 @@ export class Client implements AsyncDisposable {
   /** Runs a statement and reads all its rows. */
   async run(sqlText: string, binds?: Values, parameters?: Record<string, unknown>): Promise<Result> {
     const statement = await new Promise<RowStatement>((resolve, reject) => {
-      this.connection.execute({
+      this.started = this.connection.execute({
         sqlText,
         binds: binds as Bind[] | undefined,
         parameters,
         streamResult: true,
         complete: (error: SnowflakeError | undefined, done: RowStatement) => error ? reject(error) : resolve(done),
-      });
+      }) as RowStatement;
     });
     const rows = await new Promise<Record<string, unknown>[]>((resolve, reject) => {
       const read: Record<string, unknown>[] = [];
