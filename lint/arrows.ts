@@ -157,7 +157,8 @@ const process: Deno.lint.Rule = {
       MemberExpression(node) {
         if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
         const whole = `${node.object.name}.${node.property.name}`;
-        if (!PROCESS_MEMBERS[node.object.name]?.test(node.property.name)) return;
+        const { name } = node.object;
+        if (!Object.hasOwn(PROCESS_MEMBERS, name) || !PROCESS_MEMBERS[name]!.test(node.property.name)) return;
         context.report({ node, message: `Only main.ts touches ${whole}: be handed it, or log` });
       },
     };

@@ -26,7 +26,10 @@ export interface LateElement {
   readonly watermark: number;
 }
 
-/** An element for which a user function threw. The operator skipped it. */
+/**
+ * An element for which a user function threw. It is not given out, but state may hold a part of it: whoever needs the state
+ * goes back to before the batch and leaves the element out.
+ */
 export interface FailedElement {
   readonly operator: string;
   readonly partition: number;

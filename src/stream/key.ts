@@ -14,10 +14,15 @@ export class Keys<T> {
   readonly names: readonly string[];
   readonly #selectors: readonly ((value: T) => KeyPart | undefined)[];
 
-  constructor(selectors: KeySelectors<T>) {
-    this.names = Object.keys(selectors);
+  constructor(private readonly parts: KeySelectors<T>) {
+    this.names = Object.keys(parts);
     if (this.names.length === 0) throw new Error("Cannot key by nothing: name at least one part");
-    this.#selectors = Object.values(selectors);
+    this.#selectors = Object.values(parts);
+  }
+
+  /** These parts and more. */
+  with(more: KeySelectors<T>): Keys<T> {
+    return new Keys({ ...this.parts, ...more });
   }
 
   /** The key of a value as text: the part itself when it is one string, else a JSON array of the parts. */

@@ -133,13 +133,16 @@ export class KeyedStream<E, T> {
     return this.#windowed(tumblingWindows(sizeMs));
   }
 
-  /** Local days in the IANA time zone that each element names. */
-  localDays(zoneOf: (value: T) => string): WindowedStream<E, T> {
-    return this.#windowed(localDayWindows(zoneOf));
+  /**
+   * Local days in the IANA time zone that each element names. The zone becomes a part of the key, under `zoneName`: a key
+   * that changes zones has a row for each of them.
+   */
+  localDays(zoneName: string, zoneOf: (value: T) => string): WindowedStream<E, T> {
+    return this.#windowed(localDayWindows(zoneOf), this.keys.with({ [zoneName]: zoneOf }));
   }
 
-  #windowed(windows: WindowAssigner<T>): WindowedStream<E, T> {
-    const { context, operators, keys } = this;
+  #windowed(windows: WindowAssigner<T>, keys = this.keys): WindowedStream<E, T> {
+    const { context, operators } = this;
     return {
       aggregate(name, spec) {
         const accumulators = new AccumulatorRow(spec);

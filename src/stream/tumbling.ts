@@ -11,8 +11,8 @@ import { answer, type LatenessSettings, reportFailed, reportLate, type WindowRes
 export interface WindowAssigner<T> {
   /** What stored windows depend on. */
   readonly config: unknown;
-  /** `start` inclusive, `end` exclusive, epoch milliseconds; `label` tells apart windows that share key and end. */
-  assign(value: T, time: number): { readonly start: number; readonly end: number; readonly label?: string };
+  /** `start` inclusive, `end` exclusive, epoch milliseconds. A key's windows that end together must be one window. */
+  assign(value: T, time: number): { readonly start: number; readonly end: number };
 }
 
 /** Windows of `sizeMs`, one after the other, anchored to the epoch. */
@@ -30,22 +30,17 @@ export function tumblingWindows<T>(sizeMs: number): WindowAssigner<T> {
   };
 }
 
-/** Local days, in the IANA time zone that each element names. The label is `<zone>`. */
+/** Local days, in the IANA time zone that each element names. The zone must be a part of the key. */
 export function localDayWindows<T>(zoneOf: (value: T) => string): WindowAssigner<T> {
   const calendar = new LocalCalendar();
   return {
     config: { window: "local day" },
-    assign(value, time) {
-      const label = zoneOf(value);
-      const { start, end } = calendar.dayOf(time, label);
-      return { start, end, label };
-    },
+    assign: (value, time) => calendar.dayOf(time, zoneOf(value)),
   };
 }
 
 interface WindowState {
   readonly start: number;
-  readonly key: string;
   accs: unknown[];
   final: boolean;
   version: number;
@@ -54,10 +49,10 @@ interface WindowState {
 }
 
 const codec = {
-  encode: ({ start, key, accs, final, version }: WindowState): unknown => [start, key, accs, final ? 1 : 0, version],
+  encode: ({ start, accs, final, version }: WindowState): unknown => [start, accs, final ? 1 : 0, version],
   decode(json: unknown): WindowState {
-    const [start, key, accs, final, version] = json as [number, string, unknown[], number, number];
-    return { start, key, accs, final: final === 1, version, pending: false };
+    const [start, accs, final, version] = json as [number, unknown[], number, number];
+    return { start, accs, final: final === 1, version, pending: false };
   },
 };
 
@@ -129,17 +124,16 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
 
   #add(batch: Batch<T>, element: Element<T>, changed: StateEntry<WindowState>[], closed: StateEntry<WindowState>[]) {
     const { keys, windows, accumulators, allowedLatenessMs, name } = this.options;
-    const { start, end, label } = windows.assign(element.value, element.time);
+    const { start, end } = windows.assign(element.value, element.time);
     if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
     const key = keys.textOf(element.value);
-    const filed = label === undefined ? key : `${label}|${key}`;
-    let entry = this.state.get(batch.partition, end, filed);
+    let entry = this.state.get(batch.partition, end, key);
     // First, because it may throw: an element that is skipped must leave no window behind.
     const accs = entry?.value.accs ?? accumulators.initial();
     accumulators.add(accs, element);
     if (!entry) {
-      const fresh = { start, key, accs, final: false, version: 1, pending: false };
-      entry = this.state.add(batch.partition, end, filed, fresh);
+      const fresh = { start, accs, final: false, version: 1, pending: false };
+      entry = this.state.add(batch.partition, end, key, fresh);
     } else {
       if (entry.value.final || end <= element.watermark) entry.value.version++;
       this.state.touch(entry);
@@ -189,9 +183,9 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
     }
   }
 
-  #resultOf({ partition, namespace, value }: StateEntry<WindowState>): WindowResult<ResultsOf<S>> {
+  #resultOf({ partition, namespace, key, value }: StateEntry<WindowState>): WindowResult<ResultsOf<S>> {
     return {
-      key: this.options.keys.partsOf(value.key),
+      key: this.options.keys.partsOf(key),
       partition,
       start: value.start,
       end: namespace,
