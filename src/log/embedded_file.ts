@@ -8,8 +8,9 @@ import { type FreshetError, LogRefusedError, LogUnavailableError } from "../erro
 const APPLICATION_ID = 0x4652_4c47; // "FRLG": tells the log's file from any other SQLite file
 const SCHEMA_VERSION = 1;
 const PAGE_BYTES = 16_384;
-/** SQLite itself waits this long for another process's transaction; beyond it we wait without blocking the thread. */
-const BUSY_BLOCK_MS = 10;
+/** SQLite itself waits this long for another process, which blocks the thread; beyond it a write waits without blocking. */
+const BUSY_BLOCK_MS = 100;
+const BUSY_PAUSE_MS = 10;
 const LOCK_PATIENCE_MS = 15_000;
 
 const SCHEMA = `
@@ -59,7 +60,7 @@ export class EmbeddedFile implements AsyncDisposable {
       } catch (cause) {
         db?.close();
         if (!isBusy(cause) || clock.now() > giveUpAt) throw translate(cause, path);
-        await clock.sleep(BUSY_BLOCK_MS);
+        await clock.sleep(BUSY_PAUSE_MS);
       }
     }
   }
@@ -111,7 +112,7 @@ export class EmbeddedFile implements AsyncDisposable {
       } catch (cause) {
         if (!isBusy(cause) || this.clock.now() > giveUpAt) throw translate(cause, this.path);
       }
-      await this.clock.sleep(BUSY_BLOCK_MS / 2);
+      await this.clock.sleep(BUSY_PAUSE_MS);
     }
   }
 

@@ -3,7 +3,7 @@
 
 import type { Admin } from "kafkajs";
 import type { Clock } from "../clock.ts";
-import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
+import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
 import { KafkaClient, withDeadline } from "./kafka_client.ts";
 import { type Codecs, loadCodecs } from "./kafka_codecs.ts";
 import { KafkaProducer } from "./kafka_producer.ts";
@@ -129,7 +129,8 @@ export class KafkaLog implements Log {
     } catch (thrown) {
       await this.#dropAdmin();
       const error = this.client.error(thrown, topics);
-      if (!isKept || error instanceof LogRefusedError || error instanceof TopicMissingError) throw error;
+      // A kept connection may have gone, and kafkajs goes on asking for topics that were deleted since.
+      if (!isKept || thrown instanceof FreshetError || error instanceof LogRefusedError) throw error;
     }
     this.#assertOpen();
     return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), topics);

@@ -34,6 +34,8 @@ export interface KafkaSettings {
   readonly fetchPartitionBytes?: number;
   /** The most that is held of all partitions of a topic ahead of the reader, as it is on the wire. */
   readonly readAheadBytes?: number;
+  /** Partitions that were added to a topic are noticed within this time. */
+  readonly metadataMaxAgeMs?: number;
   /** How long a subscription tries to get back to a broker that is away before it fails. */
   readonly outagePatienceMs?: number;
 }
@@ -47,6 +49,7 @@ export const KAFKA_DEFAULTS = {
   fetchWaitMs: 200,
   fetchPartitionBytes: 1024 * 1024,
   readAheadBytes: 32 * 1024 * 1024,
+  metadataMaxAgeMs: 60_000,
   outagePatienceMs: 600_000,
 } as const satisfies Partial<KafkaSettings>;
 

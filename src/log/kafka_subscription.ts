@@ -69,6 +69,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   async rejoin(): Promise<void> {
+    if (this.#consumer === undefined) return; // between two consumers: the next one joins anyway
     const left = this.#left.promise;
     this.#fell({ kind: "rejoin" });
     await left;
@@ -129,7 +130,7 @@ export class KafkaSubscription implements Subscription {
       minBytes: 1,
       maxBytes: FETCH_BYTES,
       maxBytesPerPartition: settings.fetchPartitionBytes,
-      metadataMaxAge: 60_000,
+      metadataMaxAge: settings.metadataMaxAgeMs,
       allowAutoTopicCreation: false,
       // Restarting is ours: kafkajs would do it for ever, and does it when it is being closed.
       retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },

@@ -63,6 +63,7 @@ export interface TopicInfo {
  * of records per partition ahead of it.
  */
 export interface Generation {
+  /** Rises with each generation of a subscription. */
   readonly id: number;
   readonly topic: string;
   readonly partitions: readonly number[];
@@ -74,7 +75,9 @@ export interface Generation {
   start(positions: ReadonlyMap<number, number>): Promise<void>;
   /**
    * The next batch of any partition, in offset order within each; `undefined` when none came within `waitMs`,
-   * or when the generation has ended (then `signal` is aborted). Rejects when the log has failed for good.
+   * or when the generation has ended (then `signal` is aborted). One call at a time. Gives way to the event loop when it
+   * is called in a tight loop. Rejects when the log has failed for good: `LogDivergedError` when it does not hold the
+   * offset that is expected next, `LogRefusedError` when records are damaged.
    */
   next(waitMs: number): Promise<LogBatch | undefined>;
   /**
@@ -89,7 +92,8 @@ export interface Generation {
 /** Membership in a consumer group. */
 export interface Subscription extends AsyncDisposable {
   /**
-   * The next generation, after the previous one has ended. Rejects with the signal's reason when aborted.
+   * The next generation, after the previous one has ended. Rejects with the signal's reason when aborted, and with the
+   * log's error when the subscription has failed for good.
    * A group with more members than partitions gives this member generations without partitions.
    */
   nextGeneration(): Promise<Generation>;

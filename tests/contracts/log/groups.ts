@@ -67,26 +67,30 @@ export function groupTests(adapter: LogAdapter): void {
   }, 1);
 
   test("a member that was killed is expelled and its partitions move", async (log, topic, place) => {
-    const member = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "-A", new URL("member.ts", import.meta.url).href, memberArgument(place, topic)],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    const lines = linesOf(member.stdout);
-    try {
-      await soon(lines.next(), "the member's first generation");
-      await using subscription = await subscribe(log, topic);
-      const half = await generationOf(subscription, 2);
-      member.kill("SIGKILL");
-      const killedAt = Date.now();
-      const all = await generationOf(subscription, 4);
-      assert(half.signal.aborted && all.id > half.id);
-      assert(Date.now() - killedAt < adapter.sessionTimeoutMs * 4 + 4_000);
-    } finally {
-      await member.status;
-      await lines.return(undefined);
-    }
+    await using member = startMember(place, topic);
+    await untilPartitions(member.generations, 4);
+    await using subscription = await subscribe(log, topic);
+    const half = await generationOf(subscription, 2);
+    member.kill();
+    const killedAt = Date.now();
+    const all = await generationOf(subscription, 4);
+    assert(half.signal.aborted && all.id > half.id);
+    assert(Date.now() - killedAt < adapter.sessionTimeoutMs * 4 + 4_000);
+  });
+
+  test("a member whose thread stood still is expelled, notices it, and joins again", async (log, topic, place) => {
+    await using subscription = await subscribe(log, topic);
+    const before = await generationOf(subscription, 4);
+    await startAt(before);
+    await using member = startMember(place, topic);
+    const half = await generationOf(subscription, 2);
+    await startAt(half);
+    await untilPartitions(member.generations, 2);
+    const standsStillUntil = Date.now() + adapter.sessionTimeoutMs * 1.5 + 1_000;
+    while (Date.now() < standsStillUntil);
+    await untilPartitions(member.generations, 4);
+    const after = await generationOf(subscription, 2);
+    assert(half.signal.aborted && after.id > half.id);
   });
 
   test("rejoining ends the generation and brings a new one", async (log, topic) => {
@@ -188,8 +192,46 @@ function subscribe(log: Log, topic: string): Promise<Subscription> {
   return log.subscribe({ topic, group: "members", signal: new AbortController().signal });
 }
 
-function memberArgument({ member }: Place, topic: string): string {
-  return JSON.stringify({ ...member, topic, group: "members" });
+/** A member in a process of its own. */
+interface Member extends AsyncDisposable {
+  /** Its generations as they come. */
+  readonly generations: AsyncGenerator<{ readonly partitions: readonly number[] }>;
+  /** SIGKILL. */
+  kill(): void;
+}
+
+function startMember({ member }: Place, topic: string): Member {
+  const argument = JSON.stringify({ ...member, topic, group: "members" });
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", new URL("member.ts", import.meta.url).href, argument],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const generations = linesOf(process.stdout);
+  let isKilled = false;
+  const kill = () => {
+    if (!isKilled) process.kill("SIGKILL");
+    isKilled = true;
+  };
+  return {
+    generations,
+    kill,
+    async [Symbol.asyncDispose]() {
+      kill();
+      await process.status;
+      await generations.return(undefined);
+    },
+  };
+}
+
+/** Waits until the member has a generation of `count` partitions. */
+async function untilPartitions(generations: Member["generations"], count: number): Promise<void> {
+  while (true) {
+    const { value, done } = await soon(generations.next(), `the member's generation of ${count} partitions`);
+    if (done) throw new Error("The member has ended");
+    if (value.partitions.length === count) return;
+  }
 }
 
 function sorted(offsets: ReadonlyMap<number, number>): [number, number][] {
@@ -253,11 +295,12 @@ async function consume(
   }
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(stream: ReadableStream<Uint8Array>): Member["generations"] {
   let rest = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as never) as unknown as AsyncIterable<string>) {
-    const lines = (rest + chunk).split("\n");
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop()!;
-    yield* lines;
+    for (const line of lines) yield JSON.parse(line);
   }
 }

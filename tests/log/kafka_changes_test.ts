@@ -1,9 +1,10 @@
-// A broker that goes away in the middle of a run and comes back.
+// What changes under a running subscription: a broker that goes away and comes back, topics that grow, go or begin anew.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LogUnavailableError } from "../../src/errors.ts";
+import { LogDivergedError, LogUnavailableError, TopicMissingError } from "../../src/errors.ts";
 import type { Generation, Subscription } from "../../src/log/log.ts";
 import { generationOf, pull, soon, startAt, text, topicName, until } from "../contracts/log/place.ts";
+import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 
 const kafka = await kafkaFixture("outages");
@@ -69,6 +70,62 @@ kafka.test("closing while the broker is away does not take long", async (broker)
     await broker.resume();
   }
 });
+
+kafka.test("partitions that are added to a topic come with a new generation", async (broker) => {
+  await using log = await openOn(broker, { metadataMaxAgeMs: 500 });
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await using subscription = await log.subscribe({ topic, group: "growing", signal: new AbortController().signal });
+  const before = await generationOf(subscription, 1);
+  await startAt(before);
+  await onTopic(broker, topic, ["--alter", "--partitions", "3"]);
+  const after = await generationOf(subscription, 3);
+  assert(before.signal.aborted);
+  await startAt(after);
+  await log.produce(topic, [{ value: "x", partition: 2 }]);
+  assertEquals((await pull(after, 1))[0]!.partition, 2);
+});
+
+kafka.test("a topic that is deleted ends the subscription with its name", async (broker) => {
+  await using log = await openOn(broker, { metadataMaxAgeMs: 500 });
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await using subscription = await log.subscribe({ topic, group: "deleted", signal: new AbortController().signal });
+  await startAt(await generationOf(subscription, 1));
+  await onTopic(broker, topic, ["--delete"]);
+  await assertRejects(() => soon(subscription.nextGeneration(), "failing"), TopicMissingError, topic);
+  assertEquals(await log.topics([topic]), []);
+});
+
+kafka.test("a topic that begins anew is an error, not a silent reset", async (broker) => {
+  await using log = await openOn(broker);
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await log.produce(topic, Array.from({ length: 50 }, () => ({ value: "old" })));
+  {
+    await using subscription = await log.subscribe({ topic, group: "anew", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    await startAt(generation);
+    await pull(generation, 50);
+    await generation.commit(new Map([[0, 50]]));
+  }
+  await onTopic(broker, topic, ["--delete"]);
+  await until(async () => (await log.topics([topic])).length === 0, "the topic is gone");
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await log.produce(topic, [{ value: "new" }]);
+  await using subscription = await log.subscribe({ topic, group: "anew", signal: new AbortController().signal });
+  const generation = await generationOf(subscription, 1);
+  await startAt(generation, 50);
+  const error = await assertRejects(async () => {
+    while (true) await generation.next(200);
+  }, LogDivergedError);
+  assert(error.message.includes("0 to 1"));
+});
+
+async function onTopic(broker: KafkaBroker, topic: string, args: readonly string[]): Promise<void> {
+  const server = ["--bootstrap-server", broker.listeners.plaintext];
+  await broker.tool("org.apache.kafka.tools.TopicCommand", [...server, "--topic", topic, ...args]);
+}
 
 /** Reads as the engine does: each generation begins where the last one stopped. */
 class Reader {
