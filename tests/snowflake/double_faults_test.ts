@@ -14,9 +14,6 @@ function test(name: string, body: (client: Client) => Promise<void>): void {
   Deno.test({
     name: `snowflake double: ${name}`,
     ignore: skip !== undefined,
-    // The driver starts its timers and sockets where it likes.
-    sanitizeOps: false,
-    sanitizeResources: false,
     async fn() {
       await using client = await Client.connect(double!);
       await client.run("CREATE OR REPLACE TABLE T (N BIGINT)");
@@ -64,6 +61,14 @@ test("a line cut after a statement leads to a retry that is answered with the fi
   assertEquals((await client.run(INSERT)).updated, 1);
   assertEquals(await stored(), [1]);
   assertEquals(log(), [[INSERT, true, "cut_after"], [INSERT, false, ""]]);
+});
+
+test("a cut line is tried again at once by the HTTP client below the driver, then by the driver", async (client) => {
+  inject({ kind: "cut_after" }, { statement: "INSERT", times: 2 });
+  await client.run(INSERT);
+  assertEquals(log(), [[INSERT, true, "cut_after"], [INSERT, false, "cut_after"], [INSERT, false, ""]]);
+  assertEquals(double!.statements().map(({ retry }) => retry), [0, 0, 1]);
+  assertEquals(await stored(), [1]);
 });
 
 test("a retry may run the statement again", async (client) => {

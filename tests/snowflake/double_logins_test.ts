@@ -37,9 +37,7 @@ const double = skip === undefined ? await startSnowflake({ users: [USER] }) : un
 Deno.test.afterAll(async () => await double?.stop());
 
 function test(name: string, fn: () => Promise<void>): void {
-  // The driver starts its timers and sockets where it likes.
-  const sanitizers = { sanitizeOps: false, sanitizeResources: false };
-  Deno.test({ name: `snowflake double: ${name}`, ignore: skip !== undefined, ...sanitizers, fn });
+  Deno.test({ name: `snowflake double: ${name}`, ignore: skip !== undefined, fn });
 }
 
 const JWT = "SNOWFLAKE_JWT", PAT = "PROGRAMMATIC_ACCESS_TOKEN";

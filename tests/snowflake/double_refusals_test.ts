@@ -49,9 +49,7 @@ async function client(username = "FRESHET", options: Record<string, unknown> = {
 }
 
 function test(name: string, fn: () => Promise<void>): void {
-  // The driver starts its timers and sockets where it likes.
-  const sanitizers = { sanitizeOps: false, sanitizeResources: false };
-  Deno.test({ name: `snowflake double: ${name}`, ignore: skip !== undefined, ...sanitizers, fn });
+  Deno.test({ name: `snowflake double: ${name}`, ignore: skip !== undefined, fn });
 }
 
 type Binds = Parameters<Client["run"]>[1];

@@ -62,14 +62,12 @@ export class Proxy implements AsyncDisposable {
 
   async listen(port = 0): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : port;
+    return (this.#server.address() as { port: number }).port;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    await closed;
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
   /** The session is gone for its client, its transaction rolled back. */

@@ -42,7 +42,9 @@ def rows_of(bindings: dict | None, max_lob_bytes: int) -> tuple[list[dict[str, o
         if str(bind.get("type")).upper() in REFUSED:
             raise compilation("002040", "42601", f"Unsupported data type '{bind['type']}' of bind {name}.")
     if not any(isinstance(bind.get("value"), list) for bind in bindings.values()):
-        return [{name: _value(bind["type"], bind.get("value"), max_lob_bytes) for name, bind in bindings.items()}], False
+        return [
+            {name: _value(bind["type"], bind.get("value"), max_lob_bytes) for name, bind in bindings.items()}
+        ], False
     count = max(len(bind["value"]) for bind in bindings.values())
     rows = [
         {name: _value(bind["type"], bind["value"][index], max_lob_bytes) for name, bind in bindings.items()}

@@ -73,12 +73,27 @@ def _show(session: Session, words: str) -> Table | None:
         return Table(SHOW, ["key", "value", "default", "level", "description"], rows)
     if re.match(r"SHOW LOCKS", words, re.I):
         held = session.account.locks.held()
-        rows = [[table, "PARTITIONS", owner.transaction_id(), None, status, None, None, owner.id] for table, owner, status in held]
-        columns = ["resource", "type", "transaction", "transaction_started_on", "status", "acquired_on", "query_id", "session"]
+        rows = [
+            [table, "PARTITIONS", owner.transaction_id(), None, status, None, None, owner.id]
+            for table, owner, status in held
+        ]
+        columns = [
+            "resource",
+            "type",
+            "transaction",
+            "transaction_started_on",
+            "status",
+            "acquired_on",
+            "query_id",
+            "session",
+        ]
         return Table(SHOW, columns, rows)
     if re.match(r"SHOW TRANSACTIONS", words, re.I):
         opened = [(s, s.transaction) for s in session.account.sessions.values() if s.transaction is not None]
-        rows = [[t.id, s.user, s.id, t.id, time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(t.started)), "running", None] for s, t in opened]
+        rows = [
+            [t.id, s.user, s.id, t.id, time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(t.started)), "running", None]
+            for s, t in opened
+        ]
         return Table(SHOW, ["id", "user", "session", "name", "started_on", "state", "scope"], rows)
     for kind, names in [("WAREHOUSES", session.account.settings.warehouses), ("ROLES", session.account.settings.roles)]:
         if found := re.match(rf"SHOW {kind}(?: LIKE '([^']*)')?", words, re.I):

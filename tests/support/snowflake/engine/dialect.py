@@ -163,7 +163,9 @@ def name_columns(expression: exp.Expression) -> exp.Expression:
     if isinstance(expression, exp.Select):
         named = []
         for item in expression.expressions:
-            plain = isinstance(item, (exp.Alias, exp.Column, exp.Star)) or item.find(exp.Star) and not item.find(exp.Func)
+            plain = (
+                isinstance(item, (exp.Alias, exp.Column, exp.Star)) or item.find(exp.Star) and not item.find(exp.Func)
+            )
             name = shown(item)
             named.append(item if plain else exp.alias_(item, name if item.is_string else name.upper(), quoted=True))
         expression.set("expressions", named)

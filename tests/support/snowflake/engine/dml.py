@@ -82,7 +82,9 @@ def _insert(session: Session, statement: exp.Insert, rows: list[dict[str, object
 
 def _target(into: exp.Expression) -> tuple[exp.Table, list[str]]:
     if isinstance(into, exp.Schema):
-        return into.this, [column.name if column.args.get("quoted") else column.name.upper() for column in into.expressions]
+        return into.this, [
+            column.name if column.args.get("quoted") else column.name.upper() for column in into.expressions
+        ]
     return into, []
 
 
@@ -94,7 +96,9 @@ def check_types(session: Session, into: exp.Expression, types: list[str]) -> Non
     for name, found in zip(names, types):
         wanted = columns.get(name)
         if wanted is not None and _needs_cast(found, wanted):
-            told = f"Expression type does not match column data type, expecting {_named(wanted)} but got {_named(found)}"
+            told = (
+                f"Expression type does not match column data type, expecting {_named(wanted)} but got {_named(found)}"
+            )
             raise compilation("002023", "22000", f"{told} for column {name}")
 
 
@@ -183,7 +187,9 @@ def _merge(session: Session, statement: exp.Merge, values: dict[str, object]) ->
         for column, cell in pairs:
             column.set("table", None) if isinstance(column, exp.Column) else None
             _check_cell(session, statement.this, column, cell, alias, types)
-    found = session.duck.execute(f"{_sql(session, statement)} RETURNING merge_action", used_by(statement, values)).fetchall()
+    found = session.duck.execute(
+        f"{_sql(session, statement)} RETURNING merge_action", used_by(statement, values)
+    ).fetchall()
     actions = [row[0] for row in found]
     if types:
         session.duck.execute(f"DROP TABLE {_SOURCE}")

@@ -41,7 +41,9 @@ def cannot_be_performed() -> SqlError:
 
 
 def invalid_identifier(name: str) -> SqlError:
-    return SqlError("000904", "42000", f"SQL compilation error: error line 1 at position 0\ninvalid identifier '{name}'")
+    return SqlError(
+        "000904", "42000", f"SQL compilation error: error line 1 at position 0\ninvalid identifier '{name}'"
+    )
 
 
 def not_in_double(what: str) -> SqlError:

@@ -38,7 +38,12 @@ def execute(session: Session, request: dict, query_id: str, delay_seconds: float
             timer.start()
         try:
             session.sleep(delay_seconds)
-            return {"data": _run(session, request) | _place(session, query_id), "success": True, "code": None, "message": None}
+            return {
+                "data": _run(session, request) | _place(session, query_id),
+                "success": True,
+                "code": None,
+                "message": None,
+            }
         except Exception as error:
             return _failure(session, error, query_id)
         finally:
@@ -103,7 +108,9 @@ def _run(session: Session, request: dict) -> dict:
 def _one(statements: list[exp.Expression], session: Session, request: dict) -> exp.Expression:
     if not statements:
         raise SqlError("000900", "42601", "SQL compilation error:\nEmpty SQL statement.")
-    wanted = (request.get("parameters") or {}).get("MULTI_STATEMENT_COUNT", session.parameters.get("MULTI_STATEMENT_COUNT"))
+    wanted = (request.get("parameters") or {}).get(
+        "MULTI_STATEMENT_COUNT", session.parameters.get("MULTI_STATEMENT_COUNT")
+    )
     if len(statements) > 1:
         if int(wanted) in (0, len(statements)):
             raise not_in_double("several statements in one request")
@@ -123,9 +130,12 @@ def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_
         raise not_in_double(statement.sql(dialect="snowflake")[:200])
     statement = commands.answer_functions(session, dialect.name_columns(statement))
     read = names.tables_read(statement)
-    if session.warehouse is None and (isinstance(statement, _DML) or any(t.db.upper() != "INFORMATION_SCHEMA" for t in read)):
+    if session.warehouse is None and (
+        isinstance(statement, _DML) or any(t.db.upper() != "INFORMATION_SCHEMA" for t in read)
+    ):
         if not isinstance(statement, (exp.Describe, exp.Show)):
-            told = "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command."
+            told = "No active warehouse selected in the current session.  "
+            told += "Select an active warehouse with the 'use warehouse' command."
             raise SqlError("000606", "57P03", told)
     session.cursor.check_db_and_schema(statement)
     if session.account.has_quoted_names or names.has_mixed_case(statement):
@@ -145,7 +155,11 @@ def _change(session: Session, statement: exp.Expression, rows: list[dict], is_ar
     prepared = dialect.prepare(statement.copy())
     locking = isinstance(statement, _LOCKING) or bool(statement.args.get("overwrite"))
     counts = session.change(
-        statement, written, read, written if locking else set(), lambda: dml.run(session, prepared.copy(), rows, is_array)
+        statement,
+        written,
+        read,
+        written if locking else set(),
+        lambda: dml.run(session, prepared.copy(), rows, is_array),
     )
     if isinstance(statement, exp.TruncateTable):
         return _table(commands.done(counts.type_id))

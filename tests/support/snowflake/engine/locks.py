@@ -37,9 +37,7 @@ class Locks:
             held = [(table, owner, "HOLDING") for table, owner in self._owners.items()]
             return held + [(table, owner, "WAITING") for owner, table in self._waiting.items()]
 
-    def acquire(
-        self, owner: Owner, table: str, timeout: float, idle_seconds: float, check: Callable[[], None]
-    ) -> None:
+    def acquire(self, owner: Owner, table: str, timeout: float, idle_seconds: float, check: Callable[[], None]) -> None:
         """Waits until `owner` holds the table. `check` raises when the statement is cancelled or timed out."""
         deadline = time.monotonic() + timeout
         while True:

@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import asdict
 
+import orjson
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -41,7 +42,9 @@ async def open_session(request: Request) -> Response:
 
 
 def _open(login: dict) -> Session:
-    if login.get("database") and account.denies((login.get("role") or "PUBLIC").upper(), "USAGE", None, login["database"].upper()):
+    if login.get("database") and account.denies(
+        (login.get("role") or "PUBLIC").upper(), "USAGE", None, login["database"].upper()
+    ):
         login["database"] = None
     if login.get("database") and not login.get("schema"):
         login["schema"] = "PUBLIC"
@@ -54,13 +57,17 @@ async def run(request: Request) -> Response:
     session = account.sessions.get(request.path_params["id"])
     if session is None:
         return Response(status_code=404)
-    body = json.loads(await request.body())
+    body = orjson.loads(await request.body())
     query = request.query_params
     started = time.monotonic()
     result = await run_in_threadpool(execute, session, body, query["queryId"], float(query.get("delayMs", 0)) / 1000)
     data = result["data"]
     rows = (data.get("stats") or {}).get("numRowsAffected", data.get("returned", 0)) if result["success"] else 0
-    headers = {"x-rows": str(rows), "x-code": result["code"] or "", "x-engine-ms": f"{(time.monotonic() - started) * 1000:.1f}"}
+    headers = {
+        "x-rows": str(rows),
+        "x-code": result["code"] or "",
+        "x-engine-ms": f"{(time.monotonic() - started) * 1000:.1f}",
+    }
     return answer(result, headers)
 
 
@@ -97,7 +104,9 @@ async def settings(request: Request) -> Response:
 
 
 async def locks(_: Request) -> Response:
-    return answer([{"table": table, "session": owner.id, "status": status} for table, owner, status in account.locks.held()])
+    return answer(
+        [{"table": table, "session": owner.id, "status": status} for table, owner, status in account.locks.held()]
+    )
 
 
 routes = [
@@ -122,7 +131,9 @@ def main() -> None:
     # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="warning", access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(Starlette(routes=routes), log_level="warning", access_log=False, lifespan="off")
+    )
     threading.Thread(target=end_with_input, args=[server], daemon=True).start()
     print(listener.getsockname()[1], flush=True)
     server.run(sockets=[listener])

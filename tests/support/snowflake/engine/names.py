@@ -71,7 +71,9 @@ def check_define(session: Session, statement: exp.Expression) -> None:
 
 
 def _insufficient(kind: str, name: str) -> SqlError:
-    return SqlError("003001", "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'")
+    return SqlError(
+        "003001", "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'"
+    )
 
 
 def _privileges(statement: exp.Expression) -> list[str]:

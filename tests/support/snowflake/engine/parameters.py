@@ -70,7 +70,9 @@ class Parameters:
             value = value if isinstance(value, bool) else str(value).lower() in ("true", "1", "yes", "on")
         elif isinstance(default, int):
             if not re.fullmatch(r"-?\d+", str(value)):
-                raise SqlError("001015", "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
+                raise SqlError(
+                    "001015", "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'"
+                )
             value = int(str(value))
         if name in _FIXED and value != default:
             raise not_in_double(f"{name} = {value}")

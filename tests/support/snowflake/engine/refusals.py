@@ -32,7 +32,19 @@ _CONSTANTS = (
     exp.DataTypeParam,
 )
 
-_FOREIGN_TYPES = {"JSON", "JSONB", "INT128", "UBIGINT", "UINT", "STRUCT", "LIST", "ENUM", "UUID", "INTERVAL", "UTINYINT"}
+_FOREIGN_TYPES = {
+    "JSON",
+    "JSONB",
+    "INT128",
+    "UBIGINT",
+    "UINT",
+    "STRUCT",
+    "LIST",
+    "ENUM",
+    "UUID",
+    "INTERVAL",
+    "UTINYINT",
+}
 _FOREIGN_TYPES |= {"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "HUGEINT", "USMALLINT", "BLOB"}
 
 # Functions of Snowflake that sqlglot parses as unknown ones: with the same name in DuckDB, they mean the same there.

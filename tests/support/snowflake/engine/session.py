@@ -75,7 +75,9 @@ class Session:
     def columns_of(self, table: exp.Table) -> dict[str, str]:
         key = (self.account.ddl_version, self.name_of(table))
         if key not in self._columns:
-            plain = exp.Table(**{part: table.args.get(part) and table.args[part].copy() for part in ("this", "db", "catalog")})
+            plain = exp.Table(
+                **{part: table.args.get(part) and table.args[part].copy() for part in ("this", "db", "catalog")}
+            )
             sql = self.cursor.translate(exp.select("*").from_(plain)).sql(dialect="duckdb")
             found = {row[0]: row[1] for row in self.duck.execute(f"DESCRIBE {sql}").fetchall()}
             self._columns = {key: found, **{k: v for k, v in self._columns.items() if k[0] == key[0]}}
@@ -257,7 +259,9 @@ class Session:
     def views(self) -> set[str]:
         version = self.account.ddl_version
         if self._views[0] != version:
-            rows = self.duck.execute("SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal")
+            rows = self.duck.execute(
+                "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal"
+            )
             self._views = (version, {".".join(row) for row in rows.fetchall()})
         return self._views[1]
 
