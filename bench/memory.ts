@@ -6,13 +6,13 @@ import { perSecond, print } from "./report.ts";
 
 const RECORDS = 2_000_000;
 
-/** Peak resident memory of a process so far, in MB; `undefined` when it has gone. */
-async function peakMb(pid: number): Promise<number | undefined> {
+/** Peak resident memory of a process so far, in MB; 0 when it has ended. */
+async function peakMb(pid: number): Promise<number> {
   try {
     const status = await Deno.readTextFile(`/proc/${pid}/status`);
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
   } catch {
-    return undefined;
+    return 0;
   }
 }
 
@@ -36,7 +36,7 @@ try {
   const status = child.status.finally(() => ended = true);
   let peak = 0;
   while (!ended) {
-    peak = Math.max(peak, await peakMb(child.pid) ?? 0);
+    peak = Math.max(peak, await peakMb(child.pid));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   if (!(await status).success) throw new Error("The program failed");
