@@ -4,7 +4,7 @@
 import type { Admin } from "kafkajs";
 import type { Clock } from "../clock.ts";
 import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
-import { KafkaClient, withDeadline } from "./kafka_client.ts";
+import { connected, KafkaClient, withDeadline } from "./kafka_client.ts";
 import { type Codecs, loadCodecs } from "./kafka_codecs.ts";
 import { KafkaProducer } from "./kafka_producer.ts";
 import type { KafkaSettings } from "./kafka_settings.ts";
@@ -136,10 +136,8 @@ export class KafkaLog implements Log {
     return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), topics);
   }
 
-  async #connectAdmin(): Promise<Admin> {
-    const admin = this.client.connectable().admin();
-    await admin.connect();
-    return admin;
+  #connectAdmin(): Promise<Admin> {
+    return connected(this.client.connectable().admin());
   }
 
   async #dropAdmin(): Promise<void> {

@@ -76,6 +76,19 @@ export class KafkaClient {
   }
 }
 
+/** Connects a client of kafkajs; one that fails to is disconnected, because kafkajs leaves its sockets and timers behind. */
+export async function connected<T extends { connect(): Promise<void>; disconnect(): Promise<void> }>(
+  client: T,
+): Promise<T> {
+  try {
+    await client.connect();
+    return client;
+  } catch (cause) {
+    await client.disconnect().catch(() => {});
+    throw cause;
+  }
+}
+
 /** The promise's value, or an error when it takes longer; what it does later is ignored. */
 export async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
-import type { KafkaClient } from "./kafka_client.ts";
+import { connected, type KafkaClient } from "./kafka_client.ts";
 import type { NewRecord, RecordPosition } from "./log.ts";
 import { partitionOfKey } from "./murmur2.ts";
 
@@ -42,16 +42,16 @@ export class KafkaProducer implements AsyncDisposable {
     }
   }
 
-  async #connect(): Promise<Producer> {
-    const producer = this.client.connectable().producer({
-      allowAutoTopicCreation: false,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      retry: { retries: 8 },
-      createPartitioner: () => (args) => this.#partition(args),
-    });
-    await producer.connect();
-    return producer;
+  #connect(): Promise<Producer> {
+    return connected(
+      this.client.connectable().producer({
+        allowAutoTopicCreation: false,
+        idempotent: true,
+        maxInFlightRequests: 1,
+        retry: { retries: 8 },
+        createPartitioner: () => (args) => this.#partition(args),
+      }),
+    );
   }
 
   /** Kafka's default, noted in the message: by the key's hash, without a key in turn. */
@@ -64,7 +64,7 @@ export class KafkaProducer implements AsyncDisposable {
   async #reset(): Promise<void> {
     const producer = this.#producer;
     this.#producer = undefined;
-    await producer?.then((connected) => connected.disconnect()).catch(() => {});
+    await producer?.then((producer) => producer.disconnect()).catch(() => {});
   }
 }
 
