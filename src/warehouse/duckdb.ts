@@ -11,11 +11,11 @@ import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Write
 export interface DuckDbOptions {
   /** The file; it and its folder are made when there are none. `:memory:` keeps nothing. */
   readonly path: string;
-  /** What DuckDB may hold in memory, `256MB` unless told. Larger sorts and joins go to files beside `path`. */
+  /** What DuckDB may hold in memory, `128MB` unless told. Larger sorts and joins go to files beside `path`. */
   readonly memoryLimit?: string;
   /** Threads that one statement may use, 2 unless told. */
   readonly threads?: number;
-  /** Size of the write-ahead log at which it is folded into the file, `256MB` unless told. */
+  /** Size of the write-ahead log at which it is folded into the file, `64MB` unless told: until then its rows are in memory too. */
   readonly checkpointThreshold?: string;
   /** Epoch milliseconds for UPDATED_AT and APPLIED_AT; the machine's clock unless told. */
   readonly now?: () => number;
@@ -28,7 +28,7 @@ export interface DuckDbOptions {
  * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
  */
 export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
-  const { path, memoryLimit = "256MB", threads = 2, checkpointThreshold = "256MB", now = Date.now } = options;
+  const { path, memoryLimit = "128MB", threads = 2, checkpointThreshold = "64MB", now = Date.now } = options;
   return new DuckDbWarehouse(await Database.open({ path, memoryLimit, threads, checkpointThreshold }), now);
 }
 
