@@ -19,6 +19,10 @@ import type { TimeSettings } from "../domains/domain.ts";
 const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
+/** How many times the checkpoint's rows may wait while another is being written. */
+const ROWS_WHILE_WRITING = 2;
+/** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
+const WRITING_POLL_MS = 5;
 /** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
 const SLICE_RECORDS = 500;
 /** A checkpoint is due with this many bytes of records, however few they are. */
@@ -219,7 +223,7 @@ class GenerationRun {
       this.#touch();
       this.#pending.add(ingested);
       await this.#push(ingested.batch);
-      if (this.#inFlight && !this.#inFlight.settled) await setImmediate();
+      if (this.#writing) await setImmediate();
     }
   }
 
@@ -285,14 +289,24 @@ class GenerationRun {
   #waitMs(): number {
     if (this.#pendingSince === 0) return TICK_MS;
     const { clock, checkpointMs } = this.context.options;
-    return Math.max(0, Math.min(TICK_MS, this.#pendingSince + checkpointMs - clock.now()));
+    const leftMs = this.#pendingSince + checkpointMs - clock.now();
+    return Math.min(TICK_MS, Math.max(leftMs, this.#writing ? WRITING_POLL_MS : 0));
   }
 
+  get #writing(): boolean {
+    return this.#inFlight !== undefined && !this.#inFlight.settled;
+  }
+
+  /**
+   * Whether it is time for a checkpoint. While one is still being written reading goes on, up to twice the rows: a slow
+   * commit makes the next unit larger before it makes the reading stop.
+   */
   #due(): boolean {
     if (this.#pendingSince === 0) return false;
     const { clock, checkpointMs, checkpointRows } = this.context.options;
-    return this.#pending.records >= checkpointRows || this.#pending.bytes >= MAX_PENDING_BYTES ||
-      clock.now() - this.#pendingSince >= checkpointMs;
+    const { records, bytes } = this.#pending;
+    if (bytes >= MAX_PENDING_BYTES || records >= ROWS_WHILE_WRITING * checkpointRows) return true;
+    return !this.#writing && (records >= checkpointRows || clock.now() - this.#pendingSince >= checkpointMs);
   }
 
   /** Everything that was in the log at the start has been taken, and the topic is known to be the one that was read. */
