@@ -17,17 +17,26 @@ async function peakMb(pid: number): Promise<number> {
 }
 
 const dir = await Deno.makeTempDir();
+
+/** What the task `run` starts: the environment that it sets and the arguments of deno. */
+async function taskRun(): Promise<{ readonly args: string[]; readonly env: Record<string, string> }> {
+  const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
+  const words: string[] = command.split(" ");
+  const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
+  return {
+    args: [...words.slice(words.indexOf("deno") + 1), "trains", "--until-end", "--no-simulate"],
+    env: { ...Object.fromEntries(settings), FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0" },
+  };
+}
+
 try {
   {
     await using log = await openEmbeddedLog({ dataDir: dir });
     await fill(log, "ats_telemetry", 4, RECORDS);
   }
   const startMs = performance.now();
-  const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
-  const [, ...args] = [...command.split(" "), "trains", "--until-end", "--no-simulate"];
   const child = new Deno.Command(Deno.execPath(), {
-    args,
-    env: { FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0" },
+    ...await taskRun(),
     stdin: "null",
     stdout: "null",
     stderr: "null",

@@ -15,7 +15,7 @@ import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** What suits the embedded warehouse when nothing is configured. */
-const DUCKDB_CHECKPOINT = { rows: 15_000, ms: 1_000 };
+const DUCKDB_CHECKPOINT = { rows: 10_000, ms: 1_000 };
 
 /** See {@link Parts}. */
 export const realParts: Parts = {
