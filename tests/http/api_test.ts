@@ -104,7 +104,11 @@ for (const [phase, livez, readyz] of PHASES) {
   Deno.test(`while ${phase}, livez is ${livez} and readyz and health are ${readyz}`, async () => {
     const statuses = () => [{ ...status, phase }];
     const codes = [];
-    for (const path of ["/livez", "/readyz", "/health"]) codes.push((await ask({ path }, { statuses })).status);
+    for (const path of ["/livez", "/readyz", "/health"]) {
+      const response = await ask({ path }, { statuses });
+      await response.body?.cancel();
+      codes.push(response.status);
+    }
     assertEquals(codes, [livez, readyz, readyz]);
   });
 }
