@@ -1,6 +1,7 @@
 // The log in Kafka, by kafkajs: topics, producing, consumer groups. Knows nothing of domains or warehouses. The rest of the
 // adapter is in the files beside this one whose names begin with kafka_.
 
+import { ConstantBackoff, handleWhen, retry } from "cockatiel";
 import type { Admin } from "kafkajs";
 import type { Clock } from "../clock.ts";
 import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
@@ -57,7 +58,7 @@ export class KafkaLog implements Log {
     return await this.#asAdmin(async (admin) => {
       const existing = (await admin.listTopics()).filter((topic) => names?.includes(topic) ?? !topic.startsWith("__"));
       const infos = existing.sort().map(async (topic): Promise<TopicInfo> => {
-        return { topic, partitions: [...boundsOf(await admin.fetchTopicOffsets(topic)).values()] };
+        return { topic, partitions: [...boundsOf(await offsetsOf(admin, topic)).values()] };
       });
       return await Promise.all(infos);
     }, names);
@@ -116,7 +117,7 @@ export class KafkaLog implements Log {
   async #bounds(topic: string): Promise<Map<number, PartitionBounds>> {
     return await this.#asAdmin(async (admin) => {
       if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
-      return boundsOf(await admin.fetchTopicOffsets(topic));
+      return boundsOf(await offsetsOf(admin, topic));
     }, [topic]);
   }
 
@@ -149,6 +150,18 @@ export class KafkaLog implements Log {
   #assertOpen(): void {
     if (this.#closed) throw new LogUnavailableError(`The log (${this.description}) is closed`);
   }
+}
+
+/** A topic just made, or moved, has partitions without a leader for a moment. */
+const leaderElected = retry(
+  handleWhen((error) =>
+    /^(NOT_LEADER_FOR_PARTITION|LEADER_NOT_AVAILABLE)$/.test((error as { type?: string }).type ?? "")
+  ),
+  { maxAttempts: 20, backoff: new ConstantBackoff(100) },
+);
+
+function offsetsOf(admin: Admin, topic: string) {
+  return leaderElected.execute(() => admin.fetchTopicOffsets(topic));
 }
 
 function boundsOf(
