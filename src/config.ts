@@ -76,7 +76,7 @@ export const SETTINGS = {
     "How often in a row a failed domain is started again before the run ends.",
   ),
   FRESHET_DUCKDB_MEMORY: s.text(
-    { form: "a size such as 128MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "128MB" },
+    { form: "a size such as 96MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "96MB" },
     "Memory limit of the embedded warehouse.",
   ),
   FRESHET_LOG_RETENTION_HOURS: s.whole(

@@ -11,7 +11,7 @@ import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Write
 export interface DuckDbOptions {
   /** The file; it and its folder are made when there are none. `:memory:` keeps nothing. */
   readonly path: string;
-  /** What DuckDB may hold in memory, `128MB` unless told. Larger sorts and joins go to files beside `path`. */
+  /** What DuckDB may hold in memory, `96MB` unless told. Larger sorts and joins go to files beside `path`. */
   readonly memoryLimit?: string;
   /** Threads that DuckDB may use; unless told all but one, which is left to JavaScript, and at least 1. */
   readonly threads?: number;
@@ -33,7 +33,7 @@ function spareThreads(): number {
  * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
  */
 export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
-  const { path, memoryLimit = "128MB", threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } =
+  const { path, memoryLimit = "96MB", threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } =
     options;
   return new DuckDbWarehouse(await Database.open({ path, memoryLimit, threads, checkpointThreshold }), now);
 }
