@@ -1,23 +1,31 @@
-// The real program, killed at random times, against the embedded log and warehouse: nothing is lost, nothing is there twice, and
-// the derived tables equal a recomputation. FRESHET_KILL_ROUNDS says how often (the task test:kill: 100).
+// The real program with each domain, killed at random times, against the embedded log and warehouse: nothing is lost, nothing
+// is there twice, and the derived tables equal a recomputation. FRESHET_KILL_ROUNDS says how often (the task test:kill: 100).
 
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Random } from "../../simulators/random.ts";
-import { checkTrains } from "../support/trains_checks.ts";
+import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
+import { checkRules, everyTableFilled } from "../support/checks.ts";
+import { domainOf } from "../support/domains.ts";
 import { Traffic } from "../support/traffic.ts";
 import { assert, assertEquals } from "@std/assert";
 
-const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 5);
+const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
 const RECORDS_A_ROUND = 2000;
-const TOPIC = "ats_telemetry";
-const START_MS = Date.UTC(2026, 0, 1);
 
-function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
+interface Rounds {
+  readonly domain: CheckedDomain;
+  readonly topic: string;
+  readonly dataDir: string;
+  readonly traffic: Traffic;
+  readonly random: Random;
+}
+
+function program({ domain, dataDir }: Rounds, ...args: string[]): Deno.ChildProcess {
   const allow = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=hostname"];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...allow, "main.ts", "run", "trains", "--no-simulate", ...args],
+    args: ["run", "--quiet", "--no-prompt", ...allow, "main.ts", "run", domain.name, "--no-simulate", ...args],
     env: {
       FRESHET_DATA_DIR: dataDir,
       FRESHET_API_PORT: "0",
@@ -33,13 +41,14 @@ function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts the program, lets records come in meanwhile, and kills it. */
-async function killRound(dataDir: string, traffic: Traffic, random: Random): Promise<void> {
-  const child = program(dataDir);
+async function killRound(rounds: Rounds): Promise<void> {
+  const { topic, dataDir, traffic, random } = rounds;
+  const child = program(rounds);
   const killed = sleep(400 + random.next() * 1600).then(() => child.kill("SIGKILL"));
   {
     await using log = await openEmbeddedLog({ dataDir });
     for (let sent = 0; sent < RECORDS_A_ROUND; sent += 100) {
-      await log.produce(TOPIC, traffic.take(100));
+      await log.produce(topic, traffic.take(100));
       await sleep(random.next() * 60);
     }
   }
@@ -47,28 +56,32 @@ async function killRound(dataDir: string, traffic: Traffic, random: Random): Pro
   await child.status;
 }
 
-Deno.test(`the program killed ${ROUNDS} times leaves no gap, no duplicate and right tables`, async () => {
-  console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats it)`);
-  const dataDir = await Deno.makeTempDir();
-  try {
-    const random = new Random(SEED);
-    const traffic = new Traffic(SEED, START_MS);
-    {
-      await using log = await openEmbeddedLog({ dataDir });
-      await log.createTopics([{ topic: TOPIC, partitions: 4 }]);
+for (const domain of checkedDomains) {
+  Deno.test(`${domain.name} killed ${ROUNDS} times leaves no gap, no duplicate and right tables`, async () => {
+    console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats it)`);
+    const dataDir = await Deno.makeTempDir();
+    const definition = domainOf(domain.name);
+    const { topic, raw } = definition;
+    try {
+      const rounds = { domain, topic, dataDir, traffic: new Traffic(domain, SEED), random: new Random(SEED) };
+      {
+        await using log = await openEmbeddedLog({ dataDir });
+        await log.createTopics([{ topic, partitions: 4 }]);
+      }
+      for (let round = 0; round < ROUNDS; round++) await killRound(rounds);
+      const { code } = await program(rounds, "--until-end").status;
+      assertEquals(code, 0, "the last run, until the end, must succeed");
+      await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
+      await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(definition) });
+      const counted = await warehouse.query(`SELECT
+        (SELECT COUNT(*) FROM ${raw.table}), (SELECT COUNT(*) FROM DEAD_LETTERS), (SELECT COUNT(*) FROM LATE_RECORDS)`);
+      const [accepted = 0, dead = 0, late = 0] = counted.rows[0]!.map(Number);
+      const { count } = rounds.traffic;
+      console.log(`${count} records: ${accepted} accepted, ${dead} dead letters; ${late} late for an operator`);
+      assertEquals(accepted + dead, count);
+      assert(dead > 0 && late > 0, "the traffic must hold records of every kind");
+    } finally {
+      await Deno.remove(dataDir, { recursive: true });
     }
-    for (let round = 0; round < ROUNDS; round++) await killRound(dataDir, traffic, random);
-    const { code } = await program(dataDir, "--until-end").status;
-    assertEquals(code, 0, "the last run, until the end, must succeed");
-    await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
-    await checkTrains(warehouse);
-    const counted = await warehouse.query(`SELECT
-      (SELECT COUNT(*) FROM ATS_RAW_JSON), (SELECT COUNT(*) FROM DEAD_LETTERS), (SELECT COUNT(*) FROM LATE_RECORDS)`);
-    const [raw = 0, dead = 0, late = 0] = counted.rows[0]!.map(Number);
-    console.log(`${traffic.count} records: ${raw} accepted, ${dead} dead letters; ${late} late for an operator`);
-    assertEquals(raw + dead, traffic.count);
-    assert(dead > 0 && late > 0, "the traffic must hold records of every kind");
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
-});
+  });
+}

@@ -1,20 +1,18 @@
 // A program for kafka_kill_test.ts: two members of one group in one process, on one DuckDB file, of which one comes and goes.
-// Runs until it is killed. Arguments: brokers, path of the DuckDB file, topic's domain settings are the defaults.
+// Runs until it is killed. Arguments: brokers, path of the DuckDB file, domain (with its default settings).
 
 import { systemClock } from "../../src/clock.ts";
-import { defineDomains, domainModules } from "../../src/domains/mod.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
+import { domainOf } from "../support/domains.ts";
 import { QUICK } from "../support/kafka/fixture.ts";
-import { z } from "zod";
 
-const [brokers, path] = Deno.args;
-const settings = Object.assign({}, ...domainModules.map((module) => z.object(module.settings).parse({})));
-const domain = defineDomains(settings).find(({ name }) => name === "trains")!;
+const [brokers, path, name] = Deno.args;
+const domain = domainOf(name!);
 const warehouse = await openDuckDb({ path: path! });
-await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
+await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: domain.name, text: domain.sql }]);
 
 const logger = { debug: () => {}, info: () => {}, warn: console.error, error: console.error };
 

@@ -1,13 +1,12 @@
-// What must hold of the trains tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
-// Every query gives the rows that break a rule: none must come back.
+// What must hold of the trains tables, recomputed from the raw rows.
 
-import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import { differing, everyOffsetOnce, near, onTime, position, type Rules } from "./checks.ts";
+import { domainOf } from "./domains.ts";
 
 /** Raw rows with the columns that the checks need; `FLAGGED_*` with the default thresholds. */
 const EVENTS = `EVENTS AS (
   SELECT
-    CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P,
-    CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O,
+    ${position("RECORD_METADATA")},
     RECORD_CONTENT->>'train_id' AS TRAIN_ID,
     CAST(RTRIM(RECORD_CONTENT->>'timestamp', 'Z') AS TIMESTAMP) AS T,
     CAST(RECORD_CONTENT->>'passenger_count' AS BIGINT) AS PASSENGERS,
@@ -18,12 +17,6 @@ const EVENTS = `EVENTS AS (
     COALESCE(CAST(RECORD_CONTENT->>'is_high_power_draw' AS BOOLEAN), FALSE) OR POWER >= 2600 AS HIGH_POWER
   FROM ATS_RAW_JSON
 )`;
-
-/** The events that were not too late for an operator. */
-const onTime = (operator: string) =>
-  `EVENTS ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS WHERE OPERATOR = '${operator}') USING (P, O)`;
-
-const near = (a: string, b: string) => `ABS(${a} - ${b}) <= 1e-12 * GREATEST(ABS(${a}), ABS(${b}), 1e-300)`;
 
 function alertsSql(type: string, flag: string, value: string): string {
   return `WITH ${EVENTS},
@@ -42,23 +35,12 @@ function alertsSql(type: string, flag: string, value: string): string {
       SELECT KAFKA_PARTITION AS P, TRAIN_ID, STARTED_AT, LAST_SEEN_AT, EVENT_COUNT, PEAK_VALUE
       FROM ATS_ALERTS WHERE ALERT_TYPE = '${type}'
     )
-    (SELECT 'missing' AS WHAT, * FROM (FROM EXPECTED EXCEPT ALL FROM ACTUAL))
-    UNION ALL (SELECT 'extra', * FROM (FROM ACTUAL EXCEPT ALL FROM EXPECTED))`;
+    ${differing("EXPECTED", "ACTUAL")}`;
 }
 
 /** Rules by name. */
-export const trainsChecks: Readonly<Record<string, string>> = {
-  "every offset is in the raw table or a dead letter, once": `
-    WITH SEEN AS (
-      SELECT CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P, CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O
-      FROM ATS_RAW_JSON
-      UNION ALL SELECT KAFKA_PARTITION, KAFKA_OFFSET FROM DEAD_LETTERS WHERE DOMAIN = 'trains'
-    ),
-    COUNTED AS (SELECT P, COUNT(*) AS N, COUNT(DISTINCT O) AS D, MIN(O) AS LOW, MAX(O) AS HIGH FROM SEEN GROUP BY P)
-    SELECT * FROM FRESHET_OFFSETS AS F LEFT JOIN COUNTED AS C ON F.KAFKA_PARTITION = C.P
-    WHERE DOMAIN = 'trains' AND NEXT_OFFSET > 0
-      AND NOT COALESCE(N = NEXT_OFFSET AND D = N AND LOW = 0 AND HIGH = NEXT_OFFSET - 1, FALSE)
-    UNION ALL SELECT * FROM FRESHET_OFFSETS AS F RIGHT JOIN COUNTED AS C ON F.KAFKA_PARTITION = C.P WHERE F.DOMAIN IS NULL`,
+export const trainsChecks: Rules = {
+  ...everyOffsetOnce(domainOf("trains")),
   "typed rows are the raw rows": `
     WITH ${EVENTS}, ACTUAL AS (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O, TRAIN_ID, TIMESTAMP AS T FROM ATS_TRANSFORMED)
     FROM ((SELECT P, O, TRAIN_ID, T FROM EVENTS) EXCEPT ALL FROM ACTUAL)
@@ -88,11 +70,3 @@ export const trainsChecks: Readonly<Record<string, string>> = {
     SELECT KAFKA_PARTITION, TRAIN_ID, WINDOW_START FROM ATS_HOURLY_STATS_PARTS GROUP BY ALL HAVING COUNT(*) > 1`,
   "no alert is there twice": `SELECT ALERT_ID FROM ATS_ALERTS GROUP BY ALL HAVING COUNT(*) > 1`,
 };
-
-/** Runs every check; rejects with the first rows that break a rule. */
-export async function checkTrains(warehouse: Warehouse): Promise<void> {
-  for (const [rule, sql] of Object.entries(trainsChecks)) {
-    const { rows } = await warehouse.query(sql, { maxRows: 5, timeoutMs: 120_000 });
-    if (rows.length > 0) throw new Error(`"${rule}" does not hold: ${JSON.stringify(rows)}`);
-  }
-}

@@ -1,12 +1,11 @@
 // The trains domain as configured by default, and one good event of it.
 
-import { defineDomains, type Domain, domainModules } from "../../../src/domains/mod.ts";
-import { z } from "zod";
+import type { Domain } from "../../../src/domains/mod.ts";
+import { domainOf } from "../domains.ts";
 
 /** The domain with its default settings, or with some. */
 export function trainsDomain(settings: Readonly<Record<string, string>> = {}): Domain {
-  const shape = Object.assign({}, ...domainModules.map((module) => module.settings)) as z.ZodRawShape;
-  return defineDomains(z.object(shape).parse(settings)).find(({ name }) => name === "trains")!;
+  return domainOf("trains", settings);
 }
 
 export const TELEMETRY = {

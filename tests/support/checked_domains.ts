@@ -1,0 +1,21 @@
+// The domains that are run, killed and checked: a domain joins by a line here and a file `<domain>_checks.ts`.
+
+import type { Rules } from "./checks.ts";
+import { trainsChecks } from "./trains_checks.ts";
+
+export interface CheckedDomain {
+  readonly name: string;
+  /** What must hold of its tables, recomputed from the raw rows. */
+  readonly rules: Rules;
+  /** Event time at which its simulated traffic begins, epoch milliseconds: a time of day when all its tables fill. */
+  readonly startMs: number;
+  /** How far back the latest records are dated, milliseconds; beyond the allowed lateness, so that some are too late. */
+  readonly lateByMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+const THURSDAY = Date.UTC(2026, 0, 15);
+
+export const checkedDomains: readonly CheckedDomain[] = [
+  { name: "trains", rules: trainsChecks, startMs: THURSDAY + 7 * HOUR_MS, lateByMs: 4 * HOUR_MS },
+];
