@@ -27,6 +27,24 @@ export interface RawTable<E> {
   readonly columns?: (event: E, element: Element<E>) => Readonly<Record<string, unknown>>;
 }
 
+/**
+ * How events come in over HTTP: posted as JSON to `path`, checked as the pipeline checks them, and acknowledged with their
+ * partition and offset once the log has them.
+ */
+export interface IngestRoute {
+  /** Such as "/events". */
+  readonly path: `/${string}`;
+  /** What a request does, in a few words, for the API's description. */
+  readonly summary: string;
+  /** An event as it may be posted, for the API's description. */
+  readonly example: Readonly<Record<string, unknown>>;
+  /**
+   * Whether a request without an event publishes one of the domain's simulator, as of now, and `{"count": n}` so many.
+   * Without this a body is needed.
+   */
+  readonly generates?: boolean;
+}
+
 /** One of the systems that Freshet runs. `E` is its event, as the schema gives it. */
 export interface Domain<E = unknown> {
   readonly name: string;
@@ -44,6 +62,8 @@ export interface Domain<E = unknown> {
   tables(events: Stream<E>): readonly Output<E>[];
   /** Text of `sql/<name>.sql`. */
   readonly sql: string;
+  /** A way in over HTTP, for domains that have one. */
+  readonly ingest?: IngestRoute;
 }
 
 /** A domain with the settings it asks for. */

@@ -20,7 +20,11 @@ const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", re
 /** Reads a record's value as JSON, or says why it cannot be. */
 export function decodeJson(record: LogRecord): Decoded | Verdict {
   const { value } = record;
-  if (value === null) return dead("tombstone", "The record has a key and no value");
+  return value === null ? dead("tombstone", "The record has a key and no value") : parseJson(value);
+}
+
+/** Reads bytes as JSON, or says why they cannot be. */
+export function parseJson(value: Uint8Array): Decoded | Verdict {
   if (value.length === 0) return dead("empty_value", "The value has no bytes");
   if (value.length > MAX_VALUE_BYTES) {
     return dead("too_large", `The value has ${value.length} bytes, more than ${MAX_VALUE_BYTES}`);
