@@ -126,7 +126,12 @@ export interface MigrationStep {
   readonly statements: readonly string[];
 }
 
+/** A value bound to a `?` of a statement. Times are text, cast in the statement: `CAST(? AS TIMESTAMP_NTZ)`. */
+export type Bind = string | number | boolean | null;
+
 export interface QueryOptions {
+  /** One for each `?`, in order. */
+  readonly binds?: readonly Bind[];
   readonly maxRows?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

@@ -180,7 +180,7 @@ export class Queries {
       const connection = await session.connection();
       stop.watch(connection);
       await session.run("BEGIN TRANSACTION READ ONLY");
-      return await this.#database.statement(() => this.#fetch(connection, sql, options.maxRows ?? Infinity, stop));
+      return await this.#database.statement(() => this.#fetch(connection, sql, options, stop));
     } catch (error) {
       if (stop.stopped || isInterrupted(error)) stop.check();
       throw refusal(error, this.#database.path);
@@ -194,7 +194,8 @@ export class Queries {
    * Results are not streamed: a stream that fails midway ends like one that is done, and holds the file open until
    * it is garbage collected. A limit around the statement bounds them instead.
    */
-  async #fetch(connection: DuckDBConnection, sql: string, maxRows: number, stop: Stop): Promise<QueryResult> {
+  async #fetch(connection: DuckDBConnection, sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+    const { maxRows = Infinity, binds = [] } = options;
     const checked = await this.#prepare(connection, sql);
     const names = Array.from({ length: checked.columnCount }, (_, i) => checked.columnName(i));
     checked.destroySync();
@@ -202,6 +203,10 @@ export class Queries {
     let result: DuckDBResult;
     try {
       stop.check();
+      if (statement.parameterCount !== binds.length) {
+        throw new QueryRefusedError(`The query has ${statement.parameterCount} places for values, got ${binds.length}`);
+      }
+      statement.bind([...binds]);
       result = await statement.run();
     } finally {
       statement.destroySync();

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { QueryRefusedError } from "../../../src/errors.ts";
-import type { Writer } from "../../../src/warehouse/warehouse.ts";
+import type { Bind, Writer } from "../../../src/warehouse/warehouse.ts";
 import { append, loose, rowsOf, segment, type Test, type WarehouseFeatures } from "./suite.ts";
 
 export function queries(test: Test, features: WarehouseFeatures): void {
@@ -29,6 +29,32 @@ export function queries(test: Test, features: WarehouseFeatures): void {
       rows: [],
       truncated: false,
     });
+  });
+
+  test("bound values are values, whatever they look like", async ({ warehouse, writer }) => {
+    const names = ["a", "a' OR 'x' = 'x", "?", "; DROP TABLE EVENTS", "", "é"];
+    await writer.commit(loose({ appends: [append("EVENTS", segment(names.map((NAME, ID) => ({ ID, NAME }))))] }));
+    const ask = async (sql: string, binds: readonly Bind[]) =>
+      (await warehouse.query(sql, { binds, maxRows: 10 })).rows;
+    for (const [id, name] of names.entries()) {
+      assertEquals(await ask("SELECT ID FROM EVENTS WHERE NAME = ?", [name]), [[id]]);
+    }
+    assertEquals(await ask("SELECT ID FROM EVENTS WHERE ID >= ? AND ID < ? AND NAME <> ? ORDER BY ID", [1, 4, "?"]), [
+      [1],
+      [3],
+    ]);
+    const cast = "SELECT COUNT(*) FROM EVENTS WHERE CAST('2026-01-02 03:04:05' AS TIMESTAMP_NTZ)";
+    assertEquals(await ask(`${cast} >= CAST(? AS TIMESTAMP_NTZ)`, ["2026-01-02T03:04:05.000"]), [[6]]);
+    assertEquals(await ask(`${cast} < CAST(? AS TIMESTAMP_NTZ)`, ["2026-01-02T03:04:05.000"]), [[0]]);
+    assertEquals(
+      await ask("SELECT ID FROM EVENTS WHERE COALESCE(?, NAME) = NAME AND ?", [null, true]).then((r) => r.length),
+      6,
+    );
+    await assertRejects(
+      () => warehouse.query("SELECT ID FROM EVENTS WHERE NAME = ?", { binds: [] }),
+      QueryRefusedError,
+    );
+    await assertRejects(() => warehouse.query("SELECT ID FROM EVENTS", { binds: ["a"] }), QueryRefusedError);
   });
 
   test("statements that write are refused and change nothing", async ({ warehouse, writer }) => {
