@@ -1,6 +1,16 @@
 // From what the outputs answer to rows of tables: which columns windows, sessions, episodes and latest values have.
 
-import type { Element, Key, KeyPart, LatestResult, Named, Output, SessionChange, WindowResult } from "../stream/mod.ts";
+import type {
+  Element,
+  Key,
+  KeyPart,
+  LatestResult,
+  Named,
+  Output,
+  RunningResult,
+  SessionChange,
+  WindowResult,
+} from "../stream/mod.ts";
 import type { Row } from "../warehouse/warehouse.ts";
 
 /** A keyed row to be written, or taken away. */
@@ -23,6 +33,8 @@ export function tableKeyOf(output: Output<unknown>): TableKey | null {
       return null;
     case "latest":
       return { keyColumns: output.keyNames, guardColumns: output.order };
+    case "running":
+      return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames] };
     case "windows":
     case "sessions":
       return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames, "WINDOW_START"] };
@@ -42,6 +54,8 @@ export function keyedChanges(
       return [];
     case "latest":
       return elements.map(({ value }) => latestChange(value as LatestResult<Named>, now));
+    case "running":
+      return elements.map(({ value }) => runningChange(value as RunningResult<Named>, now));
     case "windows":
       return elements.map(({ value }) => windowChange(value as WindowResult<Named>, now));
     case "sessions":
@@ -53,6 +67,10 @@ export function keyedChanges(
 
 function latestChange({ key, value }: LatestResult<Named>, now: number): KeyedChange {
   return { op: "upsert", row: { ...key, ...value, UPDATED_AT: now } };
+}
+
+function runningChange({ key, partition, values }: RunningResult<Named>, now: number): KeyedChange {
+  return { op: "upsert", row: { KAFKA_PARTITION: partition, ...key, ...values, UPDATED_AT: now } };
 }
 
 type Windowed = Pick<WindowResult<Named>, "key" | "partition" | "start" | "end" | "values" | "final" | "version">;

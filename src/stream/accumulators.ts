@@ -166,6 +166,28 @@ export function last<T, R>(of: (value: T) => R): Accumulator<T, Dated<R>, R | nu
   return byEventTime("last", of, (a, b) => a.time > b.time || (a.time === b.time && a.offset > b.offset));
 }
 
+type Measured<R> = { readonly by: number; readonly time: number; readonly offset: number; readonly value: R } | null;
+
+/**
+ * The value of the element with the greatest number `by` (of equals, the earliest by event time, then by offset); `null` when
+ * no element has one.
+ */
+export function atMax<T, R>(by: Reading<T>, of: (value: T) => R): Accumulator<T, Measured<R>, R | null> {
+  const precedes = (a: NonNullable<Measured<R>>, b: NonNullable<Measured<R>>) =>
+    a.by !== b.by ? a.by > b.by : a.time !== b.time ? a.time < b.time : a.offset < b.offset;
+  const pick = (a: Measured<R>, b: Measured<R>) => a === null || (b !== null && precedes(b, a)) ? b : a;
+  return {
+    kind: "at max",
+    initial: () => null,
+    add(acc, value, { time, offset }) {
+      const x = by(value);
+      return isReading(x) ? pick(acc, { by: x, time, offset, value: of(value) }) : acc;
+    },
+    merge: pick,
+    result: (acc) => acc?.value ?? null,
+  };
+}
+
 /** A spec's accumulators side by side. */
 export class AccumulatorRow<T, S extends AccumulatorSpec<T>> {
   readonly names: readonly string[];

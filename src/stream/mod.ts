@@ -13,6 +13,7 @@ export * from "./latest.ts";
 export * from "./local_day.ts";
 export * from "./map.ts";
 export * from "./quantile_sketch.ts";
+export * from "./running.ts";
 export * from "./session.ts";
 export * from "./sliding_merge.ts";
 export * from "./state.ts";

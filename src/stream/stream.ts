@@ -11,6 +11,7 @@ import { aggregateHopping } from "./hopping.ts";
 import { Keys, type KeySelectors } from "./key.ts";
 import { latest, type LatestResult } from "./latest.ts";
 import { map } from "./map.ts";
+import { aggregateRunning, type RunningResult } from "./running.ts";
 import { aggregateSessions, type SessionChange } from "./session.ts";
 import type { StateBackend } from "./state.ts";
 import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
@@ -31,6 +32,13 @@ export type Output<E> =
     /** Columns by which a row is newer than another. */
     readonly order: readonly string[];
     readonly operator: Operator<E, LatestResult<Named>>;
+  }
+  /** One row for each key, over all its elements so far. */
+  | {
+    readonly kind: "running";
+    readonly name: string;
+    readonly keyNames: readonly string[];
+    readonly operator: Operator<E, RunningResult<Named>>;
   }
   /** One row for each key and window. */
   | {
@@ -126,6 +134,17 @@ export class KeyedStream<E, T> {
   ): Output<E> {
     const newest = latest(name, this.keys, toRow);
     return { kind: "latest", name, keyNames: this.keys.names, order, operator: chain([...this.operators, newest]) };
+  }
+
+  /**
+   * Ends in one row for each key, holding the results of `spec` over all its elements so far. No element is late for it.
+   * A key is kept for ever, so what the accumulators keep of it must be bounded.
+   */
+  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E> {
+    const { state } = this.context;
+    const accumulators = new AccumulatorRow(spec);
+    const running = aggregateRunning({ name, keys: this.keys, accumulators, state });
+    return { kind: "running", name, keyNames: this.keys.names, operator: chain([...this.operators, running]) };
   }
 
   /** Windows of `sizeMs`, one after the other, anchored to the epoch. */

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import {
   AccumulatorRow,
   addExactly,
+  atMax,
   count,
   distinct,
   type Element,
@@ -145,6 +146,7 @@ const everything = () =>
     median: quantile(self, 0.5),
     first: first(self),
     last: last(self),
+    peak: atMax((x) => x === null ? null : Math.abs(x), self),
   });
 
 Deno.test("no accumulator depends on the order of elements or on how they are merged", () => {
@@ -171,7 +173,7 @@ Deno.test("no accumulator depends on the order of elements or on how they are me
 
 Deno.test("accumulators of nothing, and of elements without a number", () => {
   const row = everything();
-  const nothing = { mean: null, min: null, max: null, median: null, first: null, last: null };
+  const nothing = { mean: null, min: null, max: null, median: null, first: null, last: null, peak: null };
   assertEquals<unknown>(row.results(row.initial()), { count: 0, positive: 0, sum: 0, distinct: 0, ...nothing });
   const accs = row.initial();
   row.add(accs, elementOf(null));
@@ -185,6 +187,15 @@ Deno.test("first and last go by event time, and by offset where that is the same
     row.add(accs, elementOf(x, offset, time));
   }
   assertEquals(row.results(accs), { first: 1, last: 4 });
+});
+
+Deno.test("the value at the maximum is the earliest of equals, by event time and then by offset", () => {
+  const row = new AccumulatorRow({ peak: atMax((x: Value) => x === null ? null : Math.abs(x), self) });
+  const accs = row.initial();
+  for (const [x, offset, time] of [[1, 0, 1], [-3, 1, 9], [3, 2, 4], [-3, 3, 4], [NaN, 4, 0]] as const) {
+    row.add(accs, elementOf(x, offset, time));
+  }
+  assertEquals(row.results(accs), { peak: 3 });
 });
 
 Deno.test("distinct tells apart names that objects know", () => {

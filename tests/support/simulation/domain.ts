@@ -37,7 +37,7 @@ function toLatest(e: Reading, element: Element<Reading>, partition: number) {
   return toRow(e, element, partition);
 }
 
-/** Tables RAW, TYPED, LATEST, TUMBLING, HOPPING, SESSIONS and ALERTS. */
+/** Tables RAW, TYPED, LATEST, RUNNING, TUMBLING, HOPPING, SESSIONS and ALERTS. */
 export function readings(idleAfterMs: number): Domain {
   const domain: Domain<Reading> = {
     name: "readings",
@@ -59,6 +59,7 @@ export function readings(idleAfterMs: number): Domain {
     tables: (events) => [
       events.into("TYPED", toRow),
       events.keyBy(key).latest("LATEST", toLatest),
+      events.keyBy(key).aggregate("RUNNING", spec),
       events.keyBy(key).tumbling(WINDOW.size).aggregate("TUMBLING", spec),
       events.keyBy(key).hopping(WINDOW.size, WINDOW.advance).aggregate("HOPPING", spec),
       events.keyBy(key).session(WINDOW.gap).aggregate("SESSIONS", spec),

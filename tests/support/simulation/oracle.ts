@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Unit } from "../../../src/warehouse/warehouse.ts";
 import { type Event, sorted } from "../../stream/feed.ts";
-import { type Expected, expectSessions, expectWindows } from "../../stream/models.ts";
+import { type Expected, expectSessions, expectWindows, valuesOf as summaryOf } from "../../stream/models.ts";
 import { isAlert, type Reading, TOPIC, WINDOW } from "./domain.ts";
 import type { World } from "./world.ts";
 
@@ -103,6 +103,7 @@ export function checkDerived(world: World, options: { readonly versions: boolean
     }
   }
   checkLatest(world, raw);
+  checkRunning(world, raw);
 }
 
 /** Keys of the events that close all windows: their own stay open. */
@@ -133,6 +134,16 @@ function checkLatest({ warehouse }: World, raw: Readings): void {
   }
   const found = warehouse.rows("LATEST").map(({ UPDATED_AT: _, ...row }) => [String(row.K), row] as const);
   assertEquals<unknown>(sorted(found), sorted([...latest].map(([k, row]) => [k, row])));
+}
+
+function checkRunning({ warehouse }: World, raw: Readings): void {
+  const expected = [...raw].flatMap(([partition, readings]) =>
+    [...Map.groupBy(readings, ({ value }) => value.key)].map(([key, of]) =>
+      [`${partition} ${key}`, summaryOf(of.map(({ value }) => value))] as const
+    )
+  );
+  const found = warehouse.rows("RUNNING").map((row) => [`${row.KAFKA_PARTITION} ${row.K}`, valuesOf(row)] as const);
+  assertEquals(sorted(found), sorted(expected));
 }
 
 /** As the models name rows: windows by their bounds, sessions and alerts by first and last element. */
