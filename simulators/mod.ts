@@ -1,4 +1,5 @@
 // The simulators, one for each domain. A new domain adds one line here.
+import { actions } from "./actions.ts";
 import type { Simulator } from "./simulator.ts";
 import { trains } from "./trains.ts";
 
@@ -7,4 +8,4 @@ export * from "./simulator.ts";
 export * from "./spoil.ts";
 
 /** All simulators. */
-export const simulators: readonly Simulator[] = [trains];
+export const simulators: readonly Simulator[] = [trains, actions];

@@ -1,12 +1,13 @@
 // The list of domains. A new one is a line here.
 
+import { actions } from "./actions.ts";
 import type { Domain, DomainModule } from "./domain.ts";
 import { trains } from "./trains.ts";
 
 export * from "./domain.ts";
 
 /** Every domain there is. */
-export const domainModules: readonly DomainModule[] = [trains];
+export const domainModules: readonly DomainModule[] = [trains, actions];
 
 /** All domains, with their settings as read from the configuration. */
 export function defineDomains(settings: Readonly<Record<string, unknown>>): readonly Domain[] {

@@ -2,6 +2,7 @@
 // whole. None depends on the order in which elements come.
 
 import type { Element } from "./batch.ts";
+import { addDistinct, type DistinctSketch, distinctText, mergeDistinct } from "./distinct_sketch.ts";
 import { addExactly, type ExactSum, mergeExactly, roundExactly } from "./exact_sum.ts";
 import { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketch } from "./quantile_sketch.ts";
 
@@ -123,6 +124,26 @@ export function distinct<T>(
   };
 }
 
+/**
+ * The different values as a text that SQL can merge with others and count: see {@link DistinctSketch}. Bounded, exact up to
+ * a thousand values. Elements without a value are passed over.
+ */
+export function distinctHashes<T>(
+  of: (value: T) => string | number | null | undefined,
+): Accumulator<T, DistinctSketch, string> {
+  return {
+    kind: "distinct hashes",
+    initial: () => [],
+    add(acc, value) {
+      const x = of(value);
+      if (x !== null && x !== undefined) addDistinct(acc, String(x));
+      return acc;
+    },
+    merge: mergeDistinct,
+    result: distinctText,
+  };
+}
+
 /** The value at quantile `q` (0 to 1), within 1 % of itself (DDSketch); `null` when no element has a number. */
 export function quantile<T>(of: Reading<T>, q: number): Accumulator<T, QuantileSketch, number | null> {
   return {
@@ -185,6 +206,17 @@ export function atMax<T, R>(by: Reading<T>, of: (value: T) => R): Accumulator<T,
     },
     merge: pick,
     result: (acc) => acc?.value ?? null,
+  };
+}
+
+/** Seconds of event time from the earliest element to the latest, to the microsecond; `0` of nothing. */
+export function durationSeconds<T>(): Accumulator<T, readonly [first: number, last: number] | null, number> {
+  return {
+    kind: "duration",
+    initial: () => null,
+    add: (acc, _value, { time }) => acc === null ? [time, time] : [Math.min(acc[0], time), Math.max(acc[1], time)],
+    merge: (a, b) => a && b ? [Math.min(a[0], b[0]), Math.max(a[1], b[1])] : a ?? b,
+    result: (acc) => acc === null ? 0 : Math.round((acc[1] - acc[0]) * 1000) / 1e6,
   };
 }
 
