@@ -1,6 +1,7 @@
 // The simulators, one for each domain. A new domain adds one line here.
 import { actions } from "./actions.ts";
 import type { Simulator } from "./simulator.ts";
+import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
 
 export * from "./pacer.ts";
@@ -8,4 +9,8 @@ export * from "./simulator.ts";
 export * from "./spoil.ts";
 
 /** All simulators. */
-export const simulators: readonly Simulator[] = [trains, actions];
+export const simulators: readonly Simulator[] = [
+  trains,
+  rides,
+  actions,
+];

@@ -24,7 +24,7 @@ export interface RawTable<E> {
   /** Column of the record's JSON text. */
   readonly content: string;
   /** More columns of the same row. */
-  readonly columns?: (event: E, element: Element<E>) => Readonly<Record<string, unknown>>;
+  readonly columns?: (event: E, element: Element<E>, partition: number) => Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -2,12 +2,17 @@
 
 import { actions } from "./actions.ts";
 import type { Domain, DomainModule } from "./domain.ts";
+import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
 
 export * from "./domain.ts";
 
 /** Every domain there is. */
-export const domainModules: readonly DomainModule[] = [trains, actions];
+export const domainModules: readonly DomainModule[] = [
+  trains,
+  rides,
+  actions,
+];
 
 /** All domains, with their settings as read from the configuration. */
 export function defineDomains(settings: Readonly<Record<string, unknown>>): readonly Domain[] {

@@ -163,7 +163,7 @@ export class PartitionIngest {
   /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
   #rawRow(record: LogRecord, text: string, element: Element<unknown>, now: number): Row {
     const { table: _, metadata, content, columns } = this.domain.raw;
-    const row: Record<string, unknown> = columns ? { ...columns(element.value, element) } : {};
+    const row: Record<string, unknown> = columns ? { ...columns(element.value, element, this.partition) } : {};
     row[metadata] = this.#metadata(record, now);
     row[content] = text;
     return row;

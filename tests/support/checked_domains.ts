@@ -1,6 +1,7 @@
 // The domains that are run, killed and checked: a domain joins by a line here and a file `<domain>_checks.ts`.
 
 import type { Rules } from "./checks.ts";
+import { ridesChecks } from "./rides_checks.ts";
 import { trainsChecks } from "./trains_checks.ts";
 
 export interface CheckedDomain {
@@ -11,6 +12,8 @@ export interface CheckedDomain {
   readonly startMs: number;
   /** How far back the latest records are dated, milliseconds; beyond the allowed lateness, so that some are too late. */
   readonly lateByMs: number;
+  /** Of its simulator, where another than its own is needed for some hours to pass. */
+  readonly intervalMs?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -18,4 +21,11 @@ const THURSDAY = Date.UTC(2026, 0, 15);
 
 export const checkedDomains: readonly CheckedDomain[] = [
   { name: "trains", rules: trainsChecks, startMs: THURSDAY + 7 * HOUR_MS, lateByMs: 4 * HOUR_MS },
+  {
+    name: "rides",
+    rules: ridesChecks,
+    startMs: THURSDAY + 7 * HOUR_MS,
+    lateByMs: 4 * HOUR_MS,
+    intervalMs: HOUR_MS / 15,
+  },
 ];

@@ -18,9 +18,10 @@ export class Traffic {
   readonly #lateByMs: number;
   #count = 0;
 
-  constructor({ name, startMs, lateByMs }: CheckedDomain, seed: number) {
-    const { generate, intervalMs, fields } = simulators.find(({ domain }) => domain === name)!;
-    const good = generate({ seed, start: startMs, intervalMs });
+  constructor({ name, startMs, lateByMs, intervalMs }: CheckedDomain, seed: number) {
+    const simulator = simulators.find(({ domain }) => domain === name)!;
+    const { fields } = simulator;
+    const good = simulator.generate({ seed, start: startMs, intervalMs: intervalMs ?? simulator.intervalMs });
     this.#random = new Random(seed);
     this.#timeField = fields.timestamp;
     this.#lateByMs = lateByMs;

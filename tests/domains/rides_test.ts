@@ -1,0 +1,162 @@
+// The rides domain: what producers send is taken, and a few events make the rows of every table.
+
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { distanceKm, RideEvent, zoneOf } from "../../src/domains/rides.ts";
+import { domainOf } from "../support/domains.ts";
+import { World } from "../support/simulation/world.ts";
+
+type Row = Readonly<Record<string, unknown>>;
+
+const RIDE = {
+  timestamp: "2027-01-15T11:59:00",
+  user_id: "U1",
+  location: "Park Street",
+  zone: "Clifton",
+  ride_type: "standard",
+};
+
+const at = (clock: string) => Date.parse(`2027-01-15T${clock}Z`);
+const said = (rows: readonly Row[], columns: readonly string[]) => rows.map((row) => columns.map((name) => row[name]));
+
+const accepted: readonly (readonly [string, Row])[] = [
+  ["nothing but what the old producer sent", { zone: undefined }],
+  ["ids that are numbers", { user_id: 17, ride_id: 4 }],
+  ["coordinates for a location", { location: { latitude: 51.45, longitude: -2.59 } }],
+  ["null for what need not be there", {
+    zone: null,
+    event_type: null,
+    ride_id: null,
+    pickup_latitude: null,
+    dropoff_longitude: null,
+    passengers: null,
+    fare_estimate: null,
+  }],
+  ["fields that nobody knows", { promo: "SPRING", driver: { id: 1 } }],
+];
+
+for (const [name, changes] of accepted) {
+  Deno.test(`a ride with ${name} is taken`, () => {
+    const parsed = RideEvent.safeParse(JSON.parse(JSON.stringify({ ...RIDE, ...changes })));
+    assert(parsed.success, parsed.error?.message);
+    assertEquals(domainOf("rides").eventTime(parsed.data), at("11:59:00"));
+  });
+}
+
+const refused: readonly (readonly [string, Row])[] = [
+  ["no user", { user_id: undefined }],
+  ["an empty location", { location: "" }],
+  ["a location off the globe", { location: { latitude: 91, longitude: 0 } }],
+  ["half a passenger", { passengers: 1.5 }],
+  ["no passenger", { passengers: 0 }],
+  ["a negative fare", { fare_estimate: -1 }],
+  ["a pickup off the globe", { pickup_longitude: 181 }],
+];
+
+for (const [name, changes] of refused) {
+  Deno.test(`a ride with ${name} is refused`, () => {
+    assert(!RideEvent.safeParse(JSON.parse(JSON.stringify({ ...RIDE, ...changes }))).success);
+  });
+}
+
+const zones: readonly (readonly [string, Row, string])[] = [
+  ["the zone", {}, "Clifton"],
+  ["the location's name where there is no zone", { zone: null }, "Park Street"],
+  ["its cell of a hundredth of a degree where that has none", {
+    zone: null,
+    location: { latitude: 51.4567, longitude: -2.5 },
+  }, "51.46,-2.50"],
+];
+
+for (const [name, changes, zone] of zones) {
+  Deno.test(`a ride is counted in ${name}`, () => {
+    assertEquals(zoneOf(RideEvent.parse({ ...RIDE, ...changes })), zone);
+  });
+}
+
+Deno.test("the distance is the great circle's", () => {
+  // London to Paris, 343.6 km by the haversine formula on a sphere of the Earth's mean radius.
+  const coordinates = {
+    pickup_latitude: 51.5074,
+    pickup_longitude: -0.1278,
+    dropoff_latitude: 48.8566,
+    dropoff_longitude: 2.3522,
+  };
+  assertAlmostEquals(distanceKm({ ...RIDE, ...coordinates })!, 343.56, 0.05);
+  assertEquals(distanceKm({ ...RIDE, ...coordinates, dropoff_latitude: null }), null);
+});
+
+/** Runs the events, each of a time and what differs, through the domain. */
+async function run(
+  events: readonly (readonly [clock: string, changes?: Row])[],
+  { settings = {}, partitions = 1 }: {
+    readonly settings?: Readonly<Record<string, string>>;
+    readonly partitions?: number;
+  } = {},
+): Promise<World> {
+  const world = new World(domainOf("rides", settings), 1, partitions);
+  for (const [i, [clock, changes]] of events.entries()) {
+    world.produce({ ...RIDE, timestamp: `2027-01-15T${clock}`, ...changes }, { partition: i % partitions });
+  }
+  await world.workOff();
+  return world;
+}
+
+Deno.test("every event is one row: as it came, and with typed columns", async () => {
+  const { warehouse } = await run([["09:00:00.5", {
+    ride_id: 7,
+    user_id: 3,
+    passengers: 2,
+    fare_estimate: 12.5,
+    x: 1,
+  }]]);
+  const [{ RECORD_METADATA: _, RECORD_CONTENT, ...columns } = {}] = warehouse.rows("RIDE_REQUESTS");
+  assertEquals(JSON.parse(String(RECORD_CONTENT)).x, 1);
+  assertEquals<unknown>(columns, {
+    TIMESTAMP: at("09:00:00.5"),
+    EVENT_TYPE: "ride_requested",
+    RIDE_ID: "7",
+    USER_ID: "3",
+    LOCATION: "Park Street",
+    ZONE: "Clifton",
+    RIDE_TYPE: "standard",
+    DISTANCE_KM: null,
+    PASSENGERS: 2,
+    FARE_ESTIMATE: 12.5,
+    KAFKA_PARTITION: 0,
+    KAFKA_OFFSET: 0,
+  });
+});
+
+Deno.test("demand counts requests of each zone and ride type in the 15 minutes of every minute, and nothing else", async () => {
+  const { warehouse } = await run([
+    ["09:00:10", { fare_estimate: 10 }],
+    ["09:01:10", { fare_estimate: 20 }],
+    ["09:01:20", { event_type: "ride_cancelled" }],
+    ["09:01:30", { ride_type: "xl" }],
+    ["09:40:00", { zone: "Easton" }],
+  ]);
+  const rows = warehouse.rows("RIDE_DEMAND_PARTS").filter((row) => row.ZONE === "Clifton");
+  const columns = ["WINDOW_START", "REQUEST_COUNT", "FARE_COUNT", "SUM_FARE_ESTIMATE", "IS_FINAL"];
+  const standard = said(rows.filter((row) => row.RIDE_TYPE === "standard"), columns);
+  assertEquals(standard.length, 16);
+  assertEquals(standard[0], [at("08:46:00"), 1, 1, 10, true]);
+  assertEquals(standard[1], [at("08:47:00"), 2, 2, 30, true]);
+  assertEquals(standard.at(-1), [at("09:01:00"), 1, 1, 20, true]);
+  assertEquals(said(rows.filter((row) => row.RIDE_TYPE === "xl"), columns)[0], [at("08:47:00"), 1, 0, 0, true]);
+});
+
+Deno.test("hourly statistics count the requests of each zone, ride type and hour", async () => {
+  const { warehouse } = await run([
+    ["09:00:00", { fare_estimate: 10 }],
+    ["09:59:59", { fare_estimate: 30 }],
+    ["09:30:00", { event_type: "ride_cancelled" }],
+    ["10:00:00"],
+    ["11:00:30"],
+  ]);
+  const columns = ["WINDOW_START", "REQUEST_COUNT", "SUM_FARE_ESTIMATE", "IS_FINAL"];
+  assertEquals(said(warehouse.rows("RIDE_HOURLY_STATS_PARTS"), columns).toSorted(), [
+    [at("09:00:00"), 2, 40, true],
+    [at("10:00:00"), 1, 0, true],
+    [at("11:00:00"), 1, 0, false],
+  ]);
+});
