@@ -34,7 +34,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/status\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)/,
+      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^deno\.json$/ },
   {
@@ -53,6 +53,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,
   "hono": /^src\/http\//,
+  "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\.ts$/,
   "commander": /^src\/cli\//,
   "cli-progress": /^src\/cli\//,

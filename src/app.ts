@@ -3,7 +3,9 @@
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { DomainStatus } from "./engine/status.ts";
-import { startHttp } from "./http/mod.ts";
+import { LogProbe, startHttp } from "./http/mod.ts";
+import { type EventMaker, ingestSources } from "./ingest_sources.ts";
+import { GroupCommit } from "./log/group_commit.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
@@ -23,7 +25,10 @@ export interface AppOptions {
   readonly domains: readonly DomainInfo[];
   readonly clock: Clock;
   readonly pid: number;
+  readonly version: string;
   readonly feeds: readonly Feed[];
+  /** For routes that publish events made here. */
+  readonly makeEvents?: EventMaker;
   /** Work off what is in the topics now, then return. */
   readonly untilEnd: boolean;
   /** Aborted to drain and return. */
@@ -77,15 +82,21 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     parts.createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd: options.untilEnd })
   );
   const statuses = () => runners.map((runner) => runner.status());
+  const probe = new LogProbe({ ask: () => log.topics([]), clock });
+  const group = new GroupCommit(log, clock);
   const http = stack.use(startHttp({
     hostname: config.host,
     // Work that ends by itself needs no well-known address.
     port: options.untilEnd ? 0 : config.apiPort,
     pid: options.pid,
+    version: options.version,
     tokens: { api: config.apiToken, run: runFile.token },
     statuses,
     metrics,
+    isLogReachable: () => probe.isReachable(),
     now: () => clock.now(),
+    ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
+    rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, limits),
   }));
   await runFile.publish(http.url);

@@ -33,6 +33,10 @@ export const SETTINGS = {
     { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
     "Bearer token that HTTP clients must send.",
   ),
+  FRESHET_RATE_LIMIT: s.whole(
+    { min: 0, unit: "requests", default: 5_000 },
+    "HTTP requests per second that one address may send, the others are answered 429; 0 for no limit.",
+  ),
   FRESHET_LOG_LEVEL: s.choice(
     ["debug", "info", "warning", "error"],
     "info",
@@ -134,6 +138,8 @@ export interface Config {
   readonly apiPort: number;
   readonly dashboardPort: number;
   readonly apiToken: string | undefined;
+  /** Requests per second and address; `Infinity` for no limit. */
+  readonly rateLimit: number;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "auto" | "text" | "json";
   readonly checkpointRows: number | undefined;
@@ -199,6 +205,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     apiPort: v.FRESHET_API_PORT,
     dashboardPort: v.FRESHET_DASHBOARD_PORT,
     apiToken: v.FRESHET_API_TOKEN,
+    rateLimit: v.FRESHET_RATE_LIMIT === 0 ? Infinity : v.FRESHET_RATE_LIMIT,
     logLevel: v.FRESHET_LOG_LEVEL,
     logFormat: v.FRESHET_LOG_FORMAT,
     checkpointRows: v.FRESHET_CHECKPOINT_ROWS,

@@ -33,7 +33,24 @@ export class LogUnavailableError extends FreshetError {
 
 /** The log refused the credentials or the certificate, or its file is damaged: trying again cannot help. */
 export class LogRefusedError extends FreshetError {
-  readonly code = "log_refused";
+  readonly code: string = "log_refused";
+  readonly retriable = false;
+}
+
+/** A record is larger than the log takes; others of the same call are not to blame. */
+export class RecordTooLargeError extends LogRefusedError {
+  override readonly code = "record_too_large";
+}
+
+/** Too much is waiting for the log already; nothing of the call was written. */
+export class LogOverloadedError extends FreshetError {
+  readonly code = "log_overloaded";
+  readonly retriable = true;
+}
+
+/** The log has not answered in time: the records may be in it, now or later, or not. */
+export class ProduceUnknownError extends FreshetError {
+  readonly code = "produce_unknown";
   readonly retriable = false;
 }
 

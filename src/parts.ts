@@ -3,6 +3,7 @@
 import ownSql from "../sql/freshet.sql" with { type: "text" };
 import type { Clock } from "./clock.ts";
 import type { Config, DomainModule } from "./config.ts";
+import type { IngestRoute } from "./domains/mod.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
@@ -17,6 +18,8 @@ export interface DomainInfo {
   readonly group: string;
   /** Text of the script that makes its tables. */
   readonly sql: string;
+  /** A way in over HTTP, if it has one. */
+  readonly ingest?: IngestRoute;
 }
 
 /** Runs one domain. */

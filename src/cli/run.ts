@@ -3,8 +3,9 @@ import { type Feed, runApp, type Up } from "../app.ts";
 import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { DEMO_SPEED, demoStart, simulate, simulatorOf } from "./simulation.ts";
+import { DEMO_SPEED, demoStart, eventMaker, simulate, simulatorOf } from "./simulation.ts";
 import { SignalReceived } from "./host.ts";
+import { VERSION } from "./version.ts";
 
 interface RunFlags {
   /** Left open: simulate when there is no Kafka. */
@@ -49,8 +50,10 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     domains,
     clock: host.clock,
     pid: host.pid,
+    version: VERSION,
     untilEnd,
     feeds: simulating ? domains.map((domain) => simulatorFeed(context, domain, flags)) : [],
+    makeEvents: ({ name }) => eventMaker(simulatorOf(name), { clock: host.clock, settings: config.domains }),
     signal: host.signal,
     giveUp(message) {
       host.stderr.write(`freshet: ${message}\n`);
@@ -94,7 +97,7 @@ function announce(context: Context, { up, domains, simulating, untilEnd, flags }
     ["Freshet", `${domains.map(({ name, topic }) => `${name} (topic ${topic})`).join(", ")}, ${doing}`],
     ["log", up.log],
     ["warehouse", up.warehouse],
-    ["http", ["/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
+    ["http", ["/docs", "/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
     ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;

@@ -53,6 +53,27 @@ export function simulatorOf(domain: string): Simulator {
   return found;
 }
 
+export interface EventMakerOptions {
+  readonly clock: Clock;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** A function that gives the simulator's next event each time, as if it happened now. Each process has its own sequence. */
+export function eventMaker(simulator: Simulator, { clock, settings }: EventMakerOptions): () => unknown {
+  let events: Iterator<SimulatedRecord> | undefined;
+  return () => {
+    const now = clock.now();
+    events ??= simulator.generate({
+      seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+      start: now,
+      intervalMs: simulator.intervalMs,
+      settings,
+    });
+    const { value } = events.next().value as SimulatedRecord;
+    return { ...JSON.parse(String(value)), [simulator.fields.timestamp]: new Date(now).toISOString() };
+  };
+}
+
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */
 export async function simulate({ domain, simulator, plan, settings, log, clock, signal, onSent }: Simulation) {
   const { seed, start, intervalMs, bad, speed, count, until } = plan;

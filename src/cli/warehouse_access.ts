@@ -1,6 +1,7 @@
 // How verbs that only look get at the warehouse: through the run that holds its file, or by opening it.
 import { FreshetError, QueryRefusedError, WarehouseUnavailableError } from "../errors.ts";
-import { type ErrorAnswer, MOST_ROWS } from "../http/query_route.ts";
+import type { Problem } from "../http/problem.ts";
+import { MOST_ROWS } from "../http/query_route.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../warehouse/warehouse.ts";
 import { type Context, UsageError } from "./context.ts";
@@ -47,8 +48,8 @@ function throughRun(instance: RunningInstance): QueryTarget {
       const body = { sql, max_rows: maxRows, timeout_ms: timeoutMs };
       const answer = await ask(instance, "POST", "/api/query", { body, signal });
       if (answer.ok) return await answer.json();
-      const { error } = await answer.json() as ErrorAnswer;
-      throw answer.status === 503 ? new WarehouseUnavailableError(error.message) : new QueryRefusedError(error.message);
+      const { detail } = await answer.json() as Problem;
+      throw answer.status === 503 ? new WarehouseUnavailableError(detail) : new QueryRefusedError(detail);
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -38,6 +38,8 @@ export interface IngestRoute {
   readonly summary: string;
   /** An event as it may be posted, for the API's description. */
   readonly example: Readonly<Record<string, unknown>>;
+  /** The field that holds event time, to name it when that is wrong. */
+  readonly timeField?: string;
   /**
    * Whether a request without an event publishes one of the domain's simulator, as of now, and `{"count": n}` so many.
    * Without this a body is needed.

@@ -1,6 +1,7 @@
 // Bearer tokens, compared in constant time. Knows nothing of the routes it guards.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
+import { problem } from "./problem.ts";
 
 /** Who may ask: clients with the configured token, and this program's own verbs with the run file's. */
 export interface Tokens {
@@ -19,7 +20,7 @@ export function requireToken(accepted: readonly (string | undefined)[]): Middlew
     for (const known of digests) matches = timingSafeEqual(known, given) || matches;
     if (scheme?.toLowerCase() === "bearer" && matches) return await next();
     c.header("www-authenticate", "Bearer");
-    return c.json({ error: { code: "unauthorized", message: 'Send the token as "Authorization: Bearer …"' } }, 401);
+    return problem(c, { code: "unauthorized", detail: 'Send the token as "Authorization: Bearer …"' });
   };
 }
 

@@ -22,7 +22,7 @@ const CLOSE_MS = 2_000;
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function listen(
   address: Address,
-  handler: (request: Request) => Response | Promise<Response>,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
 ): HttpServer {
   const cut = new AbortController();
   const server = serve(address, { signal: cut.signal, handler });
@@ -39,7 +39,7 @@ export function listen(
 
 interface Listening {
   readonly signal: AbortSignal;
-  readonly handler: (request: Request) => Response | Promise<Response>;
+  readonly handler: Deno.ServeHandler<Deno.NetAddr>;
 }
 
 function serve({ hostname, port, portSetting }: Address, { signal, handler }: Listening) {

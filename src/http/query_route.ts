@@ -1,9 +1,13 @@
 // Read-only SQL over HTTP, for `freshet query` while the run holds the warehouse file. The warehouse refuses what is not
 // one read-only statement; this file only takes it in and hands the rows out.
-import type { Hono } from "hono";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
 import { FreshetError, WarehouseUnavailableError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
+import { fieldErrors } from "./field_errors.ts";
+import { describe, namedSchema, schemaOf } from "./openapi.ts";
+import { problem } from "./problem.ts";
+import { type BodyLimits, readJsonBody } from "./request_body.ts";
 
 /** Rows of one answer: they are held in the memory of the run. */
 export const MOST_ROWS = 100_000;
@@ -15,25 +19,62 @@ export const QueryRequest = z.strictObject({
   timeout_ms: z.number().int().min(1).max(600_000).default(60_000),
 });
 
-/** Body of an answer that is not 2xx. */
-export interface ErrorAnswer {
-  readonly error: { readonly code: string; readonly message: string };
+const QueryAnswer = z.object({
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  rows: z.array(z.array(z.unknown())),
+  truncated: z.boolean(),
+});
+
+export interface QueryRouteOptions {
+  readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  readonly body: BodyLimits;
 }
 
 /** Adds `POST /api/query`: 200 with a `QueryResult`, 400 for what is refused, 503 when the warehouse is away. */
-export function queryRoute(api: Hono, query: (sql: string, options: QueryOptions) => Promise<QueryResult>): void {
+export function queryRoute(api: OpenAPIHono, { query, body: limits }: QueryRouteOptions): void {
+  describe(api, {
+    method: "post",
+    path: "/api/query",
+    tag: "looking",
+    summary: "One read-only SQL statement against the warehouse",
+    description: "Always needs a token: that of FRESHET_API_TOKEN, or the one in the run file.",
+    guarded: true,
+    body: {
+      required: true,
+      schema: namedSchema(api, "QueryRequest", schemaOf(QueryRequest, "input")),
+      examples: { "the newest alerts": { sql: "SELECT * FROM ATS_ALERTS ORDER BY STARTED_AT DESC", max_rows: 5 } },
+    },
+    answers: { 200: { description: "The rows", schema: namedSchema(api, "QueryAnswer", schemaOf(QueryAnswer)) } },
+    problems: [
+      "malformed_body",
+      "query_refused",
+      "body_timeout",
+      "body_too_large",
+      "unsupported_media_type",
+      "invalid_request",
+      "too_many_requests",
+      "warehouse_unavailable",
+    ],
+  });
   api.post("/api/query", async (c) => {
-    const request = QueryRequest.safeParse(await c.req.json().catch(() => undefined));
+    const body = await readJsonBody(c.req.raw, limits);
+    if (body.kind === "refused") return problem(c, body.refusal);
+    const request = QueryRequest.safeParse(body.kind === "none" ? {} : body.json);
     if (!request.success) {
-      return c.json<ErrorAnswer>({ error: { code: "bad_request", message: z.prettifyError(request.error) } }, 400);
+      return problem(c, {
+        code: "invalid_request",
+        detail: z.prettifyError(request.error).slice(0, 1_000),
+        errors: fieldErrors(request.error.issues),
+      });
     }
     const { sql, max_rows: maxRows, timeout_ms: timeoutMs } = request.data;
     try {
       return c.json(await query(sql, { maxRows, timeoutMs }));
     } catch (error) {
       if (!(error instanceof FreshetError)) throw error;
-      const status = error instanceof WarehouseUnavailableError ? 503 : 400;
-      return c.json<ErrorAnswer>({ error: { code: error.code, message: error.message } }, status);
+      return error instanceof WarehouseUnavailableError
+        ? problem(c, { code: "warehouse_unavailable", detail: error.message, retryAfter: 1 })
+        : problem(c, { code: "query_refused", detail: error.message });
     }
   });
 }

@@ -3,7 +3,7 @@
 
 import { setImmediate } from "node:timers";
 import { crc32 } from "node:zlib";
-import { LogRefusedError } from "../errors.ts";
+import { LogRefusedError, RecordTooLargeError } from "../errors.ts";
 import type { EmbeddedFile } from "./embedded_file.ts";
 import { SegmentWriter } from "./embedded_segment.ts";
 import type { NewRecord, RecordPosition } from "./log.ts";
@@ -82,7 +82,9 @@ export class EmbeddedProducer {
       }
       const bytes = chunk.writer.add(record, key, record.timestamp ?? now);
       if (bytes > RECORD_MAX_BYTES) {
-        throw new LogRefusedError(`A record for "${topic.name}" has ${bytes} bytes, the limit is ${RECORD_MAX_BYTES}`);
+        throw new RecordTooLargeError(
+          `A record for "${topic.name}" has ${bytes} bytes, the limit is ${RECORD_MAX_BYTES}`,
+        );
       }
     }
     return { chunks, partitions };

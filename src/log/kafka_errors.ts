@@ -1,7 +1,13 @@
 // What kafkajs throws, as our errors with what to do next. Knows kafkajs's error names and nothing else of it; repeats no
 // settings in its messages but the brokers' names.
 
-import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
+import {
+  FreshetError,
+  LogRefusedError,
+  LogUnavailableError,
+  RecordTooLargeError,
+  TopicMissingError,
+} from "../errors.ts";
 
 /** What the messages may say of the settings. */
 export interface ErrorContext {
@@ -94,7 +100,10 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   [
     ({ type }) => type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE",
     ({ topics }, cause) =>
-      refused(`A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`, cause),
+      new RecordTooLargeError(
+        `A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`,
+        { cause },
+      ),
   ],
   [
     ({ type }) =>

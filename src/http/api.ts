@@ -1,0 +1,101 @@
+// The HTTP API's routes, put together: what every request passes through, then each concern in a file beside this one.
+// Knows the statuses, sources and queries it is handed, nothing of engines, logs or warehouses.
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { requestId } from "hono/request-id";
+import { secureHeaders } from "hono/secure-headers";
+import type { DomainStatus } from "../engine/status.ts";
+import { loggerFor } from "../logging.ts";
+import type { Metrics } from "../metrics.ts";
+import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
+import { requireToken, type Tokens } from "./auth.ts";
+import { docsRoutes } from "./docs_routes.ts";
+import { healthRoutes } from "./health.ts";
+import { checkHost } from "./host_check.ts";
+import { describeIngest } from "./ingest_description.ts";
+import { ingestRoute, type IngestSource } from "./ingest_route.ts";
+import { metricsRoute } from "./metrics_route.ts";
+import { checkOrigin } from "./origin_check.ts";
+import { problem } from "./problem.ts";
+import { limitRate } from "./rate_limit.ts";
+import type { BodyLimits } from "./request_body.ts";
+import { queryRoute } from "./query_route.ts";
+import { statusRoutes } from "./status_route.ts";
+
+export interface ApiOptions {
+  /** Where it listens: decides what is checked. */
+  readonly hostname: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly tokens: Tokens;
+  readonly statuses: () => readonly DomainStatus[];
+  /** Whether the log answers, within a bounded time. */
+  readonly isLogReachable: () => Promise<boolean>;
+  readonly metrics: Metrics;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  /** The domains' ways in. */
+  readonly ingest: readonly IngestSource[];
+  /** Requests per second and address; `Infinity` for no limit. */
+  readonly rateLimit: number;
+  readonly body?: BodyLimits;
+}
+
+/** A record of the log has at most 1 MiB, its key and headers among it. */
+export const BODY_LIMITS: BodyLimits = { maxBytes: 1_000_000, timeoutMs: 10_000 };
+
+/** Health is asked by those who must not be kept waiting, and is cheap. */
+const UNLIMITED = /^\/(health|livez|readyz|metrics)$/;
+
+/** The routes, without a server. */
+export function createApi(options: ApiOptions): OpenAPIHono {
+  const { tokens, hostname, body = BODY_LIMITS } = options;
+  const api = new OpenAPIHono();
+  api.use(requestId({ limitLength: 100 }));
+  api.use(secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+    // It listens in clear text; whoever puts TLS in front says this.
+    strictTransportSecurity: false,
+    xFrameOptions: "DENY",
+  }));
+  api.use(methodNotAllowed({
+    app: api,
+    onMethodNotAllowed(c, methods) {
+      c.header("allow", methods.join(", "));
+      return problem(c, { code: "method_not_allowed", detail: `${c.req.path} takes ${methods.join(", ")}` });
+    },
+  }));
+  api.use(checkHost(hostname));
+  api.use(checkOrigin(hostname));
+  const limited = limitRate({ perSecond: options.rateLimit, now: options.now });
+  api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
+
+  // On loopback without a token everybody on the machine may look and send; a query always needs one.
+  const guarded = tokens.api !== undefined;
+  const known = requireToken([tokens.api, tokens.run]);
+  const paths = guarded ? ["/metrics", "/api/status", ...options.ingest.map(({ path }) => path)] : [];
+  for (const path of [...paths, "/api/query", "/api/instance"]) api.use(path, known);
+
+  for (const source of options.ingest) {
+    describeIngest(api, source, guarded);
+    ingestRoute(api, source, { body, now: options.now });
+  }
+  healthRoutes(api, options);
+  metricsRoute(api, { ...options, guarded });
+  statusRoutes(api, { ...options, guarded });
+  queryRoute(api, { query: options.query, body });
+  docsRoutes(api, options.version);
+  api.notFound((c) => problem(c, { code: "not_found", detail: `There is nothing at ${c.req.path.slice(0, 200)}` }));
+  api.onError((error, c) => {
+    loggerFor("http").error("A request failed", { path: c.req.path, request_id: c.get("requestId"), error });
+    return problem(c, { code: "internal", detail: "The request failed: the log says why" });
+  });
+  return api;
+}

@@ -1,0 +1,49 @@
+// zod's issues as errors of fields for a problem's answer: bounded in number and length, never with a value in them.
+import type { z } from "zod";
+import type { FieldError } from "./problem.ts";
+
+const MOST_ERRORS = 50;
+const MOST_CHARACTERS = 300;
+
+/** An error for each issue; issues of a union's branches where they are, rather than one for the union. */
+export function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const issue of issues) {
+    if (errors.length >= MOST_ERRORS) break;
+    errors.push(fieldError(issue));
+  }
+  return errors;
+}
+
+function fieldError(issue: z.core.$ZodIssue): FieldError {
+  return { pointer: cut(pointerTo(issue.path)), code: codeOf(issue), detail: cut(detailOf(issue)) };
+}
+
+/** JSON Pointer, RFC 6901. */
+function pointerTo(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+function codeOf(issue: z.core.$ZodIssue): string {
+  return isMissing(issue) ? "missing_field" : issue.code;
+}
+
+function detailOf(issue: z.core.$ZodIssue): string {
+  if (isMissing(issue)) return "The field is missing";
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue.message;
+  const branches = issue.errors.flatMap((branch) => branch.slice(0, 1)).map(({ path, message }) =>
+    `${pointerTo(path)} ${message}`.trim()
+  );
+  return [...new Set(branches)].join(", or ");
+}
+
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  if (issue.path.length === 0) return false;
+  if (issue.code === "invalid_type") return issue.message.endsWith("received undefined");
+  return issue.code === "invalid_union" && issue.errors.length > 0 &&
+    issue.errors.every(([first]) => first?.path.length === 0 && first.message.endsWith("received undefined"));
+}
+
+function cut(text: string): string {
+  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)}…`;
+}

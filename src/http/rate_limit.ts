@@ -1,0 +1,67 @@
+// A limit on how often one client asks: a bucket of tokens per address that fills evenly. Own code, because the kept
+// libraries keep a timer or an unbounded number of addresses, and read the clock themselves.
+import type { MiddlewareHandler } from "hono";
+import { problem } from "./problem.ts";
+
+export interface RateLimit {
+  /** Requests per second that one address may send for long; a second's worth at once. `Infinity` for no limit. */
+  readonly perSecond: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** Addresses that are remembered; the longest unseen is forgotten first, which gives it a full bucket. */
+const MAX_ADDRESSES = 10_000;
+
+/** Buckets by address. */
+export class Buckets {
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  constructor(readonly limit: RateLimit, readonly maxAddresses: number = MAX_ADDRESSES) {}
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Takes a token; when there is none, says after how many seconds there will be. */
+  take(address: string): { readonly ok: true } | { readonly ok: false; readonly retryAfter: number } {
+    const { perSecond, now } = this.limit;
+    const at = now();
+    const known = this.#buckets.get(address);
+    const capacity = Math.max(1, perSecond);
+    // The clock may have been set back: that must not empty a bucket.
+    const elapsedMs = known === undefined ? 0 : Math.max(0, at - known.at);
+    const tokens = known === undefined ? capacity : Math.min(capacity, known.tokens + elapsedMs * perSecond / 1000);
+    this.#remember(address, { tokens: tokens >= 1 ? tokens - 1 : tokens, at });
+    return tokens >= 1 ? { ok: true } : { ok: false, retryAfter: (1 - tokens) / perSecond };
+  }
+
+  /** Seen last goes last. */
+  #remember(address: string, bucket: { tokens: number; at: number }): void {
+    this.#buckets.delete(address);
+    this.#buckets.set(address, bucket);
+    if (this.#buckets.size <= this.maxAddresses) return;
+    const [oldest] = this.#buckets.keys();
+    if (oldest !== undefined) this.#buckets.delete(oldest);
+  }
+}
+
+/** What the server tells of a connection. */
+export interface Connection {
+  readonly remoteAddress?: string;
+}
+
+/** Answers 429 with Retry-After to a client that asks too often. Proxies' headers are not believed. */
+export function limitRate(limit: RateLimit): MiddlewareHandler {
+  if (limit.perSecond === Infinity) return (_c, next) => next();
+  const buckets = new Buckets(limit);
+  return async (c, next) => {
+    const taken = buckets.take((c.env as Connection | undefined)?.remoteAddress ?? "");
+    if (taken.ok) return await next();
+    return problem(c, {
+      code: "too_many_requests",
+      detail: `More than ${limit.perSecond} requests a second came from this address`,
+      retryAfter: taken.retryAfter,
+    });
+  };
+}

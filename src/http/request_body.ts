@@ -1,0 +1,104 @@
+// Takes in a request's body as JSON: bytes counted against a limit, in bounded time, strictly UTF-8, nested no deeper than
+// the pipeline takes. Knows nothing of what the JSON is about.
+import { parseJson } from "../engine/decode.ts";
+import type { Refusal } from "./problem.ts";
+
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** From the first look at the body to its last byte. */
+  readonly timeoutMs: number;
+}
+
+/** A body: none at all, JSON with its bytes, or why it is refused. */
+export type Body =
+  | { readonly kind: "none" }
+  | { readonly kind: "json"; readonly bytes: Uint8Array; readonly text: string; readonly json: unknown }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+const refused = (code: Refusal["code"], detail: string): Body => ({ kind: "refused", refusal: { code, detail } });
+
+/** Reads the body. Never rejects for what a client did. */
+export async function readJsonBody({ headers, body }: Request, limits: BodyLimits): Promise<Body> {
+  const encoding = headers.get("content-encoding");
+  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+    return refused("unsupported_media_type", "The body has a Content-Encoding: send it as it is");
+  }
+  const declared = Number(headers.get("content-length") ?? NaN);
+  if (declared > limits.maxBytes) return tooLarge(limits);
+  const bytes = body === null ? NOTHING : await readBytes(body, limits);
+  if (bytes === "too_large") return tooLarge(limits);
+  if (bytes === "too_slow") {
+    return refused("body_timeout", `The body was not complete after ${limits.timeoutMs / 1000} s`);
+  }
+  if (bytes === "broken") return refused("malformed_body", "The body broke off");
+  const type = headers.get("content-type");
+  if (bytes.length === 0 && (type === null || isJson(type))) return { kind: "none" };
+  if (type === null) {
+    return refused("unsupported_media_type", 'The request has no Content-Type: send "Content-Type: application/json"');
+  }
+  if (!isJson(type)) {
+    return refused(
+      "unsupported_media_type",
+      `The Content-Type is "${type.slice(0, 100)}": send "Content-Type: application/json"`,
+    );
+  }
+  const parsed = parseJson(bytes);
+  if ("stage" in parsed) return refused("malformed_body", parsed.detail);
+  return { kind: "json", bytes, ...parsed };
+}
+
+const NOTHING = new Uint8Array(0);
+const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.+-]+\+json)\s*(?:;(.*))?$/i;
+
+/** Whether the media type is JSON in UTF-8. */
+function isJson(type: string): boolean {
+  const match = JSON_TYPE.exec(type.trim());
+  if (!match) return false;
+  const charset = /(?:^|;)\s*charset\s*=\s*"?([^";\s]*)/i.exec(match[1] ?? "")?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset);
+}
+
+function tooLarge({ maxBytes }: BodyLimits): Body {
+  return refused("body_too_large", `The body has more than ${maxBytes} bytes`);
+}
+
+/** The body's bytes, or why not. Counts what really comes, whatever the headers say. */
+async function readBytes(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, timeoutMs }: BodyLimits,
+): Promise<Uint8Array | "too_large" | "too_slow" | "broken"> {
+  const reader = body.getReader();
+  let slow = false;
+  const timer = setTimeout(() => {
+    slow = true;
+    reader.cancel().catch(() => {});
+  }, timeoutMs);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      size += read.value.length;
+      if (size > maxBytes) {
+        reader.cancel().catch(() => {});
+        return "too_large";
+      }
+      chunks.push(read.value);
+    }
+  } catch {
+    return slow ? "too_slow" : "broken";
+  } finally {
+    clearTimeout(timer);
+  }
+  return slow ? "too_slow" : joined(chunks, size);
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

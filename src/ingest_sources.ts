@@ -1,0 +1,53 @@
+// The domains' ways in over HTTP, tied to the log: what arrives at the same time is written to it together.
+// The one place where HTTP's side and the log's side of an event meet.
+import type { Config } from "./config.ts";
+import type { Domain } from "./domains/mod.ts";
+import type { IngestSource } from "./http/mod.ts";
+import type { GroupCommit } from "./log/group_commit.ts";
+import type { DomainInfo } from "./parts.ts";
+
+/** Gives the function that makes a domain's next event, as of now. */
+export type EventMaker = (domain: DomainInfo) => () => unknown;
+
+export interface IngestSourcesOptions {
+  readonly group: Pick<GroupCommit, "produce">;
+  readonly config: Pick<Config, "time">;
+  /** Without it no route generates events. */
+  readonly makeEvents?: EventMaker;
+}
+
+/** One source for each of the domains that declares a route. */
+export function ingestSources(domains: readonly DomainInfo[], options: IngestSourcesOptions): readonly IngestSource[] {
+  return domains.flatMap((info) => {
+    // Whoever declares a route is a whole domain.
+    const domain = info as Domain;
+    return domain.ingest === undefined ? [] : [sourceOf(domain, domain.ingest, options)];
+  });
+}
+
+function sourceOf(
+  domain: Domain,
+  route: NonNullable<Domain["ingest"]>,
+  { group, config, makeEvents }: IngestSourcesOptions,
+): IngestSource {
+  return {
+    domain: domain.name,
+    topic: domain.topic,
+    path: route.path,
+    summary: route.summary,
+    example: route.example,
+    timeField: route.timeField,
+    schema: domain.schema,
+    key: (event) => domain.key(event),
+    eventTime: (event) => domain.eventTime(event),
+    maxFutureSkewMs: config.time.maxFutureSkewMs ?? domain.time.maxFutureSkewMs,
+    generate: route.generates ? makeEvents?.(domain) : undefined,
+    publish: (events) =>
+      group.produce(domain.topic, events.map(({ key, value }) => ({ key, value, bytes: sizeOf(key) + sizeOf(value) }))),
+  };
+}
+
+/** An upper bound for text, which is all that the queue's limit needs. */
+function sizeOf(content: string | Uint8Array): number {
+  return typeof content === "string" ? content.length * 3 : content.length;
+}

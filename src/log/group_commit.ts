@@ -1,0 +1,183 @@
+// Many small produces made into few: what comes in while the log is busy with one is sent together as the next. The queue
+// is bounded and so is the waiting. Knows only the log port, nothing of who produces.
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../clock.ts";
+import { LogOverloadedError, LogUnavailableError, ProduceUnknownError, RecordTooLargeError } from "../errors.ts";
+import type { Log, NewRecord, RecordPosition } from "./log.ts";
+
+export interface GroupCommitLimits {
+  /** Records and bytes of a topic that may wait or be under way. */
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  /** Records and bytes sent at once: one request to a broker. A call with more than that goes alone. */
+  readonly batchRecords: number;
+  readonly batchBytes: number;
+  /** How long a caller waits at most. */
+  readonly timeoutMs: number;
+}
+
+export const GROUP_COMMIT_LIMITS: GroupCommitLimits = {
+  maxRecords: 10_000,
+  maxBytes: 32 * 1024 * 1024,
+  batchRecords: 500,
+  batchBytes: 512 * 1024,
+  timeoutMs: 10_000,
+};
+
+/** A record whose size is known: key and value in bytes. */
+export interface SizedRecord extends NewRecord {
+  readonly bytes: number;
+}
+
+/** A call that waits for its answer. */
+interface Caller {
+  readonly records: readonly SizedRecord[];
+  readonly bytes: number;
+  readonly deadlineMs: number;
+  readonly done: PromiseWithResolvers<readonly RecordPosition[]>;
+}
+
+/** Produces for many callers at once. */
+export class GroupCommit {
+  readonly #queues = new Map<string, TopicQueue>();
+
+  constructor(
+    readonly log: Pick<Log, "produce">,
+    readonly clock: Clock,
+    readonly limits: GroupCommitLimits = GROUP_COMMIT_LIMITS,
+  ) {}
+
+  /**
+   * Appends records; resolves with their positions when the log has them. Errors: those of the log; `LogOverloadedError`
+   * and `LogUnavailableError` when nothing was written; `ProduceUnknownError` when nobody knows.
+   */
+  produce(topic: string, records: readonly SizedRecord[]): Promise<readonly RecordPosition[]> {
+    let queue = this.#queues.get(topic);
+    if (!queue) this.#queues.set(topic, queue = new TopicQueue(topic, this));
+    return queue.produce(records);
+  }
+
+  /** Records of all topics that wait or are under way. */
+  get waiting(): number {
+    return this.#queues.values().reduce((sum, { records }) => sum + records, 0);
+  }
+}
+
+class TopicQueue {
+  #waiting: Caller[] = [];
+  #sending = false;
+  /** Waiting and under way. */
+  records = 0;
+  bytes = 0;
+
+  constructor(readonly topic: string, readonly group: GroupCommit) {}
+
+  produce(records: readonly SizedRecord[]): Promise<readonly RecordPosition[]> {
+    const { limits, clock } = this.group;
+    const bytes = records.reduce((sum, record) => sum + record.bytes, 0);
+    const isOver = this.records + records.length > limits.maxRecords || this.bytes + bytes > limits.maxBytes;
+    // One call larger than the limits is taken when nothing else waits: it could never be taken otherwise.
+    if (isOver && this.records > 0) {
+      return Promise.reject(
+        new LogOverloadedError(`${this.records} records wait for topic "${this.topic}" already: send again later`),
+      );
+    }
+    const done = Promise.withResolvers<readonly RecordPosition[]>();
+    this.#waiting.push({ records, bytes, deadlineMs: clock.now() + limits.timeoutMs, done });
+    this.records += records.length;
+    this.bytes += bytes;
+    if (!this.#sending) void this.#send();
+    return done.promise;
+  }
+
+  async #send(): Promise<void> {
+    this.#sending = true;
+    while (this.#waiting.length > 0) {
+      // Requests that have arrived with the first one are still to be read.
+      await setImmediate();
+      await this.#sendWatched(this.#take());
+    }
+    this.#sending = false;
+  }
+
+  /** The callers that go together next. */
+  #take(): readonly Caller[] {
+    const { batchRecords, batchBytes } = this.group.limits;
+    let [count, records, bytes] = [0, 0, 0];
+    for (const caller of this.#waiting) {
+      records += caller.records.length;
+      bytes += caller.bytes;
+      if (count > 0 && (records > batchRecords || bytes > batchBytes)) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Sends, and meanwhile lets nobody wait beyond the deadline. */
+  async #sendWatched(callers: readonly Caller[]): Promise<void> {
+    const sent = new AbortController();
+    const watching = this.#watch(callers, sent.signal);
+    await this.#commit(callers);
+    sent.abort();
+    await watching;
+    for (const caller of callers) this.#leave(caller);
+  }
+
+  async #commit(callers: readonly Caller[]): Promise<void> {
+    const records = callers.length === 1 ? callers[0]!.records : callers.flatMap((caller) => caller.records);
+    try {
+      const positions = await this.group.log.produce(this.topic, records);
+      let at = 0;
+      for (const { records: { length }, done } of callers) done.resolve(positions.slice(at, at += length));
+    } catch (error) {
+      if (error instanceof RecordTooLargeError && callers.length > 1) {
+        // One is to blame: halves until it is alone.
+        const half = Math.ceil(callers.length / 2);
+        await this.#commit(callers.slice(0, half));
+        await this.#commit(callers.slice(half));
+        return;
+      }
+      for (const { done } of callers) done.reject(error);
+    }
+  }
+
+  async #watch(sending: readonly Caller[], sent: AbortSignal): Promise<void> {
+    const { clock } = this.group;
+    let unanswered = sending;
+    while (!sent.aborted) {
+      // Callers wait in order, so the first is the next to run out of time.
+      const next = unanswered[0] ?? this.#waiting[0];
+      const sleepMs = next === undefined ? this.group.limits.timeoutMs : next.deadlineMs - clock.now();
+      await clock.sleep(Math.max(1, sleepMs), sent).catch(() => {});
+      if (sent.aborted) return;
+      const now = clock.now();
+      if (unanswered.some(({ deadlineMs }) => deadlineMs <= now)) {
+        for (const { done } of unanswered) done.reject(unknown(this.topic, this.group.limits));
+        unanswered = [];
+      }
+      this.#expire(now);
+    }
+  }
+
+  /** Whoever waited too long before being sent is told that nothing was written. */
+  #expire(now: number): void {
+    const count = this.#waiting.findIndex(({ deadlineMs }) => deadlineMs > now);
+    for (const caller of this.#waiting.splice(0, count < 0 ? this.#waiting.length : count)) {
+      caller.done.reject(
+        new LogUnavailableError(`The log did not get to topic "${this.topic}" in time: send again later`),
+      );
+      this.#leave(caller);
+    }
+  }
+
+  #leave({ records, bytes }: Caller): void {
+    this.records -= records.length;
+    this.bytes -= bytes;
+  }
+}
+
+function unknown(topic: string, { timeoutMs }: GroupCommitLimits): ProduceUnknownError {
+  return new ProduceUnknownError(
+    `The log did not answer for topic "${topic}" within ${timeoutMs} ms: the records may be in it or not`,
+  );
+}
