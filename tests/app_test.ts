@@ -75,6 +75,7 @@ async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
     domains: Object.keys(behaviour).map(domain),
     clock: systemClock,
     pid: Deno.pid,
+    version: "0.0.0",
     feeds: [],
     untilEnd: false,
     signal: stop.signal,

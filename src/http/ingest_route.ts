@@ -7,6 +7,7 @@ import { FreshetError } from "../errors.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { problem, type ProblemCode, type Refusal } from "./problem.ts";
 import { type BodyLimits, readJsonBody } from "./request_body.ts";
+import { isWellFormedJson } from "./well_formed.ts";
 
 /** An event to be published. */
 export interface KeyedEvent {
@@ -129,6 +130,7 @@ interface Given {
 
 /** Checks what the pipeline checks: what is acknowledged must not become a dead letter. */
 function check(source: IngestSource, { json, bytes, text }: Given, now: number): Outcome<Checked> {
+  if (!isWellFormedJson(text, json)) return invalid("", "not_unicode", "A text holds half of a surrogate pair");
   try {
     const parsed = source.schema.safeParse(json);
     if (!parsed.success) {

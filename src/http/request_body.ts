@@ -32,7 +32,7 @@ export async function readJsonBody({ headers, body }: Request, limits: BodyLimit
   }
   if (bytes === "broken") return refused("malformed_body", "The body broke off");
   const type = headers.get("content-type");
-  if (bytes.length === 0 && (type === null || isJson(type))) return { kind: "none" };
+  if (bytes.length === 0) return { kind: "none" };
   if (type === null) {
     return refused("unsupported_media_type", 'The request has no Content-Type: send "Content-Type: application/json"');
   }

@@ -23,6 +23,10 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     hostname: "127.0.0.1",
     port: 0,
     pid: 42,
+    version: "1.2.3",
+    isLogReachable: () => Promise.resolve(true),
+    ingest: [],
+    rateLimit: Infinity,
     tokens: { api: undefined, run: "run-token" },
     statuses: () => [status],
     metrics: createMetrics(),
@@ -68,10 +72,14 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptio
   ["a query with an empty token", { ...asking, token: "", body: query("select 1") }, {}, 401],
   ["a query with the text undefined as token", { ...asking, token: "undefined", body: query("select 1") }, {}, 401],
   ["a query with the token", { ...asking, token: "run-token", body: query("select 1") }, {}, 200],
-  ["a query without SQL", { ...asking, token: "run-token", body: "{}" }, {}, 400],
+  ["a query without SQL", { ...asking, token: "run-token", body: "{}" }, {}, 422],
   ["a query that is not JSON", { ...asking, token: "run-token", body: "select 1" }, {}, 400],
-  ["a query with a wrong limit", { ...asking, token: "run-token", body: query("select 1", { max_rows: 0 }) }, {}, 400],
+  ["a query with a wrong limit", { ...asking, token: "run-token", body: query("select 1", { max_rows: 0 }) }, {}, 422],
   ["a body that is too large", { ...asking, token: "run-token", body: query("x".repeat(1_100_000)) }, {}, 413],
+  ["a method that the path does not take", { path: "/metrics", method: "PUT" }, {}, 405],
+  ["a method that the path does not take, without the token", { path: "/metrics", method: "PUT" }, locked, 401],
+  ["the description of the API", { path: "/openapi.json" }, locked, 200],
+  ["the page about the API", { path: "/docs" }, locked, 200],
   ["an unknown path", { path: "/nothing" }, {}, 404],
   ["a host name that is not this machine's", { path: "/health", host: "evil.example:8000" }, {}, 421],
   ["localhost", { path: "/health", host: "localhost:8000" }, {}, 200],
@@ -140,8 +148,8 @@ for (
       query: () => Promise.reject(error),
     });
     assertEquals(response.status, expected);
-    const message = (await response.json()).error.message as string;
-    assertEquals(message.includes(error.message), expected !== 500);
+    const { detail } = await response.json();
+    assertEquals(detail.includes(error.message), expected !== 500);
   });
 }
 

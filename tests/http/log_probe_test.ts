@@ -1,0 +1,38 @@
+import { assertEquals } from "@std/assert";
+import { LogProbe } from "../../src/http/mod.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const questions: PromiseWithResolvers<void>[] = [];
+  const ask = () => {
+    const question = Promise.withResolvers<void>();
+    questions.push(question);
+    return question.promise;
+  };
+  return { clock, questions, probe: new LogProbe({ ask, clock, timeoutMs: 2_000, freshMs: 1_000 }) };
+}
+
+Deno.test("many who ask at once are one question, and the answer holds for a while", async () => {
+  const { clock, questions, probe } = setUp();
+  const answers = Promise.all([probe.isReachable(), probe.isReachable(), probe.isReachable()]);
+  questions[0]!.resolve();
+  assertEquals(await answers, [true, true, true]);
+  await clock.advance(999);
+  assertEquals([await probe.isReachable(), questions.length], [true, 1]);
+  await clock.advance(1);
+  const again = probe.isReachable();
+  questions[1]!.reject(new Error("away"));
+  assertEquals(await again, false);
+});
+
+Deno.test("a log that hangs is unreachable after the time limit, and is not asked anew until it has answered", async () => {
+  const { clock, questions, probe } = setUp();
+  const first = probe.isReachable();
+  await clock.advance(2_000);
+  assertEquals(await first, false);
+  assertEquals([await probe.isReachable(), questions.length], [false, 1]);
+  questions[0]!.resolve();
+  await clock.advance(0);
+  assertEquals([await probe.isReachable(), questions.length], [true, 1]);
+});

@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { Buckets } from "../../src/http/rate_limit.ts";
+import { openBench, report } from "../support/http/ingest.ts";
+
+function setUp(perSecond: number, maxAddresses?: number) {
+  const time = { now: 0 };
+  const buckets = new Buckets({ perSecond, now: () => time.now }, maxAddresses);
+  const take = (address = "a") => buckets.take(address).ok;
+  return { time, buckets, take };
+}
+
+Deno.test("a second's worth may come at once, then as many as the rate; others have their own", () => {
+  const { time, take } = setUp(2);
+  assertEquals([take(), take(), take(), take("b")], [true, true, false, true]);
+  time.now += 500;
+  assertEquals([take(), take()], [true, false]);
+  time.now += 60_000;
+  assertEquals([take(), take(), take()], [true, true, false]);
+});
+
+Deno.test("the wait that is told is the time until the next one is taken", () => {
+  const { time, buckets, take } = setUp(0.5);
+  take();
+  const refused = buckets.take("a");
+  assertEquals(refused, { ok: false, retryAfter: 2 });
+  time.now += 2_000;
+  assertEquals(take(), true);
+});
+
+Deno.test("a clock that is set back neither empties nor fills a bucket", () => {
+  const { time, take } = setUp(1);
+  assertEquals(take(), true);
+  time.now -= 3_600_000;
+  assertEquals(take(), false);
+  time.now += 1_000;
+  assertEquals(take(), true);
+});
+
+Deno.test("no more addresses are remembered than the limit: those unseen for longest go", () => {
+  const { buckets, take } = setUp(1, 2);
+  assertEquals([take("a"), take("b"), take("a"), take("c")], [true, true, false, true]);
+  assertEquals([buckets.size, take("a"), take("b")], [2, false, true]);
+});
+
+Deno.test("a client that asks too often is answered 429 with Retry-After, and health is answered all the same", async () => {
+  await using bench = await openBench({ api: { rateLimit: 1, now: () => 0 } });
+  const send = () =>
+    bench.post("/reports", {
+      body: JSON.stringify(report({ timestamp: "1970-01-01T00:00:00Z" })),
+      headers: { "content-type": "application/json" },
+    });
+  const first = await send();
+  assertEquals(first.status, 200, await first.text());
+  const second = await send();
+  assertEquals([second.status, second.headers.get("retry-after")], [429, "1"]);
+  assertEquals((await second.json()).code, "too_many_requests");
+  assertEquals(await bench.count(), 1);
+  const health = await bench.post("/livez", { method: "GET" });
+  assertEquals(health.status, 200);
+  await health.body?.cancel();
+});
