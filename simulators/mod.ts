@@ -1,5 +1,6 @@
 // The simulators, one for each domain. A new domain adds one line here.
 import { actions } from "./actions.ts";
+import { circadian } from "./circadian.ts";
 import type { Simulator } from "./simulator.ts";
 import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
@@ -13,4 +14,5 @@ export const simulators: readonly Simulator[] = [
   trains,
   rides,
   actions,
+  circadian,
 ];

@@ -1,6 +1,7 @@
 // The list of domains. A new one is a line here.
 
 import { actions } from "./actions.ts";
+import { circadian } from "./circadian.ts";
 import type { Domain, DomainModule } from "./domain.ts";
 import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
@@ -12,6 +13,7 @@ export const domainModules: readonly DomainModule[] = [
   trains,
   rides,
   actions,
+  circadian,
 ];
 
 /** All domains, with their settings as read from the configuration. */

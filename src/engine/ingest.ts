@@ -195,6 +195,8 @@ function reasonOf(issue: z.core.$ZodIssue): string {
     case "invalid_type":
       return isMissing(issue) ? "missing_field" : "wrong_type";
     case "invalid_union":
+      // No branch fits what the event says it is, or it does not say.
+      if (issue.errors.length === 0) return "invalid_value";
       // Of a field that may be one of several types: none of them finds one.
       return issue.errors.length > 0 && issue.errors.every(([first]) => first?.path.length === 0 && isMissing(first))
         ? "missing_field"

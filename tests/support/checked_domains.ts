@@ -2,6 +2,7 @@
 
 import type { Rules } from "./checks.ts";
 import { ridesChecks } from "./rides_checks.ts";
+import { circadianChecks } from "./circadian_checks.ts";
 import { trainsChecks } from "./trains_checks.ts";
 
 export interface CheckedDomain {
@@ -28,4 +29,6 @@ export const checkedDomains: readonly CheckedDomain[] = [
     lateByMs: 4 * HOUR_MS,
     intervalMs: HOUR_MS / 15,
   },
+  // From midnight on, so that some days are whole.
+  { name: "circadian", rules: circadianChecks, startMs: THURSDAY, lateByMs: 5 * 24 * HOUR_MS },
 ];

@@ -1,0 +1,111 @@
+-- Circadian: sleep, meals and light of people, and what they are recommended. Times of events are UTC; days are local.
+
+-- version 1: raw and typed activity, local days, recommendations
+
+CREATE TABLE IF NOT EXISTS USER_ACTIVITY (
+  RECORD_METADATA VARIANT,
+  RECORD_CONTENT VARIANT,
+  USER_ID VARCHAR,
+  ACTIVITY_TYPE VARCHAR,
+  TIMESTAMP TIMESTAMP_NTZ,
+  TIME_ZONE VARCHAR
+);
+COMMENT ON TABLE USER_ACTIVITY IS 'Sleep, meals and light as they came, one row per Kafka record, in the layout of the Snowflake Kafka connector and with typed columns';
+COMMENT ON COLUMN USER_ACTIVITY.ACTIVITY_TYPE IS 'sleep, meal or light';
+COMMENT ON COLUMN USER_ACTIVITY.TIMESTAMP IS 'Event time, UTC: when it ended, for sleep the waking';
+COMMENT ON COLUMN USER_ACTIVITY.TIME_ZONE IS 'IANA time zone that the user was in';
+
+CREATE TABLE IF NOT EXISTS CIRCADIAN_DAILY_PARTS (
+  KAFKA_PARTITION BIGINT,
+  USER_ID VARCHAR,
+  TIME_ZONE VARCHAR,
+  LOCAL_DATE DATE,
+  WINDOW_START TIMESTAMP_NTZ,
+  WINDOW_END TIMESTAMP_NTZ,
+  SLEEP_COUNT BIGINT,
+  SLEEP_HOURS DOUBLE,
+  MAIN_SLEEP_HOURS DOUBLE,
+  SLEEP_MIDPOINT DOUBLE,
+  MEAL_COUNT BIGINT,
+  FIRST_MEAL_AT TIMESTAMP_NTZ,
+  LAST_MEAL_AT TIMESTAMP_NTZ,
+  LIGHT_COUNT BIGINT,
+  LIGHT_LUX_HOURS DOUBLE,
+  IS_FINAL BOOLEAN,
+  VERSION BIGINT,
+  UPDATED_AT TIMESTAMP_NTZ
+);
+COMMENT ON TABLE CIRCADIAN_DAILY_PARTS IS 'What each Kafka partition adds to CIRCADIAN_DAILY; key: KAFKA_PARTITION, USER_ID, TIME_ZONE, WINDOW_START';
+COMMENT ON COLUMN CIRCADIAN_DAILY_PARTS.MAIN_SLEEP_HOURS IS 'Length of the longest sleep';
+
+-- The circular standard deviation is sqrt(-2 ln R), R being the length of the mean of unit vectors (Mardia and Jupp,
+-- Directional Statistics, 2000), so that 23:50 and 00:10 are near each other. The standard deviation of the middle of sleep is
+-- one of the measures of regularity that Fischer, Klerman and Phillips compare (Sleep 2021; 44(10): zsab103).
+CREATE OR REPLACE VIEW CIRCADIAN_DAILY AS
+WITH DAYS AS (
+  SELECT
+    USER_ID,
+    LOCAL_DATE,
+    TIME_ZONE,
+    WINDOW_START,
+    MAX(WINDOW_END) AS WINDOW_END,
+    CAST(SUM(SLEEP_COUNT) AS BIGINT) AS SLEEP_COUNT,
+    SUM(SLEEP_HOURS) AS SLEEP_HOURS,
+    MAX_BY(SLEEP_MIDPOINT, MAIN_SLEEP_HOURS) AS SLEEP_MIDPOINT,
+    CAST(SUM(MEAL_COUNT) AS BIGINT) AS MEAL_COUNT,
+    MIN(FIRST_MEAL_AT) AS FIRST_MEAL_AT,
+    MAX(LAST_MEAL_AT) AS LAST_MEAL_AT,
+    SUM(LIGHT_COUNT) AS LIGHT_COUNT,
+    SUM(LIGHT_LUX_HOURS) AS LIGHT_LUX_HOURS,
+    MIN(CASE WHEN IS_FINAL THEN 1 ELSE 0 END) = 1 AS IS_FINAL,
+    CAST(SUM(VERSION) - COUNT(*) + 1 AS BIGINT) AS VERSION,
+    MAX(UPDATED_AT) AS UPDATED_AT
+  FROM CIRCADIAN_DAILY_PARTS
+  GROUP BY USER_ID, LOCAL_DATE, TIME_ZONE, WINDOW_START
+),
+WEEKS AS (
+  SELECT
+    D.USER_ID,
+    D.LOCAL_DATE,
+    D.TIME_ZONE,
+    COUNT(*) AS NIGHTS,
+    SQRT(POWER(AVG(COS(W.SLEEP_MIDPOINT * PI() / 12)), 2) + POWER(AVG(SIN(W.SLEEP_MIDPOINT * PI() / 12)), 2)) AS R
+  FROM DAYS AS D
+  JOIN DAYS AS W
+    ON W.USER_ID = D.USER_ID AND W.LOCAL_DATE >= D.LOCAL_DATE - 6 AND W.LOCAL_DATE <= D.LOCAL_DATE
+  WHERE W.SLEEP_MIDPOINT IS NOT NULL
+  GROUP BY D.USER_ID, D.LOCAL_DATE, D.TIME_ZONE
+)
+SELECT
+  D.USER_ID,
+  D.LOCAL_DATE,
+  D.TIME_ZONE,
+  D.WINDOW_START,
+  D.WINDOW_END,
+  CASE WHEN D.SLEEP_COUNT > 0 THEN D.SLEEP_HOURS END AS SLEEP_HOURS,
+  D.SLEEP_MIDPOINT,
+  CASE WHEN W.NIGHTS >= 2 THEN SQRT(-2 * LN(LEAST(1, GREATEST(W.R, 1e-9)))) * 12 / PI() END AS SLEEP_REGULARITY,
+  CAST(DATEDIFF('microsecond', D.FIRST_MEAL_AT, D.LAST_MEAL_AT) AS DOUBLE) / 3600000000 AS EATING_WINDOW_HOURS,
+  D.MEAL_COUNT,
+  CASE WHEN D.LIGHT_COUNT > 0 THEN D.LIGHT_LUX_HOURS END AS LIGHT_LUX_HOURS,
+  D.IS_FINAL,
+  D.VERSION,
+  D.UPDATED_AT
+FROM DAYS AS D
+LEFT JOIN WEEKS AS W ON W.USER_ID = D.USER_ID AND W.LOCAL_DATE = D.LOCAL_DATE AND W.TIME_ZONE = D.TIME_ZONE;
+COMMENT ON VIEW CIRCADIAN_DAILY IS 'A user''s local day, from midnight to midnight in TIME_ZONE; a day spent in two zones is two rows. SLEEP_HOURS: all sleep that ended on the day, naps too. SLEEP_MIDPOINT: middle of the longest sleep by the local clock, in hours after midnight of LOCAL_DATE (-0.5 is 23:30 the evening before). SLEEP_REGULARITY: circular standard deviation of SLEEP_MIDPOINT in hours over the 7 local days up to this one, 0 is perfectly regular, NULL of fewer than 2 nights. EATING_WINDOW_HOURS: from the first meal to the last. LIGHT_LUX_HOURS: sum of lux times hours measured. NULL where nothing was recorded. IS_FINAL once the watermark has passed WINDOW_END';
+
+CREATE TABLE IF NOT EXISTS RECOMMENDATIONS_PARTS (
+  KAFKA_PARTITION BIGINT,
+  USER_ID VARCHAR,
+  LAST_SLEEP_AT TIMESTAMP_NTZ,
+  RECOMMENDATION VARIANT,
+  UPDATED_AT TIMESTAMP_NTZ
+);
+COMMENT ON TABLE RECOMMENDATIONS_PARTS IS 'The recommendation from each Kafka partition''s sleep of a user; key: KAFKA_PARTITION, USER_ID';
+
+CREATE OR REPLACE VIEW RECOMMENDATIONS AS
+SELECT USER_ID, RECOMMENDATION, LAST_SLEEP_AT, UPDATED_AT
+FROM RECOMMENDATIONS_PARTS
+QUALIFY ROW_NUMBER() OVER (PARTITION BY USER_ID ORDER BY LAST_SLEEP_AT DESC, KAFKA_PARTITION) = 1;
+COMMENT ON VIEW RECOMMENDATIONS IS 'A user''s current recommendation, from sleep up to LAST_SLEEP_AT: phase of the body clock, times of sleep and light by the local clock, advice. General guidance, not medical advice';

@@ -1,0 +1,72 @@
+// Sleep, meals and light: each user's local days, and a recommendation from the phase of the body clock that sleep shows.
+
+import sql from "../../sql/circadian.sql" with { type: "text" };
+import { atMax, count, days, first, max, min, minutes, seconds, sum } from "../stream/mod.ts";
+import { timeOf, UserActivity } from "./circadian/activity.ts";
+import { type Fact, factOf, midpointHour, sleepIn } from "./circadian/facts.ts";
+import { recommend } from "./circadian/recommendation.ts";
+import { sleepHistory } from "./circadian/sleep_history.ts";
+import { timeZoneNamed } from "./circadian/time_zone.ts";
+import { domain, type DomainSpec } from "./domain.ts";
+
+const userKey = { USER_ID: (fact: Fact) => fact.userId };
+const isSleep = (fact: Fact) => fact.kind === "sleep";
+const isMeal = (fact: Fact) => fact.kind === "meal";
+const sleepHours = (fact: Fact) => isSleep(fact) ? fact.hours : null;
+const mealTime = (fact: Fact) => isMeal(fact) ? fact.time : null;
+
+export const circadian = domain({
+  name: "circadian",
+  settings: {},
+  define(): DomainSpec<UserActivity> {
+    return {
+      topic: "user_activity",
+      group: "freshet-circadian",
+      schema: UserActivity,
+      key: (e: UserActivity) => e.user_id,
+      eventTime: timeOf,
+      // Phones and watches send when they have a network: nothing is lost for being half an hour behind the others, and what
+      // comes within two days still corrects its day.
+      time: {
+        maxOutOfOrdernessMs: minutes(30),
+        allowedLatenessMs: days(2),
+        idleAfterMs: seconds(60),
+        maxFutureSkewMs: minutes(5),
+      },
+      raw: {
+        table: "USER_ACTIVITY",
+        metadata: "RECORD_METADATA",
+        content: "RECORD_CONTENT",
+        columns: (e, { time }) => ({
+          USER_ID: e.user_id,
+          ACTIVITY_TYPE: e.activity_type,
+          TIMESTAMP: time,
+          TIME_ZONE: timeZoneNamed(e.time_zone),
+        }),
+      },
+      tables: (events) => {
+        const facts = events.map((e, { time }) => factOf(e, time));
+        return [
+          // Kept per partition; the view CIRCADIAN_DAILY merges them, and looks back a week for the regularity.
+          facts.keyBy(userKey).localDays("TIME_ZONE", (fact) => fact.timeZone).aggregate("CIRCADIAN_DAILY_PARTS", {
+            LOCAL_DATE: first((fact) => fact.date),
+            SLEEP_COUNT: count(isSleep),
+            SLEEP_HOURS: sum(sleepHours),
+            MAIN_SLEEP_HOURS: max(sleepHours),
+            SLEEP_MIDPOINT: atMax(sleepHours, midpointHour),
+            MEAL_COUNT: count(isMeal),
+            FIRST_MEAL_AT: min(mealTime),
+            LAST_MEAL_AT: max(mealTime),
+            LIGHT_COUNT: count((fact) => fact.kind === "light"),
+            LIGHT_LUX_HOURS: sum((fact) => fact.luxHours),
+          }),
+          facts.filter(isSleep).keyBy(userKey).aggregate("RECOMMENDATIONS_PARTS", {
+            LAST_SLEEP_AT: max((fact) => fact.time),
+            RECOMMENDATION: sleepHistory(sleepIn, (sleeps) => JSON.stringify(recommend(sleeps))),
+          }),
+        ];
+      },
+      sql,
+    };
+  },
+});

@@ -1,0 +1,81 @@
+// What people and their devices send: sleep, meals, light. The schema, and when things happened. Must not know tables.
+
+import { z } from "zod";
+import { hours, minutes, parseTimestamp } from "../../stream/mod.ts";
+import { timeZoneNamed } from "./time_zone.ts";
+
+const instant = z.union([z.string(), z.number()]);
+const LONGEST_MINUTES = 24 * 60;
+const minutesLong = z.number().min(0).max(LONGEST_MINUTES);
+
+const common = {
+  timestamp: instant.describe("ISO 8601 (UTC when it says no offset) or epoch ms: when it ended, for sleep the waking"),
+  user_id: z.string().min(1).max(256),
+  time_zone: z.string().max(64).refine((name) => timeZoneNamed(name) !== undefined, {
+    error: "expected the name of an IANA time zone, such as Europe/Paris",
+  }).describe("IANA time zone that the user was in"),
+};
+
+const Sleep = z.object({
+  activity_type: z.literal("sleep"),
+  ...common,
+  duration_minutes: minutesLong.nullish().describe("Length of the sleep that ended at `timestamp`"),
+  sleep_start: instant.nullish().describe("Instead of `duration_minutes`, with `sleep_end`: falling asleep"),
+  sleep_end: instant.nullish().describe("Waking; it counts as the event's time"),
+}).check((context) => {
+  if (context.issues.length > 0) return;
+  const length = sleepMs(context.value);
+  if (length >= 0 && length <= minutes(LONGEST_MINUTES)) return;
+  context.issues.push({
+    code: "custom",
+    input: context.value,
+    path: ["duration_minutes"],
+    message: "expected duration_minutes, or sleep_start and sleep_end, of a sleep of at most 24 hours",
+  });
+});
+
+const Meal = z.object({
+  activity_type: z.literal("meal"),
+  ...common,
+  duration_minutes: minutesLong.nullish(),
+  meal_type: z.string().max(64).nullish(),
+  calories: z.number().min(0).nullish(),
+});
+
+const Light = z.object({
+  activity_type: z.literal("light"),
+  ...common,
+  lux: z.number().min(0).max(200_000).describe("Mean illuminance at the eye; full sun is about 100,000 lux"),
+  duration_minutes: minutesLong.describe("How long the light was measured, up to `timestamp`"),
+});
+
+/** One thing that one user did. Unknown fields stay in the raw table. */
+export const UserActivity = z.discriminatedUnion("activity_type", [Sleep, Meal, Light]);
+export type UserActivity = z.infer<typeof UserActivity>;
+
+type SleepTimes = Pick<z.infer<typeof Sleep>, "timestamp" | "duration_minutes" | "sleep_start" | "sleep_end">;
+
+/** The sleep's two ends as told, epoch milliseconds (`NaN` for what is no time); `undefined` when it tells its length instead. */
+function toldEnds({ sleep_start, sleep_end }: SleepTimes): readonly [start: number, end: number] | undefined {
+  if (sleep_start === null || sleep_start === undefined || sleep_end === null || sleep_end === undefined) {
+    return undefined;
+  }
+  return [parseTimestamp(sleep_start), parseTimestamp(sleep_end)];
+}
+
+/** Length of a sleep in milliseconds; `NaN` when it is not told. */
+function sleepMs(sleep: SleepTimes): number {
+  const ends = toldEnds(sleep);
+  return ends ? ends[1] - ends[0] : minutes(sleep.duration_minutes ?? NaN);
+}
+
+/** When it happened, epoch milliseconds: for sleep the waking. `NaN` when that is no time. */
+export function timeOf(event: UserActivity): number {
+  const ends = event.activity_type === "sleep" ? toldEnds(event) : undefined;
+  return ends ? ends[1] : parseTimestamp(event.timestamp);
+}
+
+/** How long it took in hours; 0 when the event does not say. */
+export function hoursOf(event: UserActivity): number {
+  return event.activity_type === "sleep" ? sleepMs(event) / hours(1) : (event.duration_minutes ?? 0) / 60;
+}
