@@ -68,6 +68,7 @@ export const rides: Simulator = {
       yield toRecord(ride(zone, timestamp, [seed, n]), timestamp);
     }
   },
+  eventAt: rideEvent,
 };
 
 /** One ride event at that time, from a zone where there is demand then; another seed, another ride. */

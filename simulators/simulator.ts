@@ -38,4 +38,6 @@ export interface Simulator {
   readonly fields: SpoilableFields;
   /** Endless. */
   generate(options: GenerateOptions): Generator<SimulatedRecord, never, undefined>;
+  /** One event at that time, epoch milliseconds; another seed, another event. For domains whose HTTP route makes events. */
+  eventAt?(seed: number, timestamp: number): object;
 }

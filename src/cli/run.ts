@@ -53,7 +53,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     version: VERSION,
     untilEnd,
     feeds: simulating ? domains.map((domain) => simulatorFeed(context, domain, flags)) : [],
-    makeEvents: ({ name }) => eventMaker(simulatorOf(name), { clock: host.clock, settings: config.domains }),
+    makeEvents: ({ name }) => eventMaker(simulatorOf(name), host.clock),
     signal: host.signal,
     giveUp(message) {
       host.stderr.write(`freshet: ${message}\n`);

@@ -53,25 +53,14 @@ export function simulatorOf(domain: string): Simulator {
   return found;
 }
 
-export interface EventMakerOptions {
-  readonly clock: Clock;
-  readonly settings: Readonly<Record<string, unknown>>;
-}
-
-/** A function that gives the simulator's next event each time, as if it happened now. Each process has its own sequence. */
-export function eventMaker(simulator: Simulator, { clock, settings }: EventMakerOptions): () => unknown {
-  let events: Iterator<SimulatedRecord> | undefined;
-  return () => {
-    const now = clock.now();
-    events ??= simulator.generate({
-      seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
-      start: now,
-      intervalMs: simulator.intervalMs,
-      settings,
-    });
-    const { value } = events.next().value as SimulatedRecord;
-    return { ...JSON.parse(String(value)), [simulator.fields.timestamp]: new Date(now).toISOString() };
-  };
+/**
+ * A function that makes one of the simulator's events each time, as of now; another process makes others. Throws `UsageError`
+ * when the simulator makes no single events.
+ */
+export function eventMaker({ domain, eventAt }: Simulator, clock: Clock): () => unknown {
+  if (!eventAt) throw new UsageError(`The simulator of "${domain}" makes no single events: add "eventAt" to it`);
+  let seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  return () => eventAt(seed++, clock.now());
 }
 
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */

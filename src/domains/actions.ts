@@ -85,6 +85,7 @@ export const actions = domain({
         path: "/events",
         summary: "Publishes a user action",
         example: { user_id: "u42", action: "click", page: "/pricing", timestamp: "2026-11-20T09:30:00Z" },
+        timeField: "timestamp",
       },
     };
   },

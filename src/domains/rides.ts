@@ -124,6 +124,18 @@ export const rides = domain({
         ];
       },
       sql,
+      ingest: {
+        path: "/produce",
+        summary: "Publishes a ride event: the caller's own, or a generated one",
+        example: {
+          user_id: "U00042",
+          location: "Market Square",
+          ride_type: "standard",
+          timestamp: "2026-11-20T09:30:00Z",
+        },
+        timeField: "timestamp",
+        generates: true,
+      },
     };
   },
 });

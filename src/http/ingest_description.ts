@@ -12,7 +12,7 @@ const position = {
 export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: boolean): void {
   const { domain, topic, path, summary, example, schema, generate } = source;
   const json = schemaOf(schema, "input");
-  const event = namedSchema(api, typeof json.title === "string" ? json.title : `${domain}Event`, json);
+  const event = namedSchema(api, typeof json.title === "string" ? json.title : `${capital(domain)}Event`, json);
   const count: Schema = {
     type: "object",
     additionalProperties: false,
@@ -67,4 +67,8 @@ function published(event: Schema | undefined): Schema {
     },
   };
   return { anyOf: [one, several] };
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
