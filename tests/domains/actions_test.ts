@@ -10,9 +10,12 @@ import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { scriptsOf } from "../../src/parts.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { actions as simulator } from "../../simulators/actions.ts";
-import { checkActions } from "../support/actions_checks.ts";
-import { ACTION, actionsDomain } from "../support/simulation/actions.ts";
+import { actionsChecks } from "../support/actions_checks.ts";
+import { checkRules, everyTableFilled } from "../support/checks.ts";
+import { domainOf } from "../support/domains.ts";
 import { World } from "../support/simulation/world.ts";
+
+const ACTION = { user_id: "u1", action: "page_view", page: "/", timestamp: "2027-01-15T11:59:00" };
 
 const accepted: readonly (readonly [string, Record<string, unknown>])[] = [
   ["Python's isoformat without a zone", { timestamp: "2027-01-15T11:59:00.123456" }],
@@ -32,7 +35,10 @@ for (const [name, changes] of accepted) {
   Deno.test(`an action with ${name} is taken, and has an event time`, () => {
     const parsed = UserAction.safeParse(JSON.parse(JSON.stringify({ ...ACTION, ...changes })));
     assert(parsed.success, parsed.error?.message);
-    assertEquals(Math.floor(actionsDomain().eventTime(parsed.data) / 60_000), Date.UTC(2027, 0, 15, 11, 59) / 60_000);
+    assertEquals(
+      Math.floor(domainOf("actions").eventTime(parsed.data) / 60_000),
+      Date.UTC(2027, 0, 15, 11, 59) / 60_000,
+    );
   });
 }
 
@@ -47,7 +53,7 @@ const said = (rows: readonly Row[], columns: readonly string[]) => rows.map((row
 
 /** Runs the events, each of a time and what differs, through the domain. */
 async function run(events: readonly (readonly [clock: string, changes?: Row])[]): Promise<World> {
-  const world = new World(actionsDomain());
+  const world = new World(domainOf("actions"));
   for (const [clock, changes] of events) world.produce({ ...ACTION, timestamp: `2027-01-15T${clock}`, ...changes });
   await world.workOff();
   return world;
@@ -114,7 +120,7 @@ Deno.test("an action that bridges two sessions makes them one row", async () => 
 Deno.test("the tables of a simulated day equal a recomputation, also where users are spread over the partitions", async () => {
   const dataDir = await Deno.makeTempDir();
   try {
-    const domain = actionsDomain();
+    const domain = domainOf("actions");
     await using log = await openEmbeddedLog({ dataDir });
     await log.createTopics([{ topic: domain.topic, partitions: 3 }]);
     const records = simulator.generate({ seed: 3, start: Date.UTC(2026, 0, 15), intervalMs: 120_000 }).take(20_000)
@@ -126,7 +132,7 @@ Deno.test("the tables of a simulated day equal a recomputation, also where users
     const settings = { checkpointRows: 3000, checkpointMs: 1000, maxRestarts: 0, untilEnd: true };
     const runner = new DomainRunner({ domain, log, warehouse, clock: systemClock, logger: quiet, ...settings });
     await runner.run(new AbortController().signal);
-    await checkActions(warehouse);
+    await checkRules(warehouse, { ...actionsChecks, ...everyTableFilled(domain) });
     const { rows } = await warehouse.query(
       `SELECT COUNT(*), SUM(ACTION_COUNT), (SELECT COUNT(*) FROM USER_SESSIONS),
         (SELECT COUNT(*) FROM ACTIONS_PER_MINUTE_PARTS) FROM ACTIONS_PER_MINUTE`,

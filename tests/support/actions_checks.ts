@@ -1,12 +1,10 @@
 // What must hold of the actions tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
-// Every query gives the rows that break a rule: none must come back.
-
-import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import { differing, everyOffsetOnce, onTime, position, type Rules } from "./checks.ts";
+import { domainOf } from "./domains.ts";
 
 const EVENTS = `EVENTS AS (
   SELECT
-    CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P,
-    CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O,
+    ${position("RECORD_METADATA")},
     RECORD_CONTENT->>'user_id' AS USER_ID,
     RECORD_CONTENT->>'action' AS ACTION,
     RECORD_CONTENT->>'page' AS PAGE,
@@ -14,27 +12,11 @@ const EVENTS = `EVENTS AS (
   FROM USER_ACTIONS_RAW
 )`;
 
-/** The events that were not too late for an operator. */
-const onTime = (operator: string) =>
-  `EVENTS ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS
-    WHERE DOMAIN = 'actions' AND OPERATOR = '${operator}') USING (P, O)`;
-
-const differences = `(SELECT 'missing' AS WHAT, * FROM (FROM EXPECTED EXCEPT ALL FROM ACTUAL))
-  UNION ALL (SELECT 'extra', * FROM (FROM ACTUAL EXCEPT ALL FROM EXPECTED))`;
+const differences = differing("EXPECTED", "ACTUAL");
 
 /** Rules by name. */
-export const actionsChecks: Readonly<Record<string, string>> = {
-  "every offset is in the raw table or a dead letter, once": `
-    WITH SEEN AS (
-      SELECT CAST(RECORD_METADATA->>'partition' AS BIGINT) AS P, CAST(RECORD_METADATA->>'offset' AS BIGINT) AS O
-      FROM USER_ACTIONS_RAW
-      UNION ALL SELECT KAFKA_PARTITION, KAFKA_OFFSET FROM DEAD_LETTERS WHERE DOMAIN = 'actions'
-    ),
-    COUNTED AS (SELECT P, COUNT(*) AS N, COUNT(DISTINCT O) AS D, MIN(O) AS LOW, MAX(O) AS HIGH FROM SEEN GROUP BY P),
-    OFFSETS AS (SELECT * FROM FRESHET_OFFSETS WHERE DOMAIN = 'actions')
-    SELECT * FROM OFFSETS AS F FULL JOIN COUNTED AS C ON F.KAFKA_PARTITION = C.P
-    WHERE COALESCE(NEXT_OFFSET, 1) > 0
-      AND NOT COALESCE(N = NEXT_OFFSET AND D = N AND LOW = 0 AND HIGH = NEXT_OFFSET - 1, FALSE)`,
+export const actionsChecks: Rules = {
+  ...everyOffsetOnce(domainOf("actions")),
   "typed rows are the raw rows": `
     WITH ${EVENTS},
     EXPECTED AS (SELECT P, O, USER_ID, ACTION, PAGE, T FROM EVENTS),
@@ -74,11 +56,3 @@ export const actionsChecks: Readonly<Record<string, string>> = {
   "no session is there twice": `
     SELECT KAFKA_PARTITION, USER_ID, WINDOW_START FROM USER_SESSIONS GROUP BY ALL HAVING COUNT(*) > 1`,
 };
-
-/** Runs every check; rejects with the first rows that break a rule. */
-export async function checkActions(warehouse: Warehouse): Promise<void> {
-  for (const [rule, sql] of Object.entries(actionsChecks)) {
-    const { rows } = await warehouse.query(sql, { maxRows: 5, timeoutMs: 120_000 });
-    if (rows.length > 0) throw new Error(`"${rule}" does not hold: ${JSON.stringify(rows)}`);
-  }
-}

@@ -1,5 +1,6 @@
 // The domains that are run, killed and checked: a domain joins by a line here and a file `<domain>_checks.ts`.
 
+import { actionsChecks } from "./actions_checks.ts";
 import type { Rules } from "./checks.ts";
 import { ridesChecks } from "./rides_checks.ts";
 import { circadianChecks } from "./circadian_checks.ts";
@@ -31,4 +32,11 @@ export const checkedDomains: readonly CheckedDomain[] = [
   },
   // From midnight on, so that some days are whole.
   { name: "circadian", rules: circadianChecks, startMs: THURSDAY, lateByMs: 5 * 24 * HOUR_MS },
+  {
+    name: "actions",
+    rules: actionsChecks,
+    startMs: THURSDAY + 7 * HOUR_MS,
+    lateByMs: 4 * HOUR_MS,
+    intervalMs: HOUR_MS / 60,
+  },
 ];
