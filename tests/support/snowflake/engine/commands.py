@@ -39,9 +39,12 @@ _ACCOUNT_OBJECT = re.compile(
 )
 
 
+_LEADING_COMMENTS = re.compile(r"\A(\s+|--[^\n]*\n|//[^\n]*\n|/\*.*?\*/)+", re.S)
+
+
 def run_text(session: Session, text: str) -> Table | None:
     """Handles a statement by its text, or leaves it (None) to the parser."""
-    words = re.sub(r"\s+", " ", text.strip().rstrip(";")).strip()
+    words = re.sub(r"\s+", " ", _LEADING_COMMENTS.sub("", text).strip().rstrip(";")).strip()
     upper = words.upper()
     if re.fullmatch(r"(BEGIN( (WORK|TRANSACTION))?|START TRANSACTION)( NAME [\w$]+)?", upper):
         # In an open transaction BEGIN is ignored.
@@ -57,6 +60,9 @@ def run_text(session: Session, text: str) -> Table | None:
         return _show(session, words)
     if re.match(r"(GRANT|REVOKE) ", upper):
         _account_change(session)
+        return done(DDL)
+    if re.fullmatch(r"ALTER TABLE [\w$.\"]+ SET CHANGE_TRACKING = (TRUE|FALSE)", upper):
+        session.commit()
         return done(DDL)
     if found := _ACCOUNT_OBJECT.match(words):
         return _account_object(session, found[1].split()[0].upper(), found[2].upper(), found[3].upper())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from string import Template
 
 import duckdb
@@ -50,8 +51,15 @@ FROM (
 """
 
 
+_insert_comment = info_schema.insert_table_comment_sql
+
+
 def patch() -> None:
-    """SUM keeps integers, zoned timestamps are LTZ, integers in text become timestamps by their magnitude."""
+    """SUM keeps integers, zoned timestamps are LTZ, integers in text become timestamps by their magnitude, comments hold
+    apostrophes."""
+    info_schema.insert_table_comment_sql = lambda catalog, schema, table, comment: _insert_comment(
+        catalog, schema, table, comment and comment.replace("'", "''")
+    )
     transforms.numeric_agg_implicit_cast = lambda expression: expression
     macros.FS_TO_TIMESTAMP.template = _TO_TIMESTAMP
     macros.FS_FLATTEN.template = _FLATTEN
@@ -136,7 +144,9 @@ def _parse(text: str | None, mode: str, max_lob_bytes: int) -> str | None:
 
 def prepare(expression: exp.Expression) -> exp.Expression:
     """Rewrites what fakesnow would lose: PARSE_JSON's strictness and the names of result columns."""
-    return name_columns(expression).transform(_parse_json_call, copy=False).transform(_keep_variant, copy=False)
+    return name_columns(expression).transform(_parse_json_call, copy=False).transform(_keep_variant, copy=False).transform(
+        _to_char, copy=False
+    ).transform(_try_timestamp, copy=False)
 
 
 def _keep_variant(node: exp.Expression) -> exp.Expression:
@@ -144,6 +154,28 @@ def _keep_variant(node: exp.Expression) -> exp.Expression:
     semi = (exp.DataType.Type.VARIANT, exp.DataType.Type.OBJECT, exp.DataType.Type.ARRAY)
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.JSONExtract) and node.to.this in semi:
         return node.this
+    return node
+
+
+# Elements of Snowflake's date formats, and what DuckDB's strftime calls them.
+_FORMAT = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S", "FF3": "%g", "FF6": "%f"}
+_FORMAT_PART = re.compile("|".join(_FORMAT) + r"|\"([^\"]*)\"|.")
+
+
+def _to_char(node: exp.Expression) -> exp.Expression:
+    """TO_CHAR of a time with a format; fakesnow would forget the format."""
+    if not isinstance(node, exp.ToChar) or not isinstance(node.args.get("format"), exp.Literal):
+        return node
+    text = node.args["format"].name
+    mapped = _FORMAT_PART.sub(lambda part: _FORMAT.get(part[0]) or part[0].strip('"').replace("%", "%%"), text)
+    return exp.Anonymous(this="strftime", expressions=[node.this, exp.Literal.string(mapped)])
+
+
+def _try_timestamp(node: exp.Expression) -> exp.Expression:
+    """TRY_CAST to a timestamp is NULL where it fails; fakesnow would fail."""
+    timestamps = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ)
+    if isinstance(node, exp.TryCast) and node.to.this in timestamps:
+        return exp.Anonymous(this="TRY", expressions=[exp.Cast(this=node.this, to=node.to)])
     return node
 
 
