@@ -1,5 +1,5 @@
 // The program. The only file that touches the process: its arguments, environment, streams, signals and exit code.
-import { type Host, type Output, runCommandLine, stopSignals } from "./src/cli/mod.ts";
+import { type Host, type Output, readSecretLine, runCommandLine, stopSignals } from "./src/cli/mod.ts";
 import { systemClock } from "./src/clock.ts";
 import { realParts } from "./src/real_parts.ts";
 
@@ -23,6 +23,25 @@ function output(stream: { writeSync(bytes: Uint8Array): number; isTerminal(): bo
   };
 }
 
+const stderr = output(Deno.stderr);
+
+/** Asks on the terminal; what is typed is not shown. */
+async function askSecret(question: string): Promise<string> {
+  const bytes = new Uint8Array(1024);
+  // Raw before the question is seen: what is typed at once must not be echoed.
+  Deno.stdin.setRaw(true);
+  try {
+    stderr.write(question);
+    return await readSecretLine(async () => {
+      const size = await Deno.stdin.read(bytes);
+      return size === null ? null : bytes.slice(0, size);
+    });
+  } finally {
+    Deno.stdin.setRaw(false);
+    stderr.write("\n");
+  }
+}
+
 const stopping = stopSignals({ now: () => performance.now(), leave: (code) => Deno.exit(code) });
 for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stopping.receive(name));
 
@@ -33,7 +52,8 @@ const host: Host = {
   clock: systemClock,
   stdin: Deno.stdin.readable,
   stdout: output(Deno.stdout),
-  stderr: output(Deno.stderr),
+  stderr,
+  ...(Deno.stdin.isTerminal() ? { askSecret } : {}),
   signal: stopping.signal,
   exit: (code) => Deno.exit(code),
 };

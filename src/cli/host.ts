@@ -20,6 +20,8 @@ export interface Host {
   readonly stdin: ReadableStream<Uint8Array>;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Asks on the terminal for what must not be seen; absent where nobody sits at one. */
+  readonly askSecret?: (question: string) => Promise<string>;
   /** Aborted by the first SIGINT or SIGTERM; the reason is a `SignalReceived`. */
   readonly signal: AbortSignal;
   /** Leaves at once, whatever is under way. Only for shutdowns that do not end. */

@@ -6,16 +6,19 @@ import type { Parts } from "../parts.ts";
 import { Context, isUsage, type Verb } from "./context.ts";
 import { addConfig } from "./config_verb.ts";
 import { type Host, SignalReceived } from "./host.ts";
+import { addKeygen } from "./keygen.ts";
 import { addMigrate } from "./migrate.ts";
 import { addProduce } from "./produce.ts";
 import { addQuery } from "./query.ts";
 import { addRun } from "./run.ts";
 import { addSimulate } from "./simulate.ts";
+import { addSql } from "./sql.ts";
 import { addStatus } from "./status.ts";
 import { addTopics } from "./topics.ts";
 import { VERSION } from "./version.ts";
 
 export * from "./host.ts";
+export * from "./secret_prompt.ts";
 export * from "./stop_signals.ts";
 
 const VERBS: readonly Verb[] = [
@@ -26,6 +29,8 @@ const VERBS: readonly Verb[] = [
   addStatus,
   addTopics,
   addMigrate,
+  addKeygen,
+  addSql,
   addConfig,
 ];
 

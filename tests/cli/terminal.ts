@@ -10,6 +10,8 @@ export interface Session {
   readonly parts?: Parts;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  /** Answers of somebody at a terminal, one after the other. */
+  readonly secrets?: readonly string[];
 }
 
 export interface Outcome {
@@ -30,6 +32,7 @@ export class Terminal implements AsyncDisposable {
   async run(args: readonly string[], session: Session = {}): Promise<Outcome> {
     let stdout = "";
     let stderr = "";
+    const secrets = [...session.secrets ?? []];
     const host: Host = {
       args,
       env: { FRESHET_DATA_DIR: this.dataDir, FRESHET_API_PORT: "0", FRESHET_TOPIC_PARTITIONS: "2", ...session.env },
@@ -38,6 +41,7 @@ export class Terminal implements AsyncDisposable {
       stdin: new Blob([session.stdin as BlobPart ?? ""]).stream(),
       stdout: { isTerminal: false, columns: 80, write: (text) => void (stdout += text) },
       stderr: { isTerminal: false, columns: 80, write: (text) => void (stderr += text) },
+      ...(session.secrets ? { askSecret: () => Promise.resolve(secrets.shift() ?? "") } : {}),
       signal: session.signal ?? new AbortController().signal,
       exit: (code) => {
         throw new Error(`Left with exit code ${code}`);

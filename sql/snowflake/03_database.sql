@@ -1,0 +1,6 @@
+-- 3. Where the tables are.
+
+USE ROLE SYSADMIN;
+
+CREATE DATABASE IF NOT EXISTS FRESHET_DB COMMENT = 'Freshet';
+CREATE SCHEMA IF NOT EXISTS FRESHET_DB.FRESHET_SCHEMA COMMENT = 'Freshet: raw and derived tables';

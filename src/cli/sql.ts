@@ -1,0 +1,116 @@
+// `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet. Sends nothing anywhere.
+import type { ZodType } from "zod";
+import { allSettings } from "../config.ts";
+import { settingMeta } from "../setting.ts";
+import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { readEnvironment } from "./environment.ts";
+import { isEncrypted, publicKeyOf } from "./key_pair.ts";
+import { fillIn, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
+import { identifier, userName } from "./snowflake_names.ts";
+
+interface SetupFlags {
+  readonly all?: boolean;
+  readonly reader?: string;
+  readonly monitor?: string;
+  readonly creditQuota?: number;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+export const addSql: Verb = (program, context) => {
+  const sql = program.command("sql")
+    .summary("SQL to run by hand")
+    .description("Prints SQL that a person runs: Freshet itself has no rights to do so.");
+  sql.command("setup")
+    .description(
+      "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _WAREHOUSE, _DATABASE " +
+        "and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
+        `Parts: ${SETUP_PARTS.map(({ name }) => name).join(", ")}.`,
+    )
+    .argument("[part...]")
+    .option("--all", "the optional parts too")
+    .option("--reader <role>", "role for those who read", "FRESHET_READER")
+    .option("--monitor <name>", "resource monitor of the warehouse", "FRESHET_MONITOR")
+    .option("--credit-quota <credits>", "its quota for a month", numberOption({ min: 1, whole: true }))
+    .action((parts: readonly string[], flags: SetupFlags) => printSetup(context, parts, flags));
+};
+
+// Only the environment is read, not the configuration: this verb comes before the settings are complete.
+async function printSetup(context: Context, wanted: readonly string[], flags: SetupFlags): Promise<void> {
+  const { stdout, stderr } = context.host;
+  const env = readEnvironment(context.host.env);
+  const parts = partsNamed(wanted, flags.all === true);
+  const needsKey = parts.some(({ name }) => name === "user");
+  const publicKey = needsKey ? await configuredKey(env) : undefined;
+  const names = namesOf(env, flags);
+  const number = (setting: string) => setting === "CREDIT_QUOTA" ? flags.creditQuota : numberOf(setting, context, env);
+  stdout.write(parts.map(({ text }) => fillIn(text, { names, number, publicKey })).join("\n"));
+  if (needsKey && publicKey === undefined) {
+    stderr.write(
+      "Put your public key where <public key> stands, or set SNOWFLAKE_PRIVATE_KEY_PATH: freshet keygen makes it\n",
+    );
+  }
+  if (wanted.length === 0) stdout.write(whatElse(flags.all === true));
+}
+
+function whatElse(all: boolean): string {
+  const optional = SETUP_PARTS.filter((part) => part.optional).map(({ name, title }) =>
+    `--   freshet sql setup ${name}: ${title}\n`
+  );
+  return "\n-- Next: the tables. `freshet migrate` makes them, `freshet migrate --dry-run` prints their SQL.\n" +
+    (all ? "" : `-- Optional, and not printed above:\n${optional.join("")}`);
+}
+
+function partsNamed(wanted: readonly string[], all: boolean): readonly SetupPart[] {
+  const known = SETUP_PARTS.map(({ name }) => name);
+  for (const name of wanted) {
+    if (!known.includes(name)) throw new UsageError(`There is no part "${name}". Parts: ${known.join(", ")}`);
+  }
+  return SETUP_PARTS.filter(({ name, optional }) => wanted.length > 0 ? wanted.includes(name) : all || !optional);
+}
+
+const SYSTEM_ROLES = /^"(ACCOUNTADMIN|ORGADMIN|GLOBALORGADMIN|SECURITYADMIN|USERADMIN|SYSADMIN|PUBLIC)"$/;
+
+function namesOf(env: Environment, { reader, monitor }: SetupFlags): ReadonlyMap<string, string> {
+  const given: readonly (readonly [word: string, setting: string, value: string | undefined])[] = [
+    ["FRESHET_WRITER", "SNOWFLAKE_ROLE", env.SNOWFLAKE_ROLE],
+    ["FRESHET_READER", "--reader", reader],
+    ["FRESHET_WH", "SNOWFLAKE_WAREHOUSE", env.SNOWFLAKE_WAREHOUSE],
+    ["FRESHET_DB", "SNOWFLAKE_DATABASE", env.SNOWFLAKE_DATABASE],
+    ["FRESHET_SCHEMA", "SNOWFLAKE_SCHEMA", env.SNOWFLAKE_SCHEMA],
+    ["FRESHET_MONITOR", "--monitor", monitor],
+  ];
+  const names = new Map<string, string>();
+  for (const [word, setting, value] of given) {
+    if (value?.trim() && value.trim() !== word) names.set(word, identifier(setting, value));
+  }
+  if (env.SNOWFLAKE_USER?.trim()) names.set("FRESHET_USER", userName(env.SNOWFLAKE_USER));
+  for (const [word, setting] of given.slice(0, 2)) {
+    if (SYSTEM_ROLES.test(names.get(word) ?? "")) {
+      throw new UsageError(`${setting} is ${names.get(word)}, a role of Snowflake's own: name one for Freshet alone`);
+    }
+  }
+  return names;
+}
+
+function numberOf(setting: string, context: Context, env: Environment): number | undefined {
+  const given = env[setting]?.trim();
+  const schema = allSettings(context.parts.modules)[setting] as ZodType | undefined;
+  if (!given || !schema) return undefined;
+  const { data } = schema.safeParse(given);
+  if (typeof data === "number" && Number.isFinite(data)) return data;
+  throw new UsageError(`${setting} is ${JSON.stringify(given)}: expected ${settingMeta(schema).form || "a number"}`);
+}
+
+/** The public key of the configured private key, if there is one that can be read. */
+async function configuredKey(env: Environment): Promise<string | undefined> {
+  const path = env.SNOWFLAKE_PRIVATE_KEY_PATH?.trim();
+  if (!path) return undefined;
+  try {
+    const pem = await Deno.readTextFile(path);
+    return publicKeyOf(pem, isEncrypted(pem) ? env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE?.trim() || undefined : undefined)
+      .body;
+  } catch (error) {
+    throw new UsageError(`SNOWFLAKE_PRIVATE_KEY_PATH is "${path}", which cannot be used: ${(error as Error).message}`);
+  }
+}

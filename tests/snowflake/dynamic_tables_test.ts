@@ -1,0 +1,264 @@
+// sql/snowflake/ on the Snowflake double: the set-up runs as it is and filled in, and the Dynamic Tables give the rows that
+// Freshet itself writes. In the double a Dynamic Table is a table made once, so it has to be made after the raw rows.
+
+import { assert, assertEquals } from "@std/assert";
+import ownSql from "../../sql/freshet.sql" with { type: "text" };
+import { fillIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { parseTimestamp } from "../../src/stream/mod.ts";
+import { snowflakeDialect, splitStatements } from "../../src/warehouse/scripts.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import { Terminal } from "../cli/terminal.ts";
+import { checkedDomains } from "../support/checked_domains.ts";
+import { domainOf } from "../support/domains.ts";
+import { Client } from "../support/snowflake/driver.ts";
+import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { Traffic } from "../support/traffic.ts";
+
+const skip = await whyNoSnowflake();
+const HOUR_MS = 3_600_000;
+
+const part = (name: string) => SETUP_PARTS.find((found) => found.name === name)!.text;
+const asTheyAre = (names: ReadonlyMap<string, string> = new Map()) => (text: string) =>
+  fillIn(text, { names, number: () => undefined, publicKey: "MIIBIjAN" });
+
+/** A double where one may be any of Snowflake's own roles. */
+async function startEmptyAccount() {
+  const roles = ["ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN"];
+  const double = await startSnowflake({ users: [{ name: "ADMIN", password: "test-password", roles }] });
+  const options = { username: "ADMIN", role: "ACCOUNTADMIN" } as const;
+  return { double, client: await Client.connect(double, options) };
+}
+
+async function runAll(client: Client, text: string): Promise<void> {
+  for (const statement of splitStatements(text, snowflakeDialect)) {
+    try {
+      await client.run(statement);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\nin: ${statement}`);
+    }
+  }
+}
+
+const NAMES = new Map([
+  ["FRESHET_WRITER", '"MY_WRITER"'],
+  ["FRESHET_READER", '"SELECT"'],
+  ["FRESHET_WH", '"TABLE"'],
+  ["FRESHET_DB", '"SALES"'],
+  ["FRESHET_SCHEMA", '"a schema"'],
+  ["FRESHET_MONITOR", '"limit; drop user x"'],
+  ["FRESHET_USER", '"X@Y.Z"'],
+]);
+
+for (const [title, names] of [["as they are", new Map<string, string>()], ["with strange names", NAMES]] as const) {
+  Deno.test({
+    name: `snowflake double: the files of sql/snowflake/ run ${title}, and again`,
+    ignore: skip !== undefined,
+    async fn() {
+      const { double, client } = await startEmptyAccount();
+      const fill = asTheyAre(names);
+      try {
+        for (let time = 0; time < 2; time++) {
+          for (const { text } of SETUP_PARTS.filter(({ optional }) => !optional)) await runAll(client, fill(text));
+        }
+        const place = fill("USE ROLE FRESHET_WRITER; USE WAREHOUSE FRESHET_WH; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA");
+        await runAll(client, `${place};${ownSql}`);
+        for (const { name } of checkedDomains) await runAll(client, domainOf(name).sql);
+        for (const { text } of SETUP_PARTS.filter(({ optional }) => optional)) await runAll(client, fill(text));
+      } finally {
+        await client[Symbol.asyncDispose]();
+        await double.stop();
+      }
+    },
+  });
+}
+
+interface Compared {
+  readonly domain: string;
+  /** Tables and views by what identifies a row. */
+  readonly tables: Readonly<Record<string, readonly string[]>>;
+}
+
+const COMPARED: readonly Compared[] = [
+  {
+    domain: "trains",
+    tables: {
+      ATS_TRANSFORMED: ["KAFKA_PARTITION", "KAFKA_OFFSET"],
+      ATS_LATEST_STATUS: ["TRAIN_ID"],
+      ATS_ALERTS: ["ALERT_TYPE", "TRAIN_ID", "KAFKA_PARTITION", "STARTED_AT"],
+      ATS_HOURLY_STATS: ["TRAIN_ID", "WINDOW_START"],
+    },
+  },
+];
+
+/** The time when a row was written is not its content. */
+const NOT_COMPARED = ["UPDATED_AT"];
+/** What depends on the order in which events came, which nobody can tell from the raw rows. */
+const OF_ARRIVAL = ["ALERT_ID", "VERSION"];
+
+type Cell = string | number | boolean | null;
+
+/** Doubles to 11 digits (sums depend on their order), times as ISO text, whatever either warehouse calls them. */
+function plain(value: unknown): Cell {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === "number") return Number(value.toPrecision(11));
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/.test(value)) {
+    return new Date(`${value.replace(" ", "T")}Z`).toISOString();
+  }
+  return typeof value === "boolean" ? value : String(value);
+}
+
+type Rows = ReadonlyMap<string, Readonly<Record<string, Cell>>>;
+
+function byKey(rows: readonly Readonly<Record<string, unknown>>[], key: readonly string[], columns: readonly string[]) {
+  const found = new Map<string, Readonly<Record<string, Cell>>>();
+  for (const row of rows) {
+    const cells = Object.fromEntries(columns.map((column) => [column, plain(row[column])]));
+    found.set(JSON.stringify(key.map((column) => plain(row[column]))), cells);
+  }
+  assertEquals(found.size, rows.length, "a key is there twice");
+  return found as Rows;
+}
+
+async function ask(warehouse: Warehouse, sql: string) {
+  const { columns, rows } = await warehouse.query(sql, { maxRows: 1_000_000, timeoutMs: 60_000 });
+  return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])));
+}
+
+const LOAD_ROWS = 2_000;
+
+/** What the connector would have written: all that is JSON, valid or not, and some of it twice. */
+async function loadAsConnector(client: Client, warehouse: Warehouse, { domain }: Compared): Promise<void> {
+  const { topic, raw } = domainOf(domain);
+  const rows = await ask(
+    warehouse,
+    `SELECT CAST(${raw.metadata} AS VARCHAR) AS M, CAST(${raw.content} AS VARCHAR) AS C FROM ${raw.table}
+     UNION ALL
+     SELECT '{"topic":"${topic}","partition":' || KAFKA_PARTITION || ',"offset":' || KAFKA_OFFSET
+       || ',"CreateTime":' || epoch_ms(SEEN_AT) || '}', RECORD_VALUE
+     FROM DEAD_LETTERS WHERE STAGE IN ('validate', 'time')`,
+  );
+  const texts = rows.map(({ M, C }) => [String(M), String(C)]);
+  assert(texts.length > 0);
+  const sent = [...texts, ...texts.slice(0, 50)];
+  for (let i = 0; i < sent.length; i += LOAD_ROWS) {
+    await client.run(
+      `INSERT INTO ${raw.table} SELECT PARSE_JSON(value[0]::VARCHAR), PARSE_JSON(value[1]::VARCHAR, 'd')
+       FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))`,
+      [JSON.stringify(sent.slice(i, i + LOAD_ROWS))],
+    );
+  }
+}
+
+async function compare(client: Client, warehouse: Warehouse, { tables }: Compared, left: readonly string[]) {
+  for (const [table, key] of Object.entries(tables)) {
+    const { rows } = await client.run(`SELECT * FROM ${table}`);
+    const own = await ask(warehouse, `SELECT * FROM ${table}`);
+    assert(own.length > 0, `${table} has no rows`);
+    const columns = Object.keys(own[0]!).filter((column) => !left.includes(column));
+    const [expected, actual] = [byKey(own, key, columns), byKey(rows, key, columns)];
+    for (const [id, row] of expected) assertEquals(actual.get(id), row, `${table} ${id}`);
+    assertEquals(actual.size, expected.size, `${table} has more rows in the Dynamic Table`);
+    for (const column of columns) assert(rows.every((row) => column in row), `${table} has no ${column}`);
+  }
+}
+
+async function runFreshet(terminal: Terminal, domain: string): Promise<void> {
+  const { code, stderr } = await terminal.run(["run", domain, "--until-end", "--no-simulate"]);
+  assertEquals(code, 0, stderr);
+}
+
+const TIMES: readonly (string | number)[] = [
+  "2026-01-15T10:00:00Z",
+  "2026-01-15T10:00:00.123456",
+  "2026-01-15 10:00:00,5z",
+  "2026-01-15T10:00",
+  "2026-01-15",
+  "2026-01-15T10:00:00.25+02:00",
+  "2026-01-15T01:00:00-0530",
+  "2026-01-15T10:00:00+11",
+  1768471200123,
+  1768471200123.25,
+];
+
+Deno.test({
+  name: "snowflake double: a Dynamic Table reads event times as Freshet does, whatever the session's time zone",
+  ignore: skip !== undefined,
+  async fn() {
+    const { double, client } = await startEmptyAccount();
+    try {
+      for (const { text } of SETUP_PARTS.filter(({ optional }) => !optional)) await runAll(client, text);
+      await runAll(client, `USE ROLE FRESHET_WRITER; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA;${domainOf("trains").sql}`);
+      const good = { train_id: "T", passenger_count: 1, total_weight_tons: 1, power_draw_kw: 1, speed_kmh: 1 };
+      const rows = TIMES.map((timestamp, offset) => [
+        JSON.stringify({ topic: "t", partition: 0, offset, CreateTime: Date.UTC(2026, 0, 16) }),
+        JSON.stringify({ ...good, latitude: 0, longitude: 0, timestamp }),
+      ]);
+      await client.run(
+        `INSERT INTO ATS_RAW_JSON SELECT PARSE_JSON(value[0]::VARCHAR), PARSE_JSON(value[1]::VARCHAR)
+         FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))`,
+        [JSON.stringify(rows)],
+      );
+      await runAll(client, part("dynamic-tables-trains"));
+      const { rows: typed } = await client.run(
+        'SELECT KAFKA_OFFSET AS O, DATE_PART(EPOCH_MICROSECOND, "TIMESTAMP") AS T FROM ATS_TRANSFORMED ORDER BY 1',
+      );
+      assertEquals(
+        typed.map(({ O, T }) => [TIMES[Number(O)], Number(T)]),
+        TIMES.map((time) => [time, Math.floor(parseTimestamp(time) * 1000)]),
+      );
+    } finally {
+      await client[Symbol.asyncDispose]();
+      await double.stop();
+    }
+  },
+});
+
+for (const compared of COMPARED) {
+  const { domain } = compared;
+  const body = async (fillLog: (terminal: Terminal) => Promise<void>, left: readonly string[]) => {
+    await using terminal = await Terminal.open();
+    await fillLog(terminal);
+    await runFreshet(terminal, domain);
+    await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
+    const { double, client } = await startEmptyAccount();
+    try {
+      for (const { text } of SETUP_PARTS.filter(({ optional }) => !optional)) await runAll(client, text);
+      await runAll(client, `USE ROLE FRESHET_WRITER; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA;${domainOf(domain).sql}`);
+      await client.run("ALTER SESSION SET TIMEZONE = 'America/Los_Angeles'");
+      await loadAsConnector(client, warehouse, compared);
+      await runAll(client, part(`dynamic-tables-${domain}`));
+      await compare(client, warehouse, compared, left);
+    } finally {
+      await client[Symbol.asyncDispose]();
+      await double.stop();
+    }
+  };
+
+  Deno.test({
+    name: `snowflake double: the Dynamic Tables of ${domain} give what Freshet writes, of records in order`,
+    ignore: skip !== undefined,
+    fn: () =>
+      body(async (terminal) => {
+        const { code, stderr } = await terminal.run(["simulate", domain, "--count", "30000", "--bad", "0.02"]);
+        assertEquals(code, 0, stderr);
+      }, NOT_COMPARED),
+  });
+
+  Deno.test({
+    name: `snowflake double: the Dynamic Tables of ${domain} give what Freshet writes, of records in disorder`,
+    ignore: skip !== undefined,
+    fn: () =>
+      body(async ({ dataDir }) => {
+        const checked = checkedDomains.find(({ name }) => name === domain)!;
+        // Late enough to correct what was final, and never too late.
+        const traffic = new Traffic({ ...checked, lateByMs: 1.5 * HOUR_MS }, 11);
+        const { topic } = domainOf(domain);
+        await using log = await openEmbeddedLog({ dataDir });
+        await log.createTopics([{ topic, partitions: 2 }]);
+        await log.produce(topic, traffic.take(20_000));
+      }, [...NOT_COMPARED, ...OF_ARRIVAL]),
+  });
+}
