@@ -21,7 +21,7 @@ async function taskRun(): Promise<{ readonly args: string[]; readonly env: Recor
   const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
   return {
     args: [...words.slice(words.indexOf("deno") + 1), "trains", "--until-end", "--no-simulate"],
-    env: { ...Object.fromEntries(settings), FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0" },
+    env: { ...Object.fromEntries(settings), FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" },
   };
 }
 

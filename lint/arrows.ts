@@ -31,10 +31,16 @@ const PARTS: readonly Part[] = [
     ours: /^src\/((engine|stream|domains)\/|log\/log\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
+    name: "The dashboard's page",
+    files: /^src\/http\/dashboard\/page\//,
+    ours: /^src\/http\/dashboard\/(page\/|protocol\.ts$)|^src\/engine\/status\.ts$/,
+    packages: /^(preact|echarts)$/,
+  },
+  {
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)/,
+      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^deno\.json$/ },
   {
@@ -55,10 +61,12 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\.ts$/,
+  "preact": /^src\/http\/dashboard\/page\//,
+  "echarts": /^src\/http\/dashboard\/page\//,
   "commander": /^src\/cli\//,
   "cli-progress": /^src\/cli\//,
   "cli-table3": /^src\/cli\//,
-  "csv-stringify": /^src\/cli\//,
+  "csv-stringify": /^src\/(cli|http)\//,
   "@faker-js/faker": /^simulators\//,
 };
 

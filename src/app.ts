@@ -3,6 +3,7 @@
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { DomainStatus } from "./engine/status.ts";
+import { startDashboard } from "./http/dashboard/mod.ts";
 import { LogProbe, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
 import { GroupCommit } from "./log/group_commit.ts";
@@ -45,6 +46,8 @@ export interface Up {
   readonly warehouse: string;
   /** Base URL of the HTTP API. */
   readonly url: string;
+  /** URL of the dashboard's page. */
+  readonly dashboard: string;
 }
 
 /**
@@ -99,8 +102,25 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, limits),
   }));
+  const dashboard = stack.use(startDashboard({
+    hostname: config.host,
+    port: options.untilEnd ? 0 : config.dashboardPort,
+    token: config.apiToken,
+    version: options.version,
+    log: log.description,
+    warehouse,
+    statuses,
+    now: () => clock.now(),
+    query: (sql, limits) => warehouse.query(sql, limits),
+    settings: config.domains,
+  }));
   await runFile.publish(http.url);
-  options.onUp?.({ log: log.description, warehouse: warehouse.description, url: http.url });
+  options.onUp?.({
+    log: log.description,
+    warehouse: warehouse.description,
+    url: http.url,
+    dashboard: dashboard.url,
+  });
   await runUntilDone({ ...options, log, runners, statuses }, stop);
 }
 

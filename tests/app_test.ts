@@ -70,7 +70,7 @@ async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
   const story: Story = [];
   const stop = new AbortController();
   const run = runApp({
-    config: readConfig({ FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0", ...env }, []),
+    config: readConfig({ FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0", ...env }, []),
     parts: parts(story, behaviour),
     domains: Object.keys(behaviour).map(domain),
     clock: systemClock,

@@ -97,6 +97,7 @@ function announce(context: Context, { up, domains, simulating, untilEnd, flags }
     ["Freshet", `${domains.map(({ name, topic }) => `${name} (topic ${topic})`).join(", ")}, ${doing}`],
     ["log", up.log],
     ["warehouse", up.warehouse],
+    ["dashboard", up.dashboard],
     ["http", ["/docs", "/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
     ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],

@@ -25,6 +25,7 @@ class Program implements AsyncDisposable {
       env: {
         FRESHET_DATA_DIR: this.dataDir,
         FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
         FRESHET_CHECKPOINT_MS: "200",
         FRESHET_LOG_FORMAT: "text",
       },

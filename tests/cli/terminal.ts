@@ -35,7 +35,13 @@ export class Terminal implements AsyncDisposable {
     const secrets = [...session.secrets ?? []];
     const host: Host = {
       args,
-      env: { FRESHET_DATA_DIR: this.dataDir, FRESHET_API_PORT: "0", FRESHET_TOPIC_PARTITIONS: "2", ...session.env },
+      env: {
+        FRESHET_DATA_DIR: this.dataDir,
+        FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
+        FRESHET_TOPIC_PARTITIONS: "2",
+        ...session.env,
+      },
       pid: Deno.pid,
       clock: session.clock ?? systemClock,
       stdin: new Blob([session.stdin as BlobPart ?? ""]).stream(),

@@ -63,7 +63,12 @@ for (const domain of checkedDomains) {
         await log.createTopics([{ topic, partitions: 6 }]);
       }
       for (let round = 0; round < ROUNDS; round++) await killRound(broker, rounds);
-      const env = { KAFKA_BROKERS: broker.listeners.plaintext, FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0" };
+      const env = {
+        KAFKA_BROKERS: broker.listeners.plaintext,
+        FRESHET_DATA_DIR: dataDir,
+        FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
+      };
       const { code } = await deno(env, "main.ts", "run", domain.name, "--no-simulate", "--until-end").status;
       assertEquals(code, 0, "the last run, until the end, must succeed");
       await using warehouse = await openDuckDb({ path });

@@ -1,0 +1,202 @@
+// Looking into a table as it is: filters, sorting, pages, and CSV. Tables come from a list, columns from the table itself,
+// values are bound: no text of the asker ever becomes SQL. Must not know HTTP.
+import { stringify } from "csv-stringify/sync";
+import * as z from "zod";
+import type { Bind } from "../../warehouse/warehouse.ts";
+import type { Ask } from "./answers.ts";
+import { all, type Condition, type OpenTable, several } from "./panels/mod.ts";
+import type { TablePage } from "./protocol.ts";
+
+/** A cell of a page is cut here, characters. */
+const CELL_LIMIT = 20_000;
+/** A cell of a CSV file is cut here: spreadsheets take no more. */
+const CSV_CELL_LIMIT = 32_767;
+/** Rows that may be passed over to get to a page: the warehouse has to walk over them. */
+const MAX_OFFSET = 10_000;
+export const CSV_ROWS = 10_000;
+const MAX_FILTERS = 10;
+
+export const OPERATORS = ["is", "not", "contains", "from", "to", "null", "notnull"] as const;
+
+/** `COLUMN:operator:value`; the value may hold colons. */
+const condition = z.string().max(2_000).transform((text, context) => {
+  const [, column, operator, value = ""] = /^([^:]+):([a-z]+)(?::(.*))?$/s.exec(text) ?? [];
+  if (column === undefined || !(OPERATORS as readonly string[]).includes(operator ?? "")) {
+    context.addIssue(`Expected COLUMN:operator:value with one of ${OPERATORS.join(", ")}`);
+    return z.NEVER;
+  }
+  return { column, operator: operator as typeof OPERATORS[number], value };
+});
+
+/** Query parameters of a table's page. */
+export const TableQuery = z.object({
+  where: several.pipe(z.array(condition).max(MAX_FILTERS)),
+  sort: z.string().regex(/^[^:]+(:(asc|desc))?$/).optional(),
+  page: z.coerce.number().int().min(1).default(1),
+  size: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+export type TableQuery = z.infer<typeof TableQuery>;
+
+/** The asker named what is not there, or wrote a value that the column cannot have. */
+export class ExplorerError extends Error {}
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface ExploreOptions {
+  readonly table: OpenTable;
+  readonly kind: "duckdb" | "snowflake";
+  readonly ask: Ask;
+}
+
+/** One page of a table. */
+export async function tablePage(query: TableQuery, options: ExploreOptions): Promise<TablePage> {
+  const { page, size } = query;
+  const lastPage = Math.floor(MAX_OFFSET / size) + 1;
+  if (page > lastPage) throw new ExplorerError(`Page ${page} is too far: ask for ${lastPage} at most, or filter`);
+  const { columns, rows, truncated, sort } = await readRows(query, {
+    ...options,
+    cellLimit: CELL_LIMIT,
+    offset: (page - 1) * size,
+    rows: size,
+  });
+  return {
+    table: options.table.name,
+    columns,
+    rows,
+    truncated,
+    page,
+    size,
+    last_page: lastPage,
+    sort,
+    cell_limit: CELL_LIMIT,
+  };
+}
+
+/** The rows as RFC 4180 text that no spreadsheet takes for formulas; times and numbers as the page shows them. */
+export async function tableCsv(query: TableQuery, options: ExploreOptions): Promise<string> {
+  const { columns, rows } = await readRows(query, { ...options, cellLimit: CSV_CELL_LIMIT, offset: 0, rows: CSV_ROWS });
+  const lines = rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : csvText(value)));
+  return stringify([columns.map(({ name }) => name), ...lines], { record_delimiter: "windows" });
+}
+
+/** A text that a spreadsheet would run begins with one of these; a quote before it makes it text (OWASP, CSV injection). */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+
+function harmless(text: string): string {
+  // Times begin with a digit and numbers are no text: what is left and begins like a formula was written by somebody.
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
+function csvText(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value);
+}
+
+interface Reading extends ExploreOptions {
+  readonly cellLimit: number;
+  readonly offset: number;
+  readonly rows: number;
+}
+
+async function readRows({ where, sort }: TableQuery, { table, kind, ask, cellLimit, offset, rows }: Reading) {
+  const { columns } = await ask(`SELECT * FROM ${quoted(table.name)}`, { maxRows: 0 });
+  const named = (name: string) => {
+    const column = columns.find((column) => column.name === name);
+    if (!column) throw new ExplorerError(`${table.name} has no column "${name.slice(0, 100)}"`);
+    return column;
+  };
+  const filter = all({ sql: "TRUE", binds: [] }, ...where.map((one) => conditionSql(named(one.column), one)));
+  const [name, direction] = (sort ?? "").split(":");
+  const chosen = sort === undefined ? null : { column: named(name!).name, descending: direction === "desc" };
+  const selected = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`).join(", ");
+  const order = orderBy(table, { kind, chosen, columns });
+  const result = await ask(
+    `SELECT ${selected} FROM ${quoted(table.name)} AS T WHERE ${filter.sql} ${order} LIMIT ${
+      rows + 1
+    } OFFSET ${offset}`,
+    { binds: filter.binds, maxRows: rows },
+  );
+  const newest = table.newest[0];
+  return {
+    columns,
+    rows: result.rows,
+    truncated: result.truncated,
+    sort: chosen ?? (newest === undefined ? null : { column: newest, descending: true }),
+  };
+}
+
+/** Long text is cut in the warehouse, so that it never gets here; JSON comes as its text. */
+function cell({ name, type }: Column, limit: number): string {
+  if (type === "VARCHAR") return `LEFT(T.${quoted(name)}, ${limit})`;
+  return isJson(type) ? `LEFT(CAST(T.${quoted(name)} AS VARCHAR), ${limit})` : `T.${quoted(name)}`;
+}
+
+interface Order {
+  readonly kind: "duckdb" | "snowflake";
+  readonly chosen: { readonly column: string; readonly descending: boolean } | null;
+  readonly columns: readonly Column[];
+}
+
+/** As chosen, then the newest first; ties are broken so that pages do not overlap. */
+function orderBy({ newest }: OpenTable, { kind, chosen, columns }: Order): string {
+  const known = newest.filter((name) => columns.some((column) => column.name === name));
+  const terms = known.filter((name) => name !== chosen?.column).map((name) => `T.${quoted(name)} DESC`);
+  if (chosen) terms.unshift(`T.${quoted(chosen.column)} ${chosen.descending ? "DESC" : "ASC"} NULLS LAST`);
+  // The rows' places in the file are the order in which they came, and cost nothing to sort by.
+  if (known.length === 0 && kind === "duckdb") terms.push("T.rowid DESC");
+  return terms.length === 0 ? "" : `ORDER BY ${terms.join(", ")}`;
+}
+
+interface One {
+  readonly operator: typeof OPERATORS[number];
+  readonly value: string;
+}
+
+const COMPARED: Readonly<Record<string, string>> = { is: "=", not: "IS DISTINCT FROM", from: ">=", to: "<=" };
+
+function conditionSql({ name, type }: Column, { operator, value }: One): Condition {
+  const column = `T.${quoted(name)}`;
+  if (operator === "null" || operator === "notnull") {
+    return { sql: `${column} IS ${operator === "null" ? "" : "NOT "}NULL`, binds: [] };
+  }
+  if (operator === "contains" || isJson(type)) {
+    const text = `LOWER(CAST(${column} AS VARCHAR))`;
+    if (operator === "contains") return { sql: `CONTAINS(${text}, LOWER(?))`, binds: [value] };
+    throw new ExplorerError(`${name} holds JSON: filter it with "contains"`);
+  }
+  const { place, bind } = typed(type, value, name);
+  return { sql: `${column} ${COMPARED[operator]} ${place}`, binds: [bind] };
+}
+
+/** A value as the column's type, and the place for it. */
+function typed(type: string, value: string, name: string): { readonly place: string; readonly bind: Bind } {
+  const wrong = (what: string) => new ExplorerError(`"${value.slice(0, 100)}" is not ${what}, which ${name} holds`);
+  if (type === "BOOLEAN") {
+    if (!/^(true|false)$/i.test(value)) throw wrong("true or false");
+    return { place: "?", bind: value.toLowerCase() === "true" };
+  }
+  if (type.startsWith("TIMESTAMP") || type === "DATE") {
+    const text = value.trim().replace(/Z$/i, "");
+    if (Number.isNaN(Date.parse(`${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`))) {
+      throw wrong("a time such as 2026-01-31 13:45:00 (UTC)");
+    }
+    return { place: `CAST(? AS ${type === "DATE" ? "DATE" : "TIMESTAMP_NTZ"})`, bind: text };
+  }
+  if (/^(BIGINT|HUGEINT|DOUBLE|DECIMAL|NUMBER|FLOAT|FIXED|REAL|INT)/.test(type)) {
+    const number = Number(value);
+    if (value.trim() === "" || !Number.isFinite(number)) throw wrong("a number");
+    return { place: "CAST(? AS DOUBLE)", bind: number };
+  }
+  return { place: "?", bind: value };
+}
+
+function isJson(type: string): boolean {
+  return type === "VARIANT" || type === "OBJECT" || type === "ARRAY";
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

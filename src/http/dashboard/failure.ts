@@ -1,0 +1,8 @@
+// The one form of every answer that says no, the API's: problem details (RFC 9457). Must not know routes.
+import type { Context } from "hono";
+import type { Failure } from "./protocol.ts";
+
+export function failure(c: Context, status: 400 | 401 | 403 | 404 | 429 | 500 | 503, code: string, detail: string) {
+  const body: Failure = { status, code, detail };
+  return c.body(JSON.stringify(body), status, { "content-type": "application/problem+json" });
+}

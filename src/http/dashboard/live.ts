@@ -1,0 +1,161 @@
+// One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest event of
+// each topic: an event tells all there is to know, so the newest replaces what has not been sent yet.
+// Must not know what the events are about.
+
+/** An event's topic and its data as JSON text. */
+interface LiveEvent {
+  readonly id: number;
+  readonly topic: string;
+  readonly essence: string;
+  readonly data: string;
+}
+
+export interface LiveOptions {
+  /** Topics that there are. */
+  readonly topics: readonly string[];
+  /** Called every `everyMs` while somebody listens, with the topics that somebody listens to. Calls do not overlap. */
+  readonly look: (topics: ReadonlySet<string>) => Promise<void>;
+  readonly everyMs: number;
+  readonly heartbeatMs: number;
+  readonly maxClients: number;
+}
+
+class Client {
+  readonly topics: ReadonlySet<string>;
+  readonly #pending = new Map<string, LiveEvent>();
+  #wake: (() => void) | undefined;
+  closed = false;
+
+  constructor(topics: ReadonlySet<string>) {
+    this.topics = topics;
+  }
+
+  offer(event: LiveEvent): void {
+    if (!this.topics.has(event.topic)) return;
+    this.#pending.delete(event.topic);
+    this.#pending.set(event.topic, event);
+    this.#wake?.();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#pending.clear();
+    this.#wake?.();
+  }
+
+  /** What is to be sent; waits for something, `heartbeatMs` at most. */
+  async next(heartbeatMs: number): Promise<readonly LiveEvent[]> {
+    if (this.#pending.size === 0 && !this.closed) {
+      const woken = Promise.withResolvers<void>();
+      this.#wake = woken.resolve;
+      const timer = setTimeout(woken.resolve, heartbeatMs);
+      await woken.promise;
+      clearTimeout(timer);
+      this.#wake = undefined;
+    }
+    const events = [...this.#pending.values()];
+    this.#pending.clear();
+    return events;
+  }
+}
+
+/** Sends events to everybody who listens; looks for news only while somebody does. */
+export class Live implements Disposable {
+  readonly #options: LiveOptions;
+  readonly #clients = new Set<Client>();
+  /** The newest event of each topic. */
+  readonly #latest = new Map<string, LiveEvent>();
+  /** Tells the events of this process from those of another with the same numbers. */
+  readonly #run = crypto.randomUUID().slice(0, 8);
+  #id = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #looking = false;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  /** Sends the data if it differs from what was last sent; `essence` is the part of it that a difference is made of. */
+  publish(topic: string, data: unknown, essence: unknown = data): void {
+    const text = JSON.stringify(essence);
+    if (this.#latest.get(topic)?.essence === text) return;
+    const event = { id: ++this.#id, topic, essence: text, data: essence === data ? text : JSON.stringify(data) };
+    this.#latest.set(topic, event);
+    for (const client of this.#clients) client.offer(event);
+  }
+
+  /**
+   * The response to one browser: first what is newer than `lastEventId`, then what comes. `undefined` when there are too
+   * many already.
+   */
+  open(topics: readonly string[], lastEventId: string | undefined): ReadableStream<Uint8Array> | undefined {
+    if (this.#clients.size >= this.#options.maxClients) return undefined;
+    const client = new Client(new Set(topics.filter((topic) => this.#options.topics.includes(topic))));
+    const seen = this.#seen(lastEventId);
+    for (const event of this.#latest.values()) if (event.id > seen) client.offer(event);
+    this.#add(client);
+    return this.#stream(client);
+  }
+
+  #stream(client: Client): ReadableStream<Uint8Array> {
+    const encoder = new TextEncoder();
+    let greeted = false;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        // A browser learns that it is connected before there is anything to tell.
+        if (!greeted) {
+          greeted = true;
+          return controller.enqueue(encoder.encode("retry: 2000\n\n"));
+        }
+        const events = await client.next(this.#options.heartbeatMs);
+        if (client.closed) return controller.close();
+        controller.enqueue(
+          encoder.encode(events.length === 0 ? ": still here\n\n" : events.map(textOf(this.#run)).join("")),
+        );
+      },
+      cancel: () => this.#remove(client),
+      // Nothing is made before the connection takes it.
+    }, { highWaterMark: 0 });
+  }
+
+  #seen(lastEventId: string | undefined): number {
+    const [run, id] = (lastEventId ?? "").split("-");
+    return run === this.#run && /^\d+$/.test(id ?? "") ? Number(id) : 0;
+  }
+
+  #add(client: Client): void {
+    this.#clients.add(client);
+    this.#timer ??= setInterval(() => this.#look(), this.#options.everyMs);
+    this.#look();
+  }
+
+  #remove(client: Client): void {
+    client.close();
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      await this.#options.look(new Set([...this.#clients].flatMap(({ topics }) => [...topics])));
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** Ends every stream; the browsers come back by themselves. */
+  [Symbol.dispose](): void {
+    for (const client of [...this.#clients]) this.#remove(client);
+  }
+}
+
+const textOf = (run: string) => ({ id, topic, data }: LiveEvent): string =>
+  `id: ${run}-${id}\nevent: ${topic}\ndata: ${data}\n\n`;

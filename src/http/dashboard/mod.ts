@@ -1,0 +1,244 @@
+// The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Reads only. Each concern is a file beside this
+// one. Knows the statuses and queries it is handed, nothing of engines or adapters.
+import { type Context, Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import * as z from "zod";
+import type { DomainStatus } from "../../engine/status.ts";
+import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
+import { loggerFor } from "../../logging.ts";
+import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
+import { checkHost } from "../host_check.ts";
+import { type HttpServer, listen } from "../listen.ts";
+import { Answers } from "./answers.ts";
+import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
+import { Live } from "./live.ts";
+import { pageFiles } from "./page_files.ts";
+import { allPanels, type DomainPanels } from "./panels/mod.ts";
+import { failure } from "./failure.ts";
+import type { About, LiveStatus } from "./protocol.ts";
+import { requireSession, sessionRoute } from "./session.ts";
+
+export interface DashboardOptions {
+  readonly hostname: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly token: string | undefined;
+  readonly version: string;
+  readonly log: string;
+  readonly warehouse: { readonly kind: "duckdb" | "snowflake"; readonly description: string };
+  readonly statuses: () => readonly DomainStatus[];
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  /** Settings of the domains by name. Panels hand out thresholds of them, never all. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** How old a shared answer may be, milliseconds: a question costs nothing in the process, and money in the cloud. */
+const FRESH_MS = { duckdb: 1_000, snowflake: 30_000 };
+const STALE_MS = { duckdb: 60_000, snowflake: 30_000 };
+/** Alerts are asked for after every checkpoint where that is free. */
+const ALERTS_FRESH_MS = { duckdb: 100, snowflake: 30_000 };
+const LOOK_EVERY_MS = 250;
+const HEARTBEAT_MS = 15_000;
+const MAX_CLIENTS = 100;
+
+/** The routes, and the streams that must be ended before the server is. */
+export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
+  const { hostname, token, now, statuses, warehouse } = options;
+  const shown = shownPanels(statuses());
+  const answers = new Answers({
+    query: options.query,
+    now,
+    version: (domain) => versionOf(statuses(), domain),
+    freshMs: FRESH_MS[warehouse.kind],
+    staleMs: STALE_MS[warehouse.kind],
+  });
+  const live = createLive(options, shown, answers);
+  const app = new Hono();
+  app.use(secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      formAction: ["'self'"],
+      baseUri: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+    xFrameOptions: "DENY",
+    strictTransportSecurity: false,
+  }));
+  app.use(checkHost(hostname));
+  app.use(async (c, next) => {
+    // Answers change all the time, and files with the program.
+    c.header("cache-control", "no-cache");
+    await next();
+  });
+  app.use("/api/*", refuseOtherSites);
+  pageFiles(app);
+  sessionRoute(app, token, now);
+  app.use("/api/*", requireSession(token));
+  aboutRoute(app, { ...options, shown, answers });
+  panelRoutes(app, { ...options, shown, answers });
+  tableRoutes(app, { ...options, shown, answers });
+  liveRoute(app, live);
+  app.notFound((c) => failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`));
+  app.onError((error, c) => answerError(error, c));
+  return { app, live };
+}
+
+/** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
+export function startDashboard(options: DashboardOptions): HttpServer {
+  const { app, live } = createDashboard(options);
+  const server = listen({ ...options, portSetting: "FRESHET_DASHBOARD_PORT" }, (request) => app.fetch(request));
+  return {
+    url: server.url,
+    async [Symbol.asyncDispose]() {
+      live[Symbol.dispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Those of the domains that run, and those of all. */
+function shownPanels(statuses: readonly DomainStatus[]): readonly DomainPanels[] {
+  const running = new Set(statuses.map(({ domain }) => domain));
+  return allPanels.filter(({ domain }) => domain === "pipeline" || running.has(domain));
+}
+
+/** Changes with each checkpoint of the domain; that of the pipeline with each of any. */
+function versionOf(statuses: readonly DomainStatus[], domain: string): number {
+  return statuses.filter((status) => domain === "pipeline" || status.domain === domain)
+    .reduce((sum, { totals }) => sum + totals.checkpoints, 0);
+}
+
+interface Shown extends DashboardOptions {
+  readonly shown: readonly DomainPanels[];
+  readonly answers: Answers;
+}
+
+function createLive(options: DashboardOptions, shown: readonly DomainPanels[], answers: Answers): Live {
+  const { statuses, now, settings, warehouse: { kind } } = options;
+  const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
+  const complained = new Set<string>();
+  const live: Live = new Live({
+    topics: ["status", ...withAlerts.map(({ domain }) => `alerts/${domain}`)],
+    everyMs: LOOK_EVERY_MS,
+    heartbeatMs: HEARTBEAT_MS,
+    maxClients: MAX_CLIENTS,
+    async look(topics) {
+      if (topics.has("status")) {
+        // To the second, or each look would differ from the last by the time alone.
+        live.publish("status", { now: Math.floor(now() / 1000) * 1000, domains: statuses() } satisfies LiveStatus);
+      }
+      for (const { domain, alerts } of withAlerts) {
+        if (!topics.has(`alerts/${domain}`)) continue;
+        try {
+          const answer = await answers.shared(
+            domain,
+            "alerts",
+            (ask) => alerts!({ ask, settings }),
+            ALERTS_FRESH_MS[kind],
+          );
+          live.publish(`alerts/${domain}`, answer, answer.data);
+          complained.delete(domain);
+        } catch (error) {
+          if (complained.has(domain)) continue;
+          complained.add(domain);
+          loggerFor("dashboard").warn("The alerts cannot be read: {error}", {
+            domain,
+            error: (error as Error).message,
+          });
+        }
+      }
+    },
+  });
+  return live;
+}
+
+function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, statuses, now }: Shown): void {
+  app.get("/api/about", (c) =>
+    c.json<About>({
+      version,
+      warehouse: { kind: warehouse.kind, description: warehouse.description },
+      log,
+      domains: statuses().map(({ domain, topic }) => ({ name: domain, topic })),
+      tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
+      fresh_ms: answers.freshMs,
+      now: new Date(now()).toISOString(),
+    }));
+}
+
+function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
+  for (const { domain, panels } of shown) {
+    for (const [name, { filter, answer }] of Object.entries(panels)) {
+      app.get(`/api/panels/${domain}/${name}`, async (c) => {
+        const parsed = filter.safeParse(parameters(c));
+        if (!parsed.success) return failure(c, 400, "bad_request", z.prettifyError(parsed.error));
+        const key = `${name} ${JSON.stringify(parsed.data)}`;
+        return c.json(await answers.shared(domain, key, (ask) => answer(parsed.data, { ask, settings })));
+      });
+    }
+  }
+}
+
+function tableRoutes(app: Hono, { shown, answers, warehouse: { kind } }: Shown): void {
+  const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
+  app.get("/api/tables/:table/csv", async (c) => {
+    const table = tables.get(c.req.param("table"));
+    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
+    const query = TableQuery.safeParse(parameters(c));
+    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
+    const { data } = await answers.once((ask) => tableCsv(query.data, { table, kind, ask }));
+    return c.body(data, 200, {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": `attachment; filename="${table.name}.csv"`,
+      "x-row-limit": String(CSV_ROWS),
+    });
+  });
+  app.get("/api/tables/:table", async (c) => {
+    const table = tables.get(c.req.param("table"));
+    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
+    const query = TableQuery.safeParse(parameters(c));
+    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
+    return c.json(await answers.once((ask) => tablePage(query.data, { table, kind, ask })));
+  });
+}
+
+function liveRoute(app: Hono, live: Live): void {
+  app.get("/api/live", (c) => {
+    const stream = live.open(c.req.queries("topic") ?? [], c.req.header("last-event-id"));
+    if (!stream) {
+      c.header("retry-after", "30");
+      return failure(c, 503, "too_many_viewers", `At most ${MAX_CLIENTS} browsers are told of changes at a time`);
+    }
+    return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  });
+}
+
+/** Query parameters; those that are repeated are lists. */
+function parameters(c: Context): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
+  );
+}
+
+/** A page of another site can make a browser ask, though not read: it need not even be answered. */
+async function refuseOtherSites(c: Context, next: () => Promise<void>) {
+  const site = c.req.header("sec-fetch-site");
+  if (site !== undefined && site !== "same-origin" && site !== "none") {
+    return failure(c, 403, "other_site", "Pages of other sites may not ask");
+  }
+  return await next();
+}
+
+function answerError(error: Error, c: Context) {
+  if (error instanceof ExplorerError) return failure(c, 400, "bad_request", error.message);
+  if (error instanceof WarehouseUnavailableError) return failure(c, 503, error.code, error.message);
+  // The statements are the dashboard's own: one that is refused takes too long, or misses a table.
+  if (error instanceof FreshetError) return failure(c, 500, error.code, error.message);
+  loggerFor("dashboard").error("A request failed", { path: c.req.path, error });
+  return failure(c, 500, "internal", "The request failed: the log says why");
+}

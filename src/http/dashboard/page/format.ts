@@ -1,0 +1,96 @@
+// Numbers, times and durations as people read them. Every number gets its unit here or beside it.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const one = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** Without fraction from 100 on, with one digit below; an en dash for what is not known. */
+export function numberText(value: number | null | undefined, unit = ""): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const text = Math.abs(value) >= 100 || Number.isInteger(value) ? whole.format(value) : one.format(value);
+  return unit === "" ? text : `${text}\u00a0${unit}`;
+}
+
+/** Such as 1.2K or 3M. */
+export function compactText(value: number): string {
+  return Math.abs(value) < 10_000 ? numberText(value) : compact.format(value);
+}
+
+/** Which clock the page shows. */
+export type Zone = "utc" | "local";
+
+/** A timestamp of the warehouse (UTC, without zone), or ISO 8601, as epoch milliseconds. */
+export function momentOf(text: string): number {
+  return Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text.replace(" ", "T")}Z`);
+}
+
+const parts = (ms: number, zone: Zone) => {
+  const shifted = zone === "utc" ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
+  return new Date(shifted).toISOString();
+};
+
+/** `2026-01-31 13:45:00`. */
+export function timeText(ms: number | null | undefined, zone: Zone): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
+  return parts(ms, zone).slice(0, 19).replace("T", " ");
+}
+
+/** `13:45:00`, or with the date when that is another day than `beside`. */
+export function clockText(ms: number | null | undefined, zone: Zone, beside?: number): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
+  const iso = parts(ms, zone);
+  if (beside !== undefined && parts(beside, zone).slice(0, 10) !== iso.slice(0, 10)) {
+    return `${iso.slice(5, 10)} ${iso.slice(11, 19)}`;
+  }
+  return iso.slice(11, 19);
+}
+
+/** The name of the zone, for beside times. */
+export function zoneText(zone: Zone): string {
+  if (zone === "utc") return "UTC";
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return name === "" ? "local" : name;
+}
+
+const STEPS = [[1, "s"], [60, "min"], [3600, "h"], [86_400, "d"]] as const;
+
+/** A length of time by its two greatest units: `2 h 5 min`. */
+export function durationText(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
+  const seconds = Math.round(Math.abs(ms) / 1000);
+  if (Math.abs(ms) < 1000) return `${Math.round(Math.abs(ms))}\u00a0ms`;
+  const i = STEPS.findLastIndex(([size]) => seconds >= size);
+  const [size, unit] = STEPS[Math.max(0, i)]!;
+  const big = `${Math.floor(seconds / size)}\u00a0${unit}`;
+  if (i <= 0) return big;
+  const [smallSize, smallUnit] = STEPS[i - 1]!;
+  const small = Math.floor((seconds % size) / smallSize);
+  return small === 0 ? big : `${big} ${small}\u00a0${smallUnit}`;
+}
+
+/** How long ago: `just now`, `5 s ago`. */
+export function agoText(ms: number): string {
+  return ms < 1500 ? "just now" : `${durationText(ms)} ago`;
+}
+
+/** A change as a share of what was before; `null` when there was nothing. */
+export function changeOf(now: number, before: number): number | null {
+  return before === 0 ? null : (now - before) / Math.abs(before);
+}
+
+/** Without sign: an arrow beside it tells the direction. */
+export function percentText(share: number): string {
+  const percent = share * 100;
+  return `${one.format(Math.abs(percent))}\u00a0%`;
+}
+
+/** `ATS_ALERTS` and `HIGH_POWER_DRAW` as words: `High power draw`. */
+export function wordsOf(name: string): string {
+  const words = name.toLowerCase().replaceAll("_", " ");
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
+/** Text cut to a length that a cell can show. */
+export function cutText(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}

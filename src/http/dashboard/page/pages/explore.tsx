@@ -1,0 +1,249 @@
+// Looking into the tables as they are: filters, pages, a row as JSON, and the same as CSV. All of it lies in the address.
+import { useState } from "preact/hooks";
+import type { About, TablePage } from "../../protocol.ts";
+import { setParams, useAddress } from "../address.ts";
+import { useAnswer } from "../asking.ts";
+import { cutText, numberText } from "../format.ts";
+import { Card, Empty, Waiting } from "../parts/card.tsx";
+import { type Column, DataTable } from "../parts/data_table.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+
+const OPERATORS = [
+  ["is", "is"],
+  ["not", "is not"],
+  ["contains", "contains"],
+  ["from", "from"],
+  ["to", "up to"],
+  ["null", "is empty"],
+  ["notnull", "is not empty"],
+] as const;
+const SIZES = [25, 50, 100, 200];
+const CELL = 120;
+
+export function ExplorePage({ about }: { readonly about: About }) {
+  const { params } = useAddress();
+  const table = params.get("table") ?? about.tables[0]?.name;
+  const query = new URLSearchParams();
+  for (const name of ["where", "sort", "page", "size"]) {
+    for (const value of params.getAll(name)) query.append(name, value);
+  }
+  const asked = useAnswer<TablePage>(
+    table === undefined ? undefined : `/api/tables/${encodeURIComponent(table)}`,
+    query,
+  );
+  const [open, setOpen] = useState<number>();
+  const data = asked.answer?.data.table === table ? asked.answer?.data : undefined;
+  return (
+    <>
+      <div class="filters" role="group" aria-label="Table">
+        <label class="field">
+          <span>Table</span>
+          <select
+            value={table}
+            onChange={(event) =>
+              setParams({ table: event.currentTarget.value, where: [], sort: undefined, page: undefined })}
+          >
+            {[...Map.groupBy(about.tables, ({ domain }) => domain)].map(([domain, tables]) => (
+              <optgroup key={domain} label={domain}>
+                {tables.map(({ name }) => <option key={name} value={name}>{name}</option>)}
+              </optgroup>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          <span>Rows a page</span>
+          <select
+            value={params.get("size") ?? "50"}
+            onChange={(event) => setParams({ size: event.currentTarget.value, page: undefined })}
+          >
+            {SIZES.map((size) => <option key={size} value={String(size)}>{size}</option>)}
+          </select>
+        </label>
+        {table !== undefined && (
+          <a class="button" href={`/api/tables/${encodeURIComponent(table)}/csv?${query}`} download={`${table}.csv`}>
+            CSV
+          </a>
+        )}
+      </div>
+      <Conditions columns={data?.columns ?? []} where={params.getAll("where")} />
+      <Card title={table ?? "Tables"} note={data && noteOf(data)} asked={asked}>
+        {table === undefined
+          ? <Empty>There are no tables: no domain runs.</Empty>
+          : !data
+          ? <Waiting height={260} />
+          : (
+            <>
+              <DataTable
+                label={`Rows of ${table}`}
+                columns={columnsOf(data, setOpen)}
+                rows={data.rows.map((row, index) => ({ row, index }))}
+                keyOf={({ index }) => String(index)}
+                sort={data.sort ? { key: data.sort.column, descending: data.sort.descending } : undefined}
+                onSort={({ key, descending }) =>
+                  setParams({ sort: `${key}:${descending ? "desc" : "asc"}`, page: undefined })}
+                empty={params.has("where") ? "No rows match: take a filter away." : "The table is empty so far."}
+              />
+              <Pager data={data} />
+            </>
+          )}
+      </Card>
+      {data && open !== undefined && data.rows[open] && (
+        <Dialog
+          title={`A row of ${data.table}`}
+          onClose={() => setOpen(undefined)}
+        >
+          <pre class="wrap" tabIndex={0} aria-label="The row as JSON">{rowJson(data, data.rows[open])}</pre>
+          {data.rows[open].some((cell) => isCut(cell, data)) && (
+            <p class="note">A text is cut at {numberText(data.cell_limit)} characters; CSV has more of it.</p>
+          )}
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function noteOf({ rows, page, size, truncated, sort }: TablePage): string {
+  const first = (page - 1) * size;
+  const range = rows.length === 0
+    ? "no rows"
+    : `rows ${numberText(first + 1)} to ${numberText(first + rows.length)}${truncated ? " of more" : ""}`;
+  return `${range}${
+    sort
+      ? `, by ${sort.column}${sort.descending ? ", greatest first" : ""}`
+      : ", newest first where the warehouse knows"
+  } · times are UTC`;
+}
+
+interface Indexed {
+  readonly row: readonly unknown[];
+  readonly index: number;
+}
+
+function columnsOf(data: TablePage, open: (index: number) => void): readonly Column<Indexed>[] {
+  const cells = data.columns.map(({ name, type }, i): Column<Indexed> => ({
+    key: name,
+    title: name,
+    unit: type,
+    numeric: /^(BIGINT|DOUBLE|DECIMAL|NUMBER|FIXED|REAL|HUGEINT)/.test(type),
+    show: ({ row }) => <Cell value={row[i]} />,
+    by: () => null,
+  }));
+  const json: Column<Indexed> = {
+    key: " row",
+    title: "Row",
+    show: ({ index }) => (
+      <button
+        type="button"
+        class="link"
+        aria-label={`Row ${index + 1} as JSON`}
+        onClick={() => open(index)}
+      >
+        {"{ }"}
+      </button>
+    ),
+  };
+  return [json, ...cells];
+}
+
+function Cell({ value }: { readonly value: unknown }) {
+  if (value === null || value === undefined) return <span class="muted">NULL</span>;
+  const text = String(value);
+  if (text === "") return <span class="muted">""</span>;
+  return (
+    <bdi class="cell" title={text.length > CELL ? `${numberText(text.length)} characters` : undefined}>
+      {cutText(text, CELL)}
+    </bdi>
+  );
+}
+
+function isCut(cell: unknown, { cell_limit }: TablePage): boolean {
+  return typeof cell === "string" && cell.length >= cell_limit;
+}
+
+/** JSON cells are parsed, so that they are indented with the row. */
+function rowJson({ columns }: TablePage, row: readonly unknown[]): string {
+  const parsed = (value: unknown, type: string) => {
+    if (typeof value !== "string" || !/^(VARIANT|OBJECT|ARRAY)$/.test(type)) return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  };
+  return JSON.stringify(Object.fromEntries(columns.map(({ name, type }, i) => [name, parsed(row[i], type)])), null, 2);
+}
+
+function Pager({ data: { page, truncated, last_page } }: { readonly data: TablePage }) {
+  const go = (to: number) => setParams({ page: to === 1 ? undefined : String(to) });
+  return (
+    <nav class="pager" aria-label="Pages">
+      <button type="button" disabled={page === 1} onClick={() => go(1)}>First</button>
+      <button type="button" disabled={page === 1} onClick={() => go(page - 1)}>Previous</button>
+      <span>page {numberText(page)}</span>
+      <button type="button" disabled={!truncated || page >= last_page} onClick={() => go(page + 1)}>Next</button>
+      {truncated && page >= last_page && <span class="muted">Further rows only with filters.</span>}
+    </nav>
+  );
+}
+
+interface ConditionsProps {
+  readonly columns: TablePage["columns"];
+  readonly where: readonly string[];
+}
+
+function Conditions({ columns, where }: ConditionsProps) {
+  const [column, setColumn] = useState("");
+  const [operator, setOperator] = useState("is");
+  const [value, setValue] = useState("");
+  const chosen = columns.find(({ name }) => name === column)?.name ?? columns[0]?.name ?? "";
+  const needsValue = operator !== "null" && operator !== "notnull";
+  const add = (event: Event) => {
+    event.preventDefault();
+    if (chosen === "") return;
+    setParams({
+      where: [...where, needsValue ? `${chosen}:${operator}:${value}` : `${chosen}:${operator}`],
+      page: undefined,
+    });
+    setValue("");
+  };
+  return (
+    <form class="filters" onSubmit={add} aria-label="Filter rows">
+      <label class="field">
+        <span>Column</span>
+        <select value={chosen} onChange={(event) => setColumn(event.currentTarget.value)}>
+          {columns.map(({ name }) => <option key={name} value={name}>{name}</option>)}
+        </select>
+      </label>
+      <label class="field">
+        <span>Condition</span>
+        <select value={operator} onChange={(event) => setOperator(event.currentTarget.value)}>
+          {OPERATORS.map(([name, text]) => <option key={name} value={name}>{text}</option>)}
+        </select>
+      </label>
+      {needsValue && (
+        <label class="field">
+          <span>Value</span>
+          <input type="text" value={value} onInput={(event) => setValue(event.currentTarget.value)} />
+        </label>
+      )}
+      <button type="submit">Add filter</button>
+      {where.map((one) => (
+        <button
+          key={one}
+          type="button"
+          class="chip"
+          aria-label={`Filter ${cutText(wordsOfCondition(one), 60)}: take away`}
+          onClick={() => setParams({ where: where.filter((other) => other !== one), page: undefined })}
+        >
+          <bdi>{cutText(wordsOfCondition(one), 40)}</bdi> <span aria-hidden="true">×</span>
+        </button>
+      ))}
+    </form>
+  );
+}
+
+function wordsOfCondition(text: string): string {
+  const [, column = text, operator = "", value = ""] = /^([^:]+):([a-z]+)(?::(.*))?$/s.exec(text) ?? [];
+  const words = OPERATORS.find(([name]) => name === operator)?.[1] ?? operator;
+  return `${column} ${words} ${value}`.trim();
+}

@@ -1,0 +1,129 @@
+// What a domain shows on the dashboard: questions to its derived tables, each a panel, and the tables one may look into.
+// Must not know HTTP.
+import * as z from "zod";
+import type { Bind } from "../../../warehouse/warehouse.ts";
+import type { Ask } from "../answers.ts";
+import type { Alert } from "../protocol.ts";
+
+/** What a panel is asked with. */
+export interface PanelContext {
+  readonly ask: Ask;
+  /** Settings of the domains by name. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface Panel<F = unknown, T = unknown> {
+  /** Reads the query parameters. */
+  readonly filter: z.ZodType<F>;
+  answer(filter: F, context: PanelContext): Promise<T>;
+}
+
+/** A table that may be looked into as it is. */
+export interface OpenTable {
+  readonly name: string;
+  /** Columns by which the newest rows come first; none when the table has nothing cheap to sort by. */
+  readonly newest: readonly string[];
+}
+
+export interface DomainPanels {
+  readonly domain: string;
+  readonly panels: Readonly<Record<string, Panel>>;
+  /** The alerts, active first; absent where a domain has none. */
+  readonly alerts?: (context: PanelContext) => Promise<readonly Alert[]>;
+  readonly tables: readonly OpenTable[];
+}
+
+/** Ties a panel's filter to its answer. */
+export function panel<F, T>(filter: z.ZodType<F>, answer: (filter: F, context: PanelContext) => Promise<T>): Panel {
+  return { filter, answer } as Panel;
+}
+
+const MINUTE_S = 60;
+const HOUR_S = 3600;
+const DAY_S = 24 * HOUR_S;
+const UNITS_S: Readonly<Record<string, number>> = { m: MINUTE_S, h: HOUR_S, d: DAY_S };
+
+const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+const list = z.preprocess((value) => value === undefined ? [] : [value].flat(), z.array(z.string().max(256)).max(50));
+
+/** Query parameters that stand for several values when they are repeated. */
+export const several = list;
+
+/** A time range: `range` up to the data's now, or `from` and `to`. */
+export const timeFilter = z.object({
+  range: z.string().regex(/^[1-9]\d{0,3}[mhd]$/).default("6h"),
+  from: moment.optional(),
+  to: moment.optional(),
+});
+
+export type TimeFilter = z.infer<typeof timeFilter>;
+
+/** Start inclusive, end exclusive, epoch milliseconds. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The span that the filter means when the newest event is at `now`, epoch milliseconds; the newest event is within it. */
+export function spanOf({ range, from, to }: TimeFilter, now: number): Span {
+  const end = to ?? now + 1;
+  const lengthMs = Number(range.slice(0, -1)) * UNITS_S[range.at(-1)!]! * 1000;
+  return { from: Math.min(from ?? end - lengthMs, end), to: end };
+}
+
+const BUCKETS_S = [1, 2, 5, 10, 15, 30, 1, 2, 5, 10, 15, 30, 1, 2, 3, 6, 12, 24].map((n, i) =>
+  n * (i < 6 ? 1 : i < 12 ? MINUTE_S : HOUR_S)
+);
+const MAX_POINTS = 150;
+
+/** The shortest bucket, at least `leastS`, with which a span has no more points than a chart can show. Seconds. */
+export function bucketOf({ from, to }: Span, leastS: number): number {
+  const fitting = BUCKETS_S.find((bucket) => bucket >= leastS && (to - from) / 1000 / bucket <= MAX_POINTS);
+  return fitting ?? DAY_S * Math.ceil((to - from) / 1000 / DAY_S / MAX_POINTS);
+}
+
+/** The epoch seconds at which a timestamp's bucket starts, in SQL that both warehouses know. */
+export function bucketSql(column: string, bucketS: number): string {
+  return `FLOOR(DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), ${column}) / ${bucketS}) * ${bucketS}`;
+}
+
+/** A part of a WHERE clause with the values of its places. */
+export interface Condition {
+  readonly sql: string;
+  readonly binds: readonly Bind[];
+}
+
+/** `column` between start and end. */
+export function within(column: string, { from, to }: Span): Condition {
+  const moment = "CAST(? AS TIMESTAMP_NTZ)";
+  return { sql: `${column} >= ${moment} AND ${column} < ${moment}`, binds: [timestampText(from), timestampText(to)] };
+}
+
+/** `column` is one of the values; always true when there are none. */
+export function oneOf(column: string, values: readonly string[]): Condition {
+  if (values.length === 0) return { sql: "TRUE", binds: [] };
+  return { sql: `${column} IN (${values.map(() => "?").join(", ")})`, binds: values };
+}
+
+export function all(...conditions: readonly Condition[]): Condition {
+  return {
+    sql: conditions.map(({ sql }) => `(${sql})`).join(" AND "),
+    binds: conditions.flatMap(({ binds }) => binds),
+  };
+}
+
+/** Epoch milliseconds as the text of a TIMESTAMP_NTZ. */
+export function timestampText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 23).replace("T", " ");
+}
+
+/** A TIMESTAMP_NTZ as a query answers it, as epoch milliseconds; `null` for NULL. */
+export function timestampMs(value: unknown): number | null {
+  return typeof value === "string" ? Date.parse(`${value.replace(" ", "T")}Z`) : null;
+}
+
+/** A number, 0 for NULL: what SUM and COUNT give. */
+export function number(value: unknown): number {
+  return value === null || value === undefined ? 0 : Number(value);
+}
+export type { Bind };

@@ -1,0 +1,56 @@
+// What every domain has in common: dead letters, late records, offsets. Asks Freshet's own tables.
+import * as z from "zod";
+import type { Rows } from "../protocol.ts";
+import { all, type DomainPanels, oneOf, panel, type PanelContext, several } from "./panel.ts";
+
+const MAX_GROUPS = 200;
+const MAX_DEAD_LETTERS = 100;
+/** A record's text is cut here; its length is told. */
+const MAX_VALUE = 4_096;
+
+const chosen = z.object({ domain: several, stage: several, reason: several });
+type Chosen = z.infer<typeof chosen>;
+
+async function deadLetterCounts(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
+  const where = oneOf("DOMAIN", filter.domain);
+  return await ask(
+    `SELECT DOMAIN, STAGE, REASON, COUNT(*) AS RECORDS, MAX(SEEN_AT) AS LAST_SEEN_AT
+     FROM DEAD_LETTERS WHERE ${where.sql} GROUP BY DOMAIN, STAGE, REASON ORDER BY RECORDS DESC, DOMAIN, STAGE, REASON`,
+    { binds: where.binds, maxRows: MAX_GROUPS },
+  );
+}
+
+async function deadLetters(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
+  const where = all(oneOf("DOMAIN", filter.domain), oneOf("STAGE", filter.stage), oneOf("REASON", filter.reason));
+  return await ask(
+    `SELECT SEEN_AT, DOMAIN, TOPIC, KAFKA_PARTITION, KAFKA_OFFSET, STAGE, REASON, LEFT(DETAIL, ${MAX_VALUE}) AS DETAIL,
+       LEFT(RECORD_KEY, 512) AS RECORD_KEY, ENCODING, LENGTH(RECORD_VALUE) AS VALUE_LENGTH,
+       LEFT(RECORD_VALUE, ${MAX_VALUE}) AS RECORD_VALUE
+     FROM DEAD_LETTERS WHERE ${where.sql} ORDER BY SEEN_AT DESC, KAFKA_PARTITION, KAFKA_OFFSET DESC
+     LIMIT ${MAX_DEAD_LETTERS}`,
+    { binds: where.binds },
+  );
+}
+
+async function lateCounts(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
+  const where = oneOf("DOMAIN", filter.domain);
+  return await ask(
+    `SELECT DOMAIN, OPERATOR, COUNT(*) AS RECORDS, MAX(LATENESS_MS) AS MAX_LATENESS_MS, MAX(EVENT_TIME) AS LAST_EVENT_TIME
+     FROM LATE_RECORDS WHERE ${where.sql} GROUP BY DOMAIN, OPERATOR ORDER BY RECORDS DESC, DOMAIN, OPERATOR`,
+    { binds: where.binds, maxRows: MAX_GROUPS },
+  );
+}
+
+export const pipeline: DomainPanels = {
+  domain: "pipeline",
+  panels: {
+    "dead-letter-counts": panel(chosen, deadLetterCounts),
+    "dead-letters": panel(chosen, deadLetters),
+    "late-counts": panel(chosen, lateCounts),
+  },
+  tables: [
+    { name: "DEAD_LETTERS", newest: ["SEEN_AT", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+    { name: "LATE_RECORDS", newest: ["EVENT_TIME", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+    { name: "FRESHET_OFFSETS", newest: ["UPDATED_AT", "TOPIC", "KAFKA_PARTITION"] },
+  ],
+};

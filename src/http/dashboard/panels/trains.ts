@@ -1,0 +1,333 @@
+// What the dashboard shows of trains. Asks the derived tables; of the typed one only spans of time, by its timestamp.
+import * as z from "zod";
+import { objects, type RowObject } from "../answers.ts";
+import type { Alert, Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../protocol.ts";
+import {
+  all,
+  type Bind,
+  bucketOf,
+  bucketSql,
+  type Condition,
+  type DomainPanels,
+  number,
+  oneOf,
+  panel,
+  type PanelContext,
+  several,
+  type Span,
+  spanOf,
+  timeFilter,
+  timestampMs,
+  timestampText,
+  within,
+} from "./panel.ts";
+
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+/** A train that has not reported for this long, in event time, is not counted as active. */
+const ACTIVE_MINUTES = 5;
+const MAX_TRAINS = 2_000;
+const MAX_ALERTS = 200;
+const MAX_HOURS = 24 * 31;
+/** Records that a distribution looks at; of more, as many are chosen evenly. */
+const MAX_RECORDS = 200_000;
+/** Records up to which a timeline is made of single records; of more it is made of the hourly statistics. */
+const MAX_TIMELINE_RECORDS = 4_000_000;
+
+const chosen = z.object({ train: several, line: several });
+const chosenIn = timeFilter.extend(chosen.shape);
+type Chosen = z.infer<typeof chosen>;
+
+/** The trains and lines chosen, for tables that have both columns. */
+function chosenTrains({ train, line }: Chosen): Condition {
+  return all(oneOf("TRAIN_ID", train), oneOf("LINE", line));
+}
+
+/** The same for ATS_HOURLY_STATS, which has no line. */
+function chosenHourly({ train, line }: Chosen): Condition {
+  const lines = oneOf("LINE", line);
+  return all(
+    oneOf("TRAIN_ID", train),
+    line.length === 0
+      ? lines
+      : { sql: `TRAIN_ID IN (SELECT TRAIN_ID FROM ATS_LATEST_STATUS WHERE ${lines.sql})`, binds: lines.binds },
+  );
+}
+
+async function rowsOf({ ask }: PanelContext, sql: string, binds: readonly Bind[] = []): Promise<readonly RowObject[]> {
+  return objects(await ask(sql, { binds }));
+}
+
+/** Event time of the newest event of all trains, epoch milliseconds. */
+async function dataNow(context: PanelContext): Promise<number | null> {
+  const [row] = await rowsOf(context, "SELECT MAX(TIMESTAMP) AS NEWEST FROM ATS_LATEST_STATUS");
+  return timestampMs(row?.newest);
+}
+
+async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
+  const now = await dataNow(context);
+  const where = chosenTrains(filter);
+  const active: Condition = {
+    sql: "TIMESTAMP > CAST(? AS TIMESTAMP_NTZ)",
+    binds: [timestampText((now ?? 0) - ACTIVE_MINUTES * MINUTE_MS)],
+  };
+  const [status] = await rowsOf(
+    context,
+    `SELECT COUNT(*) AS TRAINS, SUM(PASSENGER_COUNT) AS PASSENGERS, SUM(CAPACITY) AS CAPACITY, SUM(POWER_DRAW_KW) AS POWER
+     FROM ATS_LATEST_STATUS WHERE ${all(active, where).sql}`,
+    all(active, where).binds,
+  );
+  const [known] = await rowsOf(
+    context,
+    `SELECT COUNT(*) AS TRAINS FROM ATS_LATEST_STATUS WHERE ${where.sql}`,
+    where.binds,
+  );
+  const lines = await rowsOf(
+    context,
+    "SELECT DISTINCT LINE FROM ATS_LATEST_STATUS WHERE LINE IS NOT NULL ORDER BY LINE",
+  );
+  return {
+    data_now: now === null ? null : timestampText(now),
+    active_trains: number(status?.trains),
+    active_minutes: ACTIVE_MINUTES,
+    known_trains: number(known?.trains),
+    passengers: number(status?.passengers),
+    capacity: number(status?.capacity),
+    power_kw: number(status?.power),
+    ...await alertCounts(where, now ?? 0, context),
+    hour_before: now === null ? null : await hourBefore(filter, now, context),
+    lines: lines.slice(0, 50).map(({ line }) => String(line)),
+    thresholds: {
+      passengers: number(context.settings.ATS_OVERCROWDING_PASSENGERS),
+      power_kw: number(context.settings.ATS_HIGH_POWER_KW),
+    },
+  };
+}
+
+/** Alerts active now, and an hour of event time ago. */
+async function alertCounts(where: Condition, now: number, context: PanelContext) {
+  const then = timestampText(now - HOUR_MS);
+  const [row] = await rowsOf(
+    context,
+    `SELECT COUNT(CASE WHEN STATUS = 'ACTIVE' THEN 1 END) AS ACTIVE_NOW,
+       COUNT(CASE WHEN STARTED_AT <= CAST(? AS TIMESTAMP_NTZ)
+         AND (CLEARED_AT IS NULL OR CLEARED_AT > CAST(? AS TIMESTAMP_NTZ)) THEN 1 END) AS ACTIVE_BEFORE
+     FROM ATS_ALERTS WHERE ${where.sql}`,
+    [then, then, ...where.binds],
+  );
+  return { active_alerts: number(row?.active_now), alerts_hour_before: number(row?.active_before) };
+}
+
+async function hourBefore(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["hour_before"]> {
+  const start = Math.floor(now / HOUR_MS) * HOUR_MS - HOUR_MS;
+  const where = all(within("WINDOW_START", { from: start, to: start + 1 }), chosenHourly(filter));
+  const [row] = await rowsOf(
+    context,
+    `SELECT COUNT(*) AS TRAINS, SUM(AVG_PASSENGER_COUNT) AS PASSENGERS, SUM(AVG_POWER_DRAW_KW) AS POWER
+     FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
+    where.binds,
+  );
+  if (number(row?.trains) === 0) return null;
+  return {
+    start: timestampText(start),
+    trains: number(row?.trains),
+    passengers: number(row?.passengers),
+    power_kw: number(row?.power),
+  };
+}
+
+/** Records in the span by the hourly statistics: whole hours, so a few more than there are. */
+async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Promise<number> {
+  const hours = { from: Math.floor(span.from / HOUR_MS) * HOUR_MS, to: span.to };
+  const where = all(within("WINDOW_START", hours), chosenHourly(filter));
+  const [row] = await rowsOf(
+    context,
+    `SELECT SUM(EVENT_COUNT) AS RECORDS FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
+    where.binds,
+  );
+  return number(row?.records);
+}
+
+async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainTimeline> {
+  const span = spanOf(filter, await dataNow(context) ?? 0);
+  const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
+    await recordsIn(span, filter, context) <= MAX_TIMELINE_RECORDS;
+  const bucket = bucketOf(span, fine ? 60 : 3600);
+  const { sql, binds, source } = fine ? fineTimeline(span, bucket, filter) : hourlyTimeline(span, bucket, filter);
+  const rows = await rowsOf(context, sql, binds);
+  return {
+    ...span,
+    bucket_s: bucket,
+    source,
+    points: rows.map((row) => ({
+      at: number(row.bucket_at),
+      line: row.line === null ? "" : String(row.line),
+      passengers: number(row.passengers),
+      mean_kw: number(row.mean_kw),
+      max_kw: number(row.max_kw),
+      trains: number(row.trains),
+    })),
+  };
+}
+
+/** The mean of each train first, so that one that reports more often does not weigh more. */
+function fineTimeline(span: Span, bucket: number, filter: Chosen) {
+  const where = all(within("TIMESTAMP", span), chosenTrains(filter));
+  return {
+    source: "ATS_TRANSFORMED",
+    binds: where.binds,
+    sql:
+      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      FROM (
+        SELECT ${bucketSql("TIMESTAMP", bucket)} AS BUCKET_AT, LINE, TRAIN_ID, AVG(PASSENGER_COUNT) AS PASSENGERS,
+          AVG(POWER_DRAW_KW) AS KW, MAX(POWER_DRAW_KW) AS MAX_KW
+        FROM ATS_TRANSFORMED WHERE ${where.sql} GROUP BY 1, 2, 3
+      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
+  };
+}
+
+function hourlyTimeline(span: Span, bucket: number, filter: Chosen) {
+  const where = all(within("WINDOW_START", span), chosenHourly(filter));
+  return {
+    source: "ATS_HOURLY_STATS",
+    binds: where.binds,
+    sql:
+      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      FROM (
+        SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, H.TRAIN_ID, MAX(S.LINE) AS LINE,
+          AVG(AVG_PASSENGER_COUNT) AS PASSENGERS, AVG(AVG_POWER_DRAW_KW) AS KW, MAX(MAX_POWER_DRAW_KW) AS MAX_KW
+        FROM (SELECT * FROM ATS_HOURLY_STATS WHERE ${where.sql}) AS H
+        LEFT JOIN ATS_LATEST_STATUS AS S ON S.TRAIN_ID = H.TRAIN_ID GROUP BY 1, 2
+      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
+  };
+}
+
+/** One of every so many records, spread by the golden ratio so that no train's turn is met or missed each time. */
+function evenly(records: number): Condition {
+  const share = Math.min(1, MAX_RECORDS / Math.max(1, records));
+  if (share === 1) return { sql: "TRUE", binds: [] };
+  return { sql: `MOD(KAFKA_OFFSET * 40503, 65536) < ${Math.max(1, Math.round(share * 65_536))}`, binds: [] };
+}
+
+const MEASURES = [
+  { measure: "passengers", column: "PASSENGER_COUNT", width: 100 },
+  { measure: "power_kw", column: "POWER_DRAW_KW", width: 200 },
+  { measure: "speed_kmh", column: "SPEED_KMH", width: 5 },
+] as const;
+const MAX_BINS = 200;
+const MAX_BOXES = 16;
+
+async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
+  const span = spanOf(filter, await dataNow(context) ?? 0);
+  const records = await recordsIn(span, filter, context);
+  const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
+  const source =
+    `SELECT LINE, TRAIN_ID, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH FROM ATS_TRANSFORMED WHERE ${where.sql}`;
+  const counts = MEASURES.map(({ measure, column, width }) =>
+    `SELECT '${measure}' AS MEASURE, FLOOR(${column} / ${width}) * ${width} AS BIN, COUNT(*) AS RECORDS FROM S GROUP BY 2`
+  );
+  const bins = await rowsOf(
+    context,
+    `WITH S AS (${source}) SELECT * FROM (${counts.join(" UNION ALL ")}) AS B ORDER BY MEASURE, BIN`,
+    where.binds,
+  );
+  const by = filter.train.length > 0 ? "TRAIN_ID" : "LINE";
+  const quantile = (q: number) => `PERCENTILE_CONT(${q}) WITHIN GROUP (ORDER BY SPEED_KMH)`;
+  const boxes = await rowsOf(
+    context,
+    `SELECT COALESCE(${by}, 'no line') AS NAME, COUNT(*) AS RECORDS, MIN(SPEED_KMH) AS LEAST_KMH, ${
+      quantile(0.25)
+    } AS Q1,
+       ${quantile(0.5)} AS MEDIAN, ${quantile(0.75)} AS Q3, MAX(SPEED_KMH) AS MOST_KMH
+     FROM (${source}) AS S GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MAX_BOXES}`,
+    where.binds,
+  );
+  return {
+    ...span,
+    records,
+    looked_at: boxes.reduce((sum, box) => sum + number(box.records), 0),
+    histograms: MEASURES.map(({ measure, width }) => ({
+      measure,
+      width,
+      bins: bins.filter((row) => row.measure === measure && row.bin !== null).slice(0, MAX_BINS)
+        .map((row) => [number(row.bin), number(row.records)] as const),
+    })),
+    boxes: boxes.map((box) => ({
+      name: String(box.name),
+      count: number(box.records),
+      min: number(box.least_kmh),
+      q1: number(box.q1),
+      median: number(box.median),
+      q3: number(box.q3),
+      max: number(box.most_kmh),
+    })).sort((a, b) => a.name.localeCompare(b.name)),
+  };
+}
+
+/** Hours with all trains chosen together, the newest first. */
+async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelContext): Promise<Rows> {
+  const span = spanOf(filter, await dataNow({ ask, ...rest }) ?? 0);
+  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), chosenHourly(filter));
+  const mean = (column: string) => `SUM(${column} * EVENT_COUNT) / SUM(EVENT_COUNT) AS ${column}`;
+  return await ask(
+    `SELECT WINDOW_START, COUNT(*) AS TRAINS, SUM(EVENT_COUNT) AS EVENT_COUNT, ${mean("AVG_PASSENGER_COUNT")},
+       MAX(MAX_PASSENGER_COUNT) AS MAX_PASSENGER_COUNT, ${mean("AVG_POWER_DRAW_KW")},
+       MAX(MAX_POWER_DRAW_KW) AS MAX_POWER_DRAW_KW, ${mean("AVG_SPEED_KMH")},
+       ${mean("AVG_TOTAL_WEIGHT_TONS")}, SUM(OVERCROWDED_COUNT) AS OVERCROWDED_COUNT,
+       SUM(HIGH_POWER_DRAW_COUNT) AS HIGH_POWER_DRAW_COUNT, MIN(CASE WHEN IS_FINAL THEN 1 ELSE 0 END) = 1 AS IS_FINAL
+     FROM ATS_HOURLY_STATS WHERE ${where.sql} GROUP BY WINDOW_START ORDER BY WINDOW_START DESC`,
+    { binds: where.binds, maxRows: MAX_HOURS },
+  );
+}
+
+async function status(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
+  const where = chosenTrains(filter);
+  return await ask(
+    `SELECT TRAIN_ID, LINE, TIMESTAMP, PASSENGER_COUNT, CAPACITY, TOTAL_WEIGHT_TONS, POWER_DRAW_KW, SPEED_KMH, LATITUDE,
+       LONGITUDE, IS_OVERCROWDED, IS_HIGH_POWER_DRAW
+     FROM ATS_LATEST_STATUS WHERE ${where.sql} ORDER BY TRAIN_ID`,
+    { binds: where.binds, maxRows: MAX_TRAINS },
+  );
+}
+
+async function alerts(context: PanelContext): Promise<readonly Alert[]> {
+  const rows = await rowsOf(
+    context,
+    `SELECT ALERT_ID, ALERT_TYPE, STATUS, TRAIN_ID, LINE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
+       THRESHOLD
+     FROM ATS_ALERTS ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+     LIMIT ${MAX_ALERTS}`,
+  );
+  return rows.map((row) => ({
+    id: String(row.alert_id),
+    type: String(row.alert_type),
+    status: row.status === "ACTIVE" ? "ACTIVE" : "CLEARED",
+    subject: String(row.train_id),
+    place: row.line === null ? null : String(row.line),
+    started_at: String(row.started_at),
+    last_seen_at: String(row.last_seen_at),
+    cleared_at: row.cleared_at === null ? null : String(row.cleared_at),
+    event_count: number(row.event_count),
+    peak_value: number(row.peak_value),
+    threshold: number(row.threshold),
+  }));
+}
+
+export const trains: DomainPanels = {
+  domain: "trains",
+  panels: {
+    kpis: panel(chosen, kpis),
+    timeline: panel(chosenIn, timeline),
+    distributions: panel(chosenIn, distributions),
+    hourly: panel(chosenIn, hourly),
+    status: panel(chosen, status),
+  },
+  alerts,
+  tables: [
+    { name: "ATS_LATEST_STATUS", newest: ["TIMESTAMP", "TRAIN_ID"] },
+    { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },
+    { name: "ATS_HOURLY_STATS", newest: ["WINDOW_START", "TRAIN_ID"] },
+    { name: "ATS_TRANSFORMED", newest: ["TIMESTAMP", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+    { name: "ATS_RAW_JSON", newest: [] },
+  ],
+};

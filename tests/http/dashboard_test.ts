@@ -1,0 +1,144 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { DomainStatus } from "../../src/engine/status.ts";
+import { WarehouseUnavailableError } from "../../src/errors.ts";
+import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
+
+const status: DomainStatus = {
+  domain: "trains",
+  topic: "ats_telemetry",
+  phase: "running",
+  lastError: null,
+  lastCheckpointAt: 1000,
+  totals: { records: 5, accepted: 4, deadLetters: 1, late: 0, checkpoints: 2, restarts: 0 },
+  partitions: [{ partition: 0, nextOffset: 5, highOffset: 9, watermark: 61_000 }],
+  openWindows: {},
+};
+
+function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
+  return {
+    hostname: "127.0.0.1",
+    port: 0,
+    token: undefined,
+    version: "1.2.3",
+    log: "the log",
+    warehouse: { kind: "duckdb", description: "the file" },
+    statuses: () => [status],
+    now: () => 121_000,
+    query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
+    settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
+    ...overrides,
+  };
+}
+
+interface Ask {
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+async function ask({ path, method = "GET", headers = {}, body }: Ask, over: Partial<DashboardOptions> = {}) {
+  const { app } = createDashboard(options(over));
+  return await app.request(`http://127.0.0.1:8501${path}`, {
+    method,
+    headers: { host: "127.0.0.1:8501", "content-type": "application/json", ...headers },
+    body,
+  });
+}
+
+const locked = { token: "api-token" };
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<DashboardOptions>, expected: number])[] = [
+  ["the page", { path: "/" }, {}, 200],
+  ["a page by its path", { path: "/pipeline" }, {}, 200],
+  ["the page without the token, as it holds no data", { path: "/" }, locked, 200],
+  ["the style sheet", { path: "/page.css" }, {}, 200],
+  ["a path beside the fixed files", { path: "/../deno.json" }, {}, 404],
+  ["a file by an encoded path", { path: "/%2e%2e/deno.json" }, {}, 404],
+  ["what runs here", { path: "/api/about" }, {}, 200],
+  ["data without the token", { path: "/api/about" }, locked, 401],
+  ["the stream without the token", { path: "/api/live?topic=status" }, locked, 401],
+  ["data with the bearer token", { path: "/api/about", headers: bearer("api-token") }, locked, 200],
+  ["data with a wrong token", { path: "/api/about", headers: bearer("api-tokem") }, locked, 401],
+  [
+    "data with a made-up cookie",
+    { path: "/api/about", headers: { cookie: "freshet_dashboard=api-token" } },
+    locked,
+    401,
+  ],
+  ["a panel", { path: "/api/panels/trains/kpis" }, {}, 200],
+  ["a panel of a domain that does not run", { path: "/api/panels/wine/kpis" }, {}, 404],
+  ["a time range that is none", { path: "/api/panels/trains/timeline?range=1e9h" }, {}, 400],
+  ["a moment that is none", { path: "/api/panels/trains/timeline?from=yesterday&to=today" }, {}, 400],
+  ["more trains than may be chosen", { path: `/api/panels/trains/kpis?${"train=x&".repeat(51)}` }, {}, 400],
+  ["a table beside the list", { path: "/api/tables/FRESHET_STATE" }, {}, 404],
+  ["a table with SQL in its name", { path: "/api/tables/ATS_ALERTS%22%3B%20DROP%20TABLE%20X" }, {}, 404],
+  ["a column that the table does not have", { path: "/api/tables/ATS_ALERTS?sort=NEWEST%22;drop:asc" }, {}, 400],
+  ["a filter without an operator", { path: "/api/tables/ATS_ALERTS?where=NEWEST" }, {}, 400],
+  ["a time that is none", { path: "/api/tables/ATS_ALERTS?where=NEWEST:is:soon" }, {}, 400],
+  ["a page too far away", { path: "/api/tables/ATS_ALERTS?page=9999" }, {}, 400],
+  ["a host name that is not this machine's", { path: "/", headers: { host: "evil.example" } }, {}, 421],
+  ["a page of another site", { path: "/api/about", headers: { "sec-fetch-site": "cross-site" } }, {}, 403],
+  ["a page of another port", { path: "/api/about", headers: { "sec-fetch-site": "same-site" } }, {}, 403],
+  ["writing", { path: "/api/about", method: "POST", body: "{}" }, {}, 404],
+];
+
+for (const [name, question, over, expected] of CASES) {
+  Deno.test(`the dashboard answers ${expected} to ${name}`, async () => {
+    const response = await ask(question, over);
+    await response.body?.cancel();
+    assertEquals(response.status, expected);
+    const csp = response.headers.get("content-security-policy") ?? "";
+    assertStringIncludes(csp, "default-src 'none'");
+    assert(!csp.includes("unsafe"), csp);
+  });
+}
+
+Deno.test("the token, given once, gets a cookie that opens the data and does not hold the token", async () => {
+  const login = await ask(
+    { path: "/api/session", method: "POST", body: JSON.stringify({ token: "api-token" }) },
+    locked,
+  );
+  assertEquals(login.status, 204);
+  const cookie = login.headers.get("set-cookie")!;
+  assert(/; HttpOnly/.test(cookie) && /; SameSite=Strict/.test(cookie), cookie);
+  assert(!cookie.includes("api-token"));
+  const opened = await ask({ path: "/api/about", headers: { cookie: cookie.split(";")[0]! } }, locked);
+  assertEquals((await opened.json()).version, "1.2.3");
+  const elsewhere = await ask({ path: "/api/about", headers: { cookie: cookie.split(";")[0]! } }, { token: "another" });
+  await elsewhere.body?.cancel();
+  assertEquals(elsewhere.status, 401);
+});
+
+Deno.test("wrong tokens are counted, and too many make everybody wait", async () => {
+  let now = 0;
+  const { app, live } = createDashboard(options({ ...locked, now: () => now }));
+  using _live = live;
+  const login = async (token: string) =>
+    (await app.request("http://127.0.0.1:8501/api/session", {
+      method: "POST",
+      headers: { host: "127.0.0.1:8501" },
+      body: JSON.stringify({ token }),
+    })).status;
+  for (let i = 0; i < 20; i++) assertEquals(await login(`guess ${i}`), 401);
+  assertEquals(await login("api-token"), 429);
+  now += 60_001;
+  assertEquals(await login("api-token"), 204);
+});
+
+Deno.test("what runs here holds no settings", async () => {
+  const text = await (await ask({ path: "/api/about" })).text();
+  const kpis = await (await ask({ path: "/api/panels/trains/kpis" })).text();
+  assert(!text.includes("s3cret") && !kpis.includes("s3cret"));
+  assertEquals(JSON.parse(kpis).data.thresholds.power_kw, 2600);
+});
+
+Deno.test("a warehouse that is away is told as such", async () => {
+  const response = await ask({ path: "/api/panels/trains/kpis" }, {
+    query: () => Promise.reject(new WarehouseUnavailableError("disk full")),
+  });
+  assertEquals(response.status, 503);
+  assertEquals(response.headers.get("content-type"), "application/problem+json");
+  assertStringIncludes((await response.json()).detail, "disk full");
+});
