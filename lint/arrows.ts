@@ -28,7 +28,8 @@ const PARTS: readonly Part[] = [
   {
     name: "The engine",
     files: /^src\/engine\//,
-    ours: /^src\/((engine|stream|domains)\/|log\/log\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
+    ours:
+      /^src\/((engine|stream|domains)\/|log\/(log|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
     name: "The dashboard's page",
@@ -71,7 +72,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
 };
 
 /** Adapters: from outside their folder they are imported when they are needed, never with the program. */
-const ADAPTERS = /^src\/(log\/(embedded|kafka|schema_registry)|warehouse\/(duckdb|snowflake))\.ts$/;
+const ADAPTERS = /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake))\.ts$/;
 
 /** Files that the rules are not about. */
 const OUTSIDE = /^(tests|bench|lint|links)\//;

@@ -114,6 +114,18 @@ export const SETTINGS = {
     { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/, default: "freshet" },
     "Name that brokers see in their logs.",
   ),
+  SCHEMA_REGISTRY_URL: s.addressOrNone(
+    "Schema Registry with Confluent's API: schemas of records are looked up there, and what Freshet produces to topics with a schema goes out in its wire format.",
+  ),
+  SCHEMA_REGISTRY_API_KEY: s.textOrNone({ form: "an API key or user name" }, "API key for the Schema Registry."),
+  SCHEMA_REGISTRY_API_SECRET: s.textOrNone(
+    { form: "an API secret or password", secret: true },
+    "API secret for the Schema Registry.",
+  ),
+  SCHEMA_REGISTRY_TOKEN: s.textOrNone(
+    { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
+    "Bearer token for the Schema Registry, instead of key and secret.",
+  ),
 } satisfies DomainSettings;
 
 type Values = { readonly [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name]> };
@@ -129,6 +141,15 @@ export interface KafkaConfig {
     readonly username: string;
     readonly password: string;
   } | undefined;
+}
+
+/** The Schema Registry as configured. */
+export interface SchemaRegistryConfig {
+  readonly url: string;
+  readonly login:
+    | { readonly kind: "basic"; readonly user: string; readonly password: string }
+    | { readonly kind: "bearer"; readonly token: string }
+    | undefined;
 }
 
 /** The configuration, checked and complete. Durations in milliseconds; `undefined` leaves it to the domain or warehouse. */
@@ -159,6 +180,8 @@ export interface Config {
   readonly groupId: string | undefined;
   /** `undefined` means the embedded log. */
   readonly kafka: KafkaConfig | undefined;
+  /** `undefined` means that there is none. */
+  readonly schemaRegistry: SchemaRegistryConfig | undefined;
   /** The domains' own settings by name. */
   readonly domains: Readonly<Record<string, unknown>>;
   /** What looks like a mistake but does not stop anything. */
@@ -224,6 +247,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,
     kafka: kafka(v),
+    schemaRegistry: schemaRegistry(v),
     ...rest,
   };
 }
@@ -241,6 +265,14 @@ function kafka(v: Values): KafkaConfig | undefined {
     caFile: v.KAFKA_SSL_CA_FILE,
     sasl,
   };
+}
+
+function schemaRegistry(v: Values): SchemaRegistryConfig | undefined {
+  if (v.SCHEMA_REGISTRY_URL === undefined) return undefined;
+  const { SCHEMA_REGISTRY_API_KEY: user, SCHEMA_REGISTRY_API_SECRET: password, SCHEMA_REGISTRY_TOKEN: token } = v;
+  if (token !== undefined) return { url: v.SCHEMA_REGISTRY_URL, login: { kind: "bearer", token } };
+  const login = user !== undefined && password !== undefined ? { kind: "basic", user, password } as const : undefined;
+  return { url: v.SCHEMA_REGISTRY_URL, login };
 }
 
 /** Whether an address can be reached from this machine only. */
@@ -265,7 +297,9 @@ function wrong(issue: z.core.$ZodIssue, given: Record<string, string>, settings:
     : issue.message.replace(/^Invalid input: /, "").replace(", received NaN", "");
   const value = given[name];
   if (value === undefined) return `${name} is missing: ${expected}${preset}`;
-  const shown = isSecret(name, settings) ? "has not the right form" : `is ${JSON.stringify(value.slice(0, 100))}`;
+  const shown = isSecret(name, settings)
+    ? "has not the right form"
+    : `is ${JSON.stringify(s.withoutLogins(value).slice(0, 100))}`;
   return `${name} ${shown}: ${expected}${preset}`;
 }
 
@@ -286,6 +320,12 @@ function missing(given: Record<string, string>): string[] {
     need("KAFKA_SASL_USERNAME", `${set} is set`, "a user name");
     need("KAFKA_SASL_PASSWORD", `${set} is set`, "a password");
   }
+  const login = "the login of the Schema Registry needs both";
+  if (given.SCHEMA_REGISTRY_API_KEY) need("SCHEMA_REGISTRY_API_SECRET", login, "an API secret");
+  if (given.SCHEMA_REGISTRY_API_SECRET) need("SCHEMA_REGISTRY_API_KEY", login, "an API key");
+  if (given.SCHEMA_REGISTRY_API_KEY && given.SCHEMA_REGISTRY_TOKEN) {
+    problems.push("SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_API_KEY are both set: expected one of them");
+  }
   if (given.KAFKA_SSL_CA_FILE && /^(false|no|off|0)$/i.test(given.KAFKA_SSL ?? "")) {
     problems.push(`KAFKA_SSL is ${JSON.stringify(given.KAFKA_SSL)}: expected true, because KAFKA_SSL_CA_FILE is set`);
   }
@@ -300,6 +340,10 @@ function doubtful(given: Record<string, string>): string[] {
   }
   if (given.KAFKA_BROKERS && given.KAFKA_BROKER && given.KAFKA_BROKERS !== given.KAFKA_BROKER) {
     warnings.push("KAFKA_BROKERS and KAFKA_BROKER differ: KAFKA_BROKERS is used");
+  }
+  const registry = Object.keys(given).filter((name) => /^SCHEMA_REGISTRY_/.test(name));
+  if (registry.length > 0 && !given.SCHEMA_REGISTRY_URL) {
+    warnings.push(`${registry.join(", ")} set, but not SCHEMA_REGISTRY_URL: no Schema Registry is used`);
   }
   return warnings;
 }

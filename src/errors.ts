@@ -72,6 +72,18 @@ export class LogDivergedError extends FreshetError {
   readonly retriable = false;
 }
 
+/** The Schema Registry cannot be reached or used right now. */
+export class SchemaRegistryUnavailableError extends FreshetError {
+  readonly code = "schema_registry_unavailable";
+  readonly retriable = true;
+}
+
+/** The Schema Registry refused the login or a schema, or is none: trying again cannot help. */
+export class SchemaRegistryRefusedError extends FreshetError {
+  readonly code = "schema_registry_refused";
+  readonly retriable = false;
+}
+
 /** The warehouse cannot be reached, is out of space or was interrupted; nothing of the unit was written. */
 export class WarehouseUnavailableError extends FreshetError {
   readonly code = "warehouse_unavailable";

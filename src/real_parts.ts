@@ -3,11 +3,12 @@
 import { join } from "node:path";
 import type { Clock } from "./clock.ts";
 import type { Config, KafkaConfig } from "./config.ts";
-import { defineDomains, type Domain, domainModules } from "./domains/mod.ts";
+import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
 import { DomainRunner } from "./engine/mod.ts";
 import { ConfigError } from "./errors.ts";
 import type { KafkaSettings } from "./log/kafka.ts";
 import type { Log } from "./log/log.ts";
+import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
 import { observerOf } from "./metrics.ts";
 import { groupOf, type Parts, type RunnerOptions } from "./parts.ts";
@@ -28,6 +29,28 @@ export const realParts: Parts = {
 };
 
 async function openLog(config: Config, clock: Clock): Promise<Log> {
+  const logger = loggerFor("log");
+  const log = await openLogAlone(config, clock);
+  if (!config.schemaRegistry) return log;
+  const { openRegisteredLog } = await import("./log/registered_log.ts");
+  return openRegisteredLog({
+    log,
+    registry: config.schemaRegistry,
+    schemas: topicSchemas(defineDomains(config.domains)),
+    clock,
+    onWarning: (message) => logger.warn("{message}", { message }),
+  });
+}
+
+/** What the topics of domains are written by, as the Schema Registry is told. */
+function topicSchemas(domains: readonly Domain[]): Map<string, TopicSchema> {
+  const schemas = domains.flatMap(({ topic, schema, schemaSubject: subject }) =>
+    subject === undefined ? [] : [[topic, { subject, schema: JSON.stringify(jsonSchemaOf(schema)) }] as const]
+  );
+  return new Map(schemas);
+}
+
+async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
   const logger = loggerFor("log");
   const chatter = repeatedWarnings(logger, clock);
   const onWarning = (message: string) =>

@@ -141,6 +141,20 @@ export function textOrNone(
   return from(meta, meaning, (given) => (pattern?.test(given) ?? true) ? given : undefined);
 }
 
+/** An http or https address without user, password or query, or none. Slashes at its end are cut off. */
+export function addressOrNone(meaning: string): z.ZodType<string | undefined, unknown> {
+  return from({ form: "an http or https address, without user and password" }, meaning, (given) => {
+    const url = URL.parse(given);
+    const plain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
+    return plain ? given.replace(/\/+$/, "") : undefined;
+  });
+}
+
+/** The text with the user and password of an address in it made unreadable. */
+export function withoutLogins(text: string): string {
+  return text.replace(/(:\/\/)[^/\s]*@/g, "$1…@");
+}
+
 /** A comma-separated list of `host:port`, or none. */
 export function brokersOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   const form = "host:port, several with commas between them";

@@ -128,6 +128,35 @@ Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name f
   assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
 });
 
+Deno.test("a Schema Registry is described by its address and one way to log in", () => {
+  const url = "https://psrc-1.example/apis/v7";
+  const key = { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret" };
+  assertEquals(read({}).schemaRegistry, undefined);
+  assertEquals(read({ SCHEMA_REGISTRY_URL: `${url}/` }).schemaRegistry, { url, login: undefined });
+  const basic = read({ SCHEMA_REGISTRY_URL: url, ...key });
+  assertEquals(basic.schemaRegistry?.login, { kind: "basic", user: "K", password: "s3cret" });
+  assertEquals(basic.secrets, ["s3cret"]);
+  const bearer = read({ SCHEMA_REGISTRY_URL: url, SCHEMA_REGISTRY_TOKEN: "t0ken" });
+  assertEquals([bearer.schemaRegistry?.login, bearer.secrets], [{ kind: "bearer", token: "t0ken" }, ["t0ken"]]);
+  assertEquals(read(key).warnings.length, 1);
+});
+
+const WRONG_REGISTRIES: readonly (readonly [string, Record<string, string>])[] = [
+  ["SCHEMA_REGISTRY_API_SECRET is missing", { SCHEMA_REGISTRY_API_KEY: "K" }],
+  ["SCHEMA_REGISTRY_API_KEY is missing", { SCHEMA_REGISTRY_API_SECRET: "s3cret" }],
+  ["both set", { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret", SCHEMA_REGISTRY_TOKEN: "t" }],
+  ["an http or https address", { SCHEMA_REGISTRY_URL: "registry:8081" }],
+  ["an http or https address", { SCHEMA_REGISTRY_URL: "ftp://registry" }],
+  ["without user and password", { SCHEMA_REGISTRY_URL: "https://key:s3cret@registry/x" }],
+];
+
+for (const [says, environment] of WRONG_REGISTRIES) {
+  Deno.test(`a Schema Registry by ${Object.keys(environment)} is refused: ${says}`, () => {
+    const error = assertThrows(() => read(environment), ConfigError, says);
+    assert(!error.message.includes("s3cret"), error.message);
+  });
+}
+
 Deno.test("the real environment wins over .env", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeTextFile(path, "# a comment\nFRESHET_API_PORT=1111\nFRESHET_DATA_DIR='from file'\n");

@@ -1,7 +1,7 @@
 // `config`: every setting with its value, default and meaning. Secrets are never shown.
 import type { ZodType } from "zod";
 import { allSettings, isSecret } from "../config.ts";
-import { settingMeaning, settingMeta } from "../setting.ts";
+import { settingMeaning, settingMeta, withoutLogins } from "../setting.ts";
 import type { Context, Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
 import { textTable } from "./rows.ts";
@@ -18,7 +18,7 @@ function listSettings(context: Context): void {
   const environment = readEnvironment(context.host.env);
   const rows = Object.entries(settings).map(([name, schema]) => {
     const given = environment[name]?.trim();
-    const shown = !given ? "" : isSecret(name, settings) ? "(set)" : given;
+    const shown = !given ? "" : isSecret(name, settings) ? "(set)" : withoutLogins(given);
     return [name, shown, settingMeta(schema as ZodType).default ?? "", settingMeaning(schema as ZodType)];
   });
   context.host.stdout.write(textTable(["SETTING", "SET TO", "DEFAULT", "MEANING"], rows));

@@ -18,7 +18,8 @@ export const addProduce: Verb = (program, context) => {
     .summary("send records from a file or standard input")
     .description(
       "Sends each line of a file (or of standard input) as a record to the configured log, byte for byte, also when it is\n" +
-        "not JSON. An empty line is a record with an empty value.",
+        "not JSON. An empty line is a record with an empty value. With a Schema Registry the records of a topic that has a\n" +
+        "schema get its frame in front.",
     )
     .argument("<topic>")
     .argument("[file]", 'NDJSON; standard input when left out or "-"')

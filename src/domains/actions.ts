@@ -56,6 +56,7 @@ export const actions = domain({
       topic: "events",
       group: "freshet-actions",
       schema: UserAction,
+      schemaSubject: "events-value",
       key: (e: UserAction) => e.user_id,
       eventTime: (e: UserAction) => parseTimestamp(e.timestamp),
       time: {

@@ -1,7 +1,7 @@
 // What a domain is: a topic, a schema, where event time is, and which tables are made of its events. Plain data; the engine
 // runs it.
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { Element, Output, Stream } from "../stream/mod.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
@@ -64,6 +64,11 @@ export interface Domain<E = unknown> {
   tables(events: Stream<E>): readonly Output<E>[];
   /** Text of `sql/<name>.sql`. */
   readonly sql: string;
+  /**
+   * Subject of the schema in a Schema Registry, such as `events-value`: where there is one, what Freshet itself produces to
+   * the topic is in its wire format. Without this it is plain JSON. What is read may be either.
+   */
+  readonly schemaSubject?: string;
   /** A way in over HTTP, for domains that have one. */
   readonly ingest?: IngestRoute;
 }
@@ -93,4 +98,9 @@ export function domain<S extends z.ZodRawShape, E>(module: {
     // What comes out of a domain's schema goes into its own functions only, so its event type is nobody else's business.
     define: (values) => ({ name, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
   };
+}
+
+/** The JSON Schema (draft 7, as Schema Registries take it) of the events that a schema accepts. */
+export function jsonSchemaOf(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(schema, { target: "draft-7", io: "input" });
 }

@@ -1,13 +1,17 @@
-// From a record's bytes to a JSON value, refusing what JSON.parse would take or choke on.
+// From a record's bytes to a JSON value, refusing what JSON.parse would take or choke on. A value is plain JSON, or JSON in
+// the wire format of a Schema Registry.
 
-import type { LogRecord } from "../log/log.ts";
+import type { LogRecord, SchemaTypes } from "../log/log.ts";
+import { isFramed, SCHEMA_HEADER, schemaHeader, schemaOfHeader, type SchemaRef, unframed } from "../log/wire_format.ts";
 import type { Verdict } from "./dead_letter.ts";
 import { textOf } from "./text.ts";
 
-/** A decoded record: its JSON text as it came, and what it says. */
+/** A decoded record: its JSON text as it came, without a frame, and what it says. */
 export interface Decoded {
   readonly text: string;
   readonly json: unknown;
+  /** The schema that the record says it was written by. */
+  readonly schema?: SchemaRef;
 }
 
 /** Deeper nesting is refused: parsers and warehouses give up at different depths. */
@@ -17,10 +21,61 @@ export const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 
 const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", reason, detail });
 
-/** Reads a record's value as JSON, or says why it cannot be. */
-export function decodeJson(record: LogRecord): Decoded | Verdict {
+/**
+ * Reads a record's value as JSON, or says why it cannot be. `schemas` are those of the log's registry; without one a frame
+ * is taken off unasked: what it holds is checked as any other JSON is.
+ */
+export function decodeJson(record: LogRecord, schemas?: SchemaTypes): Decoded | Verdict {
   const { value } = record;
-  return value === null ? dead("tombstone", "The record has a key and no value") : parseJson(value);
+  if (value === null) return dead("tombstone", "The record has a key and no value");
+  if (schemas !== undefined && SCHEMA_HEADER in record.headers) {
+    return decodeWritten(schemaOfHeader(schemaHeader(record)!), value, schemas);
+  }
+  if (!isFramed(value)) return decodePlain(value);
+  const frame = unframed(value);
+  if (frame) return decodeWritten(frame.schema, frame.payload, schemas);
+  return dead(
+    "truncated_frame",
+    `The value begins with byte 0 and ends after ${value.length} bytes, before a schema id`,
+  );
+}
+
+function decodePlain(value: Uint8Array): Decoded | Verdict {
+  const parsed = parseJson(value);
+  if (!("stage" in parsed) || !beginsWithControl(value)) return parsed;
+  return dead(
+    "wrong_magic_byte",
+    `The value begins with byte ${value[0]}: it is neither JSON nor the frame of a schema id`,
+  );
+}
+
+/** A byte that no JSON begins with, nor a text that was meant to be some. */
+function beginsWithControl([first = 32]: Uint8Array): boolean {
+  const [space, tab, lineFeed, carriageReturn] = [32, 9, 10, 13];
+  return first < space && first !== tab && first !== lineFeed && first !== carriageReturn;
+}
+
+/** Reads what was written by a schema. */
+function decodeWritten(
+  schema: SchemaRef | undefined,
+  payload: Uint8Array,
+  schemas: SchemaTypes | undefined,
+): Decoded | Verdict {
+  if (schema === undefined) {
+    return dead(
+      "wrong_magic_byte",
+      `The header ${SCHEMA_HEADER} names no schema: neither byte 0 and an id, nor 1 and a GUID`,
+    );
+  }
+  if (schemas !== undefined) {
+    const type = schemas.typeOf(schema);
+    if (type === undefined) return dead("unknown_schema_id", `The Schema Registry does not know the schema ${schema}`);
+    if (type !== "JSON") return dead("not_json_schema", `The schema ${schema} is of type ${type}, not JSON`);
+  }
+  const parsed = parseJson(payload);
+  return "stage" in parsed
+    ? { ...parsed, detail: `${parsed.detail} (after the frame of schema ${schema})` }
+    : { ...parsed, schema };
 }
 
 /** Reads bytes as JSON, or says why they cannot be. */

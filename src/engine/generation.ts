@@ -171,7 +171,7 @@ class GenerationRun {
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
         partition,
-        new PartitionIngest(domain, time, partition, from, condemned, clock),
+        new PartitionIngest(domain, time, partition, from, condemned, clock, log.schemas),
       ]),
     );
     for (const [partition, start] of starts) {

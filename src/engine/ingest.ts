@@ -4,11 +4,12 @@
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
-import type { LogBatch, LogRecord } from "../log/log.ts";
+import type { LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
+import type { SchemaRef } from "../log/wire_format.ts";
 import { type Batch, type Element, PartitionWatermark } from "../stream/mod.ts";
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
-import { decodeJson } from "./decode.ts";
+import { type Decoded, decodeJson } from "./decode.ts";
 import { printable } from "./text.ts";
 
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
@@ -65,6 +66,8 @@ export class PartitionIngest {
     from: Position,
     private readonly condemned: Condemned,
     private readonly clock: Clock,
+    /** Of the log's registry, when it has one. */
+    private readonly schemas?: SchemaTypes,
   ) {
     this.watermark = new PartitionWatermark(time, from);
     this.#nextOffset = from.nextOffset;
@@ -119,7 +122,7 @@ export class PartitionIngest {
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
     const condemned = this.condemned.get(this.partition, record.offset);
     if (condemned) return condemned;
-    const decoded = decodeJson(record);
+    const decoded = decodeJson(record, this.schemas);
     if ("stage" in decoded) return decoded;
     let parsed: z.ZodSafeParseResult<unknown>;
     try {
@@ -150,7 +153,7 @@ export class PartitionIngest {
     const element = { value: parsed.data, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;
     try {
-      row = this.#rawRow(record, decoded.text, element, now);
+      row = this.#rawRow(record, decoded, element, now);
     } catch (error) {
       return { stage: "operator", reason: "operator_error", detail: `${this.domain.raw.table}: ${error}` };
     }
@@ -161,17 +164,20 @@ export class PartitionIngest {
   }
 
   /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
-  #rawRow(record: LogRecord, text: string, element: Element<unknown>, now: number): Row {
+  #rawRow(record: LogRecord, { text, schema }: Decoded, element: Element<unknown>, now: number): Row {
     const { table: _, metadata, content, columns } = this.domain.raw;
     const row: Record<string, unknown> = columns ? { ...columns(element.value, element, this.partition) } : {};
-    row[metadata] = this.#metadata(record, now);
+    row[metadata] = this.#metadata(record, schema, now);
     row[content] = text;
     return row;
   }
 
-  #metadata(record: LogRecord, now: number): string {
+  #metadata(record: LogRecord, schema: SchemaRef | undefined, now: number): string {
     let json = this.#metadataStart + record.offset;
     if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key).text)}`;
+    if (schema !== undefined) {
+      json += typeof schema === "number" ? `,"schema_id":${schema}` : `,"schema_guid":"${schema}"`;
+    }
     let headers = "";
     for (const name in record.headers) {
       const content = record.headers[name]!;

@@ -107,11 +107,19 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
 }
 
+/** What a Schema Registry has said about the schemas that delivered records name. */
+export interface SchemaTypes {
+  /** `JSON`, `AVRO`, `PROTOBUF`; `undefined` for a schema (by id, or by GUID) that the registry does not know. */
+  typeOf(schema: number | string): string | undefined;
+}
+
 /** A log of topics. Errors: `LogUnavailableError`, `LogRefusedError`, `TopicMissingError`. */
 export interface Log extends AsyncDisposable {
   readonly kind: "embedded" | "kafka";
   /** For people: the file's path or the brokers, without secrets. */
   readonly description: string;
+  /** When a Schema Registry belongs to the log: knows the schema of every record that `Generation.next` has delivered. */
+  readonly schemas?: SchemaTypes;
   /** Existing topics among `names`, or all of them that are not internal. */
   topics(names?: readonly string[]): Promise<readonly TopicInfo[]>;
   /** Creates those that are missing; returns the names created. */

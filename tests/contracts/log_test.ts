@@ -1,9 +1,12 @@
 // Runs the log contract against the embedded log, and against a real Kafka broker where one can be started.
 
+import { systemClock } from "../../src/clock.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
+import { openRegisteredLog } from "../../src/log/registered_log.ts";
 import { KafkaBroker } from "../support/kafka/broker.ts";
 import { whyNoKafka } from "../support/kafka/jars.ts";
+import { StandInRegistry } from "../support/registry/stand_in.ts";
 import { logContract } from "./log_contract.ts";
 
 logContract({
@@ -16,6 +19,31 @@ logContract({
       open: () => openEmbeddedLog(options),
       member: { kind: "embedded", ...options },
       [Symbol.asyncDispose]: () => Deno.remove(dataDir, { recursive: true }),
+    };
+  },
+});
+
+logContract({
+  name: "embedded with a Schema Registry",
+  sessionTimeoutMs: 1_000,
+  async place() {
+    const dataDir = await Deno.makeTempDir({ prefix: "freshet-log-" });
+    const options = { dataDir, sessionTimeoutMs: 1_000 };
+    const registry = StandInRegistry.start();
+    return {
+      open: async () =>
+        openRegisteredLog({
+          log: await openEmbeddedLog(options),
+          registry: { url: registry.url },
+          schemas: new Map(),
+          clock: systemClock,
+          onWarning: () => {},
+        }),
+      member: { kind: "embedded", ...options },
+      async [Symbol.asyncDispose]() {
+        await registry[Symbol.asyncDispose]();
+        await Deno.remove(dataDir, { recursive: true });
+      },
     };
   },
 });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { Condemned, PartitionIngest } from "../../src/engine/ingest.ts";
 import { MAX_DEPTH, MAX_VALUE_BYTES } from "../../src/engine/decode.ts";
 import type { LogRecord } from "../../src/log/log.ts";
+import { framed, SCHEMA_HEADER } from "../../src/log/wire_format.ts";
 import { TELEMETRY, trainsDomain } from "../support/simulation/trains.ts";
 import { START } from "../support/simulation/world.ts";
 
@@ -45,12 +46,24 @@ const bad: readonly (readonly [string, string | Uint8Array | null, string, strin
   ["JSON with something behind it", `${telemetry()} x`, "decode", "invalid_json", "JSON"],
   ["a byte order mark", `\ufeff${telemetry()}`, "decode", "invalid_json", "JSON"],
   ["NaN", written("speed_kmh", "NaN"), "decode", "invalid_json", "JSON"],
-  ["a magic byte and a schema id", new Uint8Array([0, 0, 0, 0, 1, 123, 125]), "decode", "invalid_json", "JSON"],
+  ["a frame that ends too early", new Uint8Array([0, 0, 0, 1]), "decode", "truncated_frame", "4 bytes"],
+  ["a frame with nothing in it", framed(7, ""), "decode", "empty_value", "schema 7"],
+  ["a frame that holds no JSON", framed(7, "train 7 is late"), "decode", "invalid_json", "schema 7"],
+  ["a frame that holds bytes", framed(7, Uint8Array.of(2, 0xff)), "decode", "invalid_utf8", "schema 7"],
+  ["a frame that holds too little", framed(7, "{}"), "validate", "missing_field", "timestamp: "],
+  ["another magic byte", new Uint8Array([1, 0, 0, 0, 1, 123, 125]), "decode", "wrong_magic_byte", "byte 1"],
+  ["another magic byte and no UTF-8", new Uint8Array([3, 0xff]), "decode", "wrong_magic_byte", "byte 3"],
   ["200 000 levels of nesting", nested(200_000), "decode", "nested_too_deep", String(MAX_DEPTH)],
   ["nesting just too deep", nested(MAX_DEPTH), "decode", "nested_too_deep", String(MAX_DEPTH)],
   ["an empty value", "", "decode", "empty_value", "no bytes"],
   ["a tombstone", null, "decode", "tombstone", "no value"],
-  ["a value that is too large", new Uint8Array(MAX_VALUE_BYTES + 1), "decode", "too_large", String(MAX_VALUE_BYTES)],
+  [
+    "a value that is too large",
+    new Uint8Array(MAX_VALUE_BYTES + 1).fill(32),
+    "decode",
+    "too_large",
+    String(MAX_VALUE_BYTES),
+  ],
   ["1e400", written("power_draw_kw", "1e400"), "validate", "wrong_type", "power_draw_kw: "],
   ["a missing field", telemetry({ speed_kmh: undefined }), "validate", "missing_field", "speed_kmh: "],
   ["a missing timestamp", telemetry({ timestamp: undefined }), "validate", "missing_field", "timestamp: "],
@@ -213,3 +226,54 @@ Deno.test("the position is where the batch ends, also past records that are not 
   of.take({ partition: 3, records: [record(telemetry(), 4)], nextOffset: 9 });
   assertEquals<unknown>(of.position, { nextOffset: 9, lastTimestamp: null, ...moved });
 });
+
+const GUID = "89791762-2336-4186-9674-299b90a802e2";
+const TYPES = new Map<number | string, string>([[5, "JSON"], [6, "AVRO"], [GUID, "JSON"]]);
+const header = (...bytes: number[]) => ({ headers: { [SCHEMA_HEADER]: Uint8Array.from(bytes) } });
+const guidHeader = header(1, ...Uint8Array.fromHex(GUID.replaceAll("-", "")));
+
+function takeWith(types: ReadonlyMap<number | string, string> | undefined, given: LogRecord) {
+  const schemas = types && { typeOf: (schema: number | string) => types.get(schema) };
+  const of = new PartitionIngest(domain, domain.time, 3, NOWHERE, new Condemned(), clock, schemas);
+  return of.take({ partition: 3, records: [given], nextOffset: given.offset + 1 });
+}
+
+const namedSchemas: readonly (readonly [string, typeof TYPES | undefined, LogRecord, Record<string, unknown>])[] = [
+  ["framed JSON of a known schema", TYPES, record(framed(5, telemetry())), { schema_id: 5 }],
+  ["framed JSON where there is no registry", undefined, record(framed(9, telemetry())), { schema_id: 9 }],
+  ["plain JSON beside a registry", TYPES, record(telemetry()), {}],
+  ["JSON whose header names a GUID", TYPES, record(telemetry(), 0, guidHeader), { schema_guid: GUID }],
+  ["JSON whose header names an id", TYPES, record(telemetry(), 0, header(0, 0, 0, 0, 5)), { schema_id: 5 }],
+  ["JSON whose header nobody can look up", undefined, record(telemetry(), 0, guidHeader), {}],
+];
+
+for (const [name, types, given, metadata] of namedSchemas) {
+  Deno.test(`${name} is taken: the raw row holds the JSON alone, and the metadata which schema it was written by`, () => {
+    const { raw, dead } = takeWith(types, given);
+    assertEquals(dead, []);
+    assertEquals(raw[0]!.value.RECORD_CONTENT, telemetry());
+    const { schema_id, schema_guid } = JSON.parse(String(raw[0]!.value.RECORD_METADATA));
+    assertEquals(JSON.parse(JSON.stringify({ schema_id, schema_guid })), metadata);
+  });
+}
+
+const unreadable: readonly (readonly [string, LogRecord, string, string])[] = [
+  ["a schema id that the registry does not know", record(framed(8, telemetry())), "unknown_schema_id", "schema 8"],
+  ["a schema of another type", record(framed(6, telemetry())), "not_json_schema", "AVRO"],
+  ["a header of another magic byte", record(telemetry(), 0, header(2, 0, 0, 0, 5)), "wrong_magic_byte", SCHEMA_HEADER],
+  ["a header cut short", record(telemetry(), 0, header(1, 2, 3)), "wrong_magic_byte", SCHEMA_HEADER],
+  [
+    "a GUID that the registry does not know",
+    record(telemetry(), 0, header(1, ...Array(16).fill(7))),
+    "unknown_schema_id",
+    "07070707-0707",
+  ],
+];
+
+for (const [name, given, reason, says] of unreadable) {
+  Deno.test(`${name} makes a dead letter of stage decode with the reason ${reason}, its bytes kept`, () => {
+    const { dead: [letter], raw } = takeWith(TYPES, given);
+    assertEquals([letter!.stage, letter!.reason, letter!.record, raw.length], ["decode", reason, given, 0]);
+    assertStringIncludes(letter!.detail, says);
+  });
+}

@@ -1,0 +1,250 @@
+// A log with a Schema Registry: what is produced to topics with a schema goes out in the wire format, and records are
+// delivered once the registry has said what it knows of the schemas they name. Knows no domains and no adapters.
+
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import type { Clock } from "../clock.ts";
+import { FreshetError } from "../errors.ts";
+import type {
+  Generation,
+  Log,
+  LogBatch,
+  NewRecord,
+  PartitionBounds,
+  RecordPosition,
+  SubscribeOptions,
+  Subscription,
+  TopicInfo,
+  TopicSpec,
+} from "./log.ts";
+import { SchemaRegistry, type SchemaRegistrySettings } from "./schema_registry.ts";
+import { framed, isFramed, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
+
+/** What a topic's records are written by. */
+export interface TopicSchema {
+  /** Such as `events-value`. */
+  readonly subject: string;
+  /** JSON Schema, as text. */
+  readonly schema: string;
+}
+
+export interface RegisteredLogOptions {
+  readonly log: Log;
+  /** Closed with the log. */
+  readonly registry: SchemaRegistry;
+  /** By topic. */
+  readonly schemas: ReadonlyMap<string, TopicSchema>;
+  readonly clock: Clock;
+  readonly onWarning: (message: string) => void;
+}
+
+/** Puts a registry beside a log; what is returned closes both. */
+export function openRegisteredLog(
+  options: Omit<RegisteredLogOptions, "registry"> & { readonly registry: SchemaRegistrySettings },
+): Log {
+  return new RegisteredLog({ ...options, registry: new SchemaRegistry(options.registry) });
+}
+
+/** While records of a partition wait for a schema, so many more are read for the others, and then none. */
+const MAX_HELD_RECORDS = 20_000;
+/** How often waiting records are looked at, milliseconds. */
+const LOOK_MS = 100;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 30_000;
+
+export class RegisteredLog implements Log {
+  readonly #options: RegisteredLogOptions;
+
+  constructor(options: RegisteredLogOptions) {
+    this.#options = options;
+  }
+
+  get kind(): Log["kind"] {
+    return this.#options.log.kind;
+  }
+
+  get description(): string {
+    return `${this.#options.log.description}, schemas of ${this.#options.registry.description}`;
+  }
+
+  get schemas(): SchemaRegistry {
+    return this.#options.registry;
+  }
+
+  topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
+    return this.#options.log.topics(names);
+  }
+
+  createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+    return this.#options.log.createTopics(specs);
+  }
+
+  committed(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
+    return this.#options.log.committed(topic, group);
+  }
+
+  /** Also rejects with `SchemaRegistryUnavailableError` or `SchemaRegistryRefusedError`; then nothing was written. */
+  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+    const { log, registry, schemas } = this.#options;
+    const schema = schemas.get(topic);
+    if (!schema || records.length === 0) return await log.produce(topic, records);
+    const id = await registry.idOf(schema.subject, schema.schema);
+    return await log.produce(topic, records.map((record) => inWireFormat(id, record)));
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    return new RegisteredSubscription(await this.#options.log.subscribe(options), this.#options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.registry.close();
+    await this.#options.log[Symbol.asyncDispose]();
+  }
+}
+
+/** Tombstones and empty values have no payload, and what names a schema already keeps it. */
+function inWireFormat(id: number, record: NewRecord): NewRecord {
+  const { value, headers } = record;
+  if (value === null || value.length === 0 || (headers && SCHEMA_HEADER in headers)) return record;
+  if (typeof value !== "string" && isFramed(value)) return record;
+  return { ...record, value: framed(id, value) };
+}
+
+class RegisteredSubscription implements Subscription {
+  constructor(private readonly inner: Subscription, private readonly options: RegisteredLogOptions) {}
+
+  async nextGeneration(): Promise<Generation> {
+    return new RegisteredGeneration(await this.inner.nextGeneration(), this.options);
+  }
+
+  rejoin(): Promise<void> {
+    return this.inner.rejoin();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.inner[Symbol.asyncDispose]();
+  }
+}
+
+/** A partition whose next records name schemas that the registry is being asked for. */
+interface Held {
+  /** In order; the registry is asked about the first, or has answered and the others are still to be looked at. */
+  readonly batches: LogBatch[];
+  answered: boolean;
+  /** Set when there will be no answer. */
+  error?: unknown;
+}
+
+class RegisteredGeneration implements Generation {
+  readonly #held = new Map<number, Held>();
+  #heldRecords = 0;
+
+  constructor(private readonly inner: Generation, private readonly options: RegisteredLogOptions) {}
+
+  get id(): number {
+    return this.inner.id;
+  }
+  get topic(): string {
+    return this.inner.topic;
+  }
+  get partitions(): readonly number[] {
+    return this.inner.partitions;
+  }
+  get signal(): AbortSignal {
+    return this.inner.signal;
+  }
+
+  bounds(): Promise<ReadonlyMap<number, PartitionBounds>> {
+    return this.inner.bounds();
+  }
+
+  start(positions: ReadonlyMap<number, number>): Promise<void> {
+    return this.inner.start(positions);
+  }
+
+  commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    return this.inner.commit(offsets);
+  }
+
+  caughtUp(partition: number): boolean {
+    return !this.#held.has(partition) && this.inner.caughtUp(partition);
+  }
+
+  /** As the port says. A registry that does not answer makes a partition with a new schema wait, and no other. */
+  async next(waitMs: number): Promise<LogBatch | undefined> {
+    const batch = this.#takeAnswered() ?? await this.#read(waitMs);
+    if (!batch) return undefined;
+    const schemas = this.#schemasToAskFor(batch);
+    if (schemas.size === 0) return batch;
+    const held: Held = { batches: [batch, ...this.#held.get(batch.partition)?.batches ?? []], answered: false };
+    this.#held.set(batch.partition, held);
+    this.#heldRecords += batch.records.length;
+    const asked = this.#ask(batch, schemas).then(
+      () => held.answered = true,
+      (error) => held.error = error,
+    );
+    const done = new AbortController();
+    await Promise.race([asked, this.#sleep(waitMs, done.signal)]);
+    done.abort();
+    return this.#takeFrom(batch.partition, held);
+  }
+
+  /** The next batch of a partition that does not wait. */
+  async #read(waitMs: number): Promise<LogBatch | undefined> {
+    if (this.#held.size === 0) return await this.inner.next(waitMs);
+    const lookMs = Math.min(waitMs, LOOK_MS);
+    if (this.#heldRecords >= MAX_HELD_RECORDS) return await this.#sleep(lookMs);
+    const batch = await this.inner.next(lookMs);
+    const held = batch && this.#held.get(batch.partition);
+    if (!held) return batch;
+    held.batches.push(batch);
+    this.#heldRecords += batch.records.length;
+  }
+
+  /** The next batch of a partition that waits no more. Throws what its question failed with. */
+  #takeAnswered(): LogBatch | undefined {
+    for (const [partition, held] of this.#held) {
+      const batch = this.#takeFrom(partition, held);
+      if (batch) return batch;
+    }
+  }
+
+  #takeFrom(partition: number, held: Held): LogBatch | undefined {
+    if (this.inner.signal.aborted) return undefined;
+    if (held.error !== undefined) throw held.error;
+    if (!held.answered) return undefined;
+    const batch = held.batches.shift()!;
+    this.#heldRecords -= batch.records.length;
+    if (held.batches.length === 0) this.#held.delete(partition);
+    return batch;
+  }
+
+  #schemasToAskFor({ records }: LogBatch): Set<SchemaRef> {
+    const { registry } = this.options;
+    const schemas = new Set<SchemaRef>();
+    for (const record of records) {
+      const schema = schemaOf(record);
+      if (schema !== undefined && registry.mustAsk(schema)) schemas.add(schema);
+    }
+    return schemas;
+  }
+
+  /** Asks until there is an answer. Rejects when there can be none, or the generation ends. */
+  async #ask({ partition }: LogBatch, schemas: ReadonlySet<SchemaRef>): Promise<void> {
+    const { registry, onWarning } = this.options;
+    const again = retry(handleWhen((error) => error instanceof FreshetError && error.retriable), {
+      maxAttempts: Infinity,
+      backoff: new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS, maxDelay: MAX_PAUSE_MS }),
+    });
+    again.onFailure(({ reason }) => {
+      const why = "error" in reason ? (reason.error as Error).message : "No answer";
+      const waiting = `Partition ${partition} of "${this.topic}" waits for ${[...schemas].slice(0, 5).join(", ")}`;
+      onWarning(`${why}. ${waiting}; its records are not lost`);
+    });
+    await again.execute(() => registry.learn(schemas), this.inner.signal);
+  }
+
+  async #sleep(ms: number, signal?: AbortSignal): Promise<undefined> {
+    const signals = signal ? [signal, this.inner.signal] : [this.inner.signal];
+    await this.options.clock.sleep(ms, AbortSignal.any(signals)).catch(() => {});
+  }
+}

@@ -1,0 +1,63 @@
+// The wire format of Schema Registries: how a record says which schema its value was written by. Knows bytes, no registry.
+//
+// Source: "Schema Registry Wire Format", https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
+// index.html#wire-format: the value is byte 0, the schema's id as 4 bytes big endian, then the payload. Or the header
+// `__value_schema_id` names the schema, as byte 0 and the id, or as byte 1 and the schema's GUID as 16 bytes, and the value
+// is the payload.
+
+import type { LogRecord } from "./log.ts";
+
+/** A schema as a record names it: by its id in the registry, or by its GUID in lower case. */
+export type SchemaRef = number | string;
+
+/** Header that names the schema of a record's value. */
+export const SCHEMA_HEADER = "__value_schema_id";
+
+const MAGIC_ID = 0;
+const MAGIC_GUID = 1;
+const ID_BYTES = 5;
+const GUID_BYTES = 17;
+
+/** Whether the value begins as one in the wire format; text in UTF-8 that is JSON never does. */
+export function isFramed(value: Uint8Array): boolean {
+  return value.length > 0 && value[0] === MAGIC_ID;
+}
+
+/** The value in the wire format. */
+export function framed(id: number, value: string | Uint8Array): Uint8Array {
+  const payload = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  const bytes = new Uint8Array(ID_BYTES + payload.length);
+  new DataView(bytes.buffer).setUint32(1, id);
+  bytes.set(payload, ID_BYTES);
+  return bytes;
+}
+
+/** What a value that begins with byte 0 holds; `undefined` when it ends before its schema's id does. */
+export function unframed(value: Uint8Array): { readonly schema: number; readonly payload: Uint8Array } | undefined {
+  if (value.length < ID_BYTES) return undefined;
+  return { schema: idAt(value), payload: value.subarray(ID_BYTES) };
+}
+
+/** The schema that the bytes of {@link SCHEMA_HEADER} name; `undefined` when they name none. */
+export function schemaOfHeader(bytes: Uint8Array): SchemaRef | undefined {
+  if (bytes[0] === MAGIC_ID && bytes.length === ID_BYTES) return idAt(bytes);
+  if (bytes[0] !== MAGIC_GUID || bytes.length !== GUID_BYTES) return undefined;
+  return bytes.subarray(1).toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** The bytes of the record's {@link SCHEMA_HEADER}; of several the last, as Kafka's own clients read it. */
+export function schemaHeader({ headers }: LogRecord): Uint8Array | undefined {
+  const header = headers[SCHEMA_HEADER];
+  return header === undefined || header instanceof Uint8Array ? header : header.at(-1);
+}
+
+/** The schema that a record names, where it names one. */
+export function schemaOf(record: LogRecord): SchemaRef | undefined {
+  const header = schemaHeader(record);
+  if (header !== undefined) return schemaOfHeader(header);
+  return record.value !== null && isFramed(record.value) ? unframed(record.value)?.schema : undefined;
+}
+
+function idAt(bytes: Uint8Array): number {
+  return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0;
+}

@@ -1,0 +1,114 @@
+// A Schema Registry to misbehave on command: speaks the parts of Confluent's API that Freshet uses, checks what it is sent, and
+// can be away, slow or strict. The real one that tests also run against is in apicurio.ts.
+
+import { assertEquals } from "@std/assert";
+
+interface Stored {
+  readonly schema: string;
+  readonly schemaType: string | undefined;
+  readonly guid: string;
+}
+
+const CONTENT_TYPE = "application/vnd.schemaregistry.v1+json";
+
+export class StandInRegistry implements AsyncDisposable {
+  /** Method and path of each request, in order. */
+  readonly requests: string[] = [];
+  /** Answers everything with this status. */
+  status: number | undefined;
+  /** Answers nothing. */
+  hangs = false;
+  /** The `Authorization` header that is asked for. */
+  authorization: string | undefined;
+  /** Registering is refused with this status. */
+  refusesSchemas: number | undefined;
+  /** Of the next requests for ids, so many are answered as by a replica that does not know yet. */
+  behind = 0;
+  readonly #schemas = new Map<number, Stored>();
+  readonly #subjects = new Map<string, Set<number>>();
+  readonly #hanging: (() => void)[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(port: number) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => this.#answer(request));
+  }
+
+  static start(port = 0): StandInRegistry {
+    return new StandInRegistry(port);
+  }
+
+  get port(): number {
+    return this.#server.addr.port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/apis/v7`;
+  }
+
+  /** Registers a schema and returns its id. */
+  add(schemaType: string | undefined, { schema = "{}", subject }: { schema?: string; subject?: string } = {}): number {
+    const id = 1 + this.#schemas.size;
+    this.#schemas.set(id, { schema, schemaType, guid: `00000000-0000-4000-8000-${String(id).padStart(12, "0")}` });
+    if (subject !== undefined) this.#subjects.set(subject, (this.#subjects.get(subject) ?? new Set()).add(id));
+    return id;
+  }
+
+  guidOf(id: number): string {
+    return this.#schemas.get(id)!.guid;
+  }
+
+  schemaOf(id: number): string {
+    return this.#schemas.get(id)!.schema;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#hanging) end();
+    await this.#server.shutdown();
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const path = new URL(request.url).pathname.replace(/^\/apis\/v7/, "");
+    this.requests.push(`${request.method} ${path}`);
+    const body = await request.text();
+    if (this.hangs) await new Promise<void>((resolve) => this.#hanging.push(resolve));
+    if (this.status !== undefined) return error(this.status, this.status * 100, "as told");
+    if (this.authorization !== undefined && request.headers.get("authorization") !== this.authorization) {
+      return error(401, 401, "Unauthorized");
+    }
+    if (request.method === "GET") return this.#lookUp(path);
+    assertEquals(request.headers.get("content-type"), CONTENT_TYPE);
+    const [, subject, versions] = /^\/subjects\/([^/]+)(\/versions)?$/.exec(path)!;
+    return this.#post(decodeURIComponent(subject!), versions !== undefined, JSON.parse(body));
+  }
+
+  #lookUp(path: string): Response {
+    const id = /^\/schemas\/ids\/(\d+)$/.exec(path)?.[1];
+    const guid = /^\/schemas\/guids\/([0-9a-f-]{36})$/.exec(path)?.[1];
+    if (id === undefined && guid === undefined) return new Response("Not found", { status: 404 });
+    if (this.behind > 0) {
+      this.behind--;
+      return error(404, 40403, "Schema not found");
+    }
+    const found = id === undefined
+      ? this.#schemas.values().find((schema) => schema.guid === guid)
+      : this.#schemas.get(Number(id));
+    if (!found) return error(404, 40403, "Schema not found");
+    return Response.json({ schema: found.schema, schemaType: found.schemaType });
+  }
+
+  #post(subject: string, registers: boolean, body: { readonly schemaType: string; readonly schema: string }): Response {
+    assertEquals(body.schemaType, "JSON");
+    const ids = this.#subjects.get(subject);
+    const known = [...ids ?? []].find((id) => this.schemaOf(id) === body.schema);
+    if (known !== undefined) return Response.json({ subject, id: known, version: 1, schema: body.schema });
+    if (!registers) return ids ? error(404, 40403, "Schema not found") : error(404, 40401, "Subject not found");
+    if (this.refusesSchemas !== undefined) {
+      return error(this.refusesSchemas, this.refusesSchemas, "incompatible: /page");
+    }
+    return Response.json({ id: this.add("JSON", { schema: body.schema, subject }) });
+  }
+}
+
+function error(status: number, error_code: number, message: string): Response {
+  return Response.json({ error_code, message }, { status, headers: { "content-type": CONTENT_TYPE } });
+}
