@@ -4,8 +4,9 @@
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
+import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts";
 import { type Pane, SlidingMerge } from "./sliding_merge.ts";
-import type { KeyedState, StateBackend, StateCodec, StateEntry } from "./state.ts";
+import type { KeyedState, StateBackend, StateCodec } from "./state.ts";
 import { answer, type LatenessSettings, reportFailed, reportLate, type WindowResult } from "./window.ts";
 
 /** What {@link aggregateHopping} needs. */
@@ -72,25 +73,19 @@ export function aggregateHopping<T, S extends AccumulatorSpec<T>>(
   };
 }
 
-/** A key's panes by end, and the window that slides over them. */
-interface KeyPanes {
-  readonly key: string;
-  readonly panes: StateEntry<unknown[]>[];
-  /** Holds the panes up to the last closed window; rebuilt after a late element. */
-  sliding: SlidingMerge | undefined;
-}
-
 type Rows<S> = Element<WindowResult<ResultsOf<S>>>[];
 
 /** One partition's windows. */
 class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
-  readonly #keys = new Map<string, KeyPanes>();
+  readonly #panes: PaneIndex;
+  /** Each key's panes up to the last closed window; made again after a late element. */
+  readonly #slidings = new Map<KeyPanes, SlidingMerge>();
   /** Keys that windows yet to close hold. */
   readonly #active = new Set<KeyPanes>();
   /** Keys that have changed since the last early rows. */
   readonly #changed = new Set<KeyPanes>();
   /** Closed windows to be given out again, by key. */
-  readonly #corrected = new Map<KeyPanes, Set<number>>();
+  readonly #corrected = new Map<string, Set<number>>();
   #closedUpTo: number;
   /** Windows that end at this or before are out of reach, and what only they held is gone. */
   #forgottenUpTo = -Infinity;
@@ -101,9 +96,8 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     private readonly partition: number,
   ) {
     this.#closedUpTo = state.closed.get(partition, 0, "")?.value ?? -Infinity;
-    for (const end of [...state.panes.namespaces(partition)].sort((a, b) => a - b)) {
-      for (const pane of state.panes.entries(partition, end)) this.#file(pane);
-    }
+    this.#panes = new PaneIndex(state.panes, partition);
+    for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
   }
 
   process(batch: Batch<T>): Rows<S> {
@@ -127,44 +121,27 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
     if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
     const key = keys.textOf(element.value);
-    const known = this.state.panes.get(this.partition, end, key);
+    const known = this.#panes.get(end, key);
     // First, because it may throw: an element that is skipped must leave no pane behind.
     const accs = known?.value ?? accumulators.initial();
     accumulators.add(accs, element);
     const closedUpTo = Math.max(this.#closedUpTo, Math.floor(element.watermark / advanceMs) * advanceMs);
     if (end <= closedUpTo) this.#correct(key, end, closedUpTo, known !== undefined);
-    const pane = known ?? this.state.panes.add(this.partition, end, key, accs);
-    this.state.panes.touch(pane);
-    const keyPanes = known ? this.#keys.get(key)! : this.#file(pane);
-    if (end <= this.#closedUpTo) keyPanes.sliding = undefined;
+    if (known) this.#panes.touch(known);
+    const keyPanes = known ? this.#panes.of(key)! : this.#panes.add(end, key, accs);
+    if (!known) this.#active.add(keyPanes);
+    if (end <= this.#closedUpTo) this.#slidings.delete(keyPanes);
     this.#changed.add(keyPanes);
-  }
-
-  /** Puts a new pane in its place among its key's. */
-  #file(pane: StateEntry<unknown[]>): KeyPanes {
-    const keyPanes = this.#keyPanes(pane.key);
-    const { panes } = keyPanes;
-    let at = panes.length;
-    while (at > 0 && panes[at - 1]!.namespace > pane.namespace) at--;
-    panes.splice(at, 0, pane);
-    this.#active.add(keyPanes);
-    return keyPanes;
-  }
-
-  #keyPanes(key: string): KeyPanes {
-    let keyPanes = this.#keys.get(key);
-    if (!keyPanes) this.#keys.set(key, keyPanes = { key, panes: [], sliding: undefined });
-    return keyPanes;
   }
 
   /** A late element of the pane ending at `paneEnd` changes the closed windows that hold it: each gets a new version. */
   #correct(key: string, paneEnd: number, closedUpTo: number, paneKnown: boolean): void {
     const { sizeMs, advanceMs } = this.options;
-    const keyPanes = this.#keyPanes(key);
-    const before = paneKnown ? paneEnd : keyPanes.panes.findLast((p) => p.namespace < paneEnd)?.namespace ?? -Infinity;
-    const after = keyPanes.panes.find((p) => p.namespace > paneEnd)?.namespace ?? Infinity;
-    let corrected = this.#corrected.get(keyPanes);
-    if (!corrected) this.#corrected.set(keyPanes, corrected = new Set());
+    const panes = this.#panes.of(key)?.panes ?? [];
+    const before = paneKnown ? paneEnd : panes.findLast((p) => p.namespace < paneEnd)?.namespace ?? -Infinity;
+    const after = panes.find((p) => p.namespace > paneEnd)?.namespace ?? Infinity;
+    let corrected = this.#corrected.get(key);
+    if (!corrected) this.#corrected.set(key, corrected = new Set());
     for (let end = paneEnd; end <= Math.min(closedUpTo, paneEnd - advanceMs + sizeMs); end += advanceMs) {
       if (end <= this.#closedUpTo) corrected.add(end);
       const hadRow = before > end - sizeMs || after <= end;
@@ -178,12 +155,13 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
   }
 
   #giveOutCorrected(batch: Batch<T>, rows: Rows<S>): void {
-    for (const [keyPanes, ends] of this.#corrected) {
+    for (const [key, ends] of this.#corrected) {
+      const { panes } = this.#panes.of(key)!;
       const sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b));
       let next = 0;
       for (const end of [...ends].sort((a, b) => a - b)) {
-        next = this.#slide(sliding, keyPanes.panes, next, end);
-        this.#row(keyPanes.key, end, sliding.merged(), true, batch, rows);
+        next = this.#slide(sliding, panes, next, end);
+        this.#row(key, end, sliding.merged(), true, batch, rows);
       }
     }
     this.#corrected.clear();
@@ -209,7 +187,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
       }
       if (panes.at(-1)!.namespace - advanceMs + sizeMs <= closeUpTo) {
         this.#active.delete(keyPanes);
-        keyPanes.sliding = undefined;
+        this.#slidings.delete(keyPanes);
       }
     }
     this.#moveClosed(closeUpTo);
@@ -232,7 +210,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
       const sliding = this.#sliding(keyPanes);
       sliding.evict(end - sizeMs);
       const merged = sliding.merged();
-      const open = this.state.panes.get(this.partition, end, keyPanes.key)?.value;
+      const open = this.#panes.get(end, keyPanes.key)?.value;
       const both = merged && open ? accumulators.merge(merged, open) : merged ?? open ?? null;
       this.#row(keyPanes.key, end, both, false, batch, rows);
     }
@@ -241,15 +219,15 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
 
   /** The key's sliding window as of the last closed one. */
   #sliding(keyPanes: KeyPanes): SlidingMerge {
-    if (!keyPanes.sliding) {
-      keyPanes.sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b));
-      if (this.#closedUpTo > -Infinity) this.#slide(keyPanes.sliding, keyPanes.panes, 0, this.#closedUpTo);
-    }
-    return keyPanes.sliding;
+    let sliding = this.#slidings.get(keyPanes);
+    if (sliding) return sliding;
+    this.#slidings.set(keyPanes, sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b)));
+    if (this.#closedUpTo > -Infinity) this.#slide(sliding, keyPanes.panes, 0, this.#closedUpTo);
+    return sliding;
   }
 
   /** Moves the window on to the one ending at `end`, from the pane `next` on; returns the pane after it. */
-  #slide(sliding: SlidingMerge, panes: readonly StateEntry<unknown[]>[], next: number, end: number): number {
+  #slide(sliding: SlidingMerge, panes: readonly PaneEntry[], next: number, end: number): number {
     const limit = end - this.options.sizeMs;
     for (; next < panes.length && panes[next]!.namespace <= end; next++) {
       const pane: Pane = { end: panes[next]!.namespace, accs: panes[next]!.value };
@@ -293,31 +271,10 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
         this.state.corrections.remove(entry);
       }
     }
-    for (const end of [...this.state.panes.namespaces(this.partition)]) {
-      if (end + this.options.sizeMs > reach) continue;
-      for (const pane of [...this.state.panes.entries(this.partition, end)]) this.#forgetPane(pane);
-    }
+    this.#panes.forget(reach - this.options.sizeMs, (keyPanes) => {
+      this.#slidings.delete(keyPanes);
+      this.#active.delete(keyPanes);
+      this.#changed.delete(keyPanes);
+    });
   }
-
-  #forgetPane(pane: StateEntry<unknown[]>): void {
-    this.state.panes.remove(pane);
-    const keyPanes = this.#keys.get(pane.key)!;
-    keyPanes.panes.splice(keyPanes.panes.indexOf(pane), 1);
-    if (keyPanes.panes.length > 0) return;
-    this.#keys.delete(pane.key);
-    this.#active.delete(keyPanes);
-    this.#changed.delete(keyPanes);
-  }
-}
-
-/** Index of the first pane that ends after `end`; panes are sorted by end. */
-function firstAfter(panes: readonly StateEntry<unknown[]>[], end: number): number {
-  let low = 0;
-  let high = panes.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (panes[middle]!.namespace > end) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

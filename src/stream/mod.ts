@@ -3,6 +3,7 @@
 
 export * from "./accumulators.ts";
 export * from "./batch.ts";
+export * from "./compared_windows.ts";
 export * from "./distinct_sketch.ts";
 export * from "./exact_sum.ts";
 export * from "./fan_out.ts";
@@ -13,6 +14,8 @@ export * from "./key.ts";
 export * from "./latest.ts";
 export * from "./local_day.ts";
 export * from "./map.ts";
+export * from "./panes.ts";
+export * from "./point_episodes.ts";
 export * from "./quantile_sketch.ts";
 export * from "./running.ts";
 export * from "./session.ts";
@@ -23,3 +26,4 @@ export * from "./time.ts";
 export * from "./tumbling.ts";
 export * from "./watermark.ts";
 export * from "./window.ts";
+export * from "./window_episodes.ts";

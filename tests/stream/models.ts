@@ -124,3 +124,51 @@ function sessionsOf(elements: readonly Seen[], gap: number): Seen[][] {
   }
   return sessions;
 }
+
+export interface WindowEpisodeModel extends Omit<WindowModel, "where"> {
+  readonly trailing: number;
+  readonly gap: number;
+  holds(n: number, before: number): boolean;
+}
+
+/** Episodes of hopping windows that hold: every window of every key is looked at, and what was before it counted. */
+export function expectWindowEpisodes(events: readonly Event[], model: WindowEpisodeModel): Omit<Expected, "versions"> {
+  const { size, advance, trailing, gap, allowedLateness, holds } = model;
+  const firstEnd = (time: number) => (Math.floor(time / advance) + 1) * advance;
+  const { accepted, late } = split(
+    events,
+    model,
+    ({ time, watermark }) => firstEnd(time) + allowedLateness <= watermark,
+  );
+  const since = accepted[0]?.time ?? 0;
+  const episodes: { key: string; start: number; last: number; ns: number[] }[] = [];
+  for (const key of new Set(accepted.map((element) => element.key))) {
+    const times = accepted.filter((element) => element.key === key).map(({ time }) => time);
+    const within = (from: number, to: number) => times.filter((time) => time >= from && time < to).length;
+    const ends = [
+      ...new Set(times.flatMap((time) => {
+        const first = firstEnd(time);
+        return Array.from({ length: size / advance }, (_, i) => first + i * advance);
+      })),
+    ].sort((a, b) => a - b);
+    for (const end of ends) {
+      const n = within(end - size, end);
+      if (end - size - trailing < since || !holds(n, within(end - size - trailing, end - size))) continue;
+      const episode = episodes.at(-1);
+      if (episode && episode.key === key && end - episode.last < gap) {
+        episode.last = end;
+        episode.ns.push(n);
+      } else episodes.push({ key, start: end, last: end, ns: [n] });
+    }
+  }
+  return {
+    values: sorted(
+      episodes.map(({ key, start, last, ns }) => [`${key} ${start}..${last}`, {
+        windows: ns.length,
+        peak: Math.max(...ns),
+        now: ns.at(-1),
+      }]),
+    ),
+    late,
+  };
+}

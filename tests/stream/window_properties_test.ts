@@ -6,10 +6,12 @@ import {
   AccumulatorRow,
   aggregateHopping,
   aggregateSessions,
+  aggregateWindowEpisodes,
   aggregateWindows,
   type Batch,
   count,
   Keys,
+  last,
   max,
   type Operator,
   StateBackend,
@@ -31,7 +33,13 @@ import {
   WindowTable,
   xOf,
 } from "./feed.ts";
-import { type Expected, expectSessions, expectWindows } from "./models.ts";
+import {
+  type Expected,
+  expectSessions,
+  expectWindowEpisodes,
+  expectWindows,
+  type WindowEpisodeModel,
+} from "./models.ts";
 
 const keys = new Keys({ k: keyOf });
 const accumulators = new AccumulatorRow({ n: count<Event>(), sum: sum(xOf), max: max(xOf) });
@@ -159,6 +167,52 @@ const sessions = (gapMs: number, allowedLatenessMs: number, maxOutOfOrderness: n
   table: () => new SessionTable() as Table<SessionResult>,
 });
 
+const counts = new AccumulatorRow({ n: count<Event>() });
+type Counted = { readonly window: { readonly n: number }; readonly before: { readonly n: number } };
+const episode = new AccumulatorRow({
+  windows: count<Counted>(),
+  peak: max(({ window }: Counted) => window.n),
+  now: last(({ window }: Counted) => window.n),
+});
+
+const windowEpisodes = (model: WindowEpisodeModel) => ({
+  maxOutOfOrderness: model.maxOutOfOrderness,
+  build: (state: StateBackend) =>
+    aggregateWindowEpisodes({
+      name: "e",
+      keys,
+      sizeMs: model.size,
+      advanceMs: model.advance,
+      trailingMs: model.trailing,
+      gapMs: model.gap,
+      contents: counts,
+      holds: ({ window, before }) => model.holds(window.n, before.n),
+      accumulators: episode,
+      state,
+      allowedLatenessMs: model.allowedLateness,
+    }),
+  table: () => new SessionTable() as Table<SessionResult>,
+});
+
+/** Sizes in advances, so that windows, stretches and gaps meet at their bounds. */
+const windowEpisodeModels: fc.Arbitrary<WindowEpisodeModel> = fc.record({
+  advance: fc.integer({ min: 1, max: 12 }),
+  size: fc.integer({ min: 1, max: 4 }),
+  trailing: fc.integer({ min: 1, max: 6 }),
+  gap: fc.integer({ min: 2, max: 5 }),
+  least: fc.integer({ min: 1, max: 3 }),
+  share: fc.constantFrom(0, 0.5, 1, 2),
+  allowedLateness: fc.nat(60),
+  maxOutOfOrderness: fc.nat(8),
+}).map(({ advance, size, trailing, gap, least, share, ...lateness }) => ({
+  ...lateness,
+  advance,
+  size: size * advance,
+  trailing: trailing * advance,
+  gap: gap * advance,
+  holds: (n, before) => n >= least && n >= share * before,
+}));
+
 const crashesAt = fc.uniqueArray(fc.nat(20), { maxLength: 4 });
 
 Deno.test("tumbling windows equal a recomputation over the accepted elements, however batches are cut and crashes fall", async () => {
@@ -243,5 +297,43 @@ Deno.test("a silence makes no record late and changes no final value, only how o
       }
     }),
     propertyRuns(250),
+  );
+});
+
+Deno.test("episodes of windows equal brute force over every window, however batches are cut and crashes fall", async () => {
+  const silences = fc.oneof(
+    fc.constant([]),
+    fc.array(fc.oneof(fc.constant(0), fc.nat(120)), { maxLength: 20, size: "max" }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      events,
+      cuts,
+      windowEpisodeModels,
+      crashesAt,
+      silences,
+      async (list, cut, model, crashes, silent) => {
+        const { versions: _, ...actual } = await run(windowEpisodes(model), list, cut, crashes, silent);
+        const expected = expectWindowEpisodes(list, model);
+        assertEquals(actual, { ...expected, open: [], stateKeys: [] });
+      },
+    ),
+    propertyRuns(500),
+  );
+});
+
+Deno.test("any order within the allowed disorder gives the same episodes of windows, none of them ever corrected", async () => {
+  const disorder = 12;
+  await fc.assert(
+    fc.asyncProperty(disordered(disorder), cuts, windowEpisodeModels, async ([ordered, arrived], cut, lenient) => {
+      const model = { ...lenient, allowedLateness: 0, maxOutOfOrderness: disorder };
+      // The first element to come says since when there is something to compare with.
+      const [first, ...rest] = [event(0), ...arrived];
+      const mixed = await run(windowEpisodes(model), [first!, ...rest], cut);
+      assertEquals(mixed, await run(windowEpisodes(model), [first!, ...ordered], [{ size: 1, emit: true }]));
+      assertEquals(mixed.late, []);
+      assert(Object.values(mixed.versions).every((version) => version === 1));
+    }),
+    propertyRuns(200),
   );
 });

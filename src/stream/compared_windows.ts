@@ -1,0 +1,177 @@
+// One partition's hopping windows, each beside the stretch of time before it: from panes, so that an element is kept once.
+
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { Batch, Element } from "./batch.ts";
+import type { Keys } from "./key.ts";
+import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts";
+import { SlidingMerge } from "./sliding_merge.ts";
+import type { KeyedState } from "./state.ts";
+import { type LatenessSettings, reportLate } from "./window.ts";
+
+/** A window beside what was before it. */
+export interface ComparedWindow<R> {
+  /** What the window holds; at least one element. */
+  readonly window: R;
+  /** What the stretch of `trailingMs` that ends where the window begins holds. */
+  readonly before: R;
+}
+
+/** What {@link ComparedWindows} needs. */
+export interface Comparison<T, S extends AccumulatorSpec<T>> extends LatenessSettings {
+  /** Names the operator. */
+  readonly name: string;
+  readonly keys: Keys<T>;
+  /** Length of a window, a multiple of the advance; milliseconds. */
+  readonly sizeMs: number;
+  /** Time from the start of one window to the start of the next; milliseconds. */
+  readonly advanceMs: number;
+  /** Length of the stretch before a window, a multiple of the advance; milliseconds. */
+  readonly trailingMs: number;
+  /** What is kept of a window and of the stretch before it. */
+  readonly contents: AccumulatorRow<T, S>;
+}
+
+/** The end of the last window looked at, and the time of the partition's first element; epoch milliseconds. */
+export interface Looked {
+  upTo: number | null;
+  readonly since: number;
+}
+
+/** A key's windows that are new or may have changed: those that end at `from` or later. */
+export interface KeyWindows<R> {
+  readonly key: string;
+  readonly from: number;
+  /** By their end. Windows without elements, or without a whole stretch before them, are left out. */
+  readonly windows: IteratorObject<readonly [end: number, compared: ComparedWindow<R>]>;
+}
+
+/** A key's panes merged: those of a window, and those of the stretch before it. */
+interface Sliding {
+  readonly window: SlidingMerge;
+  readonly before: SlidingMerge;
+  /** End of the window. */
+  end: number;
+}
+
+export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
+  readonly #panes: PaneIndex;
+  /** Each key's panes up to the last window looked at; made again after a late element. */
+  readonly #slidings = new Map<KeyPanes, Sliding>();
+  /** Keys that windows yet to be looked at hold. */
+  readonly #active = new Set<KeyPanes>();
+  /** The first window to be looked at again, by key. */
+  readonly #again = new Map<string, number>();
+  #upTo: number;
+  #since: number;
+
+  constructor(
+    private readonly options: Comparison<T, S>,
+    panes: KeyedState<unknown[]>,
+    private readonly looked: KeyedState<Looked>,
+    private readonly partition: number,
+  ) {
+    const restored = looked.get(partition, 0, "")?.value;
+    this.#upTo = restored?.upTo ?? -Infinity;
+    this.#since = restored?.since ?? Infinity;
+    this.#panes = new PaneIndex(panes, partition);
+    for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
+  }
+
+  /** Takes an element in, or reports it as late. */
+  add(batch: Batch<T>, element: Element<T>): void {
+    const { keys, advanceMs, contents, allowedLatenessMs, name } = this.options;
+    const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
+    if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
+    const key = keys.textOf(element.value);
+    const known = this.#panes.get(end, key);
+    // First, because it may throw: an element that is skipped must leave no pane behind.
+    const accs = known?.value ?? contents.initial();
+    contents.add(accs, element);
+    if (known) this.#panes.touch(known);
+    else this.#active.add(this.#panes.add(end, key, accs));
+    if (this.#since === Infinity) {
+      this.#since = element.time;
+      this.looked.add(this.partition, 0, "", { upTo: null, since: element.time });
+    }
+    if (end > this.#upTo) return;
+    this.#again.set(key, Math.min(end, this.#again.get(key) ?? Infinity));
+    this.#slidings.delete(this.#panes.of(key)!);
+  }
+
+  /** The windows that the watermark has newly passed, and those that late elements may have changed. */
+  *look(watermark: number): Generator<KeyWindows<ResultsOf<S>>> {
+    const { advanceMs, sizeMs } = this.options;
+    const upTo = Math.max(this.#upTo, Math.floor(watermark / advanceMs) * advanceMs);
+    const due = new Map(this.#again);
+    this.#again.clear();
+    if (upTo > this.#upTo) {
+      for (const { key } of this.#active) due.set(key, due.get(key) ?? this.#upTo + advanceMs);
+    }
+    for (const [key, from] of due) {
+      const keyPanes = this.#panes.of(key)!;
+      yield { key, from, windows: this.#windows(keyPanes, from, upTo) };
+      if (keyPanes.panes.at(-1)!.namespace - advanceMs + sizeMs <= upTo) this.#active.delete(keyPanes);
+    }
+    const entry = this.looked.get(this.partition, 0, "");
+    if (upTo === this.#upTo || !entry) return;
+    entry.value.upTo = this.#upTo = upTo;
+    this.looked.touch(entry);
+  }
+
+  *#windows(
+    keyPanes: KeyPanes,
+    from: number,
+    upTo: number,
+  ): Generator<readonly [number, ComparedWindow<ResultsOf<S>>]> {
+    const { advanceMs, sizeMs, trailingMs, contents } = this.options;
+    const { panes } = keyPanes;
+    const sliding = this.#sliding(keyPanes);
+    const results = (merge: SlidingMerge) => contents.results(merge.merged() ?? contents.initial());
+    const first = Math.max(from, panes[0]!.namespace, ceilTo(advanceMs, this.#since + sizeMs + trailingMs));
+    for (let end = first; end <= upTo; end += advanceMs) {
+      slide(sliding.window, panes, { from: sliding.end, to: end, lengthMs: sizeMs });
+      slide(sliding.before, panes, { from: sliding.end - sizeMs, to: end - sizeMs, lengthMs: trailingMs });
+      sliding.end = end;
+      if (sliding.window.merged()) yield [end, { window: results(sliding.window), before: results(sliding.before) }];
+      else {
+        // Nothing in this window: go on with the first that holds the next pane.
+        const next = panes[firstAfter(panes, end)];
+        if (!next) return;
+        end = Math.max(end, next.namespace - advanceMs);
+      }
+    }
+  }
+
+  #sliding(keyPanes: KeyPanes): Sliding {
+    let sliding = this.#slidings.get(keyPanes);
+    if (sliding) return sliding;
+    const merge = (a: readonly unknown[], b: readonly unknown[]) => this.options.contents.merge(a, b);
+    sliding = { window: new SlidingMerge(merge), before: new SlidingMerge(merge), end: -Infinity };
+    this.#slidings.set(keyPanes, sliding);
+    return sliding;
+  }
+
+  /** Drops what no window that ends after `reach` holds or has before it. */
+  forget(reach: number): void {
+    this.#panes.forget(reach - this.options.sizeMs - this.options.trailingMs, (keyPanes) => {
+      this.#slidings.delete(keyPanes);
+      this.#active.delete(keyPanes);
+    });
+  }
+}
+
+const ceilTo = (step: number, value: number) => Math.ceil(value / step) * step;
+
+/** Adds the panes that end after `from`, up to `to`, and takes out those before the last `lengthMs`. */
+function slide(
+  merge: SlidingMerge,
+  panes: readonly PaneEntry[],
+  { from, to, lengthMs }: { readonly from: number; readonly to: number; readonly lengthMs: number },
+): void {
+  for (let i = firstAfter(panes, Math.max(from, to - lengthMs)); i < panes.length; i++) {
+    const { namespace: end, value: accs } = panes[i]!;
+    if (end > to) break;
+    merge.push({ end, accs });
+  }
+  merge.evict(to - lengthMs);
+}

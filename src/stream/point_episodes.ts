@@ -1,0 +1,212 @@
+// One partition's episodes of points in time that may be taken back: each a run of a key's points less than a gap apart.
+
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import { type Batch, type Element } from "./batch.ts";
+import type { Keys } from "./key.ts";
+import type { SessionChange, SessionRow } from "./session.ts";
+import type { KeyedState, StateEntry } from "./state.ts";
+import { answer } from "./window.ts";
+
+/** What {@link PointEpisodes} needs. */
+export interface EpisodeSettings<V, A extends AccumulatorSpec<V>> {
+  readonly keys: Keys<never>;
+  /** Points this far apart, or further, are in different episodes; milliseconds. */
+  readonly gapMs: number;
+  /** What is kept of an episode's points. */
+  readonly accumulators: AccumulatorRow<V, A>;
+}
+
+/** A point in epoch milliseconds, and accumulators of it alone. */
+type Point = readonly [time: number, accs: readonly unknown[]];
+
+/** Points that are one episode: the first and the last, and their accumulators together. */
+interface Stretch {
+  readonly start: number;
+  readonly last: number;
+  readonly accs: readonly unknown[];
+}
+
+/** An episode as its last row said. */
+interface Shown {
+  readonly id: number;
+  readonly start: number;
+  readonly last: number;
+  readonly final: boolean;
+  readonly version: number;
+}
+
+/** A key's points, and what was said of them. */
+export interface KeyEpisodes {
+  /** The beginning of the first episode: those of its points that cannot change any more. */
+  readonly settled: Stretch | null;
+  /** By time. */
+  readonly points: readonly Point[];
+  /** One for each episode that `settled` and `points` make, in their order. */
+  readonly shown: readonly Shown[];
+}
+
+const NOTHING: KeyEpisodes = { settled: null, points: [], shown: [] };
+
+/** Where rows go, and what they are part of. */
+export interface Answering<R> {
+  readonly batch: Batch<unknown>;
+  readonly out: Element<SessionChange<R>>[];
+}
+
+export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
+  /** Keys with an episode that is not final. */
+  readonly #open = new Set<StateEntry<KeyEpisodes>>();
+
+  constructor(
+    private readonly settings: EpisodeSettings<V, A>,
+    private readonly state: KeyedState<KeyEpisodes>,
+    private readonly partition: number,
+  ) {
+    for (const entry of state.entries(partition, 0)) this.#notice(entry);
+  }
+
+  /** Puts `points` (time and value) in the place of the key's points at `from` and later. */
+  replace(
+    key: string,
+    from: number,
+    points: Iterable<readonly [time: number, value: V]>,
+    answering: Answering<ResultsOf<A>>,
+  ): void {
+    const fresh = Array.from(points, ([time, value]): Point => [time, this.#accsOf(time, value)]);
+    const entry = this.state.get(this.partition, 0, key);
+    const before = entry?.value ?? NOTHING;
+    const kept = before.points.filter(([time]) => time < from);
+    if (fresh.length === 0 && kept.length === before.points.length) return;
+    const after = { ...before, points: [...kept, ...fresh] };
+    this.#store(key, entry, { ...after, shown: this.#show(key, before, after, answering) });
+  }
+
+  #accsOf(time: number, value: V): unknown[] {
+    const accs = this.settings.accumulators.initial();
+    this.settings.accumulators.add(accs, { value, time, offset: 0, watermark: time });
+    return accs;
+  }
+
+  /** The episodes that a key's points make. */
+  #stretches({ settled, points }: KeyEpisodes): Stretch[] {
+    const { gapMs, accumulators } = this.settings;
+    const stretches = settled ? [settled] : [];
+    for (const [time, accs] of points) {
+      const open = stretches.at(-1);
+      if (open && time - open.last < gapMs) {
+        const merged = accumulators.merge(open.accs, accs);
+        stretches[stretches.length - 1] = { start: open.start, last: time, accs: merged };
+      } else stretches.push({ start: time, last: time, accs });
+    }
+    return stretches;
+  }
+
+  /** Gives out what has changed. An episode goes on under the smallest id of those that it overlaps; others are gone. */
+  #show(key: string, before: KeyEpisodes, after: KeyEpisodes, answering: Answering<ResultsOf<A>>): Shown[] {
+    const { shown } = before;
+    const [stretchesBefore, stretches] = [this.#stretches(before), this.#stretches(after)];
+    const heirs = matched(shown, stretches);
+    const ids = new Set(heirs.map((heir) => heir?.id));
+    for (const { id, start } of shown) if (!ids.has(id)) this.#giveOutGone(key, id, start, answering);
+    return stretches.map((stretch, i) => {
+      const previous = heirs[i];
+      if (previous && same(stretchesBefore[shown.indexOf(previous)]!, stretch)) return previous;
+      const { start, last } = stretch;
+      let id = previous?.id ?? start;
+      while (!previous && ids.has(id)) id++;
+      ids.add(id);
+      const final = last + this.settings.gapMs <= answering.batch.watermark;
+      const version = previous ? previous.version + (previous.final ? 1 : 0) : 1;
+      const next = { id, start, last, final, version };
+      this.#giveOut(key, next, { stretch, previous }, answering);
+      return next;
+    });
+  }
+
+  /** Gives out the episodes that the watermark has passed: they are final. */
+  finish(answering: Answering<ResultsOf<A>>): void {
+    const { watermark } = answering.batch;
+    const ended = ({ final, last }: Shown) => !final && last + this.settings.gapMs <= watermark;
+    for (const entry of this.#open) {
+      if (!entry.value.shown.some(ended)) continue;
+      const stretches = this.#stretches(entry.value);
+      const shown = entry.value.shown.map((previous, i) => {
+        if (!ended(previous)) return previous;
+        const next = { ...previous, final: true };
+        this.#giveOut(entry.key, next, { stretch: stretches[i]!, previous }, answering);
+        return next;
+      });
+      this.#store(entry.key, entry, { ...entry.value, shown });
+    }
+  }
+
+  #giveOutGone(key: string, id: number, start: number, { batch, out }: Answering<ResultsOf<A>>): void {
+    const { keys } = this.settings;
+    out.push(answer({ kind: "gone", key: keys.partsOf(key), partition: this.partition, id, start }, start, batch));
+  }
+
+  #giveOut(
+    key: string,
+    { id, start, last, final, version }: Shown,
+    { stretch, previous }: { readonly stretch: Stretch; readonly previous: Shown | undefined },
+    { batch, out }: Answering<ResultsOf<A>>,
+  ): void {
+    const { keys, gapMs, accumulators } = this.settings;
+    const row: SessionRow<ResultsOf<A>> = {
+      kind: "session",
+      key: keys.partsOf(key),
+      partition: this.partition,
+      id,
+      start,
+      last,
+      end: last + gapMs,
+      values: accumulators.results(stretch.accs),
+      final,
+      version,
+      previousStart: previous && previous.start !== start ? previous.start : null,
+    };
+    out.push(answer(row, start, batch));
+  }
+
+  /** Points at `reach` or before cannot change: what they make is kept together, or over and forgotten. */
+  settle(reach: number): void {
+    for (const entry of [...this.state.entries(this.partition, 0)]) {
+      const { settled, points, shown } = entry.value;
+      const over = shown.filter(({ last }) => last + this.settings.gapMs <= reach).length;
+      const left = over === 0 ? points : points.filter(([time]) => time > shown[over - 1]!.last);
+      const fixed = left.filter(([time]) => time <= reach);
+      if (over === 0 && fixed.length === 0) continue;
+      // Points further apart than the gap cannot both be here: the first episode would be over.
+      const [first = null] = this.#stretches({ settled: over === 0 ? settled : null, points: fixed, shown });
+      this.#store(entry.key, entry, { settled: first, points: left.slice(fixed.length), shown: shown.slice(over) });
+    }
+  }
+
+  #store(key: string, entry: StateEntry<KeyEpisodes> | undefined, value: KeyEpisodes): void {
+    if (!entry) return this.#notice(this.state.add(this.partition, 0, key, value));
+    entry.value = value;
+    if (value.shown.length === 0) this.state.remove(entry);
+    else this.state.touch(entry);
+    this.#notice(entry);
+  }
+
+  #notice(entry: StateEntry<KeyEpisodes>): void {
+    if (entry.value.shown.some(({ final }) => !final)) this.#open.add(entry);
+    else this.#open.delete(entry);
+  }
+}
+
+/** For each stretch the one of those shown that it goes on with. */
+function matched(shown: readonly Shown[], stretches: readonly Stretch[]): (Shown | undefined)[] {
+  const taken = new Set<Shown>();
+  return stretches.map(({ start, last }) => {
+    const overlapping = shown.filter((s) => !taken.has(s) && s.start <= last && s.last >= start);
+    const heir = overlapping.reduce<Shown | undefined>((a, b) => a && a.id <= b.id ? a : b, undefined);
+    if (heir) taken.add(heir);
+    return heir;
+  });
+}
+
+function same(a: Stretch, b: Stretch): boolean {
+  return a.start === b.start && a.last === b.last && JSON.stringify(a.accs) === JSON.stringify(b.accs);
+}
