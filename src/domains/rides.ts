@@ -2,7 +2,17 @@
 
 import { z } from "zod";
 import sql from "../../sql/rides.sql" with { type: "text" };
-import { count, type Element, hours, minutes, parseTimestamp, seconds, sum } from "../stream/mod.ts";
+import {
+  type ComparedWindow,
+  count,
+  type Element,
+  hours,
+  last,
+  minutes,
+  parseTimestamp,
+  seconds,
+  sum,
+} from "../stream/mod.ts";
 import { domain, type DomainSpec } from "./domain.ts";
 
 const text = z.string().min(1).max(256);
@@ -86,6 +96,11 @@ const toColumns = (e: RideEvent, { time, offset }: Element<RideEvent>, partition
 
 const demandKey = { ZONE: zoneOf, RIDE_TYPE: (e: RideEvent) => e.ride_type };
 
+const DEMAND_WINDOW_MS = minutes(15);
+
+/** Requests of a zone in a window, and in the time before it. */
+type Compared = ComparedWindow<{ readonly n: number }>;
+
 /** Kept per partition; the views merge them and make means of the sums. */
 const demand = {
   REQUEST_COUNT: count<RideEvent>(),
@@ -95,8 +110,26 @@ const demand = {
 
 export const rides = domain({
   name: "rides",
-  settings: {},
-  define(): DomainSpec<RideEvent> {
+  settings: {
+    RIDE_SURGE_RATIO: z.coerce.number().gt(1).default(2.5).describe(
+      "A zone surges from this many times as many requests in 15 minutes as was usual there",
+    ),
+    RIDE_SURGE_MIN_REQUESTS: z.coerce.number().int().positive().default(20).describe(
+      "Requests in 15 minutes below which no zone surges",
+    ),
+    RIDE_SURGE_BASELINE_MINUTES: z.coerce.number().int().positive().default(120).describe(
+      "Minutes before the 15 minutes that say what is usual in a zone",
+    ),
+    RIDE_SURGE_GAP_MINUTES: z.coerce.number().int().min(2).default(10).describe(
+      "Minutes of event time without a surge after which its alert is cleared",
+    ),
+  },
+  define(settings): DomainSpec<RideEvent> {
+    const { RIDE_SURGE_RATIO: surgeRatio, RIDE_SURGE_MIN_REQUESTS: fewest } = settings;
+    const trailingMs = minutes(settings.RIDE_SURGE_BASELINE_MINUTES);
+    /** Mean requests in a window's length over the time before it; at least 1, so that the first request is no surge. */
+    const baseline = ({ before }: Compared) => Math.max(1, before.n * DEMAND_WINDOW_MS / trailingMs);
+    const ratio = (compared: Compared) => compared.window.n / baseline(compared);
     return {
       topic: "ride_events",
       group: "freshet-rides",
@@ -119,7 +152,22 @@ export const rides = domain({
       tables: (events) => {
         const requests = events.filter(isRequest);
         return [
-          requests.keyBy(demandKey).hopping(minutes(15), minutes(1)).aggregate("RIDE_DEMAND_PARTS", demand),
+          requests.keyBy(demandKey).hopping(DEMAND_WINDOW_MS, minutes(1)).aggregate("RIDE_DEMAND_PARTS", demand),
+          requests.keyBy({ ZONE: zoneOf }).hopping(DEMAND_WINDOW_MS, minutes(1)).holding({
+            contents: { n: count() },
+            trailingMs,
+            gapMs: minutes(settings.RIDE_SURGE_GAP_MINUTES),
+            holds: (compared) => compared.window.n >= fewest && ratio(compared) >= surgeRatio,
+          }).episodes("RIDE_SURGE_ALERTS", {
+            type: "SURGE",
+            value: ratio,
+            threshold: surgeRatio,
+            also: {
+              SURGE_RATIO: last(ratio),
+              REQUEST_COUNT: last(({ window }: Compared) => window.n),
+              BASELINE_COUNT: last(baseline),
+            },
+          }),
           requests.keyBy(demandKey).tumbling(hours(1)).aggregate("RIDE_HOURLY_STATS_PARTS", demand),
         ];
       },

@@ -3,8 +3,9 @@
 // events.map(f).into("A")
 // events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
 
-import { AccumulatorRow, type AccumulatorSpec, count, max } from "./accumulators.ts";
+import { AccumulatorRow, type AccumulatorSpec, count, max, type ResultsOf } from "./accumulators.ts";
 import type { Operator, PerElement } from "./batch.ts";
+import type { ComparedWindow } from "./compared_windows.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";
 import { aggregateHopping } from "./hopping.ts";
@@ -16,6 +17,7 @@ import { aggregateSessions, type SessionChange } from "./session.ts";
 import type { StateBackend } from "./state.ts";
 import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
 import type { WindowResult } from "./window.ts";
+import { aggregateWindowEpisodes } from "./window_episodes.ts";
 
 /** A record of named values, to be stored as it is. */
 export type Named = Readonly<Record<string, unknown>>;
@@ -172,9 +174,33 @@ export class KeyedStream<E, T> {
   }
 
   /** Windows of `sizeMs`, one beginning every `advanceMs`. */
-  hopping(sizeMs: number, advanceMs: number): WindowedStream<E, T> {
+  hopping(sizeMs: number, advanceMs: number): HoppingStream<E, T> {
     const { context, operators, keys } = this;
     return {
+      holding({ contents, ...condition }) {
+        return {
+          episodes(name, { type, value, threshold = null, also = {} }) {
+            const operator = aggregateWindowEpisodes({
+              ...context,
+              ...condition,
+              name: `${name}/${type}`,
+              keys,
+              sizeMs,
+              advanceMs,
+              contents: new AccumulatorRow(contents),
+              accumulators: new AccumulatorRow({ EVENT_COUNT: count(), PEAK_VALUE: max(value), ...also }),
+            });
+            return {
+              kind: "episodes",
+              name,
+              type,
+              threshold,
+              keyNames: keys.names,
+              operator: chain([...operators, operator]),
+            };
+          },
+        };
+      },
       aggregate(name, spec) {
         const accumulators = new AccumulatorRow(spec);
         const aggregate = aggregateHopping({ ...context, name, keys, sizeMs, advanceMs, accumulators });
@@ -206,6 +232,26 @@ export interface WindowedStream<E, T> {
   aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
 }
 
+/** When a hopping window belongs to an episode. */
+export interface WindowCondition<T, S extends AccumulatorSpec<T>> {
+  /** What is kept of a window, and of the stretch before it. */
+  readonly contents: S;
+  /** Length of the stretch before a window that it is compared with, a multiple of the advance; milliseconds. */
+  readonly trailingMs: number;
+  /** Windows that end this far apart, or further, are in different episodes; more than the advance; milliseconds. */
+  readonly gapMs: number;
+  /** Whether a window belongs to an episode. Must not throw, nor may what an episode says of the windows. */
+  readonly holds: (compared: ComparedWindow<ResultsOf<S>>) => boolean;
+}
+
+/** A keyed stream cut into hopping windows. */
+export interface HoppingStream<E, T> extends WindowedStream<E, T> {
+  /** The stretches of time during which a key's windows meet a condition, each compared with what was before it. */
+  holding<S extends AccumulatorSpec<T>>(
+    condition: WindowCondition<T, S>,
+  ): EpisodeStream<E, ComparedWindow<ResultsOf<S>>>;
+}
+
 /** What an episode says beside its times. */
 export interface EpisodeOptions<T> {
   /** What the condition is called. */
@@ -218,10 +264,14 @@ export interface EpisodeOptions<T> {
   readonly also?: AccumulatorSpec<T>;
 }
 
-/** A keyed stream cut into sessions. */
-export interface SessionStream<E, T> {
+/** A keyed stream cut into episodes. */
+export interface EpisodeStream<E, T> {
+  /** Ends in one row for each time that the condition lasted. */
+  episodes(name: string, options: EpisodeOptions<T>): Output<E>;
+}
+
+/** A keyed stream cut into sessions; as episodes, the sessions of the condition that the elements meet. */
+export interface SessionStream<E, T> extends EpisodeStream<E, T> {
   /** Ends in one row for each key and session, holding the results of `spec`. */
   aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
-  /** Ends in one row for each session of the condition that the elements meet. */
-  episodes(name: string, options: EpisodeOptions<T>): Output<E>;
 }

@@ -160,3 +160,95 @@ Deno.test("hourly statistics count the requests of each zone, ride type and hour
     [at("11:00:00"), 1, 0, false],
   ]);
 });
+
+/** So many requests a minute, evenly, from one time to another. */
+function requests(from: string, to: string, aMinute: number, changes: Row = {}): (readonly [string, Row])[] {
+  const stepMs = 60_000 / aMinute;
+  const count = Math.round((at(to) - at(from)) / stepMs);
+  return Array.from(
+    { length: count },
+    (_, i) => [new Date(at(from) + i * stepMs).toISOString().slice(11, -1), changes],
+  );
+}
+
+const SURGE = [
+  "ALERT_ID",
+  "STATUS",
+  "STARTED_AT",
+  "LAST_SEEN_AT",
+  "CLEARED_AT",
+  "EVENT_COUNT",
+  "PEAK_VALUE",
+  "THRESHOLD",
+  "SURGE_RATIO",
+  "REQUEST_COUNT",
+  "BASELINE_COUNT",
+];
+
+Deno.test("a zone with more than twice and a half the usual requests has one alert, from the first minute to the last", async () => {
+  const { warehouse } = await run([
+    ...requests("06:00:00", "09:00:00", 2),
+    ...requests("09:00:00", "09:20:00", 10),
+    ...requests("09:20:00", "10:30:00", 2),
+  ]);
+  // Two a minute are 30 in 15 minutes, and 75 is twice and a half that: at 09:06 there are 9 minutes of two and 6 of ten.
+  // At 09:25 there are 10 minutes of ten and 5 of two, after 110 of two and 10 of ten: 110 against 40. At 09:26, 102 against 41.
+  assertEquals(said(warehouse.rows("RIDE_SURGE_ALERTS"), SURGE), [[
+    "SURGE/Clifton/0/2027-01-15T09:06:00.000Z",
+    "CLEARED",
+    at("09:06:00"),
+    at("09:25:00"),
+    at("09:35:00"),
+    20,
+    5,
+    2.5,
+    2.75,
+    110,
+    40,
+  ]]);
+});
+
+Deno.test("no alert before two hours are known, of a few requests, or of what is not a request", async () => {
+  const { warehouse } = await run([
+    ...requests("06:00:00", "06:30:00", 1),
+    ...requests("06:30:00", "06:50:00", 20),
+    ...requests("06:50:00", "10:00:00", 0.2),
+    // Seven times the usual, and still no more than 19 in 15 minutes.
+    ...requests("10:00:00", "10:15:00", 19 / 15),
+    ...requests("11:00:00", "11:15:00", 10, { event_type: "ride_cancelled" }),
+    ["12:00:00"],
+  ]);
+  assertEquals(warehouse.rows("RIDE_SURGE_ALERTS"), []);
+});
+
+Deno.test("the settings move what a surge is", async () => {
+  const events = [
+    ...requests("06:00:00", "07:00:00", 1),
+    ...requests("07:00:00", "07:20:00", 2),
+    ["08:00:00"] as const,
+  ];
+  const settings = {
+    RIDE_SURGE_RATIO: "1.5",
+    RIDE_SURGE_MIN_REQUESTS: "25",
+    RIDE_SURGE_BASELINE_MINUTES: "30",
+    RIDE_SURGE_GAP_MINUTES: "3",
+  };
+  const { warehouse } = await run(events, { settings });
+  const columns = ["STARTED_AT", "LAST_SEEN_AT", "CLEARED_AT", "THRESHOLD", "PEAK_VALUE"];
+  assertEquals(said(warehouse.rows("RIDE_SURGE_ALERTS"), columns), [
+    [at("07:10:00"), at("07:21:00"), at("07:24:00"), 1.5, 2],
+  ]);
+});
+
+Deno.test("late requests that were missing from the usual take an alert back", async () => {
+  const events = [
+    ...requests("06:00:00", "07:25:00", 2),
+    ...requests("08:40:00", "09:00:00", 2),
+    ...requests("09:00:00", "09:15:00", 3.6),
+    ["09:19:00"] as const,
+  ];
+  assertEquals((await run(events)).warehouse.rows("RIDE_SURGE_ALERTS").length, 1);
+  const { warehouse } = await run([...events, ...requests("07:25:00", "08:40:00", 2)]);
+  assertEquals(warehouse.rows("RIDE_SURGE_ALERTS"), []);
+  assertEquals(warehouse.rows("LATE_RECORDS"), []);
+});

@@ -28,7 +28,7 @@ export const checkedDomains: readonly CheckedDomain[] = [
     rules: ridesChecks,
     startMs: THURSDAY + 7 * HOUR_MS,
     lateByMs: 4 * HOUR_MS,
-    intervalMs: HOUR_MS / 15,
+    intervalMs: HOUR_MS / 10,
   },
   // From midnight on, so that some days are whole.
   { name: "circadian", rules: circadianChecks, startMs: THURSDAY, lateByMs: 5 * 24 * HOUR_MS },

@@ -1,6 +1,6 @@
 // What must hold of the rides tables, recomputed from the raw rows.
 
-import { everyOffsetOnce, near, onTime, position, type Rules } from "./checks.ts";
+import { differing, everyOffsetOnce, near, onTime, position, type Rules } from "./checks.ts";
 import { domainOf } from "./domains.ts";
 
 /** The raw rows of events, from their content alone. */
@@ -56,6 +56,46 @@ export const ridesChecks: Rules = {
     )
     SELECT * FROM EXPECTED AS E FULL JOIN RIDE_HOURLY_STATS AS A USING (ZONE, RIDE_TYPE, WINDOW_START)
     WHERE NOT COALESCE(N = REQUEST_COUNT AND U = UNIQUE_USERS AND ${near("FARE", "AVG_FARE_ESTIMATE")}, FALSE)`,
+  "surge alerts are the windows that hold twice and a half as many requests as was usual, in runs": `
+    WITH ${EVENTS},
+    TAKEN AS (SELECT P, ZONE, O, T FROM ${requestsFor("RIDE_SURGE_ALERTS/SURGE")}),
+    SINCE AS (SELECT P, ARG_MIN(T, O) AS SINCE FROM TAKEN GROUP BY P),
+    -- Requests by minute, and every minute at whose end a window holds one of them.
+    BY_MINUTE AS (SELECT P, ZONE, DATE_TRUNC('minute', T) AS M, COUNT(*) AS N FROM TAKEN GROUP BY ALL),
+    ENDS AS (SELECT DISTINCT P, ZONE, M + INTERVAL 1 MINUTE * UNNEST(RANGE(1, 16)) AS E FROM BY_MINUTE),
+    COUNTED AS (
+      SELECT P, ZONE, E,
+        SUM(N) FILTER (M >= E - INTERVAL 15 MINUTE) AS N,
+        GREATEST(1, COALESCE(SUM(N) FILTER (M < E - INTERVAL 15 MINUTE), 0) / 8) AS USUAL
+      FROM ENDS JOIN BY_MINUTE USING (P, ZONE) WHERE M < E AND M >= E - INTERVAL 135 MINUTE
+      GROUP BY ALL
+    ),
+    SURGING AS (
+      SELECT C.* FROM COUNTED AS C JOIN SINCE USING (P)
+      JOIN FRESHET_OFFSETS AS F ON F.DOMAIN = 'rides' AND F.KAFKA_PARTITION = C.P
+      WHERE N >= 20 AND N / USUAL >= 2.5 AND E <= F.WATERMARK AND E - INTERVAL 135 MINUTE >= SINCE
+    ),
+    MARKED AS (
+      SELECT *, CASE WHEN E - LAG(E) OVER (PARTITION BY P, ZONE ORDER BY E) < INTERVAL 10 MINUTE THEN 0 ELSE 1 END AS IS_FIRST
+      FROM SURGING
+    ),
+    NUMBERED AS (SELECT *, SUM(IS_FIRST) OVER (PARTITION BY P, ZONE ORDER BY E) AS EPISODE FROM MARKED),
+    EXPECTED AS (
+      SELECT P, ZONE, MIN(E) AS STARTED_AT, MAX(E) AS LAST_SEEN_AT, COUNT(*) AS EVENT_COUNT, MAX(N / USUAL) AS PEAK_VALUE,
+        ARG_MAX(N / USUAL, E) AS SURGE_RATIO, CAST(ARG_MAX(N, E) AS BIGINT) AS REQUEST_COUNT,
+        CAST(ARG_MAX(USUAL, E) AS DOUBLE) AS BASELINE_COUNT,
+        CASE WHEN MAX(E) + INTERVAL 10 MINUTE <= MAX(WATERMARK) THEN MAX(E) + INTERVAL 10 MINUTE END AS CLEARED_AT
+      FROM NUMBERED JOIN FRESHET_OFFSETS AS F ON F.DOMAIN = 'rides' AND F.KAFKA_PARTITION = P
+      GROUP BY P, ZONE, EPISODE
+    ),
+    ACTUAL AS (
+      SELECT KAFKA_PARTITION AS P, ZONE, STARTED_AT, LAST_SEEN_AT, EVENT_COUNT, PEAK_VALUE, SURGE_RATIO, REQUEST_COUNT,
+        BASELINE_COUNT, CLEARED_AT
+      FROM RIDE_SURGE_ALERTS
+      WHERE ALERT_TYPE = 'SURGE' AND THRESHOLD = 2.5 AND (STATUS = 'CLEARED') = (CLEARED_AT IS NOT NULL)
+    )
+    ${differing("EXPECTED", "ACTUAL")}`,
+  "no alert is there twice": `SELECT ALERT_ID FROM RIDE_SURGE_ALERTS GROUP BY ALL HAVING COUNT(*) > 1`,
   "no window is twice in demand": `
     SELECT KAFKA_PARTITION, ZONE, RIDE_TYPE, WINDOW_START FROM RIDE_DEMAND_PARTS GROUP BY ALL HAVING COUNT(*) > 1`,
 };
