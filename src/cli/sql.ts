@@ -50,7 +50,16 @@ async function printSetup(context: Context, wanted: readonly string[], flags: Se
       "Put your public key where <public key> stands, or set SNOWFLAKE_PRIVATE_KEY_PATH: freshet keygen makes it\n",
     );
   }
-  if (wanted.length === 0) stdout.write(whatElse(flags.all === true));
+  if (wanted.length === 0) stdout.write(settingsFor(env) + whatElse(flags.all === true));
+}
+
+/** The settings that go with what was printed, as comments. */
+function settingsFor(env: Environment): string {
+  const given = (setting: string, otherwise: string) => `--   ${setting}=${env[setting]?.trim() || otherwise}\n`;
+  return "\n-- Freshet's settings for it, beside SNOWFLAKE_ACCOUNT and SNOWFLAKE_PRIVATE_KEY_PATH:\n" +
+    given("SNOWFLAKE_USER", "FRESHET_USER") + given("SNOWFLAKE_ROLE", "FRESHET_WRITER") +
+    given("SNOWFLAKE_WAREHOUSE", "FRESHET_WH") + given("SNOWFLAKE_DATABASE", "FRESHET_DB") +
+    given("SNOWFLAKE_SCHEMA", "FRESHET_SCHEMA");
 }
 
 function whatElse(all: boolean): string {

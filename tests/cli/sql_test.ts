@@ -30,6 +30,7 @@ Deno.test("sql setup prints what is to be run, in order, with the configured nam
       'GRANT SELECT ON FUTURE TABLES IN SCHEMA "ANALYTICS"."live data" TO ROLE "ANALYSTS";',
       'USE SCHEMA "ANALYTICS"."live data";',
       "CREATE DYNAMIC TABLE ATS_TRANSFORMED",
+      '--   SNOWFLAKE_SCHEMA="live data"\n',
     ]
   ) assertStringIncludes(stdout, expected);
   const words = [...tokens(stdout, snowflakeDialect)].filter(({ kind }) => kind === "word").map(({ text }) => text);
@@ -42,6 +43,7 @@ Deno.test("sql setup without settings prints the files as they are, and without 
   const { stdout } = await terminal.run(["sql", "setup"]);
   for (const { text, optional } of SETUP_PARTS) assertEquals(stdout.includes(text), !optional);
   assertStringIncludes(stdout, "--   freshet sql setup dynamic-tables-trains");
+  assertStringIncludes(stdout, "--   SNOWFLAKE_SCHEMA=FRESHET_SCHEMA\n");
   assert(!splitStatements(stdout, snowflakeDialect).some((statement) => /\bDROP\b/.test(statement)));
   const one = await terminal.run(["sql", "setup", "clustering"]);
   assertEquals(one.stdout, SETUP_PARTS.find(({ name }) => name === "clustering")!.text);
