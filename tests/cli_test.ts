@@ -25,7 +25,21 @@ async function recordsOf(terminal: Terminal, topic: string): Promise<LogRecord[]
 
 const text = (bytes: Uint8Array | null) => bytes === null ? null : new TextDecoder().decode(bytes);
 
-for (const verb of ["run", "simulate", "produce", "query", "status", "topics", "migrate", "keygen", "sql", "config"]) {
+for (
+  const verb of [
+    "run",
+    "simulate",
+    "produce",
+    "query",
+    "status",
+    "topics",
+    "dead-letters",
+    "migrate",
+    "keygen",
+    "sql",
+    "config",
+  ]
+) {
   Deno.test(`${verb} --help says how it is used`, async () => {
     await using terminal = await Terminal.open();
     const { code, stdout, stderr } = await terminal.run([verb, "--help"]);

@@ -6,6 +6,7 @@ import type { Parts } from "../parts.ts";
 import { Context, isUsage, type Verb } from "./context.ts";
 import { addConfig } from "./config_verb.ts";
 import { type Host, SignalReceived } from "./host.ts";
+import { addDeadLetters } from "./dead_letters.ts";
 import { addKeygen } from "./keygen.ts";
 import { addMigrate } from "./migrate.ts";
 import { addProduce } from "./produce.ts";
@@ -28,6 +29,7 @@ const VERBS: readonly Verb[] = [
   addQuery,
   addStatus,
   addTopics,
+  addDeadLetters,
   addMigrate,
   addKeygen,
   addSql,

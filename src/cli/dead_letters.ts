@@ -1,0 +1,167 @@
+// `dead-letters`: lists the records that could not be used, and sends them to their topic again.
+import type { NewRecord } from "../log/log.ts";
+import { MOST_ROWS } from "../http/query_route.ts";
+import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { textTable } from "./rows.ts";
+import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
+
+interface DeadLetterFlags {
+  readonly domain?: string;
+  readonly stage?: string;
+  readonly reason?: string;
+  readonly limit?: number;
+  readonly json?: boolean;
+  readonly republish?: boolean;
+  readonly yes?: boolean;
+}
+
+const STAGES = ["decode", "validate", "time", "operator", "write"];
+const COLUMNS = [
+  "DOMAIN",
+  "TOPIC",
+  "KAFKA_PARTITION",
+  "KAFKA_OFFSET",
+  "RECORD_KEY",
+  "RECORD_VALUE",
+  "ENCODING",
+  "STAGE",
+  "REASON",
+  "DETAIL",
+  "SEEN_AT",
+] as const;
+type DeadLetterRow = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
+
+const LISTED = 20;
+const SENT_AT_ONCE = 500;
+/** Says in a republished record where it was before: partition and offset. */
+const REPUBLISHED_HEADER = "freshet.republished.from";
+
+export const addDeadLetters: Verb = (program, context) => {
+  program.command("dead-letters")
+    .summary("records that could not be used; send them again")
+    .description(
+      "Lists the records of DEAD_LETTERS, newest first, and counts them by reason. With --republish the original bytes of " +
+        "those chosen go to their topic again, as new records: after what was wrong is mended. Works while `run` is up, too.",
+    )
+    .option("--domain <name>", "only this domain's")
+    .option("--stage <stage>", `only those that failed there: ${STAGES.join(", ")}`)
+    .option("--reason <code>", "only those with this reason")
+    .option(
+      "--limit <n>",
+      `at most so many (default ${LISTED} listed, all sent)`,
+      numberOption({ min: 1, whole: true }),
+    )
+    .option("--json", "one JSON object a line, with all columns")
+    .option("--republish", "send them to their topic again")
+    .option("--yes", "without asking")
+    .action((flags: DeadLetterFlags) => deadLetters(context, flags));
+};
+
+async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<void> {
+  const { stdout } = context.host;
+  const where = condition(context, flags);
+  await using target = await openQueryTarget(context);
+  if (flags.republish) return await republish(context, flags, await chosen(target, where, flags));
+  const order = "ORDER BY SEEN_AT DESC, TOPIC, KAFKA_PARTITION, KAFKA_OFFSET DESC";
+  const { rows } = await ask(target, `SELECT ${COLUMNS.join(", ")} FROM DEAD_LETTERS ${where} ${order}`, {
+    maxRows: flags.limit ?? LISTED,
+  });
+  if (flags.json) {
+    for (const row of rows) stdout.write(`${JSON.stringify(row)}\n`);
+    return;
+  }
+  const reasons = await ask(
+    target,
+    `SELECT DOMAIN, STAGE, REASON, COUNT(*) AS RECORDS, MIN(SEEN_AT) AS FIRST_SEEN, MAX(SEEN_AT) AS LAST_SEEN
+     FROM DEAD_LETTERS ${where} GROUP BY DOMAIN, STAGE, REASON ORDER BY RECORDS DESC, REASON`,
+    { maxRows: 1_000 },
+  );
+  if (reasons.rows.length === 0) {
+    stdout.write("There are no dead letters" + (where === "" ? "\n" : " like that\n"));
+    return;
+  }
+  const table = (names: readonly string[], found: readonly Readonly<Record<string, unknown>>[], right: boolean[]) =>
+    textTable(names, found.map((row) => names.map((name) => row[name] ?? null)), right);
+  const shown = ["SEEN_AT", "DOMAIN", "KAFKA_PARTITION", "KAFKA_OFFSET", "REASON", "DETAIL", "RECORD_VALUE"];
+  stdout.write(table(shown, rows, [false, false, true, true]));
+  stdout.write("\n");
+  const counted = ["DOMAIN", "STAGE", "REASON", "RECORDS", "FIRST_SEEN", "LAST_SEEN"];
+  stdout.write(table(counted, reasons.rows, [false, false, false, true]));
+}
+
+/** The WHERE clause; its values are words of a fixed form. */
+function condition(context: Context, { domain, stage, reason }: DeadLetterFlags): string {
+  const parts: string[] = [];
+  if (domain !== undefined) parts.push(`DOMAIN = '${context.domainNamed(domain).name}'`);
+  if (stage !== undefined) {
+    if (!STAGES.includes(stage)) throw new UsageError(`There is no stage "${stage}". Stages: ${STAGES.join(", ")}`);
+    parts.push(`STAGE = '${stage}'`);
+  }
+  if (reason !== undefined) {
+    if (!/^[a-z0-9_]+$/.test(reason)) throw new UsageError(`"${reason}" is not a reason: expected a_code_like_this`);
+    parts.push(`REASON = '${reason}'`);
+  }
+  return parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`;
+}
+
+async function ask(target: QueryTarget, sql: string, { maxRows }: { readonly maxRows: number }) {
+  const { columns, rows, truncated } = await target.query(sql, { maxRows, timeoutMs: 60_000 });
+  const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])));
+  return { rows: named as unknown as readonly DeadLetterRow[], truncated };
+}
+
+/** All that are to be sent, in the order in which they once came. */
+async function chosen(
+  target: QueryTarget,
+  where: string,
+  { limit }: DeadLetterFlags,
+): Promise<readonly DeadLetterRow[]> {
+  const sql = `SELECT ${COLUMNS.join(", ")} FROM DEAD_LETTERS ${where} ORDER BY TOPIC, KAFKA_PARTITION, KAFKA_OFFSET`;
+  const { rows, truncated } = await ask(target, sql, { maxRows: Math.min(limit ?? MOST_ROWS, MOST_ROWS) });
+  if (!truncated || limit !== undefined) return rows;
+  throw new UsageError(`There are more than ${MOST_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
+}
+
+async function republish(context: Context, flags: DeadLetterFlags, rows: readonly DeadLetterRow[]): Promise<void> {
+  const { host, parts } = context;
+  const byTopic = Map.groupBy(rows, ({ TOPIC }) => String(TOPIC));
+  if (byTopic.size === 0) {
+    host.stdout.write("There is nothing to send\n");
+    return;
+  }
+  const summary = [...byTopic].map(([topic, letters]) => `${letters.length} records to ${topic}`).join(", ");
+  await using log = await parts.openLog(context.config(), host.clock);
+  if (!flags.yes && !await confirmed(context, `Send ${summary} in ${log.description}?`)) {
+    host.stdout.write("Nothing was sent\n");
+    return;
+  }
+  for (const [topic, letters] of byTopic) {
+    for (let i = 0; i < letters.length; i += SENT_AT_ONCE) {
+      host.signal.throwIfAborted();
+      await log.produce(topic, letters.slice(i, i + SENT_AT_ONCE).map(originalRecord));
+    }
+  }
+  host.stdout.write(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets\n`);
+}
+
+async function confirmed({ host }: Context, question: string): Promise<boolean> {
+  // Where a secret can be asked for, somebody sits at a terminal.
+  if (!host.askSecret) throw new UsageError(`${question} Nobody can answer here: say --yes`);
+  host.stderr.write(`${question} (yes/no) `);
+  let answer = "";
+  for await (const text of host.stdin.pipeThrough(new TextDecoderStream())) {
+    answer += text;
+    if (answer.includes("\n")) break;
+  }
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** The record as it was; its headers are only in the dead letter topic. */
+function originalRecord(letter: DeadLetterRow): NewRecord {
+  const { RECORD_KEY: key, RECORD_VALUE: value, ENCODING: encoding } = letter;
+  return {
+    key: key === null ? null : String(key),
+    value: value === null ? null : encoding === "base64" ? Uint8Array.fromBase64(String(value)) : String(value),
+    headers: { [REPUBLISHED_HEADER]: `${letter.KAFKA_PARTITION}/${letter.KAFKA_OFFSET}` },
+  };
+}

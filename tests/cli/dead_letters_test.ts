@@ -1,0 +1,115 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { Terminal } from "./terminal.ts";
+
+const TOPIC = "ats_telemetry";
+
+/** Records of which most cannot be used: not UTF-8, not JSON, no field, a tombstone; and one that is good. */
+async function filled(terminal: Terminal): Promise<void> {
+  const time = new Date(Date.now() - 60_000).toISOString();
+  const good = {
+    train_id: "T1",
+    passenger_count: 1,
+    total_weight_tons: 1,
+    power_draw_kw: 1,
+    speed_kmh: 1,
+    timestamp: time,
+  };
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  await log.createTopics([{ topic: TOPIC, partitions: 1 }]);
+  await log.produce(TOPIC, [
+    { key: "T1", value: JSON.stringify({ ...good, latitude: 0, longitude: 0 }) },
+    { key: "clé", value: Uint8Array.of(0xff, 0x00, 0x7b) },
+    { key: null, value: "{ not json 'quoted' ☃" },
+    { key: "T2", value: JSON.stringify(good) },
+    { key: "T3", value: null },
+  ]);
+}
+
+async function run(terminal: Terminal): Promise<void> {
+  const { code, stderr } = await terminal.run(["run", "trains", "--until-end", "--no-simulate"]);
+  assertEquals(code, 0, stderr);
+}
+
+async function lines(terminal: Terminal, ...args: string[]) {
+  const { code, stdout, stderr } = await terminal.run(["dead-letters", "--json", ...args]);
+  assertEquals([code, stderr], [0, ""]);
+  return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+Deno.test("dead-letters lists what could not be used and counts it by reason", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  assertStringIncludes((await terminal.run(["dead-letters"])).stderr, "There is no warehouse");
+  await run(terminal);
+  const { code, stdout } = await terminal.run(["dead-letters"]);
+  assertEquals(code, 0);
+  for (const reason of ["invalid_utf8", "invalid_json", "tombstone"]) {
+    assertMatch(stdout, new RegExp(`trains +decode +${reason} +1 `));
+  }
+  assertEquals((await lines(terminal)).length, 4);
+  assertEquals((await lines(terminal, "--limit", "2")).length, 2);
+});
+
+Deno.test("dead-letters chooses by domain, stage and reason, and refuses what is none", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  assertEquals((await lines(terminal, "--stage", "decode")).length, 3);
+  assertEquals((await lines(terminal, "--reason", "tombstone", "--domain", "trains")).map((row) => row.KAFKA_OFFSET), [
+    4,
+  ]);
+  assertEquals(await lines(terminal, "--stage", "write"), []);
+  assertStringIncludes((await terminal.run(["dead-letters", "--stage", "write"])).stdout, "no dead letters like that");
+  for (const wrong of [["--stage", "x' OR 1=1"], ["--reason", "x' OR '1'='1"], ["--domain", "train"]]) {
+    assertEquals((await terminal.run(["dead-letters", ...wrong])).code, 2);
+  }
+});
+
+Deno.test("dead-letters --republish sends the original bytes and keys again, once they are confirmed", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  const unasked = await terminal.run(["dead-letters", "--republish"]);
+  assertEquals(unasked.code, 2);
+  assertStringIncludes(unasked.stderr, "4 records to ats_telemetry");
+  const refused = await terminal.run(["dead-letters", "--republish"], { secrets: [], stdin: "no\n" });
+  assertStringIncludes(refused.stdout, "Nothing was sent");
+  const sent = await terminal.run(["dead-letters", "--republish", "--stage", "decode"], {
+    secrets: [],
+    stdin: "yes\n",
+  });
+  assertEquals(sent.code, 0);
+  assertStringIncludes(sent.stdout, "Sent 3 records to ats_telemetry");
+
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  const [info] = await log.topics([TOPIC]);
+  assertEquals(info!.partitions[0], { low: 0, high: 8 });
+  const stop = new AbortController();
+  await using members = await log.subscribe({ topic: TOPIC, group: "test", signal: stop.signal });
+  const generation = await members.nextGeneration();
+  await generation.start(new Map([[0, 0]]));
+  const records = [];
+  while (records.length < 8) records.push(...(await generation.next(1_000))!.records);
+  for (const [old, again] of [[1, 5], [2, 6], [4, 7]] as const) {
+    assertEquals([records[again]!.key, records[again]!.value], [records[old]!.key, records[old]!.value]);
+    assertEquals(
+      new TextDecoder().decode(records[again]!.headers["freshet.republished.from"] as Uint8Array),
+      `0/${old}`,
+    );
+  }
+});
+
+Deno.test("what is republished and still cannot be used is a dead letter again, under its new offset", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  await terminal.run(["dead-letters", "--republish", "--yes", "--reason", "invalid_json"]);
+  await run(terminal);
+  assertEquals((await lines(terminal, "--reason", "invalid_json")).map((row) => row.KAFKA_OFFSET).toSorted(), [2, 5]);
+  assert(
+    (await terminal.run(["dead-letters", "--republish", "--yes", "--stage", "time"])).stdout.includes(
+      "nothing to send",
+    ),
+  );
+});
