@@ -45,6 +45,10 @@ async function askSecret(question: string): Promise<string> {
 const stopping = stopSignals({ now: () => performance.now(), leave: (code) => Deno.exit(code) });
 for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stopping.receive(name));
 
+// Read by Snowflake's driver when it is imported: it would ask cloud metadata services where it runs, and load native code.
+Deno.env.set("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true");
+Deno.env.set("SNOWFLAKE_DISABLE_MINICORE", "true");
+
 const host: Host = {
   args: Deno.args,
   env: Deno.env.toObject(),

@@ -3,6 +3,13 @@
 import * as z from "zod";
 import { ConfigError } from "./errors.ts";
 import * as s from "./setting.ts";
+import {
+  doubtfulSnowflake,
+  missingForSnowflake,
+  SNOWFLAKE_SETTINGS,
+  type SnowflakeConfig,
+  snowflakeConfig,
+} from "./snowflake_config.ts";
 import { closest } from "./suggest.ts";
 
 /** The settings of a domain: a zod raw shape, keyed by the names of the environment variables. */
@@ -54,6 +61,10 @@ export const SETTINGS = {
   FRESHET_CHECKPOINT_MS: s.wholeOrNone(
     { min: 10, unit: "milliseconds" },
     "A checkpoint after this long, whichever is first; by default what suits the warehouse.",
+  ),
+  FRESHET_CHECKPOINT_BACKLOG_ROWS: s.wholeOrNone(
+    { min: 1, unit: "records" },
+    "While more records wait in the log, a checkpoint grows to this many; by default what suits the warehouse.",
   ),
   FRESHET_MAX_OUT_OF_ORDERNESS_MS: s.wholeOrNone(
     { min: 0, unit: "milliseconds" },
@@ -126,6 +137,7 @@ export const SETTINGS = {
     { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
     "Bearer token for the Schema Registry, instead of key and secret.",
   ),
+  ...SNOWFLAKE_SETTINGS,
 } satisfies DomainSettings;
 
 type Values = { readonly [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name]> };
@@ -165,6 +177,7 @@ export interface Config {
   readonly logFormat: "auto" | "text" | "json";
   readonly checkpointRows: number | undefined;
   readonly checkpointMs: number | undefined;
+  readonly checkpointBacklogRows: number | undefined;
   readonly time: {
     readonly maxOutOfOrdernessMs: number | undefined;
     readonly allowedLatenessMs: number | undefined;
@@ -182,6 +195,8 @@ export interface Config {
   readonly kafka: KafkaConfig | undefined;
   /** `undefined` means that there is none. */
   readonly schemaRegistry: SchemaRegistryConfig | undefined;
+  /** `undefined` means the embedded warehouse. */
+  readonly snowflake: SnowflakeConfig | undefined;
   /** The domains' own settings by name. */
   readonly domains: Readonly<Record<string, unknown>>;
   /** What looks like a mistake but does not stop anything. */
@@ -233,6 +248,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     logFormat: v.FRESHET_LOG_FORMAT,
     checkpointRows: v.FRESHET_CHECKPOINT_ROWS,
     checkpointMs: v.FRESHET_CHECKPOINT_MS,
+    checkpointBacklogRows: v.FRESHET_CHECKPOINT_BACKLOG_ROWS,
     time: {
       maxOutOfOrdernessMs: v.FRESHET_MAX_OUT_OF_ORDERNESS_MS,
       allowedLatenessMs: v.FRESHET_ALLOWED_LATENESS_MS,
@@ -248,6 +264,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     groupId: v.KAFKA_GROUP_ID,
     kafka: kafka(v),
     schemaRegistry: schemaRegistry(v),
+    snowflake: snowflakeConfig(v),
     ...rest,
   };
 }
@@ -283,7 +300,7 @@ export function isLoopback(host: string): boolean {
 /** Whether a setting's value must never be shown. */
 export function isSecret(name: string, settings: DomainSettings): boolean {
   const schema = settings[name];
-  return /PASSWORD|TOKEN|SECRET|PASSPHRASE|PRIVATE_KEY/.test(name) ||
+  return /PASSWORD|TOKEN|SECRET|PASSPHRASE|PRIVATE_KEY(?!_PATH)/.test(name) ||
     (schema !== undefined && s.settingMeta(schema as z.ZodType).secret === true);
 }
 
@@ -329,6 +346,7 @@ function missing(given: Record<string, string>): string[] {
   if (given.KAFKA_SSL_CA_FILE && /^(false|no|off|0)$/i.test(given.KAFKA_SSL ?? "")) {
     problems.push(`KAFKA_SSL is ${JSON.stringify(given.KAFKA_SSL)}: expected true, because KAFKA_SSL_CA_FILE is set`);
   }
+  for (const [name, because, form] of missingForSnowflake(given)) need(name, because, form);
   return problems;
 }
 
@@ -345,6 +363,7 @@ function doubtful(given: Record<string, string>): string[] {
   if (registry.length > 0 && !given.SCHEMA_REGISTRY_URL) {
     warnings.push(`${registry.join(", ")} set, but not SCHEMA_REGISTRY_URL: no Schema Registry is used`);
   }
+  warnings.push(...doubtfulSnowflake(given));
   return warnings;
 }
 

@@ -15,8 +15,11 @@ import { groupOf, type Parts, type RunnerOptions } from "./parts.ts";
 import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
-/** What suits the embedded warehouse when nothing is configured. */
-const DUCKDB_CHECKPOINT = { rows: 10_000, ms: 1_000 };
+/** When a checkpoint is due and nothing is configured: DuckDB takes them often; on Snowflake each one is paid for. */
+const CHECKPOINTS = {
+  duckdb: { rows: 10_000, ms: 1_000, backlogRows: 10_000 },
+  snowflake: { rows: 1_000, ms: 60_000, backlogRows: 50_000 },
+};
 
 /** See {@link Parts}. */
 export const realParts: Parts = {
@@ -85,11 +88,16 @@ async function readCa(path: string): Promise<string> {
 }
 
 async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
+  if (config.snowflake) {
+    const { openSnowflake } = await import("./warehouse/snowflake.ts");
+    return await openSnowflake(config.snowflake);
+  }
   const { openDuckDb } = await import("./warehouse/duckdb.ts");
   return await openDuckDb({ path: warehousePath(config), memoryLimit: config.duckdbMemory, now: () => clock.now() });
 }
 
 async function warehouseMissing(config: Config): Promise<string | undefined> {
+  if (config.snowflake) return undefined;
   const path = warehousePath(config);
   try {
     await Deno.stat(path);
@@ -104,6 +112,15 @@ function warehousePath(config: Config): string {
   return join(config.dataDir, "freshet.duckdb");
 }
 
+function checkpoints(config: Config, { kind }: Warehouse) {
+  const { rows, ms, backlogRows } = CHECKPOINTS[kind];
+  return {
+    checkpointRows: config.checkpointRows ?? rows,
+    checkpointMs: config.checkpointMs ?? ms,
+    checkpointBacklogRows: config.checkpointBacklogRows ?? backlogRows,
+  };
+}
+
 function createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd }: RunnerOptions): DomainRunner {
   return new DomainRunner({
     domain: domain as Domain,
@@ -114,8 +131,7 @@ function createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd
     observer: observerOf(metrics),
     group: groupOf(config, domain),
     time: config.time,
-    checkpointRows: config.checkpointRows ?? DUCKDB_CHECKPOINT.rows,
-    checkpointMs: config.checkpointMs ?? DUCKDB_CHECKPOINT.ms,
+    ...checkpoints(config, warehouse),
     untilEnd,
     maxRestarts: config.maxRestarts,
   });

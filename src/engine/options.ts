@@ -52,6 +52,8 @@ export interface RunnerOptions {
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */
   readonly checkpointRows: number;
   readonly checkpointMs: number;
+  /** While more records wait in the log a checkpoint grows to this many, or to what it has; none is made smaller by it. */
+  readonly checkpointBacklogRows?: number;
   /** Stop when all that was in the topic at the start has been committed. */
   readonly untilEnd?: boolean;
   /** Restarts in a row without a checkpoint in between before the run gives up. */

@@ -1,8 +1,7 @@
 // Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
 // compacting deletes the others. Appending costs the same however many keys there are; updating in place does not.
 
-import type { Row, StateChange, Unit } from "../warehouse.ts";
-import { WarehouseRefusedError } from "../../errors.ts";
+import type { StateChange } from "../warehouse.ts";
 import type { Database, Session } from "./database.ts";
 import { OF_PARTITIONS, type Scope } from "./offsets.ts";
 
@@ -50,28 +49,4 @@ export async function* readState(
 /** Deletes changes that later ones replaced, and keys that are gone. */
 export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
   await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]);
-}
-
-/**
- * The unit's state changes as rows of FRESHET_STATE, under the checkpoint that the unit makes.
- * Errors: `WarehouseRefusedError` for a partition that the unit does not move: its state would not be fenced.
- */
-export function stateRows(unit: Unit, domain: string): Row[] {
-  const checkpoints = new Map(unit.moves.map(({ partition, checkpoint }) => [partition, checkpoint + 1]));
-  return unit.state.map(({ operator, partition, namespace, key, value }) => {
-    const checkpoint = checkpoints.get(partition);
-    if (checkpoint === undefined) {
-      throw new WarehouseRefusedError(`State of partition ${partition} is in a unit that does not move its offset`);
-    }
-    return {
-      DOMAIN: domain,
-      OPERATOR: operator,
-      TOPIC: unit.topic,
-      KAFKA_PARTITION: partition,
-      NAMESPACE: namespace,
-      STATE_KEY: key,
-      STATE_VALUE: value,
-      CHECKPOINT_ID: checkpoint,
-    };
-  });
 }

@@ -3,13 +3,14 @@
 
 import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
 import { Cells } from "../cells.ts";
+import { stateRows } from "../state_rows.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Database, Session } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { deleteRows, insertRows, mergeRows } from "./loading.ts";
 import { claimOffsets, moveOffsets, readOffsets } from "./offsets.ts";
 import { findRefusals } from "./refusals.ts";
-import { compactState, readState, stateRows } from "./state.ts";
+import { compactState, readState } from "./state.ts";
 import { Tables } from "./tables.ts";
 
 /** Work of one domain in turn: DuckDB refuses, rather than waits, when two transactions change the same row. */

@@ -31,6 +31,8 @@ export interface WarehouseFeatures {
 
 export interface WarehouseUnderTest {
   readonly name: string;
+  /** Whether it cannot be had here. */
+  readonly ignore?: boolean;
   readonly features: WarehouseFeatures;
   place(): Promise<Place>;
 }
@@ -132,6 +134,7 @@ export function testOnPlace(
 ): void {
   Deno.test({
     name: `${under.name}: ${behaviour}`,
+    ignore: under.ignore ?? false,
     sanitizeOps: true,
     sanitizeResources: true,
     async fn() {

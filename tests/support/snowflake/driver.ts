@@ -8,10 +8,15 @@ type Values = readonly (Bind | undefined)[] | readonly (readonly Bind[])[];
 
 let driver: Promise<Driver> | undefined;
 
-/** The module, imported once; the two settings keep it from calling cloud metadata services and loading native code. */
-export function snowflakeDriver(): Promise<Driver> {
+/** Keeps the driver from calling cloud metadata services and loading native code; as main.ts does, before it is imported. */
+export function quietDriver(): void {
   Deno.env.set("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true");
   Deno.env.set("SNOWFLAKE_DISABLE_MINICORE", "true");
+}
+
+/** The module, imported once. */
+export function snowflakeDriver(): Promise<Driver> {
+  quietDriver();
   driver ??= import("snowflake-sdk").then((imported) => {
     const module = (imported as unknown as { default: Driver }).default;
     module.configure({ logLevel: "OFF", additionalLogToConsole: false, useEnvProxy: false });

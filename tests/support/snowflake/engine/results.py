@@ -64,13 +64,19 @@ def rows(table: pa.Table) -> list[list[str | None]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+def _seconds(micros: int) -> str:
+    """A decimal number of seconds, with nine digits behind the point."""
+    whole, fraction = divmod(abs(micros), 1_000_000)
+    return f"{'-' if micros < 0 else ''}{whole}.{fraction * 1000:09d}"
+
+
 def _cells(column: pa.ChunkedArray) -> list[str | None]:
     kind = column.type
     if pa.types.is_boolean(kind):
         return [None if v is None else "1" if v else "0" for v in column.to_pylist()]
     if pa.types.is_timestamp(kind):
         micros = pc.cast(column.cast(pa.timestamp("us", tz=kind.tz)), pa.int64()).to_pylist()
-        return [None if v is None else f"{v // 1_000_000}.{v % 1_000_000 * 1000:09d}" for v in micros]
+        return [None if v is None else _seconds(v) for v in micros]
     if pa.types.is_date(kind):
         return [None if v is None else str(v) for v in pc.cast(column.cast(pa.date32()), pa.int32()).to_pylist()]
     if pa.types.is_time(kind):

@@ -1,0 +1,89 @@
+// The production warehouse: Snowflake. Adapter of warehouse.ts; its parts are in snowflake/.
+// Must not know logs, engines or domains.
+
+import { Account, type AccountOptions, LIMITS, type Limits } from "./snowflake/account.ts";
+import { translate } from "./snowflake/errors.ts";
+import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
+import { migrate } from "./snowflake/migrate.ts";
+import { Queries } from "./snowflake/query.ts";
+import { Session } from "./snowflake/session.ts";
+import { SnowflakeWriter } from "./snowflake/writer.ts";
+import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
+
+export type { Credentials } from "./snowflake/credentials.ts";
+
+export interface SnowflakeOptions extends Omit<AccountOptions, "limits"> {
+  /** Instead of the defaults, which suit a warehouse of any size. */
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * Logs in, so that a mistake in the settings is told at once.
+ *
+ * Errors: `WarehouseRefusedError` when the login is refused, or database or schema cannot be used;
+ * `WarehouseUnavailableError` when Snowflake cannot be reached.
+ */
+export async function openSnowflake({ limits, ...options }: SnowflakeOptions): Promise<Warehouse> {
+  const warehouse = new SnowflakeWarehouse(new Account({ ...options, limits: { ...LIMITS, ...limits } }));
+  await warehouse.connect();
+  return warehouse;
+}
+
+/** Eight letters that no other writer has, here or elsewhere. */
+function unique(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
+
+class SnowflakeWarehouse implements Warehouse {
+  readonly kind = "snowflake";
+  readonly description: string;
+  readonly #account: Account;
+  /** Of queries and migrations; every writer has one of its own. */
+  readonly #session: Session;
+  readonly #queries: Queries;
+  #closed = false;
+
+  constructor(account: Account) {
+    this.#account = account;
+    this.description = account.description;
+    this.#session = new Session({
+      account,
+      tag: "freshet:query",
+      transactions: `${TRANSACTION_PREFIX}query_${unique()}`,
+    });
+    this.#queries = new Queries(this.#session);
+  }
+
+  async connect(): Promise<void> {
+    await this.#session.connect();
+  }
+
+  async migrate(
+    scripts: readonly Script[],
+    options?: { readonly dryRun?: boolean },
+  ): Promise<readonly MigrationStep[]> {
+    this.#account.checkOpen();
+    try {
+      return await migrate(this.#session, scripts, { dryRun: options?.dryRun ?? false });
+    } catch (error) {
+      throw translate(error, this.#account.place);
+    }
+  }
+
+  async writer(domain: string): Promise<Writer> {
+    const name = domain.replace(/[^A-Za-z0-9]/g, "_");
+    return await SnowflakeWriter.open(domain, this.#account, `${TRANSACTION_PREFIX}${name}_${unique()}`);
+  }
+
+  async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+    return await this.#queries.run(sql, options);
+  }
+
+  /** Logs out. Writers are closed by those who asked for them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#account.close();
+    await this.#session.drop();
+  }
+}

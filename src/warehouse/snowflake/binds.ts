@@ -1,0 +1,112 @@
+// Rows as JSON arrays, so many in one bind as its size allows: Snowflake takes few large binds far better than many small
+// ones. Also says which place in an array is which column. Must not know transactions or units.
+
+import { Buffer } from "node:buffer";
+import type { Cells } from "../cells.ts";
+import { cellJson, cellSql, type Column } from "./columns.ts";
+import type { Table } from "./tables.ts";
+
+/** Rows for one table. */
+export interface Target {
+  readonly table: Table;
+  readonly columns: readonly Column[];
+  readonly cells: Cells;
+}
+
+/** Rows that belong together: the n-th row of every target goes into its table. */
+export type Source = readonly Target[];
+
+/** A column's place in the arrays. */
+interface Slot {
+  readonly sql: string;
+  /** What a column must be like to share the place. */
+  readonly cast: string;
+}
+
+/** One source's part of the layout. */
+interface Part {
+  readonly source: Source;
+  readonly length: number;
+  /** Slots of each target's columns, in their order. */
+  readonly slots: readonly (readonly number[])[];
+  /** By slot, up to the last one that the source uses. */
+  readonly cells:
+    readonly ({ readonly column: Column; readonly cells: readonly unknown[]; readonly asIs: boolean } | undefined)[];
+}
+
+/** Where every cell of some sources stands in the arrays. With several sources the first place says which one a row is of. */
+export interface Layout {
+  readonly parts: readonly Part[];
+  /** SQL of each slot, an expression over the array `value`. */
+  readonly slots: readonly string[];
+  /** SQL of the place that says which source a row is of; `undefined` where there is but one. */
+  readonly kind: string | undefined;
+}
+
+export interface Chunk {
+  /** A JSON array of arrays. */
+  readonly text: string;
+  /** How many rows of each source, by its index. */
+  readonly rows: readonly number[];
+}
+
+export function layoutOf(sources: readonly Source[]): Layout {
+  const first = sources.length > 1 ? 1 : 0;
+  const slots: Slot[] = [];
+  const parts = sources.map((source): Part => {
+    const taken = new Set<number>();
+    const cells: Part["cells"][number][] = [];
+    const place = (column: Column, values: readonly unknown[]): number => {
+      const asIs = column.encoding === "json" && values.every((cell) => typeof cell === "string");
+      const cast = `${column.encoding} ${column.type} ${asIs}`;
+      let slot = slots.findIndex((known, i) => known.cast === cast && !taken.has(i));
+      if (slot < 0) slot = slots.push({ cast, sql: cellSql(`value[${first + slots.length}]`, column, asIs) }) - 1;
+      taken.add(slot);
+      cells[slot] = { column, cells: values, asIs };
+      return slot;
+    };
+    const places = source.map((target) =>
+      target.columns.map((column) =>
+        place(column, target.cells.column(column.name) ?? new Array(target.cells.length).fill(null))
+      )
+    );
+    return { source, length: source[0]!.cells.length, slots: places, cells };
+  });
+  return { parts, slots: slots.map(({ sql }) => sql), kind: first === 1 ? "value[0]::NUMBER(38,0)" : undefined };
+}
+
+/** One row as a JSON array. */
+function rowJson({ cells }: Part, row: number, kind: number | undefined): string {
+  let text = kind === undefined ? "[" : `[${kind},`;
+  for (let slot = 0; slot < cells.length; slot++) {
+    if (slot > 0) text += ",";
+    const cell = cells[slot];
+    if (!cell) text += "null";
+    else text += cell.asIs ? cell.cells[row] as string : cellJson(cell.cells[row], cell.column);
+  }
+  return `${text}]`;
+}
+
+/** All rows, source by source, in chunks of at most `bytes`; a row that is longer is a chunk of its own. */
+export function* chunksOf(layout: Layout, bytes: number): Generator<Chunk, void, undefined> {
+  let texts: string[] = [];
+  let size = 2;
+  let rows: number[] = layout.parts.map(() => 0);
+  const chunk = (): Chunk => ({ text: `[${texts.join(",")}]`, rows });
+  for (const [index, part] of layout.parts.entries()) {
+    for (let row = 0; row < part.length; row++) {
+      const text = rowJson(part, row, layout.kind === undefined ? undefined : index);
+      const length = Buffer.byteLength(text) + 1;
+      if (size + length > bytes && texts.length > 0) {
+        yield chunk();
+        texts = [];
+        size = 2;
+        rows = layout.parts.map(() => 0);
+      }
+      texts.push(text);
+      size += length;
+      rows[index]!++;
+    }
+  }
+  if (texts.length > 0) yield chunk();
+}

@@ -1,0 +1,214 @@
+// The official driver with promises, deadlines and rows as text. The only file that knows the driver's shape.
+// Must not know statements, tables or what an error means for a unit.
+
+import type {
+  Bind,
+  Connection as DriverConnection,
+  ConnectionOptions,
+  RowStatement,
+  SnowflakeError,
+} from "snowflake-sdk";
+
+export type Driver = typeof import("snowflake-sdk");
+export type LoginOptions = ConnectionOptions;
+export type { Bind };
+
+let driver: Promise<Driver> | undefined;
+
+/** The driver, loaded when the first connection is made: loading it takes long, and it looks around on the machine. */
+export function loadDriver(): Promise<Driver> {
+  driver ??= import("snowflake-sdk").then((module) => {
+    const loaded = (module as unknown as { readonly default: Driver }).default;
+    // Its log is switched off because it repeats statements and settings; VARIANT is read by cells.ts, which keeps long
+    // integers exact.
+    loaded.configure({ logLevel: "OFF", additionalLogToConsole: false, jsonColumnVariantParser: (text) => text });
+    return loaded;
+  });
+  return driver;
+}
+
+/** What the driver or the server said went wrong. */
+export class DriverError extends Error {
+  /** Of the server, such as `100038`, or of the driver, such as `401001`; empty when there is none. */
+  readonly code: string;
+  /** Empty when there is none. */
+  readonly sqlState: string;
+  /** HTTP status that came instead of an answer. */
+  readonly status: number | undefined;
+
+  constructor(error: unknown) {
+    const { code, sqlState, message, response } = error as Partial<SnowflakeError> & {
+      readonly response?: { readonly status?: number; readonly statusCode?: number };
+    };
+    super(message ?? String(error), { cause: error });
+    this.name = "DriverError";
+    this.code = code === undefined ? "" : String(code);
+    this.sqlState = sqlState ?? "";
+    this.status = response?.status ?? response?.statusCode;
+  }
+}
+
+/** No answer came in time: what became of the statement is not known. */
+export class DeadlineError extends Error {
+  constructor(readonly afterMs: number) {
+    super(`No answer within ${Math.round(afterMs / 1000)} s`);
+    this.name = "DeadlineError";
+  }
+}
+
+export interface ResultColumn {
+  readonly name: string;
+  /** As the driver calls it: `fixed`, `real`, `text`, `timestamp_ntz` … */
+  readonly type: string;
+  readonly precision: number;
+  readonly scale: number;
+}
+
+/** Numbers and VARIANT are text, timestamps and dates are `Date`s (see cells.ts), booleans are boolean. */
+export type RawRow = readonly unknown[];
+
+export interface Result {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly RawRow[];
+  /** Whether rows were left out because of `maxRows`. */
+  readonly truncated: boolean;
+}
+
+export interface ExecuteOptions {
+  /** After this long the statement is cancelled and the call rejects with `DeadlineError`. */
+  readonly deadlineMs: number;
+  readonly maxRows?: number;
+  /** Parameters of this statement alone. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Cancels the statement; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long closing may take before it is left to the server, milliseconds. */
+const CLOSE_MS = 5_000;
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+function aborted(signal: AbortSignal, cleanup: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true, signal: cleanup });
+  });
+}
+
+/** One session. Calls may overlap; the server decides what that means. */
+export class Connection {
+  readonly #connection: DriverConnection;
+
+  private constructor(connection: DriverConnection) {
+    this.#connection = connection;
+  }
+
+  /** Logs in. Errors: `DriverError`, `DeadlineError`. */
+  static async open(options: LoginOptions, deadlineMs: number): Promise<Connection> {
+    const connection = (await loadDriver()).createConnection({
+      ...options,
+      clientSessionKeepAlive: true,
+      rowMode: "array",
+      fetchAsString: ["Number"],
+      representNullAsStringNull: false,
+    });
+    const connecting = new Promise<void>((resolve, reject) => {
+      // Some mistakes in the options are thrown, others are told.
+      connection.connect((error: unknown) => error ? reject(new DriverError(error)) : resolve());
+    });
+    const opened = new Connection(connection);
+    try {
+      await within(connecting, deadlineMs);
+    } catch (error) {
+      await opened.close();
+      throw error instanceof DriverError || error instanceof DeadlineError ? error : new DriverError(error);
+    }
+    return opened;
+  }
+
+  /** Runs a statement and reads its rows. Errors: `DriverError`, `DeadlineError`, the signal's reason. */
+  async execute(sql: string, binds: readonly Bind[], options: ExecuteOptions): Promise<Result> {
+    const cleanup = new AbortController();
+    const stop = new AbortController();
+    const signals = options.signal ? [options.signal, stop.signal] : [stop.signal];
+    const signal = AbortSignal.any(signals);
+    const deadline = setTimeout(() => stop.abort(new DeadlineError(options.deadlineMs)), options.deadlineMs);
+    let started: RowStatement | undefined;
+    try {
+      signal.throwIfAborted();
+      const done = this.#send(sql, binds, options, (statement) => started = statement);
+      done.catch(() => {});
+      const statement = await Promise.race([done, aborted(signal, cleanup.signal)]);
+      const rows = readRows(statement, options.maxRows ?? Infinity);
+      rows.catch(() => {});
+      const columns = (statement.getColumns() ?? []).map((column) => ({
+        name: column.getName(),
+        type: column.getType(),
+        precision: column.getPrecision(),
+        scale: column.getScale(),
+      }));
+      return { columns, ...await Promise.race([rows, aborted(signal, cleanup.signal)]) };
+    } catch (error) {
+      if (signal.aborted) started?.cancel(() => {});
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      cleanup.abort();
+    }
+  }
+
+  #send(
+    sqlText: string,
+    binds: readonly Bind[],
+    { parameters }: ExecuteOptions,
+    onStart: (statement: RowStatement) => void,
+  ): Promise<RowStatement> {
+    return new Promise((resolve, reject) => {
+      const statement = this.#connection.execute({
+        sqlText,
+        binds,
+        ...(parameters === undefined ? {} : { parameters }),
+        // Without it the driver answers a failed request by sending the whole statement again, 16 times in all.
+        streamResult: true,
+        complete: (error, statement) => error ? reject(new DriverError(error)) : resolve(statement as RowStatement),
+      });
+      onStart(statement as RowStatement);
+    });
+  }
+
+  /** Logs out, which also rolls back what is open; when that does not work in time the server will find out by itself. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#connection.destroy(() => resolve()));
+    await within(closed, CLOSE_MS).catch(() => {});
+  }
+}
+
+async function readRows(
+  statement: RowStatement,
+  maxRows: number,
+): Promise<{ readonly rows: readonly RawRow[]; readonly truncated: boolean }> {
+  const rows: RawRow[] = [];
+  const stream = statement.streamRows();
+  try {
+    for await (const row of stream as AsyncIterable<RawRow>) {
+      if (rows.length >= maxRows) return { rows, truncated: true };
+      rows.push(row);
+    }
+  } catch (error) {
+    throw new DriverError(error);
+  }
+  return { rows, truncated: false };
+}
+
+/** Errors: `DeadlineError` when the promise is not settled in time. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  promise.catch(() => {});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => timer = setTimeout(() => reject(new DeadlineError(ms)), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

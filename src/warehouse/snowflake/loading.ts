@@ -1,0 +1,71 @@
+// Puts rows into tables: insert, merge and delete, as many rows in a statement as a bind takes.
+// Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
+
+import { WarehouseUnavailableError } from "../../errors.ts";
+import { Cells } from "../cells.ts";
+import type { Delete } from "../warehouse.ts";
+import { chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
+import type { Bind } from "./driver.ts";
+import type { Session } from "./session.ts";
+import { deleteSql, insertSql, mergeSql, type TableKey } from "./statements.ts";
+import { columnsIn, type Table, withColumns } from "./tables.ts";
+
+/** What the chunks of a unit are marked with, so that none goes in twice. */
+export interface Marker {
+  readonly domain: string;
+  readonly topic: string;
+  /** A partition that the unit moves, and the checkpoint that it makes of it. */
+  readonly partition: number;
+  readonly checkpoint: number;
+}
+
+/** No operator has this name: a stream's operators are called after tables. */
+const MARKER_OPERATOR = "freshet/chunk";
+
+/** Inserts the rows of all sources, in as few statements as they fit into. */
+export async function insertSources(session: Session, sources: readonly Source[], marker?: Marker): Promise<void> {
+  const filled = sources.filter(([target]) => target!.cells.length > 0);
+  if (filled.length === 0) return;
+  const layout = layoutOf(filled);
+  let number = 0;
+  for (const { text, rows } of chunksOf(layout, session.account.limits.chunkBytes)) {
+    const mark: Bind[] = marker
+      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, number++]
+      : [];
+    const counts = await session.change(insertSql(layout, rows, marker !== undefined), [...mark, text, ...mark]);
+    checkCounts(counts, layout, rows, marker ? 1 : 0);
+  }
+}
+
+/** None at all is right, too: then the driver sent the statement twice, and the second time found it done. */
+function checkCounts(
+  counts: readonly number[],
+  { parts }: Layout,
+  rows: readonly number[],
+  markers: number,
+): void {
+  const inserted = counts.reduce((sum, count) => sum + count, 0);
+  const sent = parts.reduce((sum, { source }, kind) => sum + source.length * rows[kind]!, markers);
+  if (inserted === sent || inserted === 0) return;
+  throw new WarehouseUnavailableError(`Snowflake inserted ${inserted} rows where ${sent} were sent: try again`);
+}
+
+/** Rows of one table as a source of their own. Errors: `WarehouseRefusedError` for a column that the table does not have. */
+export function sourceOf(table: Table, cells: Cells): Source {
+  return [{ table, columns: columnsIn(table, cells), cells }];
+}
+
+export async function mergeRows(session: Session, table: Table, key: TableKey, cells: Cells): Promise<void> {
+  const columns = withColumns(table, columnsIn(table, cells), [...key.keyColumns, ...key.guardColumns ?? []]);
+  const layout = layoutOf([[{ table, columns, cells }]]);
+  await eachChunk(session, layout, mergeSql(layout, key));
+}
+
+export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
+  const layout = layoutOf([[{ table, columns: withColumns(table, [], keyColumns), cells: Cells.of(rows) }]]);
+  await eachChunk(session, layout, deleteSql(layout, keyColumns));
+}
+
+async function eachChunk(session: Session, layout: Layout, sql: string): Promise<void> {
+  for (const { text } of chunksOf(layout, session.account.limits.chunkBytes)) await session.change(sql, [text]);
+}

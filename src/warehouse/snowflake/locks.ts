@@ -1,0 +1,37 @@
+// Ends transactions that a killed process left open: Snowflake itself would keep their locks for minutes.
+// A transaction of ours is known by its name, and a killed process by having sent nothing for a while.
+
+import { literal } from "./account.ts";
+import type { Session } from "./session.ts";
+
+/** How names of Freshet's transactions begin. */
+export const TRANSACTION_PREFIX = "freshet_";
+
+const AT_WORK = "('RUNNING', 'QUEUED', 'BLOCKED', 'RESUMING_WAREHOUSE', 'QUEUED_REPARING_WAREHOUSE')";
+
+/** Whether the session works on a statement, or did so in the last `seconds`. */
+function recentStatements(session: string, seconds: number): string {
+  const since = `DATEADD('second', -${seconds}, CURRENT_TIMESTAMP())`;
+  return `SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION(SESSION_ID => ${session}, RESULT_LIMIT => 100)) ` +
+    `WHERE START_TIME > ${since} OR END_TIME > ${since} OR EXECUTION_STATUS IN ${AT_WORK}`;
+}
+
+/**
+ * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`. One that only
+ * looked so loses nothing but its time: its commit fails, and it is done again.
+ */
+export async function releaseAbandoned(session: Session, own: string): Promise<void> {
+  const { columns, rows } = await session.query("SHOW TRANSACTIONS", {});
+  const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
+    columns.findIndex((column) => column.name.toLowerCase() === wanted)
+  );
+  for (const row of rows) {
+    const called = String(row[name!]).toLowerCase();
+    if (!called.startsWith(TRANSACTION_PREFIX) || called.startsWith(`${own.toLowerCase()}_`)) continue;
+    if (!/^\d+$/.test(String(row[sessionId!]))) continue;
+    const { abandonedSeconds } = session.account.limits;
+    const [[recent] = []] = await session.rows(recentStatements(String(row[sessionId!]), abandonedSeconds));
+    if (Number(recent) > 0) continue;
+    await session.rows(`SELECT SYSTEM$ABORT_TRANSACTION(${literal(String(row[id!]))})`).catch(() => {});
+  }
+}

@@ -1,0 +1,171 @@
+// One session with Snowflake that outlives its connections: made when it is first used, and again after one was lost.
+// A transaction does not outlive its connection. Must not know tables or units.
+
+import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
+import { type Account, literal, type Purpose } from "./account.ts";
+import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
+import { isLockTimeout, isStatementError, translate } from "./errors.ts";
+import { releaseAbandoned } from "./locks.ts";
+
+/** How often a statement is sent again that waited for a lock in vain. */
+const LOCK_ATTEMPTS = 6;
+
+export interface SessionOptions extends Purpose {
+  readonly account: Account;
+  /** Names this session's transactions, so that others know whose they are: letters, digits and underscores. */
+  readonly transactions: string;
+}
+
+/** Calls must not overlap, but for `query`. */
+export class Session {
+  readonly #options: SessionOptions;
+  #connection: Connection | undefined;
+  #connecting: Promise<Connection> | undefined;
+  /** The number of the open transaction. */
+  #transaction: string | undefined;
+  /** A transaction of a connection that was given up: whether it is still open is not known. */
+  #doubtful: string | undefined;
+  #number = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  get account(): Account {
+    return this.#options.account;
+  }
+
+  /** Connects now; otherwise the first statement does. */
+  async connect(): Promise<void> {
+    await this.#connect();
+  }
+
+  /** Runs a statement and returns its rows. */
+  async rows(sql: string, binds: readonly Bind[] = []): Promise<readonly RawRow[]> {
+    return (await this.#execute(sql, binds)).rows;
+  }
+
+  /** Runs a statement that changes rows; returns the counts that it answers with, such as rows inserted and updated. */
+  async change(sql: string, binds: readonly Bind[]): Promise<readonly number[]> {
+    const [counts] = await this.#patiently(() => this.rows(sql, binds));
+    return (counts ?? []).map(Number);
+  }
+
+  /** Runs a statement that has a deadline and a limit of its own, beside others. */
+  async query(sql: string, options: Partial<ExecuteOptions>): Promise<Result> {
+    return await this.#execute(sql, [], options);
+  }
+
+  /**
+   * Runs `body` in a transaction; its number goes into statements that must not run outside of it. The body's error rolls
+   * back. Errors: `CommitUnknownError` when COMMIT was sent and not confirmed.
+   */
+  async transaction<T>(body: (transaction: string) => Promise<T>): Promise<T> {
+    const { transactions } = this.#options;
+    await this.rows(`BEGIN TRANSACTION NAME ${transactions}_${++this.#number}`);
+    let result: T;
+    try {
+      const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
+      if (typeof number !== "string") throw new WarehouseUnavailableError("Snowflake began no transaction: try again");
+      this.#transaction = number;
+      result = await body(number);
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+    try {
+      await this.rows("COMMIT");
+    } catch (error) {
+      await this.drop();
+      throw new CommitUnknownError(
+        `Snowflake did not confirm a commit: read the positions back (${(error as Error).message})`,
+        { cause: error },
+      );
+    } finally {
+      this.#transaction = undefined;
+    }
+    return result;
+  }
+
+  /** Ends the transaction without its changes; gives the connection up where that fails, which has the same effect. */
+  async rollback(): Promise<void> {
+    try {
+      if (this.#connection) await this.rows("ROLLBACK");
+    } catch {
+      await this.drop();
+    } finally {
+      this.#transaction = undefined;
+    }
+  }
+
+  /** Gives the connection up; the next statement makes a new one. */
+  async drop(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#doubtful ??= this.#transaction;
+    await connection?.close();
+  }
+
+  async #connect(): Promise<Connection> {
+    if (this.#connection) return this.#connection;
+    if (this.#transaction !== undefined) {
+      throw new WarehouseUnavailableError("The session with Snowflake ended in mid-transaction: try again");
+    }
+    this.#connecting ??= this.#open().finally(() => this.#connecting = undefined);
+    return await this.#connecting;
+  }
+
+  async #open(): Promise<Connection> {
+    const connection = await this.account.connect(this.#options);
+    if (this.#doubtful !== undefined) {
+      try {
+        await this.#end(connection, this.#doubtful);
+      } catch (error) {
+        await connection.close();
+        throw error;
+      }
+      this.#doubtful = undefined;
+    }
+    return this.#connection = connection;
+  }
+
+  /** Makes sure that a transaction of a connection before is over: what it has written is final then. */
+  async #end(connection: Connection, transaction: string): Promise<void> {
+    try {
+      await connection.execute(`SELECT SYSTEM$ABORT_TRANSACTION(${literal(transaction)})`, [], {
+        deadlineMs: this.#deadlineMs,
+      });
+    } catch (error) {
+      // That it is not running any more is an error to Snowflake.
+      if (!isStatementError(error)) throw translate(error, this.account.place);
+    }
+  }
+
+  get #deadlineMs(): number {
+    const { statementSeconds, driverMs } = this.account.limits;
+    return statementSeconds * 1000 + driverMs;
+  }
+
+  async #execute(sql: string, binds: readonly Bind[], options: Partial<ExecuteOptions> = {}): Promise<Result> {
+    const connection = await this.#connect();
+    try {
+      return await connection.execute(sql, binds, { deadlineMs: this.#deadlineMs, ...options });
+    } catch (error) {
+      const stopped = options.signal?.aborted === true;
+      if (!stopped && !isStatementError(error) && this.#connection === connection) await this.drop();
+      throw error;
+    }
+  }
+
+  /** Sends a statement again that waited for a lock in vain, after ending the transaction that a killed process left. */
+  async #patiently<T>(statement: () => Promise<T>): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await statement();
+      } catch (error) {
+        if (!isLockTimeout(error) || attempt === LOCK_ATTEMPTS) throw error;
+        await releaseAbandoned(this, this.#options.transactions);
+      }
+    }
+  }
+}
