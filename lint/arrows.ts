@@ -59,6 +59,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "kafkajs": /^src\/log\//,
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,
+  "snowflake-sdk": /^src\/warehouse\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\.ts$/,

@@ -20,6 +20,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
   assertEquals(config.apiPort, 8000);
   assertEquals(config.dashboardPort, 8501);
   assertEquals(config.kafka, undefined);
+  assertEquals(config.snowflake, undefined);
   assertEquals(config.checkpointRows, undefined);
   assertEquals(config.drainMs, 20_000);
   assertEquals(config.maxRestarts, 10);
@@ -166,6 +167,39 @@ Deno.test("the real environment wins over .env", async () => {
   });
   assertEquals(readEnvironment({ A: "b" }, `${path}.none`), { A: "b" });
   await Deno.remove(path);
+});
+
+const SNOWFLAKE = { SNOWFLAKE_ACCOUNT: "ORG-ACC", SNOWFLAKE_USER: "ME", SNOWFLAKE_DATABASE: "DB" };
+
+Deno.test("SNOWFLAKE_ACCOUNT picks Snowflake, with the schema PUBLIC unless told", () => {
+  const { snowflake, secrets } = read({ ...SNOWFLAKE, SNOWFLAKE_PASSWORD: "hush" });
+  assertEquals(snowflake?.schema, "PUBLIC");
+  assertEquals(snowflake?.credentials, { kind: "password", password: "hush" });
+  assertEquals(secrets, ["hush"]);
+});
+
+Deno.test("of several ways to log in to Snowflake the first counts, and the others are named", () => {
+  const { snowflake, warnings } = read({
+    ...SNOWFLAKE,
+    SNOWFLAKE_PASSWORD: "hush",
+    SNOWFLAKE_OAUTH_TOKEN: "token",
+    SNOWFLAKE_PRIVATE_KEY_PATH: "rsa_key.p8",
+    SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: "phrase",
+  });
+  assertEquals(snowflake?.credentials, { kind: "key", key: { path: "rsa_key.p8" }, passphrase: "phrase" });
+  assertEquals(warnings, [
+    "SNOWFLAKE_PRIVATE_KEY_PATH is used to log in to Snowflake, not SNOWFLAKE_OAUTH_TOKEN, SNOWFLAKE_PASSWORD",
+  ]);
+});
+
+Deno.test("what Snowflake still needs is named, and settings of it without an account are doubted", () => {
+  const error = assertThrows(() => read({ SNOWFLAKE_ACCOUNT: "ORG-ACC" }), ConfigError);
+  for (const name of ["SNOWFLAKE_USER is missing", "SNOWFLAKE_DATABASE is missing", "SNOWFLAKE_PASSWORD"]) {
+    assertStringIncludes(error.message, name);
+  }
+  const { snowflake, warnings } = read({ SNOWFLAKE_USER: "ME", SNOWFLAKE_PASSWORD: "hush" });
+  assertEquals(snowflake, undefined);
+  assertStringIncludes(warnings.join(), "but not SNOWFLAKE_ACCOUNT");
 });
 
 Deno.test(".env.example names every setting with its default, and no other", async () => {

@@ -299,14 +299,22 @@ class GenerationRun {
 
   /**
    * Whether it is time for a checkpoint. While one is still being written reading goes on, up to twice the rows: a slow
-   * commit makes the next unit larger before it makes the reading stop.
+   * commit makes the next unit larger before it makes the reading stop. While more records wait it grows by itself.
    */
   #due(): boolean {
     if (this.#pendingSince === 0) return false;
-    const { clock, checkpointMs, checkpointRows } = this.context.options;
+    const { clock, checkpointMs, checkpointRows, checkpointBacklogRows = 0 } = this.context.options;
     const { records, bytes } = this.#pending;
-    if (bytes >= MAX_PENDING_BYTES || records >= ROWS_WHILE_WRITING * checkpointRows) return true;
-    return !this.#writing && (records >= checkpointRows || clock.now() - this.#pendingSince >= checkpointMs);
+    const mostRows = Math.max(checkpointRows, checkpointBacklogRows);
+    if (bytes >= MAX_PENDING_BYTES || records >= ROWS_WHILE_WRITING * mostRows) return true;
+    if (this.#writing) return false;
+    if (records >= mostRows || clock.now() - this.#pendingSince >= checkpointMs) return true;
+    return records >= checkpointRows && !this.#recordsWait();
+  }
+
+  #recordsWait(): boolean {
+    for (const partition of this.#partitions.keys()) if (!this.generation.caughtUp(partition)) return true;
+    return false;
   }
 
   /** Everything that was in the log at the start has been taken, and the topic is known to be the one that was read. */

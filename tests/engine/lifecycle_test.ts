@@ -117,6 +117,25 @@ Deno.test("a checkpoint is due by rows or by age, whichever comes first", async 
   await byAge.stopped(instance);
 });
 
+Deno.test("while records wait a checkpoint grows to what is told, and without any waiting it does not", async () => {
+  const records: number[] = [];
+  const observer = {
+    checkpoint: (_: string, summary: CheckpointSummary) => void records.push(summary.records),
+    restart() {},
+  };
+  const world = worldOf(400);
+  await world.workOff({ ...NEVER, checkpointRows: 10, checkpointBacklogRows: 150, observer });
+  assert(records.slice(0, -1).every((count) => count >= 150), `${records}`);
+  assert(records.length >= 2 && records.length <= 3, `${records}`);
+
+  const trickle = worldOf(10);
+  records.length = 0;
+  const instance = trickle.start({ ...NEVER, checkpointRows: 10, checkpointBacklogRows: 150, observer });
+  await trickle.until(() => records.length === 1);
+  assertEquals(records, [10]);
+  await trickle.stopped(instance);
+});
+
 Deno.test("observers are told what each checkpoint holds, and the totals", async () => {
   const world = worldOf(10);
   world.produce("no JSON");

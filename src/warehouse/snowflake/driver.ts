@@ -86,6 +86,9 @@ export interface ExecuteOptions {
 
 /** How long closing may take before it is left to the server, milliseconds. */
 const CLOSE_MS = 5_000;
+/** How often a statement is cancelled, and how long to wait in between, milliseconds: the server must have met it first. */
+const CANCELS = 12;
+const CANCEL_EVERY_MS = 250;
 
 /** Rejects with the signal's reason as soon as it is aborted. */
 function aborted(signal: AbortSignal, cleanup: AbortSignal): Promise<never> {
@@ -99,6 +102,8 @@ function aborted(signal: AbortSignal, cleanup: AbortSignal): Promise<never> {
 /** One session. Calls may overlap; the server decides what that means. */
 export class Connection {
   readonly #connection: DriverConnection;
+  /** Statements that are being cancelled. */
+  readonly #stopping = new Set<Promise<void>>();
 
   private constructor(connection: DriverConnection) {
     this.#connection = connection;
@@ -135,9 +140,10 @@ export class Connection {
     const signal = AbortSignal.any(signals);
     const deadline = setTimeout(() => stop.abort(new DeadlineError(options.deadlineMs)), options.deadlineMs);
     let started: RowStatement | undefined;
+    let done: Promise<RowStatement> | undefined;
     try {
       signal.throwIfAborted();
-      const done = this.#send(sql, binds, options, (statement) => started = statement);
+      done = this.#send(sql, binds, options, (statement) => started = statement);
       done.catch(() => {});
       const statement = await Promise.race([done, aborted(signal, cleanup.signal)]);
       const rows = readRows(statement, options.maxRows ?? Infinity);
@@ -150,7 +156,7 @@ export class Connection {
       }));
       return { columns, ...await Promise.race([rows, aborted(signal, cleanup.signal)]) };
     } catch (error) {
-      if (signal.aborted) started?.cancel(() => {});
+      if (signal.aborted && started && done) this.#stop(started, done);
       throw error;
     } finally {
       clearTimeout(deadline);
@@ -177,10 +183,26 @@ export class Connection {
     });
   }
 
+  /** Cancels a statement, again and again until it has ended: a cancellation may come before the statement does. */
+  #stop(statement: RowStatement, done: Promise<unknown>): void {
+    const ended = done.then(() => true, () => true);
+    const stopping = (async () => {
+      for (let i = 0; i < CANCELS; i++) {
+        await new Promise<void>((resolve) => statement.cancel(() => resolve()));
+        if (await within(ended, CANCEL_EVERY_MS).catch(() => false)) return;
+      }
+    })();
+    this.#stopping.add(stopping);
+    stopping.finally(() => this.#stopping.delete(stopping));
+  }
+
   /** Logs out, which also rolls back what is open; when that does not work in time the server will find out by itself. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#connection.destroy(() => resolve()));
-    await within(closed, CLOSE_MS).catch(() => {});
+    const close = async () => {
+      await Promise.all(this.#stopping);
+      await new Promise<void>((resolve) => this.#connection.destroy(() => resolve()));
+    };
+    await within(close(), CLOSE_MS).catch(() => {});
   }
 }
 

@@ -21,7 +21,7 @@ function recentStatements(session: string, seconds: number): string {
  * looked so loses nothing but its time: its commit fails, and it is done again.
  */
 export async function releaseAbandoned(session: Session, own: string): Promise<void> {
-  const { columns, rows } = await session.query("SHOW TRANSACTIONS", {});
+  const { columns, rows } = await session.query("SHOW TRANSACTIONS", [], {});
   const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
     columns.findIndex((column) => column.name.toLowerCase() === wanted)
   );

@@ -26,7 +26,7 @@ function isSystemFunction({ kind, text }: Token): boolean {
 }
 
 /** The one statement in the text. Errors: `QueryRefusedError` when there are more, or it may do more than read. */
-function checkedStatement(sql: string): { readonly statement: string; readonly first: string } {
+function checkedStatement(sql: string, binds: number): { readonly statement: string; readonly first: string } {
   const statements = splitStatements(sql, snowflakeDialect);
   const [statement] = statements;
   if (statement === undefined || statements.length > 1) {
@@ -50,6 +50,8 @@ function checkedStatement(sql: string): { readonly statement: string; readonly f
       throw new QueryRefusedError('Only one statement is allowed, without the pipe operator "->>"');
     }
   }
+  const places = significant.filter(({ kind, text }) => kind === "symbol" && text === "?").length;
+  if (places !== binds) throw new QueryRefusedError(`The query has ${places} places for values, got ${binds}`);
   return { statement, first: first.text.toUpperCase() };
 }
 
@@ -65,7 +67,7 @@ export class Queries {
   async run(sql: string, options: QueryOptions): Promise<QueryResult> {
     options.signal?.throwIfAborted();
     this.#session.account.checkOpen();
-    const { statement, first } = checkedStatement(sql);
+    const { statement, first } = checkedStatement(sql, options.binds?.length ?? 0);
     return await this.#inTurn(() => this.#read(statement, LIMITED.has(first), options));
   }
 
@@ -84,14 +86,14 @@ export class Queries {
   }
 
   async #read(sql: string, limited: boolean, options: QueryOptions): Promise<QueryResult> {
-    const { maxRows = Infinity, timeoutMs, signal } = options;
+    const { binds = [], maxRows = Infinity, timeoutMs, signal } = options;
     const late = timeoutMs === undefined
       ? undefined
       : new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
     const stop = new AbortController();
     const timer = late && setTimeout(() => stop.abort(late), timeoutMs);
     try {
-      const { columns, rows, truncated } = await this.#session.query(sql, {
+      const { columns, rows, truncated } = await this.#session.query(sql, binds, {
         maxRows,
         // Snowflake stops at this many rows; one more says that there are more.
         ...(limited && maxRows !== Infinity ? { parameters: { ROWS_PER_RESULTSET: maxRows + 1 } } : {}),

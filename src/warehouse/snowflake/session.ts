@@ -52,8 +52,8 @@ export class Session {
   }
 
   /** Runs a statement that has a deadline and a limit of its own, beside others. */
-  async query(sql: string, options: Partial<ExecuteOptions>): Promise<Result> {
-    return await this.#execute(sql, [], options);
+  async query(sql: string, binds: readonly Bind[], options: Partial<ExecuteOptions>): Promise<Result> {
+    return await this.#execute(sql, binds, options);
   }
 
   /**

@@ -78,7 +78,7 @@ export class SnowflakeWriter implements Writer {
       try {
         await this.#session.transaction((transaction) => this.#write(unit, transaction));
       } catch (error) {
-        if (error instanceof StepRefused) await this.#explain(unit, error);
+        if (error instanceof StepRefused) await this.#explain(error);
         if (error instanceof CommitUnknownError) return await this.#settle(unit, error);
         throw error;
       }
@@ -184,7 +184,7 @@ export class SnowflakeWriter implements Writer {
   }
 
   /** Throws what says which rows were refused. */
-  async #explain(unit: Unit, { steps, cause }: StepRefused): Promise<never> {
+  async #explain({ steps, cause }: StepRefused): Promise<never> {
     const told = Promise.withResolvers<Error>();
     await this.#session.transaction(async () => {
       told.resolve(await this.#explanation(steps, cause));

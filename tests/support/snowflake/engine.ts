@@ -118,9 +118,9 @@ export class Engine implements AsyncDisposable {
     return { body, rows: Number(response.headers.get("x-rows")), code: response.headers.get("x-code") ?? "" };
   }
 
-  /** Cancels the running statement. */
-  async stopStatement(session: string): Promise<void> {
-    await this.#json("POST", `/sessions/${session}/stop`);
+  /** Cancels the statement if it is running. */
+  async stopStatement(session: string, queryId: string): Promise<void> {
+    await this.#json("POST", `/sessions/${session}/stop?queryId=${queryId}`);
   }
 
   /** Rolls the session's transaction back behind its back. */

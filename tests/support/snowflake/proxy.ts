@@ -113,10 +113,8 @@ export class Proxy implements AsyncDisposable {
     if (path === "/queries/v1/query-request") return await this.#query(exchange, session);
     const result = /^\/queries\/([^/]+)\/result$/.exec(path)?.[1];
     if (result !== undefined) return await this.#result(exchange, result);
-    if (/^\/queries\/[^/]+\/abort-request$/.test(path)) {
-      await this.#engine.stopStatement(session.id);
-      return ok(response);
-    }
+    const cancelled = /^\/queries\/([^/]+)\/abort-request$/.exec(path)?.[1];
+    if (cancelled !== undefined) return await this.#cancel(exchange, session, cancelled);
     if (path === "/session/heartbeat") {
       if (
         await this.#meet(this.faults.take({ request: "heartbeat", text: "", session: session.id }), exchange, session)
@@ -251,6 +249,14 @@ export class Proxy implements AsyncDisposable {
     if (found === undefined) refuse(response, GONE);
     else send(response, found.body);
     return found;
+  }
+
+  /** By its query id, or by its request's where the client does not know that; what is not running stays as it is. */
+  async #cancel({ response, body }: Exchange, session: ProxySession, id: string): Promise<void> {
+    const requestId = id === "v1" ? (JSON.parse(text.decode(body)) as { requestId: string }).requestId : undefined;
+    const queryId = requestId === undefined ? id : session.requests.get(requestId)?.queryId;
+    if (queryId !== undefined) await this.#engine.stopStatement(session.id, queryId);
+    ok(response);
   }
 
   async #result({ response }: Exchange, queryId: string): Promise<void> {

@@ -76,7 +76,8 @@ async def run(request: Request) -> Response:
 
 
 async def stop_statement(request: Request) -> Response:
-    if session := account.sessions.get(request.path_params["id"]):
+    session = account.sessions.get(request.path_params["id"])
+    if session and session.label == request.query_params["queryId"]:
         session.stop("cancel")
     return answer({})
 
