@@ -18,14 +18,15 @@ export type Body =
 const refused = (code: Refusal["code"], detail: string): Body => ({ kind: "refused", refusal: { code, detail } });
 
 /** Reads the body. Never rejects for what a client did. */
-export async function readJsonBody({ headers, body }: Request, limits: BodyLimits): Promise<Body> {
+export async function readJsonBody(request: Request, limits: BodyLimits): Promise<Body> {
+  const { headers } = request;
   const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
     return refused("unsupported_media_type", "The body has a Content-Encoding: send it as it is");
   }
   const declared = Number(headers.get("content-length") ?? NaN);
   if (declared > limits.maxBytes) return tooLarge(limits);
-  const bytes = body === null ? NOTHING : await readBytes(body, limits);
+  const bytes = request.body === null ? NOTHING : await readBytes(request, limits);
   if (bytes === "too_large") return tooLarge(limits);
   if (bytes === "too_slow") {
     return refused("body_timeout", `The body was not complete after ${limits.timeoutMs / 1000} s`);
@@ -62,34 +63,34 @@ function tooLarge({ maxBytes }: BodyLimits): Body {
   return refused("body_too_large", `The body has more than ${maxBytes} bytes`);
 }
 
-/** The body's bytes, or why not. Counts what really comes, whatever the headers say. */
-async function readBytes(
-  body: ReadableStream<Uint8Array>,
-  { maxBytes, timeoutMs }: BodyLimits,
-): Promise<Uint8Array | "too_large" | "too_slow" | "broken"> {
-  const reader = body.getReader();
-  let slow = false;
-  const timer = setTimeout(() => {
-    slow = true;
-    reader.cancel().catch(() => {});
-  }, timeoutMs);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+type Bytes = Uint8Array | "too_large" | "too_slow" | "broken";
+
+/** The body's bytes, or why not. A declared length is held to by the server; without one, what really comes is counted. */
+async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<Bytes> {
+  const enough = Promise.withResolvers<"too_slow">();
+  const reader = request.headers.has("content-length") ? undefined : request.body!.getReader();
+  const timer = setTimeout(() => enough.resolve("too_slow"), timeoutMs);
   try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      size += read.value.length;
-      if (size > maxBytes) {
-        reader.cancel().catch(() => {});
-        return "too_large";
-      }
-      chunks.push(read.value);
-    }
+    const bytes = reader ? count(reader, maxBytes) : request.bytes();
+    return await Promise.race([bytes, enough.promise]);
   } catch {
-    return slow ? "too_slow" : "broken";
+    return "broken";
   } finally {
     clearTimeout(timer);
+    // What still comes of the body is of no interest.
+    reader?.cancel().catch(() => {});
   }
-  return slow ? "too_slow" : joined(chunks, size);
+}
+
+async function count(reader: ReadableStreamDefaultReader<Uint8Array>, maxBytes: number): Promise<Bytes> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    size += read.value.length;
+    if (size > maxBytes) return "too_large";
+    chunks.push(read.value);
+  }
+  return joined(chunks, size);
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -37,6 +37,9 @@ interface Caller {
   readonly done: PromiseWithResolvers<readonly RecordPosition[]>;
 }
 
+/** Why the watch ends; an abort without a reason makes an error with a stack each time. */
+const IDLE = "idle";
+
 /** Produces for many callers at once. */
 export class GroupCommit {
   readonly #queues = new Map<string, TopicQueue>();
@@ -65,6 +68,8 @@ export class GroupCommit {
 
 class TopicQueue {
   #waiting: Caller[] = [];
+  /** Sent and not answered; empty when they have been told that nobody knows. */
+  #underWay: readonly Caller[] = [];
   #sending = false;
   /** Waiting and under way. */
   records = 0;
@@ -92,12 +97,22 @@ class TopicQueue {
 
   async #send(): Promise<void> {
     this.#sending = true;
+    const idle = new AbortController();
+    const watching = this.#watch(idle.signal);
     while (this.#waiting.length > 0) {
       // Requests that have arrived with the first one are still to be read.
       await setImmediate();
-      await this.#sendWatched(this.#take());
+      const callers = this.#take();
+      this.#underWay = callers;
+      await this.#commit(callers);
+      this.#underWay = [];
+      for (const caller of callers) this.#leave(caller);
     }
+    idle.abort(IDLE);
+    await watching;
     this.#sending = false;
+    // Somebody may have come while the watch ended.
+    if (this.#waiting.length > 0) void this.#send();
   }
 
   /** The callers that go together next. */
@@ -111,16 +126,6 @@ class TopicQueue {
       count++;
     }
     return this.#waiting.splice(0, count);
-  }
-
-  /** Sends, and meanwhile lets nobody wait beyond the deadline. */
-  async #sendWatched(callers: readonly Caller[]): Promise<void> {
-    const sent = new AbortController();
-    const watching = this.#watch(callers, sent.signal);
-    await this.#commit(callers);
-    sent.abort();
-    await watching;
-    for (const caller of callers) this.#leave(caller);
   }
 
   async #commit(callers: readonly Caller[]): Promise<void> {
@@ -141,19 +146,19 @@ class TopicQueue {
     }
   }
 
-  async #watch(sending: readonly Caller[], sent: AbortSignal): Promise<void> {
-    const { clock } = this.group;
-    let unanswered = sending;
-    while (!sent.aborted) {
-      // Callers wait in order, so the first is the next to run out of time.
-      const next = unanswered[0] ?? this.#waiting[0];
-      const sleepMs = next === undefined ? this.group.limits.timeoutMs : next.deadlineMs - clock.now();
-      await clock.sleep(Math.max(1, sleepMs), sent).catch(() => {});
-      if (sent.aborted) return;
+  /** Lets nobody wait beyond the deadline, until `idle`. */
+  async #watch(idle: AbortSignal): Promise<void> {
+    const { clock, limits } = this.group;
+    while (!idle.aborted) {
+      // Callers wait in order, so the first is the next to run out of time; one that comes later has longer.
+      const next = this.#underWay[0] ?? this.#waiting[0];
+      const sleepMs = next === undefined ? limits.timeoutMs : next.deadlineMs - clock.now();
+      await clock.sleep(Math.max(1, sleepMs), idle).catch(() => {});
+      if (idle.aborted) return;
       const now = clock.now();
-      if (unanswered.some(({ deadlineMs }) => deadlineMs <= now)) {
-        for (const { done } of unanswered) done.reject(unknown(this.topic, this.group.limits));
-        unanswered = [];
+      if (this.#underWay.some(({ deadlineMs }) => deadlineMs <= now)) {
+        for (const { done } of this.#underWay) done.reject(unknown(this.topic, limits));
+        this.#underWay = [];
       }
       this.#expire(now);
     }

@@ -1,0 +1,101 @@
+// (h) Events over HTTP: `POST /events` at 32 connections on loopback into the embedded log, every event on disk before it is
+// acknowledged, against bare hono that answers without a log. The client is in this process, the servers in others.
+
+import autocannon from "autocannon";
+import { openEmbeddedLog } from "../src/log/embedded.ts";
+import { median, print } from "./report.ts";
+
+const CONNECTIONS = 32;
+const SECONDS = 8;
+const ROUNDS = 3;
+const USERS = 256;
+
+interface Measured {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  readonly acknowledged: number;
+  readonly refused: number;
+}
+
+const requests = Array.from({ length: USERS }, (_, user) => ({
+  method: "POST" as const,
+  path: "/events",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({
+    user_id: `user_${user}`,
+    action: "page_view",
+    page: `/products/${user % 40}`,
+    timestamp: new Date().toISOString(),
+    session_id: `session_${user}`,
+    device: "desktop",
+    duration_ms: 1_250,
+  }),
+}));
+
+async function ask(url: string, seconds: number): Promise<Measured> {
+  const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds, requests });
+  return {
+    perSecond: result.requests.average,
+    p99Ms: result.latency.p99,
+    acknowledged: result["2xx"],
+    refused: result.non2xx + result.errors,
+  };
+}
+
+/** Starts a server of ingest_server.ts, asks it, and ends it. */
+async function measure(...args: readonly string[]): Promise<Measured> {
+  const file = new URL("ingest_server.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-all", file, ...args],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    const url = (await reader.read()).value!.trim();
+    await ask(url, 2);
+    return await ask(url, SECONDS);
+  } finally {
+    await child.stdin.close();
+    await reader.cancel();
+    await child.status;
+  }
+}
+
+async function recordsIn(dataDir: string): Promise<number> {
+  await using log = await openEmbeddedLog({ dataDir });
+  const topics = await log.topics();
+  return topics.flatMap(({ partitions }) => partitions).reduce((sum, { low, high }) => sum + high - low, 0);
+}
+
+const dataDir = await Deno.makeTempDir();
+try {
+  const bare: Measured[] = [];
+  const logged: Measured[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    bare.push(await measure("bare"));
+    logged.push(await measure("log", dataDir));
+  }
+  const rate = (measured: readonly Measured[]) => median(measured.map(({ perSecond }) => perSecond));
+  const p99 = (measured: readonly Measured[]) => `${median(measured.map(({ p99Ms }) => p99Ms))} ms`;
+  const perSecond = (value: number) => `${(value / 1000).toFixed(1)} k/s`;
+  print(`(h) POST /events at ${CONNECTIONS} connections, median of ${ROUNDS} rounds of ${SECONDS} s in turn`, [
+    { what: "bare hono, no log", figure: perSecond(rate(bare)) },
+    { what: "bare hono, p99", figure: p99(bare) },
+    {
+      what: "into the embedded log, acknowledged on disk",
+      figure: perSecond(rate(logged)),
+      ratio: (rate(logged) / rate(bare)).toFixed(2),
+      target: "8 k/s",
+    },
+    { what: "into the embedded log, p99", figure: p99(logged) },
+    { what: "refused", figure: String(logged.reduce((sum, { refused }) => sum + refused, 0)), target: "0" },
+    {
+      what: "acknowledged, not counting the warm-up",
+      figure: logged.reduce((sum, { acknowledged }) => sum + acknowledged, 0).toLocaleString("en"),
+    },
+    { what: "in the log, with it", figure: (await recordsIn(dataDir)).toLocaleString("en") },
+  ]);
+} finally {
+  await Deno.remove(dataDir, { recursive: true });
+}
