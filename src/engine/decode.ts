@@ -36,7 +36,7 @@ export function decodeJson(record: LogRecord, schemas?: SchemaTypes): Decoded | 
   if (frame) return decodeWritten(frame.schema, frame.payload, schemas);
   return dead(
     "truncated_frame",
-    `The value begins with byte 0 and ends after ${value.length} bytes, before a schema id`,
+    `The value begins with byte ${value[0]} and ends after ${value.length} bytes, before a schema id`,
   );
 }
 

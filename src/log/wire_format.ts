@@ -1,9 +1,8 @@
 // The wire format of Schema Registries: how a record says which schema its value was written by. Knows bytes, no registry.
 //
 // Source: "Schema Registry Wire Format", https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
-// index.html#wire-format: the value is byte 0, the schema's id as 4 bytes big endian, then the payload. Or the header
-// `__value_schema_id` names the schema, as byte 0 and the id, or as byte 1 and the schema's GUID as 16 bytes, and the value
-// is the payload.
+// index.html#wire-format, and Confluent's own clients: a schema is named by byte 0 and its id as 4 bytes big endian, or by
+// byte 1 and its GUID as 16 bytes. That stands before the payload, or in the header `__value_schema_id`.
 
 import type { LogRecord } from "./log.ts";
 
@@ -20,7 +19,7 @@ const GUID_BYTES = 17;
 
 /** Whether the value begins as one in the wire format; text in UTF-8 that is JSON never does. */
 export function isFramed(value: Uint8Array): boolean {
-  return value.length > 0 && value[0] === MAGIC_ID;
+  return value[0]! <= MAGIC_GUID;
 }
 
 /** The value in the wire format. */
@@ -32,10 +31,11 @@ export function framed(id: number, value: string | Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** What a value that begins with byte 0 holds; `undefined` when it ends before its schema's id does. */
-export function unframed(value: Uint8Array): { readonly schema: number; readonly payload: Uint8Array } | undefined {
-  if (value.length < ID_BYTES) return undefined;
-  return { schema: idAt(value), payload: value.subarray(ID_BYTES) };
+/** What a framed value holds; `undefined` when it ends before its schema's name does. */
+export function unframed(value: Uint8Array): { readonly schema: SchemaRef; readonly payload: Uint8Array } | undefined {
+  const length = value[0] === MAGIC_ID ? ID_BYTES : GUID_BYTES;
+  const schema = schemaOfHeader(value.subarray(0, length));
+  return schema === undefined ? undefined : { schema, payload: value.subarray(length) };
 }
 
 /** The schema that the bytes of {@link SCHEMA_HEADER} name; `undefined` when they name none. */

@@ -47,11 +47,12 @@ const bad: readonly (readonly [string, string | Uint8Array | null, string, strin
   ["a byte order mark", `\ufeff${telemetry()}`, "decode", "invalid_json", "JSON"],
   ["NaN", written("speed_kmh", "NaN"), "decode", "invalid_json", "JSON"],
   ["a frame that ends too early", new Uint8Array([0, 0, 0, 1]), "decode", "truncated_frame", "4 bytes"],
+  ["a frame of a GUID that ends too early", new Uint8Array(16).fill(1), "decode", "truncated_frame", "16 bytes"],
   ["a frame with nothing in it", framed(7, ""), "decode", "empty_value", "schema 7"],
   ["a frame that holds no JSON", framed(7, "train 7 is late"), "decode", "invalid_json", "schema 7"],
   ["a frame that holds bytes", framed(7, Uint8Array.of(2, 0xff)), "decode", "invalid_utf8", "schema 7"],
   ["a frame that holds too little", framed(7, "{}"), "validate", "missing_field", "timestamp: "],
-  ["another magic byte", new Uint8Array([1, 0, 0, 0, 1, 123, 125]), "decode", "wrong_magic_byte", "byte 1"],
+  ["another magic byte", new Uint8Array([2, 0, 0, 0, 1, 123, 125]), "decode", "wrong_magic_byte", "byte 2"],
   ["another magic byte and no UTF-8", new Uint8Array([3, 0xff]), "decode", "wrong_magic_byte", "byte 3"],
   ["200 000 levels of nesting", nested(200_000), "decode", "nested_too_deep", String(MAX_DEPTH)],
   ["nesting just too deep", nested(MAX_DEPTH), "decode", "nested_too_deep", String(MAX_DEPTH)],
@@ -232,6 +233,9 @@ const TYPES = new Map<number | string, string>([[5, "JSON"], [6, "AVRO"], [GUID,
 const header = (...bytes: number[]) => ({ headers: { [SCHEMA_HEADER]: Uint8Array.from(bytes) } });
 const guidHeader = header(1, ...Uint8Array.fromHex(GUID.replaceAll("-", "")));
 
+const framedByGuid = (text: string) =>
+  Uint8Array.from([1, ...Uint8Array.fromHex(GUID.replaceAll("-", "")), ...utf8.encode(text)]);
+
 function takeWith(types: ReadonlyMap<number | string, string> | undefined, given: LogRecord) {
   const schemas = types && { typeOf: (schema: number | string) => types.get(schema) };
   const of = new PartitionIngest(domain, domain.time, 3, NOWHERE, new Condemned(), clock, schemas);
@@ -241,6 +245,7 @@ function takeWith(types: ReadonlyMap<number | string, string> | undefined, given
 const namedSchemas: readonly (readonly [string, typeof TYPES | undefined, LogRecord, Record<string, unknown>])[] = [
   ["framed JSON of a known schema", TYPES, record(framed(5, telemetry())), { schema_id: 5 }],
   ["framed JSON where there is no registry", undefined, record(framed(9, telemetry())), { schema_id: 9 }],
+  ["JSON framed by a GUID", TYPES, record(framedByGuid(telemetry())), { schema_guid: GUID }],
   ["plain JSON beside a registry", TYPES, record(telemetry()), {}],
   ["JSON whose header names a GUID", TYPES, record(telemetry(), 0, guidHeader), { schema_guid: GUID }],
   ["JSON whose header names an id", TYPES, record(telemetry(), 0, header(0, 0, 0, 0, 5)), { schema_id: 5 }],

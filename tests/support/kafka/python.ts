@@ -1,9 +1,9 @@
-// librdkafka, a client this project did not write, by way of Python: in a virtual environment in the cache folder.
+// librdkafka and Confluent's serializers, clients this project did not write, by way of Python: in a virtual environment in the cache folder.
 
 import { isInstalled, run } from "./jars.ts";
 
-const FOLDER = decodeURIComponent(new URL("../../../.cache/kafka/python/", import.meta.url).pathname);
-const PACKAGE = "confluent-kafka==2.15.0";
+const FOLDER = decodeURIComponent(new URL("../../../.cache/kafka/python-with-schemas/", import.meta.url).pathname);
+const PACKAGE = "confluent-kafka[json,schemaregistry]==2.15.0";
 
 /** Why scripts for librdkafka cannot run here, or undefined when they can. Makes the environment when it is missing. */
 export async function whyNoPython(): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 // A Schema Registry to misbehave on command: speaks the parts of Confluent's API that Freshet uses, checks what it is sent, and
 // can be away, slow or strict. The real one that tests also run against is in apicurio.ts.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 
 interface Stored {
   readonly schema: string;
@@ -76,7 +76,7 @@ export class StandInRegistry implements AsyncDisposable {
       return error(401, 401, "Unauthorized");
     }
     if (request.method === "GET") return this.#lookUp(path);
-    assertEquals(request.headers.get("content-type"), CONTENT_TYPE);
+    assertMatch(request.headers.get("content-type") ?? "", /^application\/(vnd\.schemaregistry\.v1\+)?json$/);
     const [, subject, versions] = /^\/subjects\/([^/]+)(\/versions)?$/.exec(path)!;
     return this.#post(decodeURIComponent(subject!), versions !== undefined, JSON.parse(body));
   }
@@ -100,12 +100,16 @@ export class StandInRegistry implements AsyncDisposable {
     assertEquals(body.schemaType, "JSON");
     const ids = this.#subjects.get(subject);
     const known = [...ids ?? []].find((id) => this.schemaOf(id) === body.schema);
-    if (known !== undefined) return Response.json({ subject, id: known, version: 1, schema: body.schema });
+    if (known !== undefined) return Response.json({ ...this.#told(known), subject, version: 1 });
     if (!registers) return ids ? error(404, 40403, "Schema not found") : error(404, 40401, "Subject not found");
     if (this.refusesSchemas !== undefined) {
       return error(this.refusesSchemas, this.refusesSchemas, "incompatible: /page");
     }
-    return Response.json({ id: this.add("JSON", { schema: body.schema, subject }) });
+    return Response.json(this.#told(this.add("JSON", { schema: body.schema, subject })));
+  }
+
+  #told(id: number): object {
+    return { id, ...this.#schemas.get(id)! };
   }
 }
 
