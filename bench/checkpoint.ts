@@ -87,7 +87,16 @@ class Bench {
 
   #batch(elements: Element<Reading>[], emit: boolean): Batch<Reading> {
     const side = { late: [], failed: [] };
-    return { partition: 0, elements, nextOffset: this.#offset, watermark: 0, eventWatermark: 0, emit, side };
+    return {
+      partition: 0,
+      elements,
+      nextOffset: this.#offset,
+      watermark: 0,
+      eventWatermark: 0,
+      emit,
+      backfill: false,
+      side,
+    };
   }
 }
 

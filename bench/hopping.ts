@@ -38,6 +38,7 @@ function batches(): Batch<Ride>[] {
       nextOffset: (b + 1) * BATCH,
       watermark,
       eventWatermark: watermark,
+      backfill: false,
       emit: b % 20 === 19,
       side: { late: [], failed: [] },
     };

@@ -4,6 +4,7 @@ import { circadian } from "./circadian.ts";
 import type { Simulator } from "./simulator.ts";
 import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
+import { wine } from "./wine.ts";
 
 export * from "./pacer.ts";
 export * from "./simulator.ts";
@@ -13,6 +14,7 @@ export * from "./spoil.ts";
 export const simulators: readonly Simulator[] = [
   trains,
   rides,
+  wine,
   actions,
   circadian,
 ];

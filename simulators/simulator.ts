@@ -18,6 +18,8 @@ export interface GenerateOptions {
   readonly intervalMs: number;
   /** The domain's settings by name, for thresholds. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Years of event time rather than a demonstration: with seasons, where the simulator knows some. */
+  readonly history?: boolean;
 }
 
 /** Fields of a domain's record in which mistakes can be made. */
@@ -35,7 +37,13 @@ export interface Simulator {
   readonly sources: number;
   /** Default of `GenerateOptions.intervalMs`. */
   readonly intervalMs: number;
+  /** The same in a history, where that is another. */
+  readonly historyIntervalMs?: number;
+  /** `intervalMs` as the domain's settings have it, for simulators with a setting for it. */
+  readonly intervalFrom?: (settings: Readonly<Record<string, unknown>>) => number | undefined;
   readonly fields: SpoilableFields;
+  /** A record as a line for people who watch, for simulators slow enough to be watched. */
+  readonly describe?: (record: SimulatedRecord) => string;
   /** Endless. */
   generate(options: GenerateOptions): Generator<SimulatedRecord, never, undefined>;
   /** One event at that time, epoch milliseconds; another seed, another event. For domains whose HTTP route makes events. */

@@ -82,6 +82,10 @@ export const SETTINGS = {
     { min: 0, unit: "milliseconds" },
     "An event further ahead of the clock than this is a dead letter; by default the domain's.",
   ),
+  FRESHET_BACKFILL_AFTER_MS: s.wholeOrNone(
+    { min: 0, unit: "milliseconds" },
+    "Event time further behind the clock than this is history, which raises no alert; by default the domain's, or 7 days.",
+  ),
   FRESHET_DRAIN_MS: s.whole(
     { min: 0, unit: "milliseconds", default: 20_000 },
     "How long a shutdown may take for its last checkpoint.",
@@ -183,6 +187,7 @@ export interface Config {
     readonly allowedLatenessMs: number | undefined;
     readonly idleAfterMs: number | undefined;
     readonly maxFutureSkewMs: number | undefined;
+    readonly backfillAfterMs: number | undefined;
   };
   readonly drainMs: number;
   readonly maxRestarts: number;
@@ -254,6 +259,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
       allowedLatenessMs: v.FRESHET_ALLOWED_LATENESS_MS,
       idleAfterMs: v.FRESHET_IDLE_AFTER_MS,
       maxFutureSkewMs: v.FRESHET_MAX_FUTURE_SKEW_MS,
+      backfillAfterMs: v.FRESHET_BACKFILL_AFTER_MS,
     },
     drainMs: v.FRESHET_DRAIN_MS,
     maxRestarts: v.FRESHET_MAX_RESTARTS,

@@ -3,7 +3,7 @@ import { type Feed, runApp, type Up } from "../app.ts";
 import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { DEMO_SPEED, demoStart, eventMaker, simulate, simulatorOf } from "./simulation.ts";
+import { DEMO_SPEED, demoStart, eventMaker, intervalOf, simulate, simulatorOf } from "./simulation.ts";
 import { SignalReceived } from "./host.ts";
 import { VERSION } from "./version.ts";
 
@@ -71,8 +71,9 @@ function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEE
     async run(log, signal) {
       const simulator = simulatorOf(domain.name);
       const start = await demoStart(log, domain.topic, clock);
-      const plan = { seed, start, speed, intervalMs: simulator.intervalMs, bad: 0 };
-      await simulate({ domain, simulator, plan, settings: context.config().domains, log, clock, signal });
+      const { domains: settings } = context.config();
+      const plan = { seed, start, speed, intervalMs: intervalOf(simulator, settings), bad: 0 };
+      await simulate({ domain, simulator, plan, settings, log, clock, signal });
     },
   };
 }

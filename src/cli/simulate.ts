@@ -5,7 +5,7 @@ import type { Log } from "../log/log.ts";
 import { type DomainInfo, provideTopics } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { startProgress, totalLine } from "./progress.ts";
-import { DEMO_SPEED, demoStart, type Plan, simulate, simulatorOf } from "./simulation.ts";
+import { DEMO_SPEED, demoStart, intervalOf, type Plan, simulate, simulatorOf } from "./simulation.ts";
 
 /** Options as given. */
 export interface SimulateFlags {
@@ -48,7 +48,8 @@ async function run(context: Context, name: string, flags: SimulateFlags): Promis
   const simulator = simulatorOf(domain.name);
   await using log = await parts.openLog(config, host.clock);
   await provideTopics(log, [domain], config);
-  const plan = await makePlan(flags, { simulator, log, domain, clock: host.clock });
+  const intervalMs = intervalOf(simulator, config.domains);
+  const plan = await makePlan(flags, { simulator: { ...simulator, intervalMs }, log, domain, clock: host.clock });
   const begin = host.clock.now();
   const whole = plan.count ?? (plan.until === undefined ? undefined : plan.until - plan.start);
   let records: number;

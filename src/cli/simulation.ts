@@ -63,6 +63,11 @@ export function eventMaker({ domain, eventAt }: Simulator, clock: Clock): () => 
   return () => eventAt(seed++, clock.now());
 }
 
+/** Milliseconds of event time between two records of the same thing, as the settings have it. */
+export function intervalOf(simulator: Simulator, settings: Readonly<Record<string, unknown>>): number {
+  return simulator.intervalFrom?.(settings) ?? simulator.intervalMs;
+}
+
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */
 export async function simulate({ domain, simulator, plan, settings, log, clock, signal, onSent }: Simulation) {
   const { seed, start, intervalMs, bad, speed, count, until } = plan;

@@ -14,6 +14,11 @@ export interface TimeSettings {
   readonly idleAfterMs: number;
   /** How far ahead of the wall clock an event time may be; what is further ahead is a dead letter. */
   readonly maxFutureSkewMs: number;
+  /**
+   * A partition whose watermark is further behind the wall clock than this is worked through as history: no alert of it is
+   * ACTIVE before it has caught up. 7 days when left out.
+   */
+  readonly backfillAfterMs?: number;
 }
 
 /** Where records are kept as they came. */
@@ -47,6 +52,16 @@ export interface IngestRoute {
   readonly generates?: boolean;
 }
 
+/** Something to be looked at in the warehouse when a run starts, that people should know of. */
+export interface StartCheck {
+  /** Looked at only if there is this table, or view, in the schema. */
+  readonly table: string;
+  /** One read-only statement in the SQL of both warehouses, of one row. */
+  readonly sql: string;
+  /** What to say of the row, if anything. */
+  warning(row: readonly unknown[]): string | undefined;
+}
+
 /** One of the systems that Freshet runs. `E` is its event, as the schema gives it. */
 export interface Domain<E = unknown> {
   readonly name: string;
@@ -69,6 +84,7 @@ export interface Domain<E = unknown> {
    * the topic is in its wire format. Without this it is plain JSON. What is read may be either.
    */
   readonly schemaSubject?: string;
+  readonly startChecks?: readonly StartCheck[];
   /** A way in over HTTP, for domains that have one. */
   readonly ingest?: IngestRoute;
 }

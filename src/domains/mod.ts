@@ -5,6 +5,7 @@ import { circadian } from "./circadian.ts";
 import type { Domain, DomainModule } from "./domain.ts";
 import { rides } from "./rides.ts";
 import { trains } from "./trains.ts";
+import { wine } from "./wine.ts";
 
 export * from "./domain.ts";
 
@@ -12,6 +13,7 @@ export * from "./domain.ts";
 export const domainModules: readonly DomainModule[] = [
   trains,
   rides,
+  wine,
   actions,
   circadian,
 ];

@@ -6,11 +6,14 @@ import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
 import type { SchemaRef } from "../log/wire_format.ts";
-import { type Batch, type Element, PartitionWatermark } from "../stream/mod.ts";
+import { type Batch, days, type Element, PartitionWatermark } from "../stream/mod.ts";
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
 import { printable } from "./text.ts";
+
+/** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
+const BACKFILL_AFTER_MS = days(7);
 
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
 export class Condemned {
@@ -115,6 +118,7 @@ export class PartitionIngest {
       watermark: this.watermark.current,
       eventWatermark: this.watermark.eventWatermark,
       emit,
+      backfill: this.clock.now() - this.watermark.current > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS),
       side: { late: [], failed: [] },
     };
   }

@@ -124,7 +124,8 @@ function episodeChange(output: EpisodeOutput, change: SessionChange<Named>, now:
       ALERT_ID,
       ALERT_TYPE: output.type,
       ...key,
-      STATUS: change.final ? "CLEARED" : "ACTIVE",
+      // What is still open but long past is no alert: it becomes one when the partition has caught up and it still is.
+      STATUS: change.final || change.backfill ? "CLEARED" : "ACTIVE",
       STARTED_AT: change.start,
       LAST_SEEN_AT: change.last,
       CLEARED_AT: change.final ? change.end : null,

@@ -12,6 +12,7 @@ import { Condemned } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { checkOperators } from "./pipeline.ts";
 import { Progress } from "./progress.ts";
+import { runStartChecks } from "./start_checks.ts";
 import type { DomainStatus } from "./status.ts";
 
 const MAX_BACKOFF_MS = 30_000;
@@ -41,6 +42,7 @@ export class DomainRunner {
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#ensureTopics();
+      await runStartChecks(this.#options.domain, this.#options.warehouse, this.#options.logger);
       await this.#runWithRestarts(signal);
       this.#progress.phase = "stopped";
     } catch (error) {

@@ -60,6 +60,8 @@ export interface Batch<T> {
   readonly eventWatermark: number;
   /** Asks windows to answer with the early rows of what changed since they were last asked. */
   readonly emit: boolean;
+  /** Event time is so far behind the wall clock that this is history: what it makes is no news to anybody. */
+  readonly backfill: boolean;
   readonly side: SideOutputs;
 }
 
@@ -78,6 +80,7 @@ export function withElements<T>(batch: Batch<unknown>, elements: readonly Elemen
     watermark: batch.watermark,
     eventWatermark: batch.eventWatermark,
     emit: batch.emit,
+    backfill: batch.backfill,
     side: batch.side,
   };
 }

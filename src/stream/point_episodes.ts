@@ -56,6 +56,8 @@ export interface Answering<R> {
 export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   /** Keys with an episode that is not final. */
   readonly #open = new Set<StateEntry<KeyEpisodes>>();
+  /** Keys whose open episodes may have been given out as history, and not yet as news. */
+  readonly #untold = new Set<string>();
 
   constructor(
     private readonly settings: EpisodeSettings<V, A>,
@@ -63,6 +65,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     private readonly partition: number,
   ) {
     for (const entry of state.entries(partition, 0)) this.#notice(entry);
+    for (const { key } of this.#open) this.#untold.add(key);
   }
 
   /** Puts `points` (time and value) in the place of the key's points at `from` and later. */
@@ -123,8 +126,21 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     });
   }
 
-  /** Gives out the episodes that the watermark has passed: they are final. */
+  /** Gives out the episodes that the watermark has passed: they are final. After a backfill, or a start, also what is open. */
   finish(answering: Answering<ResultsOf<A>>): void {
+    this.#close(answering);
+    if (answering.batch.backfill || this.#untold.size === 0) return;
+    for (const { key, value } of this.#open) {
+      if (!this.#untold.has(key)) continue;
+      const stretches = this.#stretches(value);
+      value.shown.forEach((shown, i) => {
+        if (!shown.final) this.#giveOut(key, shown, { stretch: stretches[i]!, previous: shown }, answering);
+      });
+    }
+    this.#untold.clear();
+  }
+
+  #close(answering: Answering<ResultsOf<A>>): void {
     const { watermark } = answering.batch;
     const ended = ({ final, last }: Shown) => !final && last + this.settings.gapMs <= watermark;
     for (const entry of this.#open) {
@@ -163,8 +179,10 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       values: accumulators.results(stretch.accs),
       final,
       version,
+      backfill: batch.backfill,
       previousStart: previous && previous.start !== start ? previous.start : null,
     };
+    if (batch.backfill && !final) this.#untold.add(key);
     out.push(answer(row, start, batch));
   }
 

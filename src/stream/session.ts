@@ -29,6 +29,8 @@ export interface SessionRow<R> {
   readonly final: boolean;
   /** 1, and one more for each late element that changed the session after it was final. */
   readonly version: number;
+  /** Given out by a batch of history: whether it is open or not, it is no news. */
+  readonly backfill: boolean;
   /** The start that its last row said, when that was another. */
   readonly previousStart: number | null;
 }
@@ -96,6 +98,8 @@ export interface SessionAggregation<T, S extends AccumulatorSpec<T>> extends Lat
   readonly gapMs: number;
   readonly accumulators: AccumulatorRow<T, S>;
   readonly state: StateBackend;
+  /** Whether what is open is given out again as news when the partition has caught up. */
+  readonly alerts?: boolean;
 }
 
 /**
@@ -138,11 +142,13 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
   readonly #changed = new Set<StateEntry<KeySessions>>();
   readonly #closing = new Schedule<StateEntry<KeySessions>>();
   readonly #forgetting = new Schedule<StateEntry<KeySessions>>();
+  /** Whether open sessions have been given out as news. */
+  #live = false;
 
   constructor(
     private readonly options: SessionAggregation<T, S>,
     private readonly state: KeyedState<KeySessions>,
-    partition: number,
+    private readonly partition: number,
   ) {
     for (const entry of state.entries(partition, 0)) this.#schedule(entry);
   }
@@ -157,9 +163,24 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
       }
     }
     this.#close(batch, out);
-    if (batch.emit) this.#giveOutChanged(batch, out);
+    if (batch.emit) {
+      if (this.options.alerts) this.#announce(batch);
+      this.#giveOutChanged(batch, out);
+    }
     this.#forget(batch);
     return out;
+  }
+
+  /** With the first answer after a backfill (or a start) what is open counts as changed: it may have been given out as history. */
+  #announce({ backfill }: Batch<T>): void {
+    if (!backfill && !this.#live) {
+      for (const entry of this.state.entries(this.partition, 0)) {
+        const open = entry.value.sessions.filter((session) => !session.final);
+        for (const session of open) session.pending = true;
+        if (open.length > 0) this.#changed.add(entry);
+      }
+    }
+    this.#live = !backfill;
   }
 
   #add(batch: Batch<T>, element: Element<T>, out: Changes<S>): void {
@@ -259,6 +280,7 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
       values: accumulators.results(session.accs),
       final,
       version,
+      backfill: batch.backfill,
       previousStart: shownStart === start ? null : shownStart,
     };
     session.shownStart = start;

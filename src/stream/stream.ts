@@ -3,16 +3,18 @@
 // events.map(f).into("A")
 // events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
 
-import { AccumulatorRow, type AccumulatorSpec, count, max, type ResultsOf } from "./accumulators.ts";
+import { AccumulatorRow, type AccumulatorSpec, count, max, min, type ResultsOf } from "./accumulators.ts";
 import type { Operator, PerElement } from "./batch.ts";
 import type { ComparedWindow } from "./compared_windows.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";
+import { whileHolding } from "./holding.ts";
 import { aggregateHopping } from "./hopping.ts";
 import { Keys, type KeySelectors } from "./key.ts";
 import { latest, type LatestResult } from "./latest.ts";
 import { map } from "./map.ts";
 import { aggregateRunning, type RunningResult } from "./running.ts";
+import { scan, type Scanned } from "./scan.ts";
 import { aggregateSessions, type SessionChange } from "./session.ts";
 import type { StateBackend } from "./state.ts";
 import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
@@ -56,7 +58,7 @@ export type Output<E> =
     readonly keyNames: readonly string[];
     readonly operator: Operator<E, SessionChange<Named>>;
   }
-  /** One row for each session of a condition: raised, updated, cleared. */
+  /** One row for each time that a condition lasted: raised, updated, cleared. */
   | {
     readonly kind: "episodes";
     readonly name: string;
@@ -88,6 +90,11 @@ export class Stream<E, T = E> {
   /** The start of a pipeline. */
   static of<E>(context: StreamContext): Stream<E> {
     return new Stream(context, []);
+  }
+
+  /** A pipeline that goes on after some operators. */
+  static after<E, T>(context: StreamContext, operators: readonly AnyOperator[]): Stream<E, T> {
+    return new Stream(context, operators);
   }
 
   #then<U>(operator: Operator<T, U>): Stream<E, U> {
@@ -149,6 +156,27 @@ export class KeyedStream<E, T> {
     return { kind: "running", name, keyNames: this.keys.names, operator: chain([...this.operators, running]) };
   }
 
+  /**
+   * Each element with the results of `spec` over its key's elements up to it, in the order of the log. `name` names the
+   * state. A key is never forgotten.
+   */
+  scan<S extends AccumulatorSpec<T>>(name: string, spec: S): Stream<E, Scanned<T, ResultsOf<S>>> {
+    const { context, operators, keys } = this;
+    const scanning = scan({ state: context.state, name, keys, accumulators: new AccumulatorRow(spec) });
+    return Stream.after(context, [...operators, scanning]);
+  }
+
+  /** The times during which `holds` is true of a key's newest element, in the order of the log. */
+  holding(holds: (value: T) => boolean): EpisodeStream<E, T> {
+    const { context: { state }, operators, keys } = this;
+    return {
+      episodes(name, options) {
+        const operator = whileHolding({ state, name: `${name}/${options.type}`, keys, holds, ...episodeSpec(options) });
+        return episodeOutput(name, options, keys.names, chain([...operators, operator]));
+      },
+    };
+  }
+
   /** Windows of `sizeMs`, one after the other, anchored to the epoch. */
   tumbling(sizeMs: number): WindowedStream<E, T> {
     return this.#windowed(tumblingWindows(sizeMs));
@@ -179,25 +207,18 @@ export class KeyedStream<E, T> {
     return {
       holding({ contents, ...condition }) {
         return {
-          episodes(name, { type, value, threshold = null, also = {} }) {
+          episodes(name, options) {
             const operator = aggregateWindowEpisodes({
               ...context,
               ...condition,
-              name: `${name}/${type}`,
+              ...episodeSpec(options),
+              name: `${name}/${options.type}`,
               keys,
               sizeMs,
               advanceMs,
               contents: new AccumulatorRow(contents),
-              accumulators: new AccumulatorRow({ EVENT_COUNT: count(), PEAK_VALUE: max(value), ...also }),
             });
-            return {
-              kind: "episodes",
-              name,
-              type,
-              threshold,
-              keyNames: keys.names,
-              operator: chain([...operators, operator]),
-            };
+            return episodeOutput(name, options, keys.names, chain([...operators, operator]));
           },
         };
       },
@@ -212,15 +233,19 @@ export class KeyedStream<E, T> {
   /** Sessions: elements less than `gapMs` apart. */
   session(gapMs: number): SessionStream<E, T> {
     const { context, operators, keys } = this;
-    const sessions = (name: string, spec: AccumulatorSpec<T>): Operator<E, SessionChange<Named>> => {
-      const accumulators = new AccumulatorRow(spec);
-      return chain([...operators, aggregateSessions({ ...context, name, keys, gapMs, accumulators })]);
-    };
+    const sessions = (
+      options: { name: string; accumulators: AccumulatorRow<T, AccumulatorSpec<T>>; alerts: boolean },
+    ) => chain<E, SessionChange<Named>>([...operators, aggregateSessions({ ...context, keys, gapMs, ...options })]);
     return {
-      aggregate: (name, spec) => ({ kind: "sessions", name, keyNames: keys.names, operator: sessions(name, spec) }),
-      episodes(name, { type, value, threshold = null, also = {} }) {
-        const operator = sessions(`${name}/${type}`, { EVENT_COUNT: count(), PEAK_VALUE: max(value), ...also });
-        return { kind: "episodes", name, type, threshold, keyNames: keys.names, operator };
+      aggregate: (name, spec) => ({
+        kind: "sessions",
+        name,
+        keyNames: keys.names,
+        operator: sessions({ name, accumulators: new AccumulatorRow(spec), alerts: false }),
+      }),
+      episodes(name, options) {
+        const operator = sessions({ name: `${name}/${options.type}`, ...episodeSpec(options), alerts: true });
+        return episodeOutput(name, options, keys.names, operator);
       },
     };
   }
@@ -258,6 +283,8 @@ export interface EpisodeOptions<T> {
   readonly type: string;
   /** The number whose greatest value is the episode's peak. */
   readonly value: (value: T) => number | null | undefined;
+  /** The peak is the least value instead. */
+  readonly least?: boolean;
   /** The number that it is measured against, for people. */
   readonly threshold?: number | null;
   /** More columns. */
@@ -274,4 +301,18 @@ export interface EpisodeStream<E, T> {
 export interface SessionStream<E, T> extends EpisodeStream<E, T> {
   /** Ends in one row for each key and session, holding the results of `spec`. */
   aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
+}
+
+function episodeSpec<T>({ value, least = false, also = {} }: EpisodeOptions<T>) {
+  const spec: AccumulatorSpec<T> = { EVENT_COUNT: count(), PEAK_VALUE: least ? min(value) : max(value), ...also };
+  return { accumulators: new AccumulatorRow<T, AccumulatorSpec<T>>(spec) };
+}
+
+function episodeOutput<E>(
+  name: string,
+  { type, threshold = null }: Pick<EpisodeOptions<never>, "type" | "threshold">,
+  keyNames: readonly string[],
+  operator: Operator<E, SessionChange<Named>>,
+): Output<E> {
+  return { kind: "episodes", name, type, threshold, keyNames, operator };
 }

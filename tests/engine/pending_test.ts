@@ -18,6 +18,7 @@ const batchOf = <T>(values: readonly T[], partition = 1): Batch<T> => ({
   nextOffset: 200,
   watermark: 0,
   eventWatermark: 0,
+  backfill: false,
   emit: false,
   side: { late: [], failed: [] },
 });

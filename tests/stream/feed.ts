@@ -35,7 +35,7 @@ export class Feed {
     this.watermark = new PartitionWatermark({ maxOutOfOrdernessMs, idleAfterMs });
   }
 
-  batch(events: readonly Event[], emit = false): Batch<Event> {
+  batch(events: readonly Event[], emit = false, backfill = false): Batch<Event> {
     const elements = events.map((value): Element<Event> => ({
       value,
       time: value.time,
@@ -49,6 +49,7 @@ export class Feed {
       watermark: this.watermark.current,
       eventWatermark: this.watermark.eventWatermark,
       emit,
+      backfill,
       side: { late: [], failed: [] },
     };
   }

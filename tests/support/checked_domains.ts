@@ -5,6 +5,7 @@ import type { Rules } from "./checks.ts";
 import { ridesChecks } from "./rides_checks.ts";
 import { circadianChecks } from "./circadian_checks.ts";
 import { trainsChecks } from "./trains_checks.ts";
+import { wineChecks } from "./wine_checks.ts";
 
 export interface CheckedDomain {
   readonly name: string;
@@ -39,4 +40,6 @@ export const checkedDomains: readonly CheckedDomain[] = [
     lateByMs: 4 * HOUR_MS,
     intervalMs: HOUR_MS / 60,
   },
+  // At night all goes out of one warehouse, so that some products run low.
+  { name: "wine", rules: wineChecks, startMs: THURSDAY + 20 * HOUR_MS, lateByMs: 4 * HOUR_MS, intervalMs: 3000 },
 ];

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WarehouseRefusedError } from "../../src/errors.ts";
+import { domainModules } from "../../src/domains/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { startCommitting } from "./child.ts";
 import { consistentOffset, SCRIPTS, TOPIC, unitOf } from "./support.ts";
@@ -46,6 +47,17 @@ test("a process killed at a random time leaves whole units only, and all that it
     before = found;
   }
   assert(before > 0);
+});
+
+test("a process killed right after it made the tables leaves a file that can be opened", async (file) => {
+  const program = new URL("./migrating_process.ts", import.meta.url).pathname;
+  const args = ["run", "--quiet", "--no-prompt", "--allow-all", program, file];
+  const { signal } = await new Deno.Command(Deno.execPath(), { args, stdout: "inherit", stderr: "inherit" }).output();
+  assertEquals(signal, "SIGKILL");
+  // DuckDB replays its log: not every statement that it takes can be replayed.
+  await using warehouse = await openDuckDb({ path: file });
+  const { rows } = await warehouse.query("SELECT COUNT(DISTINCT NAME) FROM FRESHET_MIGRATIONS");
+  assertEquals(rows, [[domainModules.length + 1]]);
 });
 
 test("a second process is refused, and told which one has the file", async (file) => {

@@ -7,8 +7,11 @@ import type { MigrationStep, Script } from "../warehouse.ts";
 import type { Session } from "./database.ts";
 import { briefMessage, isDataError } from "./errors.ts";
 
-/** DuckDB has a VARIANT of its own, four times slower to load than its JSON, and its name cannot be given to another type. */
-const WORDS: ReadonlyMap<string, string> = new Map([["VARIANT", "JSON"]]);
+/**
+ * DuckDB has a VARIANT of its own, four times slower to load than its JSON, and its name cannot be given to another type.
+ * Its INTEGER has 32 bits, Snowflake's 38 digits.
+ */
+const WORDS: ReadonlyMap<string, string> = new Map([["VARIANT", "JSON"], ["INTEGER", "BIGINT"]]);
 
 const CREATE = `CREATE TABLE IF NOT EXISTS FRESHET_MIGRATIONS (NAME VARCHAR NOT NULL, VERSION BIGINT NOT NULL,
   TITLE VARCHAR NOT NULL, CHECKSUM VARCHAR NOT NULL, APPLIED_AT TIMESTAMP_NTZ NOT NULL)`;

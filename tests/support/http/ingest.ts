@@ -100,4 +100,5 @@ const NO_TIME = {
   allowedLatenessMs: undefined,
   idleAfterMs: undefined,
   maxFutureSkewMs: undefined,
+  backfillAfterMs: undefined,
 };

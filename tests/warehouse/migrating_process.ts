@@ -1,0 +1,11 @@
+// A process that makes the tables of every domain and kills itself. Argument: the DuckDB file.
+
+import { scriptsOf } from "../../src/parts.ts";
+import { realParts } from "../../src/real_parts.ts";
+import { readConfig } from "../../src/config.ts";
+import { domainModules } from "../../src/domains/mod.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+
+const warehouse = await openDuckDb({ path: Deno.args[0]! });
+await warehouse.migrate(scriptsOf(realParts.domains(readConfig({}, domainModules))));
+Deno.kill(Deno.pid, "SIGKILL");
