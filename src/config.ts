@@ -1,6 +1,7 @@
 // Configuration: one schema over the environment, read once. The only place that knows the names of the settings.
 // Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
 import * as z from "zod";
+import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent_config.ts";
 import { ConfigError } from "./errors.ts";
 import * as s from "./setting.ts";
 import {
@@ -110,9 +111,9 @@ export const SETTINGS = {
     { min: 1, max: 1000, default: 4 },
     "Partitions of the topics that Freshet creates.",
   ),
-  FRESHET_TOPIC_REPLICATION: s.whole(
-    { min: 1, max: 100, default: 1 },
-    "Replicas of the topics that Freshet creates; the embedded log has one.",
+  FRESHET_TOPIC_REPLICATION: s.wholeOrNone(
+    { min: 1, max: 100 },
+    "Replicas of the topics that Freshet creates in Kafka; by default as many as the broker is set to.",
   ),
   KAFKA_BROKERS: s.brokersOrNone("Kafka instead of the embedded log."),
   KAFKA_BROKER: s.brokersOrNone("The same by its other name; KAFKA_BROKERS wins."),
@@ -129,6 +130,7 @@ export const SETTINGS = {
     { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/, default: "freshet" },
     "Name that brokers see in their logs.",
   ),
+  ...CONFLUENT_SETTINGS,
   SCHEMA_REGISTRY_URL: s.addressOrNone(
     "Schema Registry with Confluent's API: schemas of records are looked up there, and what Freshet produces to topics with a schema goes out in its wire format.",
   ),
@@ -157,6 +159,8 @@ export interface KafkaConfig {
     readonly username: string;
     readonly password: string;
   } | undefined;
+  /** Under which names people set brokers and login, for messages; by default KAFKA_BROKERS and so on. */
+  readonly settingNames?: { readonly brokers: string; readonly login: string };
 }
 
 /** The Schema Registry as configured. */
@@ -194,7 +198,8 @@ export interface Config {
   readonly duckdbMemory: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
   readonly topicPartitions: number;
-  readonly topicReplication: number;
+  /** `undefined` leaves it to the broker. */
+  readonly topicReplication: number | undefined;
   readonly groupId: string | undefined;
   /** `undefined` means the embedded log. */
   readonly kafka: KafkaConfig | undefined;
@@ -230,7 +235,7 @@ export function readConfig(
   ) as Record<string, string>;
   const parsed = z.object(settings).safeParse(pick(given, Object.keys(settings)));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => wrong(issue, given, settings));
-  problems.push(...missing(given));
+  problems.push(...missing(given), ...confluentProblems(given));
   const unknown = unknownNames(given, Object.keys(settings));
   if (!parsed.success || problems.length > 0) throw new ConfigError(report(problems, unknown));
   const values = parsed.data as unknown as Values;
@@ -276,6 +281,8 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
 }
 
 function kafka(v: Values): KafkaConfig | undefined {
+  const confluent = confluentKafka(v, { clientId: v.KAFKA_CLIENT_ID, caFile: v.KAFKA_SSL_CA_FILE });
+  if (confluent) return confluent;
   const brokers = v.KAFKA_BROKERS ?? v.KAFKA_BROKER;
   if (!brokers) return undefined;
   const sasl = v.KAFKA_SASL_MECHANISM && v.KAFKA_SASL_USERNAME && v.KAFKA_SASL_PASSWORD
@@ -359,7 +366,7 @@ function missing(given: Record<string, string>): string[] {
 function doubtful(given: Record<string, string>): string[] {
   const warnings: string[] = [];
   const connection = Object.keys(given).filter((name) => /^KAFKA_S(SL|ASL)/.test(name));
-  if (connection.length > 0 && !given.KAFKA_BROKERS && !given.KAFKA_BROKER) {
+  if (connection.length > 0 && !given.KAFKA_BROKERS && !given.KAFKA_BROKER && !given.CONFLUENT_BOOTSTRAP) {
     warnings.push(`${connection.join(", ")} set, but not KAFKA_BROKERS: the embedded log is used, not Kafka`);
   }
   if (given.KAFKA_BROKERS && given.KAFKA_BROKER && given.KAFKA_BROKERS !== given.KAFKA_BROKER) {

@@ -71,9 +71,11 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
   });
 }
 
-async function kafkaSettings({ brokers, clientId, ssl, caFile, sasl }: KafkaConfig): Promise<KafkaSettings> {
+async function kafkaSettings(
+  { brokers, clientId, ssl, caFile, sasl, settingNames }: KafkaConfig,
+): Promise<KafkaSettings> {
   const ca = ssl && caFile !== undefined ? { ca: await readCa(caFile) } : undefined;
-  return { brokers, clientId, ssl: ca ?? ssl, sasl };
+  return { brokers, clientId, ssl: ca ?? ssl, sasl, settingNames };
 }
 
 async function readCa(path: string): Promise<string> {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readConfig } from "../src/config.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { LogRecord } from "../src/log/log.ts";
+import { realParts } from "../src/real_parts.ts";
 import { Terminal } from "./cli/terminal.ts";
 
 const TOPIC = "ats_telemetry";
@@ -150,9 +152,12 @@ Deno.test("produce creates no topic in silence, and says how to create it", asyn
   assertStringIncludes(stderr, `Topic "elsewhere" does not exist: create it with "freshet topics create"`);
   assertEquals(
     (await terminal.run(["topics", "create", "elsewhere", "--partitions", "3"])).stdout,
-    "elsewhere: created\n",
+    "elsewhere: created, 3 partitions\n",
   );
-  assertEquals((await terminal.run(["topics", "create", "elsewhere"])).stdout, "elsewhere: exists already\n");
+  assertEquals(
+    (await terminal.run(["topics", "create", "elsewhere"])).stdout,
+    "elsewhere: exists already, 3 partitions\n",
+  );
   assertEquals((await terminal.run(["produce", "elsewhere"], { stdin: "{}\n" })).code, 0);
   const topics = JSON.parse((await terminal.run(["topics", "--json"])).stdout);
   assertEquals(topics.length, 3);
@@ -258,4 +263,16 @@ Deno.test("a simulation that is taken up again goes on after the topic's last re
   const after = (await recordsOf(terminal, TOPIC)).map(({ timestamp }) => timestamp).toSorted((a, b) => a - b);
   assertEquals(after[49], last);
   assert(after[50]! > last);
+});
+
+Deno.test("topics create makes each domain's topics, with those of dead letters, once", async () => {
+  await using terminal = await Terminal.open();
+  const domains = realParts.domains(readConfig({}, realParts.modules));
+  const expected = domains.flatMap(({ topic }) => [topic, `${topic}.dlq`]).sort();
+  const listed = (how: string) => expected.map((topic) => `${topic}: ${how}, 2 partitions\n`).join("");
+  assertEquals((await terminal.run(["topics", "create"])).stdout, listed("created"));
+  // What is there stays as it is, whatever is asked for now.
+  assertEquals((await terminal.run(["topics", "create", "--partitions", "7"])).stdout, listed("exists already"));
+  const lines: { topic: string }[] = JSON.parse((await terminal.run(["topics", "--json"])).stdout);
+  assertEquals(lines.length, 2 * expected.length);
 });

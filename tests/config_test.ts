@@ -129,6 +129,42 @@ Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name f
   assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
 });
 
+const CONFLUENT = { CONFLUENT_BOOTSTRAP: "pkc-1.example:9092", CONFLUENT_API_KEY: "K", CONFLUENT_API_SECRET: "s3cret" };
+
+Deno.test("Confluent Cloud is Kafka over TLS with a login by API key", () => {
+  const { kafka, secrets, warnings } = read({ ...CONFLUENT, KAFKA_CLIENT_ID: "me", KAFKA_SSL_CA_FILE: "ca.pem" });
+  assertEquals(kafka, {
+    brokers: ["pkc-1.example:9092"],
+    clientId: "me",
+    ssl: true,
+    caFile: "ca.pem",
+    sasl: { mechanism: "plain", username: "K", password: "s3cret" },
+    settingNames: { brokers: "CONFLUENT_BOOTSTRAP", login: "CONFLUENT_API_KEY and CONFLUENT_API_SECRET" },
+  });
+  assertEquals([secrets, warnings], [["s3cret"], []]);
+});
+
+const WRONG_CONFLUENT: readonly (readonly [string, Record<string, string>])[] = [
+  ["CONFLUENT_API_SECRET is missing", { CONFLUENT_BOOTSTRAP: "b:1", CONFLUENT_API_KEY: "K" }],
+  ["CONFLUENT_BOOTSTRAP is missing", { CONFLUENT_API_KEY: "K", CONFLUENT_API_SECRET: "s3cret" }],
+  ["expected one Kafka", { ...CONFLUENT, KAFKA_BROKERS: "b:1" }],
+  ["expected one Kafka", {
+    ...CONFLUENT,
+    KAFKA_SASL_MECHANISM: "plain",
+    KAFKA_SASL_USERNAME: "u",
+    KAFKA_SASL_PASSWORD: "s3cret",
+  }],
+  ["KAFKA_SSL is", { ...CONFLUENT, KAFKA_SSL: "false" }],
+  ["host:port", { ...CONFLUENT, CONFLUENT_BOOTSTRAP: "https://pkc-1.example" }],
+];
+
+for (const [says, environment] of WRONG_CONFLUENT) {
+  Deno.test(`Confluent Cloud by ${Object.keys(environment)} is refused: ${says}`, () => {
+    const error = assertThrows(() => read(environment), ConfigError, says);
+    assert(!error.message.includes("s3cret"), error.message);
+  });
+}
+
 Deno.test("a Schema Registry is described by its address and one way to log in", () => {
   const url = "https://psrc-1.example/apis/v7";
   const key = { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret" };

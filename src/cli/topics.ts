@@ -1,4 +1,5 @@
 // `topics`: what is in the log and how far each group has got; `topics create` makes the domains' topics.
+import { deadLetterTopic } from "../engine/mod.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { groupOf } from "../parts.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
@@ -27,25 +28,40 @@ export const addTopics: Verb = (program, context) => {
     .option("--json", "one JSON array of partitions")
     .action((flags: { readonly json?: boolean }) => list(context, flags));
   topics.command("create")
-    .description("Creates topics that are missing: the ones named, or those of all domains.")
+    .description(
+      "Creates topics that are missing: the ones named, or those of all domains with their dead letter topics. A topic\n" +
+        "that is there stays as it is.",
+    )
     .argument("[topic...]")
-    .option("--partitions <n>", "partitions of each", numberOption({ min: 1, max: 1000, whole: true }))
-    .option("--replication <n>", "replicas of each", numberOption({ min: 1, max: 100, whole: true }))
+    .option(
+      "--partitions <n>",
+      "partitions of each (default FRESHET_TOPIC_PARTITIONS)",
+      numberOption({ min: 1, max: 1000, whole: true }),
+    )
+    .option(
+      "--replication <n>",
+      "replicas of each (default FRESHET_TOPIC_REPLICATION)",
+      numberOption({ min: 1, max: 100, whole: true }),
+    )
     .action((names: readonly string[], flags: CreateFlags) => create(context, names, flags));
 };
 
 async function create(context: Context, names: readonly string[], flags: CreateFlags): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
-  const wanted = names.length > 0 ? names : context.domains().map((domain) => domain.topic);
+  const ofDomains = () => context.domains().flatMap(({ topic }) => [topic, deadLetterTopic(topic)]);
+  const wanted = [...new Set(names.length > 0 ? names : ofDomains())];
   await using log = await parts.openLog(config, host.clock);
   const created = await log.createTopics(wanted.map((topic) => ({
     topic,
     partitions: flags.partitions ?? config.topicPartitions,
     replicationFactor: flags.replication ?? config.topicReplication,
   })));
-  for (const topic of wanted) {
-    host.stdout.write(`${topic}: ${created.includes(topic) ? "created" : "exists already"}\n`);
+  for (const { topic, partitions } of await log.topics(wanted)) {
+    const how = created.includes(topic) ? "created" : "exists already";
+    host.stdout.write(
+      `${topic}: ${how}, ${partitions.length} ${partitions.length === 1 ? "partition" : "partitions"}\n`,
+    );
   }
 }
 

@@ -45,8 +45,8 @@ export class KafkaClient {
 
   /** Translates an error of kafkajs; `topics` are those that the call was about. */
   error(thrown: unknown, topics?: readonly string[]): Error {
-    const { brokers, ssl, sasl } = this.settings;
-    const context: ErrorContext = { brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, topics };
+    const { brokers, ssl, sasl, settingNames } = this.settings;
+    const context: ErrorContext = { brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, settingNames, topics };
     return translateKafkaError(thrown, context);
   }
 

@@ -14,6 +14,7 @@ export interface ErrorContext {
   readonly brokers: readonly string[];
   readonly ssl: boolean;
   readonly mechanism: string | undefined;
+  readonly settingNames: { readonly brokers: string; readonly login: string };
   /** The topics that the call was about. */
   readonly topics?: readonly string[];
 }
@@ -45,9 +46,9 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     ({ name, type }) => name === "KafkaJSSASLAuthenticationError" || type === "SASL_AUTHENTICATION_FAILED",
-    ({ brokers, mechanism }, cause) =>
+    ({ brokers, mechanism, settingNames }, cause) =>
       refused(
-        `Kafka at ${brokers} refused the login by ${mechanism?.toUpperCase()}: check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`,
+        `Kafka at ${brokers} refused the login by ${mechanism?.toUpperCase()}: check ${settingNames.login}`,
         cause,
       ),
   ],
@@ -123,14 +124,15 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     ({ code }) => String(code) === "ENOTFOUND" || String(code) === "EAI_AGAIN",
-    ({ brokers }) => `Kafka's host cannot be found (${brokers}): check KAFKA_BROKERS`,
+    ({ brokers, settingNames }) => `Kafka's host cannot be found (${brokers}): check ${settingNames.brokers}`,
   ],
   [
     ({ code, message, name }) =>
       /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(String(code)) ||
       /Connection (timeout|error)|refused/i.test(message) ||
       name === "KafkaJSNoBrokerAvailableError",
-    ({ brokers }) => `Kafka cannot be reached at ${brokers}: check that it runs, and KAFKA_BROKERS`,
+    ({ brokers, settingNames }) =>
+      `Kafka cannot be reached at ${brokers}: check that it runs, and ${settingNames.brokers}`,
   ],
 ];
 

@@ -20,6 +20,8 @@ export interface KafkaSettings {
   /** TLS. With `ca` (PEM text) only that authority is trusted, else those of the system. */
   readonly ssl?: boolean | { readonly ca: string };
   readonly sasl?: KafkaPassword | KafkaBearer;
+  /** Under which names people set brokers and login: what a message tells them to check. */
+  readonly settingNames?: { readonly brokers: string; readonly login: string };
   /** Until a connection is given up. */
   readonly connectionTimeoutMs?: number;
   /** Until a request without an answer is given up. */
@@ -42,6 +44,7 @@ export interface KafkaSettings {
 
 export const KAFKA_DEFAULTS = {
   clientId: "freshet",
+  settingNames: { brokers: "KAFKA_BROKERS", login: "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" },
   connectionTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
   sessionTimeoutMs: 30_000,
