@@ -183,6 +183,29 @@ Deno.test("migrate makes the tables, once, and --dry-run only tells", async () =
   assertEquals((await terminal.run(["query", "select * from ATS_RAW_JSON", "--json"])).stdout, "[]\n");
 });
 
+Deno.test("migrate --dry-run prints all the SQL for Snowflake without reaching it", async () => {
+  await using terminal = await Terminal.open();
+  const env = {
+    SNOWFLAKE_ACCOUNT: "NOWHERE-AT_ALL",
+    SNOWFLAKE_ACCESS_URL: "http://127.0.0.1:1",
+    SNOWFLAKE_USER: "u",
+    SNOWFLAKE_PASSWORD: "pa55 word",
+    SNOWFLAKE_DATABASE: "sales",
+  };
+  const { code, stdout, stderr } = await terminal.run(["migrate", "--dry-run"], { env });
+  assertEquals([code, stderr], [0, ""]);
+  for (
+    const expected of [
+      'USE SCHEMA "SALES"."PUBLIC";',
+      "CREATE TABLE IF NOT EXISTS FRESHET_OFFSETS (",
+      "CREATE TABLE IF NOT EXISTS ATS_RAW_JSON (",
+      "CREATE OR REPLACE VIEW ATS_HOURLY_STATS AS",
+      "SELECT 'trains', 1, '",
+    ]
+  ) assertStringIncludes(stdout, expected);
+  assert(!stdout.includes("pa55 word"));
+});
+
 Deno.test("query prints a table, JSON or CSV, and says when there are more rows", async () => {
   await using terminal = await Terminal.open();
   await terminal.run(["migrate"]);

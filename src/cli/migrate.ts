@@ -1,20 +1,34 @@
-// `migrate`: creates the tables, or says what it would do.
+// `migrate`: creates the tables, or prints the SQL that does.
+import type { SnowflakeConfig } from "../snowflake_config.ts";
 import { scriptsOf } from "../parts.ts";
 import { findRunning } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";
 import { WarehouseRefusedError } from "../errors.ts";
+import { readSections, type Section, snowflakeDialect } from "../warehouse/scripts.ts";
+import type { MigrationStep } from "../warehouse/warehouse.ts";
+import { identifier } from "./snowflake_names.ts";
+
+interface MigrateFlags {
+  readonly dryRun?: boolean;
+  readonly pending?: boolean;
+}
 
 export const addMigrate: Verb = (program, context) => {
   program.command("migrate")
     .summary("create the tables")
     .description("Applies the sections of the domains' SQL that the warehouse does not have yet. `run` does it too.")
-    .option("--dry-run", "print the statements and change nothing")
-    .action((flags: { readonly dryRun?: boolean }) => migrate(context, flags));
+    .option(
+      "--dry-run",
+      "print the statements and change nothing; for Snowflake all of them, ready to be pasted, without logging in",
+    )
+    .option("--pending", "with --dry-run, ask Snowflake and print only what it does not have yet")
+    .action((flags: MigrateFlags) => migrate(context, flags));
 };
 
-async function migrate(context: Context, { dryRun = false }: { readonly dryRun?: boolean }): Promise<void> {
+async function migrate(context: Context, { dryRun = false, pending = false }: MigrateFlags): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
+  if (dryRun && config.snowflake && !pending) return await printAll(context, config.snowflake);
   const running = await findRunning(config.dataDir);
   if (running) {
     throw new WarehouseRefusedError(`A run (pid ${running.pid}) is up: it has migrated already. Stop it to migrate`);
@@ -22,9 +36,43 @@ async function migrate(context: Context, { dryRun = false }: { readonly dryRun?:
   await Deno.mkdir(config.dataDir, { recursive: true });
   await using warehouse = await parts.openWarehouse(config, host.clock);
   const steps = await warehouse.migrate(scriptsOf(context.domains()), { dryRun });
-  if (steps.length === 0) host.stdout.write(`${warehouse.description}: nothing to do\n`);
-  for (const { name, version, title, statements } of steps) {
-    host.stdout.write(`${dryRun ? "would apply" : "applied"} ${name} version ${version}: ${title}\n`);
-    if (dryRun) host.stdout.write(statements.map((statement) => `${statement.trim()};\n`).join("\n") + "\n");
+  if (steps.length === 0) host.stdout.write(`${dryRun ? "-- " : ""}${warehouse.description}: nothing to do\n`);
+  for (const step of steps) {
+    const { name, version, title } = step;
+    host.stdout.write(`${dryRun ? "-- would apply" : "applied"} ${name} version ${version}: ${title}\n`);
+    if (dryRun) host.stdout.write(statementsOf(step));
   }
+}
+
+function statementsOf({ statements }: MigrationStep): string {
+  return statements.map((statement) => `${statement.trim()};\n`).join("\n") + "\n";
+}
+
+/** What a schema without anything needs, noted as applied at the end of each section, so that `run` finds nothing to do. */
+async function printAll(context: Context, { account, role, warehouse, database, schema }: SnowflakeConfig) {
+  const { stdout } = context.host;
+  stdout.write(
+    `-- All that Freshet's tables need in Snowflake ${account}, ${database}.${schema}. Nothing was sent there, and what is\n` +
+      "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n\n",
+  );
+  if (role !== undefined) stdout.write(`USE ROLE ${identifier("SNOWFLAKE_ROLE", role)};\n`);
+  if (warehouse !== undefined) stdout.write(`USE WAREHOUSE ${identifier("SNOWFLAKE_WAREHOUSE", warehouse)};\n`);
+  stdout.write(
+    `USE SCHEMA ${identifier("SNOWFLAKE_DATABASE", database)}.${identifier("SNOWFLAKE_SCHEMA", schema)};\n\n`,
+  );
+  for (const script of scriptsOf(context.domains())) {
+    for (const section of await readSections(script, snowflakeDialect)) {
+      stdout.write(`-- ${section.name} version ${section.version}: ${section.title}\n`);
+      stdout.write(`${statementsOf(section)}${noteOf(section)}\n`);
+    }
+  }
+}
+
+const literal = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+
+function noteOf({ name, version, title, checksum }: Section): string {
+  return "INSERT INTO FRESHET_MIGRATIONS (NAME, VERSION, TITLE, CHECKSUM, APPLIED_AT)\n" +
+    `SELECT ${literal(name)}, ${version}, ${literal(title)}, ${literal(checksum)}, SYSDATE()\n` +
+    `FROM (SELECT COUNT(*) AS KNOWN FROM FRESHET_MIGRATIONS WHERE NAME = ${literal(name)} AND VERSION = ${version})\n` +
+    "WHERE KNOWN = 0;\n";
 }

@@ -1,10 +1,12 @@
 // `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet. Sends nothing anywhere.
 import type { ZodType } from "zod";
 import { allSettings } from "../config.ts";
+import { FreshetError } from "../errors.ts";
 import { settingMeta } from "../setting.ts";
+import { proofOf } from "../warehouse/snowflake/credentials.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
-import { isEncrypted, publicKeyOf } from "./key_pair.ts";
+import { publicKeyOf } from "./key_pair.ts";
 import { fillIn, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
 import { identifier, userName } from "./snowflake_names.ts";
 
@@ -24,7 +26,7 @@ export const addSql: Verb = (program, context) => {
   sql.command("setup")
     .description(
       "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _WAREHOUSE, _DATABASE " +
-        "and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
+        "and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY or SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
         `Parts: ${SETUP_PARTS.map(({ name }) => name).join(", ")}.`,
     )
     .argument("[part...]")
@@ -111,15 +113,17 @@ function numberOf(setting: string, context: Context, env: Environment): number |
   throw new UsageError(`${setting} is ${JSON.stringify(given)}: expected ${settingMeta(schema).form || "a number"}`);
 }
 
-/** The public key of the configured private key, if there is one that can be read. */
+/** The public key of the configured private key, if there is one. */
 async function configuredKey(env: Environment): Promise<string | undefined> {
+  const text = env.SNOWFLAKE_PRIVATE_KEY?.trim();
   const path = env.SNOWFLAKE_PRIVATE_KEY_PATH?.trim();
-  if (!path) return undefined;
+  if (!text && !path) return undefined;
+  const passphrase = env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE?.trim() || undefined;
   try {
-    const pem = await Deno.readTextFile(path);
-    return publicKeyOf(pem, isEncrypted(pem) ? env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE?.trim() || undefined : undefined)
-      .body;
+    const { options } = await proofOf({ kind: "key", key: text ? { text } : { path: path! }, passphrase });
+    return publicKeyOf(String(options.privateKey), undefined).body;
   } catch (error) {
-    throw new UsageError(`SNOWFLAKE_PRIVATE_KEY_PATH is "${path}", which cannot be used: ${(error as Error).message}`);
+    if (error instanceof FreshetError) throw new UsageError(error.message, { cause: error });
+    throw error;
   }
 }

@@ -136,6 +136,8 @@ def main() -> None:
     # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    # Before the port is told: whoever knows it may connect at once.
+    listener.listen(128)
     server = uvicorn.Server(
         uvicorn.Config(Starlette(routes=routes), log_level="warning", access_log=False, lifespan="off")
     )
