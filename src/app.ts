@@ -137,7 +137,7 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal }),
     ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];
-  const failures = await settle(app.runners, stop);
+  const failures = await settle(app, stop);
   beside.abort();
   const sideFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
   failures.push(...sideFailures.map((result) => result.reason));
@@ -146,11 +146,16 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
 }
 
 /** Runs all; when one fails the others are stopped, and drain. Resolves with the failures. */
-async function settle(runners: readonly Runner[], stop: AbortController): Promise<unknown[]> {
-  const results = await Promise.allSettled(runners.map(async (runner) => {
+async function settle({ runners, domains }: RunningApp, stop: AbortController): Promise<unknown[]> {
+  const results = await Promise.allSettled(runners.map(async (runner, i) => {
     try {
       await runner.run(stop.signal);
     } catch (error) {
+      const others = domains.length > 1 && !stop.signal.aborted ? ", the others write a last checkpoint" : "";
+      loggerFor("run").error(`{domain} cannot go on${others}: {error}`, {
+        domain: domains[i]!.name,
+        error: error instanceof Error ? error.message : String(error),
+      });
       stop.abort(error);
       throw error;
     }

@@ -19,6 +19,8 @@ export interface Metrics {
   /** Records that a checkpoint was about. */
   readonly checkpointRows: Histogram<"domain">;
   readonly restarts: Counter<"domain">;
+  /** 1 while a domain runs (or stands by), 0 while it is starting again or has failed. */
+  readonly domainUp: Gauge<"domain">;
   /** Seconds between the wall clock and the watermark. */
   readonly watermarkLag: Gauge<"domain" | "partition">;
   /** Records in the log after the last one committed to the warehouse. */
@@ -75,6 +77,12 @@ export function createMetrics(): Metrics {
       labelNames: ["domain"],
       registers,
     }),
+    domainUp: new Gauge({
+      name: "freshet_domain_up",
+      help: "1 while a domain runs or stands by, 0 while it is starting again or has failed",
+      labelNames: ["domain"],
+      registers,
+    }),
     watermarkLag: new Gauge({
       name: "freshet_watermark_lag_seconds",
       help: "Seconds between the wall clock and the watermark",
@@ -112,7 +120,8 @@ export function observerOf(metrics: Metrics): Observer {
 export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[], now: number): void {
   metrics.watermarkLag.reset();
   metrics.consumerLag.reset();
-  for (const { domain, partitions } of statuses) {
+  for (const { domain, phase, partitions } of statuses) {
+    metrics.domainUp.set({ domain }, phase === "running" || phase === "waiting" ? 1 : 0);
     for (const { partition, nextOffset, highOffset, watermark } of partitions) {
       const labels = { domain, partition: String(partition) };
       if (highOffset !== null) metrics.consumerLag.set(labels, Math.max(0, highOffset - nextOffset));

@@ -1,0 +1,139 @@
+// Several domains in one run, of which one fails: it starts again by itself while the others go on, and when it cannot go on
+// the run ends after the others have written their last checkpoint.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { WarehouseUnavailableError } from "../src/errors.ts";
+import type { Parts } from "../src/parts.ts";
+import { realParts } from "../src/real_parts.ts";
+import { openDuckDb } from "../src/warehouse/duckdb.ts";
+import type { Warehouse, Writer } from "../src/warehouse/warehouse.ts";
+import { Terminal } from "./cli/terminal.ts";
+import { checkRules } from "./support/checks.ts";
+import { ridesChecks } from "./support/rides_checks.ts";
+import { trainsChecks } from "./support/trains_checks.ts";
+
+/** The same object, but for a method. */
+function withMethod<T extends object, N extends keyof T>(object: T, name: N, method: T[N]): T {
+  return new Proxy(object, {
+    get(target, property) {
+      if (property === name) return method;
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** The real parts, with a warehouse that takes nothing of rides while `isDown` says so. */
+function partsWithoutRides(isDown: () => boolean): Parts {
+  const guarded = (writer: Writer) =>
+    withMethod(writer, "commit", async (unit) => {
+      if (isDown()) throw new WarehouseUnavailableError("The warehouse does not take rides today");
+      await writer.commit(unit);
+    });
+  return {
+    ...realParts,
+    async openWarehouse(config, clock): Promise<Warehouse> {
+      const warehouse = await realParts.openWarehouse(config, clock);
+      return withMethod(warehouse, "writer", async (domain) => {
+        const writer = await warehouse.writer(domain);
+        return domain === "rides" ? guarded(writer) : writer;
+      });
+    },
+  };
+}
+
+/** What the running instance answers with, once `is` takes it. */
+async function answer(terminal: Terminal, path: string, is: (text: string) => boolean): Promise<string> {
+  while (true) {
+    const file = await Deno.readTextFile(`${terminal.dataDir}/freshet.run.json`).catch(() => undefined);
+    const text = file && await fetch(JSON.parse(file).url + path).then((response) => response.text(), () => undefined);
+    if (text !== undefined && is(text)) return text;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const ENV = { FRESHET_DASHBOARD_PORT: "0", FRESHET_CHECKPOINT_MS: "100", FRESHET_LOG_FORMAT: "text" };
+
+async function simulated(terminal: Terminal): Promise<void> {
+  for (const domain of ["trains", "rides"]) {
+    const { code, stderr } = await terminal.run(["simulate", domain, "--count", "1000"], { env: ENV });
+    assertEquals(code, 0, stderr);
+  }
+}
+
+async function checkBoth(terminal: Terminal): Promise<void> {
+  await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
+  await checkRules(warehouse, { ...trainsChecks, ...ridesChecks });
+  const { rows } = await warehouse.query(
+    "SELECT (SELECT COUNT(*) FROM ATS_RAW_JSON), (SELECT COUNT(*) FROM RIDE_REQUESTS)",
+  );
+  assertEquals(rows[0]!.map(Number), [1000, 1000]);
+}
+
+Deno.test("a domain that fails starts again until it can go on, is reported, and stops no other", async () => {
+  await using terminal = await Terminal.open();
+  await simulated(terminal);
+  let isDown = true;
+  const stop = new AbortController();
+  const running = terminal.run(["run", "trains", "rides", "--no-simulate"], {
+    env: ENV,
+    parts: partsWithoutRides(() => isDown),
+    signal: stop.signal,
+  });
+  const isAwaited = (text: string) =>
+    /freshet_restarts_total\{domain="rides"\} [2-9]/.test(text) &&
+    text.includes('freshet_records_total{domain="trains",result="accepted"} 1000');
+  const metrics = await answer(terminal, "/metrics", isAwaited);
+  assertStringIncludes(metrics, 'freshet_domain_up{domain="trains"} 1');
+  const ill = JSON.parse(await answer(terminal, "/health", (text) => text.includes("restarting")));
+  assertEquals([ill.status, ill.domains.trains.phase, ill.domains.rides.phase], ["degraded", "running", "restarting"]);
+  assertEquals(ill.domains.rides.last_error, "The warehouse does not take rides today");
+  assertEquals(JSON.parse(await answer(terminal, "/livez", () => true)).status, "ok");
+  isDown = false;
+  await answer(
+    terminal,
+    "/metrics",
+    (text) => text.includes('freshet_records_total{domain="rides",result="accepted"} 1000'),
+  );
+  await answer(terminal, "/health", (text) => JSON.parse(text).status === "ok");
+  stop.abort();
+  const { code, stderr } = await running;
+  assertEquals(code, 0, stderr);
+  await checkBoth(terminal);
+});
+
+Deno.test("a domain that cannot go on ends the run with its error, after the others have written all they had", async () => {
+  await using terminal = await Terminal.open();
+  await simulated(terminal);
+  const env = { ...ENV, FRESHET_MAX_RESTARTS: "1" };
+  const { code, stderr } = await terminal.run(["run", "trains", "rides", "--no-simulate"], {
+    env: { ...env, FRESHET_CHECKPOINT_MS: "600", FRESHET_CHECKPOINT_ROWS: "100000" },
+    parts: partsWithoutRides(() => true),
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "rides cannot go on, the others write a last checkpoint");
+  assertStringIncludes(stderr, "freshet: The warehouse does not take rides today");
+  {
+    await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
+    await checkRules(warehouse, trainsChecks);
+    const { rows } = await warehouse.query("SELECT COUNT(*) FROM ATS_RAW_JSON");
+    assertEquals(Number(rows[0]![0]), 1000);
+  }
+  const mended = await terminal.run(["run", "trains", "rides", "--until-end"], { env });
+  assertEquals(mended.code, 0, mended.stderr);
+  await checkBoth(terminal);
+});
+
+Deno.test("state of other windows in one domain ends the run naming the operator, and the others' work is kept", async () => {
+  await using terminal = await Terminal.open();
+  await simulated(terminal);
+  await terminal.run(["run", "rides", "--until-end"], { env: ENV });
+  const changed = { ...ENV, RIDE_SURGE_GAP_MINUTES: "5" };
+  const { code, stderr } = await terminal.run(["run", "trains", "rides", "--no-simulate"], { env: changed });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "RIDE_SURGE_ALERTS/SURGE/episodes");
+  assert(!stderr.includes("TypeError"), stderr);
+  const mended = await terminal.run(["run", "trains", "rides", "--until-end"], { env: ENV });
+  assertEquals(mended.code, 0, mended.stderr);
+  await checkBoth(terminal);
+});
