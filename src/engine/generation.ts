@@ -20,7 +20,7 @@ const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
 /** How many times the checkpoint's rows may wait while another is being written. */
-const ROWS_WHILE_WRITING = 2;
+const ROWS_WHILE_WRITING = 1.5;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
 const WRITING_POLL_MS = 5;
 /** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
@@ -181,7 +181,7 @@ class GenerationRun {
     }
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
-    this.#pending = new Pending(domain, pipeline.outputs);
+    this.#pending = this.#newPending();
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {
@@ -203,6 +203,11 @@ class GenerationRun {
     await this.#inFlight?.done;
     await this.#asking;
     await this.pipeline.operators.close();
+  }
+
+  #newPending(): Pending {
+    const { options: { domain }, writer } = this.context;
+    return new Pending(domain, this.pipeline.outputs, (table) => writer.packer?.(table));
   }
 
   /** A last checkpoint. */
@@ -298,7 +303,7 @@ class GenerationRun {
   }
 
   /**
-   * Whether it is time for a checkpoint. While one is still being written reading goes on, up to twice the rows: a slow
+   * Whether it is time for a checkpoint. While one is still being written reading goes on, up to half as many rows again: a slow
    * commit makes the next unit larger before it makes the reading stop. While more records wait it grows by itself.
    */
   #due(): boolean {
@@ -340,7 +345,7 @@ class GenerationRun {
       this.#checkpointer.move(partition, this.#ingest(partition).position)
     );
     const unit = pending.unit(moves, state);
-    this.#pending = new Pending(this.context.options.domain, this.pipeline.outputs);
+    this.#pending = this.#newPending();
     this.#pendingSince = 0;
     const flight: InFlight = { settled: false, done: Promise.resolve() };
     this.#inFlight = Object.assign(flight, {

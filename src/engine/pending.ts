@@ -2,7 +2,7 @@
 
 import type { Domain } from "../domains/domain.ts";
 import type { Batch, Element, LateElement, Output } from "../stream/mod.ts";
-import { Cells } from "../warehouse/cells.ts";
+import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
 import type { Ingested } from "./ingest.ts";
@@ -33,7 +33,12 @@ export class Pending {
   readonly #keyed = new Map<string, KeyedTable>();
   readonly #changed = new Set<number>();
 
-  constructor(private readonly domain: Domain, private readonly outputs: readonly Output<unknown>[]) {}
+  /** `packer` says how rows of a table may wait, where the warehouse has a say in it. */
+  constructor(
+    private readonly domain: Domain,
+    private readonly outputs: readonly Output<unknown>[],
+    private readonly packer: (table: string) => Packer | undefined = () => undefined,
+  ) {}
 
   /** Partitions that have something in here. */
   get partitions(): ReadonlySet<number> {
@@ -98,7 +103,7 @@ export class Pending {
 
   #rowsOf(table: string): PendingRows {
     let rows = this.#appends.get(table);
-    if (!rows) this.#appends.set(table, rows = { cells: new Cells(), partitions: [], offsets: [] });
+    if (!rows) this.#appends.set(table, rows = { cells: new Cells(this.packer(table)), partitions: [], offsets: [] });
     return rows;
   }
 

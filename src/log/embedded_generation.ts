@@ -9,7 +9,7 @@ import type { EmbeddedFile } from "./embedded_file.ts";
 import { decodeSegment } from "./embedded_segment.ts";
 import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
 
-const BATCH_RECORDS = 1000;
+const BATCH_RECORDS = 250;
 const BATCH_BYTES = 1 << 20;
 /** SQLite answers synchronously, so a busy reader gives way to timers and sockets this often. */
 const HOLD_EVENT_LOOP_MS = 8;

@@ -3,11 +3,35 @@
 
 import type { Row } from "./warehouse.ts";
 
-/** Rows by column. Every column has a cell for every row; `undefined` where the row had none. */
+/** Rows in the form in which a warehouse loads them: one thing where the cells are thousands. */
+export interface PackedCells {
+  readonly length: number;
+  /** The rows again; a cell may have become its text. */
+  unpack(): Cells;
+}
+
+/** Packs rows of one table; `undefined` for rows that must wait as they are. */
+export type Packer = (cells: Cells) => PackedCells | undefined;
+
+/** Rows that are packed at a time: few enough that their objects are still young and cost the garbage collector little. */
+const PACK_ROWS = 256;
+
+/**
+ * Rows by column. Every column has a cell for every row; `undefined` where the row had none. With a packer, rows are packed
+ * as they come.
+ */
 export class Cells {
+  #packer: Packer | undefined;
+  #packed: PackedCells[] = [];
+  #packedLength = 0;
   #names: string[] = [];
   #columns: unknown[][] = [];
+  /** Of the columns. */
   #length = 0;
+
+  constructor(packer?: Packer) {
+    this.#packer = packer;
+  }
 
   /** The rows as columns. */
   static of(rows: readonly Row[]): Cells {
@@ -18,16 +42,27 @@ export class Cells {
 
   /** How many rows. */
   get length(): number {
-    return this.#length;
+    return this.#packedLength + this.#length;
   }
 
   get names(): readonly string[] {
+    this.#unpack();
     return this.#names;
   }
 
   /** A column's cells; `undefined` for a column that no row had. */
   column(name: string): readonly unknown[] | undefined {
+    this.#unpack();
     return this.#columns[this.#names.indexOf(name)];
+  }
+
+  /** The rows in the order they came: those that were packed, then the others. */
+  parts(): { readonly packed: readonly PackedCells[]; readonly rest: Cells } {
+    const rest = new Cells();
+    rest.#names = this.#names;
+    rest.#columns = this.#columns;
+    rest.#length = this.#length;
+    return { packed: this.#packed, rest };
   }
 
   /** Appends a row. Rows of one shape are quick, any others are right. */
@@ -39,6 +74,7 @@ export class Cells {
     }
     this.#length++;
     for (; i < this.#columns.length; i++) this.#columns[i]!.push(undefined);
+    if (this.#length >= PACK_ROWS && this.#packer) this.#pack(this.#packer);
   }
 
   /** As `add`, when the row's first `done` cells are in and the next column is not the one expected. */
@@ -55,6 +91,7 @@ export class Cells {
 
   /** The rows from `from` to before `to`. */
   slice(from: number, to: number): Cells {
+    this.#unpack();
     const slice = new Cells();
     slice.#names = [...this.#names];
     slice.#columns = this.#columns.map((column) => column.slice(from, to));
@@ -64,7 +101,33 @@ export class Cells {
 
   /** One row, without the cells that it does not have. */
   row(index: number): Row {
+    this.#unpack();
     const named = this.#names.map((name, i) => [name, this.#columns[i]![index]] as const);
     return Object.fromEntries(named.filter(([, cell]) => cell !== undefined));
+  }
+  #pack(packer: Packer): void {
+    const packed = packer(this.parts().rest);
+    if (!packed) {
+      this.#packer = undefined;
+      return;
+    }
+    this.#packed.push(packed);
+    this.#packedLength += packed.length;
+    this.#columns = this.#names.map(() => []);
+    this.#length = 0;
+  }
+
+  /** Takes everything apart again, for whoever asks for single cells. */
+  #unpack(): void {
+    if (this.#packed.length === 0) return;
+    const all = new Cells();
+    for (const part of [...this.#packed.map((packed) => packed.unpack()), this.parts().rest]) {
+      for (let i = 0; i < part.length; i++) all.add(part.row(i));
+    }
+    this.#packed = [];
+    this.#packedLength = 0;
+    this.#names = all.#names;
+    this.#columns = all.#columns;
+    this.#length = all.#length;
   }
 }

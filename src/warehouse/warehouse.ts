@@ -1,7 +1,7 @@
 // The warehouse port: migrations, one exactly-once unit of writing at a time, and read-only queries.
 // Adapters: duckdb.ts and snowflake.ts. Knows nothing of logs, engines or domains.
 
-import type { Cells } from "./cells.ts";
+import type { Cells, Packer } from "./cells.ts";
 
 /**
  * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
@@ -96,6 +96,8 @@ export interface Writer extends AsyncDisposable {
   claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
   /** The live state of the partitions, in chunks. */
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
+  /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */
+  packer?(table: string): Packer | undefined;
   /**
    * Writes the unit in one transaction.
    *

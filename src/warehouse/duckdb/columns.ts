@@ -17,6 +17,8 @@ export interface Column {
 const SEPARATOR = "\x1e";
 /** Stands for NULL in a column that has some. */
 const NULL = "\x1d";
+const SEPARATOR_BYTE = 0x1e;
+const NULL_BYTE = 0x1d;
 
 /** How the cells of a column were packed: decides the SQL that unpacks them. */
 export type Packing = "split" | "split-nulls" | "json";
@@ -24,8 +26,16 @@ export type Packing = "split" | "split-nulls" | "json";
 export interface PackedColumn {
   readonly column: Column;
   readonly packing: Packing;
-  readonly text: string;
+  /** UTF-8, outside of the JavaScript heap: it may wait for its unit, and no garbage collector copies it meanwhile. */
+  readonly bytes: Uint8Array;
 }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const packedAs = (column: Column, packing: Packing, text: string): PackedColumn => (
+  { column, packing, bytes: encoder.encode(text) }
+);
 
 export function columnOf(name: string, type: string): Column {
   return { name: name.toUpperCase(), type, encoding: encodingOf(type) };
@@ -95,29 +105,55 @@ function packJson(cells: readonly unknown[], column: Column): PackedColumn {
     const text = cellText(cell, column);
     return text === NULL ? null : text;
   });
-  return { column, packing: "json", text: JSON.stringify(texts) };
+  return packedAs(column, "json", JSON.stringify(texts));
 }
 
-/** A column's cells as one text. */
+/** A column's cells as one run of bytes. */
 export function packColumn(cells: readonly unknown[], column: Column): PackedColumn {
   if (joinsAsIs(cells, column)) {
     const text = cells.join(SEPARATOR);
     if (column.encoding === "text" && ambiguous(text, cells.length)) return packJson(cells, column);
-    return { column, packing: "split", text };
+    return packedAs(column, "split", text);
   }
   const texts = cells.map((cell) => cellText(cell, column));
   const text = texts.join(SEPARATOR);
   const nulls = texts.includes(NULL);
   const holdsText = cells.some((cell) => typeof cell === "string");
   if (holdsText && (ambiguous(text, cells.length) || (nulls && cells.includes(NULL)))) return packJson(cells, column);
-  return { column, packing: nulls ? "split-nulls" : "split", text };
+  return packedAs(column, nulls ? "split-nulls" : "split", text);
+}
+
+/** Several packings of one column, one after another, as one; `undefined` where that cannot be told apart again. */
+export function joinPacked(parts: readonly PackedColumn[]): PackedColumn | undefined {
+  const first = parts[0]!;
+  if (parts.length === 1) return first;
+  const nulls = parts.some(({ packing }) => packing === "split-nulls");
+  for (const { packing, bytes } of parts) {
+    if (packing === "json" || (nulls && packing === "split" && bytes.includes(NULL_BYTE))) return undefined;
+  }
+  const joined = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.length + 1, -1));
+  let at = 0;
+  for (const { bytes } of parts) {
+    joined.set(bytes, at);
+    at += bytes.length;
+    if (at < joined.length) joined[at++] = SEPARATOR_BYTE;
+  }
+  return { column: first.column, packing: nulls ? "split-nulls" : "split", bytes: joined };
+}
+
+/** The cells of a packed column, each as its text or `null`. */
+export function unpackColumn({ packing, bytes }: PackedColumn): (string | null)[] {
+  const text = decoder.decode(bytes);
+  if (packing === "json") return JSON.parse(text);
+  const texts = text.split(SEPARATOR);
+  return packing === "split" ? texts : texts.map((cell) => cell === NULL ? null : cell);
 }
 
 /** The SQL that turns parameter `index` (from 1) into rows of text, `chr(29)` among them where the packing says so. */
 export function unpackSql({ packing }: PackedColumn, index: number): string {
   return packing === "json"
-    ? `unnest(from_json($${index}, '["VARCHAR"]'))`
-    : `unnest(string_split($${index}, chr(30)))`;
+    ? `unnest(from_json(decode($${index}), '["VARCHAR"]'))`
+    : `unnest(string_split(decode($${index}), chr(30)))`;
 }
 
 /** The SQL that turns unpacked text into a cell. A level above `unnest`, which would run twice inside `nullif`. */

@@ -20,6 +20,18 @@ export interface DatabaseOptions {
   readonly checkpointThreshold: string;
 }
 
+/**
+ * What the file is called inside DuckDB. It is attached to an instance in memory, as only a file that is attached may say
+ * how long its row groups are.
+ */
+const CATALOG = "freshet";
+/**
+ * Rows of a row group of a new table. Folding the log into the file compresses a table's last row group again: with DuckDB's
+ * own 122,880 rows that is most of what writing costs. Units of fewer rows than this go through the log, larger ones
+ * straight into the file. Measured with 20 thousand rows a unit: 4.2 instead of 8.1 µs of processor time a row.
+ */
+const ROW_GROUP_ROWS = 30_720;
+
 /** Types that Snowflake has and DuckDB has not. VARIANT cannot be made (DuckDB has one, slower to load): scripts say JSON instead. */
 const TYPES: readonly (readonly [name: string, is: string])[] = [
   ["TIMESTAMP_NTZ", "TIMESTAMP"],
@@ -98,7 +110,9 @@ export class Database {
   async connect(): Promise<DuckDBConnection> {
     if (!this.#instance && this.#closed) throw this.#closedError();
     if (this.#broken) await (this.#opening ??= this.#reopen().finally(() => this.#opening = undefined));
-    return await this.#instance!.connect();
+    const connection = await this.#instance!.connect();
+    await connection.run(`USE ${CATALOG}`);
+    return connection;
   }
 
   /** Runs one call of the port; closing waits for it. */
@@ -139,7 +153,7 @@ export class Database {
     for (const session of this.#sessions) session.disconnect();
     const connection = await this.#instance!.connect();
     try {
-      await connection.run("CHECKPOINT");
+      await connection.run(`CHECKPOINT ${CATALOG}`);
     } catch (error) {
       if (!/CHECKPOINT|No space|Out of Memory|IO Error/i.test(messageOf(error))) throw error;
     } finally {
@@ -164,7 +178,8 @@ export class Database {
   }
 
   async #openInstance(): Promise<void> {
-    const instance = await this.client.DuckDBInstance.create(this.path, {
+    const instance = await this.client.DuckDBInstance.create(":memory:", {
+      ...(this.path === ":memory:" ? {} : { temp_directory: `${this.path}.tmp` }),
       memory_limit: this.#options.memoryLimit,
       threads: String(this.#options.threads),
       checkpoint_threshold: this.#options.checkpointThreshold,
@@ -174,6 +189,9 @@ export class Database {
     });
     const connection = await instance.connect();
     try {
+      const file = this.path.replaceAll("'", "''");
+      await connection.run(`ATTACH '${file}' AS ${CATALOG} (ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`);
+      await connection.run(`USE ${CATALOG}`);
       await connection.run("SET GLOBAL TimeZone = 'UTC'");
       for (const [name, is] of TYPES) await connection.run(`CREATE TYPE IF NOT EXISTS ${name} AS ${is}`);
       await connection.run("SET enable_external_access = false");
@@ -228,13 +246,13 @@ export class Session {
     return await this.#database.statement(async () => await (await connection.run(sql, values)).getRows());
   }
 
-  /** Runs a statement that is kept prepared, with text parameters; returns the number of rows it changed. */
-  async runPrepared(sql: string, texts: readonly string[]): Promise<number> {
+  /** Runs a statement that is kept prepared, with BLOB parameters; returns the number of rows it changed. */
+  async runPrepared(sql: string, blobs: readonly Uint8Array[]): Promise<number> {
     const connection = await this.connection();
     return await this.#database.statement(async () => {
       let statement = this.#prepared.get(sql);
       if (!statement) this.#prepared.set(sql, statement = await connection.prepare(sql));
-      for (let i = 0; i < texts.length; i++) statement.bindVarchar(i + 1, texts[i]!);
+      for (let i = 0; i < blobs.length; i++) statement.bindBlob(i + 1, blobs[i]!);
       const result = await statement.run();
       statement.clearBindings();
       return result.rowsChanged;

@@ -1,10 +1,10 @@
 // Puts rows into tables: insert, merge and delete, a chunk of rows per statement, statements kept prepared.
 // Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
 
-import { Cells } from "../cells.ts";
+import { Cells, type PackedCells, type Packer } from "../cells.ts";
 import type { Delete, Upsert } from "../warehouse.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
-import { cellSql, type Column, packColumn, type PackedColumn, unpackSql } from "./columns.ts";
+import { cellSql, type Column, joinPacked, packColumn, type PackedColumn, unpackColumn, unpackSql } from "./columns.ts";
 import type { Session } from "./database.ts";
 import { columnsIn, quoted, type Table } from "./tables.ts";
 
@@ -13,19 +13,19 @@ export type TableKey = Pick<Upsert, "keyColumns" | "guardColumns">;
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const CHUNK_ROWS = 16_384;
-/** Characters per statement, over all columns, beyond which a chunk is halved. */
-const CHUNK_CHARS = 32 * 1024 * 1024;
+/** Bytes per statement, over all columns, beyond which a chunk is halved. */
+const CHUNK_BYTES = 32 * 1024 * 1024;
 
 /** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
 function pack(columns: readonly Column[], cells: Cells, from: number, to: number): PackedColumn[] | undefined {
   const packed: PackedColumn[] = [];
-  let chars = 0;
+  let bytes = 0;
   for (const column of columns) {
     const all = cells.column(column.name) ?? new Array(cells.length).fill(null);
     const one = packColumn(from === 0 && to === cells.length ? all : all.slice(from, to), column);
     packed.push(one);
-    chars += one.text.length;
-    if (chars > CHUNK_CHARS && to - from > 1) return undefined;
+    bytes += one.bytes.length;
+    if (bytes > CHUNK_BYTES && to - from > 1) return undefined;
   }
   return packed;
 }
@@ -77,23 +77,72 @@ function deleteSql(table: Table, packed: readonly PackedColumn[], keyColumns: re
   }`;
 }
 
-async function load(
-  session: Session,
-  columns: readonly Column[],
-  cells: Cells,
-  sql: (packed: readonly PackedColumn[]) => string,
-): Promise<void> {
+type Sql = (packed: readonly PackedColumn[]) => string;
+
+async function load(session: Session, columns: readonly Column[], cells: Cells, sql: Sql): Promise<void> {
   for (let from = 0; from < cells.length;) {
     let to = Math.min(from + CHUNK_ROWS, cells.length);
     let packed = pack(columns, cells, from, to);
     while (!packed) packed = pack(columns, cells, from, to = from + Math.ceil((to - from) / 4));
-    await session.runPrepared(sql(packed), packed.map(({ text }) => text));
+    await session.runPrepared(sql(packed), packed.map(({ bytes }) => bytes));
     from = to;
   }
 }
 
+/** Rows of one table, packed before their unit is made. */
+class PackedRows implements PackedCells {
+  readonly bytes: number;
+
+  constructor(readonly length: number, readonly columns: readonly PackedColumn[]) {
+    this.bytes = columns.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  unpack(): Cells {
+    const columns = this.columns.map((packed) => [packed.column.name, unpackColumn(packed)] as const);
+    const cells = new Cells();
+    for (let i = 0; i < this.length; i++) {
+      cells.add(Object.fromEntries(columns.map(([name, texts]) => [name, texts[i]])));
+    }
+    return cells;
+  }
+}
+
+/** Packs rows of the table, except those that it has no columns for: about them the unit will complain. */
+export function packerFor(table: Table): Packer {
+  return (cells) => {
+    if (cells.names.some((name) => !table.names.has(name))) return undefined;
+    const packed = pack(columnsIn(table, cells), cells, 0, cells.length);
+    return packed && new PackedRows(cells.length, packed);
+  };
+}
+
+/** Neighbours as one, as far as a statement holds them. */
+function* joined(parts: readonly PackedRows[]): Generator<readonly PackedColumn[]> {
+  for (let from = 0; from < parts.length;) {
+    let [to, rows, bytes] = [from, 0, 0];
+    while (to < parts.length && sameColumns(parts[to]!, parts[from]!)) {
+      const { length, bytes: more } = parts[to]!;
+      if (to > from && (rows + length > CHUNK_ROWS || bytes + more > CHUNK_BYTES)) break;
+      [to, rows, bytes] = [to + 1, rows + length, bytes + more];
+    }
+    const group = parts.slice(from, to);
+    const columns = group[0]!.columns.map((_, i) => joinPacked(group.map((part) => part.columns[i]!)));
+    if (columns.every((column) => column !== undefined)) yield columns;
+    else for (const { columns } of group) yield columns;
+    from = to;
+  }
+}
+
+const sameColumns = (a: PackedRows, b: PackedRows): boolean =>
+  a.columns.length === b.columns.length && a.columns.every(({ column }, i) => column === b.columns[i]!.column);
+
 export async function insertRows(session: Session, table: Table, cells: Cells): Promise<void> {
-  await load(session, columnsIn(table, cells), cells, (packed) => insertSql(table, packed));
+  const sql: Sql = (packed) => insertSql(table, packed);
+  const { packed, rest } = cells.parts();
+  for (const columns of joined(packed as readonly PackedRows[])) {
+    await session.runPrepared(sql(columns), columns.map(({ bytes }) => bytes));
+  }
+  await load(session, columnsIn(table, rest), rest, sql);
 }
 
 export async function mergeRows(session: Session, table: Table, key: TableKey, cells: Cells): Promise<void> {

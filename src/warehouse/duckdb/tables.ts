@@ -44,6 +44,11 @@ export class Tables {
     }
   }
 
+  /** The table, if it was there when the catalog was last looked at. */
+  known(name: string): Table | undefined {
+    return this.#tables.get(name.toUpperCase());
+  }
+
   /** Looks at the catalog again for a table it does not know. Errors: `WarehouseRefusedError` when there is none. */
   async named(name: string): Promise<Table> {
     const key = name.toUpperCase();

@@ -2,12 +2,12 @@
 // Must not know logs, engines or operators.
 
 import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
-import { Cells } from "../cells.ts";
+import { Cells, type Packer } from "../cells.ts";
 import { stateRows } from "../state_rows.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Database, Session } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
-import { deleteRows, insertRows, mergeRows } from "./loading.ts";
+import { deleteRows, insertRows, mergeRows, packerFor } from "./loading.ts";
 import { claimOffsets, moveOffsets, readOffsets } from "./offsets.ts";
 import { findRefusals } from "./refusals.ts";
 import { compactState, readState } from "./state.ts";
@@ -76,6 +76,11 @@ export class DuckDbWriter implements Writer {
     } catch (error) {
       throw translate(error, database.path);
     }
+  }
+
+  packer(table: string): Packer | undefined {
+    const known = this.#tables.known(table);
+    return known && packerFor(known);
   }
 
   async commit(unit: Unit): Promise<void> {

@@ -79,6 +79,13 @@ export function append(table: string, ...segments: readonly Segment[]): Append {
   };
 }
 
+/** The same rows of one partition, put together as rows are that wait for their unit: in the writer's own form, if it has one. */
+export function waiting(writer: Writer, table: string, rows: readonly Row[]): Append {
+  const cells = new Cells(writer.packer?.(table));
+  for (const row of rows) cells.add(row);
+  return { table, cells, partitions: rows.map(() => 0), offsets: rows.map((_, i) => i) };
+}
+
 function position(nextOffset: number): Position {
   return { nextOffset, watermark: null, maxEventTime: null, lastTimestamp: null };
 }

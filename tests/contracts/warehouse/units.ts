@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import { RowsRefusedError, WarehouseRefusedError } from "../../../src/errors.ts";
 import type { Row, Unit, Warehouse } from "../../../src/warehouse/warehouse.ts";
-import { append, loose, rowsOf, segment, stateOf, type Test, TOPIC, unit } from "./suite.ts";
+import { append, loose, rowsOf, segment, stateOf, type Test, TOPIC, unit, waiting } from "./suite.ts";
 
 export function units(test: Test): void {
   test("rows of many segments, empty ones among them, are all written", async ({ warehouse, writer }) => {
@@ -54,6 +54,43 @@ export function units(test: Test): void {
     const mended = appends.slice(0, 1);
     await writer.commit(unit(claims, 9, { appends: mended, state }));
     assertEquals((await rowsOf(warehouse, "SELECT * FROM EVENTS")).length, 10);
+  });
+
+  test("rows that have waited for their unit are the same rows", async ({ warehouse, writer }) => {
+    const texts = ["plain", "", null, "\u001d", "a\u001eb", "ü\u{1f345}", '{"json": [1]}'];
+    const rows = Array.from({ length: 5000 }, (_, ID): Row => ({
+      ID,
+      // Stretches without NULL, with NULL and with what separates cells elsewhere, longer and shorter than what is packed at a time.
+      A_VARCHAR: ID < 1200 ? `t${ID}` : ID < 2400 ? texts[ID % 3] : texts[ID % texts.length],
+      A_DOUBLE: ID % 7 === 0 ? null : ID / 7,
+      A_NTZ: 1_700_000_000_000 + ID,
+      A_BOOLEAN: ID % 2 === 0,
+      ...(ID > 3000 ? { A_BIGINT: ID } : {}),
+      A_VARIANT: JSON.stringify({ ID }),
+    }));
+    const columns = "ID, A_VARCHAR, A_DOUBLE, A_NTZ, A_BOOLEAN, A_BIGINT, A_VARIANT";
+    const sql = `SELECT ${columns} FROM EVERY_TYPE ORDER BY ID`;
+    await writer.commit(loose({ appends: [append("EVERY_TYPE", segment(rows))] }));
+    const expected = await rowsOf(warehouse, sql);
+    await writer.commit(loose({ appends: [waiting(writer, "EVERY_TYPE", rows)] }));
+    const twice = await rowsOf(warehouse, sql);
+    assertEquals(expected.length, 5000);
+    assertEquals(twice.filter((_, i) => i % 2 === 0), expected);
+    assertEquals(twice.filter((_, i) => i % 2 === 1), expected);
+  });
+
+  test("refused rows are named also when they have waited", async ({ warehouse, writer }) => {
+    const rows = Array.from(
+      { length: 1500 },
+      (_, ID): Row => ({ ID, NAME: [3, 700, 1499].includes(ID) ? null : "good" }),
+    );
+    const appends = [waiting(writer, "EVENTS", rows)];
+    const error = await assertRejects(() => writer.commit(loose({ appends })), RowsRefusedError);
+    assertEquals(error.rows.map(({ offset }) => offset), [3, 700, 1499]);
+    const strange = [...rows.map(() => ({ ID: 1, NAME: "x" })), { ID: 2, NAME: "x", NOVELTY: 1 }];
+    const unknown = [waiting(writer, "EVENTS", strange)];
+    await assertRejects(() => writer.commit(loose({ appends: unknown })), WarehouseRefusedError, "NOVELTY");
+    assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), []);
   });
 
   test("rows for a table or a column that is not there are refused with advice", async ({ warehouse, writer }) => {
