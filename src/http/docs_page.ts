@@ -95,6 +95,7 @@ function article({ method, path, operation }: Route, base: string): Html {
   return html`<article>
 <h3><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${summary}.${description === undefined ? "" : ` ${description}`}${guarded ? " Needs the bearer token." : ""}</p>
+${requestBody?.required ? "" : html`<pre>${curl({ method, path, operation }, { base, guarded })}</pre>`}
 ${
     Object.entries(requestBody?.content["application/json"]?.examples ?? {}).map(([name, { value }]) =>
       html`
@@ -103,7 +104,6 @@ ${
       `
     )
   }
-${requestBody === undefined ? html`<pre>${curl({ method, path, operation }, { base, guarded })}</pre>` : ""}
 <div class="scroll"><table>
 <tbody>
 ${

@@ -25,7 +25,7 @@ export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: 
     summary,
     description:
       `Published to the topic ${topic}. The answer comes when the log has it: what is acknowledged is not lost.` +
-      (generate ? ' Without a body one generated event is published, with `{"count": n}` so many.' : ""),
+      (generate ? ' Without a body one generated event is published, with {"count": n} so many.' : ""),
     guarded,
     body: {
       required: generate === undefined,

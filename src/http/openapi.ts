@@ -92,7 +92,7 @@ function problemsOf(codes: readonly ProblemCode[]): RouteConfig["responses"] {
   const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, kinds]) => [status, {
-      description: kinds.map((code) => `${PROBLEMS[code].title} (\`${code}\`)`).join("; "),
+      description: kinds.map((code) => `${PROBLEMS[code].title} (${code})`).join("; "),
       headers: status === 429 || status === 503 ? { ...REQUEST_ID, ...RETRY_AFTER } : REQUEST_ID,
       content: { [PROBLEM_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
     }]),
