@@ -102,6 +102,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   statusRoutes(api, { ...options, guarded });
   queryRoute(api, { query: options.query, body });
   docsRoutes(api, options.version);
+  api.get("/", (c) => c.redirect("/docs"));
   api.notFound((c) => problem(c, { code: "not_found", detail: `There is nothing at ${c.req.path.slice(0, 200)}` }));
   api.onError((error, c) => {
     loggerFor("http").error("A request failed", { path: c.req.path, request_id: c.get("requestId"), error });
