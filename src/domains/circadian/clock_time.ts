@@ -4,8 +4,8 @@ const RADIANS = Math.PI / 12;
 
 /** The same time of day in [0, 24). */
 export function ofDay(hour: number): number {
-  const rest = hour % 24;
-  return rest < 0 ? rest + 24 : rest;
+  // Twice, because just below 0 the first sum is rounded to 24.
+  return ((hour % 24) + 24) % 24;
 }
 
 /** Hours from `b` to `a` the shorter way round, in [-12, 12). */

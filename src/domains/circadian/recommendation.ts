@@ -108,10 +108,10 @@ export function recommend(sleeps: readonly Sleep[]): Recommendation | null {
     as_of: new Date(newest.end).toISOString(),
     nights: nights.length,
     phase: {
-      wake_utc: rounded(utc.mean),
-      wake_local: rounded(circularSummary(nights.map(({ wakeHour }) => wakeHour)).mean),
+      wake_utc: hourOfDay(utc.mean),
+      wake_local: hourOfDay(circularSummary(nights.map(({ wakeHour }) => wakeHour)).mean),
       sleep_hours: rounded(sleepHours),
-      cbt_min_utc: rounded(ofDay(utc.mean - beforeWake)),
+      cbt_min_utc: hourOfDay(utc.mean - beforeWake),
       cbt_min_before_wake: beforeWake,
     },
     sleep: stretch(bed, wake),
@@ -153,3 +153,4 @@ function adviceFor(sleepHours: number, irregularity: number): Advice[] {
 
 /** To a ten-thousandth of an hour: less than a second. */
 const rounded = (hours: number) => Math.round(hours * 1e4) / 1e4;
+const hourOfDay = (hour: number) => ofDay(rounded(hour));
