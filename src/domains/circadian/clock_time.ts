@@ -4,8 +4,11 @@ const RADIANS = Math.PI / 12;
 
 /** The same time of day in [0, 24). */
 export function ofDay(hour: number): number {
-  // Twice, because just below 0 the first sum is rounded to 24.
-  return ((hour % 24) + 24) % 24;
+  const rest = hour % 24;
+  if (rest >= 0) return rest;
+  // Just below 0 the sum is rounded to 24.
+  const up = rest + 24;
+  return up < 24 ? up : 0;
 }
 
 /** Hours from `b` to `a` the shorter way round, in [-12, 12). */

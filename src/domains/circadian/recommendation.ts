@@ -153,4 +153,4 @@ function adviceFor(sleepHours: number, irregularity: number): Advice[] {
 
 /** To a ten-thousandth of an hour: less than a second. */
 const rounded = (hours: number) => Math.round(hours * 1e4) / 1e4;
-const hourOfDay = (hour: number) => ofDay(rounded(hour));
+const hourOfDay = (hour: number) => rounded(ofDay(hour)) % 24;
