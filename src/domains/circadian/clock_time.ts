@@ -8,7 +8,7 @@ export function ofDay(hour: number): number {
   if (rest >= 0) return rest;
   // Just below 0 the sum is rounded to 24.
   const up = rest + 24;
-  return up < 24 ? up : 0;
+  return up === 24 ? 0 : up;
 }
 
 /** Hours from `b` to `a` the shorter way round, in [-12, 12). */
