@@ -34,8 +34,7 @@ export const SNOWFLAKE_SETTINGS = {
     { form: "an OAuth access token", secret: true },
     "OAuth access token, instead of a key.",
   ),
-  SNOWFLAKE_ACCESS_URL: s.textOrNone(
-    { form: "an http or https URL", pattern: /^https?:\/\/[^\s/]+\/?$/ },
+  SNOWFLAKE_ACCESS_URL: s.addressOrNone(
     "Where to reach Snowflake, for a private link; by default the account's own address.",
   ),
 };

@@ -40,7 +40,6 @@ for (
     "keygen",
     "sql",
     "config",
-    "new",
   ]
 ) {
   Deno.test(`${verb} --help says how it is used`, async () => {
