@@ -19,12 +19,13 @@ const PARTS: readonly Part[] = [
   { name: "A domain", files: /^src\/domains\//, ours: /^(src\/(domains|stream)|sql)\//, packages: /^zod$/ },
   {
     name: "A port",
-    files: /^src\/(log\/log|warehouse\/warehouse)\.ts$/,
+    files: /^src\/(log\/log|warehouse\/warehouse|cache\/cache)\.ts$/,
     ours: /^src\/(stream\/|warehouse\/cells\.ts$)/,
     typesOnly: true,
   },
   { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|errors\.ts$|clock\.ts$)/ },
   { name: "The warehouse", files: /^src\/warehouse\//, ours: /^src\/((warehouse|stream)\/|errors\.ts$|clock\.ts$)/ },
+  { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {
     name: "The engine",
     files: /^src\/engine\//,
@@ -60,6 +61,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,
   "snowflake-sdk": /^src\/warehouse\//,
+  "redis": /^src\/cache\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\.ts$/,
@@ -73,7 +75,8 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
 };
 
 /** Adapters: from outside their folder they are imported when they are needed, never with the program. */
-const ADAPTERS = /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake))\.ts$/;
+const ADAPTERS =
+  /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake)|cache\/redis)\.ts$/;
 
 /** Files that the rules are not about. */
 const OUTSIDE = /^(tests|bench|lint|links)\//;

@@ -9,10 +9,12 @@ import { type EventMaker, ingestSources } from "./ingest_sources.ts";
 import { GroupCommit } from "./log/group_commit.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { type DomainInfo, type Parts, provideTopics, type Runner, scriptsOf } from "./parts.ts";
+import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
+import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** Something that runs beside the domains and feeds them, such as a simulator. Ends when the signal is aborted. */
 export interface Feed {
@@ -81,8 +83,10 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   for (const { name, version, title } of steps) logger.debug("Migrated", { name, version, title });
 
   const metrics = createMetrics();
+  const recommending = await openRecommendations({ ...options, warehouse, metrics, stack });
+  const observers = recommending ? [recommending.recommendations.observer] : [];
   const runners = domains.map((domain) =>
-    parts.createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd: options.untilEnd })
+    parts.createRunner({ domain, log, warehouse, clock, metrics, observers, config, untilEnd: options.untilEnd })
   );
   const statuses = () => runners.map((runner) => runner.status());
   const probe = new LogProbe({ ask: () => log.topics([]), clock });
@@ -99,6 +103,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     isLogReachable: () => probe.isReachable(),
     now: () => clock.now(),
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
+    ...recommending?.http,
     rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, limits),
   }));
@@ -122,6 +127,30 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     dashboard: dashboard.url,
   });
   await runUntilDone({ ...options, log, runners, statuses }, stop);
+}
+
+interface RecommendingApp extends AppOptions {
+  readonly warehouse: Warehouse;
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** Opens what it takes to give out recommendations, where the domain that makes them runs; closed with the stack. */
+async function openRecommendations({ config, parts, domains, clock, warehouse, metrics, stack }: RecommendingApp) {
+  if (!domains.some(({ name }) => name === RECOMMENDING_DOMAIN)) return undefined;
+  const kind = config.cache.redisUrl === undefined ? "memory" : "redis";
+  metrics.cacheReachable.set({ kind }, kind === "memory" ? 1 : 0);
+  const onChange = (reachable: boolean) => metrics.cacheReachable.set({ kind }, reachable ? 1 : 0);
+  const cache = stack.use(await parts.openCache({ config, clock, onChange }));
+  const { expiryMs } = config.cache;
+  const recommendations = new Recommendations({ warehouse, cache, clock, expiryMs, metrics });
+  return {
+    recommendations,
+    http: {
+      recommendationOf: (user: string) => recommendations.of(user),
+      isCacheReachable: kind === "redis" ? () => cache.status().reachable : undefined,
+    },
+  };
 }
 
 interface RunningApp extends AppOptions {

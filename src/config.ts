@@ -107,6 +107,14 @@ export const SETTINGS = {
     { min: 1_000_000, unit: "bytes", default: 1_073_741_824 },
     "Size of a partition at which the embedded log may drop the oldest records that every group has read.",
   ),
+  REDIS_URL: s.urlOrNone(
+    { schemes: ["redis:", "rediss:"], form: "redis://host:6379, or rediss://user:password@host:6379/0" },
+    "Redis in which recommendations are cached, shared by several processes; without it each keeps its own.",
+  ),
+  FRESHET_CACHE_EXPIRY_SECONDS: s.whole(
+    { min: 1, unit: "seconds", default: 300 },
+    "How long a cached recommendation is given out when no newer sleep is heard of.",
+  ),
   FRESHET_TOPIC_PARTITIONS: s.whole(
     { min: 1, max: 1000, default: 4 },
     "Partitions of the topics that Freshet creates.",
@@ -197,6 +205,8 @@ export interface Config {
   readonly maxRestarts: number;
   readonly duckdbMemory: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
+  /** Of recommendations: in memory without a URL. */
+  readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
   readonly topicPartitions: number;
   /** `undefined` leaves it to the broker. */
   readonly topicReplication: number | undefined;
@@ -242,7 +252,9 @@ export function readConfig(
   return build(values, {
     domains: pick(parsed.data, modules.flatMap((module) => Object.keys(module.settings))),
     warnings: [...unknown, ...doubtful(given)],
-    secrets: Object.entries(given).filter(([name]) => isSecret(name, settings)).map(([, value]) => value),
+    secrets: Object.entries(given).filter(([name]) => isSecret(name, settings)).flatMap(([name, value]) =>
+      secretsIn(name, value)
+    ),
   });
 }
 
@@ -270,6 +282,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     maxRestarts: v.FRESHET_MAX_RESTARTS,
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
+    cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },
     topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,
@@ -315,6 +328,18 @@ export function isSecret(name: string, settings: DomainSettings): boolean {
   const schema = settings[name];
   return /PASSWORD|TOKEN|SECRET|PASSPHRASE|PRIVATE_KEY(?!_PATH)/.test(name) ||
     (schema !== undefined && s.settingMeta(schema as z.ZodType).secret === true);
+}
+
+/** The value; of a URL, only when it holds a password, and that as it is written there and as it is sent. */
+function secretsIn(name: string, value: string): string[] {
+  if (!name.endsWith("_URL")) return [value];
+  const password = URL.parse(value)?.password ?? "";
+  if (password === "") return [];
+  try {
+    return [value, password, decodeURIComponent(password)];
+  } catch {
+    return [value, password];
+  }
 }
 
 function wrong(issue: z.core.$ZodIssue, given: Record<string, string>, settings: DomainSettings): string {

@@ -23,6 +23,10 @@ export interface Metrics {
   readonly domainUp: Gauge<"domain">;
   /** Seconds between the wall clock and the watermark. */
   readonly watermarkLag: Gauge<"domain" | "partition">;
+  /** Recommendations asked for, by where they came from. */
+  readonly recommendations: Counter<"source">;
+  /** 1 while the cache of recommendations can be reached. */
+  readonly cacheReachable: Gauge<"kind">;
   /** Records in the log after the last one committed to the warehouse. */
   readonly consumerLag: Gauge<"domain" | "partition">;
 }
@@ -81,6 +85,18 @@ export function createMetrics(): Metrics {
       name: "freshet_domain_up",
       help: "1 while a domain runs or stands by, 0 while it is starting again or has failed",
       labelNames: ["domain"],
+      registers,
+    }),
+    recommendations: new Counter({
+      name: "freshet_recommendations_total",
+      help: "Recommendations asked for, by where they came from: cache or warehouse",
+      labelNames: ["source"],
+      registers,
+    }),
+    cacheReachable: new Gauge({
+      name: "freshet_cache_reachable",
+      help: "1 while the cache of recommendations can be reached, 0 while it cannot",
+      labelNames: ["kind"],
       registers,
     }),
     watermarkLag: new Gauge({

@@ -1,9 +1,11 @@
 // Which parts the program is made of: adapters, domains and the engine, each opened only when it is asked for.
 // Tests hand in others. Knows nothing of order or lifetime: app.ts and the verbs open and close.
 import ownSql from "../sql/freshet.sql" with { type: "text" };
+import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Config, DomainModule } from "./config.ts";
 import type { IngestRoute } from "./domains/mod.ts";
+import type { Observer } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
@@ -35,8 +37,17 @@ export interface RunnerOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** More who are told of checkpoints. */
+  readonly observers: readonly Observer[];
   readonly config: Config;
   readonly untilEnd: boolean;
+}
+
+export interface CacheOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  /** Called when it turns out whether the cache can be reached, and when that changes. */
+  readonly onChange: (reachable: boolean) => void;
 }
 
 /** Everything that differs between the real program and a test of the command line. */
@@ -47,6 +58,7 @@ export interface Parts {
   domains(config: Config): readonly DomainInfo[];
   openLog(config: Config, clock: Clock): Promise<Log>;
   openWarehouse(config: Config, clock: Clock): Promise<Warehouse>;
+  openCache(options: CacheOptions): Promise<Cache>;
   /** Where the warehouse's file would be, if there is none yet. */
   warehouseMissing(config: Config): Promise<string | undefined>;
   createRunner(options: RunnerOptions): Runner;

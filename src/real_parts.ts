@@ -1,17 +1,19 @@
 // The real parts of the program: which log and which warehouse the configuration asks for, and the engine. Adapters are
 // imported when they are needed, so that a verb starts fast and does not touch clients it has no use for.
 import { join } from "node:path";
+import type { Cache } from "./cache/cache.ts";
+import { memoryCache } from "./cache/memory.ts";
 import type { Clock } from "./clock.ts";
 import type { Config, KafkaConfig } from "./config.ts";
 import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
-import { DomainRunner } from "./engine/mod.ts";
+import { DomainRunner, type Observer } from "./engine/mod.ts";
 import { ConfigError } from "./errors.ts";
 import type { KafkaSettings } from "./log/kafka.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
 import { observerOf } from "./metrics.ts";
-import { groupOf, type Parts, type RunnerOptions } from "./parts.ts";
+import { type CacheOptions, groupOf, type Parts, type RunnerOptions } from "./parts.ts";
 import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
@@ -27,6 +29,7 @@ export const realParts: Parts = {
   domains: (config) => defineDomains(config.domains),
   openLog,
   openWarehouse,
+  openCache,
   warehouseMissing,
   createRunner,
 };
@@ -98,6 +101,24 @@ async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
   return await openDuckDb({ path: warehousePath(config), memoryLimit: config.duckdbMemory, now: () => clock.now() });
 }
 
+async function openCache({ config, clock, onChange }: CacheOptions): Promise<Cache> {
+  const { redisUrl } = config.cache;
+  if (redisUrl === undefined) return memoryCache({ clock });
+  const { redisCache } = await import("./cache/redis.ts");
+  const logger = loggerFor("cache");
+  const cache = redisCache({
+    url: redisUrl,
+    clock,
+    onChange({ reachable, detail }) {
+      onChange(reachable);
+      const redis = cache.description;
+      if (reachable) logger.info("Redis at {redis} can be reached", { redis });
+      else logger.warn("Redis at {redis} cannot be reached ({detail}): all goes on without it", { redis, detail });
+    },
+  });
+  return cache;
+}
+
 async function warehouseMissing(config: Config): Promise<string | undefined> {
   if (config.snowflake) return undefined;
   const path = warehousePath(config);
@@ -123,18 +144,31 @@ function checkpoints(config: Config, { kind }: Warehouse) {
   };
 }
 
-function createRunner({ domain, log, warehouse, clock, metrics, config, untilEnd }: RunnerOptions): DomainRunner {
+function createRunner(options: RunnerOptions): DomainRunner {
+  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd } = options;
   return new DomainRunner({
     domain: domain as Domain,
     log,
     warehouse,
     clock,
     logger: loggerFor(domain.name),
-    observer: observerOf(metrics),
+    observer: everyObserver([observerOf(metrics), ...observers]),
     group: groupOf(config, domain),
     time: config.time,
     ...checkpoints(config, warehouse),
     untilEnd,
     maxRestarts: config.maxRestarts,
   });
+}
+
+/** Tells each of them. */
+function everyObserver(observers: readonly Observer[]): Observer {
+  return {
+    checkpoint(domain, summary) {
+      for (const observer of observers) observer.checkpoint(domain, summary);
+    },
+    restart(domain, error) {
+      for (const observer of observers) observer.restart(domain, error);
+    },
+  };
 }

@@ -155,6 +155,17 @@ export function withoutLogins(text: string): string {
   return text.replace(/(:\/\/)[^/\s]*@/g, "$1…@");
 }
 
+/** A URL of one of the schemes (`redis:`), with a host; or none. It may hold a password, so it is a secret. */
+export function urlOrNone(
+  { schemes, form }: { readonly schemes: readonly string[]; readonly form: string },
+  meaning: string,
+): z.ZodType<string | undefined, unknown> {
+  return from({ form, secret: true }, meaning, (given) => {
+    const url = URL.parse(given);
+    return url && schemes.includes(url.protocol) && url.host !== "" ? given : undefined;
+  });
+}
+
 /** A comma-separated list of `host:port`, or none. */
 export function brokersOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   const form = "host:port, several with commas between them";

@@ -53,6 +53,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
     domains: () => [],
     openLog: () => Promise.resolve(log as unknown as Log),
     openWarehouse: () => Promise.resolve(warehouse as unknown as Warehouse),
+    openCache: () => Promise.reject(new Error("No domain here needs a cache")),
     warehouseMissing: () => Promise.resolve(undefined),
     createRunner,
   };

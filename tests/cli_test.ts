@@ -40,6 +40,7 @@ for (
     "keygen",
     "sql",
     "config",
+    "new",
   ]
 ) {
   Deno.test(`${verb} --help says how it is used`, async () => {

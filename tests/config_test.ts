@@ -105,6 +105,17 @@ Deno.test("secrets are in no message, and known for redaction", () => {
   ]);
 });
 
+Deno.test("of REDIS_URL the password is a secret, and what is no URL of Redis is refused without being told", () => {
+  assertEquals(read({ REDIS_URL: "redis://localhost:6379" }).secrets, []);
+  const url = "rediss://me:p%40ss@redis.example:6380/1";
+  assertEquals(read({ REDIS_URL: url }).secrets, [url, "p%40ss", "p@ss"]);
+  assertEquals(read({ REDIS_URL: url, FRESHET_CACHE_EXPIRY_SECONDS: "60" }).cache, { redisUrl: url, expiryMs: 60_000 });
+  for (const wrong of ["localhost:6379", "http://:pa55@host", "redis://:pa55@host:99999", "redis:pa55"]) {
+    const error = assertThrows(() => read({ REDIS_URL: wrong }), ConfigError, "REDIS_URL has not the right form");
+    assert(!error.message.includes("pa55"));
+  }
+});
+
 Deno.test("listening where others can reach needs a token", () => {
   for (const host of ["0.0.0.0", "192.168.1.5", "::", "example.org"]) {
     assertThrows(() => read({ FRESHET_HOST: host }), ConfigError, "FRESHET_API_TOKEN is missing");

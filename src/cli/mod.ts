@@ -9,6 +9,7 @@ import { type Host, SignalReceived } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
 import { addKeygen } from "./keygen.ts";
 import { addMigrate } from "./migrate.ts";
+import { addNew } from "./new/mod.ts";
 import { addProduce } from "./produce.ts";
 import { addQuery } from "./query.ts";
 import { addRun } from "./run.ts";
@@ -34,6 +35,7 @@ const VERBS: readonly Verb[] = [
   addKeygen,
   addSql,
   addConfig,
+  addNew,
 ];
 
 /** Exit codes. */

@@ -1,5 +1,6 @@
 // `run`: the pipelines with all that belongs to them.
 import { type Feed, runApp, type Up } from "../app.ts";
+import type { NewRecord } from "../log/log.ts";
 import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -73,7 +74,8 @@ function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEE
       const start = await demoStart(log, domain.topic, clock);
       const { domains: settings } = context.config();
       const plan = { seed, start, speed, intervalMs: intervalOf(simulator, settings), bad: 0 };
-      await simulate({ domain, simulator, plan, settings, log, clock, signal });
+      const send = (records: readonly NewRecord[]) => log.produce(domain.topic, records);
+      await simulate({ simulator, plan, settings, send, clock, signal });
     },
   };
 }

@@ -4,8 +4,7 @@ import { ConstantBackoff, handleWhen, retry } from "cockatiel";
 import { paced, type SimulatedRecord, type Simulator, simulators, spoil } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import { FreshetError } from "../errors.ts";
-import type { Log } from "../log/log.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Log, NewRecord } from "../log/log.ts";
 import { UsageError } from "./context.ts";
 
 const MINUTE_MS = 60_000;
@@ -35,11 +34,11 @@ export interface Plan {
 }
 
 export interface Simulation {
-  readonly domain: DomainInfo;
   readonly simulator: Simulator;
   readonly plan: Plan;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly log: Log;
+  /** Resolves when the records have arrived. */
+  readonly send: (records: readonly NewRecord[]) => Promise<unknown>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each batch with the number of records so far and the event time reached. */
@@ -69,7 +68,7 @@ export function intervalOf(simulator: Simulator, settings: Readonly<Record<strin
 }
 
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */
-export async function simulate({ domain, simulator, plan, settings, log, clock, signal, onSent }: Simulation) {
+export async function simulate({ simulator, plan, settings, send, clock, signal, onSent }: Simulation) {
   const { seed, start, intervalMs, bad, speed, count, until } = plan;
   const good = simulator.generate({ seed, start, intervalMs, settings });
   const records = spoil(good, { seed, ratio: bad, fields: simulator.fields, now: () => clock.now() });
@@ -80,14 +79,14 @@ export async function simulate({ domain, simulator, plan, settings, log, clock, 
   });
   let sent = 0;
   for await (const batch of paced(records, { start, speed, count, until, clock, signal })) {
-    await again.execute(() => log.produce(domain.topic, batch.map(toNewRecord)), signal);
+    await again.execute(() => send(batch.map(toNewRecord)), signal);
     sent += batch.length;
     onSent?.(sent, batch.at(-1)!.timestamp);
   }
   return sent;
 }
 
-function toNewRecord({ key, value, timestamp }: SimulatedRecord) {
+function toNewRecord({ key, value, timestamp }: SimulatedRecord): NewRecord {
   return { key, value, timestamp };
 }
 

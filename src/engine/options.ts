@@ -3,7 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { Log } from "../log/log.ts";
-import type { Warehouse } from "../warehouse/warehouse.ts";
+import type { Upsert, Warehouse } from "../warehouse/warehouse.ts";
 import type { DomainTotals } from "./status.ts";
 
 /** Where the engine's messages go. */
@@ -22,6 +22,8 @@ export interface CheckpointSummary {
   readonly late: readonly { readonly operator: string; readonly count: number }[];
   /** Rows of raw and derived tables, and of state. */
   readonly rows: number;
+  /** The rows of keyed tables that it has made or changed, by table. */
+  readonly upserts: readonly Upsert[];
   /** From the first statement to the answer of the commit, milliseconds. */
   readonly durationMs: number;
   /** Totals after it. */
@@ -32,7 +34,7 @@ export interface CheckpointSummary {
   readonly watermark: number | null;
 }
 
-/** Is told what happens, for metrics and progress lines. Must not throw. */
+/** Is told what happens, for metrics, progress lines and caches: of a checkpoint once it is committed. Must not throw. */
 export interface Observer {
   checkpoint(domain: string, summary: CheckpointSummary): void;
   restart(domain: string, error: unknown): void;

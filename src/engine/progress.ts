@@ -102,6 +102,7 @@ export class Progress {
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
       rows: rowsOf(unit),
+      upserts: unit.upserts,
       durationMs,
       totals: this.#totals,
       lag: partitions.reduce((lag, p) => lag + Math.max(0, (p.highOffset ?? p.nextOffset) - p.nextOffset), 0),

@@ -19,6 +19,7 @@ import { checkOrigin } from "./origin_check.ts";
 import { problem } from "./problem.ts";
 import { limitRate } from "./rate_limit.ts";
 import type { BodyLimits } from "./request_body.ts";
+import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute } from "./recommendations_route.ts";
 import { queryRoute } from "./query_route.ts";
 import { statusRoutes } from "./status_route.ts";
 
@@ -37,6 +38,10 @@ export interface ApiOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** The domains' ways in. */
   readonly ingest: readonly IngestSource[];
+  /** For the recommendations' route, where there are any. */
+  readonly recommendationOf?: RecommendationsOptions["recommendationOf"];
+  /** Whether the cache can be reached; left out when that is no question. */
+  readonly isCacheReachable?: () => boolean;
   /** Requests per second and address; `Infinity` for no limit. */
   readonly rateLimit: number;
   readonly body?: BodyLimits;
@@ -90,13 +95,17 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   // On loopback without a token everybody on the machine may look and send; a query always needs one.
   const guarded = tokens.api !== undefined;
   const known = requireToken([tokens.api, tokens.run]);
-  const paths = guarded ? ["/metrics", "/api/status", ...options.ingest.map(({ path }) => path)] : [];
+  const paths = guarded
+    ? ["/metrics", "/api/status", RECOMMENDATIONS_PATH, ...options.ingest.map(({ path }) => path)]
+    : [];
   for (const path of [...paths, "/api/query", "/api/instance"]) api.use(path, known);
 
   for (const source of options.ingest) {
     describeIngest(api, source, guarded);
     ingestRoute(api, source, { body, now: options.now });
   }
+  const { recommendationOf } = options;
+  if (recommendationOf) recommendationsRoute(api, { ...options, recommendationOf, guarded });
   healthRoutes(api, options);
   metricsRoute(api, { ...options, guarded });
   statusRoutes(api, { ...options, guarded });

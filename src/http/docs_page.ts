@@ -13,6 +13,12 @@ interface Operation {
   readonly description?: string;
   readonly tags?: readonly string[];
   readonly security?: readonly unknown[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+    readonly schema?: { readonly description?: string };
+  }[];
   readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<Record<string, { readonly description: string }>>;
 }
@@ -90,12 +96,19 @@ export function docsPage(document: OpenApiDocument, base: string): Html {
 }
 
 function article({ method, path, operation }: Route, base: string): Html {
-  const { summary, description, security, requestBody, responses } = operation;
+  const { summary, description, security, parameters = [], requestBody, responses } = operation;
   const guarded = security !== undefined && security.length > 0;
   return html`<article>
 <h3><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${summary}.${description === undefined ? "" : ` ${description}`}${guarded ? " Needs the bearer token." : ""}</p>
 ${requestBody?.required ? "" : html`<pre>${curl({ method, path, operation }, { base, guarded })}</pre>`}
+${
+    parameters.map(({ name, in: place, required, schema }) =>
+      html`
+        <p class="muted"><code>${name}</code> (${place}${required ? "" : ", optional"}): ${schema?.description}</p>
+      `
+    )
+  }
 ${
     Object.entries(requestBody?.content["application/json"]?.examples ?? {}).map(([name, { value }]) =>
       html`

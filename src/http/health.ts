@@ -10,6 +10,8 @@ export interface HealthOptions {
   readonly statuses: () => readonly DomainStatus[];
   /** Whether the log answers, within a bounded time. */
   readonly isLogReachable: () => Promise<boolean>;
+  /** Whether Redis can be reached, as last seen; left out where there is none. */
+  readonly isCacheReachable?: () => boolean;
 }
 
 const Probe = z.object({
@@ -20,6 +22,9 @@ const Probe = z.object({
 const Health = z.object({
   status: z.enum(["ok", "degraded"]),
   kafka: z.enum(["ok", "unreachable"]).meta({ description: "Whether the log answers: Kafka, or the embedded one" }),
+  redis: z.enum(["ok", "unreachable"]).optional().meta({
+    description: "Whether Redis can be reached, where it is configured; without it all goes on, from the warehouse",
+  }),
   domains: z.record(
     z.string(),
     z.object({
@@ -31,7 +36,7 @@ const Health = z.object({
 });
 
 /** Adds the three routes: 200 when all is well, 503 when not. */
-export function healthRoutes(api: OpenAPIHono, { statuses, isLogReachable }: HealthOptions): void {
+export function healthRoutes(api: OpenAPIHono, { statuses, isLogReachable, isCacheReachable }: HealthOptions): void {
   describeRoutes(api);
   api.get("/livez", (c) => {
     const failed = statuses().filter((status) => status.phase === "failed").map((status) => status.domain);
@@ -47,6 +52,7 @@ export function healthRoutes(api: OpenAPIHono, { statuses, isLogReachable }: Hea
     return answer(c, {
       status: reachable && all.every(isReady) ? "ok" : "degraded",
       kafka: reachable ? "ok" : "unreachable",
+      redis: isCacheReachable && (isCacheReachable() ? "ok" : "unreachable"),
       domains: Object.fromEntries(all.map(({ domain, phase, lastError, lastCheckpointAt }) => [domain, {
         phase,
         last_error: lastError,

@@ -36,6 +36,11 @@ export const PROBLEMS = {
     meaning: "A page of another site must not send events to this machine: its Origin header is refused.",
   },
   not_found: { status: 404, title: "There is nothing here", meaning: "See this page for the paths there are." },
+  unknown_user: {
+    status: 404,
+    title: "Nothing is known of this user",
+    meaning: "Recommendations are made of sleep: the user has none yet that has reached the tables.",
+  },
   method_not_allowed: {
     status: 405,
     title: "The method does not go with the path",

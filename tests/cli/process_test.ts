@@ -95,6 +95,25 @@ Deno.test("run simulates, answers query and status while it is up, drains on SIG
   assertEquals(Number(sums[0].N), N);
 });
 
+Deno.test("simulate --http posts actions to a program that runs, and they are in its tables", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "actions", "--no-simulate");
+  const output = child.output();
+  let url: string | undefined;
+  while (url === undefined) url = await program.runFile().then((file) => file.url, () => undefined);
+  const posted = await program.ask("simulate", "actions", "--http", url, "--count", "400", "--bad", "0.1");
+  assertEquals(posted.code, 0, posted.stderr);
+  assertStringIncludes(posted.stdout, `Sent to ${url}/events: 400 records`);
+  const accepted = Number(/^(\d+) accepted, \d+ refused \(400: /m.exec(posted.stdout)?.[1]);
+  assert(accepted > 300 && accepted < 390, posted.stdout);
+  child.kill("SIGTERM");
+  await output;
+  const [counts] = await program.rows(
+    "select (select count(*) from USER_ACTIONS) A, (select count(*) from DEAD_LETTERS) D, sum(ACTION_COUNT) N from ACTIONS_PER_MINUTE",
+  );
+  assertEquals([counts!.A, counts!.D, Number(counts!.N)], [accepted, 0, accepted]);
+});
+
 Deno.test("produce that is interrupted while it waits for input ends with the signal's exit code", async () => {
   await using program = await Program.open();
   const child = new Deno.Command(Deno.execPath(), {

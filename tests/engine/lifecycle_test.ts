@@ -147,7 +147,7 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     restart() {},
   };
   const { runner } = await world.workOff({ ...NEVER, observer });
-  const [{ rows, durationMs, totals, ...summary }] = summaries as [CheckpointSummary];
+  const [{ rows, upserts, durationMs, totals, ...summary }] = summaries as [CheckpointSummary];
   assertEquals(summary, {
     records: 13,
     accepted: 12,
@@ -157,6 +157,8 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     watermark: START - 10,
   });
   assert(rows > 24 && durationMs >= 0);
+  const latest = upserts.find(({ table }) => table === "LATEST")!;
+  assertEquals([latest.keyColumns, latest.rows.map(({ K }) => K).includes("a")], [["K"], true]);
   assertEquals(totals, { records: 13, accepted: 12, deadLetters: 1, late: 3, checkpoints: 1, restarts: 0 });
   const { totals: _, lastCheckpointAt, openWindows, ...status } = runner.status();
   assertEquals<unknown>(status, {

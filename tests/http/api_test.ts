@@ -161,6 +161,7 @@ Deno.test("metrics tell what the engine reported, and lag and watermark as of no
     deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
     late: [{ operator: "stats", count: 3 }],
     rows: 30,
+    upserts: [],
     durationMs: 20,
     totals: status.totals,
     lag: 4,

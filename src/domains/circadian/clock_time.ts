@@ -5,7 +5,10 @@ const RADIANS = Math.PI / 12;
 /** The same time of day in [0, 24). */
 export function ofDay(hour: number): number {
   const rest = hour % 24;
-  return rest < 0 ? rest + 24 : rest;
+  if (rest >= 0) return rest;
+  // Just below 0 the sum is rounded to 24.
+  const up = rest + 24;
+  return up === 24 ? 0 : up;
 }
 
 /** Hours from `b` to `a` the shorter way round, in [-12, 12). */

@@ -5,6 +5,7 @@
 // M. E. Jewett, C. Cajochen, C. A. Czeisler, "A phase response curve to single bright light pulses in human subjects",
 // J Physiol 2003; 549(3): 945-952.
 
+import { z } from "zod";
 import { hoursBetween, ofDay } from "./clock_time.ts";
 import { NOTE, type Recommendation } from "./recommendation.ts";
 
@@ -37,35 +38,32 @@ export interface PlanOptions {
   readonly now: number;
 }
 
-/** From and to as ISO 8601 with the offset of the target zone. */
-export interface Stretch {
-  readonly from: string;
-  readonly to: string;
-}
+const instant = z.string().meta({ description: "ISO 8601 to the minute, with the offset of the target zone" });
+const Stretch = z.object({ from: instant, to: instant });
 
-export interface PlanDay {
-  /** From 1. */
-  readonly day: number;
-  /** Hours that the body clock has been shifted after this day, of all that is to be. */
-  readonly shifted_hours: number;
-  readonly sleep: Stretch;
-  /** Estimated minimum of core body temperature, ISO 8601 with the offset of the target zone. */
-  readonly cbt_min: string;
-  readonly seek_light: Stretch;
-  readonly avoid_light: Stretch;
-}
+const PlanDay = z.object({
+  day: z.int().min(1),
+  shifted_hours: z.number().meta({ description: "How far the body clock is shifted after this day" }),
+  sleep: Stretch,
+  cbt_min: instant.meta({ description: "Estimated minimum of core body temperature" }),
+  seek_light: Stretch,
+  avoid_light: Stretch,
+});
+type PlanDay = z.infer<typeof PlanDay>;
 
 /** A plan to shift the body clock. */
-export interface ShiftPlan {
-  readonly from_zone: string;
-  readonly target_zone: string;
-  /** To earlier (advance) or to later (delay); none when the body clock is there already. */
-  readonly direction: "advance" | "delay" | "none";
-  readonly shift_hours: number;
-  readonly hours_a_day: number;
-  readonly days: readonly PlanDay[];
-  readonly note: string;
-}
+export const ShiftPlan = z.object({
+  from_zone: z.string(),
+  target_zone: z.string(),
+  direction: z.enum(["advance", "delay", "none"]).meta({
+    description: "To earlier, to later, or none when the body clock is there already",
+  }),
+  shift_hours: z.number(),
+  hours_a_day: z.number(),
+  days: z.array(PlanDay),
+  note: z.string(),
+});
+export type ShiftPlan = z.infer<typeof ShiftPlan>;
 
 /** What the body clock must do, in hours. */
 interface Shift {

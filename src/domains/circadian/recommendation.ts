@@ -1,62 +1,60 @@
 // From a user's recent sleep to an estimate of the body clock's phase, and to advice on sleep and light. A pure function of the
 // sleeps: it must not look at the clock on the wall. General guidance from published rules, not medical advice.
 
+import { z } from "zod";
 import { circularSummary, clockText, ofDay } from "./clock_time.ts";
 import { mainSleeps, type Sleep } from "./sleep_history.ts";
 
 /** Nights that the estimate is made of: the newest ones. A week, so that workdays and days off both count. */
 export const NIGHTS = 7;
 
-/** The body clock, as far as sleep shows it. Hours of the day are in [0, 24). */
-export interface Phase {
-  /** Habitual waking as an hour of UTC: goes with the body, whatever the clocks show where the user is. */
-  readonly wake_utc: number;
-  /** Habitual waking as an hour of the local clocks that the user lived by: what the user is used to. */
-  readonly wake_local: number;
-  readonly sleep_hours: number;
-  /** Minimum of core body temperature, as an hour of UTC. */
-  readonly cbt_min_utc: number;
-  /** How long before habitual waking that is, hours. */
-  readonly cbt_min_before_wake: number;
-}
+const hour = z.number().min(0).max(24);
+const clock = z.string().regex(/^\d\d:\d\d$/).meta({ description: "HH:MM by the local clock" });
 
-/** A stretch of every day by the local clock, `HH:MM`; it may go past midnight. */
-export interface DailyStretch {
-  readonly from: string;
-  readonly to: string;
-}
+/** The body clock, as far as sleep shows it. Hours of the day are in [0, 24). */
+export const Phase = z.object({
+  wake_utc: hour.meta({
+    description: "Habitual waking as an hour of UTC: goes with the body, whatever the clocks show where the user is",
+  }),
+  wake_local: hour.meta({
+    description: "Habitual waking as an hour of the clocks that the user lived by: what the user is used to",
+  }),
+  sleep_hours: z.number().min(0).max(24),
+  cbt_min_utc: hour.meta({ description: "Minimum of core body temperature, as an hour of UTC" }),
+  cbt_min_before_wake: z.number().meta({ description: "How long before habitual waking that is, hours" }),
+});
+
+/** A stretch of every day; it may go past midnight. */
+const DailyStretch = z.object({ from: clock, to: clock });
 
 /** How much light a stretch of the day should have, as melanopic equivalent daylight illuminance at the eye. */
-export interface LightStretch extends DailyStretch {
-  readonly at_least_lux?: number;
-  readonly at_most_lux?: number;
-}
+const LightStretch = DailyStretch.extend({
+  at_least_lux: z.number().optional(),
+  at_most_lux: z.number().optional(),
+});
 
-export interface Advice {
-  /** Stable, safe to group by. */
-  readonly code: "sleep_longer" | "keep_regular" | "keep_going";
-  readonly text: string;
-}
+const Advice = z.object({
+  code: z.enum(["sleep_longer", "keep_regular", "keep_going"]).meta({ description: "Stable, safe to group by" }),
+  text: z.string(),
+});
+type Advice = z.infer<typeof Advice>;
 
 /** Column `RECOMMENDATION` of the table `RECOMMENDATIONS`. */
-export interface Recommendation {
-  /** Where the user woke up last; the clock times below are of this zone. */
-  readonly time_zone: string;
-  /** The newest waking that counted, ISO 8601, UTC. */
-  readonly as_of: string;
-  /** Nights that it is estimated from. */
-  readonly nights: number;
-  readonly phase: Phase;
-  /** Habitual sleep as the body has it, by the local clock. */
-  readonly sleep: DailyStretch;
-  /** `HH:MM` by the local clock. */
-  readonly cbt_min: string;
-  /** Circular standard deviation of the middle of sleep, as hours of UTC. */
-  readonly irregularity_hours: number;
-  readonly light: { readonly day: LightStretch; readonly evening: LightStretch; readonly night: LightStretch };
-  readonly advice: readonly Advice[];
-  readonly note: string;
-}
+export const Recommendation = z.object({
+  time_zone: z.string().meta({ description: "Where the user woke up last; clock times are of this IANA time zone" }),
+  as_of: z.string().meta({ description: "The newest waking that counted, ISO 8601, UTC" }),
+  nights: z.int().min(1).meta({ description: "Nights that it is estimated from" }),
+  phase: Phase,
+  sleep: DailyStretch.meta({ description: "Habitual sleep as the body has it" }),
+  cbt_min: clock,
+  irregularity_hours: z.number().meta({
+    description: "Circular standard deviation of the middle of sleep, as hours of UTC",
+  }),
+  light: z.object({ day: LightStretch, evening: LightStretch, night: LightStretch }),
+  advice: z.array(Advice),
+  note: z.string(),
+});
+export type Recommendation = z.infer<typeof Recommendation>;
 
 /** Said with every recommendation. */
 export const NOTE = "General guidance from published averages, not medical advice: people differ, ask a physician";
@@ -108,10 +106,10 @@ export function recommend(sleeps: readonly Sleep[]): Recommendation | null {
     as_of: new Date(newest.end).toISOString(),
     nights: nights.length,
     phase: {
-      wake_utc: rounded(utc.mean),
-      wake_local: rounded(circularSummary(nights.map(({ wakeHour }) => wakeHour)).mean),
+      wake_utc: hourOfDay(utc.mean),
+      wake_local: hourOfDay(circularSummary(nights.map(({ wakeHour }) => wakeHour)).mean),
       sleep_hours: rounded(sleepHours),
-      cbt_min_utc: rounded(ofDay(utc.mean - beforeWake)),
+      cbt_min_utc: hourOfDay(utc.mean - beforeWake),
       cbt_min_before_wake: beforeWake,
     },
     sleep: stretch(bed, wake),
@@ -153,3 +151,4 @@ function adviceFor(sleepHours: number, irregularity: number): Advice[] {
 
 /** To a ten-thousandth of an hour: less than a second. */
 const rounded = (hours: number) => Math.round(hours * 1e4) / 1e4;
+const hourOfDay = (hour: number) => rounded(ofDay(hour)) % 24;

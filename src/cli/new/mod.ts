@@ -1,0 +1,89 @@
+// `new`: a domain to begin with: its four files, which work as they are, and its lines in the two lists.
+import domainText from "./domain.ts.txt" with { type: "text" };
+import simulatorText from "./simulator.ts.txt" with { type: "text" };
+import tablesText from "./tables.sql.txt" with { type: "text" };
+import testText from "./test.ts.txt" with { type: "text" };
+import { type Context, UsageError, type Verb } from "../context.ts";
+
+/** A file that is there already, and the list in it that the domain joins. */
+const LISTS: readonly (readonly [path: string, list: RegExp])[] = [
+  ["src/domains/mod.ts", /(export const domainModules: [^=]*= \[)([^\]]*)(\];)/],
+  ["simulators/mod.ts", /(export const simulators: [^=]*= \[)([^\]]*)(\];)/],
+];
+
+/** Names that would hide a file of ours, or that TypeScript keeps for itself. */
+const TAKEN =
+  /^(mod|domain|pacer|random|simulator|spoil|sql|z|new|class|delete|enum|export|function|import|in|null|this|var|void|with|yield)$/;
+
+export const addNew: Verb = (program, context) => {
+  program.command("new")
+    .summary("begin a domain")
+    .description(
+      "Writes a domain to begin with into this checkout: schema and pipeline, simulator, SQL and test, which work as they\n" +
+        "are, and its lines in the two lists. docs/domains.md explains them. Overwrites nothing.",
+    )
+    .argument("<name>", "lower case, such as parcels or parcel_scans")
+    .action((name: string) => begin(context, name));
+};
+
+async function begin({ host }: Context, name: string): Promise<void> {
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 40 || TAKEN.test(name)) {
+    throw new UsageError(`"${name}" is no name for a domain: lower-case words with underscores, such as parcel_scans`);
+  }
+  const files = filesOf(name);
+  for (const [path] of files) {
+    if (await read(path) !== undefined) throw new UsageError(`${path} is there already: choose another name`);
+  }
+  const lists = await Promise.all(LISTS.map(async ([path, list]) => [path, await listed(path, list, name)] as const));
+  for (const [path, text] of [...files, ...lists]) {
+    await Deno.writeTextFile(path, text, { createNew: files.has(path) });
+    host.stdout.write(`${files.has(path) ? "wrote" : "added to"} ${path}\n`);
+  }
+  host.stdout.write(
+    `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}\n` +
+      `  deno task freshet query "SELECT * FROM ${name.toUpperCase()}_HOURLY LIMIT 5"\n`,
+  );
+}
+
+/** Path and text of each new file. */
+function filesOf(name: string): ReadonlyMap<string, string> {
+  const fill = (text: string) =>
+    text.replaceAll("example_file", name)
+      .replaceAll("exampleName", camelCase(name))
+      .replaceAll("ExampleType", camelCase(`_${name}`))
+      .replaceAll("EXAMPLE", name.toUpperCase());
+  return new Map([
+    [`src/domains/${name}.ts`, fill(domainText)],
+    [`sql/${name}.sql`, fill(tablesText)],
+    [`simulators/${name}.ts`, fill(simulatorText)],
+    [`tests/domains/${name}_test.ts`, fill(testText)],
+  ]);
+}
+
+const camelCase = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+
+/** The file with the domain in its list, and the import that it needs. */
+async function listed(path: string, list: RegExp, name: string): Promise<string> {
+  const text = await read(path);
+  if (text === undefined) {
+    throw new UsageError(`${path} is not here: "freshet new" writes into a checkout of Freshet, run it in its folder`);
+  }
+  if (!list.test(text)) throw new UsageError(`${path} has no list to add to: put it back as it was`);
+  const lastImport = text.lastIndexOf("\nimport ");
+  const afterImports = text.indexOf("\n", lastImport + 1) + 1;
+  const imported = `import { ${camelCase(name)} } from "./${name}.ts";\n`;
+  return (text.slice(0, afterImports) + imported + text.slice(afterImports))
+    .replace(
+      list,
+      (_, start: string, entries: string, end: string) => `${start}${entries}  ${camelCase(name)},\n${end}`,
+    );
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
