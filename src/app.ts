@@ -93,6 +93,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const group = new GroupCommit(log, clock);
   const http = stack.use(startHttp({
     hostname: config.host,
+    allowedHosts: config.allowedHosts,
     // Work that ends by itself needs no well-known address.
     port: options.untilEnd ? 0 : config.apiPort,
     pid: options.pid,
@@ -109,6 +110,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   }));
   const dashboard = stack.use(startDashboard({
     hostname: config.host,
+    allowedHosts: config.allowedHosts,
     port: options.untilEnd ? 0 : config.dashboardPort,
     token: config.apiToken,
     version: options.version,

@@ -30,7 +30,11 @@ export const SETTINGS = {
   ),
   FRESHET_HOST: s.text(
     { form: "an IP address or a host name", pattern: /^[A-Za-z0-9.:_-]+$/, default: "127.0.0.1" },
-    "Where the servers listen. Anything but loopback needs FRESHET_API_TOKEN.",
+    "Where the servers listen. Anything but loopback needs FRESHET_API_TOKEN, or FRESHET_ALLOWED_HOSTS.",
+  ),
+  FRESHET_ALLOWED_HOSTS: s.hostNames(
+    "Names by which clients may call, besides loopback ones. With it the servers may listen beyond loopback without a " +
+      "token: set it only where others are kept out, such as a container whose ports are published on loopback.",
   ),
   FRESHET_API_PORT: s.whole(
     { min: 0, max: 65535, default: 8000 },
@@ -184,6 +188,8 @@ export interface SchemaRegistryConfig {
 export interface Config {
   readonly dataDir: string;
   readonly host: string;
+  /** Names by which clients may call, besides loopback ones. */
+  readonly allowedHosts: readonly string[];
   readonly apiPort: number;
   readonly dashboardPort: number;
   readonly apiToken: string | undefined;
@@ -262,6 +268,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
   return {
     dataDir: v.FRESHET_DATA_DIR,
     host: v.FRESHET_HOST,
+    allowedHosts: v.FRESHET_ALLOWED_HOSTS ?? [],
     apiPort: v.FRESHET_API_PORT,
     dashboardPort: v.FRESHET_DASHBOARD_PORT,
     apiToken: v.FRESHET_API_TOKEN,
@@ -365,7 +372,7 @@ function missing(given: Record<string, string>): string[] {
     if (!given[name]) problems.push(`${name} is missing: ${because}, expected ${form}`);
   };
   const host = given.FRESHET_HOST;
-  if (host && !isLoopback(host)) {
+  if (host && !isLoopback(host) && !given.FRESHET_ALLOWED_HOSTS) {
     need("FRESHET_API_TOKEN", `FRESHET_HOST is ${JSON.stringify(host)}, which others can reach`, "a bearer token");
   }
   const saslNames = ["KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"];

@@ -166,6 +166,15 @@ export function urlOrNone(
   });
 }
 
+/** A comma-separated list of host names, in small letters; none for none. */
+export function hostNames(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
+  const form = "host names without ports, several with commas between them";
+  return from({ form }, meaning, (given) => {
+    const names = given.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
+    return names.length > 0 && names.every((name) => /^[a-z0-9._-]+$/.test(name)) ? names : undefined;
+  });
+}
+
 /** A comma-separated list of `host:port`, or none. */
 export function brokersOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   const form = "host:port, several with commas between them";

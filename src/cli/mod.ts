@@ -7,6 +7,7 @@ import { Context, isUsage, type Verb } from "./context.ts";
 import { addConfig } from "./config_verb.ts";
 import { type Host, SignalReceived } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
+import { addHealth } from "./health.ts";
 import { addKeygen } from "./keygen.ts";
 import { addMigrate } from "./migrate.ts";
 import { addNew } from "./new/mod.ts";
@@ -29,6 +30,7 @@ const VERBS: readonly Verb[] = [
   addProduce,
   addQuery,
   addStatus,
+  addHealth,
   addTopics,
   addDeadLetters,
   addMigrate,

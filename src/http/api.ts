@@ -11,7 +11,7 @@ import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { requireToken, type Tokens } from "./auth.ts";
 import { docsRoutes } from "./docs_routes.ts";
 import { healthRoutes } from "./health.ts";
-import { checkHost } from "./host_check.ts";
+import { checkHost, type Names } from "./host_check.ts";
 import { describeIngest } from "./ingest_description.ts";
 import { ingestRoute, type IngestSource } from "./ingest_route.ts";
 import { metricsRoute } from "./metrics_route.ts";
@@ -23,9 +23,7 @@ import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute
 import { queryRoute } from "./query_route.ts";
 import { statusRoutes } from "./status_route.ts";
 
-export interface ApiOptions {
-  /** Where it listens: decides what is checked. */
-  readonly hostname: string;
+export interface ApiOptions extends Names {
   readonly pid: number;
   readonly version: string;
   readonly tokens: Tokens;
@@ -76,7 +74,7 @@ const SECURE_HEADERS = {
 
 /** The routes, without a server. */
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { tokens, hostname, body = BODY_LIMITS } = options;
+  const { tokens, body = BODY_LIMITS } = options;
   const api = new OpenAPIHono();
   api.use(requestId({ limitLength: 100 }));
   api.use(secureHeaders(SECURE_HEADERS));
@@ -87,8 +85,8 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       return problem(c, { code: "method_not_allowed", detail: `${c.req.path} takes ${methods.join(", ")}` });
     },
   }));
-  api.use(checkHost(hostname));
-  api.use(checkOrigin(hostname));
+  api.use(checkHost(options));
+  api.use(checkOrigin(options));
   const limited = limitRate({ perSecond: options.rateLimit, now: options.now });
   api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
 

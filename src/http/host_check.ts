@@ -1,15 +1,29 @@
-// Checks the Host header while listening on loopback: a page that makes its own name point here (DNS rebinding) is refused.
+// Who may be called: a page that makes its own name point here (DNS rebinding), or another site's page that a browser has
+// open, is told apart by the name it asks for. Where a token guards, names do not matter.
 import type { MiddlewareHandler } from "hono";
 import { isLoopback } from "../config.ts";
 import { problem } from "./problem.ts";
 
-/** Answers 421 to requests for a host name that is not this machine's. Where others may connect, the token guards. */
-export function checkHost(hostname: string): MiddlewareHandler {
-  const onLoopback = isLoopback(hostname);
+/** Where a server listens and by which names it answers. */
+export interface Names {
+  readonly hostname: string;
+  /** Besides loopback ones; in small letters. */
+  readonly allowedHosts?: readonly string[];
+}
+
+/** Whether clients may use the name; `undefined` where any will do. */
+export function nameCheck({ hostname, allowedHosts = [] }: Names): ((name: string) => boolean) | undefined {
+  if (!isLoopback(hostname) && allowedHosts.length === 0) return undefined;
+  return (name) => isLoopback(name) || allowedHosts.includes(name);
+}
+
+/** Answers 421 to requests for a host name that is not this server's. */
+export function checkHost(names: Names): MiddlewareHandler {
+  const isOurs = nameCheck(names);
   return async (c, next) => {
-    const asked = hostnameOf(c.req.header("host") ?? new URL(c.req.url).host);
-    if (onLoopback && !isLoopback(asked)) {
-      return problem(c, { code: "wrong_host", detail: "This server answers to loopback names only" });
+    if (isOurs && !isOurs(hostnameOf(c.req.header("host") ?? new URL(c.req.url).host))) {
+      const detail = "This server answers to loopback names and those of FRESHET_ALLOWED_HOSTS only";
+      return problem(c, { code: "wrong_host", detail });
     }
     return await next();
   };

@@ -57,6 +57,8 @@ const query = (sql: string, more: object = {}) => JSON.stringify({ sql, ...more 
 const locked = { tokens: { api: "api-token", run: "run-token" } };
 const asking = { path: "/api/query", method: "POST" };
 
+const published: Partial<HttpOptions> = { hostname: "0.0.0.0", allowedHosts: ["freshet"] };
+
 const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptions>, expected: number])[] = [
   ["health is open", { path: "/health" }, locked, 200],
   ["livez is open", { path: "/livez" }, locked, 200],
@@ -88,6 +90,9 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptio
     ...locked,
     hostname: "0.0.0.0",
   }, 200],
+  ["an allowed host name", { path: "/health", host: "freshet:8000" }, published, 200],
+  ["localhost beside an allowed host name", { path: "/health", host: "localhost:8000" }, published, 200],
+  ["any other host name than the allowed one", { path: "/health", host: "evil.example:8000" }, published, 421],
 ];
 
 for (const [name, question, over, expected] of CASES) {

@@ -7,7 +7,7 @@ import type { DomainStatus } from "../../engine/status.ts";
 import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
 import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
-import { checkHost } from "../host_check.ts";
+import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
 import { Answers } from "./answers.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
@@ -18,8 +18,7 @@ import { failure } from "./failure.ts";
 import type { About, LiveStatus } from "./protocol.ts";
 import { requireSession, sessionRoute } from "./session.ts";
 
-export interface DashboardOptions {
-  readonly hostname: string;
+export interface DashboardOptions extends Names {
   /** 0 for any free port. */
   readonly port: number;
   readonly token: string | undefined;
@@ -45,7 +44,7 @@ const MAX_CLIENTS = 100;
 
 /** The routes, and the streams that must be ended before the server is. */
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
-  const { hostname, token, now, statuses, warehouse } = options;
+  const { token, now, statuses, warehouse } = options;
   const shown = shownPanels(statuses());
   const answers = new Answers({
     query: options.query,
@@ -70,7 +69,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     xFrameOptions: "DENY",
     strictTransportSecurity: false,
   }));
-  app.use(checkHost(hostname));
+  app.use(checkHost(options));
   app.use(async (c, next) => {
     // Answers change all the time, and files with the program.
     c.header("cache-control", "no-cache");

@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+# Freshet as a container: dependencies in a layer of their own, the page bundled at build time, no root, nothing written
+# outside of /data. The permissions are those of the task `freshet` in deno.json; a test compares them.
+
+ARG DENO_VERSION=2.9.6
+
+FROM denoland/deno:${DENO_VERSION} AS build
+WORKDIR /app
+ENV DENO_DIR=/deno-dir
+COPY deno.json deno.lock ./
+COPY links ./links
+RUN deno install --frozen
+COPY main.ts ./
+COPY sql ./sql
+COPY simulators ./simulators
+COPY src ./src
+RUN deno task page && deno cache --frozen main.ts
+
+FROM denoland/deno:${DENO_VERSION}
+WORKDIR /app
+ENV DENO_DIR=/deno-dir \
+    DENO_NO_UPDATE_CHECK=1 \
+    MALLOC_ARENA_MAX=2 \
+    FRESHET_DATA_DIR=/data
+COPY --from=build /deno-dir /deno-dir
+COPY --from=build /app /app
+RUN mkdir /data && chown deno:deno /data
+VOLUME /data
+USER deno
+EXPOSE 8000 8501
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 \
+    CMD ["deno", "run", "--cached-only", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=osRelease,homedir", "/app/main.ts", "health"]
+ENTRYPOINT ["deno", "run", "--cached-only", "--v8-flags=--heap-growing-percent=30", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=osRelease,homedir", "/app/main.ts"]
+CMD ["run"]
