@@ -23,14 +23,19 @@ export interface RecommendationsOptions {
 /** The path, for those who guard it. */
 export const RECOMMENDATIONS_PATH = "/recommendations/:user";
 
-const User = z.object({ user: z.string().min(1).max(256).meta({ description: "`user_id` of the user's events" }) });
+const User = z.object({
+  user: z.string().min(1).max(256).meta({ description: "`user_id` of the user's events", examples: ["user_001"] }),
+});
 
 const Wish = z.object({
   target_zone: z.string().max(64).refine((name) => timeZoneNamed(name) !== undefined, {
     error: "Expected the name of an IANA time zone, such as Asia/Tokyo",
   }).optional().meta({ description: "IANA time zone to adjust to", examples: ["Asia/Tokyo"] }),
   target_wake: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: "Expected a time of day as HH:MM" }).optional()
-    .meta({ description: "Wished time of waking there, HH:MM; what the user is used to when left out" }),
+    .meta({
+      description: "Wished time of waking there, HH:MM; what the user is used to when left out",
+      examples: ["06:30"],
+    }),
 });
 
 const Answer = z.object({

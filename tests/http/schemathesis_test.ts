@@ -66,6 +66,8 @@ Deno.test({
   async fn() {
     const dataDir = await Deno.makeTempDir();
     try {
+      // For the routes that answer about somebody.
+      assertEquals((await program(dataDir, "simulate", "circadian", "--days", "1").output()).code, 0);
       const child = program(dataDir, "run", "--no-simulate");
       const output = child.output();
       try {
