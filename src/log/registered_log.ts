@@ -1,7 +1,7 @@
 // A log with a Schema Registry: what is produced to topics with a schema goes out in the wire format, and records are
 // delivered once the registry has said what it knows of the schemas they name. Knows no domains and no adapters.
 
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
 import { FreshetError } from "../errors.ts";
 import type {
@@ -230,17 +230,21 @@ class RegisteredGeneration implements Generation {
 
   /** Asks until there is an answer. Rejects when there can be none, or the generation ends. */
   async #ask({ partition }: LogBatch, schemas: ReadonlySet<SchemaRef>): Promise<void> {
-    const { registry, onWarning } = this.options;
-    const again = retry(handleWhen((error) => error instanceof FreshetError && error.retriable), {
-      maxAttempts: Infinity,
-      backoff: new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS, maxDelay: MAX_PAUSE_MS }),
-    });
-    again.onFailure(({ reason }) => {
-      const why = "error" in reason ? (reason.error as Error).message : "No answer";
-      const waiting = `Partition ${partition} of "${this.topic}" waits for ${[...schemas].slice(0, 5).join(", ")}`;
-      onWarning(`${why}. ${waiting}; its records are not lost`);
-    });
-    await again.execute(() => registry.learn(schemas), this.inner.signal);
+    const { registry, onWarning, clock } = this.options;
+    const { signal } = this.inner;
+    let pause = new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS, maxDelay: MAX_PAUSE_MS }).next();
+    while (true) {
+      try {
+        return await registry.learn(schemas);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof FreshetError && error.retriable)) throw error;
+        const waiting = `Partition ${partition} of "${this.topic}" waits for ${[...schemas].slice(0, 5).join(", ")}`;
+        onWarning(`${error.message}. ${waiting}; its records are not lost`);
+      }
+      await clock.sleep(pause.duration, signal);
+      pause = pause.next({});
+    }
   }
 
   async #sleep(ms: number, signal?: AbortSignal): Promise<undefined> {

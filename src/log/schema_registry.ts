@@ -2,15 +2,7 @@
 // records are written by. Remembers both, so that a registry that is down stops new schemas, not known ones. Knows nothing of
 // records. Repeats no credentials in its messages.
 
-import {
-  circuitBreaker,
-  ConsecutiveBreaker,
-  ExponentialBackoff,
-  handleType,
-  isBrokenCircuitError,
-  retry,
-  wrap,
-} from "cockatiel";
+import { circuitBreaker, ConsecutiveBreaker, ExponentialBackoff, handleType, isBrokenCircuitError } from "cockatiel";
 import { SchemaRegistryRefusedError, SchemaRegistryUnavailableError } from "../errors.ts";
 import type { SchemaTypes } from "./log.ts";
 import type { SchemaRef } from "./wire_format.ts";
@@ -63,16 +55,10 @@ export class SchemaRegistry implements SchemaTypes {
   readonly #asked = new Map<SchemaRef, Promise<void>>();
   readonly #ids = new Map<string, Promise<number>>();
   readonly #closed = new AbortController();
-  readonly #policy = wrap(
-    retry(handleType(SchemaRegistryUnavailableError), {
-      maxAttempts: ATTEMPTS - 1,
-      backoff: new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS }),
-    }),
-    circuitBreaker(handleType(SchemaRegistryUnavailableError), {
-      halfOpenAfter: BREAK_MS,
-      breaker: new ConsecutiveBreaker(BREAK_AFTER),
-    }),
-  );
+  readonly #breaker = circuitBreaker(handleType(SchemaRegistryUnavailableError), {
+    halfOpenAfter: BREAK_MS,
+    breaker: new ConsecutiveBreaker(BREAK_AFTER),
+  });
 
   constructor(settings: SchemaRegistrySettings) {
     this.#settings = { ...settings, url: settings.url.replace(/\/+$/, "") };
@@ -165,12 +151,18 @@ export class SchemaRegistry implements SchemaTypes {
   }
 
   async #request(method: string, path: string, body?: string): Promise<Answer> {
-    try {
-      return await this.#policy.execute(() => this.#send(method, path, body), this.#closed.signal);
-    } catch (error) {
-      if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
-      if (isBrokenCircuitError(error)) throw this.#unavailable("it has not answered lately", error);
-      throw error;
+    // Not cockatiel's retry: its pauses outlast a signal, and hold the process up.
+    let pause = new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS }).next();
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.#breaker.execute(() => this.#send(method, path, body));
+      } catch (error) {
+        if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
+        if (isBrokenCircuitError(error)) throw this.#unavailable("it has not answered lately", error);
+        if (attempt === ATTEMPTS || !(error instanceof SchemaRegistryUnavailableError)) throw error;
+      }
+      await this.#pause(pause.duration);
+      pause = pause.next({});
     }
   }
 
@@ -229,6 +221,7 @@ export class SchemaRegistry implements SchemaTypes {
   #pause(ms: number): Promise<void> {
     const { signal } = this.#closed;
     return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
       const onAbort = () => {
         clearTimeout(timer);
         reject(signal.reason);
