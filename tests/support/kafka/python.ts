@@ -7,7 +7,10 @@ const PACKAGE = "confluent-kafka[json,schemaregistry]==2.15.0";
 
 /** Why scripts for librdkafka cannot run here, or undefined when they can. Makes the environment when it is missing. */
 export async function whyNoPython(): Promise<string | undefined> {
-  if (!await isInstalled("python3")) return "python3 is not installed";
+  if (!await isInstalled("python3")) {
+    if (Deno.env.get("CI") === "true") throw new Error("python3 is not installed");
+    return "python3 is not installed";
+  }
   try {
     if (await Deno.stat(`${FOLDER}complete`).then(() => true, () => false)) return undefined;
     await run("python3", ["-m", "venv", FOLDER]);
