@@ -1,8 +1,7 @@
 // Recommendations for those who ask over HTTP: read from the warehouse, kept in the cache, and forgotten there when newer sleep
 // of the user has been committed. The one place where the engine's, the cache's and the warehouse's side of them meet.
 
-import type { Cache } from "./cache/cache.ts";
-import { HOLD_MS } from "./cache/cache.ts";
+import { type Cache, HOLD_MS } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Recommendation } from "./domains/circadian/recommendation.ts";
 import type { Observer } from "./engine/options.ts";
@@ -42,12 +41,16 @@ export class Recommendations {
     const cached = await cache.get(keyOf(user));
     metrics.recommendations.inc({ source: cached === undefined ? "warehouse" : "cache" });
     if (cached !== undefined) return (JSON.parse(cached) as StoredRecommendation | null) ?? undefined;
-    let reading = this.#reading.get(user);
-    if (!reading) {
-      reading = this.#read(user).finally(() => this.#reading.delete(user));
-      this.#reading.set(user, reading);
-    }
-    return await reading ?? undefined;
+    return await (this.#reading.get(user) ?? this.#startReading(user)) ?? undefined;
+  }
+
+  #startReading(user: string): Promise<StoredRecommendation | null> {
+    const reading = this.#read(user).finally(() => {
+      // After a commit another may have begun.
+      if (this.#reading.get(user) === reading) this.#reading.delete(user);
+    });
+    this.#reading.set(user, reading);
+    return reading;
   }
 
   /** To be told of checkpoints: whose recommendation has changed is forgotten. */
