@@ -49,7 +49,7 @@ export async function* paced(
         left -= batch.length;
         yield batch;
       }
-      if (batch.length < most && left > 0 && !next.done) {
+      if (batch.length < most && left > 0 && !next.done && next.value.timestamp < until) {
         const dueIn = Math.max(
           next.value.timestamp - now,
           speed === Infinity ? 0 : (next.value.timestamp - dueEventTime) / speed,

@@ -40,6 +40,10 @@ export interface AppOptions {
   readonly giveUp: (message: string) => never;
   /** Called when everything is up. */
   readonly onUp?: (up: Up) => void;
+  /** Called now and then with how far the domains are, instead of the log lines that say so. */
+  readonly onProgress?: (statuses: readonly DomainStatus[]) => void;
+  /** Called with how far the domains have come, after the last checkpoint. */
+  readonly onDone?: (statuses: readonly DomainStatus[]) => void;
 }
 
 /** What is up, for people. */
@@ -165,10 +169,11 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
   const beside = new AbortController();
   const feedSignal = AbortSignal.any([stop.signal, beside.signal]);
   const side = [
-    reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal }),
+    reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal, show: app.onProgress }),
     ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];
   const failures = await settle(app, stop);
+  app.onDone?.(app.statuses());
   beside.abort();
   const sideFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
   failures.push(...sideFailures.map((result) => result.reason));

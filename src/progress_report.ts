@@ -5,6 +5,7 @@ import type { DomainStatus } from "./engine/status.ts";
 import { loggerFor } from "./logging.ts";
 
 const EVERY_MS = 1_000;
+const SHOW_EVERY_MS = 200;
 const LINE = "{records} records, {accepted} accepted, {dead_letters} dead letters, {late} late, lag {lag}, " +
   "{rows_per_s}/s, watermark {watermark}";
 
@@ -12,10 +13,17 @@ export interface ProgressOptions {
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Shows the statuses several times a second, instead of the line. */
+  readonly show?: (statuses: readonly DomainStatus[]) => void;
 }
 
 /** Logs until the signal is aborted; what came since the last line is logged then. */
-export async function reportProgress({ statuses, clock, signal }: ProgressOptions): Promise<void> {
+export async function reportProgress({ statuses, clock, signal, show }: ProgressOptions): Promise<void> {
+  while (show) {
+    show(statuses());
+    if (signal.aborted) return;
+    await clock.sleep(SHOW_EVERY_MS, signal).catch(() => {});
+  }
   const last = new Map<string, { readonly status: DomainStatus; readonly at: number }>();
   const begin = clock.now();
   while (true) {

@@ -6,7 +6,7 @@ import { loggerFor, setUpLogging } from "../logging.ts";
 import type { DomainInfo, Parts } from "../parts.ts";
 import { closest } from "../suggest.ts";
 import { readEnvironment } from "./environment.ts";
-import type { Host } from "./host.ts";
+import { type Host, SignalReceived } from "./host.ts";
 
 /** The command line was used wrongly. The message says how to use it. */
 export class UsageError extends FreshetError {
@@ -57,6 +57,13 @@ export class Context {
   /** The configuration if it has been read and is right. */
   configIfRead(): Config | undefined {
     return this.#config;
+  }
+
+  /** Leaves at once, with the code that fits: for shutdowns that do not end. */
+  giveUp(message: string): never {
+    this.host.stderr.write(`freshet: ${message}\n`);
+    const reason: unknown = this.host.signal.reason;
+    return this.host.exit(reason instanceof SignalReceived ? reason.exitCode : 1);
   }
 
   /** All domains. */

@@ -19,12 +19,13 @@ export interface Progress extends Disposable {
   update(done: number, records: number): void;
 }
 
-/** Starts a bar over `total` units; without a total the bar shows the count only. */
-export function startProgress(host: Host, total: number | undefined): Progress {
+/** Starts a bar over `total` units, with what is done before it; without a total the bar shows the count only. */
+export function startProgress(host: Host, total: number | undefined, doing = ""): Progress {
   if (!host.stderr.isTerminal) return { update() {}, [Symbol.dispose]() {} };
   const begin = host.clock.now();
   const bar = new SingleBar({
-    format: total === undefined ? "{records} records  {rate}/s" : "{bar} {percentage}%  {records} records  {rate}/s",
+    format: (doing && `${doing} `) + (total === undefined ? "" : "{bar} {percentage}%  ") +
+      "{records} records  {rate}/s",
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,

@@ -5,7 +5,6 @@ import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { DEMO_SPEED, demoStart, eventMaker, intervalOf, simulate, simulatorOf } from "./simulation.ts";
-import { SignalReceived } from "./host.ts";
 import { VERSION } from "./version.ts";
 
 interface RunFlags {
@@ -56,11 +55,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     feeds: simulating ? domains.map((domain) => simulatorFeed(context, domain, flags)) : [],
     makeEvents: ({ name }) => eventMaker(simulatorOf(name), host.clock),
     signal: host.signal,
-    giveUp(message) {
-      host.stderr.write(`freshet: ${message}\n`);
-      const reason: unknown = host.signal.reason;
-      return host.exit(reason instanceof SignalReceived ? reason.exitCode : 1);
-    },
+    giveUp: (message) => context.giveUp(message),
     onUp: (up) => announce(context, { up, domains, simulating, untilEnd, flags }),
   });
 }

@@ -1,11 +1,13 @@
 // Starts simulators for `run` and `simulate`: where event time begins, how fast it goes, and sending what is due.
 // The only place under src/ that knows the simulators.
 import { ConstantBackoff, handleWhen, retry } from "cockatiel";
-import { paced, type SimulatedRecord, type Simulator, simulators, spoil } from "../../simulators/mod.ts";
+import { paced, type SimulatedRecord, type Simulator, simulators } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import { FreshetError } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { UsageError } from "./context.ts";
+import { isDated, planned, remainingHistory } from "./history.ts";
+import { peek } from "./peek.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -31,6 +33,8 @@ export interface Plan {
   readonly until?: number;
   /** Share of spoiled records. */
   readonly bad: number;
+  /** Years of event time, sent once: see history.ts. */
+  readonly history?: boolean;
 }
 
 export interface Simulation {
@@ -39,10 +43,16 @@ export interface Simulation {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Resolves when the records have arrived. */
   readonly send: (records: readonly NewRecord[]) => Promise<unknown>;
+  /** Where they arrive, for a history to go on where it was broken off; without it a history is sent from its beginning. */
+  readonly topic?: { readonly log: Log; readonly name: string };
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Called after each batch with the number of records so far and the event time reached. */
-  readonly onSent?: (records: number, eventTime: number) => void;
+  /** Called after each batch with the number of records so far and the last of them. */
+  readonly onSent?: (records: number, last: SimulatedRecord) => void;
+  /** Called when a history goes on where one was broken off, with the event time of its last record, epoch milliseconds. */
+  readonly onResume?: (after: number) => void;
+  /** Milliseconds before sending is tried again, a second unless told. */
+  readonly pauseMs?: number;
 }
 
 /** The simulator of a domain. Throws `UsageError` when it has none. */
@@ -68,26 +78,57 @@ export function intervalOf(simulator: Simulator, settings: Readonly<Record<strin
 }
 
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */
-export async function simulate({ simulator, plan, settings, send, clock, signal, onSent }: Simulation) {
-  const { seed, start, intervalMs, bad, speed, count, until } = plan;
-  const good = simulator.generate({ seed, start, intervalMs, settings });
-  const records = spoil(good, { seed, ratio: bad, fields: simulator.fields, now: () => clock.now() });
-  // A record that is sent twice after a lost answer is one more record of a simulation: no harm.
+export async function simulate(simulation: Simulation): Promise<number> {
+  const { plan, topic, signal, pauseMs = SEND_PAUSE_MS } = simulation;
   const again = retry(handleWhen((error) => error instanceof FreshetError && error.retriable), {
     maxAttempts: SEND_ATTEMPTS,
-    backoff: new ConstantBackoff(SEND_PAUSE_MS),
+    backoff: new ConstantBackoff(pauseMs),
   });
-  let sent = 0;
-  for await (const batch of paced(records, { start, speed, count, until, clock, signal })) {
-    await again.execute(() => send(batch.map(toNewRecord)), signal);
-    sent += batch.length;
-    onSent?.(sent, batch.at(-1)!.timestamp);
-  }
-  return sent;
+  const sender = new Sender(simulation);
+  if (plan.history && topic) await again.execute(() => sender.sendRest(topic), signal);
+  else await sender.sendAll((send) => again.execute(send, signal));
+  return sender.sent;
 }
 
-function toNewRecord({ key, value, timestamp }: SimulatedRecord): NewRecord {
-  return { key, value, timestamp };
+class Sender {
+  /** Records sent so far. */
+  sent = 0;
+
+  constructor(private readonly simulation: Simulation) {}
+
+  /** Of a history each record counts: also after a lost answer only what the topic does not have is sent. */
+  async sendRest(topic: NonNullable<Simulation["topic"]>): Promise<void> {
+    const { after, records } = await remainingHistory(this.simulation, topic);
+    if (after !== null) this.simulation.onResume?.(after);
+    await this.#send(records, after ?? this.simulation.plan.start, (send) => send());
+  }
+
+  /** A record that is sent twice after a lost answer is one more record of a simulation: no harm. */
+  async sendAll(attempt: (send: () => Promise<unknown>) => Promise<unknown>): Promise<void> {
+    const { start } = this.simulation.plan;
+    await this.#send(planned(this.simulation, start), start, attempt);
+  }
+
+  async #send(
+    records: Iterable<SimulatedRecord>,
+    start: number,
+    attempt: (send: () => Promise<unknown>) => Promise<unknown>,
+  ): Promise<void> {
+    const { plan, clock, signal, send, onSent } = this.simulation;
+    const { speed, until } = plan;
+    const count = (plan.count ?? Infinity) - this.sent;
+    const dated = isDated(this.simulation);
+    for await (const batch of paced(records[Symbol.iterator](), { start, speed, count, until, clock, signal })) {
+      const last = batch.at(-1)!;
+      await attempt(() => send(batch.map((record) => toNewRecord(record, dated))));
+      this.sent += batch.length;
+      onSent?.(this.sent, last);
+    }
+  }
+}
+
+function toNewRecord({ key, value, timestamp }: SimulatedRecord, dated: boolean): NewRecord {
+  return dated ? { key, value, timestamp } : { key, value };
 }
 
 /**
@@ -96,7 +137,8 @@ function toNewRecord({ key, value, timestamp }: SimulatedRecord): NewRecord {
  */
 export async function demoStart(log: Log, topic: string, clock: Clock): Promise<number> {
   const now = clock.now();
-  const last = await lastTimestamp(log, topic, now);
+  const records = await peek(log, topic, { which: "last", group: `freshet-simulator-${now}` });
+  const last = Math.max(...records.map((record) => record?.timestamp ?? -Infinity), -Infinity);
   return Math.max(demoMorning(now), Math.min(last + 1, now));
 }
 
@@ -106,27 +148,4 @@ export function demoMorning(now: number): number {
   let day = Math.floor(latest / DAY_MS) * DAY_MS;
   while (new Date(day).getUTCDay() % 6 === 0) day -= DAY_MS;
   return day + DEMO_HOUR * HOUR_MS;
-}
-
-const PEEK_MS = 5_000;
-
-/** The greatest timestamp among the last records of the topic's partitions; `-Infinity` when it is empty. */
-async function lastTimestamp(log: Log, topic: string, now: number): Promise<number> {
-  const [info] = await log.topics([topic]);
-  if (!info || info.partitions.every(({ low, high }) => low === high)) return -Infinity;
-  const done = new AbortController();
-  await using members = await log.subscribe({ topic, group: `freshet-simulator-${now}`, signal: done.signal });
-  const generation = await members.nextGeneration();
-  const positions = info.partitions.map(({ low, high }, partition) => [partition, Math.max(low, high - 1)] as const);
-  await generation.start(new Map(positions));
-  const waiting = new Set(positions.filter(([partition, at]) => at < info.partitions[partition]!.high).map(([p]) => p));
-  let last = -Infinity;
-  while (waiting.size > 0) {
-    const batch = await generation.next(PEEK_MS);
-    if (!batch) break;
-    for (const record of batch.records) last = Math.max(last, record.timestamp);
-    waiting.delete(batch.partition);
-  }
-  done.abort();
-  return last;
 }

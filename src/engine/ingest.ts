@@ -118,9 +118,15 @@ export class PartitionIngest {
       watermark: this.watermark.current,
       eventWatermark: this.watermark.eventWatermark,
       emit,
-      backfill: this.clock.now() - this.watermark.current > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS),
+      backfill: this.#isBackfill(),
       side: { late: [], failed: [] },
     };
+  }
+
+  /** Whether events are still far behind the clock. A partition that is silent at its end has reached the present, however old that is. */
+  #isBackfill(): boolean {
+    const { eventWatermark, idle } = this.watermark;
+    return !idle && this.clock.now() - eventWatermark > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS);
   }
 
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {

@@ -77,6 +77,7 @@ class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
 
   process(batch: Batch<T>): Rows<S> {
     const out: Rows<S> = [];
+    this.#announce(batch, out);
     for (const element of batch.elements) {
       try {
         this.#take(batch, element, out);
@@ -118,12 +119,17 @@ class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
     this.state.touch(entry);
   }
 
-  /** With the first answer after a backfill (or a start) all that is under way counts as changed: it is news now. */
-  #giveOutChanged(batch: Batch<T>, out: Rows<S>): void {
+  /** After a backfill (or a start) all that is under way is given out, asked for or not: it is news now. */
+  #announce(batch: Batch<T>, out: Rows<S>): void {
     if (!batch.backfill && !this.#live) {
-      for (const entry of this.state.entries(batch.partition, 0)) if (entry.value.accs) this.#changed.add(entry);
+      for (const entry of this.state.entries(batch.partition, 0)) {
+        if (entry.value.accs) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
+      }
     }
     this.#live = !batch.backfill;
+  }
+
+  #giveOutChanged(batch: Batch<T>, out: Rows<S>): void {
     for (const entry of this.#changed) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
     this.#changed.clear();
   }

@@ -155,6 +155,7 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
 
   process(batch: Batch<T>): Changes<S> {
     const out: Changes<S> = [];
+    if (this.options.alerts) this.#announce(batch, out);
     for (const element of batch.elements) {
       try {
         this.#add(batch, element, out);
@@ -163,24 +164,21 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
       }
     }
     this.#close(batch, out);
-    if (batch.emit) {
-      if (this.options.alerts) this.#announce(batch);
-      this.#giveOutChanged(batch, out);
-    }
+    if (batch.emit) this.#giveOutChanged(batch, out);
     this.#forget(batch);
     return out;
   }
 
-  /** With the first answer after a backfill (or a start) what is open counts as changed: it may have been given out as history. */
-  #announce({ backfill }: Batch<T>): void {
-    if (!backfill && !this.#live) {
+  /** After a backfill (or a start) what is open is given out, asked for or not: it may have been given out as history. */
+  #announce(batch: Batch<T>, out: Changes<S>): void {
+    if (!batch.backfill && !this.#live) {
       for (const entry of this.state.entries(this.partition, 0)) {
-        const open = entry.value.sessions.filter((session) => !session.final);
-        for (const session of open) session.pending = true;
-        if (open.length > 0) this.#changed.add(entry);
+        for (const session of entry.value.sessions) {
+          if (session.last + this.options.gapMs > batch.watermark) this.#giveOut(entry, session, batch, out);
+        }
       }
     }
-    this.#live = !backfill;
+    this.#live = !batch.backfill;
   }
 
   #add(batch: Batch<T>, element: Element<T>, out: Changes<S>): void {

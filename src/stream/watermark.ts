@@ -19,6 +19,7 @@ export class PartitionWatermark {
   #maxEventTime: number;
   #watermark: number;
   #quietSince: number | undefined;
+  #idle = false;
 
   constructor(
     private readonly settings: WatermarkSettings,
@@ -46,6 +47,11 @@ export class PartitionWatermark {
     return this.#watermark;
   }
 
+  /** Caught up and silent for so long that the clock moves the watermark: what events have said is the present. */
+  get idle(): boolean {
+    return this.#idle;
+  }
+
   /** An event of this time has come; returns the event watermark just before it. */
   observe(time: number): number {
     const before = this.eventWatermark;
@@ -59,6 +65,7 @@ export class PartitionWatermark {
   /** Records have come (or are waiting): the idle clock starts over. */
   busy(): void {
     this.#quietSince = undefined;
+    this.#idle = false;
   }
 
   /** The partition is caught up and silent at wall time `now`; returns whether the watermark has moved. */
@@ -66,6 +73,7 @@ export class PartitionWatermark {
     // A clock that steps back must not make the silence begin in the future.
     if (this.#quietSince === undefined || now < this.#quietSince) this.#quietSince = now;
     if (this.#maxEventTime === -Infinity || now - this.#quietSince < this.settings.idleAfterMs) return false;
+    this.#idle = true;
     const idle = now - this.settings.maxOutOfOrdernessMs;
     if (idle <= this.#watermark) return false;
     this.#watermark = idle;

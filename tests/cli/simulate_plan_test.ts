@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../src/cli/context.ts";
-import { makePlan, type SimulateFlags } from "../../src/cli/simulate.ts";
+import { makePlan, type SimulateFlags } from "../../src/cli/simulate_plan.ts";
 import { demoMorning, type Plan } from "../../src/cli/simulation.ts";
 import type { Log } from "../../src/log/log.ts";
 
@@ -22,7 +22,13 @@ const PLANS: readonly (readonly [name: string, flags: Partial<SimulateFlags>, ex
     intervalMs: 30_000,
   }],
   ["a count alone: at once, the last record dated now", { count: 2400 }, { start: NOW - 50 * 60_000, speed: Infinity }],
-  ["days: history up to now, at once", { days: 2 }, { start: NOW - 48 * HOUR, until: NOW, speed: Infinity }],
+  ["days: history up to now, at once", { days: 2 }, {
+    start: NOW - 48 * HOUR,
+    until: NOW,
+    speed: Infinity,
+    history: true,
+  }],
+  ["days of so many records", { days: 2, perDay: 240 }, { until: NOW, intervalMs: 2.4 * HOUR }],
   ["days at a rate: so many records a second", { days: 2, rate: 80 }, { until: NOW, speed: 100, intervalMs: 30_000 }],
   ["days at a speed", { days: 2, speed: 60 }, { until: NOW, speed: 60 }],
   ["a rate alone: dated now, the trains reporting often enough", { rate: 240 }, {
@@ -45,6 +51,13 @@ for (const [name, flags, expected] of PLANS) {
 
 Deno.test("rate and speed of a history say the same: only one of them may be given", async () => {
   await assertRejects(() => plan({ days: 1, rate: 1, speed: 1 }), UsageError, "--rate and --speed");
+});
+
+Deno.test("a history may be less dense than what is live", async () => {
+  const simulator = { sources: 1, intervalMs: 1000, historyIntervalMs: 60_000 };
+  const made = await makePlan({ seed: 1, bad: 0, days: 1 }, { ...basis, simulator });
+  assertEquals(made.intervalMs, 60_000);
+  await assertRejects(() => plan({ perDay: 5 }), UsageError, "--days");
 });
 
 Deno.test("the demonstration begins on the latest weekday at 06:00 UTC that is 18 hours ago", () => {

@@ -283,6 +283,22 @@ Deno.test("tables of the old system are taken over as they are, and what was lef
   assertEquals(row, [true]);
 });
 
+Deno.test("history that ends long ago is the present when nothing comes after it, until more history comes", async () => {
+  const world = new World(domainOf("wine"));
+  const days = (n: number) => new Date(Date.UTC(2027, 0, 15, 11) - n * 86_400_000).toISOString();
+  const statuses = () => said(world.warehouse.rows("STOCK_ALERTS"), ["PRODUCT_ID", "STATUS"]).toSorted();
+  world.produce({ ...ORDER, product_id: 1, quantity: 100, event_ts: days(400) });
+  const instance = world.start();
+  await world.until(() => world.warehouse.rows("STOCK_ALERTS").length === 1);
+  assertEquals(statuses(), [[1, "CLEARED"]]);
+  // Silence: the clock closes windows, and what lasts is so now.
+  await world.until(() => statuses()[0]![1] === "ACTIVE");
+  world.produce({ ...ORDER, product_id: 2, quantity: 100, event_ts: days(399) });
+  await world.until(() => world.warehouse.rows("STOCK_ALERTS").length === 2);
+  assertEquals(statuses(), [[1, "ACTIVE"], [2, "CLEARED"]]);
+  await world.stopped(instance);
+});
+
 Deno.test("of history no alert is active, and what still lasts is one when the present is reached", async () => {
   const world = new World(domainOf("wine"));
   const seen = new Set<string>();

@@ -70,6 +70,17 @@ Deno.test("an aborted signal ends it, also while it waits", async () => {
   assertEquals(batches, 1);
 });
 
+Deno.test("until ends at once, and does not wait for the record after it", async () => {
+  const clock = new SteppingClock(NOW);
+  const rare = every(3_600_000, NOW - 3_600_000);
+  const signal = new AbortController().signal;
+  const times: number[] = [];
+  for await (const batch of paced(rare, { start: NOW, speed: Infinity, until: NOW, clock, signal })) {
+    times.push(...batch.map(({ timestamp }) => timestamp));
+  }
+  assertEquals([times, clock.now()], [[NOW - 3_600_000], NOW]);
+});
+
 Deno.test("leaving early closes the source", async () => {
   let closed = false;
   function* source(): Generator<SimulatedRecord, void, undefined> {

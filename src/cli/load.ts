@@ -1,0 +1,66 @@
+// Works off a topic into the tables, as `run --until-end` does, with a bar: the second half of loading a history.
+import { runApp } from "../app.ts";
+import type { DomainStatus } from "../engine/status.ts";
+import type { DomainInfo } from "../parts.ts";
+import { findRunning } from "../run_file.ts";
+import type { Context } from "./context.ts";
+import { type Progress, startProgress, totalLine } from "./progress.ts";
+import { VERSION } from "./version.ts";
+
+/** Loads what is in the domain's topic, unless a run is up that does. */
+export async function load(context: Context, domain: DomainInfo): Promise<void> {
+  const { host, parts } = context;
+  const config = context.config();
+  const running = await findRunning(config.dataDir);
+  if (running) {
+    host.stdout.write(`A run is up (pid ${running.pid}): it loads them. "freshet status" says how far it is\n`);
+    return;
+  }
+  const begin = host.clock.now();
+  using bar = new LoadBar(context);
+  await runApp({
+    config,
+    parts,
+    domains: [domain],
+    clock: host.clock,
+    pid: host.pid,
+    version: VERSION,
+    untilEnd: true,
+    feeds: [],
+    signal: host.signal,
+    giveUp: (message) => context.giveUp(message),
+    // Without a terminal there are log lines instead.
+    onProgress: host.stderr.isTerminal ? (statuses) => bar.show(statuses) : undefined,
+    onDone: (statuses) => bar.show(statuses),
+  });
+  bar[Symbol.dispose]();
+  if (host.signal.aborted) return;
+  host.stdout.write(`Loaded into the tables of ${domain.name}: ${totalLine(bar.records, host.clock.now() - begin)}\n`);
+}
+
+/** Records loaded of those that were in the log at the start. */
+class LoadBar implements Disposable {
+  records = 0;
+  #bar: Progress | undefined;
+  #start = 0;
+
+  constructor(private readonly context: Context) {}
+
+  show(statuses: readonly DomainStatus[]): void {
+    const partitions = statuses.flatMap((status) => status.partitions);
+    this.records = statuses.reduce((sum, { totals }) => sum + totals.records, 0);
+    if (partitions.length === 0 || partitions.some(({ highOffset }) => highOffset === null)) return;
+    const done = partitions.reduce((sum, { nextOffset }) => sum + nextOffset, 0);
+    if (!this.#bar) {
+      this.#start = done;
+      const high = partitions.reduce((sum, { highOffset }) => sum + highOffset!, 0);
+      this.#bar = startProgress(this.context.host, Math.max(1, high - done), "Loading");
+    }
+    this.#bar.update(done - this.#start, this.records);
+  }
+
+  [Symbol.dispose](): void {
+    this.#bar?.[Symbol.dispose]();
+    this.#bar = undefined;
+  }
+}

@@ -1,0 +1,75 @@
+// What the options of `simulate` mean: where event time begins and ends, and how fast it goes.
+import type { Simulator } from "../../simulators/mod.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log/log.ts";
+import type { DomainInfo } from "../parts.ts";
+import { UsageError } from "./context.ts";
+import { DEMO_SPEED, demoStart, type Plan } from "./simulation.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Options as given. */
+export interface SimulateFlags {
+  readonly rate?: number;
+  readonly count?: number;
+  readonly seed: number;
+  readonly bad: number;
+  readonly days?: number;
+  readonly perDay?: number;
+  readonly speed?: number;
+  /** Left open: load a history on the embedded log. */
+  readonly load?: boolean;
+  /** Post the records there instead. */
+  readonly http?: URL;
+  /** With `http`: how many are posted at once. */
+  readonly connections?: number;
+}
+
+interface PlanBasis {
+  readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs">;
+  /** Where the topic's end is looked up; absent when the records go elsewhere. */
+  readonly log?: Log;
+  readonly domain: DomainInfo;
+  readonly clock: Clock;
+}
+
+/**
+ * What the options mean. Rate, speed and interval are tied: `rate = sources · speed / interval`.
+ * Throws `UsageError` for options that say it twice.
+ */
+export async function makePlan(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
+  const { rate, count, seed, bad, days, perDay, speed } = flags;
+  const { sources, intervalMs, historyIntervalMs = intervalMs } = basis.simulator;
+  const demoStartOf = () => {
+    if (basis.log) return demoStart(basis.log, basis.domain.topic, basis.clock);
+    throw new UsageError("--speed with --http needs --days: nobody says how far back to begin");
+  };
+  const now = basis.clock.now();
+  const common = { seed, bad, count, intervalMs };
+  if (days !== undefined) {
+    if (rate !== undefined && speed !== undefined) {
+      throw new UsageError("--rate and --speed say the same with --days: give one of them");
+    }
+    const interval = perDay === undefined ? historyIntervalMs : DAY_MS * sources / perDay;
+    const paced = rate === undefined ? speed ?? Infinity : rate * interval / (sources * 1000);
+    const start = now - days * DAY_MS;
+    return { ...common, intervalMs: interval, history: true, start, until: now, speed: paced };
+  }
+  if (perDay !== undefined) throw new UsageError("--per-day is about a history: give --days too");
+  if (rate !== undefined) {
+    const factor = speed ?? 1;
+    const start = factor === 1 ? now : await demoStartOf();
+    return { ...common, start, speed: factor, intervalMs: sources * 1000 * factor / rate };
+  }
+  // Over HTTP there is no topic to look into: as many as there would be, dated now.
+  if (!basis.log && count === undefined && speed === undefined) return { ...common, start: now, speed: 1 };
+  if (count !== undefined) {
+    const span = count * intervalMs / sources;
+    return { ...common, start: now - span, speed: speed ?? Infinity };
+  }
+  return {
+    ...common,
+    start: await demoStartOf(),
+    speed: speed ?? DEMO_SPEED,
+  };
+}
