@@ -14,7 +14,9 @@ COPY main.ts ./
 COPY sql ./sql
 COPY simulators ./simulators
 COPY src ./src
-RUN deno task page && deno cache --frozen main.ts
+# The commit that --version tells: docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD)
+ARG COMMIT=""
+RUN mkdir -p dist && printf %s "$COMMIT" > dist/commit.txt && deno task page && deno cache --frozen main.ts
 
 FROM denoland/deno:${DENO_VERSION}
 WORKDIR /app

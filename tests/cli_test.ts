@@ -54,7 +54,10 @@ for (
 Deno.test("--version and --help answer without any configuration", async () => {
   await using terminal = await Terminal.open();
   const env = { FRESHET_API_PORT: "wrong" };
-  assertMatch((await terminal.run(["--version"], { env })).stdout, /^\d+\.\d+\.\d+\n$/);
+  assertMatch(
+    (await terminal.run(["--version"], { env })).stdout,
+    /^freshet \d+\.\d+\.\d+( \([0-9a-f+a-z]+\))?\ndeno \d.*, @duckdb\/node-api \d.*, kafkajs \d.*, snowflake-sdk \d.*\n$/,
+  );
   assertEquals((await terminal.run(["--help"], { env })).code, 0);
 });
 

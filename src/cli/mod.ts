@@ -18,7 +18,7 @@ import { addSimulate } from "./simulate.ts";
 import { addSql } from "./sql.ts";
 import { addStatus } from "./status.ts";
 import { addTopics } from "./topics.ts";
-import { VERSION } from "./version.ts";
+import { versionText } from "./version.ts";
 
 export * from "./host.ts";
 export * from "./secret_prompt.ts";
@@ -49,18 +49,19 @@ export const USAGE = 2;
 export async function runCommandLine(host: Host, parts: Parts): Promise<number> {
   const context = new Context(host, parts);
   try {
-    await buildProgram(context).parseAsync([...host.args], { from: "user" });
+    const version = host.args.some((arg) => arg === "-V" || arg === "--version") ? await versionText() : "";
+    await buildProgram(context, version).parseAsync([...host.args], { from: "user" });
     return OK;
   } catch (error) {
     return report(error, context);
   }
 }
 
-function buildProgram(context: Context): Command {
+function buildProgram(context: Context, version: string): Command {
   const { stdout, stderr } = context.host;
   const program = new Command("freshet")
     .description("Reads Kafka topics, aggregates them in windows and writes raw and derived tables, exactly once.")
-    .version(VERSION, "-V, --version", "print the version")
+    .version(version, "-V, --version", "print the version, the commit and the versions of what it is made of")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [verb]", "print help for a verb")
     .configureOutput({
