@@ -1,5 +1,5 @@
 // (h) Events over HTTP: `POST /events` at 32 connections on loopback into the embedded log, every event on disk before it is
-// acknowledged, against bare hono that answers without a log. The client is in this process, the servers in others.
+// acknowledged, against bare hono that answers without a log and the log that commits without HTTP. The client is in this process, the servers in others.
 
 import autocannon from "autocannon";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
@@ -62,6 +62,22 @@ async function measure(...args: readonly string[]): Promise<Measured> {
   }
 }
 
+/** The log alone: as many records as there are connections, one commit after the other. Records per second. */
+async function commitsAlone(): Promise<number> {
+  const dataDir = await Deno.makeTempDir();
+  try {
+    await using log = await openEmbeddedLog({ dataDir });
+    await log.createTopics([{ topic: "events", partitions: 4 }]);
+    const records = requests.slice(0, CONNECTIONS).map(({ body }) => ({ key: JSON.parse(body).user_id, value: body }));
+    let sent = 0;
+    const begin = performance.now();
+    for (; performance.now() - begin < SECONDS * 500; sent += records.length) await log.produce("events", records);
+    return sent / (performance.now() - begin) * 1000;
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
 async function recordsIn(dataDir: string): Promise<number> {
   await using log = await openEmbeddedLog({ dataDir });
   const topics = await log.topics();
@@ -72,9 +88,11 @@ const dataDir = await Deno.makeTempDir();
 try {
   const bare: Measured[] = [];
   const logged: Measured[] = [];
+  const alone: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     bare.push(await measure("bare"));
     logged.push(await measure("log", dataDir));
+    alone.push(await commitsAlone());
   }
   const rate = (measured: readonly Measured[]) => median(measured.map(({ perSecond }) => perSecond));
   const p99 = (measured: readonly Measured[]) => `${median(measured.map(({ p99Ms }) => p99Ms))} ms`;
@@ -82,6 +100,7 @@ try {
   print(`(h) POST /events at ${CONNECTIONS} connections, median of ${ROUNDS} rounds of ${SECONDS} s in turn`, [
     { what: "bare hono, no log", figure: perSecond(rate(bare)) },
     { what: "bare hono, p99", figure: p99(bare) },
+    { what: `the log alone, commits of ${CONNECTIONS} records`, figure: perSecond(median(alone)) },
     {
       what: "into the embedded log, acknowledged on disk",
       figure: perSecond(rate(logged)),
