@@ -44,7 +44,7 @@ const PARTS: readonly Part[] = [
     ours:
       /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)|^dist\/page\/page\.js$/,
   },
-  { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^deno\.json$/ },
+  { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {
     name: "A simulator",
     files: /^simulators\//,
@@ -79,7 +79,7 @@ const ADAPTERS =
   /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake)|cache\/redis)\.ts$/;
 
 /** Files that the rules are not about. */
-const OUTSIDE = /^(tests|bench|lint|links)\//;
+const OUTSIDE = /^(tests|bench|build|lint|links)\//;
 
 /** What belongs to the process: main.ts hands it on. */
 const PROCESS_MEMBERS: Readonly<Record<string, RegExp>> = {
