@@ -80,7 +80,8 @@ export class Recommendations {
       recommendation: recommendation as Recommendation,
       updatedAt: `${String(updatedAt).replace(" ", "T")}Z`,
     };
-    if (clock.now() - begin < READ_MS) await cache.set(keyOf(user), JSON.stringify(found), expiryMs);
+    // Nobody waits for it to be kept.
+    if (clock.now() - begin < READ_MS) void cache.set(keyOf(user), JSON.stringify(found), expiryMs);
     return found;
   }
 }
