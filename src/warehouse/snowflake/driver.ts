@@ -85,7 +85,7 @@ export interface ExecuteOptions {
 }
 
 /** How long closing may take before it is left to the server, milliseconds. */
-const CLOSE_MS = 5_000;
+const CLOSE_MS = 2_000;
 /** How often a statement is cancelled, and how long to wait in between, milliseconds: the server must have met it first. */
 const CANCELS = 12;
 const CANCEL_EVERY_MS = 250;

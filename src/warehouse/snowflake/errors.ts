@@ -38,6 +38,11 @@ export function isStatementError(error: unknown): boolean {
   return error instanceof DriverError && error.sqlState !== "" && !GONE.has(error.code);
 }
 
+/** Whether the session had ended before the statement came to it: on another one it can be run. */
+export function isSessionGone(error: unknown): boolean {
+  return error instanceof DriverError && GONE.has(error.code);
+}
+
 /** The session is gone, or the driver has given it up. */
 const GONE = new Set(["407001", "407002", "390111", "390112", "390114", "390104", "390195"]);
 

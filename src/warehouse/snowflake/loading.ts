@@ -10,6 +10,12 @@ import type { Session } from "./session.ts";
 import { deleteSql, insertSql, mergeSql, type TableKey } from "./statements.ts";
 import { columnsIn, type Table, withColumns } from "./tables.ts";
 
+/** The transaction to write in. */
+export interface Transaction {
+  readonly session: Session;
+  readonly number: string;
+}
+
 /** What the chunks of a unit are marked with, so that none goes in twice. */
 export interface Marker {
   readonly domain: string;
@@ -23,16 +29,25 @@ export interface Marker {
 const MARKER_OPERATOR = "freshet/chunk";
 
 /** Inserts the rows of all sources, in as few statements as they fit into. */
-export async function insertSources(session: Session, sources: readonly Source[], marker?: Marker): Promise<void> {
+export async function insertSources(
+  { session, number }: Transaction,
+  sources: readonly Source[],
+  marker?: Marker,
+): Promise<void> {
   const filled = sources.filter(([target]) => target!.cells.length > 0);
   if (filled.length === 0) return;
   const layout = layoutOf(filled);
-  let number = 0;
+  let chunk = 0;
   for (const { text, rows } of chunksOf(layout, session.account.limits.chunkBytes)) {
     const mark: Bind[] = marker
-      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, number++]
+      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, chunk++]
       : [];
-    const counts = await session.change(insertSql(layout, rows, marker !== undefined), [...mark, text, ...mark]);
+    const counts = await session.change(insertSql(layout, rows, marker !== undefined), [
+      ...mark,
+      text,
+      number,
+      ...mark,
+    ]);
     checkCounts(counts, layout, rows, marker ? 1 : 0);
   }
 }
@@ -55,17 +70,17 @@ export function sourceOf(table: Table, cells: Cells): Source {
   return [{ table, columns: columnsIn(table, cells), cells }];
 }
 
-export async function mergeRows(session: Session, table: Table, key: TableKey, cells: Cells): Promise<void> {
+export async function mergeRows(transaction: Transaction, table: Table, key: TableKey, cells: Cells): Promise<void> {
   const columns = withColumns(table, columnsIn(table, cells), [...key.keyColumns, ...key.guardColumns ?? []]);
   const layout = layoutOf([[{ table, columns, cells }]]);
-  await eachChunk(session, layout, mergeSql(layout, key));
+  await eachChunk(transaction, layout, mergeSql(layout, key));
 }
 
-export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
+export async function deleteRows(transaction: Transaction, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const layout = layoutOf([[{ table, columns: withColumns(table, [], keyColumns), cells: Cells.of(rows) }]]);
-  await eachChunk(session, layout, deleteSql(layout, keyColumns));
+  await eachChunk(transaction, layout, deleteSql(layout, keyColumns));
 }
 
-async function eachChunk(session: Session, layout: Layout, sql: string): Promise<void> {
-  for (const { text } of chunksOf(layout, session.account.limits.chunkBytes)) await session.change(sql, [text]);
+async function eachChunk({ session, number }: Transaction, layout: Layout, sql: string): Promise<void> {
+  for (const { text } of chunksOf(layout, session.account.limits.chunkBytes)) await session.change(sql, [text, number]);
 }

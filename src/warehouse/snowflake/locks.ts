@@ -1,7 +1,6 @@
 // Ends transactions that a killed process left open: Snowflake itself would keep their locks for minutes.
 // A transaction of ours is known by its name, and a killed process by having sent nothing for a while.
 
-import { literal } from "./account.ts";
 import type { Session } from "./session.ts";
 
 /** How names of Freshet's transactions begin. */
@@ -14,6 +13,11 @@ function recentStatements(session: string, seconds: number): string {
   const since = `DATEADD('second', -${seconds}, CURRENT_TIMESTAMP())`;
   return `SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION(SESSION_ID => ${session}, RESULT_LIMIT => 100)) ` +
     `WHERE START_TIME > ${since} OR END_TIME > ${since} OR EXECUTION_STATUS IN ${AT_WORK}`;
+}
+
+/** Rolls a transaction back from outside, by its number. That it is not running any more is an error to Snowflake. */
+export function abortSql(transaction: string): string {
+  return `SELECT SYSTEM$ABORT_TRANSACTION(${BigInt(transaction)})`;
 }
 
 /**
@@ -32,6 +36,6 @@ export async function releaseAbandoned(session: Session, own: string): Promise<v
     const { abandonedSeconds } = session.account.limits;
     const [[recent] = []] = await session.rows(recentStatements(String(row[sessionId!]), abandonedSeconds));
     if (Number(recent) > 0) continue;
-    await session.rows(`SELECT SYSTEM$ABORT_TRANSACTION(${literal(String(row[id!]))})`).catch(() => {});
+    await session.rows(abortSql(String(row[id!]))).catch(() => {});
   }
 }

@@ -3,6 +3,7 @@
 
 import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Claim, Move } from "../warehouse.ts";
+import type { Transaction } from "./loading.ts";
 import type { Session } from "./session.ts";
 
 /** Whose offsets. */
@@ -21,15 +22,13 @@ const READ = `SELECT KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, DATE_PA
 
 const RAISE = `MERGE INTO FRESHET_OFFSETS T USING (
     SELECT ? AS DOMAIN, ? AS TOPIC, value::NUMBER(38,0) AS KAFKA_PARTITION FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))
+    WHERE CURRENT_TRANSACTION() = ?
   ) S ON T.DOMAIN = S.DOMAIN AND T.TOPIC = S.TOPIC AND T.KAFKA_PARTITION = S.KAFKA_PARTITION
   WHEN MATCHED THEN UPDATE SET EPOCH = T.EPOCH + 1, UPDATED_AT = SYSDATE()
   WHEN NOT MATCHED THEN INSERT (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT)
     VALUES (S.DOMAIN, S.TOPIC, S.KAFKA_PARTITION, 0, 1, 0, SYSDATE())`;
 
-/**
- * All moves at once. The transaction's number keeps the statement from running by itself after Snowflake has taken the
- * transaction back: then the offsets would move and the rows be gone.
- */
+/** All moves at once. Without the transaction's number they would move by themselves after Snowflake took its rows back. */
 const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = S.NEXT_OFFSET, CHECKPOINT_ID = S.CHECKPOINT_ID + 1,
     WATERMARK = S.WATERMARK, MAX_EVENT_TIME = S.MAX_EVENT_TIME, LAST_TIMESTAMP = S.LAST_TIMESTAMP, UPDATED_AT = SYSDATE()
   FROM (
@@ -67,9 +66,13 @@ export async function readOffsets(session: Session, scope: Scope, partitions: re
 }
 
 /** Raises the epochs, making the rows that are missing. The MERGE locks the table, so what is read is what was claimed. */
-export async function claimOffsets(session: Session, scope: Scope, partitions: readonly number[]): Promise<Claim[]> {
+export async function claimOffsets(
+  { session, number }: Transaction,
+  scope: Scope,
+  partitions: readonly number[],
+): Promise<Claim[]> {
   const wanted = [...new Set(partitions)];
-  await session.change(RAISE, [scope.domain, scope.topic, JSON.stringify(wanted)]);
+  await session.change(RAISE, [scope.domain, scope.topic, JSON.stringify(wanted), number]);
   const claims = await readOffsets(session, scope, wanted);
   if (claims.length === wanted.length) return claims;
   throw new WarehouseRefusedError(
@@ -80,10 +83,9 @@ export async function claimOffsets(session: Session, scope: Scope, partitions: r
 
 /** Errors: `FencedError` when a row is not as its move expects it, `WarehouseUnavailableError` when the transaction is gone. */
 export async function moveOffsets(
-  session: Session,
+  { session, number }: Transaction,
   scope: Scope,
   moves: readonly Move[],
-  transaction: string,
 ): Promise<void> {
   if (moves.length === 0) return;
   const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }) => [
@@ -96,7 +98,7 @@ export async function moveOffsets(
     micros(to.maxEventTime),
     micros(to.lastTimestamp),
   ]);
-  const [changed] = await session.change(MOVE, [JSON.stringify(rows), scope.domain, scope.topic, transaction]);
+  const [changed] = await session.change(MOVE, [JSON.stringify(rows), scope.domain, scope.topic, number]);
   if (changed === moves.length) return;
   // From outside the transaction, where nothing that it did is seen.
   await session.rollback();

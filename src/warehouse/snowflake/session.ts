@@ -2,10 +2,10 @@
 // A transaction does not outlive its connection. Must not know tables or units.
 
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import { type Account, literal, type Purpose } from "./account.ts";
+import { type Account, type Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
-import { isLockTimeout, isStatementError, translate } from "./errors.ts";
-import { releaseAbandoned } from "./locks.ts";
+import { isLockTimeout, isSessionGone, isStatementError, translate } from "./errors.ts";
+import { abortSql, releaseAbandoned } from "./locks.ts";
 
 /** How often a statement is sent again that waited for a lock in vain. */
 const LOCK_ATTEMPTS = 6;
@@ -53,7 +53,7 @@ export class Session {
 
   /** Runs a statement that has a deadline and a limit of its own, beside others. */
   async query(sql: string, binds: readonly Bind[], options: Partial<ExecuteOptions>): Promise<Result> {
-    return await this.#execute(sql, binds, options);
+    return await this.#onLiveSession(() => this.#execute(sql, binds, options));
   }
 
   /**
@@ -62,7 +62,8 @@ export class Session {
    */
   async transaction<T>(body: (transaction: string) => Promise<T>): Promise<T> {
     const { transactions } = this.#options;
-    await this.rows(`BEGIN TRANSACTION NAME ${transactions}_${++this.#number}`);
+    const begin = `BEGIN TRANSACTION NAME ${transactions}_${++this.#number}`;
+    await this.#onLiveSession(() => this.rows(begin));
     let result: T;
     try {
       const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
@@ -132,11 +133,8 @@ export class Session {
   /** Makes sure that a transaction of a connection before is over: what it has written is final then. */
   async #end(connection: Connection, transaction: string): Promise<void> {
     try {
-      await connection.execute(`SELECT SYSTEM$ABORT_TRANSACTION(${literal(transaction)})`, [], {
-        deadlineMs: this.#deadlineMs,
-      });
+      await connection.execute(abortSql(transaction), [], { deadlineMs: this.#deadlineMs });
     } catch (error) {
-      // That it is not running any more is an error to Snowflake.
       if (!isStatementError(error)) throw translate(error, this.account.place);
     }
   }
@@ -154,6 +152,16 @@ export class Session {
       const stopped = options.signal?.aborted === true;
       if (!stopped && !isStatementError(error) && this.#connection === connection) await this.drop();
       throw error;
+    }
+  }
+
+  /** Does it again where the session turns out to have ended meanwhile, as it does after hours without work. */
+  async #onLiveSession<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isSessionGone(error)) throw error;
+      return await work();
     }
   }
 

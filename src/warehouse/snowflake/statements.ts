@@ -1,12 +1,16 @@
 // The SQL that puts the rows of a bind into tables: every cell is cast, a VARIANT comes out of PARSE_JSON, which VALUES does
-// not take. Must not know transactions or units.
+// not take. Every statement has the rows as its first bind and the transaction's number as its next. Must not know units.
 
 import type { Layout } from "./binds.ts";
 import type { Column } from "./columns.ts";
 import { quoted } from "./tables.ts";
 
-/** The bind with the rows is the statement's first. `'d'`: of a key that a record has twice the last one counts, as in JavaScript. */
-const FROM_BIND = "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?, 'd')))";
+/**
+ * The rows of a bind, and the number of the transaction that they are for: the driver may send a statement once more after
+ * the transaction has ended, and by itself it would then be committed at once. `'d'`: of a key that a record has twice the
+ * last one counts, as in JavaScript.
+ */
+const FROM_BIND = "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?, 'd'))) WHERE CURRENT_TRANSACTION() = ?";
 
 function list(columns: readonly Column[], of: (name: string) => string = (name) => name): string {
   return columns.map(({ name }) => of(quoted(name))).join(", ");
@@ -21,11 +25,11 @@ export const MARKER = {
   select: "? AS M0, ? AS M1, ? AS M2, ? AS M3, ? AS M4, ? AS M5, '' AS M6",
   into: "INTO FRESHET_STATE (DOMAIN, TOPIC, KAFKA_PARTITION, CHECKPOINT_ID, OPERATOR, NAMESPACE, STATE_KEY) " +
     "VALUES (M0, M1, M2, M3, M4, M5, M6)",
-  unless: "WHERE NOT EXISTS (SELECT 1 FROM FRESHET_STATE WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? " +
+  unless: "AND NOT EXISTS (SELECT 1 FROM FRESHET_STATE WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? " +
     "AND CHECKPOINT_ID = ? AND OPERATOR = ? AND NAMESPACE = ?)",
 } as const;
 
-/** Inserts a chunk's rows. `rows`: how many of each source. `marked`: with a {@link MARKER}, its binds before and after the rows'. */
+/** Inserts a chunk's rows. `rows`: how many of each source. `marked`: with a {@link MARKER}, its binds before and after the others. */
 export function insertSql(layout: Layout, rows: readonly number[], marked: boolean): string {
   const used = layout.parts.map((part, kind) => ({ part, kind })).filter(({ kind }) => rows[kind]! > 0);
   const [{ part: only }] = used as [typeof used[number]];

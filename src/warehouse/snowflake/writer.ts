@@ -14,7 +14,7 @@ import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../wareho
 import type { Account } from "./account.ts";
 import type { Source } from "./binds.ts";
 import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
-import { deleteRows, insertSources, type Marker, mergeRows, sourceOf } from "./loading.ts";
+import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Transaction } from "./loading.ts";
 import { claimOffsets, moveOffsets, readOffsets, type Scope } from "./offsets.ts";
 import { findRefusals } from "./refusals.ts";
 import { Session } from "./session.ts";
@@ -61,7 +61,7 @@ export class SnowflakeWriter implements Writer {
 
   claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
     return this.#work(() =>
-      this.#session.transaction(() => claimOffsets(this.#session, this.#scope(topic), partitions))
+      this.#transaction((transaction) => claimOffsets(transaction, this.#scope(topic), partitions))
     );
   }
 
@@ -75,13 +75,15 @@ export class SnowflakeWriter implements Writer {
 
   async commit(unit: Unit): Promise<void> {
     await this.#work(async () => {
+      let doubt: CommitUnknownError | undefined;
       try {
-        await this.#session.transaction((transaction) => this.#write(unit, transaction));
+        await this.#transaction((transaction) => this.#write(unit, transaction));
       } catch (error) {
         if (error instanceof StepRefused) await this.#explain(error);
-        if (error instanceof CommitUnknownError) return await this.#settle(unit, error);
-        throw error;
+        if (!(error instanceof CommitUnknownError)) throw error;
+        doubt = error;
       }
+      await this.#settle(unit, doubt);
     });
   }
 
@@ -103,11 +105,14 @@ export class SnowflakeWriter implements Writer {
 
   async registerOperators(fingerprints: ReadonlyMap<string, string>): Promise<void> {
     const sql = "INSERT INTO FRESHET_OPERATORS (DOMAIN, OPERATOR, FINGERPRINT, UPDATED_AT) " +
-      "SELECT ?, value[0]::VARCHAR, value[1]::VARCHAR, SYSDATE() FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))";
+      "SELECT ?, value[0]::VARCHAR, value[1]::VARCHAR, SYSDATE() FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) " +
+      "WHERE CURRENT_TRANSACTION() = ?";
+    const clear = "DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = ? AND CURRENT_TRANSACTION() = ?";
     await this.#work(() =>
-      this.#session.transaction(async () => {
-        await this.#session.change("DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = ?", [this.#domain]);
-        if (fingerprints.size > 0) await this.#session.change(sql, [this.#domain, JSON.stringify([...fingerprints])]);
+      this.#transaction(async ({ session, number }) => {
+        await session.change(clear, [this.#domain, number]);
+        if (fingerprints.size === 0) return;
+        await session.change(sql, [this.#domain, JSON.stringify([...fingerprints]), number]);
       })
     );
   }
@@ -118,6 +123,10 @@ export class SnowflakeWriter implements Writer {
     this.#closed = true;
     await this.#last;
     await this.#session.drop();
+  }
+
+  #transaction<T>(body: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#session.transaction((number) => body({ session: this.#session, number }));
   }
 
   #scope(topic: string): Scope {
@@ -142,15 +151,15 @@ export class SnowflakeWriter implements Writer {
   }
 
   /** The steps of a unit, inside its transaction: what takes locks comes late, the fence last. */
-  async #write(unit: Unit, transaction: string): Promise<void> {
-    await this.#insert(unit);
-    for (const upsert of unit.upserts) await this.#upsert(upsert, Cells.of(upsert.rows));
-    for (const del of unit.deletes) await deleteRows(this.#session, await this.#tables.named(del.table), del);
-    await moveOffsets(this.#session, this.#scope(unit.topic), unit.moves, transaction);
+  async #write(unit: Unit, transaction: Transaction): Promise<void> {
+    await this.#insert(unit, transaction);
+    for (const upsert of unit.upserts) await this.#upsert(upsert, transaction);
+    for (const del of unit.deletes) await deleteRows(transaction, await this.#tables.named(del.table), del);
+    await moveOffsets(transaction, this.#scope(unit.topic), unit.moves);
   }
 
   /** All rows that are only added, the state among them, in one go. */
-  async #insert(unit: Unit): Promise<void> {
+  async #insert(unit: Unit, transaction: Transaction): Promise<void> {
     const sources: Source[] = [];
     for (const group of groupsOf(unit.appends)) {
       const targets = await Promise.all(group.map(async ({ table, cells }) => {
@@ -163,7 +172,7 @@ export class SnowflakeWriter implements Writer {
     const state = stateRows(unit, this.#domain);
     if (state.length > 0) sources.push(sourceOf(await this.#tables.named("FRESHET_STATE"), Cells.of(state)));
     try {
-      await insertSources(this.#session, sources, appended ? this.#marker(unit) : undefined);
+      await insertSources(transaction, sources, appended ? this.#marker(unit) : undefined);
     } catch (error) {
       throw isDataError(error) ? new StepRefused(unit.appends, error) : error;
     }
@@ -174,10 +183,11 @@ export class SnowflakeWriter implements Writer {
     return { domain: this.#domain, topic, partition: move.partition, checkpoint: move.checkpoint + 1 };
   }
 
-  async #upsert(step: Upsert, cells: Cells): Promise<void> {
+  async #upsert(step: Upsert, transaction: Transaction): Promise<void> {
+    const cells = Cells.of(step.rows);
     if (cells.length === 0) return;
     try {
-      await mergeRows(this.#session, await this.#tables.named(step.table), step, cells);
+      await mergeRows(transaction, await this.#tables.named(step.table), step, cells);
     } catch (error) {
       throw isDataError(error) ? new StepRefused([step], error) : error;
     }
@@ -186,8 +196,8 @@ export class SnowflakeWriter implements Writer {
   /** Throws what says which rows were refused. */
   async #explain({ steps, cause }: StepRefused): Promise<never> {
     const told = Promise.withResolvers<Error>();
-    await this.#session.transaction(async () => {
-      told.resolve(await this.#explanation(steps, cause));
+    await this.#transaction(async (transaction) => {
+      told.resolve(await this.#explanation(steps, cause, transaction));
       throw new Explained();
     }).catch((error) => {
       if (!(error instanceof Explained)) throw error;
@@ -195,18 +205,22 @@ export class SnowflakeWriter implements Writer {
     throw await told.promise;
   }
 
-  async #explanation(steps: readonly (Append | Upsert)[], cause: unknown): Promise<Error> {
+  async #explanation(
+    steps: readonly (Append | Upsert)[],
+    cause: unknown,
+    transaction: Transaction,
+  ): Promise<Error> {
     const rows: RefusedRow[] = [];
     for (const step of steps) {
       const table = await this.#tables.named(step.table);
       if (isAppend(step)) {
-        const write = (cells: Cells) => insertSources(this.#session, [sourceOf(table, cells)]);
+        const write = (cells: Cells) => insertSources(transaction, [sourceOf(table, cells)]);
         for (const { index, detail } of await findRefusals(step.cells, write)) {
           rows.push({ table: step.table, partition: step.partitions[index]!, offset: step.offsets[index]!, detail });
         }
         continue;
       }
-      const [first] = await findRefusals(Cells.of(step.rows), (cells) => mergeRows(this.#session, table, step, cells));
+      const [first] = await findRefusals(Cells.of(step.rows), (cells) => mergeRows(transaction, table, step, cells));
       if (!first) continue;
       const row = step.rows[first.index]!;
       const key = step.keyColumns.map((name) => `${name} = ${JSON.stringify(row[name])}`).join(", ");
@@ -220,22 +234,31 @@ export class SnowflakeWriter implements Writer {
   }
 
   /**
-   * After COMMIT was not confirmed: a new connection first ends the transaction if it is still open, and then the offsets
-   * say what is true. Returns when the unit is there; throws why it is not; `CommitUnknownError` when nobody answers.
+   * Says what became of a unit by what the offsets say. Where COMMIT was not confirmed, a new connection has first ended the
+   * transaction if it was still open. Where it was, the transaction may have been taken back just before: then Snowflake
+   * had nothing to commit, and said that all is well.
+   *
+   * Returns when the unit is there; throws why it is not; `CommitUnknownError` when nobody answers.
    */
-  async #settle(unit: Unit, doubt: CommitUnknownError): Promise<void> {
-    if (unit.moves.length === 0) throw doubt;
+  async #settle(unit: Unit, doubt: CommitUnknownError | undefined): Promise<void> {
+    if (unit.moves.length === 0) {
+      if (doubt) throw doubt;
+      return;
+    }
     let found: readonly Claim[];
     try {
       found = await readOffsets(this.#session, this.#scope(unit.topic), unit.moves.map(({ partition }) => partition));
-    } catch {
-      throw doubt;
+    } catch (cause) {
+      throw doubt ?? new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
     }
-    const written = unit.moves.every((move) => {
-      const row = found.find(({ partition }) => partition === move.partition);
-      return row?.epoch === move.epoch && row.checkpoint === move.checkpoint + 1;
-    });
-    if (!written) throw doubt.cause;
+    const rows = unit.moves.map((move) => ({ move, row: found.find(({ partition }) => partition === move.partition) }));
+    if (rows.every(({ move, row }) => row?.epoch === move.epoch && row.checkpoint === move.checkpoint + 1)) return;
+    if (rows.some(({ move, row }) => row?.epoch !== move.epoch)) {
+      // Another instance has claimed a partition since, and what it has written cannot be told from this unit.
+      if (doubt) throw doubt;
+      return;
+    }
+    throw new WarehouseUnavailableError("Snowflake has not written a unit: try again", { cause: doubt?.cause });
   }
 }
 

@@ -56,7 +56,8 @@ export interface SnowflakeControl {
   locks(): Promise<readonly HeldLock[]>;
   /**
    * A client that was killed in the middle of its transaction: BEGIN, the statements, and then silence. Its locks stay
-   * until it has been idle for `idle_transaction_seconds` and somebody waits, or until it is released here.
+   * until it has been idle for `idle_transaction_seconds` and somebody waits, or until it is released here. A first
+   * statement may be a BEGIN of its own.
    */
   abandonTransaction(...statements: readonly string[]): Promise<AsyncDisposable>;
   /** Runs a statement beside the driver, without a trace in the log; cells as text or null, as they are on the wire. */
@@ -158,7 +159,7 @@ interface Home {
 function controlOf(proxy: Proxy, engine: Engine, place: Home): SnowflakeControl {
   let number = 0;
   const open = async () => {
-    const id = `test-${++number}`;
+    const id = String(900_000 + ++number);
     await engine.open({ id, user: "TEST", role: "ACCOUNTADMIN", ...place, parameters: { TIMEZONE: "UTC" } });
     return id;
   };
@@ -185,7 +186,8 @@ function controlOf(proxy: Proxy, engine: Engine, place: Home): SnowflakeControl 
     locks: () => engine.locks(),
     async abandonTransaction(...statements) {
       const session = await open();
-      for (const statement of ["BEGIN", ...statements]) await run(session, statement);
+      const begin = /^BEGIN\b/i.test(statements[0] ?? "") ? [] : ["BEGIN"];
+      for (const statement of [...begin, ...statements]) await run(session, statement);
       return { [Symbol.asyncDispose]: () => engine.close(session) };
     },
     async sql(statement) {

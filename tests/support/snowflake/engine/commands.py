@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sqlglot
 from sqlglot import exp
 
 from errors import SqlError, cannot_be_performed, not_in_double, syntax
@@ -46,9 +47,9 @@ def run_text(session: Session, text: str) -> Table | None:
     """Handles a statement by its text, or leaves it (None) to the parser."""
     words = re.sub(r"\s+", " ", _LEADING_COMMENTS.sub("", text).strip().rstrip(";")).strip()
     upper = words.upper()
-    if re.fullmatch(r"(BEGIN( (WORK|TRANSACTION))?|START TRANSACTION)( NAME [\w$]+)?", upper):
+    if found := re.fullmatch(r"(?:BEGIN(?: WORK| TRANSACTION)?|START TRANSACTION)(?: NAME ([\w$]+))?", upper):
         # In an open transaction BEGIN is ignored.
-        session.begin(explicit=True)
+        session.begin(explicit=True, name=found[1])
         return done(TCL)
     if upper in ("COMMIT", "COMMIT WORK"):
         session.commit()
@@ -69,6 +70,33 @@ def run_text(session: Session, text: str) -> Table | None:
     if found := re.fullmatch(r"SELECT SYSTEM\$ABORT_(TRANSACTION|SESSION)\('?(\w+)'?\)", upper):
         return _abort(session, found[1], found[2])
     return None
+
+
+_HISTORY = re.compile(
+    r"TABLE\s*\(\s*INFORMATION_SCHEMA\.QUERY_HISTORY_BY_SESSION\s*\(\s*SESSION_ID\s*=>\s*(\d+)\s*,\s*"
+    r"RESULT_LIMIT\s*=>\s*\d+\s*\)\s*\)",
+    re.I,
+)
+
+
+def with_history(session: Session, text: str) -> str:
+    """The statement with the table function QUERY_HISTORY_BY_SESSION replaced by the rows that it returns."""
+    return _HISTORY.sub(lambda found: _history(session.account.sessions.get(found[1]), found[1]), text)
+
+
+def _history(of: Session | None, number: str) -> str:
+    row = "SELECT {} AS SESSION_ID, '{}' AS QUERY_ID, '{}' AS EXECUTION_STATUS, {} AS START_TIME, {} AS END_TIME{}"
+    empty = "NULL::TIMESTAMP_LTZ"
+    rows = [row.format(number, "", "", empty, empty, " WHERE FALSE")]
+    for run in list(of.history) if of else []:
+        status = "RUNNING" if run.ended is None else "SUCCESS"
+        rows.append(row.format(number, run.query_id, status, _moment(run.started), _moment(run.ended), ""))
+    return f"({' UNION ALL '.join(rows)})"
+
+
+def _moment(epoch: float | None) -> str:
+    text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(epoch or 0))
+    return f"'{text}.{int((epoch or 0) % 1 * 1000):03d}Z'::TIMESTAMP_LTZ"
 
 
 def _show(session: Session, words: str) -> Table | None:
@@ -97,7 +125,7 @@ def _show(session: Session, words: str) -> Table | None:
     if re.match(r"SHOW TRANSACTIONS", words, re.I):
         opened = [(s, s.transaction) for s in session.account.sessions.values() if s.transaction is not None]
         rows = [
-            [t.id, s.user, s.id, t.id, time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(t.started)), "running", None]
+            [t.id, s.user, s.id, t.name, time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(t.started)), "running", None]
             for s, t in opened
         ]
         return Table(SHOW, ["id", "user", "session", "name", "started_on", "state", "scope"], rows)
@@ -188,6 +216,20 @@ def run_alter_session(session: Session, statement: exp.Alter) -> Table:
             if name == "TIMEZONE":
                 session.apply_time_zone()
     return done(SCL)
+
+
+def at_this_moment(statement: exp.Expression) -> exp.Expression:
+    """CURRENT_TIMESTAMP() and SYSDATE() as they are when the statement runs; DuckDB's are those of its transaction's begin."""
+
+    def moment(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.CurrentTimestamp):
+            return node
+        literal = _moment(time.time())
+        if node.args.get("sysdate"):
+            literal = literal.replace("Z'::TIMESTAMP_LTZ", "'::TIMESTAMP_NTZ")
+        return sqlglot.parse_one(literal, read="snowflake")
+
+    return statement.transform(moment)
 
 
 def answer_functions(session: Session, statement: exp.Expression) -> exp.Expression:

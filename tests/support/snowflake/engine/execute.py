@@ -31,6 +31,7 @@ def execute(session: Session, request: dict, query_id: str, delay_seconds: float
     with session.mutex:
         session.last_used = time.monotonic()
         session.label, session.stopped, session.running = query_id, None, True
+        run = session.note(query_id)
         seconds = int(str(session.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS")))
         session.deadline = time.monotonic() + seconds if seconds else None
         timer = threading.Timer(seconds, session.stop, ["timeout"]) if 0 < seconds < 3600 else None
@@ -48,6 +49,7 @@ def execute(session: Session, request: dict, query_id: str, delay_seconds: float
             return _failure(session, error, query_id)
         finally:
             session.running = False
+            run.ended = time.time()
             session.last_used = time.monotonic()
             if timer:
                 timer.cancel()
@@ -96,6 +98,7 @@ def _run(session: Session, request: dict) -> dict:
     rows, is_array = rows_of(request.get("bindings"), settings.max_lob_bytes)
     if (table := commands.run_text(session, text)) is not None:
         return _table(table)
+    text = commands.with_history(session, text)
     statement = placeholders(_one(dialect.parse(number_marks(text)), session, request))
     refusals.check(statement, session.account.duck_functions)
     if request.get("describeOnly"):
@@ -128,7 +131,7 @@ def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_
         return _define(session, statement)
     if isinstance(statement, exp.Command):
         raise not_in_double(statement.sql(dialect="snowflake")[:200])
-    statement = commands.answer_functions(session, dialect.name_columns(statement))
+    statement = commands.at_this_moment(commands.answer_functions(session, dialect.name_columns(statement)))
     read = names.tables_read(statement)
     if session.warehouse is None and (
         isinstance(statement, _DML) or any(t.db.upper() != "INFORMATION_SCHEMA" for t in read)

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -27,8 +28,18 @@ _ATTEMPTS = 50
 
 
 @dataclass
+class Run:
+    """A statement in the session's history; epoch seconds."""
+
+    query_id: str
+    started: float
+    ended: float | None = None
+
+
+@dataclass
 class Transaction:
     id: str
+    name: str
     started: float
     explicit: bool
     tables: set[str] = field(default_factory=set)
@@ -59,6 +70,7 @@ class Session:
         self.stopped: str | None = None
         self.deadline: float | None = None
         self.running = False
+        self.history: deque[Run] = deque(maxlen=100)
         self._columns: dict[tuple[int, str], dict[str, str]] = {}
         self._views: tuple[int, set[str]] = (-1, set())
 
@@ -104,13 +116,18 @@ class Session:
         if self.running:
             self.duck.interrupt()
 
+    def note(self, query_id: str) -> Run:
+        run = Run(query_id, time.time())
+        self.history.append(run)
+        return run
+
     # Transactions.
 
-    def begin(self, explicit: bool) -> None:
+    def begin(self, explicit: bool, name: str | None = None) -> None:
         if self.transaction is None:
             self.aborted = False
             number = str(time.time_ns() // 1_000_000) + f"{random.randrange(1_000_000):06d}"
-            self.transaction = Transaction(number, time.time(), explicit)
+            self.transaction = Transaction(number, name or str(uuid.uuid4()), time.time(), explicit)
 
     def commit(self) -> None:
         self._refuse_aborted()

@@ -1,0 +1,222 @@
+// Locks that others hold, statements that take long, and tables that were changed under the run.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
+import type { Claim, Row, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
+import { append, rowsOf, segment, SYSTEM, TABLES, TOPIC, unit } from "../contracts/warehouse/suite.ts";
+import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
+import { DEFAULT_USER, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+
+const skip = await whyNoSnowflake();
+const double = skip === undefined ? await startSnowflake({ inProgressAfterMs: 300 }) : undefined;
+Deno.test.afterAll(async () => await double?.stop());
+
+interface Bench {
+  readonly schema: OwnSchema;
+  readonly warehouse: Warehouse;
+  readonly writer: Writer;
+  readonly claims: readonly Claim[];
+}
+
+function test(name: string, body: (bench: Bench) => Promise<void>): void {
+  Deno.test({
+    name: `snowflake: ${name}`,
+    ignore: skip !== undefined,
+    async fn() {
+      await using schema = await ownSchema(double!);
+      await using warehouse = await schema.open();
+      await warehouse.migrate([SYSTEM, TABLES]);
+      await using writer = await warehouse.writer("domain");
+      try {
+        await body({ schema, warehouse, writer, claims: await writer.claim(TOPIC, [0]) });
+      } finally {
+        double!.control.clearFaults();
+        await double!.control.set({ denied: [] });
+      }
+    },
+  });
+}
+
+const events = (...rows: readonly Row[]) => ({ appends: [append("EVENTS", segment(rows))] });
+const ROW = { ID: 1, NAME: "a" };
+const COUNT: Partial<Unit> = {
+  upserts: [{ table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "a", TOTAL: 1 }] }],
+};
+
+const ABANDONED = [
+  ["the offsets", "UPDATE $SCHEMA.FRESHET_OFFSETS SET EPOCH = EPOCH + 1"],
+  ["a derived table", "DELETE FROM $SCHEMA.COUNTS"],
+] as const;
+
+for (const [what, statement] of ABANDONED) {
+  test(`a predecessor killed in mid-transaction with locks on ${what} holds nobody up for long`, async (bench) => {
+    const { schema, writer, claims } = bench;
+    const scoped = statement.replace("$SCHEMA", `${double!.database}.${schema.name}`);
+    await using _dead = await double!.control.abandonTransaction("BEGIN NAME freshet_domain_0badcafe_7", scoped);
+    const from = performance.now();
+    await using successor = await bench.warehouse.writer("domain");
+    const newer = await successor.claim(TOPIC, [0]);
+    await successor.commit(unit(newer, 1, { ...events(ROW), ...COUNT }));
+    assert(performance.now() - from < 20_000);
+    assertEquals(await rowsOf(bench.warehouse, "SELECT * FROM EVENTS"), [[1, "a"]]);
+    await assertRejects(() => writer.commit(unit(claims, 1, events(ROW))), FencedError);
+  });
+}
+
+test("a transaction of somebody else is left alone, and the lock is told", async ({ schema, writer, claims }) => {
+  const counts = `${double!.database}.${schema.name}.COUNTS`;
+  const other = await double!.control.abandonTransaction("BEGIN NAME nightly_report", `DELETE FROM ${counts}`);
+  const error = await assertRejects(() => writer.commit(unit(claims, 1, COUNT)), WarehouseUnavailableError);
+  assertStringIncludes(error.message, "locked");
+  await other[Symbol.asyncDispose]();
+  await writer.commit(unit(claims, 1, COUNT));
+});
+
+test("a lock that is released in time is waited for", async ({ schema, writer, claims }) => {
+  const counts = `${double!.database}.${schema.name}.COUNTS`;
+  const other = await double!.control.abandonTransaction("BEGIN NAME nightly_report", `DELETE FROM ${counts}`);
+  const committing = writer.commit(unit(claims, 1, COUNT));
+  await until(async () => (await double!.control.locks()).some(({ status }) => status === "WAITING"));
+  await other[Symbol.asyncDispose]();
+  await committing;
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test("a statement without an answer is given up at the deadline, and the unit is written by the next try", async (bench) => {
+  const limits = { statementSeconds: 0, driverMs: 800 };
+  await using warehouse = await bench.schema.open({ limits });
+  await using writer = await warehouse.writer("domain");
+  const claims = await writer.claim(TOPIC, [0]);
+  double!.control.inject({ kind: "slow", ms: 3_000 }, { statement: "INSERT" });
+  const error = await assertRejects(() => writer.commit(unit(claims, 1, events(ROW))), WarehouseUnavailableError);
+  assertStringIncludes(error.message, "did not answer in time");
+  await writer.commit(unit(claims, 1, events(ROW)));
+  assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), [[1, "a"]]);
+});
+
+Deno.test({
+  name: "snowflake: a server that answers nothing but 503 is told as such",
+  ignore: skip !== undefined,
+  // The driver goes on trying after the adapter has given up.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using schema = await ownSchema(double!);
+    await using warehouse = await schema.open({ limits: { statementSeconds: 0, driverMs: 1_500 } });
+    double!.control.inject({ kind: "status", status: 503 }, { times: Infinity });
+    await assertRejects(() => warehouse.query("SELECT 1"), WarehouseUnavailableError, "Snowflake account");
+    double!.control.clearFaults();
+    assertEquals((await warehouse.query("SELECT 1")).rows, [[1]]);
+    // The driver's next try comes to a session that was logged out.
+    const tries = double!.requests().length;
+    await until(() => Promise.resolve(double!.requests().length > tries));
+  },
+});
+
+Deno.test({
+  name: "snowflake: a statement that the driver sends again after its transaction was given up changes nothing",
+  ignore: skip !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using schema = await ownSchema(double!);
+    await using warehouse = await schema.open({ limits: { statementSeconds: 0, driverMs: 1_000 } });
+    await warehouse.migrate([SYSTEM, TABLES]);
+    await using writer = await warehouse.writer("domain");
+    let claims = await writer.claim(TOPIC, [0]);
+    const parts = {
+      ...events(ROW),
+      ...COUNT,
+      deletes: [{ table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "z" }] }],
+    };
+    try {
+      for (const [n, statement] of ["INSERT ALL", "MERGE"].entries()) {
+        double!.clearLog();
+        // The driver waits for more than the deadline, and the session cannot be ended.
+        const refused = double!.control.inject({ kind: "status", status: 503 }, { statement, times: 3 });
+        const stuck = double!.control.inject({ kind: "status", status: 503 }, { request: "close", times: Infinity });
+        await assertRejects(() => writer.commit(unit(claims, n + 1, parts)), WarehouseUnavailableError);
+        assertEquals(await writer.positions(TOPIC, [0]), claims);
+        const again = () => double!.statements().find(({ sql, executed }) => executed && sql.startsWith(statement));
+        await until(() => Promise.resolve(again()?.code !== undefined));
+        stuck.remove();
+        assertEquals([refused.hits, again()!.code, again()!.rows], [3, "", 0], statement);
+        assertEquals(await writer.positions(TOPIC, [0]), claims);
+        await writer.commit(unit(claims, n + 1, parts));
+        claims = await writer.positions(TOPIC, [0]);
+        assertEquals((await rowsOf(warehouse, "SELECT COUNT(*) FROM EVENTS")).flat(), [n + 1]);
+      }
+    } finally {
+      double!.control.clearFaults();
+    }
+  },
+});
+
+const CHANGES: readonly (readonly [what: string, change: string, undo: string, told: readonly string[]])[] = [
+  ["dropped", "DROP TABLE $SCHEMA.EVENTS", "CREATE TABLE $SCHEMA.EVENTS (ID BIGINT, NAME VARCHAR)", [
+    "EVENTS",
+    "freshet migrate",
+  ]],
+  [
+    "altered so that a column is missing",
+    "ALTER TABLE $SCHEMA.EVENTS DROP COLUMN NAME",
+    [
+      "ALTER TABLE $SCHEMA.EVENTS ADD COLUMN NAME VARCHAR",
+    ][0]!,
+    ["NAME", "altered"],
+  ],
+];
+
+for (const [what, change, undo, told] of CHANGES) {
+  test(`a table ${what} under the run is named, and nothing of the unit is written`, async (bench) => {
+    const { schema, warehouse, writer, claims } = bench;
+    await writer.commit(unit(claims, 1, events(ROW)));
+    await schema.sql(change);
+    const now = await writer.positions(TOPIC, [0]);
+    const error = await assertRejects(
+      () => writer.commit(unit(now, 2, { ...events({ ID: 2, NAME: "b" }), ...COUNT })),
+      WarehouseRefusedError,
+    );
+    for (const part of told) assertStringIncludes(error.message, part);
+    assertEquals(await writer.positions(TOPIC, [0]), now);
+    assertEquals(await rowsOf(warehouse, "SELECT * FROM COUNTS"), []);
+    await schema.sql(undo);
+    await writer.commit(unit(now, 2, events({ ID: 2, NAME: "b" })));
+    assertEquals((await rowsOf(warehouse, "SELECT NAME FROM EVENTS WHERE ID = 2")).flat(), ["b"]);
+  });
+}
+
+test("a column added under the run does no harm", async ({ schema, warehouse, writer, claims }) => {
+  await schema.sql("ALTER TABLE $SCHEMA.EVENTS ADD COLUMN NOVELTY BIGINT");
+  await writer.commit(unit(claims, 1, events(ROW)));
+  assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), [[1, "a", null]]);
+});
+
+for (const privilege of ["INSERT", "UPDATE", "DELETE"] as const) {
+  test(`a role that lacks ${privilege} is told so, and nothing of the unit is written`, async (bench) => {
+    const { schema, writer, claims } = bench;
+    const role = DEFAULT_USER.roles[0]!;
+    await double!.control.set({ denied: [{ role, privilege, on: privilege === "INSERT" ? "EVENTS" : "COUNTS" }] });
+    const parts: Partial<Unit> = {
+      ...events(ROW),
+      ...COUNT,
+      deletes: [{ table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "z" }] }],
+    };
+    const error = await assertRejects(() => writer.commit(unit(claims, 1, parts)), WarehouseRefusedError);
+    assertStringIncludes(error.message, role);
+    assertStringIncludes(error.message, "GRANT");
+    await double!.control.set({ denied: [] });
+    assertEquals(await schema.sql("SELECT * FROM $SCHEMA.EVENTS"), []);
+    await writer.commit(unit(claims, 1, parts));
+  });
+}
+
+test("without anything to do nothing is sent", async ({ writer, claims }) => {
+  await writer.commit(unit(claims, 1, events(ROW)));
+  double!.clearLog();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals(double!.statements(), []);
+});
