@@ -2,7 +2,7 @@
 // A transaction does not outlive its connection. Must not know tables or units.
 
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import { type Account, type Purpose } from "./account.ts";
+import type { Account, Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
 import { isLockTimeout, isSessionGone, isStatementError, translate } from "./errors.ts";
 import { abortSql, releaseAbandoned } from "./locks.ts";
