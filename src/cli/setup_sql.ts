@@ -6,6 +6,8 @@ import warehouse from "../../sql/snowflake/02_warehouse.sql" with { type: "text"
 import database from "../../sql/snowflake/03_database.sql" with { type: "text" };
 import grants from "../../sql/snowflake/04_grants.sql" with { type: "text" };
 import clustering from "../../sql/snowflake/05_clustering.sql" with { type: "text" };
+import actionsDynamicTables from "../../sql/snowflake/06_dynamic_tables_actions.sql" with { type: "text" };
+import ridesDynamicTables from "../../sql/snowflake/06_dynamic_tables_rides.sql" with { type: "text" };
 import trainsDynamicTables from "../../sql/snowflake/06_dynamic_tables_trains.sql" with { type: "text" };
 import { snowflakeDialect, type Token, tokens } from "../warehouse/scripts.ts";
 
@@ -18,6 +20,16 @@ export interface SetupPart {
   readonly optional: boolean;
 }
 
+/** Each domain's Dynamic Tables. */
+function dynamicTables(texts: Readonly<Record<string, string>>): SetupPart[] {
+  return Object.entries(texts).map(([domain, text]) => ({
+    name: `dynamic-tables-${domain}`,
+    title: `${domain} by Dynamic Tables instead of Freshet (drops what Freshet derived)`,
+    text,
+    optional: true,
+  }));
+}
+
 /** In the order in which they are to be run. */
 export const SETUP_PARTS: readonly SetupPart[] = [
   { name: "user", title: "the user, the writer's and the reader's role", text: userAndRoles, optional: false },
@@ -25,12 +37,7 @@ export const SETUP_PARTS: readonly SetupPart[] = [
   { name: "database", title: "database and schema", text: database, optional: false },
   { name: "grants", title: "what the roles may do", text: grants, optional: false },
   { name: "clustering", title: "clustering keys for tables of terabytes", text: clustering, optional: true },
-  {
-    name: "dynamic-tables-trains",
-    title: "trains by Dynamic Tables instead of Freshet (drops what Freshet derived)",
-    text: trainsDynamicTables,
-    optional: true,
-  },
+  ...dynamicTables({ trains: trainsDynamicTables, rides: ridesDynamicTables, actions: actionsDynamicTables }),
 ];
 
 /** What is filled in. */
