@@ -157,3 +157,98 @@ export interface TablePage extends Rows {
   /** Cells longer than this are cut, characters. */
   readonly cell_limit: number;
 }
+
+/** What is counted over time, split by something; what is beyond the greatest few is summed as `other`. */
+export interface Timeline extends Span {
+  readonly bucket_s: number;
+  readonly source: string;
+  readonly points: readonly {
+    /** Epoch seconds of the bucket's start. */
+    readonly at: number;
+    /** `null` for all the others. */
+    readonly series: string | null;
+    readonly value: number;
+  }[];
+}
+
+/** A number now, and the one it is compared with; `null` where there is none. */
+export interface Compared {
+  readonly now: number | null;
+  readonly before: number | null;
+}
+
+/** Answer of panel `rides/kpis`. Compares the newest closed window with that of an hour before. */
+export interface RideKpis {
+  readonly data_now: string | null;
+  readonly window_minutes: number;
+  /** Where the newest closed window ends. */
+  readonly window_end: string | null;
+  readonly requests: Compared;
+  readonly fare: Compared;
+  readonly zones: Compared;
+  readonly alerts: Compared;
+  readonly all_zones: readonly string[];
+}
+
+/** Answer of panel `wine/kpis`. Compares the newest full hour with the one before it. Money is EUR. */
+export interface WineKpis {
+  readonly data_now: string | null;
+  readonly hour: string | null;
+  readonly net_revenue: Compared;
+  readonly orders: Compared;
+  readonly units: Compared;
+  readonly alerts: Compared;
+  readonly dead_letters: number;
+  readonly low_stock: number;
+}
+
+/** Answer of panel `actions/kpis`. Compares the newest full minute with the mean minute of the hour before it. */
+export interface ActionKpis {
+  readonly data_now: string | null;
+  readonly minute: string | null;
+  readonly actions: Compared;
+  /** Users in that minute, each kind of action for itself: the greatest of them. */
+  readonly users: number;
+  readonly open_sessions: number;
+  /** Of sessions that ended in the hour before now, and in the one before that; seconds. */
+  readonly session_s: Compared;
+}
+
+/** Answer of panel `actions/sessions`. */
+export interface Sessions extends Span {
+  readonly newest: Rows;
+  readonly count: number;
+  /** Minutes from which on, and sessions that long; the last bin holds all longer ones. */
+  readonly minutes: readonly (readonly [number, number])[];
+  readonly pages: readonly { readonly page: string; readonly first: number; readonly last: number }[];
+}
+
+/** Answer of panel `circadian/users`. */
+export interface CircadianUsers {
+  readonly data_now: string | null;
+  readonly users: readonly string[];
+  readonly count: number;
+}
+
+/** Answer of panel `circadian/user`. */
+export interface CircadianUser {
+  readonly user: string;
+  /** The newest first. */
+  readonly days: readonly {
+    readonly date: string;
+    readonly time_zone: string;
+    readonly sleep_hours: number | null;
+    /** Hour of the local day. */
+    readonly sleep_midpoint: number | null;
+    /** Standard deviation of the midpoint over a week, hours. */
+    readonly sleep_regularity: number | null;
+    readonly eating_window_hours: number | null;
+    readonly meal_count: number;
+    readonly light_lux_hours: number | null;
+    readonly is_final: boolean;
+  }[];
+  /** As the table `RECOMMENDATIONS` has it. */
+  readonly recommendation: unknown;
+  /** What the newest day is made of. */
+  readonly activity: Rows;
+}

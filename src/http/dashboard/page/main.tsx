@@ -18,10 +18,14 @@ import {
   useSecond,
   useSeen,
 } from "./look.ts";
+import { ActionsPage } from "./pages/actions.tsx";
+import { CircadianPage } from "./pages/circadian.tsx";
 import { ExplorePage } from "./pages/explore.tsx";
 import { LoginPage } from "./pages/login.tsx";
 import { PipelinePage } from "./pages/pipeline.tsx";
+import { RidesPage } from "./pages/rides.tsx";
 import { TrainsPage } from "./pages/trains.tsx";
+import { WinePage } from "./pages/wine.tsx";
 
 interface Page {
   readonly path: string;
@@ -40,6 +44,22 @@ const PAGES: readonly Page[] = [
     topics: ["status", "alerts/trains"],
     show: (_about, live) => <TrainsPage live={live} />,
   },
+  {
+    path: "/rides",
+    title: "Rides",
+    domain: "rides",
+    topics: ["status", "alerts/rides"],
+    show: (_about, live) => <RidesPage live={live} />,
+  },
+  {
+    path: "/wine",
+    title: "Wine",
+    domain: "wine",
+    topics: ["status", "alerts/wine"],
+    show: (_about, live) => <WinePage live={live} />,
+  },
+  { path: "/actions", title: "Actions", domain: "actions", topics: ["status"], show: () => <ActionsPage /> },
+  { path: "/circadian", title: "Circadian", domain: "circadian", topics: ["status"], show: () => <CircadianPage /> },
   { path: "/pipeline", title: "Pipeline", topics: ["status"], show: (_about, live) => <PipelinePage live={live} /> },
   { path: "/explore", title: "Explore", topics: ["status"], show: (about) => <ExplorePage about={about} /> },
 ];

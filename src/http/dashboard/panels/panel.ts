@@ -2,7 +2,7 @@
 // Must not know HTTP.
 import * as z from "zod";
 import type { Bind } from "../../../warehouse/warehouse.ts";
-import type { Ask } from "../answers.ts";
+import { type Ask, objects, type RowObject } from "../answers.ts";
 import type { Alert } from "../protocol.ts";
 
 /** What a panel is asked with. */
@@ -120,6 +120,31 @@ export function timestampText(ms: number): string {
 /** A TIMESTAMP_NTZ as a query answers it, as epoch milliseconds; `null` for NULL. */
 export function timestampMs(value: unknown): number | null {
   return typeof value === "string" ? Date.parse(`${value.replace(" ", "T")}Z`) : null;
+}
+
+/** The rows of an answer by column name in lower case. */
+export async function rowsOf(
+  { ask }: PanelContext,
+  sql: string,
+  binds: readonly Bind[] = [],
+): Promise<readonly RowObject[]> {
+  return objects(await ask(sql, { binds }));
+}
+
+/** Event time of a domain's newest event, epoch milliseconds: a row for each partition, moved with the tables. */
+export async function dataNow(context: PanelContext, domain: string): Promise<number | null> {
+  const sql = "SELECT MAX(MAX_EVENT_TIME) AS NEWEST FROM FRESHET_OFFSETS WHERE DOMAIN = ?";
+  return timestampMs((await rowsOf(context, sql, [domain]))[0]?.newest);
+}
+
+/** Text, `null` for NULL. */
+export function text(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+/** A number, `null` for NULL. */
+export function numberOrNull(value: unknown): number | null {
+  return value === null || value === undefined ? null : Number(value);
 }
 
 /** A number, 0 for NULL: what SUM and COUNT give. */

@@ -1,33 +1,33 @@
 // What the dashboard shows of trains. Asks the derived tables; of the typed one only spans of time, by its timestamp.
 import * as z from "zod";
-import { objects, type RowObject } from "../answers.ts";
-import type { Alert, Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../protocol.ts";
+import type { Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../protocol.ts";
+import { alertCounts, alertsOf } from "./alerts.ts";
 import {
   all,
-  type Bind,
   bucketOf,
   bucketSql,
   type Condition,
+  dataNow,
   type DomainPanels,
   number,
   oneOf,
   panel,
   type PanelContext,
+  rowsOf,
   several,
   type Span,
   spanOf,
   timeFilter,
-  timestampMs,
   timestampText,
   within,
 } from "./panel.ts";
 
+const DOMAIN = "trains";
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** A train that has not reported for this long, in event time, is not counted as active. */
 const ACTIVE_MINUTES = 5;
 const MAX_TRAINS = 2_000;
-const MAX_ALERTS = 200;
 const MAX_HOURS = 24 * 31;
 /** Records that a distribution looks at; of more, as many are chosen evenly. */
 const MAX_RECORDS = 200_000;
@@ -54,18 +54,8 @@ function chosenHourly({ train, line }: Chosen): Condition {
   );
 }
 
-async function rowsOf({ ask }: PanelContext, sql: string, binds: readonly Bind[] = []): Promise<readonly RowObject[]> {
-  return objects(await ask(sql, { binds }));
-}
-
-/** Event time of the newest event of all trains, epoch milliseconds. */
-async function dataNow(context: PanelContext): Promise<number | null> {
-  const [row] = await rowsOf(context, "SELECT MAX(TIMESTAMP) AS NEWEST FROM ATS_LATEST_STATUS");
-  return timestampMs(row?.newest);
-}
-
 async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
-  const now = await dataNow(context);
+  const now = await dataNow(context, DOMAIN);
   const where = chosenTrains(filter);
   const active: Condition = {
     sql: "TIMESTAMP > CAST(? AS TIMESTAMP_NTZ)",
@@ -82,6 +72,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
     `SELECT COUNT(*) AS TRAINS FROM ATS_LATEST_STATUS WHERE ${where.sql}`,
     where.binds,
   );
+  const alertsCounted = await alertCounts("ATS_ALERTS", now ?? 0, { where, context });
   const lines = await rowsOf(
     context,
     "SELECT DISTINCT LINE FROM ATS_LATEST_STATUS WHERE LINE IS NOT NULL ORDER BY LINE",
@@ -94,7 +85,8 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
     passengers: number(status?.passengers),
     capacity: number(status?.capacity),
     power_kw: number(status?.power),
-    ...await alertCounts(where, now ?? 0, context),
+    active_alerts: alertsCounted.now ?? 0,
+    alerts_hour_before: alertsCounted.before ?? 0,
     hour_before: now === null ? null : await hourBefore(filter, now, context),
     lines: lines.slice(0, 50).map(({ line }) => String(line)),
     thresholds: {
@@ -102,20 +94,6 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
       power_kw: number(context.settings.ATS_HIGH_POWER_KW),
     },
   };
-}
-
-/** Alerts active now, and an hour of event time ago. */
-async function alertCounts(where: Condition, now: number, context: PanelContext) {
-  const then = timestampText(now - HOUR_MS);
-  const [row] = await rowsOf(
-    context,
-    `SELECT COUNT(CASE WHEN STATUS = 'ACTIVE' THEN 1 END) AS ACTIVE_NOW,
-       COUNT(CASE WHEN STARTED_AT <= CAST(? AS TIMESTAMP_NTZ)
-         AND (CLEARED_AT IS NULL OR CLEARED_AT > CAST(? AS TIMESTAMP_NTZ)) THEN 1 END) AS ACTIVE_BEFORE
-     FROM ATS_ALERTS WHERE ${where.sql}`,
-    [then, then, ...where.binds],
-  );
-  return { active_alerts: number(row?.active_now), alerts_hour_before: number(row?.active_before) };
 }
 
 async function hourBefore(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["hour_before"]> {
@@ -149,7 +127,7 @@ async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Pro
 }
 
 async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainTimeline> {
-  const span = spanOf(filter, await dataNow(context) ?? 0);
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
   const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
     await recordsIn(span, filter, context) <= MAX_TIMELINE_RECORDS;
   const bucket = bucketOf(span, fine ? 60 : 3600);
@@ -218,7 +196,7 @@ const MAX_BINS = 200;
 const MAX_BOXES = 16;
 
 async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
-  const span = spanOf(filter, await dataNow(context) ?? 0);
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
   const records = await recordsIn(span, filter, context);
   const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
   const source =
@@ -266,7 +244,7 @@ async function distributions(filter: z.infer<typeof chosenIn>, context: PanelCon
 
 /** Hours with all trains chosen together, the newest first. */
 async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow({ ask, ...rest }) ?? 0);
+  const span = spanOf(filter, await dataNow({ ask, ...rest }, DOMAIN) ?? 0);
   const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), chosenHourly(filter));
   const mean = (column: string) => `SUM(${column} * EVENT_COUNT) / SUM(EVENT_COUNT) AS ${column}`;
   return await ask(
@@ -290,31 +268,8 @@ async function status(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
   );
 }
 
-async function alerts(context: PanelContext): Promise<readonly Alert[]> {
-  const rows = await rowsOf(
-    context,
-    `SELECT ALERT_ID, ALERT_TYPE, STATUS, TRAIN_ID, LINE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
-       THRESHOLD
-     FROM ATS_ALERTS ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
-     LIMIT ${MAX_ALERTS}`,
-  );
-  return rows.map((row) => ({
-    id: String(row.alert_id),
-    type: String(row.alert_type),
-    status: row.status === "ACTIVE" ? "ACTIVE" : "CLEARED",
-    subject: String(row.train_id),
-    place: row.line === null ? null : String(row.line),
-    started_at: String(row.started_at),
-    last_seen_at: String(row.last_seen_at),
-    cleared_at: row.cleared_at === null ? null : String(row.cleared_at),
-    event_count: number(row.event_count),
-    peak_value: number(row.peak_value),
-    threshold: number(row.threshold),
-  }));
-}
-
 export const trains: DomainPanels = {
-  domain: "trains",
+  domain: DOMAIN,
   panels: {
     kpis: panel(chosen, kpis),
     timeline: panel(chosenIn, timeline),
@@ -322,7 +277,7 @@ export const trains: DomainPanels = {
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
   },
-  alerts,
+  alerts: (context) => alertsOf({ table: "ATS_ALERTS", subject: "TRAIN_ID", place: "LINE" }, context),
   tables: [
     { name: "ATS_LATEST_STATUS", newest: ["TIMESTAMP", "TRAIN_ID"] },
     { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },

@@ -10,20 +10,21 @@ export interface AlertListProps {
   readonly live: boolean;
   /** Unit of the peak by type of alert. */
   readonly unitOf: (type: string) => string;
-  readonly matches: (alert: Alert) => boolean;
+  readonly title?: string;
+  readonly matches?: (alert: Alert) => boolean;
   /** When alerts are raised, for the empty state. */
   readonly empty: string;
 }
 
 const SHOWN = 50;
 
-export function AlertList({ answer, live, unitOf, matches, empty }: AlertListProps) {
-  const all = answer?.data.filter(matches) ?? [];
+export function AlertList({ answer, live, unitOf, matches, empty, title = "Alerts" }: AlertListProps) {
+  const all = answer?.data.filter(matches ?? (() => true)) ?? [];
   const active = all.filter(({ status }) => status === "ACTIVE");
   const news = useNews(active, answer !== undefined);
   return (
     <Card
-      title="Alerts"
+      title={title}
       note={
         <>
           <strong>{active.length}</strong> active, {all.length - active.length} cleared{" "}
@@ -84,7 +85,7 @@ function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: stri
           <span class={`tag ${isActive ? "tag-bad" : ""}`}>{isActive ? "active" : "cleared"}</span>
         </p>
         <p class="muted">
-          peak {numberText(alert.peak_value, unit)} of {numberText(alert.threshold, unit)} allowed ·{" "}
+          {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
           {numberText(alert.event_count)} {alert.event_count === 1 ? "record" : "records"} · {clockText(started, zone)}
           {" "}
           to {isActive ? "now" : clockText(ended, zone, started)} ({durationText(ended - started)})

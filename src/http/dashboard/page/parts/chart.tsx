@@ -11,8 +11,9 @@ import {
 import type { EChartsCoreOption, EChartsType } from "echarts/core";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
-import { useContext, useEffect, useRef } from "preact/hooks";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { colour, LookContext, seriesColours } from "../look.ts";
+import { Numbers } from "./numbers.tsx";
 
 echarts.use([
   BarChart,
@@ -39,8 +40,10 @@ export interface ChartProps {
 export function Chart({ label, option, data, tall }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | undefined>(undefined);
+  const [asNumbers, setAsNumbers] = useState(false);
   const { zone, themed } = useContext(LookContext);
   useEffect(() => {
+    if (asNumbers) return;
     const made = echarts.init(place.current, undefined, { renderer: "canvas", useDirtyRect: false });
     chart.current = made;
     const observer = new ResizeObserver(() => made.resize());
@@ -50,11 +53,27 @@ export function Chart({ label, option, data, tall }: ChartProps) {
       made.dispose();
       chart.current = undefined;
     };
-  }, []);
+  }, [asNumbers]);
   useEffect(() => {
     chart.current?.setOption({ ...frame(zone === "utc"), ...option() }, { notMerge: true });
-  }, [data, zone, themed]);
-  return <div ref={place} class={`chart ${tall ? "chart-tall" : ""}`} role="img" aria-label={label} />;
+  }, [data, zone, themed, asNumbers]);
+  return (
+    <div class={`chart ${tall ? "chart-tall" : ""}`}>
+      {asNumbers
+        ? <Numbers label={label} option={option()} />
+        : <div ref={place} class="canvas" role="img" aria-label={label} />}
+      <button
+        type="button"
+        class="quiet numbers-button"
+        aria-pressed={asNumbers}
+        aria-label={asNumbers ? `Chart instead of numbers: ${label}` : `Numbers instead of a chart: ${label}`}
+        title={asNumbers ? "Chart" : "Numbers"}
+        onClick={() => setAsNumbers(!asNumbers)}
+      >
+        {asNumbers ? "◠" : "#"}
+      </button>
+    </div>
+  );
 }
 
 /** What all charts have in common. */
@@ -113,7 +132,11 @@ export function timeAxis(from: number, to: number) {
     type: "time",
     min: from,
     max: to,
-    axisLabel: { color: colour("muted"), hideOverlap: true },
+    axisLabel: {
+      color: colour("muted"),
+      hideOverlap: true,
+      formatter: { day: "{MMM} {d}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" },
+    },
     axisLine: { lineStyle: { color: colour("line") } },
     splitLine: { show: false },
   };

@@ -1,5 +1,7 @@
 // A number that matters, its unit, and how it has changed.
 import type { ComponentChildren } from "preact";
+import type { Compared } from "../../protocol.ts";
+import { changeOf, numberText, percentText } from "../format.ts";
 
 export interface KpiProps {
   readonly label: string;
@@ -34,4 +36,21 @@ export function Kpi({ label, value, unit, detail, change, tone = "plain" }: KpiP
 
 export function Kpis({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
   return <dl class="kpis" aria-label={label}>{children}</dl>;
+}
+
+type Change = KpiProps["change"];
+
+const directionOf = (value: number): -1 | 0 | 1 => value > 0 ? 1 : value < 0 ? -1 : 0;
+
+/** How many more or fewer; `undefined` where one of the two is not known. */
+export function difference({ now, before }: Compared, against: string): Change {
+  if (now === null || before === null) return undefined;
+  const more = now - before;
+  return { text: more === 0 ? "no change" : numberText(Math.abs(more)), direction: directionOf(more), against };
+}
+
+/** The change as a share of what was before; `undefined` where that is nothing. */
+export function share({ now, before }: Compared, against: string): Change {
+  const change = now === null || before === null ? null : changeOf(now, before);
+  return change === null ? undefined : { text: percentText(change), direction: directionOf(change), against };
 }

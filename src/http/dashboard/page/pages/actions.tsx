@@ -1,0 +1,172 @@
+// Web user actions: how many a minute of which kind, and the visits they make.
+import { useContext } from "preact/hooks";
+import type { ActionKpis, Rows, Sessions, Timeline } from "../../protocol.ts";
+import { setParams, useAddress } from "../address.ts";
+import { type Asked, useAnswer } from "../asking.ts";
+import { clockText, durationText, momentOf, numberText } from "../format.ts";
+import { LookContext, useDataTime } from "../look.ts";
+import { Card, Empty, Waiting } from "../parts/card.tsx";
+import { Chosen } from "../parts/chosen.tsx";
+import { Histogram } from "../parts/histogram.tsx";
+import { Kpi, Kpis, share } from "../parts/kpi.tsx";
+import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
+import { type RowColumn, RowsTable } from "../parts/rows_table.tsx";
+import { TableCard } from "../parts/table_card.tsx";
+import { NO_RECORDS_IN_RANGE, TimelineCard } from "../parts/timeline_card.tsx";
+
+const NO_RECORDS = "No action has come yet. The simulation sends by itself (deno task run); " +
+  "POST /events on the API's port takes your own.";
+
+export function ActionsPage() {
+  const { params } = useAddress();
+  const chosen = params.getAll("action");
+  const actions = new URLSearchParams(chosen.map((action) => ["action", action]));
+  const range = rangeParams(params);
+  const kpis = useAnswer<ActionKpis>("/api/panels/actions/kpis", actions);
+  const perMinute = useAnswer<Timeline>("/api/panels/actions/per-minute", new URLSearchParams([...range, ...actions]));
+  const kinds = useAnswer<Rows>("/api/panels/actions/kinds", range);
+  const sessions = useAnswer<Sessions>("/api/panels/actions/sessions", range);
+  useDataTime(kpis.answer?.data.data_now);
+  return (
+    <>
+      <div class="filters" role="group" aria-label="Filters">
+        <RangeFilter />
+        <Chosen
+          name="action"
+          title="Action"
+          chosen={chosen}
+          offered={kinds.answer?.data.rows.map(([action]) => String(action)) ?? []}
+        />
+        {chosen.length > 0 && (
+          <button type="button" class="quiet" onClick={() => setParams({ action: [] })}>All actions</button>
+        )}
+      </div>
+      <KpiRow asked={kpis} />
+      <div class="grid">
+        <TimelineCard
+          title="Actions per minute"
+          note="by kind, stacked"
+          unit="actions/min"
+          others="other kinds"
+          asked={perMinute}
+        />
+        <TableCard
+          title="Kinds of action"
+          note="in the time range"
+          asked={kinds}
+          columns={KIND_COLUMNS}
+          keys={["ACTION"]}
+          sort={{ key: "ACTION_COUNT", descending: true }}
+        />
+        <SessionsCards asked={sessions} />
+      </div>
+    </>
+  );
+}
+
+function KpiRow({ asked }: { readonly asked: Asked<ActionKpis> }) {
+  const { zone } = useContext(LookContext);
+  const data = asked.answer?.data;
+  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
+  if (!data) return <Waiting />;
+  if (data.data_now === null || data.minute === null) return <Empty>{NO_RECORDS}</Empty>;
+  const minute = `in the minute from ${clockText(momentOf(data.minute), zone).slice(0, 5)}`;
+  return (
+    <Kpis label="Actions">
+      <Kpi
+        label="Actions"
+        value={numberText(data.actions.now)}
+        unit="/min"
+        change={share(data.actions, "vs mean of the hour before")}
+        detail={minute}
+      />
+      <Kpi label="Users" value={numberText(data.users)} detail={`of the most frequent kind, ${minute}`} />
+      <Kpi label="Open sessions" value={numberText(data.open_sessions)} detail="no action for 30 min ends one" />
+      <Kpi
+        label="Mean session"
+        value={durationText(data.session_s.now === null ? null : data.session_s.now * 1000)}
+        change={share(data.session_s, "vs the hour before")}
+        detail="of those ended in the last hour"
+      />
+    </Kpis>
+  );
+}
+
+const KIND_COLUMNS: readonly RowColumn[] = [
+  { name: "ACTION", title: "Action", kind: "text" },
+  { name: "ACTION_COUNT", title: "Count", unit: "actions", kind: "number" },
+];
+
+const SESSION_COLUMNS: readonly RowColumn[] = [
+  { name: "USER_ID", title: "User", kind: "text" },
+  { name: "WINDOW_START", title: "From", kind: "time" },
+  { name: "DURATION_S", title: "Duration", kind: "seconds" },
+  { name: "EVENT_COUNT", title: "Actions", kind: "number" },
+  { name: "FIRST_PAGE", title: "First page", kind: "text" },
+  { name: "LAST_PAGE", title: "Last page", kind: "text" },
+  { name: "IS_FINAL", title: "State", kind: "final" },
+];
+
+function SessionsCards({ asked }: { readonly asked: Asked<Sessions> }) {
+  const data = asked.answer?.data;
+  const pages = data && {
+    columns: ["PAGE", "FIRST", "LAST"].map((name) => ({ name, type: "" })),
+    rows: data.pages.map(({ page, first, last }) => [page, first, last]),
+    truncated: false,
+  };
+  return (
+    <>
+      <Card
+        title="How long sessions are"
+        note={data && `${numberText(data.count)} sessions that began in the time range`}
+        asked={asked}
+      >
+        {!data ? <Waiting height={260} /> : data.count === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
+          <Histogram
+            title="Duration of sessions"
+            unit="min"
+            counted="sessions"
+            width={2}
+            bins={data.minutes}
+            more={60}
+            tall
+          />
+        )}
+      </Card>
+      <Card title="Where sessions begin and end" note="pages, sessions" asked={asked} width="wide">
+        {!pages ? <Waiting height={260} /> : (
+          <RowsTable
+            label="Where sessions begin and end"
+            rows={pages}
+            columns={[
+              { name: "PAGE", title: "Page", kind: "text" },
+              { name: "FIRST", title: "Began", unit: "sessions", kind: "number" },
+              { name: "LAST", title: "Ended", unit: "sessions", kind: "number" },
+            ]}
+            keys={["PAGE"]}
+            sort={{ key: "FIRST", descending: true }}
+            empty={NO_RECORDS_IN_RANGE}
+            tall
+          />
+        )}
+      </Card>
+      <Card
+        title="Newest sessions"
+        note={data && `the newest ${numberText(data.newest.rows.length)}`}
+        asked={asked}
+        width="full"
+      >
+        {!data ? <Waiting height={260} /> : (
+          <RowsTable
+            label="Newest sessions"
+            rows={data.newest}
+            columns={SESSION_COLUMNS}
+            keys={["USER_ID", "WINDOW_START"]}
+            empty={NO_RECORDS_IN_RANGE}
+            tall
+          />
+        )}
+      </Card>
+    </>
+  );
+}

@@ -1,0 +1,299 @@
+// One user's days and plan: sleep, meals, light, and what is recommended.
+import type { CircadianUser, CircadianUsers } from "../../protocol.ts";
+import { setParams, useAddress } from "../address.ts";
+import { type Asked, useAnswer } from "../asking.ts";
+import { cutText, numberText } from "../format.ts";
+import { useDataTime } from "../look.ts";
+import { Card, Empty, Waiting } from "../parts/card.tsx";
+import { categoryAxis, Chart, colour, tooltip, valueAxis } from "../parts/chart.tsx";
+import { Kpi, Kpis } from "../parts/kpi.tsx";
+import { type RowColumn, RowsTable } from "../parts/rows_table.tsx";
+
+const NO_RECORDS = "Nobody has slept yet. The simulation sends by itself (deno task run).";
+
+export function CircadianPage() {
+  const { params } = useAddress();
+  const users = useAnswer<CircadianUsers>("/api/panels/circadian/users");
+  const known = users.answer?.data;
+  const user = params.get("user") ?? known?.users[0];
+  const asked = useAnswer<CircadianUser>(
+    user === undefined ? undefined : "/api/panels/circadian/user",
+    new URLSearchParams({ user: user ?? "" }),
+  );
+  useDataTime(known?.data_now);
+  return (
+    <>
+      <div class="filters" role="group" aria-label="Filters">
+        <label class="field">
+          <span>User</span>
+          <select value={user} onChange={(event) => setParams({ user: event.currentTarget.value })}>
+            {user !== undefined && !known?.users.includes(user) && <option value={user}>{cutText(user, 40)}</option>}
+            {known?.users.map((name) => <option key={name} value={name}>{cutText(name, 40)}</option>)}
+          </select>
+        </label>
+        {known && known.count > known.users.length && (
+          <p class="note">
+            the first {known.users.length} of {numberText(known.count)} users; others by ?user=… in the address
+          </p>
+        )}
+      </div>
+      {users.error && !known && <p class="problem" role="alert">{users.error}</p>}
+      {known && user === undefined
+        ? <Empty>{NO_RECORDS}</Empty>
+        : !asked.answer
+        ? <Waiting height={260} />
+        : <UserCards asked={asked} />}
+    </>
+  );
+}
+
+type Day = CircadianUser["days"][number];
+
+function UserCards({ asked }: { readonly asked: Asked<CircadianUser> }) {
+  const { user, days, activity } = asked.answer!.data;
+  const [newest] = days;
+  if (!newest) return <Empty>There is nothing about {cutText(user, 60)}: choose another user.</Empty>;
+  const slept = days.find(({ sleep_hours }) => sleep_hours !== null);
+  const fed = days.find(({ eating_window_hours }) => eating_window_hours !== null);
+  return (
+    <>
+      <Kpis label={`Of ${cutText(user, 60)}`}>
+        <Kpi
+          label="Last sleep"
+          value={numberText(slept?.sleep_hours)}
+          unit="h"
+          detail={slept && `${slept.date}, local day`}
+        />
+        <Kpi label="Middle of sleep" value={hourText(slept?.sleep_midpoint ?? null)} detail={slept?.time_zone} />
+        <Kpi
+          label="Regularity"
+          value={numberText(slept?.sleep_regularity)}
+          unit="h"
+          detail="how far the middle of sleep moves in a week"
+        />
+        <Kpi
+          label="Eating window"
+          value={numberText(fed?.eating_window_hours)}
+          unit="h"
+          detail={fed && `${numberText(fed.meal_count, fed.meal_count === 1 ? "meal" : "meals")} on ${fed.date}`}
+        />
+      </Kpis>
+      <div class="grid">
+        <DaysChart days={days} asked={asked} />
+        <PlanCard plan={asked.answer!.data.recommendation} asked={asked} />
+        <Card title="Days" note="of the user's own time zone" asked={asked} width="wide">
+          <RowsTable
+            label="Days"
+            rows={{
+              columns: DAY_NAMES.map((name) => ({ name, type: "" })),
+              rows: days.map((day) => DAY_NAMES.map((name) => day[name])),
+              truncated: false,
+            }}
+            columns={DAY_COLUMNS}
+            keys={["date", "time_zone"]}
+            sort={{ key: "date", descending: true }}
+            empty={NO_RECORDS}
+            tall
+          />
+        </Card>
+        <Card title="The newest day" note={`${newest.date}, what came of it`} asked={asked}>
+          <RowsTable
+            label="The newest day"
+            rows={activity}
+            columns={ACTIVITY_COLUMNS}
+            keys={["TIMESTAMP", "RECORD_CONTENT"]}
+            empty="Nothing came of this day so far."
+            tall
+          />
+        </Card>
+      </div>
+    </>
+  );
+}
+
+/** An hour of the day as a clock shows it. */
+function hourText(hour: number | null): string {
+  if (hour === null) return "–";
+  const minutes = Math.round(hour * 60) % 1440;
+  return `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+}
+
+const DAY_NAMES = [
+  "date",
+  "time_zone",
+  "sleep_hours",
+  "sleep_midpoint",
+  "sleep_regularity",
+  "eating_window_hours",
+  "meal_count",
+  "light_lux_hours",
+  "is_final",
+] as const;
+
+const DAY_COLUMNS: readonly RowColumn[] = [
+  { name: "date", title: "Day", kind: "text" },
+  { name: "time_zone", title: "Zone", kind: "text" },
+  { name: "sleep_hours", title: "Sleep", unit: "h", kind: "number" },
+  {
+    name: "sleep_midpoint",
+    title: "Middle",
+    kind: "number",
+    show: (hour) => hourText(hour === null ? null : Number(hour)),
+  },
+  { name: "sleep_regularity", title: "Regularity", unit: "h", kind: "number" },
+  { name: "eating_window_hours", title: "Eating", unit: "h", kind: "number" },
+  { name: "meal_count", title: "Meals", kind: "number" },
+  { name: "light_lux_hours", title: "Light", unit: "lux·h", kind: "number" },
+  { name: "is_final", title: "State", kind: "final" },
+];
+
+const ACTIVITY_COLUMNS: readonly RowColumn[] = [
+  { name: "TIMESTAMP", title: "Time", kind: "time" },
+  { name: "ACTIVITY_TYPE", title: "What", kind: "text" },
+  {
+    name: "RECORD_CONTENT",
+    title: "Details",
+    kind: "text",
+    show: (value) => <span class="clip">{detailsOf(value)}</span>,
+  },
+];
+
+/** What a record says beyond who, when and what. */
+function detailsOf(value: unknown): string {
+  try {
+    const { user_id: _user, timestamp: _time, activity_type: _type, time_zone: _zone, ...rest } = JSON.parse(
+      String(value),
+    );
+    return cutText(
+      Object.entries(rest).map(([name, value]) =>
+        `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`
+      ).join(", "),
+      160,
+    );
+  } catch {
+    return cutText(String(value), 160);
+  }
+}
+
+function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly asked: Asked<unknown> }) {
+  // A day that has only begun would look like one without light.
+  const inOrder = days.filter(({ is_final, sleep_hours }) => is_final || sleep_hours !== null).reverse();
+  const option = () => ({
+    xAxis: categoryAxis(inOrder.map(({ date }) => date.slice(5))),
+    yAxis: [
+      valueAxis("h"),
+      valueAxis("lux·h", {
+        position: "right",
+        splitLine: { show: false },
+        nameTextStyle: { color: colour("muted"), align: "right" },
+      }),
+    ],
+    grid: { left: 8, right: 8, top: 50, bottom: 4, containLabel: true },
+    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value) },
+    series: [
+      { name: "sleep, h", type: "bar", barMaxWidth: 26, data: inOrder.map(({ sleep_hours }) => sleep_hours) },
+      {
+        name: "eating window, h",
+        type: "bar",
+        barMaxWidth: 26,
+        data: inOrder.map(({ eating_window_hours }) => eating_window_hours),
+      },
+      {
+        name: "light, lux·h",
+        type: "line",
+        yAxisIndex: 1,
+        connectNulls: true,
+        symbolSize: 5,
+        data: inOrder.map(({ light_lux_hours }) => light_lux_hours),
+      },
+    ],
+  });
+  const sleeps = days.flatMap(({ sleep_hours }) => sleep_hours ?? []);
+  const mean = sleeps.reduce((sum, hours) => sum + hours, 0) / sleeps.length;
+  return (
+    <Card title="Sleep, eating and light" note="each local day" asked={asked} width="wide">
+      <Chart
+        label={`Bar chart of ${days.length} days: ${numberText(mean, "h")} of sleep on average`}
+        data={days}
+        option={option}
+        tall
+      />
+    </Card>
+  );
+}
+
+interface Stretch {
+  readonly from?: string;
+  readonly to?: string;
+  readonly at_least_lux?: number;
+  readonly at_most_lux?: number;
+}
+
+/** The parts of a recommendation that are shown; whatever is missing is left out. */
+interface Plan {
+  readonly time_zone?: string;
+  readonly nights?: number;
+  readonly sleep?: Stretch;
+  readonly cbt_min?: string;
+  readonly light?: Readonly<Record<string, Stretch>>;
+  readonly advice?: readonly { readonly text?: string }[];
+  readonly note?: string;
+}
+
+function PlanCard({ plan: given, asked }: { readonly plan: unknown; readonly asked: Asked<unknown> }) {
+  if (typeof given !== "object" || given === null) {
+    return (
+      <Card title="Recommendation" asked={asked}>
+        <Empty>None yet: it needs a night of sleep.</Empty>
+      </Card>
+    );
+  }
+  const { time_zone, nights, sleep, cbt_min, light = {}, advice = [], note } = given as Plan;
+  const stretch = ({ from, to }: Stretch) => `${from ?? "?"} to ${to ?? "?"}`;
+  return (
+    <Card
+      title="Recommendation"
+      note={`clock times of ${time_zone ?? "an unknown zone"}, from ${
+        nights === 1 ? "1 night" : `${nights ?? "some"} nights`
+      }`}
+      asked={asked}
+    >
+      {advice.map(({ text = "" }) => (
+        <p key={text} class="wrap">
+          <strong>{text}</strong>
+        </p>
+      ))}
+      <dl class="facts">
+        {sleep && (
+          <div>
+            <dt>Sleep</dt>
+            <dd>{stretch(sleep)}</dd>
+          </div>
+        )}
+        {cbt_min && (
+          <div>
+            <dt>Body temperature lowest</dt>
+            <dd>{cbt_min}</dd>
+          </div>
+        )}
+        {Object.entries(light).map(([name, part]) => (
+          <div key={name}>
+            <dt>
+              {name === "day"
+                ? "Bright light"
+                : name === "evening"
+                ? "Dim light"
+                : name === "night"
+                ? "Darkness"
+                : name}
+              {part.at_least_lux !== undefined && `, at least ${part.at_least_lux} lux`}
+              {part.at_most_lux !== undefined && `, at most ${part.at_most_lux} lux`}
+            </dt>
+            <dd>{stretch(part)}</dd>
+          </div>
+        ))}
+      </dl>
+      {note && <p class="note">{note}</p>}
+    </Card>
+  );
+}

@@ -1,0 +1,226 @@
+// Records that could not be used: how many for which reason, and a look at the bytes.
+import type { ComponentChildren } from "preact";
+import { useContext, useState } from "preact/hooks";
+import type { Rows } from "../../protocol.ts";
+import { useAnswer } from "../asking.ts";
+import { cutText, momentOf, numberText, timeText, zoneText } from "../format.ts";
+import { LookContext } from "../look.ts";
+import { Card, Waiting } from "../parts/card.tsx";
+import { type Column, DataTable, Text } from "../parts/data_table.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { Fact } from "../parts/fact.tsx";
+
+interface DeadLetter {
+  readonly seen: number;
+  readonly domain: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly stage: string;
+  readonly reason: string;
+  readonly detail: string | null;
+  readonly key: string | null;
+  readonly encoding: string | null;
+  readonly length: number;
+  readonly value: string | null;
+}
+
+function toDeadLetter(
+  [seen, domain, topic, partition, offset, stage, reason, detail, key, encoding, length, value]: readonly unknown[],
+): DeadLetter {
+  const text = (cell: unknown) => cell === null ? null : String(cell);
+  return {
+    seen: momentOf(String(seen)),
+    domain: String(domain),
+    topic: String(topic),
+    partition: Number(partition),
+    offset: Number(offset),
+    stage: String(stage),
+    reason: String(reason),
+    detail: text(detail),
+    key: text(key),
+    encoding: text(encoding),
+    length: Number(length ?? 0),
+    value: text(value),
+  };
+}
+
+/** Two cards, and another one `between` them. */
+export function DeadLetterCards({ between }: { readonly between: ComponentChildren }) {
+  const { zone } = useContext(LookContext);
+  const [chosen, setChosen] = useState<{ readonly domain: string; readonly stage: string; readonly reason: string }>();
+  const [open, setOpen] = useState<DeadLetter>();
+  const counts = useAnswer<Rows>("/api/panels/pipeline/dead-letter-counts");
+  const letters = useAnswer<Rows>("/api/panels/pipeline/dead-letters", new URLSearchParams(chosen));
+  const countColumns: readonly Column<readonly unknown[]>[] = [
+    {
+      key: "domain",
+      title: "Domain",
+      show: ([domain]) => <Text>{String(domain)}</Text>,
+      by: ([domain]) => String(domain),
+    },
+    {
+      key: "stage",
+      title: "Stage",
+      show: ([, stage]) => <Text>{String(stage)}</Text>,
+      by: ([, stage]) => String(stage),
+    },
+    {
+      key: "reason",
+      title: "Reason",
+      show: ([domain, stage, reason]) => (
+        <button
+          type="button"
+          class="link"
+          onClick={() => setChosen({ domain: String(domain), stage: String(stage), reason: String(reason) })}
+        >
+          <bdi>{String(reason)}</bdi>
+        </button>
+      ),
+      by: ([, , reason]) => String(reason),
+    },
+    {
+      key: "records",
+      title: "Records",
+      numeric: true,
+      show: ([, , , records]) => numberText(Number(records)),
+      by: ([, , , records]) => Number(records),
+    },
+    {
+      key: "last",
+      title: "Last seen",
+      unit: zoneText(zone),
+      show: ([, , , , last]) => timeText(momentOf(String(last)), zone),
+      by: ([, , , , last]) => String(last),
+    },
+  ];
+  const letterColumns: readonly Column<DeadLetter>[] = [
+    {
+      key: "seen",
+      title: "Seen",
+      unit: zoneText(zone),
+      show: ({ seen }) => timeText(seen, zone),
+      by: ({ seen }) => seen,
+    },
+    {
+      key: "where",
+      title: "Topic, partition, offset",
+      show: ({ topic, partition, offset }) => <bdi>{topic} {partition} {offset}</bdi>,
+    },
+    {
+      key: "reason",
+      title: "Reason",
+      show: ({ stage, reason }) => <Text>{`${stage}: ${reason}`}</Text>,
+      by: ({ stage, reason }) => `${stage} ${reason}`,
+    },
+    {
+      key: "detail",
+      title: "Detail",
+      show: ({ detail }) => (
+        <span class="clip">
+          <Text>{detail === null ? null : cutText(detail, 120)}</Text>
+        </span>
+      ),
+    },
+    {
+      key: "bytes",
+      title: "Record",
+      show: (letter) => (
+        <button type="button" class="link mono" onClick={() => setOpen(letter)}>
+          <bdi>{letter.value === null ? "no value" : letter.value === "" ? "empty" : cutText(letter.value, 40)}</bdi>
+        </button>
+      ),
+    },
+  ];
+  return (
+    <>
+      <Card title="Dead letters by reason" note="records that could not be used, in table DEAD_LETTERS" asked={counts}>
+        {!counts.answer ? <Waiting /> : (
+          <DataTable
+            label="Dead letters by reason"
+            columns={countColumns}
+            rows={counts.answer.data.rows}
+            keyOf={(row) => row.slice(0, 3).join(" ")}
+            empty="No dead letters: every record so far could be used."
+          />
+        )}
+      </Card>
+      {between}
+      <Card
+        title="Newest dead letters"
+        note={chosen
+          ? `${chosen.domain}, ${chosen.stage}: ${chosen.reason}`
+          : "of all domains and reasons; open a record to see its bytes"}
+        tools={chosen && <button type="button" class="quiet" onClick={() => setChosen(undefined)}>All reasons</button>}
+        asked={letters}
+        width="full"
+      >
+        {!letters.answer ? <Waiting /> : (
+          <DataTable
+            label="Newest dead letters"
+            columns={letterColumns}
+            rows={letters.answer.data.rows.map(toDeadLetter)}
+            keyOf={({ topic, partition, offset }) => `${topic} ${partition} ${offset}`}
+            empty="No dead letters: every record so far could be used."
+            tall
+          />
+        )}
+      </Card>
+      {open && <DeadLetterDialog letter={open} onClose={() => setOpen(undefined)} />}
+    </>
+  );
+}
+
+function DeadLetterDialog({ letter, onClose }: { readonly letter: DeadLetter; readonly onClose: () => void }) {
+  const { stage, reason, detail, topic, partition, offset, key, value, encoding, length } = letter;
+  const bytes = bytesOf(letter);
+  return (
+    <Dialog title={`Dead letter: ${cutText(topic, 60)} ${partition} ${offset}`} onClose={onClose}>
+      <dl class="facts">
+        <Fact name="Stage and reason" value={`${stage}: ${reason}`} />
+        <Fact name="Key" value={key === null ? "none" : cutText(key, 200)} />
+        <Fact
+          name="Length"
+          value={value === null
+            ? "no value (tombstone)"
+            : numberText(length, encoding === "base64" ? "characters of base64" : "characters")}
+        />
+      </dl>
+      {detail !== null && (
+        <p class="wrap">
+          <bdi>{detail}</bdi>
+        </p>
+      )}
+      {bytes.length > 0 && <pre tabIndex={0} aria-label="Bytes of the record">{hexDump(bytes.subarray(0, 512))}</pre>}
+      {value !== null && encoding !== "base64" && (
+        <pre class="wrap" tabIndex={0} aria-label="Text of the record">{value}</pre>
+      )}
+      {value !== null && length > value.length && (
+        <p class="note">
+          Cut at {numberText(value.length)} characters. The whole record is in DEAD_LETTERS and in the topic{" "}
+          {topic}.dlq.
+        </p>
+      )}
+    </Dialog>
+  );
+}
+
+function bytesOf({ value, encoding }: DeadLetter): Uint8Array {
+  if (value === null) return new Uint8Array();
+  if (encoding !== "base64") return new TextEncoder().encode(value);
+  // A cut may have left the last group of four characters incomplete.
+  const whole = value.slice(0, value.length - value.length % 4);
+  return Uint8Array.from(atob(whole), (char) => char.charCodeAt(0));
+}
+
+/** Offset, sixteen bytes, and what of them can be printed. */
+function hexDump(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const row = [...bytes.subarray(at, at + 16)];
+    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ").padEnd(47);
+    const text = row.map((byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·").join("");
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${hex}  ${text}`);
+  }
+  return lines.join("\n");
+}

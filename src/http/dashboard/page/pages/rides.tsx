@@ -1,0 +1,154 @@
+// Rides: demand by zone, surges, what rides are asked for.
+import type { Alert, Answer, RideKpis, Rows, Timeline } from "../../protocol.ts";
+import { useContext } from "preact/hooks";
+import { setParams, useAddress } from "../address.ts";
+import { type Asked, useAnswer } from "../asking.ts";
+import { clockText, momentOf, numberText, zoneText } from "../format.ts";
+import type { LiveNews } from "../live_stream.ts";
+import { LookContext, useDataTime } from "../look.ts";
+import { AlertList } from "../parts/alert_list.tsx";
+import { Empty, Waiting } from "../parts/card.tsx";
+import { Chosen } from "../parts/chosen.tsx";
+import { difference, Kpi, Kpis, share } from "../parts/kpi.tsx";
+import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
+import { moneyText, type RowColumn } from "../parts/rows_table.tsx";
+import { TableCard } from "../parts/table_card.tsx";
+import { TimelineCard } from "../parts/timeline_card.tsx";
+
+const NO_RECORDS = "No ride has been asked for yet. The simulation sends by itself (deno task run); " +
+  "POST /produce on the API's port makes and sends one.";
+
+export function RidesPage({ live }: { readonly live: LiveNews }) {
+  const { params } = useAddress();
+  const zones = params.getAll("zone");
+  const chosen = new URLSearchParams(zones.map((zone) => ["zone", zone]));
+  const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
+  const kpis = useAnswer<RideKpis>("/api/panels/rides/kpis", chosen);
+  const demand = useAnswer<Timeline>("/api/panels/rides/demand", ranged);
+  const byZone = useAnswer<Rows>("/api/panels/rides/zones", chosen);
+  const types = useAnswer<Rows>("/api/panels/rides/types", ranged);
+  const hourly = useAnswer<Rows>("/api/panels/rides/hourly", ranged);
+  useDataTime(kpis.answer?.data.data_now);
+  return (
+    <>
+      <div class="filters" role="group" aria-label="Filters">
+        <RangeFilter />
+        <Chosen name="zone" title="Zone" chosen={zones} offered={kpis.answer?.data.all_zones ?? []} />
+        {zones.length > 0 && (
+          <button type="button" class="quiet" onClick={() => setParams({ zone: [] })}>All zones</button>
+        )}
+      </div>
+      <KpiRow asked={kpis} />
+      <div class="grid">
+        <TimelineCard
+          title="Demand"
+          note="requests in the 15 minutes before, by zone, stacked"
+          unit="requests"
+          others="other zones"
+          asked={demand}
+        />
+        <AlertList
+          title="Surges"
+          answer={live.news["alerts/rides"] as Answer<readonly Alert[]> | undefined}
+          live={live.state === "live"}
+          unitOf={() => "× usual"}
+          matches={({ subject }) => zones.length === 0 || zones.includes(subject)}
+          empty="No surges. One is raised when a zone has many times the requests that are usual there."
+        />
+        <TableCard
+          title="Zones now"
+          note="the newest 15 minutes; fares as estimated, in the currency of the requests"
+          asked={byZone}
+          columns={ZONE_COLUMNS}
+          keys={["ZONE"]}
+          sort={{ key: "REQUEST_COUNT", descending: true }}
+          find="zone"
+          empty={NO_RECORDS}
+          width="wide"
+        />
+        <TableCard
+          title="Ride types"
+          note="in the time range"
+          asked={types}
+          columns={TYPE_COLUMNS}
+          keys={["RIDE_TYPE"]}
+        />
+        <TableCard
+          title="Hourly statistics"
+          note="an open hour is still counted"
+          asked={hourly}
+          columns={HOUR_COLUMNS}
+          keys={["WINDOW_START"]}
+          width="full"
+        />
+      </div>
+    </>
+  );
+}
+
+function KpiRow({ asked }: { readonly asked: Asked<RideKpis> }) {
+  const { zone } = useContext(LookContext);
+  const data = asked.answer?.data;
+  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
+  if (!data) return <Waiting />;
+  if (data.data_now === null || data.window_end === null) return <Empty>{NO_RECORDS}</Empty>;
+  const end = momentOf(data.window_end);
+  const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
+    clockText(end, zone).slice(0, 5)
+  } ${zoneText(zone)}`;
+  const against = "vs an hour before";
+  return (
+    <Kpis label={`Rides, ${window}`}>
+      <Kpi
+        label="Requests in 15 minutes"
+        value={numberText(data.requests.now)}
+        change={share(data.requests, against)}
+        detail={window}
+      />
+      <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
+      <Kpi
+        label="Active surges"
+        value={numberText(data.alerts.now)}
+        tone={data.alerts.now ? "bad" : "ok"}
+        change={difference(data.alerts, against)}
+        detail={data.alerts.now ? undefined : "all usual"}
+      />
+      <Kpi
+        label="Mean fare estimate"
+        value={data.fare.now === null ? "–" : moneyText(data.fare.now)}
+        change={share(data.fare, against)}
+        detail="in the currency of the requests"
+      />
+    </Kpis>
+  );
+}
+
+const ZONE_COLUMNS: readonly RowColumn[] = [
+  { name: "ZONE", title: "Zone", kind: "text" },
+  {
+    name: "SURGE_RATIO",
+    title: "State",
+    kind: "state",
+    show: (ratio) =>
+      ratio === null
+        ? <span class="tag tag-ok">✓ usual</span>
+        : <span class="tag tag-bad">▲ surge {numberText(Number(ratio))}×</span>,
+  },
+  { name: "REQUEST_COUNT", title: "15 min", unit: "requests", kind: "number" },
+  { name: "REQUEST_COUNT_BEFORE", title: "An hour before", unit: "requests", kind: "number" },
+  { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
+];
+
+const TYPE_COLUMNS: readonly RowColumn[] = [
+  { name: "RIDE_TYPE", title: "Ride type", kind: "text" },
+  { name: "REQUEST_COUNT", title: "Requests", kind: "number" },
+  { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
+];
+
+const HOUR_COLUMNS: readonly RowColumn[] = [
+  { name: "WINDOW_START", title: "Hour from", kind: "hour" },
+  { name: "ZONES", title: "Zones", kind: "number" },
+  { name: "REQUEST_COUNT", title: "Requests", kind: "number" },
+  { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
+  { name: "IS_FINAL", title: "State", kind: "final" },
+];

@@ -1,0 +1,165 @@
+// The wine shop: what is sold where, what is in stock, what went wrong.
+import { useContext } from "preact/hooks";
+import type { Alert, Answer, Rows, Timeline, WineKpis } from "../../protocol.ts";
+import { setParams, useAddress } from "../address.ts";
+import { type Asked, useAnswer } from "../asking.ts";
+import { clockText, momentOf, numberText } from "../format.ts";
+import type { LiveNews } from "../live_stream.ts";
+import { LookContext, useDataTime } from "../look.ts";
+import { AlertList } from "../parts/alert_list.tsx";
+import { Empty, Waiting } from "../parts/card.tsx";
+import { difference, Kpi, Kpis, share } from "../parts/kpi.tsx";
+import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
+import { moneyText, type RowColumn } from "../parts/rows_table.tsx";
+import { TableCard } from "../parts/table_card.tsx";
+import { TimelineCard } from "../parts/timeline_card.tsx";
+
+const NO_RECORDS = "Nothing has been sold yet. The simulation sends by itself (deno task run).";
+
+export function WinePage({ live }: { readonly live: LiveNews }) {
+  const { params } = useAddress();
+  const by = params.get("by") === "channel" ? "channel" : "category";
+  const range = rangeParams(params);
+  const kpis = useAnswer<WineKpis>("/api/panels/wine/kpis");
+  const sales = useAnswer<Timeline>("/api/panels/wine/sales", new URLSearchParams([...range, ["by", by]]));
+  const split = useAnswer<Rows>("/api/panels/wine/split", range);
+  const stock = useAnswer<Rows>("/api/panels/wine/stock");
+  const dead = useAnswer<Rows>("/api/panels/pipeline/dead-letter-counts", new URLSearchParams({ domain: "wine" }));
+  useDataTime(kpis.answer?.data.data_now);
+  return (
+    <>
+      <div class="filters" role="group" aria-label="Filters">
+        <RangeFilter />
+        <label class="field">
+          <span>Sales by</span>
+          <select
+            value={by}
+            onChange={(event) => setParams({ by: event.currentTarget.value === "channel" ? "channel" : undefined })}
+          >
+            <option value="category">category</option>
+            <option value="channel">channel</option>
+          </select>
+        </label>
+      </div>
+      <KpiRow asked={kpis} />
+      <div class="grid">
+        <TimelineCard
+          title="Net revenue"
+          note={`by ${by}, stacked`}
+          unit="EUR"
+          others={by === "channel" ? "other channels" : "other categories"}
+          bars
+          asked={sales}
+        />
+        <AlertList
+          title="Stock alerts"
+          answer={live.news["alerts/wine"] as Answer<readonly Alert[]> | undefined}
+          live={live.state === "live"}
+          unitOf={() => "bottles"}
+          empty="No alerts. One is raised when a product runs low in a warehouse, or bottles spoil."
+        />
+        <TableCard
+          title="Sales by channel and category"
+          note="in the time range"
+          asked={split}
+          columns={SALES_COLUMNS}
+          keys={["CHANNEL", "CATEGORY"]}
+          sort={{ key: "NET_REVENUE", descending: true }}
+          width="wide"
+        />
+        <TableCard
+          title="Dead letters"
+          note="events that could not be used; their bytes are on the pipeline page"
+          asked={dead}
+          columns={DEAD_COLUMNS}
+          keys={["STAGE", "REASON"]}
+          empty="No dead letters: every event so far could be used."
+        />
+        <TableCard
+          title="Stock"
+          note="bottles of each product in each warehouse, the fewest first"
+          asked={stock}
+          columns={stockColumns(kpis.answer?.data.low_stock ?? 0)}
+          keys={["PRODUCT_ID", "WAREHOUSE"]}
+          sort={{ key: "QUANTITY", descending: false }}
+          find="product or warehouse"
+          empty={NO_RECORDS}
+          width="full"
+        />
+      </div>
+    </>
+  );
+}
+
+function KpiRow({ asked }: { readonly asked: Asked<WineKpis> }) {
+  const { zone } = useContext(LookContext);
+  const data = asked.answer?.data;
+  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
+  if (!data) return <Waiting />;
+  if (data.data_now === null || data.hour === null) return <Empty>{NO_RECORDS}</Empty>;
+  const start = momentOf(data.hour);
+  const hour = `${clockText(start, zone).slice(0, 5)}–${clockText(start + 3_600_000, zone).slice(0, 5)}`;
+  const against = "vs the hour before";
+  return (
+    <Kpis label={`Sales, ${hour}`}>
+      <Kpi
+        label="Net revenue in an hour"
+        value={data.net_revenue.now === null ? "–" : moneyText(data.net_revenue.now)}
+        unit="EUR"
+        change={share(data.net_revenue, against)}
+        detail={`${hour}, ${numberText(data.units.now, "bottles")}`}
+      />
+      <Kpi
+        label="Orders in an hour"
+        value={numberText(data.orders.now)}
+        change={share(data.orders, against)}
+        detail={hour}
+      />
+      <Kpi
+        label="Active stock alerts"
+        value={numberText(data.alerts.now)}
+        tone={data.alerts.now ? "bad" : "ok"}
+        change={difference(data.alerts, "vs an hour before")}
+        detail={data.alerts.now ? undefined : "all in stock"}
+      />
+      <Kpi
+        label="Dead letters"
+        value={numberText(data.dead_letters)}
+        tone={data.dead_letters > 0 ? "bad" : "ok"}
+        detail="of all time, in DEAD_LETTERS"
+      />
+    </Kpis>
+  );
+}
+
+const SALES_COLUMNS: readonly RowColumn[] = [
+  { name: "CHANNEL", title: "Channel", kind: "text" },
+  { name: "CATEGORY", title: "Category", kind: "text" },
+  { name: "ORDER_COUNT", title: "Orders", kind: "number" },
+  { name: "UNITS", title: "Bottles", kind: "number" },
+  { name: "GROSS_REVENUE", title: "Gross", kind: "money" },
+  { name: "DISCOUNT", title: "Discount", kind: "money" },
+  { name: "NET_REVENUE", title: "Net", kind: "money" },
+];
+
+const DEAD_COLUMNS: readonly RowColumn[] = [
+  { name: "STAGE", title: "Stage", kind: "text" },
+  { name: "REASON", title: "Reason", kind: "text" },
+  { name: "RECORDS", title: "Records", kind: "number" },
+  { name: "LAST_SEEN_AT", title: "Last seen", kind: "time" },
+];
+
+const stockColumns = (low: number): readonly RowColumn[] => [
+  { name: "PRODUCT_ID", title: "Product", kind: "text" },
+  { name: "PRODUCT_NAME", title: "Name", kind: "text" },
+  { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
+  { name: "QUANTITY", title: "In stock", unit: "bottles", kind: "number" },
+  {
+    name: "STATE",
+    title: "State",
+    kind: "text",
+    show: (_value, { QUANTITY: quantity }) =>
+      Number(quantity) < low ? <span class="tag tag-bad">▲ low</span> : <span class="tag tag-ok">✓ enough</span>,
+  },
+  { name: "UPDATED_AT", title: "Changed", kind: "time" },
+];

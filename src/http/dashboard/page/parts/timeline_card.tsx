@@ -1,0 +1,88 @@
+// Something counted over time, split, and stacked: areas for what flows, bars for what is summed.
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Timeline } from "../../protocol.ts";
+import type { Asked } from "../asking.ts";
+import { durationText, numberText } from "../format.ts";
+import { Card, Empty, Waiting } from "./card.tsx";
+import { Chart, colour, timeAxis, tooltip, valueAxis } from "./chart.tsx";
+
+export interface TimelineCardProps {
+  readonly title: string;
+  readonly note: string;
+  readonly unit: string;
+  /** What the points beyond the greatest few are called. */
+  readonly others: string;
+  readonly bars?: boolean;
+  readonly asked: Asked<Timeline>;
+  readonly tools?: ComponentChildren;
+}
+
+export const NO_RECORDS_IN_RANGE = "No records in this time range: choose a longer one.";
+
+export function TimelineCard({ title, note, unit, others, bars, asked, tools }: TimelineCardProps) {
+  const data = asked.answer?.data;
+  const names = useMemo(() => seriesOf(data?.points ?? []), [data]);
+  const option = () => ({
+    xAxis: timeAxis(data!.from, data!.to),
+    yAxis: valueAxis(unit),
+    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value, unit) },
+    series: names.map((name) => ({
+      name: name ?? others,
+      stack: "all",
+      ...(bars
+        ? { type: "bar", barCategoryGap: "15%" }
+        : { type: "line", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
+      ...(name === null ? { color: colour("muted") } : {}),
+      data: bucketsOf(data!).map((at) => {
+        const found = data!.points.find((point) => point.at * 1000 === at && point.series === name);
+        // A bucket without any point is a gap; one with points of others has none of this.
+        const value = found?.value ?? (data!.points.some((point) => point.at * 1000 === at) ? 0 : null);
+        return [at, value];
+      }),
+    })),
+  });
+  return (
+    <Card
+      title={title}
+      note={data && <>{note} · a point every {durationText(data.bucket_s * 1000)}</>}
+      tools={tools}
+      asked={asked}
+      width="wide"
+    >
+      {!data
+        ? <Waiting height={260} />
+        : data.points.length === 0
+        ? <Empty>{NO_RECORDS_IN_RANGE}</Empty>
+        : <Chart label={wordsOfTimeline(title, unit, data)} data={data} option={option} tall />}
+    </Card>
+  );
+}
+
+/** The names, the greatest sum first; `null`, the others, last. */
+function seriesOf(points: Timeline["points"]): readonly (string | null)[] {
+  const sums = new Map<string | null, number>();
+  for (const { series, value } of points) sums.set(series, (sums.get(series) ?? 0) + value);
+  const sorted = [...sums].sort(([a, x], [b, y]) => Number(a === null) - Number(b === null) || y - x);
+  return sorted.map(([name]) => name);
+}
+
+const MAX_BUCKETS = 2_000;
+
+/** The starts of all buckets of the span, so that a gap is seen as one; epoch milliseconds. */
+export function bucketsOf(
+  { from, to, bucket_s }: { readonly from: number; readonly to: number; readonly bucket_s: number },
+): readonly number[] {
+  const step = bucket_s * 1000;
+  const first = Math.ceil((from - step) / step) * step;
+  const count = Math.min(MAX_BUCKETS, Math.ceil((to - first) / step));
+  return Array.from({ length: Math.max(0, count) }, (_, i) => first + i * step);
+}
+
+function wordsOfTimeline(title: string, unit: string, { points }: Timeline): string {
+  const totals = new Map<number, number>();
+  for (const { at, value } of points) totals.set(at, (totals.get(at) ?? 0) + value);
+  const values = [...totals.values()];
+  return `Chart of ${title.toLowerCase()}: ${numberText(values.at(-1), unit)} at the end, ` +
+    `from ${numberText(Math.min(...values), unit)} to ${numberText(Math.max(...values), unit)} in the range`;
+}

@@ -1,0 +1,155 @@
+// What the dashboard shows of web user actions: how many a minute of which kind, and sessions. Asks the derived tables.
+import * as z from "zod";
+import type { ActionKpis, Rows, Sessions, Timeline } from "../protocol.ts";
+import {
+  all,
+  bucketOf,
+  bucketSql,
+  dataNow,
+  type DomainPanels,
+  number,
+  numberOrNull,
+  oneOf,
+  panel,
+  type PanelContext,
+  rowsOf,
+  several,
+  spanOf,
+  timeFilter,
+  timestampText,
+  within,
+} from "./panel.ts";
+import { pointsOf, topSeries } from "./top_series.ts";
+
+const DOMAIN = "actions";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const MAX_SESSIONS = 200;
+const MAX_SESSION_MINUTES = 60;
+
+const chosen = z.object({ action: several });
+const chosenIn = timeFilter.extend(chosen.shape);
+type Chosen = z.infer<typeof chosen>;
+
+/** Actions and minutes with any in a stretch. The parts add up; users are counted by the view alone. */
+async function counted(from: number, to: number, filter: Chosen, context: PanelContext) {
+  const where = all(within("WINDOW_START", { from, to }), oneOf("ACTION", filter.action));
+  const [row] = await rowsOf(
+    context,
+    `SELECT SUM(ACTION_COUNT) AS ACTIONS FROM ACTIONS_PER_MINUTE_PARTS WHERE ${where.sql}`,
+    where.binds,
+  );
+  return numberOrNull(row?.actions);
+}
+
+async function kpis(filter: Chosen, context: PanelContext): Promise<ActionKpis> {
+  const now = await dataNow(context, DOMAIN);
+  const minute = Math.floor((now ?? 0) / MINUTE_MS) * MINUTE_MS - MINUTE_MS;
+  const hour = await counted(minute - HOUR_MS, minute, filter, context);
+  const where = all(within("WINDOW_START", { from: minute, to: minute + 1 }), oneOf("ACTION", filter.action));
+  const [users] = await rowsOf(
+    context,
+    `SELECT MAX(UNIQUE_USERS) AS USERS FROM ACTIONS_PER_MINUTE WHERE ${where.sql}`,
+    where.binds,
+  );
+  return {
+    data_now: now === null ? null : timestampText(now),
+    minute: now === null ? null : timestampText(minute),
+    actions: { now: await counted(minute, minute + 1, filter, context) ?? 0, before: hour === null ? null : hour / 60 },
+    users: number(users?.users),
+    open_sessions: number(
+      (await rowsOf(context, "SELECT COUNT(*) AS SESSIONS FROM USER_SESSIONS WHERE NOT IS_FINAL"))[0]?.sessions,
+    ),
+    session_s: {
+      now: await meanSession((now ?? 0) - HOUR_MS, now ?? 0, context),
+      before: await meanSession((now ?? 0) - 2 * HOUR_MS, (now ?? 0) - HOUR_MS, context),
+    },
+  };
+}
+
+async function meanSession(from: number, to: number, context: PanelContext): Promise<number | null> {
+  const where = within("WINDOW_END", { from, to });
+  const [row] = await rowsOf(
+    context,
+    `SELECT AVG(DURATION_S) AS SECONDS FROM USER_SESSIONS WHERE IS_FINAL AND ${where.sql}`,
+    where.binds,
+  );
+  return numberOrNull(row?.seconds);
+}
+
+/** Actions per minute by kind, the mean of each bucket. */
+async function perMinute(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Timeline> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const bucket = bucketOf(span, 60);
+  const stepMs = bucket * 1000;
+  // A bucket that has only begun would look as if less came.
+  const whole = { from: Math.ceil(span.from / stepMs) * stepMs, to: Math.floor(span.to / stepMs) * stepMs };
+  const where = all(within("WINDOW_START", whole), oneOf("ACTION", filter.action));
+  const counted = `SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, ACTION AS SERIES,
+      SUM(ACTION_COUNT) / ${bucket / 60}.0 AS VALUE
+    FROM ACTIONS_PER_MINUTE_PARTS WHERE ${where.sql} GROUP BY 1, 2`;
+  const rows = await rowsOf(context, topSeries(counted), where.binds);
+  return { ...span, bucket_s: bucket, source: "ACTIONS_PER_MINUTE", points: pointsOf(rows) };
+}
+
+async function kinds(filter: z.infer<typeof timeFilter>, context: PanelContext): Promise<Rows> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const where = within("WINDOW_START", span);
+  return await context.ask(
+    `SELECT LEFT(ACTION, 64) AS ACTION, SUM(ACTION_COUNT) AS ACTION_COUNT FROM ACTIONS_PER_MINUTE_PARTS
+     WHERE ${where.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
+    { binds: where.binds, maxRows: 200 },
+  );
+}
+
+async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContext): Promise<Sessions> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  // The end of a session that is still open lies a gap ahead of its last event.
+  const where = within("WINDOW_START", span);
+  const newest = await context.ask(
+    `SELECT LEFT(USER_ID, 200) AS USER_ID, WINDOW_START, DURATION_S, EVENT_COUNT, LEFT(FIRST_PAGE, 300) AS FIRST_PAGE,
+       LEFT(LAST_PAGE, 300) AS LAST_PAGE, IS_FINAL
+     FROM USER_SESSIONS WHERE ${where.sql} ORDER BY WINDOW_END DESC, USER_ID LIMIT ${MAX_SESSIONS}`,
+    { binds: where.binds },
+  );
+  const minutes = await rowsOf(
+    context,
+    `SELECT CASE WHEN DURATION_S >= ${MAX_SESSION_MINUTES * 60} THEN ${MAX_SESSION_MINUTES}
+       ELSE FLOOR(DURATION_S / 120) * 2 END AS MINUTES, COUNT(*) AS SESSIONS
+     FROM USER_SESSIONS WHERE ${where.sql} GROUP BY 1 ORDER BY 1`,
+    where.binds,
+  );
+  const pages = await rowsOf(
+    context,
+    `SELECT PAGE, SUM(FIRST_HERE) AS FIRST_HERE, SUM(LAST_HERE) AS LAST_HERE FROM (
+       SELECT LEFT(FIRST_PAGE, 300) AS PAGE, 1 AS FIRST_HERE, 0 AS LAST_HERE FROM USER_SESSIONS WHERE ${where.sql}
+       UNION ALL
+       SELECT LEFT(LAST_PAGE, 300) AS PAGE, 0 AS FIRST_HERE, 1 AS LAST_HERE FROM USER_SESSIONS WHERE ${where.sql}
+     ) AS P WHERE PAGE IS NOT NULL GROUP BY PAGE ORDER BY 2 DESC, 3 DESC, 1 LIMIT 20`,
+    [...where.binds, ...where.binds],
+  );
+  const bins = minutes.map((row) => [number(row.minutes), number(row.sessions)] as const);
+  return {
+    ...span,
+    newest,
+    count: bins.reduce((sum, [, sessions]) => sum + sessions, 0),
+    minutes: bins,
+    pages: pages.map((row) => ({ page: String(row.page), first: number(row.first_here), last: number(row.last_here) })),
+  };
+}
+
+export const actions: DomainPanels = {
+  domain: DOMAIN,
+  panels: {
+    kpis: panel(chosen, kpis),
+    "per-minute": panel(chosenIn, perMinute),
+    kinds: panel(timeFilter, kinds),
+    sessions: panel(timeFilter, sessions),
+  },
+  tables: [
+    { name: "ACTIONS_PER_MINUTE", newest: ["WINDOW_START", "ACTION"] },
+    { name: "USER_SESSIONS", newest: ["WINDOW_END", "USER_ID"] },
+    { name: "USER_ACTIONS", newest: ["TIMESTAMP", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+    { name: "USER_ACTIONS_RAW", newest: [] },
+  ],
+};

@@ -1,0 +1,63 @@
+// Episodes of any domain: listed for people, active ones first, and counted.
+import type { Alert, Compared } from "../protocol.ts";
+import { type Condition, number, type PanelContext, rowsOf, text, timestampText } from "./panel.ts";
+
+const HOUR_MS = 3_600_000;
+const MAX_ALERTS = 200;
+
+export interface AlertTable {
+  readonly table: string;
+  /** SQL of what an alert is about, as text. */
+  readonly subject: string;
+  /** SQL of where that is; absent where that is not told. */
+  readonly place?: string;
+}
+
+/** The alerts, active ones first, then those seen last. */
+export async function alertsOf(
+  { table, subject, place }: AlertTable,
+  context: PanelContext,
+): Promise<readonly Alert[]> {
+  const rows = await rowsOf(
+    context,
+    `SELECT ALERT_ID, ALERT_TYPE, STATUS, LEFT(CAST(${subject} AS VARCHAR), 300) AS SUBJECT,
+       LEFT(CAST(${
+      place ?? "NULL"
+    } AS VARCHAR), 300) AS PLACE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
+       THRESHOLD
+     FROM ${table} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+     LIMIT ${MAX_ALERTS}`,
+  );
+  return rows.map((row) => ({
+    id: String(row.alert_id),
+    type: String(row.alert_type),
+    status: row.status === "ACTIVE" ? "ACTIVE" : "CLEARED",
+    subject: text(row.subject) ?? "",
+    place: text(row.place),
+    started_at: String(row.started_at),
+    last_seen_at: String(row.last_seen_at),
+    cleared_at: text(row.cleared_at),
+    event_count: number(row.event_count),
+    peak_value: number(row.peak_value),
+    threshold: number(row.threshold),
+  }));
+}
+
+interface Counting {
+  readonly where?: Condition;
+  readonly context: PanelContext;
+}
+
+/** Alerts active now, and those that were active an hour of event time before `now`, epoch milliseconds. */
+export async function alertCounts(table: string, now: number, { where, context }: Counting): Promise<Compared> {
+  const then = timestampText(now - HOUR_MS);
+  const [row] = await rowsOf(
+    context,
+    `SELECT COUNT(CASE WHEN STATUS = 'ACTIVE' THEN 1 END) AS ACTIVE_NOW,
+       COUNT(CASE WHEN STARTED_AT <= CAST(? AS TIMESTAMP_NTZ)
+         AND (CLEARED_AT IS NULL OR CLEARED_AT > CAST(? AS TIMESTAMP_NTZ)) THEN 1 END) AS ACTIVE_BEFORE
+     FROM ${table} WHERE ${where?.sql ?? "TRUE"}`,
+    [then, then, ...where?.binds ?? []],
+  );
+  return { now: number(row?.active_now), before: number(row?.active_before) };
+}

@@ -1,0 +1,154 @@
+// What the dashboard shows of rides: demand by zone over hopping windows, surges, hours. Asks the derived tables only.
+import * as z from "zod";
+import type { RideKpis, Rows, Timeline } from "../protocol.ts";
+import { alertCounts, alertsOf } from "./alerts.ts";
+import {
+  all,
+  bucketOf,
+  type Condition,
+  dataNow,
+  type DomainPanels,
+  numberOrNull,
+  oneOf,
+  panel,
+  type PanelContext,
+  rowsOf,
+  several,
+  spanOf,
+  timeFilter,
+  timestampText,
+  within,
+} from "./panel.ts";
+import { pointsOf, topSeries } from "./top_series.ts";
+
+const DOMAIN = "rides";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const WINDOW_MINUTES = 15;
+const MAX_ZONES = 500;
+const MAX_HOURS = 24 * 31;
+
+const chosen = z.object({ zone: several });
+const chosenIn = timeFilter.extend(chosen.shape);
+type Chosen = z.infer<typeof chosen>;
+
+/** Start of the newest window that is likely closed in all partitions, by the newest event, epoch milliseconds. */
+function newestWindow(now: number): number {
+  return Math.floor((now - MINUTE_MS) / MINUTE_MS) * MINUTE_MS - WINDOW_MINUTES * MINUTE_MS;
+}
+
+const startsAt = (ms: number): Condition => ({
+  sql: "WINDOW_START = CAST(? AS TIMESTAMP_NTZ)",
+  binds: [timestampText(ms)],
+});
+
+const FARE = "SUM(SUM_FARE_ESTIMATE) / NULLIF(SUM(FARE_COUNT), 0)";
+
+async function windowTotals(start: number, filter: Chosen, context: PanelContext) {
+  const where = all(startsAt(start), oneOf("ZONE", filter.zone));
+  const [row] = await rowsOf(
+    context,
+    `SELECT SUM(REQUEST_COUNT) AS REQUESTS, ${FARE} AS FARE, COUNT(DISTINCT ZONE) AS ZONES
+     FROM RIDE_DEMAND_PARTS WHERE ${where.sql}`,
+    where.binds,
+  );
+  return {
+    requests: numberOrNull(row?.requests),
+    fare: numberOrNull(row?.fare),
+    zones: numberOrNull(row?.zones),
+  };
+}
+
+async function kpis(filter: Chosen, context: PanelContext): Promise<RideKpis> {
+  const now = await dataNow(context, DOMAIN);
+  const start = newestWindow(now ?? 0);
+  const current = await windowTotals(start, filter, context);
+  const before = await windowTotals(start - HOUR_MS, filter, context);
+  const zones = await rowsOf(
+    context,
+    `SELECT ZONE FROM RIDE_HOURLY_STATS_PARTS WHERE ZONE IS NOT NULL AND WINDOW_START >= CAST(? AS TIMESTAMP_NTZ)
+     GROUP BY ZONE ORDER BY SUM(REQUEST_COUNT) DESC, ZONE LIMIT ${MAX_ZONES}`,
+    [timestampText((now ?? 0) - 24 * HOUR_MS)],
+  );
+  return {
+    data_now: now === null ? null : timestampText(now),
+    window_minutes: WINDOW_MINUTES,
+    window_end: now === null ? null : timestampText(start + WINDOW_MINUTES * MINUTE_MS),
+    requests: { now: current.requests ?? 0, before: before.requests },
+    fare: { now: current.fare, before: before.fare },
+    zones: { now: current.zones ?? 0, before: before.zones },
+    alerts: await alertCounts("RIDE_SURGE_ALERTS", now ?? 0, { where: oneOf("ZONE", filter.zone), context }),
+    all_zones: zones.map(({ zone }) => String(zone)),
+  };
+}
+
+/** Requests in the window that ends at each point: windows hop by a minute, and every so many are taken. */
+async function demand(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Timeline> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const step = bucketOf(span, 60);
+  const where = all(within("WINDOW_END", span), oneOf("ZONE", filter.zone));
+  const end = "DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), WINDOW_END)";
+  const counted = `SELECT ${end} AS BUCKET_AT, ZONE AS SERIES, SUM(REQUEST_COUNT) AS VALUE
+    FROM RIDE_DEMAND_PARTS WHERE ${where.sql} AND MOD(${end}, ${step}) = 0 GROUP BY 1, 2`;
+  const rows = await rowsOf(context, topSeries(counted), where.binds);
+  return { ...span, bucket_s: step, source: "RIDE_DEMAND", points: pointsOf(rows) };
+}
+
+async function zones(filter: Chosen, context: PanelContext): Promise<Rows> {
+  const start = newestWindow(await dataNow(context, DOMAIN) ?? 0);
+  const [now, before] = [timestampText(start), timestampText(start - HOUR_MS)];
+  const where = oneOf("P.ZONE", filter.zone);
+  const at = "CASE WHEN P.WINDOW_START = CAST(? AS TIMESTAMP_NTZ) THEN";
+  return await context.ask(
+    `SELECT LEFT(P.ZONE, 200) AS ZONE, SUM(${at} P.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT,
+       SUM(${at} P.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT_BEFORE,
+       SUM(${at} P.SUM_FARE_ESTIMATE END) / NULLIF(SUM(${at} P.FARE_COUNT END), 0) AS AVG_FARE_ESTIMATE,
+       MAX(A.SURGE_RATIO) AS SURGE_RATIO
+     FROM RIDE_DEMAND_PARTS AS P
+     LEFT JOIN (
+       SELECT ZONE, MAX(SURGE_RATIO) AS SURGE_RATIO FROM RIDE_SURGE_ALERTS WHERE STATUS = 'ACTIVE' GROUP BY ZONE
+     ) AS A ON A.ZONE = P.ZONE
+     WHERE P.WINDOW_START IN (CAST(? AS TIMESTAMP_NTZ), CAST(? AS TIMESTAMP_NTZ)) AND ${where.sql}
+     GROUP BY 1 ORDER BY 2 DESC, 1`,
+    { binds: [now, before, now, now, now, before, ...where.binds], maxRows: MAX_ZONES },
+  );
+}
+
+async function types(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Rows> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), oneOf("ZONE", filter.zone));
+  return await context.ask(
+    `SELECT LEFT(RIDE_TYPE, 100) AS RIDE_TYPE, SUM(REQUEST_COUNT) AS REQUEST_COUNT, ${FARE} AS AVG_FARE_ESTIMATE
+     FROM RIDE_HOURLY_STATS_PARTS WHERE ${where.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
+    { binds: where.binds, maxRows: 50 },
+  );
+}
+
+async function hourly(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Rows> {
+  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), oneOf("ZONE", filter.zone));
+  return await context.ask(
+    `SELECT WINDOW_START, COUNT(DISTINCT ZONE) AS ZONES, SUM(REQUEST_COUNT) AS REQUEST_COUNT, ${FARE} AS AVG_FARE_ESTIMATE,
+       MIN(CASE WHEN IS_FINAL THEN 1 ELSE 0 END) = 1 AS IS_FINAL
+     FROM RIDE_HOURLY_STATS_PARTS WHERE ${where.sql} GROUP BY WINDOW_START ORDER BY WINDOW_START DESC`,
+    { binds: where.binds, maxRows: MAX_HOURS },
+  );
+}
+
+export const rides: DomainPanels = {
+  domain: DOMAIN,
+  panels: {
+    kpis: panel(chosen, kpis),
+    demand: panel(chosenIn, demand),
+    zones: panel(chosen, zones),
+    types: panel(chosenIn, types),
+    hourly: panel(chosenIn, hourly),
+  },
+  alerts: (context) => alertsOf({ table: "RIDE_SURGE_ALERTS", subject: "ZONE" }, context),
+  tables: [
+    { name: "RIDE_DEMAND", newest: ["WINDOW_START", "ZONE", "RIDE_TYPE"] },
+    { name: "RIDE_SURGE_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },
+    { name: "RIDE_HOURLY_STATS", newest: ["WINDOW_START", "ZONE", "RIDE_TYPE"] },
+    { name: "RIDE_REQUESTS", newest: ["TIMESTAMP", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+  ],
+};
