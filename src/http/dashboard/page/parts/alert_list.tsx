@@ -86,9 +86,9 @@ function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: stri
         </p>
         <p class="muted">
           {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
-          {numberText(alert.event_count)} {alert.event_count === 1 ? "record" : "records"} · {clockText(started, zone)}
-          {" "}
-          to {isActive ? "now" : clockText(ended, zone, started)} ({durationText(ended - started)})
+          {numberText(alert.event_count)} {alert.event_count === 1 ? "record" : "records"} · {isActive
+            ? <>since {clockText(started, zone)}</>
+            : <>{clockText(started, zone)} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
         </p>
       </div>
     </li>

@@ -1,5 +1,5 @@
 // Which of several things are shown: those chosen as buttons that take themselves away, and a field to add one.
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { setParams } from "../address.ts";
 import { cutText } from "../format.ts";
 
@@ -15,12 +15,20 @@ const OFFERED = 500;
 
 export function Chosen({ name, title, chosen, offered }: ChosenProps) {
   const list = useId();
-  const add = (input: HTMLInputElement) => {
-    const value = input.value;
-    if (!offered.includes(value) || chosen.includes(value)) return;
-    input.value = "";
-    setParams({ [name]: [...chosen, value] });
+  const field = useRef<HTMLInputElement>(null);
+  const [unknown, setUnknown] = useState(false);
+  const take = () => {
+    const wanted = field.current!.value.trim();
+    const found = wanted === "" ? undefined : matchOf(wanted, offered);
+    setUnknown(wanted !== "" && found === undefined && offered.length > 0);
+    if (found === undefined) return;
+    field.current!.value = "";
+    if (!chosen.includes(found)) setParams({ [name]: [...chosen, found] });
   };
+  // What was written before it was known what there is, unless somebody still writes.
+  useEffect(() => {
+    if (document.activeElement !== field.current) take();
+  }, [offered]);
   return (
     <>
       <label class="field">
@@ -30,7 +38,15 @@ export function Chosen({ name, title, chosen, offered }: ChosenProps) {
           list={list}
           autocomplete="off"
           placeholder={chosen.length === 0 ? "all" : "add"}
-          onInput={(event) => add(event.currentTarget)}
+          ref={field}
+          aria-invalid={unknown}
+          title={unknown ? `No ${title.toLowerCase()} of this name` : undefined}
+          onChange={take}
+          onInput={(event) => {
+            setUnknown(false);
+            // Picked from the list, not written: a name may be the beginning of another.
+            if ((event as InputEvent).inputType === "insertReplacementText") take();
+          }}
         />
       </label>
       <datalist id={list}>
@@ -51,4 +67,11 @@ export function Chosen({ name, title, chosen, offered }: ChosenProps) {
       ))}
     </>
   );
+}
+
+/** The one that is meant: the very name, or the only one that it is a part of. */
+function matchOf(wanted: string, offered: readonly string[]): string | undefined {
+  if (offered.includes(wanted)) return wanted;
+  const near = offered.filter((value) => value.toLowerCase().includes(wanted.toLowerCase()));
+  return near.length === 1 ? near[0] : undefined;
 }
