@@ -9,6 +9,7 @@ import clustering from "../../sql/snowflake/05_clustering.sql" with { type: "tex
 import actionsDynamicTables from "../../sql/snowflake/06_dynamic_tables_actions.sql" with { type: "text" };
 import ridesDynamicTables from "../../sql/snowflake/06_dynamic_tables_rides.sql" with { type: "text" };
 import trainsDynamicTables from "../../sql/snowflake/06_dynamic_tables_trains.sql" with { type: "text" };
+import wineDynamicTables from "../../sql/snowflake/06_dynamic_tables_wine.sql" with { type: "text" };
 import { snowflakeDialect, type Token, tokens } from "../warehouse/scripts.ts";
 
 /** A file of sql/snowflake/. */
@@ -37,7 +38,12 @@ export const SETUP_PARTS: readonly SetupPart[] = [
   { name: "database", title: "database and schema", text: database, optional: false },
   { name: "grants", title: "what the roles may do", text: grants, optional: false },
   { name: "clustering", title: "clustering keys for tables of terabytes", text: clustering, optional: true },
-  ...dynamicTables({ trains: trainsDynamicTables, rides: ridesDynamicTables, actions: actionsDynamicTables }),
+  ...dynamicTables({
+    trains: trainsDynamicTables,
+    rides: ridesDynamicTables,
+    wine: wineDynamicTables,
+    actions: actionsDynamicTables,
+  }),
 ];
 
 /** What is filled in. */

@@ -80,6 +80,8 @@ interface Compared {
   readonly tables: Readonly<Record<string, readonly string[]>>;
   /** Which rows are compared, where not all are in both. */
   readonly where?: Readonly<Record<string, string>>;
+  /** Columns that are not compared. */
+  readonly left?: readonly string[];
 }
 
 const COMPARED: readonly Compared[] = [
@@ -103,6 +105,16 @@ const COMPARED: readonly Compared[] = [
     where: { RIDE_DEMAND: "IS_FINAL" },
   },
   {
+    domain: "wine",
+    tables: {
+      SALES_HOURLY: ["CHANNEL", "CATEGORY", "WINDOW_START"],
+      STOCK_LEVELS: ["PRODUCT_ID", "WAREHOUSE"],
+      STOCK_ALERTS: ["ALERT_TYPE", "PRODUCT_ID", "WAREHOUSE", "KAFKA_PARTITION", "STARTED_AT"],
+    },
+    // While Freshet loads history it raises no alert as active.
+    left: ["STATUS"],
+  },
+  {
     domain: "actions",
     tables: {
       USER_ACTIONS: ["KAFKA_PARTITION", "KAFKA_OFFSET"],
@@ -113,12 +125,13 @@ const COMPARED: readonly Compared[] = [
 ];
 
 /** How much is simulated in order: some ten thousand records. */
-const DAYS: Readonly<Record<string, string>> = { trains: "0.4", rides: "0.4", actions: "0.1" };
+const DAYS: Readonly<Record<string, string>> = { trains: "0.4", rides: "0.4", actions: "0.1", wine: "0.2" };
 /** Late enough to correct what was final, and never too late. */
 const LATE_BY_MS: Readonly<Record<string, number>> = {
   trains: 1.5 * HOUR_MS,
   rides: 1.5 * HOUR_MS,
   actions: 0.5 * HOUR_MS,
+  wine: 1.5 * HOUR_MS,
 };
 
 /** The time when a row was written is not its content. */
@@ -261,7 +274,7 @@ for (const compared of COMPARED) {
       await client.run("ALTER SESSION SET TIMEZONE = 'America/Los_Angeles'");
       await loadAsConnector(client, warehouse, compared);
       await runAll(client, part(`dynamic-tables-${domain}`));
-      await compare(client, warehouse, compared, left);
+      await compare(client, warehouse, compared, [...left, ...compared.left ?? []]);
     } finally {
       await client[Symbol.asyncDispose]();
       await double.stop();
