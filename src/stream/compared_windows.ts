@@ -78,7 +78,7 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   }
 
   /** Takes an element in, or reports it as late. */
-  add(batch: Batch<T>, element: Element<T>): void {
+  add(batch: Batch<unknown>, element: Element<T>): void {
     const { keys, advanceMs, contents, allowedLatenessMs, name } = this.options;
     const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
     if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
@@ -96,6 +96,16 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     if (end > this.#upTo) return;
     this.#again.set(key, Math.min(end, this.#again.get(key) ?? Infinity));
     this.#slidings.delete(this.#panes.of(key)!);
+  }
+
+  /** Whether a late element has come since the last look. */
+  get hasLate(): boolean {
+    return this.#again.size > 0;
+  }
+
+  /** Whether the watermark has passed windows that have not been looked at. */
+  isDue(watermark: number): boolean {
+    return watermark >= this.#upTo + this.options.advanceMs || (this.#upTo === -Infinity && watermark > -Infinity);
   }
 
   /** The windows that the watermark has newly passed, and those that late elements may have changed. */

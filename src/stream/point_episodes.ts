@@ -50,6 +50,8 @@ const NOTHING: KeyEpisodes = { settled: null, points: [], shown: [] };
 /** Where rows go, and what they are part of. */
 export interface Answering<R> {
   readonly batch: Batch<unknown>;
+  /** Event time so far, at most the batch's watermark. */
+  readonly watermark: number;
   readonly out: Element<SessionChange<R>>[];
 }
 
@@ -118,7 +120,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       let id = previous?.id ?? start;
       while (!previous && ids.has(id)) id++;
       ids.add(id);
-      const final = last + this.settings.gapMs <= answering.batch.watermark;
+      const final = last + this.settings.gapMs <= answering.watermark;
       const version = previous ? previous.version + (previous.final ? 1 : 0) : 1;
       const next = { id, start, last, final, version };
       this.#giveOut(key, next, { stretch, previous }, answering);
@@ -126,9 +128,8 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     });
   }
 
-  /** Gives out the episodes that the watermark has passed: they are final. After a backfill, or a start, also what is open. */
-  finish(answering: Answering<ResultsOf<A>>): void {
-    this.#close(answering);
+  /** After a backfill, or a start, gives out what is open. */
+  announce(answering: Answering<ResultsOf<A>>): void {
     if (answering.batch.backfill || this.#untold.size === 0) return;
     for (const { key, value } of this.#open) {
       if (!this.#untold.has(key)) continue;
@@ -140,8 +141,9 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     this.#untold.clear();
   }
 
-  #close(answering: Answering<ResultsOf<A>>): void {
-    const { watermark } = answering.batch;
+  /** Gives out the episodes that the watermark has passed: they are final. */
+  close(answering: Answering<ResultsOf<A>>): void {
+    const { watermark } = answering;
     const ended = ({ final, last }: Shown) => !final && last + this.settings.gapMs <= watermark;
     for (const entry of this.#open) {
       if (!entry.value.shown.some(ended)) continue;

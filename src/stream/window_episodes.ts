@@ -4,7 +4,7 @@
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import { type ComparedWindow, ComparedWindows, type Comparison, type Looked } from "./compared_windows.ts";
-import { type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
+import { type Answering, type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
 import type { SessionChange } from "./session.ts";
 import type { KeyedState, StateBackend, StateCodec } from "./state.ts";
 import { reportFailed } from "./window.ts";
@@ -101,20 +101,37 @@ class PartitionEpisodes<
   process(batch: Batch<T>): Element<SessionChange<ResultsOf<A>>>[] {
     const out: Element<SessionChange<ResultsOf<A>>>[] = [];
     for (const element of batch.elements) {
+      const answering = { batch, watermark: element.watermark, out };
       try {
-        this.#windows.add(batch, element);
+        this.#take(element, answering);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
     }
-    const { holds } = this.options;
-    for (const { key, from, windows } of this.#windows.look(batch.watermark)) {
-      const points = windows.filter(([, compared]) => holds(compared));
-      this.#episodes.replace(key, from, points, { batch, out });
-    }
-    this.#episodes.finish({ batch, out });
+    const answering = { batch, watermark: batch.watermark, out };
+    if (this.#windows.isDue(batch.watermark)) this.#look(answering);
+    this.#episodes.close(answering);
+    this.#episodes.announce(answering);
     this.#forget(batch);
     return out;
+  }
+
+  /** As if the element came alone, so that versions do not depend on where batches begin. */
+  #take(element: Element<T>, answering: Answering<ResultsOf<A>>): void {
+    if (this.#windows.isDue(element.watermark)) this.#look(answering);
+    this.#windows.add(answering.batch, element);
+    if (!this.#windows.hasLate) return;
+    // What is over by now is corrected, and not just continued.
+    this.#episodes.close(answering);
+    this.#look(answering);
+  }
+
+  /** Looks at the windows that the watermark has passed, and at those that a late element has changed. */
+  #look(answering: Answering<ResultsOf<A>>): void {
+    for (const { key, from, windows } of this.#windows.look(answering.watermark)) {
+      const points = windows.filter(([, compared]) => this.options.holds(compared));
+      this.#episodes.replace(key, from, points, answering);
+    }
   }
 
   /** Drops what no element can reach any more. */

@@ -322,6 +322,16 @@ Deno.test("episodes of windows equal brute force over every window, however batc
   );
 });
 
+Deno.test("episodes of windows have the same versions however batches are cut and crashes fall", async () => {
+  await fc.assert(
+    fc.asyncProperty(events, cuts, windowEpisodeModels, crashesAt, async (list, cut, model, crashes) => {
+      const { versions } = await run(windowEpisodes(model), list, [{ size: 1, emit: true }]);
+      assertEquals((await run(windowEpisodes(model), list, cut, crashes)).versions, versions);
+    }),
+    propertyRuns(300),
+  );
+});
+
 Deno.test("any order within the allowed disorder gives the same episodes of windows, none of them ever corrected", async () => {
   const disorder = 12;
   await fc.assert(
