@@ -4,7 +4,7 @@
 import type { LogRecord, SchemaTypes } from "../log/log.ts";
 import { isFramed, SCHEMA_HEADER, schemaHeader, schemaOfHeader, type SchemaRef, unframed } from "../log/wire_format.ts";
 import type { Verdict } from "./dead_letter.ts";
-import { textOf } from "./text.ts";
+import { type ReadText, textOf } from "./text.ts";
 
 /** A decoded record: its JSON text as it came, without a frame, and what it says. */
 export interface Decoded {
@@ -25,13 +25,17 @@ const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", re
  * Reads a record's value as JSON, or says why it cannot be. `schemas` are those of the log's registry; without one a frame
  * is taken off unasked: what it holds is checked as any other JSON is.
  */
-export function decodeJson(record: LogRecord, schemas?: SchemaTypes): Decoded | Verdict {
+export function decodeJson(
+  record: LogRecord,
+  schemas?: SchemaTypes,
+  read: ReadText = textOf,
+): Decoded | Verdict {
   const { value } = record;
   if (value === null) return dead("tombstone", "The record has a key and no value");
   if (schemas !== undefined && SCHEMA_HEADER in record.headers) {
     return decodeWritten(schemaOfHeader(schemaHeader(record)!), value, schemas);
   }
-  if (!isFramed(value)) return decodePlain(value);
+  if (!isFramed(value)) return decodePlain(value, read);
   const frame = unframed(value);
   if (frame) return decodeWritten(frame.schema, frame.payload, schemas);
   return dead(
@@ -40,8 +44,8 @@ export function decodeJson(record: LogRecord, schemas?: SchemaTypes): Decoded | 
   );
 }
 
-function decodePlain(value: Uint8Array): Decoded | Verdict {
-  const parsed = parseJson(value);
+function decodePlain(value: Uint8Array, read: ReadText): Decoded | Verdict {
+  const parsed = parseJson(value, read);
   if (!("stage" in parsed) || !beginsWithControl(value)) return parsed;
   return dead(
     "wrong_magic_byte",
@@ -79,12 +83,12 @@ function decodeWritten(
 }
 
 /** Reads bytes as JSON, or says why they cannot be. */
-export function parseJson(value: Uint8Array): Decoded | Verdict {
+export function parseJson(value: Uint8Array, read: ReadText = textOf): Decoded | Verdict {
   if (value.length === 0) return dead("empty_value", "The value has no bytes");
   if (value.length > MAX_VALUE_BYTES) {
     return dead("too_large", `The value has ${value.length} bytes, more than ${MAX_VALUE_BYTES}`);
   }
-  const text = textOf(value);
+  const text = read(value);
   if (text === undefined) return dead("invalid_utf8", "The value is not UTF-8");
   if (text.length > 2 * MAX_DEPTH && nestedDeeperThan(text, MAX_DEPTH)) {
     return dead("nested_too_deep", `The value is nested deeper than ${MAX_DEPTH} levels`);
