@@ -43,6 +43,8 @@ async function overLog(): Promise<void> {
     tokens: { api: undefined, run: "run-token" },
     statuses: () => [],
     isLogReachable: () => Promise.resolve(true),
+    isWarehouseReachable: () => Promise.resolve(true),
+    stallMs: 300_000,
     metrics: createMetrics(),
     now: () => Date.now(),
     query: () => Promise.reject(new Error("There is no warehouse")),

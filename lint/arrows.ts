@@ -64,7 +64,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "redis": /^src\/cache\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
-  "prom-client": /^src\/metrics\.ts$/,
+  "prom-client": /^src\/metrics(_[a-z]+)?\.ts$/,
   "preact": /^src\/http\/dashboard\/page\//,
   "echarts": /^src\/http\/dashboard\/page\//,
   "commander": /^src\/cli\//,

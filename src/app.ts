@@ -4,12 +4,13 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
-import { LogProbe, startHttp } from "./http/mod.ts";
+import { Reachability, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
 import { GroupCommit } from "./log/group_commit.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
+import { addGauge, createMetrics, type Metrics } from "./metrics.ts";
+import { addProcessMetrics, watchEventLoop } from "./metrics_process.ts";
 import { type DomainInfo, type Parts, provideTopics, type Runner, scriptsOf } from "./parts.ts";
 import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
 import { reportProgress } from "./progress_report.ts";
@@ -87,14 +88,19 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   for (const { name, version, title } of steps) logger.debug("Migrated", { name, version, title });
 
   const metrics = createMetrics();
+  addProcessMetrics(metrics.registry, { version: options.version, clock });
   const recommending = await openRecommendations({ ...options, warehouse, metrics, stack });
   const observers = recommending ? [recommending.recommendations.observer] : [];
   const runners = domains.map((domain) =>
     parts.createRunner({ domain, log, warehouse, clock, metrics, observers, config, untilEnd: options.untilEnd })
   );
   const statuses = () => runners.map((runner) => runner.status());
-  const probe = new LogProbe({ ask: () => log.topics([]), clock });
   const group = new GroupCommit(log, clock);
+  addGauge(metrics, {
+    name: "freshet_http_events_waiting",
+    help: "Events that came over HTTP and wait for the log",
+    read: () => group.waiting,
+  });
   const http = stack.use(startHttp({
     hostname: config.host,
     allowedHosts: config.allowedHosts,
@@ -105,7 +111,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     tokens: { api: config.apiToken, run: runFile.token },
     statuses,
     metrics,
-    isLogReachable: () => probe.isReachable(),
+    ...reachability({ log, warehouse, clock }),
+    stallMs: config.stallMs,
     now: () => clock.now(),
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
     ...recommending?.http,
@@ -132,7 +139,23 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     url: http.url,
     dashboard: dashboard.url,
   });
-  await runUntilDone({ ...options, log, runners, statuses }, stop);
+  await runUntilDone({ ...options, log, runners, statuses, metrics }, stop);
+}
+
+interface Asked {
+  readonly log: Log;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+}
+
+/** How the health routes ask. Snowflake is not asked: each question would wake a warehouse that costs money. */
+function reachability({ log, warehouse, clock }: Asked) {
+  const logAnswers = new Reachability({ ask: () => log.topics([]), clock });
+  const warehouseAnswers = new Reachability({ ask: () => warehouse.query("SELECT 1", { maxRows: 1 }), clock });
+  return {
+    isLogReachable: () => logAnswers.isReachable(),
+    isWarehouseReachable: () => warehouse.kind === "duckdb" ? warehouseAnswers.isReachable() : Promise.resolve(true),
+  };
 }
 
 interface RecommendingApp extends AppOptions {
@@ -161,6 +184,7 @@ async function openRecommendations({ config, parts, domains, clock, warehouse, m
 
 interface RunningApp extends AppOptions {
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly runners: readonly Runner[];
   readonly statuses: () => readonly DomainStatus[];
 }
@@ -169,6 +193,7 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
   const beside = new AbortController();
   const feedSignal = AbortSignal.any([stop.signal, beside.signal]);
   const side = [
+    watchEventLoop(app.metrics.eventLoopDelay, app.clock, beside.signal),
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal, show: app.onProgress }),
     ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];

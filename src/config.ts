@@ -95,6 +95,10 @@ export const SETTINGS = {
     { min: 0, unit: "milliseconds", default: 20_000 },
     "How long a shutdown may take for its last checkpoint.",
   ),
+  FRESHET_STALL_MS: s.whole(
+    { min: 1_000, unit: "milliseconds", default: 300_000 },
+    "How long a domain may have records waiting and commit nothing before /livez says that it is stalled.",
+  ),
   FRESHET_MAX_RESTARTS: s.whole(
     { min: 0, default: 10 },
     "How often in a row a failed domain is started again before the run ends.",
@@ -209,6 +213,8 @@ export interface Config {
   };
   readonly drainMs: number;
   readonly maxRestarts: number;
+  /** How long a domain may stand still, milliseconds. */
+  readonly stallMs: number;
   readonly duckdbMemory: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
   /** Of recommendations: in memory without a URL. */
@@ -287,6 +293,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     },
     drainMs: v.FRESHET_DRAIN_MS,
     maxRestarts: v.FRESHET_MAX_RESTARTS,
+    stallMs: v.FRESHET_STALL_MS,
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },

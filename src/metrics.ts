@@ -1,7 +1,10 @@
 // Every metric of Freshet, in one place, and how the engine's reports become numbers in them.
 import type { DomainStatus } from "./engine/status.ts";
 import type { Observer } from "./engine/options.ts";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";
+import { FormerMetrics } from "./metrics_former.ts";
+import { eventLoopDelay } from "./metrics_process.ts";
+import { WeightedHistogram } from "./metrics_weighted.ts";
 
 /** Where a record ended. */
 export type RecordResult = "accepted" | "dead_letter";
@@ -18,6 +21,16 @@ export interface Metrics {
   readonly checkpointDuration: Histogram<"domain">;
   /** Records that a checkpoint was about. */
   readonly checkpointRows: Histogram<"domain">;
+  /** Rows that checkpoints wrote: raw, derived, state. */
+  readonly rowsWritten: Counter<"domain">;
+  readonly lastCheckpoint: Gauge<"domain">;
+  /** Seconds from an event's time to its commit. */
+  readonly eventToCommit: WeightedHistogram;
+  /** Keys held by an operator: windows, sessions, latest values. */
+  readonly stateKeys: Gauge<"domain" | "operator">;
+  /** Partitions that are not read because what was read of them waits. */
+  readonly pausedPartitions: Gauge<"domain">;
+  readonly assignedPartitions: Gauge<"domain">;
   readonly restarts: Counter<"domain">;
   /** 1 while a domain runs (or stands by), 0 while it is starting again or has failed. */
   readonly domainUp: Gauge<"domain">;
@@ -29,6 +42,20 @@ export interface Metrics {
   readonly cacheReachable: Gauge<"kind">;
   /** Records in the log after the last one committed to the warehouse. */
   readonly consumerLag: Gauge<"domain" | "partition">;
+  /** By the wine system's names. */
+  readonly former: FormerMetrics;
+  readonly eventLoopDelay: Summary;
+  readonly http: HttpMetrics;
+}
+
+/** What the HTTP API counts. */
+export interface HttpMetrics {
+  readonly requests: Counter<"route" | "method" | "status">;
+  readonly duration: Histogram<"route">;
+  /** Events published over HTTP. */
+  readonly events: Counter<"domain">;
+  /** Requests whose events were not published, by the problem's code. */
+  readonly refused: Counter<"domain" | "code">;
 }
 
 /** A fresh set of metrics with its own registry. */
@@ -75,6 +102,41 @@ export function createMetrics(): Metrics {
       buckets: [1, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000],
       registers,
     }),
+    rowsWritten: new Counter({
+      name: "freshet_rows_written_total",
+      help: "Rows that checkpoints wrote to the warehouse: raw, derived and state",
+      labelNames: ["domain"],
+      registers,
+    }),
+    lastCheckpoint: new Gauge({
+      name: "freshet_last_checkpoint_timestamp_seconds",
+      help: "When the last checkpoint was committed, Unix time",
+      labelNames: ["domain"],
+      registers,
+    }),
+    eventToCommit: new WeightedHistogram(registry, {
+      name: "freshet_event_to_commit_seconds",
+      help: "From the time of an event to the commit of its row; exact for up to 500 events of a partition together",
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400],
+    }),
+    stateKeys: new Gauge({
+      name: "freshet_state_keys",
+      help: "Keys that an operator holds: open windows and sessions, latest values",
+      labelNames: ["domain", "operator"],
+      registers,
+    }),
+    pausedPartitions: new Gauge({
+      name: "freshet_paused_partitions",
+      help: "Partitions that are not read because what was read of them waits to be worked on",
+      labelNames: ["domain"],
+      registers,
+    }),
+    assignedPartitions: new Gauge({
+      name: "freshet_assigned_partitions",
+      help: "Partitions that this process owns",
+      labelNames: ["domain"],
+      registers,
+    }),
     restarts: new Counter({
       name: "freshet_restarts_total",
       help: "Times a domain was started again after a failure",
@@ -111,7 +173,56 @@ export function createMetrics(): Metrics {
       labelNames: ["domain", "partition"],
       registers,
     }),
+    former: new FormerMetrics(registry),
+    eventLoopDelay: eventLoopDelay(registry),
+    http: httpMetrics(registry),
   };
+}
+
+function httpMetrics(registry: Registry): HttpMetrics {
+  const registers = [registry];
+  return {
+    requests: new Counter({
+      name: "freshet_http_requests_total",
+      help: "Requests to the API, by route; those to no route are none",
+      labelNames: ["route", "method", "status"],
+      registers,
+    }),
+    duration: new Histogram({
+      name: "freshet_http_request_duration_seconds",
+      help: "From a request's headers to its answer",
+      labelNames: ["route"],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    events: new Counter({
+      name: "freshet_http_events_total",
+      help: "Events published over HTTP and acknowledged",
+      labelNames: ["domain"],
+      registers,
+    }),
+    refused: new Counter({
+      name: "freshet_http_events_refused_total",
+      help: "Requests whose events were not published, by the code of the problem",
+      labelNames: ["domain", "code"],
+      registers,
+    }),
+  };
+}
+
+/** Adds a gauge that is read at each scrape. */
+export function addGauge(
+  { registry }: Metrics,
+  { name, help, read }: { readonly name: string; readonly help: string; readonly read: () => number },
+): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
 }
 
 /** Counts what the engine reports. */
@@ -125,6 +236,11 @@ export function observerOf(metrics: Metrics): Observer {
       metrics.checkpoints.inc({ domain });
       metrics.checkpointDuration.observe({ domain }, summary.durationMs / 1000);
       metrics.checkpointRows.observe({ domain }, summary.records);
+      metrics.rowsWritten.inc({ domain }, summary.rows);
+      for (const { ageMs, records } of summary.ages) {
+        metrics.eventToCommit.observe({ domain }, Math.max(0, ageMs) / 1000, records);
+      }
+      metrics.former.checkpoint(domain, summary);
     },
     restart(domain) {
       metrics.restarts.inc({ domain });
@@ -132,16 +248,24 @@ export function observerOf(metrics: Metrics): Observer {
   };
 }
 
-/** Sets the gauges to what the domains say now: for each scrape. */
+/** Sets the gauges to what the domains say now, and counters of which there was nothing yet to 0: for each scrape. */
 export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[], now: number): void {
-  metrics.watermarkLag.reset();
-  metrics.consumerLag.reset();
-  for (const { domain, phase, partitions } of statuses) {
-    metrics.domainUp.set({ domain }, phase === "running" || phase === "waiting" ? 1 : 0);
+  const { watermarkLag, consumerLag, stateKeys, domainUp, pausedPartitions, assignedPartitions } = metrics;
+  for (const gauge of [watermarkLag, consumerLag, stateKeys]) gauge.reset();
+  for (const status of statuses) {
+    const { domain, phase, partitions, openWindows, lastCheckpointAt } = status;
+    domainUp.set({ domain }, phase === "running" || phase === "waiting" ? 1 : 0);
+    assignedPartitions.set({ domain }, partitions.length);
+    pausedPartitions.set({ domain }, status.pausedPartitions);
+    for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
+    for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten]) counter.inc({ domain }, 0);
+    if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);
+    for (const [operator, keys] of Object.entries(openWindows)) stateKeys.set({ domain, operator }, keys);
     for (const { partition, nextOffset, highOffset, watermark } of partitions) {
       const labels = { domain, partition: String(partition) };
-      if (highOffset !== null) metrics.consumerLag.set(labels, Math.max(0, highOffset - nextOffset));
-      if (watermark !== null && Number.isFinite(watermark)) metrics.watermarkLag.set(labels, (now - watermark) / 1000);
+      if (highOffset !== null) consumerLag.set(labels, Math.max(0, highOffset - nextOffset));
+      if (watermark !== null && Number.isFinite(watermark)) watermarkLag.set(labels, (now - watermark) / 1000);
     }
+    metrics.former.gauge(status);
   }
 }

@@ -46,6 +46,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
       totals: { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 },
       partitions: [],
       openWindows: {},
+      pausedPartitions: 0,
     }),
   });
   return {

@@ -145,6 +145,14 @@ interface InFlight {
   settled: boolean;
 }
 
+/** When a unit was cut, and what operators held then. */
+interface Cut {
+  /** Epoch milliseconds. */
+  readonly decidedAt: number;
+  /** Keys by operator. */
+  readonly openWindows: Readonly<Record<string, number>>;
+}
+
 class GenerationRun {
   readonly #partitions: ReadonlyMap<number, PartitionIngest>;
   /** Timestamp that the record before the position must have, until it has been seen. */
@@ -268,6 +276,7 @@ class GenerationRun {
     const now = this.context.options.clock.now();
     if (now < this.#nextTick) return;
     this.#nextTick = now + TICK_MS;
+    this.context.progress.pausedPartitions = this.generation.paused?.() ?? 0;
     this.#askBounds(now);
     for (const [partition, ingest] of this.#partitions) {
       if (!this.generation.caughtUp(partition)) {
@@ -333,6 +342,7 @@ class GenerationRun {
 
   /** Makes a unit of what is pending and lets it be written while reading goes on; at most one is under way. */
   async #checkpoint(): Promise<void> {
+    const decidedAt = this.context.options.clock.now();
     for (const partition of [...this.#pending.partitions]) {
       await this.#push(this.#ingest(partition).batch([], true));
     }
@@ -349,7 +359,7 @@ class GenerationRun {
     this.#pendingSince = 0;
     const flight: InFlight = { settled: false, done: Promise.resolve() };
     this.#inFlight = Object.assign(flight, {
-      done: this.#commit(unit, pending, openWindows).catch((error) => {
+      done: this.#commit(unit, pending, { openWindows, decidedAt }).catch((error) => {
         flight.error = error;
       }).finally(() => {
         flight.settled = true;
@@ -357,12 +367,14 @@ class GenerationRun {
     });
   }
 
-  async #commit(unit: Unit, pending: Pending, openWindows: Readonly<Record<string, number>>): Promise<void> {
+  async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
     const { clock } = this.context.options;
     const startedAt = clock.now();
     await this.#checkpointer.commit(unit, pending.dead);
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
-    this.context.progress.committed(unit, pending, openWindows, clock.now() - startedAt);
+    const now = clock.now();
+    const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
+    this.context.progress.committed(unit, pending, openWindows, took);
     const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
     await this.#checkpointer.compact(unit.state.length, liveKeys);
   }

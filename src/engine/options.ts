@@ -16,6 +16,7 @@ export interface Logger {
 
 /** What a committed checkpoint has written. */
 export interface CheckpointSummary {
+  readonly topic: string;
   readonly records: number;
   readonly accepted: number;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
@@ -24,8 +25,14 @@ export interface CheckpointSummary {
   readonly rows: number;
   /** The rows of keyed tables that it has made or changed, by table. */
   readonly upserts: readonly Upsert[];
+  /** Of the records' values. */
+  readonly bytes: number;
+  /** How old accepted events were when they were committed, milliseconds of event time, and how many of about that age. */
+  readonly ages: readonly { readonly ageMs: number; readonly records: number }[];
   /** From the first statement to the answer of the commit, milliseconds. */
   readonly durationMs: number;
+  /** From the decision to commit, with the wait for the commit before, milliseconds. */
+  readonly processingMs: number;
   /** Totals after it. */
   readonly totals: DomainTotals;
   /** Records in the log and not committed, of the partitions owned here. */

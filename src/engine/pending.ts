@@ -28,6 +28,8 @@ export class Pending {
   accepted = 0;
   /** Bytes of the records' values. */
   bytes = 0;
+  /** Mean event time of accepted records, epoch milliseconds, by what was added together. */
+  readonly times: { readonly mean: number; readonly records: number }[] = [];
   readonly late: LateElement[] = [];
   readonly #appends = new Map<string, PendingRows>();
   readonly #keyed = new Map<string, KeyedTable>();
@@ -62,6 +64,7 @@ export class Pending {
     this.#changed.add(batch.partition);
     this.records += raw.length + dead.length;
     this.accepted += raw.length;
+    if (raw.length > 0) this.times.push({ mean: meanTime(raw), records: raw.length });
     for (const letter of dead) this.dead.push(letter);
     addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
   }
@@ -134,6 +137,12 @@ export class Pending {
     };
     addRow(this.#rowsOf("LATE_RECORDS"), partition, offset, row);
   }
+}
+
+function meanTime(elements: readonly Element<unknown>[]): number {
+  let sum = 0;
+  for (const { time } of elements) sum += time;
+  return sum / elements.length;
 }
 
 function addRow({ cells, partitions, offsets }: PendingRows, partition: number, offset: number, row: Row): void {

@@ -7,9 +7,13 @@ import type { CheckpointSummary, Observer } from "./options.ts";
 import type { Pending } from "./pending.ts";
 import type { DomainStatus, DomainTotals, PartitionStatus } from "./status.ts";
 
+/** See `CheckpointSummary`. */
+type Durations = Pick<CheckpointSummary, "durationMs" | "processingMs">;
+
 export class Progress {
   phase: DomainStatus["phase"] = "starting";
   lastError: string | null = null;
+  pausedPartitions = 0;
   #lastCheckpointAt: number | null = null;
   #totals: DomainTotals = { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 };
   #partitions = new Map<number, PartitionStatus>();
@@ -48,7 +52,7 @@ export class Progress {
   }
 
   /** A unit was committed; `openWindows` are the keys that were held by operator when it was cut. */
-  committed(unit: Unit, pending: Pending, openWindows: Readonly<Record<string, number>>, durationMs: number): void {
+  committed(unit: Unit, pending: Pending, openWindows: Readonly<Record<string, number>>, took: Durations): void {
     const t = this.#totals;
     this.#totals = {
       ...t,
@@ -65,7 +69,7 @@ export class Progress {
     this.#openWindows = openWindows;
     this.#lastCheckpointAt = this.now();
     this.lastError = null;
-    this.observer?.checkpoint(this.domain, this.#summary(unit, pending, durationMs));
+    this.observer?.checkpoint(this.domain, this.#summary(unit, pending, took));
   }
 
   restarted(error: unknown): void {
@@ -88,22 +92,27 @@ export class Progress {
       totals: this.#totals,
       partitions: [...this.#partitions.values()].sort((a, b) => a.partition - b.partition),
       openWindows: this.#openWindows,
+      pausedPartitions: this.pausedPartitions,
     };
   }
 
-  #summary(unit: Unit, pending: Pending, durationMs: number): CheckpointSummary {
+  #summary(unit: Unit, pending: Pending, took: Durations): CheckpointSummary {
+    const now = this.now();
     const partitions = [...this.#partitions.values()];
     const watermarks = partitions.map((p) => p.watermark).filter((watermark) => watermark !== null);
     const lateBy = new Map<string, number>();
     for (const { operator } of pending.late) lateBy.set(operator, (lateBy.get(operator) ?? 0) + 1);
     return {
+      topic: this.topic,
       records: pending.records,
       accepted: pending.accepted,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
       rows: rowsOf(unit),
       upserts: unit.upserts,
-      durationMs,
+      bytes: pending.bytes,
+      ages: pending.times.map(({ mean, records }) => ({ ageMs: now - mean, records })),
+      ...took,
       totals: this.#totals,
       lag: partitions.reduce((lag, p) => lag + Math.max(0, (p.highOffset ?? p.nextOffset) - p.nextOffset), 0),
       watermark: watermarks.length > 0 ? Math.min(...watermarks) : null,

@@ -32,4 +32,6 @@ export interface DomainStatus {
   readonly partitions: readonly PartitionStatus[];
   /** Open windows and sessions by operator. */
   readonly openWindows: Readonly<Record<string, number>>;
+  /** Partitions that are not read just now because what was read of them waits to be taken. */
+  readonly pausedPartitions: number;
 }

@@ -19,6 +19,7 @@ import { checkOrigin } from "./origin_check.ts";
 import { problem } from "./problem.ts";
 import { limitRate } from "./rate_limit.ts";
 import type { BodyLimits } from "./request_body.ts";
+import { countRequests } from "./request_metrics.ts";
 import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute } from "./recommendations_route.ts";
 import { queryRoute } from "./query_route.ts";
 import { statusRoutes } from "./status_route.ts";
@@ -30,6 +31,10 @@ export interface ApiOptions extends Names {
   readonly statuses: () => readonly DomainStatus[];
   /** Whether the log answers, within a bounded time. */
   readonly isLogReachable: () => Promise<boolean>;
+  /** Whether the warehouse answers, within a bounded time. */
+  readonly isWarehouseReachable: () => Promise<boolean>;
+  /** How long a domain may have records waiting and commit nothing before it counts as stalled, milliseconds. */
+  readonly stallMs: number;
   readonly metrics: Metrics;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -76,6 +81,7 @@ const SECURE_HEADERS = {
 export function createApi(options: ApiOptions): OpenAPIHono {
   const { tokens, body = BODY_LIMITS } = options;
   const api = new OpenAPIHono();
+  api.use(countRequests(options.metrics.http));
   api.use(requestId({ limitLength: 100 }));
   api.use(secureHeaders(SECURE_HEADERS));
   api.use(methodNotAllowed({
@@ -100,7 +106,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
 
   for (const source of options.ingest) {
     describeIngest(api, source, guarded);
-    ingestRoute(api, source, { body, now: options.now });
+    ingestRoute(api, source, { body, now: options.now, metrics: options.metrics.http });
   }
   const { recommendationOf } = options;
   if (recommendationOf) recommendationsRoute(api, { ...options, recommendationOf, guarded });

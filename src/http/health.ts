@@ -1,27 +1,32 @@
 // Health: whether the process should be restarted (/livez), be sent work (/readyz), and a summary for people (/health).
-// Judges by the domains' statuses and whether the log answers.
+// Judges by the domains' statuses and whether log and warehouse answer.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import * as z from "zod";
 import type { DomainStatus } from "../engine/status.ts";
+import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
 
-export interface HealthOptions {
+export interface HealthOptions extends LivenessOptions {
   readonly statuses: () => readonly DomainStatus[];
   /** Whether the log answers, within a bounded time. */
   readonly isLogReachable: () => Promise<boolean>;
+  /** Whether the warehouse answers, within a bounded time. */
+  readonly isWarehouseReachable: () => Promise<boolean>;
   /** Whether Redis can be reached, as last seen; left out where there is none. */
   readonly isCacheReachable?: () => boolean;
 }
 
 const Probe = z.object({
-  status: z.enum(["ok", "failed", "not ready"]),
+  status: z.enum(["ok", "failed", "stalled", "not ready"]),
   domains: z.array(z.string()).optional().meta({ description: "Those that are to blame" }),
+  warehouse: z.literal("unreachable").optional(),
 });
 
 const Health = z.object({
   status: z.enum(["ok", "degraded"]),
   kafka: z.enum(["ok", "unreachable"]).meta({ description: "Whether the log answers: Kafka, or the embedded one" }),
+  warehouse: z.enum(["ok", "unreachable"]).meta({ description: "Whether the warehouse answers, where asking is free" }),
   redis: z.enum(["ok", "unreachable"]).optional().meta({
     description: "Whether Redis can be reached, where it is configured; without it all goes on, from the warehouse",
   }),
@@ -36,22 +41,34 @@ const Health = z.object({
 });
 
 /** Adds the three routes: 200 when all is well, 503 when not. */
-export function healthRoutes(api: OpenAPIHono, { statuses, isLogReachable, isCacheReachable }: HealthOptions): void {
+export function healthRoutes(api: OpenAPIHono, options: HealthOptions): void {
+  const { statuses, isLogReachable, isWarehouseReachable, isCacheReachable } = options;
   describeRoutes(api);
+  const liveness = new Liveness(options);
   api.get("/livez", (c) => {
-    const failed = statuses().filter((status) => status.phase === "failed").map((status) => status.domain);
-    return answer(c, failed.length === 0 ? { status: "ok" } : { status: "failed", domains: failed });
+    const all = statuses();
+    const stalled = liveness.stalled(all);
+    const failed = all.filter(({ phase }) => phase === "failed").map(({ domain }) => domain);
+    if (failed.length > 0) return answer(c, { status: "failed", domains: failed });
+    return answer(c, stalled.length > 0 ? { status: "stalled", domains: [...stalled] } : { status: "ok" });
   });
-  api.get("/readyz", (c) => {
+  api.get("/readyz", async (c) => {
+    const reachable = await isWarehouseReachable();
     const waiting = statuses().filter((status) => !isReady(status)).map((status) => status.domain);
-    return answer(c, waiting.length === 0 ? { status: "ok" } : { status: "not ready", domains: waiting });
+    if (reachable && waiting.length === 0) return answer(c, { status: "ok" });
+    return answer(c, {
+      status: "not ready",
+      domains: waiting.length > 0 ? waiting : undefined,
+      warehouse: reachable ? undefined : "unreachable",
+    });
   });
   api.get("/health", async (c) => {
-    const reachable = await isLogReachable();
+    const [log, warehouse] = await Promise.all([isLogReachable(), isWarehouseReachable()]);
     const all = statuses();
     return answer(c, {
-      status: reachable && all.every(isReady) ? "ok" : "degraded",
-      kafka: reachable ? "ok" : "unreachable",
+      status: log && warehouse && all.every(isReady) ? "ok" : "degraded",
+      kafka: log ? "ok" : "unreachable",
+      warehouse: warehouse ? "ok" : "unreachable",
       redis: isCacheReachable && (isCacheReachable() ? "ok" : "unreachable"),
       domains: Object.fromEntries(all.map(({ domain, phase, lastError, lastCheckpointAt }) => [domain, {
         phase,

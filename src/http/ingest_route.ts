@@ -4,6 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { z } from "zod";
 import { FreshetError } from "../errors.ts";
+import type { HttpMetrics } from "../metrics.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { problem, type ProblemCode, type Refusal } from "./problem.ts";
 import { type BodyLimits, readJsonBody } from "./request_body.ts";
@@ -47,8 +48,7 @@ export interface IngestOptions {
   readonly body: BodyLimits;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Told of each request that came this far: published events, or the code of the refusal. */
-  readonly onOutcome?: (source: IngestSource, outcome: { readonly events: number } | { readonly code: string }) => void;
+  readonly metrics: HttpMetrics;
 }
 
 /** Most events that one request may have generated. */
@@ -67,13 +67,14 @@ type Outcome<T> = { readonly ok: T } | { readonly refusal: Refusal };
 
 /** Adds the route of a domain. */
 export function ingestRoute(api: OpenAPIHono, source: IngestSource, options: IngestOptions): void {
+  const { domain } = source;
   api.post(source.path, async (c) => {
     const outcome = await ingest(c, source, options);
     if ("refusal" in outcome) {
-      options.onOutcome?.(source, { code: outcome.refusal.code });
+      options.metrics.refused.inc({ domain, code: outcome.refusal.code });
       return problem(c, outcome.refusal);
     }
-    options.onOutcome?.(source, { events: outcome.ok.events });
+    options.metrics.events.inc({ domain }, outcome.ok.events);
     return c.body(outcome.ok.body, 200, { "content-type": "application/json" });
   });
 }

@@ -185,6 +185,10 @@ export class KafkaGeneration implements Generation {
     return place.handedOut >= place.end.offset && this.options.clock.now() - place.end.atMs <= this.options.recentMs;
   }
 
+  paused(): number {
+    return this.#places.values().reduce((count, { paused }) => count + (paused ? 1 : 0), 0);
+  }
+
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
     if (!this.signal.aborted && offsets.size > 0) await this.fetching.commit(offsets);
   }

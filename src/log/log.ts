@@ -85,6 +85,8 @@ export interface Generation {
    * and the log has confirmed that recently. False while paused by backpressure or while the log is away.
    */
   caughtUp(partition: number): boolean;
+  /** How many partitions are paused by backpressure just now; left out by adapters that never read ahead. */
+  paused?(): number;
   /** Moves the group's committed offsets, for lag tools only; failures are reported in a log line, never thrown. */
   commit(offsets: ReadonlyMap<number, number>): Promise<void>;
 }

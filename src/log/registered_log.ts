@@ -165,6 +165,10 @@ class RegisteredGeneration implements Generation {
     return this.inner.commit(offsets);
   }
 
+  paused(): number {
+    return this.inner.paused?.() ?? 0;
+  }
+
   caughtUp(partition: number): boolean {
     return !this.#held.has(partition) && this.inner.caughtUp(partition);
   }

@@ -147,8 +147,11 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     restart() {},
   };
   const { runner } = await world.workOff({ ...NEVER, observer });
-  const [{ rows, upserts, durationMs, totals, ...summary }] = summaries as [CheckpointSummary];
+  const [{ rows, upserts, durationMs, processingMs, bytes, ages, totals, ...summary }] = summaries as [
+    CheckpointSummary,
+  ];
   assertEquals(summary, {
+    topic: TOPIC,
     records: 13,
     accepted: 12,
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
@@ -156,7 +159,9 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     lag: 0,
     watermark: START - 10,
   });
-  assert(rows > 24 && durationMs >= 0);
+  assert(rows > 24 && durationMs >= 0 && processingMs >= durationMs && bytes > 13 * 20);
+  assertEquals(ages.reduce((sum, { records }) => sum + records, 0), 12);
+  assert(ages.every(({ ageMs }) => Number.isFinite(ageMs)));
   const latest = upserts.find(({ table }) => table === "LATEST")!;
   assertEquals([latest.keyColumns, latest.rows.map(({ K }) => K).includes("a")], [["K"], true]);
   assertEquals(totals, { records: 13, accepted: 12, deadLetters: 1, late: 3, checkpoints: 1, restarts: 0 });
@@ -166,6 +171,7 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     topic: TOPIC,
     phase: "stopped",
     lastError: null,
+    pausedPartitions: 0,
     partitions: [{ partition: 0, nextOffset: 13, highOffset: 13, watermark: START - 10 }],
   });
   assert(lastCheckpointAt !== null && openWindows.TUMBLING! > 0);

@@ -16,6 +16,7 @@ const status: DomainStatus = {
     { partition: 1, nextOffset: 0, highOffset: null, watermark: null },
   ],
   openWindows: { stats: 3 },
+  pausedPartitions: 0,
 };
 
 function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
@@ -25,6 +26,8 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     pid: 42,
     version: "1.2.3",
     isLogReachable: () => Promise.resolve(true),
+    isWarehouseReachable: () => Promise.resolve(true),
+    stallMs: 300_000,
     ingest: [],
     rateLimit: Infinity,
     tokens: { api: undefined, run: "run-token" },
@@ -161,6 +164,10 @@ for (
 Deno.test("metrics tell what the engine reported, and lag and watermark as of now", async () => {
   const metrics = createMetrics();
   observerOf(metrics).checkpoint("trains", {
+    topic: "t",
+    bytes: 2_000,
+    ages: [{ ageMs: 300, records: 6 }, { ageMs: 61_000, records: 2 }],
+    processingMs: 30,
     records: 10,
     accepted: 8,
     deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
@@ -186,9 +193,81 @@ Deno.test("metrics tell what the engine reported, and lag and watermark as of no
       'freshet_restarts_total{domain="trains"} 1',
       'freshet_watermark_lag_seconds{domain="trains",partition="0"} 60',
       'freshet_consumer_lag{domain="trains",partition="0"} 4',
+      'freshet_state_keys{domain="trains",operator="stats"} 3',
+      'freshet_assigned_partitions{domain="trains"} 2',
+      'freshet_rows_written_total{domain="trains"} 30',
+      'freshet_last_checkpoint_timestamp_seconds{domain="trains"} 1',
+      'freshet_event_to_commit_seconds_bucket{domain="trains",le="0.25"} 0',
+      'freshet_event_to_commit_seconds_bucket{domain="trains",le="0.5"} 6',
+      'freshet_event_to_commit_seconds_bucket{domain="trains",le="300"} 8',
+      'freshet_event_to_commit_seconds_bucket{domain="trains",le="+Inf"} 8',
+      'freshet_event_to_commit_seconds_count{domain="trains"} 8',
+      'kafka_events_consumed_total{domain="trains",topic="t"} 10',
+      'kafka_events_inserted_snowflake_total{domain="trains",topic="t"} 8',
+      'kafka_events_dlq_total{domain="trains",topic="t"} 2',
+      'kafka_batch_size_sum{domain="trains",topic="t"} 10',
+      'kafka_batch_processing_duration_seconds_sum{domain="trains",topic="t"} 0.03',
+      'snowflake_insert_duration_seconds_sum{domain="trains",topic="t"} 0.02',
+      'kafka_current_batch_size{domain="trains",topic="t"} 10',
+      'kafka_snowflake_insert_rows{domain="trains",topic="t"} 8',
+      'kafka_consumer_lag{domain="trains",topic="t"} 4',
+      'kafka_event_size_bytes_sum{domain="trains",topic="t"} 2000',
+      'kafka_event_size_bytes_count{domain="trains",topic="t"} 10',
     ]
   ) assertStringIncludes(text, line);
   assert(!text.includes('freshet_consumer_lag{domain="trains",partition="1"}'));
+});
+
+Deno.test("before anything was committed counters are 0 rather than missing", async () => {
+  const text = await (await ask({ path: "/metrics" })).text();
+  for (
+    const line of [
+      'freshet_records_total{domain="trains",result="dead_letter"} 0',
+      'freshet_restarts_total{domain="trains"} 0',
+      'kafka_events_dlq_total{domain="trains",topic="t"} 0',
+      'kafka_event_size_bytes_count{domain="trains",topic="t"} 0',
+    ]
+  ) assertStringIncludes(text, line);
+});
+
+Deno.test("requests are counted by route as written, whatever clients ask for", async () => {
+  const metrics = createMetrics();
+  const api = createApi(options({ metrics, tokens: { api: "api-token", run: "run-token" } }));
+  const send = async (path: string, method: string) => {
+    const response = await api.request(`http://localhost${path}`, { method });
+    await response.body?.cancel();
+  };
+  await send("/health?user=42", "GET");
+  await send("/metrics", "GET");
+  await send("/nothing/42", "GET");
+  await send("/nothing/43", "PROPFIND");
+  await send("/health", "PUT");
+  const text = await metrics.registry.getSingleMetricAsString("freshet_http_requests_total");
+  const lines = text.split("\n").filter((line) => !line.startsWith("#")).sort();
+  assertEquals(lines, [
+    'freshet_http_requests_total{route="/health",method="GET",status="200"} 1',
+    'freshet_http_requests_total{route="/metrics",method="GET",status="401"} 1',
+    'freshet_http_requests_total{route="none",method="GET",status="404"} 1',
+    'freshet_http_requests_total{route="none",method="PUT",status="405"} 1',
+    'freshet_http_requests_total{route="none",method="other",status="404"} 1',
+  ]);
+});
+
+Deno.test("a warehouse that does not answer makes readyz and health 503, and leaves livez alone", async () => {
+  const codes = [];
+  for (const path of ["/livez", "/readyz", "/health"]) {
+    const response = await ask({ path }, { isWarehouseReachable: () => Promise.resolve(false) });
+    codes.push(response.status);
+    const { warehouse } = await response.json();
+    assertEquals(warehouse, path === "/livez" ? undefined : "unreachable");
+  }
+  assertEquals(codes, [200, 503, 503]);
+});
+
+Deno.test("a log that does not answer is the old degraded answer", async () => {
+  const response = await ask({ path: "/health" }, { isLogReachable: () => Promise.resolve(false) });
+  const { status, kafka } = await response.json();
+  assertEquals([response.status, status, kafka], [503, "degraded", "unreachable"]);
 });
 
 Deno.test("the server listens on a free port, and a taken one is an error that names the setting", async () => {

@@ -12,6 +12,7 @@ const status: DomainStatus = {
   totals: { records: 5, accepted: 4, deadLetters: 1, late: 0, checkpoints: 2, restarts: 0 },
   partitions: [{ partition: 0, nextOffset: 5, highOffset: 9, watermark: 61_000 }],
   openWindows: {},
+  pausedPartitions: 0,
 };
 
 function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {

@@ -68,6 +68,8 @@ export async function openBench({ api: changes, limits, through }: BenchOptions 
     tokens: { api: undefined, run: "run-token" },
     statuses: () => [],
     isLogReachable: () => Promise.resolve(true),
+    isWarehouseReachable: () => Promise.resolve(true),
+    stallMs: 300_000,
     metrics: createMetrics(),
     now: () => Date.now(),
     query: () => Promise.resolve({ columns: [], rows: [], truncated: false }),

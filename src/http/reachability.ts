@@ -1,9 +1,9 @@
-// Whether the log answers, for /health: really asked, with a time limit, once for all who ask at about the same time.
-// Knows nothing of logs: it is handed the question.
+// Whether something answers, for the health routes: really asked, with a time limit, once for all who ask at about the same
+// time. Knows nothing of logs or warehouses: it is handed the question.
 import type { Clock } from "../clock.ts";
 
-export interface ProbeOptions {
-  /** Rejects, or takes too long, when the log cannot be reached. */
+export interface ReachabilityOptions {
+  /** Rejects, or takes too long, when there is no answer. */
   readonly ask: () => Promise<unknown>;
   readonly clock: Clock;
   /** How long an answer may take. */
@@ -20,11 +20,11 @@ interface Question {
   outcome?: { readonly isReachable: boolean; readonly at: number };
 }
 
-/** Asks at most one question at a time: a log that hangs must not be asked by every health check anew. */
-export class LogProbe {
+/** Asks at most one question at a time: what hangs must not be asked by every health check anew. */
+export class Reachability {
   #question: Question | undefined;
 
-  constructor(readonly options: ProbeOptions) {}
+  constructor(readonly options: ReachabilityOptions) {}
 
   /** Resolves within the time limit. */
   async isReachable(): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { LogProbe } from "../../src/http/mod.ts";
+import { Reachability } from "../../src/http/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 function setUp() {
@@ -10,7 +10,7 @@ function setUp() {
     questions.push(question);
     return question.promise;
   };
-  return { clock, questions, probe: new LogProbe({ ask, clock, timeoutMs: 2_000, freshMs: 1_000 }) };
+  return { clock, questions, probe: new Reachability({ ask, clock, timeoutMs: 2_000, freshMs: 1_000 }) };
 }
 
 Deno.test("many who ask at once are one question, and the answer holds for a while", async () => {
@@ -26,7 +26,7 @@ Deno.test("many who ask at once are one question, and the answer holds for a whi
   assertEquals(await again, false);
 });
 
-Deno.test("a log that hangs is unreachable after the time limit, and is not asked anew until it has answered", async () => {
+Deno.test("what hangs is unreachable after the time limit, and is not asked anew until it has answered", async () => {
   const { clock, questions, probe } = setUp();
   const first = probe.isReachable();
   await clock.advance(2_000);
