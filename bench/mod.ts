@@ -1,6 +1,16 @@
 // Runs the benchmarks named, or all of them, each in a process of its own. See README.md for what they show.
 
-const BENCHMARKS = ["engine", "kafka", "warehouse", "hopping", "checkpoint", "memory", "latency", "ingest"] as const;
+const BENCHMARKS = [
+  "engine",
+  "kafka",
+  "warehouse",
+  "hopping",
+  "checkpoint",
+  "memory",
+  "latency",
+  "ingest",
+  "snowflake",
+] as const;
 
 const unknown = Deno.args.filter((name) => !(BENCHMARKS as readonly string[]).includes(name));
 if (unknown.length > 0) {

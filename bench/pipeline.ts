@@ -38,6 +38,7 @@ export interface RunOptions {
   readonly warehouse: Warehouse;
   readonly checkpointRows?: number;
   readonly checkpointMs?: number;
+  readonly checkpointBacklogRows?: number;
   readonly untilEnd?: boolean;
   readonly observer?: Observer;
   readonly signal?: AbortSignal;

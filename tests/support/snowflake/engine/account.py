@@ -10,6 +10,7 @@ import fakesnow.instance as instance
 
 import dialect
 from locks import Locks
+from plans import Plans
 
 dialect.patch()
 
@@ -35,6 +36,7 @@ class Account:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.locks = Locks()
+        self.plans = Plans()
         self.fakesnow = instance.FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self.fakesnow.duck_conn.execute("SET memory_limit = '4GB'")
         dialect.register_functions(self.fakesnow.duck_conn, settings.max_lob_bytes)

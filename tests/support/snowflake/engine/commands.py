@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
 
 from errors import SqlError, cannot_be_performed, not_in_double, syntax
@@ -218,27 +218,32 @@ def run_alter_session(session: Session, statement: exp.Alter) -> Table:
     return done(SCL)
 
 
-def at_this_moment(statement: exp.Expression) -> exp.Expression:
-    """CURRENT_TIMESTAMP() and SYSDATE() as they are when the statement runs; DuckDB's are those of its transaction's begin."""
+def moments(session: Session) -> dict[str, object]:
+    """Values of what differs each time a statement runs, bound under these names. DuckDB's own time would be that of its
+    transaction's begin."""
+    now = datetime.now(UTC)
+    return {"TRANSACTION": session.transaction_id(), "NOW": now, "SYSDATE": now.replace(tzinfo=None)}
 
-    def moment(node: exp.Expression) -> exp.Expression:
+
+def bind_moments(statement: exp.Expression) -> exp.Expression:
+    def bound(node: exp.Expression) -> exp.Expression:
+        name = node.name.upper() if isinstance(node, exp.Anonymous) else type(node).__name__.upper()
+        if name in ("CURRENTTRANSACTION", "CURRENT_TRANSACTION"):
+            return exp.Cast(this=exp.Placeholder(this="bTRANSACTION"), to=exp.DataType.build("VARCHAR"))
         if not isinstance(node, exp.CurrentTimestamp):
             return node
-        literal = _moment(time.time())
-        if node.args.get("sysdate"):
-            literal = literal.replace("Z'::TIMESTAMP_LTZ", "'::TIMESTAMP_NTZ")
-        return sqlglot.parse_one(literal, read="snowflake")
+        name, kind = ("bSYSDATE", "TIMESTAMP_NTZ") if node.args.get("sysdate") else ("bNOW", "TIMESTAMP_LTZ")
+        return exp.Cast(this=exp.Placeholder(this=name), to=exp.DataType.build(kind, dialect="snowflake"))
 
-    return statement.transform(moment)
+    return statement.transform(bound)
 
 
 def answer_functions(session: Session, statement: exp.Expression) -> exp.Expression:
-    """CURRENT_TRANSACTION() and its like, as literals."""
+    """CURRENT_SESSION() and its like, as literals."""
 
     def value(node: exp.Expression) -> exp.Expression:
         name = node.name.upper() if isinstance(node, exp.Anonymous) else type(node).__name__.upper()
         values = {
-            "CURRENTTRANSACTION": session.transaction_id(),
             "CURRENTSESSION": session.id,
             "CURRENTWAREHOUSE": session.warehouse,
             "CURRENTROLE": session.role,

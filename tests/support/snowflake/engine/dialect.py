@@ -75,13 +75,16 @@ class Cursor(FakeSnowflakeCursor):
     """fakesnow's cursor, which runs an expression that is parsed already and leaves MERGE to DuckDB."""
 
     def translate(self, expression: exp.Expression) -> exp.Expression:
-        return self._transform(expression.copy(), None)
+        return self._transform(expression.copy(), None).transform(_read_arrays_once, copy=False)
 
-    def run(self, expression: exp.Expression, params: list | None) -> None:
+    def run(self, expression: exp.Expression, params: dict | None, translated: list[exp.Expression] | None = None) -> None:
+        """`translated` is what it has become for DuckDB, filled in where it is empty."""
         self.check_db_and_schema(expression)
-        for statement in self._transform_explode(expression):
-            transformed = self._transform(statement, params)
-            self._execute(transformed, params if transformed.find(exp.Placeholder) else None)
+        translated = [] if translated is None else translated
+        if not translated:
+            translated += [self._transform(part, params) for part in self._transform_explode(expression.copy())]
+        for part in translated:
+            self._execute(part, params if part.find(exp.Placeholder) else None)
         self._conn.results_cache.clear()
 
     def table(self) -> pa.Table:
@@ -89,6 +92,37 @@ class Cursor(FakeSnowflakeCursor):
 
     def description_now(self) -> list:
         return self._duck_conn.description or []
+
+
+def _read_arrays_once(node: exp.Expression) -> exp.Expression:
+    """`VALUE -> '$[1]'`, `VALUE -> '$[2]'` … of a flattened row become items of one list: DuckDB would parse the row's JSON
+    again for each of them."""
+    flattened = isinstance(node, exp.Select) and (node.args.get("from") or node.args.get("from_"))
+    function = flattened and isinstance(flattened.this, exp.Table) and flattened.this.this
+    if not isinstance(function, exp.Anonymous) or function.name.upper() != "_FS_FLATTEN":
+        return node
+    items = [item for item in node.find_all(exp.JSONExtract, exp.JSONExtractScalar) if _index(item) is not None]
+    if len(items) < 3 or node.args.get("joins"):
+        return node
+    places = {index: place for place, index in enumerate(sorted({_index(item) for item in items}), 1)}
+    for item in items:
+        cell: exp.Expression = sqlglot.parse_one(f"_ITEMS[{places[_index(item)]}]", read="duckdb")
+        if isinstance(item, exp.JSONExtractScalar):
+            cell = sqlglot.parse_one(f"(_ITEMS[{places[_index(item)]}] ->> '$')", read="duckdb")
+        item.replace(cell)
+    paths = ", ".join(f"'$[{index}]'" for index in places)
+    source = sqlglot.parse_one(f"SELECT VALUE, INDEX, json_extract(VALUE, [{paths}]) AS _ITEMS FROM t", read="duckdb")
+    source.find(exp.Table).replace(flattened.this.copy())
+    flattened.this.replace(source.subquery("_FLAT"))
+    return node
+
+
+def _index(item: exp.Expression) -> int | None:
+    """Of `VALUE -> '$[7]'`: 7."""
+    if not isinstance(item.this, exp.Column) or item.this.name.upper() != "VALUE" or item.this.table:
+        return None
+    found = re.fullmatch(r"'?\$\[(\d+)\]'?", item.expression.sql(dialect="duckdb"))
+    return int(found[1]) if found else None
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection, max_lob_bytes: int) -> None:

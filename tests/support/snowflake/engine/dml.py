@@ -11,6 +11,7 @@ from binds import used_by
 from errors import compilation, translate
 
 if TYPE_CHECKING:
+    from plans import Plan
     from session import Session
 
 INSERT, UPDATE, DELETE, MERGE, MULTI_INSERT = 0x3100, 0x3200, 0x3300, 0x3400, 0x3500
@@ -29,7 +30,24 @@ class Counts:
         self.rows = sum(count for _, count in self.columns)
 
 
-def run(session: Session, statement: exp.Expression, rows: list[dict[str, object]], is_array: bool) -> Counts:
+class Texts:
+    """The DuckDB texts of a statement's parts: those of its plan, and translated where it has none yet."""
+
+    def __init__(self, session: Session, known: list[str]):
+        self._session = session
+        self._known = known
+        self._next = 0
+
+    def of(self, part: exp.Expression) -> str:
+        if self._next == len(self._known):
+            self._known.append(self._session.cursor.translate(part).sql(dialect="duckdb"))
+        self._next += 1
+        return self._known[self._next - 1]
+
+
+def run(session: Session, plan: Plan, rows: list[dict[str, object]], is_array: bool) -> Counts:
+    session.texts = Texts(session, plan.texts)
+    statement = plan.prepared.copy()
     if isinstance(statement, exp.MultitableInserts):
         return _multi_insert(session, statement, rows[0])
     if isinstance(statement, exp.Merge):
@@ -48,7 +66,7 @@ def run(session: Session, statement: exp.Expression, rows: list[dict[str, object
 
 
 def _sql(session: Session, statement: exp.Expression) -> str:
-    return session.cursor.translate(statement).sql(dialect="duckdb")
+    return session.texts.of(statement)
 
 
 def _count(session: Session, statement: exp.Expression, values: dict[str, object]) -> int:

@@ -16,6 +16,7 @@ import refusals
 import results
 from binds import number_marks, placeholders, rows_of, used_by
 from errors import SqlError, not_in_double, translate
+from plans import Plan
 
 if TYPE_CHECKING:
     from session import Session
@@ -99,13 +100,23 @@ def _run(session: Session, request: dict) -> dict:
     if (table := commands.run_text(session, text)) is not None:
         return _table(table)
     text = commands.with_history(session, text)
+    key = _plan_key(session, text)
+    if plan := session.account.plans.get((*key, session.account.ddl_version)):
+        return _perform(session, plan, rows, is_array)
     statement = placeholders(_one(dialect.parse(number_marks(text)), session, request))
     refusals.check(statement, session.account.duck_functions)
     if request.get("describeOnly"):
         return _describe(session, statement)
     if is_array and not isinstance(statement, exp.Insert):
         raise SqlError("002049", "42601", "SQL compilation error: error line 1 at position 0\nBind variable ? not set.")
-    return _dispatch(session, statement, rows, is_array)
+    return _dispatch(session, statement, rows, is_array, key)
+
+
+def _plan_key(session: Session, text: str) -> tuple:
+    """All that a statement's plan depends on but the tables: what functions such as CURRENT_ROLE() answer."""
+    own = session.id if "CURRENT_SESSION" in text.upper() else ""
+    place = (session.conn.database, session.conn.database_set, session.conn.schema, session.conn.schema_set)
+    return (text, own, session.user, session.role, session.warehouse, *place)
 
 
 def _one(statements: list[exp.Expression], session: Session, request: dict) -> exp.Expression:
@@ -122,7 +133,7 @@ def _one(statements: list[exp.Expression], session: Session, request: dict) -> e
     return statements[0]
 
 
-def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_array: bool) -> dict:
+def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_array: bool, key: tuple) -> dict:
     if isinstance(statement, exp.Use):
         return _table(commands.run_use(session, statement))
     if isinstance(statement, exp.Alter) and str(statement.args.get("kind")).upper() == "SESSION":
@@ -131,7 +142,15 @@ def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_
         return _define(session, statement)
     if isinstance(statement, exp.Command):
         raise not_in_double(statement.sql(dialect="snowflake")[:200])
-    statement = commands.at_this_moment(commands.answer_functions(session, dialect.name_columns(statement)))
+    statement = commands.answer_functions(session, dialect.name_columns(statement))
+    plan = Plan(statement, dialect.prepare(commands.bind_moments(statement)))
+    result = _perform(session, plan, rows, is_array)
+    session.account.plans.keep((*key, session.account.ddl_version), plan)
+    return result
+
+
+def _perform(session: Session, plan: Plan, rows: list[dict], is_array: bool) -> dict:
+    statement = plan.statement
     read = names.tables_read(statement)
     if session.warehouse is None and (
         isinstance(statement, _DML) or any(t.db.upper() != "INFORMATION_SCHEMA" for t in read)
@@ -144,25 +163,26 @@ def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_
     if session.account.has_quoted_names or names.has_mixed_case(statement):
         names.check_case(session, statement)
     names.check_read(session, read)
+    moments = commands.moments(session)
     if isinstance(statement, _DML):
-        return _change(session, statement, rows, is_array)
-    return _query(session, statement, rows[0])
+        return _change(session, plan, [row | moments for row in rows], is_array)
+    return _query(session, plan, rows[0] | moments)
 
 
-def _change(session: Session, statement: exp.Expression, rows: list[dict], is_array: bool) -> dict:
+def _change(session: Session, plan: Plan, rows: list[dict], is_array: bool) -> dict:
+    statement = plan.statement
     names.check_write(session, statement)
     written = names.qualified(session, names.target_of(statement))
     read = names.qualified(session, names.tables_read(statement))
     if "*" in written:
         raise translate_view()
-    prepared = dialect.prepare(statement.copy())
     locking = isinstance(statement, _LOCKING) or bool(statement.args.get("overwrite"))
     counts = session.change(
         statement,
         written,
         read,
         written if locking else set(),
-        lambda: dml.run(session, prepared.copy(), rows, is_array),
+        lambda: dml.run(session, plan, rows, is_array),
     )
     if isinstance(statement, exp.TruncateTable):
         return _table(commands.done(counts.type_id))
@@ -201,14 +221,14 @@ def _define(session: Session, statement: exp.Expression) -> dict:
     return _table(commands.done(commands.DDL, told or commands.done(commands.DDL).rows[0][0]))
 
 
-def _query(session: Session, statement: exp.Expression, values: dict) -> dict:
-    prepared = dialect.prepare(statement)
-    used = used_by(prepared, values)
+def _query(session: Session, plan: Plan, values: dict) -> dict:
+    statement = plan.statement
+    used = used_by(plan.prepared, values)
     tables = names.qualified(session, names.tables_read(statement))
     if isinstance(statement, (exp.Describe, exp.Show)):
         tables = {"*"}
     try:
-        session.query(tables, lambda: session.cursor.run(prepared.copy(), used))
+        session.query(tables, lambda: session.cursor.run(plan.prepared, used, plan.translated))
     except Exception as error:
         raise dml.mapped(error, statement) from error
     kinds = {exp.Show: commands.SHOW, exp.Describe: _DESCRIBE}

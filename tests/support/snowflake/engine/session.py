@@ -70,6 +70,7 @@ class Session:
         self.stopped: str | None = None
         self.deadline: float | None = None
         self.running = False
+        self.texts: dml.Texts | None = None
         self.history: deque[Run] = deque(maxlen=100)
         self._columns: dict[tuple[int, str], dict[str, str]] = {}
         self._views: tuple[int, set[str]] = (-1, set())
