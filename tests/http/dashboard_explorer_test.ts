@@ -1,0 +1,141 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ExplorerError, tableCsv, tablePage, TableQuery } from "../../src/http/dashboard/explorer.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+
+const LONG = "L".repeat(40_000);
+const ROWS: readonly (readonly [name: string, sql: string])[] = [
+  ["plain", "'plain', 1, 1.5, TRUE, '2026-01-02 03:04:05', '2026-01-02', '{\"a\": [1, 2]}'"],
+  ["negative", "'negative', -5, -0.25, FALSE, '2026-01-02 03:04:06', '2026-01-03', '-1'"],
+  ["formula", "'=cmd|''/c calc''!A0', 2, NULL, NULL, '2026-01-02 03:04:07', NULL, '\"=1+1\"'"],
+  ["plus", "'+1', 3, NULL, NULL, '2026-01-02 03:04:08', NULL, NULL"],
+  ["at", "'@SUM(A1)', 4, NULL, NULL, '2026-01-02 03:04:09', NULL, NULL"],
+  ["tab", "chr(9) || '=1', 5, NULL, NULL, '2026-01-02 03:04:10', NULL, NULL"],
+  ["quotes", "'say \"hi\", you' || chr(10) || 'there', 6, NULL, NULL, '2026-01-02 03:04:11', NULL, NULL"],
+  ["long", `'${LONG}', 7, NULL, NULL, '2026-01-02 03:04:12', NULL, NULL`],
+];
+
+async function withTable(body: (warehouse: Warehouse) => Promise<void>): Promise<void> {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  const values = ROWS.map(([, sql]) => `(${sql})`).join(", ");
+  await warehouse.migrate([
+    { name: "freshet", text: await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url)) },
+    {
+      name: "explorer",
+      text: `-- version 1: a table
+        CREATE TABLE THINGS (NAME VARCHAR, N BIGINT, X DOUBLE, B BOOLEAN, SEEN TIMESTAMP_NTZ, DAY DATE, DOC VARIANT);
+        INSERT INTO THINGS VALUES ${values}`,
+    },
+  ]);
+  await body(warehouse);
+}
+
+function options(warehouse: Warehouse, newest: readonly string[] = ["SEEN"]) {
+  return {
+    table: { name: "THINGS", newest },
+    kind: "duckdb" as const,
+    ask: (sql: string, more: object = {}) => warehouse.query(sql, more),
+  };
+}
+
+const query = (parameters: object = {}) => TableQuery.parse(parameters);
+
+/** Numbers of the rows that a filter lets through. */
+async function found(warehouse: Warehouse, ...where: string[]): Promise<unknown[]> {
+  const { rows } = await tablePage(query({ where, sort: "N:asc" }), options(warehouse));
+  return rows.map((row) => row[1]);
+}
+
+const FILTERS: readonly (readonly [where: string, expected: readonly number[]])[] = [
+  ["NAME:is:plain", [1]],
+  ["NAME:is:=cmd|'/c calc'!A0", [2]],
+  ["NAME:is:' OR 1=1 --", []],
+  ["NAME:not:plain", [-5, 2, 3, 4, 5, 6, 7]],
+  ["NAME:contains:PLA", [1]],
+  ["NAME:contains:%", []],
+  ["N:is:2", [2]],
+  ["N:from:5", [5, 6, 7]],
+  ["N:to:-5", [-5]],
+  ["X:is:1.5", [1]],
+  ["X:not:1.5", [-5, 2, 3, 4, 5, 6, 7]],
+  ["X:null", [2, 3, 4, 5, 6, 7]],
+  ["B:is:true", [1]],
+  ["B:notnull", [-5, 1]],
+  ["SEEN:from:2026-01-02T03:04:11Z", [6, 7]],
+  ["SEEN:is:2026-01-02 03:04:05.000", [1]],
+  ["DAY:from:2026-01-03", [-5]],
+  ["DOC:contains:[1", [1]],
+];
+
+Deno.test("filters find what they say, whatever the value looks like", async () => {
+  await withTable(async (warehouse) => {
+    for (const [where, expected] of FILTERS) assertEquals(await found(warehouse, where), [...expected], where);
+    assertEquals(await found(warehouse, "N:from:2", "N:to:4", "NAME:not:+1"), [2, 4]);
+  });
+});
+
+const REFUSED: readonly (readonly [name: string, parameters: object])[] = [
+  ["a column that is not there", { where: "NONE:is:1" }],
+  ["a column with SQL in it", { where: 'N" OR 1=1 --:is:1' }],
+  ["a text for a number", { where: "N:is:1; DROP TABLE THINGS" }],
+  ["no value for a number", { where: "N:is:" }],
+  ["infinity", { where: "N:is:1e999" }],
+  ["a text for a truth", { where: "B:is:maybe" }],
+  ["a text for a time", { where: "SEEN:from:yesterday" }],
+  ["an order by a column that is not there", { sort: "NONE:asc" }],
+  ["comparing JSON", { where: "DOC:is:1" }],
+  ["a page too far away", { page: "300" }],
+];
+
+Deno.test("what cannot be meant is refused", async () => {
+  await withTable(async (warehouse) => {
+    for (const [, parameters] of REFUSED) {
+      await assertRejects(() => tablePage(query(parameters), options(warehouse)), ExplorerError);
+    }
+    assertEquals(await found(warehouse), [-5, 1, 2, 3, 4, 5, 6, 7]);
+  });
+});
+
+Deno.test("pages come newest first, or as sorted with NULL last, and tell whether there are more", async () => {
+  await withTable(async (warehouse) => {
+    const numbers = async (parameters: object, newest?: readonly string[]) => {
+      const { rows, truncated, sort } = await tablePage(query(parameters), options(warehouse, newest));
+      return { n: rows.map((row) => row[1]), truncated, sort };
+    };
+    const newest = { column: "SEEN", descending: true };
+    assertEquals(await numbers({ size: "3" }), { n: [7, 6, 5], truncated: true, sort: newest });
+    assertEquals(await numbers({ size: "3", page: "3" }), { n: [-5, 1], truncated: false, sort: newest });
+    assertEquals((await numbers({ sort: "X:asc", size: "2" })).n, [-5, 1]);
+    assertEquals((await numbers({ sort: "X:desc", size: "3" })).n, [1, -5, 7]);
+    // Nothing to sort by: as the rows came, the last first.
+    assertEquals(await numbers({ size: "2" }, []), { n: [7, 6], truncated: true, sort: null });
+  });
+});
+
+Deno.test("long cells are cut, and JSON comes as its text", async () => {
+  await withTable(async (warehouse) => {
+    const { rows, cell_limit } = await tablePage(query({ where: "N:from:7" }), options(warehouse));
+    assertEquals(String(rows[0]![0]).length, cell_limit);
+    const { rows: [plain] } = await tablePage(query({ where: "N:is:1" }), options(warehouse));
+    assertEquals(JSON.parse(String(plain![6])), { a: [1, 2] });
+  });
+});
+
+Deno.test("CSV is what the page shows, quoted, and no cell of it is a formula", async () => {
+  await withTable(async (warehouse) => {
+    const csv = await tableCsv(query({ sort: "N:asc", where: "N:to:6" }), options(warehouse));
+    assertEquals(csv.split("\r\n"), [
+      "NAME,N,X,B,SEEN,DAY,DOC",
+      "negative,-5,-0.25,false,2026-01-02 03:04:06,2026-01-03,'-1",
+      'plain,1,1.5,true,2026-01-02 03:04:05,2026-01-02,"{""a"": [1, 2]}"',
+      '\'=cmd|\'/c calc\'!A0,2,,,2026-01-02 03:04:07,,"""=1+1"""',
+      "'+1,3,,,2026-01-02 03:04:08,,",
+      "'@SUM(A1),4,,,2026-01-02 03:04:09,,",
+      "'\t=1,5,,,2026-01-02 03:04:10,,",
+      '"say ""hi"", you\nthere",6,,,2026-01-02 03:04:11,,',
+      "",
+    ]);
+    const long = await tableCsv(query({ where: "N:is:7" }), options(warehouse));
+    assertEquals(long.split("\r\n")[1]!.split(",")[0]!.length, 32_767);
+  });
+});

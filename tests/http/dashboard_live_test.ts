@@ -1,0 +1,145 @@
+import { assert, assertEquals } from "@std/assert";
+import { Live, type LiveOptions } from "../../src/http/dashboard/live.ts";
+
+const OPTIONS: LiveOptions = {
+  topics: ["a", "b"],
+  look: () => Promise.resolve(),
+  everyMs: 10_000,
+  heartbeatMs: 10_000,
+  maxClients: 3,
+};
+
+/** A browser that reads when it is told to. */
+function browser(live: Live, topics: readonly string[], lastEventId?: string) {
+  const stream = live.open(topics, lastEventId)!;
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  return {
+    async read(): Promise<string> {
+      const { value } = await reader.read();
+      return value ? decoder.decode(value) : "end";
+    },
+    leave: () => reader.cancel(),
+  };
+}
+
+/** Topics and data of a piece of a stream. */
+function eventsOf(text: string): string[] {
+  return [...text.matchAll(/event: (.*)\ndata: (.*)\n/g)].map(([, topic, data]) => `${topic} ${data}`);
+}
+
+const idOf = (text: string) => /id: (.*)\n/.exec(text)?.[1];
+
+Deno.test("a client is told what there is, then what comes, of the topics that it asked for", async () => {
+  using live = new Live(OPTIONS);
+  live.publish("a", 1);
+  live.publish("b", 1);
+  const client = browser(live, ["a", "none"]);
+  assertEquals(await client.read(), "retry: 2000\n\n");
+  assertEquals(eventsOf(await client.read()), ["a 1"]);
+  live.publish("b", 2);
+  live.publish("a", 2);
+  assertEquals(eventsOf(await client.read()), ["a 2"]);
+  await client.leave();
+  assertEquals(live.clients, 0);
+});
+
+Deno.test("a client that does not read holds the newest event of each topic, not all of them", async () => {
+  using live = new Live(OPTIONS);
+  const client = browser(live, ["a", "b"]);
+  await client.read();
+  for (let n = 0; n <= 10_000; n++) live.publish("a", n);
+  live.publish("b", "x");
+  assertEquals(eventsOf(await client.read()), ["a 10000", 'b "x"']);
+});
+
+Deno.test("nothing is made for a client before it reads", async () => {
+  using live = new Live(OPTIONS);
+  const stream = live.open(["a"], undefined)!;
+  live.publish("a", 1);
+  live.publish("a", 2);
+  const reader = stream.getReader();
+  await reader.read();
+  const { value } = await reader.read();
+  assertEquals(eventsOf(new TextDecoder().decode(value)), ["a 2"]);
+  await reader.cancel();
+});
+
+Deno.test("data that says the same again is not sent again", async () => {
+  using live = new Live(OPTIONS);
+  const client = browser(live, ["a"]);
+  await client.read();
+  live.publish("a", { at: 1, rows: [1] }, [1]);
+  assertEquals(eventsOf(await client.read()), ['a {"at":1,"rows":[1]}']);
+  live.publish("a", { at: 2, rows: [1] }, [1]);
+  live.publish("a", { at: 3, rows: [2] }, [2]);
+  assertEquals(eventsOf(await client.read()), ['a {"at":3,"rows":[2]}']);
+});
+
+Deno.test("a client that comes back is told only what it has missed, and everything by another process", async () => {
+  using live = new Live(OPTIONS);
+  live.publish("a", 1);
+  const first = browser(live, ["a", "b"]);
+  await first.read();
+  const id = idOf(await first.read())!;
+  await first.leave();
+  live.publish("b", 1);
+  const again = browser(live, ["a", "b"], id);
+  await again.read();
+  assertEquals(eventsOf(await again.read()), ["b 1"]);
+  using other = new Live(OPTIONS);
+  other.publish("a", 7);
+  other.publish("b", 7);
+  const moved = browser(other, ["a", "b"], id);
+  await moved.read();
+  assertEquals(eventsOf(await moved.read()), ["a 7", "b 7"]);
+});
+
+Deno.test("a silent stream shows that it is alive", async () => {
+  using live = new Live({ ...OPTIONS, heartbeatMs: 5 });
+  const client = browser(live, ["a"]);
+  await client.read();
+  assertEquals(await client.read(), ": still here\n\n");
+  assertEquals(await client.read(), ": still here\n\n");
+});
+
+Deno.test("there is a greatest number of clients, and who leaves makes room", async () => {
+  using live = new Live(OPTIONS);
+  const clients = [1, 2, 3].map(() => browser(live, ["a"]));
+  assertEquals(live.open(["a"], undefined), undefined);
+  await clients[0]!.leave();
+  assert(live.open(["a"], undefined));
+});
+
+Deno.test("it looks for news only while somebody listens, and tells what is listened to", async () => {
+  const looked: string[][] = [];
+  const second = Promise.withResolvers<void>();
+  using live = new Live({
+    ...OPTIONS,
+    everyMs: 1,
+    look(topics) {
+      looked.push([...topics].sort());
+      if (looked.length === 2) second.resolve();
+      return Promise.resolve();
+    },
+  });
+  assertEquals(looked, []);
+  const client = browser(live, ["b"]);
+  const other = browser(live, ["a"]);
+  await second.promise;
+  assertEquals(looked.slice(0, 2), [["b"], ["a", "b"]]);
+  await client.leave();
+  await other.leave();
+  const count = looked.length;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(looked.length, count);
+});
+
+Deno.test("closing ends every stream", async () => {
+  const live = new Live(OPTIONS);
+  const client = browser(live, ["a"]);
+  await client.read();
+  const rest = client.read();
+  live[Symbol.dispose]();
+  assertEquals(await rest, "end");
+});

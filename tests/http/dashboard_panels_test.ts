@@ -1,0 +1,239 @@
+// What the panels say of tables whose contents are known.
+import { assertEquals } from "@std/assert";
+import { allPanels, bucketOf, spanOf } from "../../src/http/dashboard/panels/mod.ts";
+import { pointsOf, topSeries } from "../../src/http/dashboard/panels/top_series.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { domainOf } from "../support/domains.ts";
+
+const sqlOf = (name: string) => Deno.readTextFile(new URL(`../../sql/${name}.sql`, import.meta.url));
+
+/** A warehouse with a domain's tables, filled by `inserts`, in which a panel is asked. */
+async function panels(domain: string, inserts: readonly string[]) {
+  const warehouse = await openDuckDb({ path: ":memory:" });
+  await warehouse.migrate([
+    { name: "freshet", text: await sqlOf("freshet") },
+    { name: domain, text: domainOf(domain).sql },
+    { name: "contents", text: `-- version 1: contents\n${inserts.join(";\n")}` },
+  ]);
+  const shown = allPanels.find((panels) => panels.domain === domain)!;
+  const settings = { ATS_OVERCROWDING_PASSENGERS: 1100, ATS_HIGH_POWER_KW: 2600, WINE_LOW_STOCK: 60 };
+  const context = {
+    settings,
+    ask: (sql: string, options: object = {}) => warehouse.query(sql, options),
+  };
+  return {
+    // deno-lint-ignore no-explicit-any
+    async ask(panel: string, parameters: object = {}): Promise<any> {
+      const { filter, answer } = shown.panels[panel]!;
+      return await answer(filter.parse(parameters), context);
+    },
+    alerts: () => shown.alerts!(context),
+    [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
+  };
+}
+
+const offsets = (domain: string, newest: string) =>
+  `INSERT INTO FRESHET_OFFSETS (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, MAX_EVENT_TIME, UPDATED_AT)
+   VALUES ('${domain}', 't', 0, 9, 1, 1, '${newest}', '2026-01-15 00:00:00'),
+     ('${domain}', 't', 1, 9, 1, 1, '2026-01-01 00:00:00', '2026-01-15 00:00:00')`;
+
+const report = (
+  train: string,
+  line: string,
+  at: string,
+  passengers: number,
+  kw: number,
+  speed: number,
+  offset: number,
+) =>
+  `('2026-01-15 ${at}', '${train}', '${line}', ${passengers}, 1000, 200, ${kw}, ${speed}, 51, -2, FALSE, FALSE, 0, ${offset})`;
+
+const REPORTS = [
+  report("A1", "Red", "09:00:00", 100, 300, 10, 0),
+  report("A1", "Red", "09:02:00", 300, 500, 20, 1),
+  report("B1", "Blue", "09:01:00", 50, 2700, 30, 2),
+  report("A1", "Red", "10:10:00", 400, 600, 40, 3),
+  report("B1", "Blue", "10:11:00", 60, 100, 0, 4),
+];
+
+const TRAINS = [
+  offsets("trains", "2026-01-15 10:11:00"),
+  `INSERT INTO ATS_TRANSFORMED VALUES ${REPORTS.join(", ")}`,
+  `INSERT INTO ATS_LATEST_STATUS SELECT TRAIN_ID, TIMESTAMP, LINE, PASSENGER_COUNT, CAPACITY, TOTAL_WEIGHT_TONS, POWER_DRAW_KW,
+     SPEED_KMH, LATITUDE, LONGITUDE, IS_OVERCROWDED, IS_HIGH_POWER_DRAW, KAFKA_PARTITION, KAFKA_OFFSET, TIMESTAMP
+   FROM ATS_TRANSFORMED WHERE KAFKA_OFFSET IN (3, 4)`,
+  `INSERT INTO ATS_LATEST_STATUS (TRAIN_ID, TIMESTAMP, LINE, PASSENGER_COUNT, POWER_DRAW_KW)
+   VALUES ('OLD', '2026-01-15 10:00:00', 'Red', 999, 999)`,
+  `INSERT INTO ATS_HOURLY_STATS_PARTS SELECT 0, TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP), DATE_TRUNC('hour', TIMESTAMP) + INTERVAL 1 HOUR,
+     COUNT(*), SUM(PASSENGER_COUNT), MAX(PASSENGER_COUNT), SUM(POWER_DRAW_KW), MAX(POWER_DRAW_KW), SUM(SPEED_KMH), 200, 0, 0,
+     DATE_TRUNC('hour', TIMESTAMP) < '2026-01-15 10:00:00', 1, '2026-01-15 00:00:00'
+   FROM ATS_TRANSFORMED GROUP BY TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP)`,
+  `INSERT INTO ATS_ALERTS VALUES
+     ('1', 'OVERCROWDING', 'A1', 'Red', 'ACTIVE', '2026-01-15 10:00:00', '2026-01-15 10:10:00', NULL, 3, 1200, 1100, 1, 0, NULL),
+     ('2', 'HIGH_POWER_DRAW', 'B1', 'Blue', 'CLEARED', '2026-01-15 09:00:00', '2026-01-15 09:20:00', '2026-01-15 09:22:00', 1, 2700, 2600, 1, 0, NULL),
+     ('3', 'OVERCROWDING', 'A1', 'Red', 'CLEARED', '2026-01-15 08:00:00', '2026-01-15 08:10:00', '2026-01-15 08:12:00', 1, 1150, 1100, 1, 0, NULL)`,
+];
+
+Deno.test("trains: the numbers now, and those of the hour before", async () => {
+  await using trains = await panels("trains", TRAINS);
+  assertEquals(await trains.ask("kpis"), {
+    data_now: "2026-01-15 10:11:00.000",
+    active_trains: 2,
+    active_minutes: 5,
+    known_trains: 3,
+    passengers: 460,
+    capacity: 2000,
+    power_kw: 700,
+    active_alerts: 1,
+    alerts_hour_before: 1,
+    hour_before: { start: "2026-01-15 09:00:00.000", trains: 2, passengers: 250, power_kw: 3100 },
+    lines: ["Blue", "Red"],
+    thresholds: { passengers: 1100, power_kw: 2600 },
+  });
+  const { active_trains, passengers, active_alerts, hour_before } = await trains.ask("kpis", { line: "Blue" });
+  assertEquals([active_trains, passengers, active_alerts, hour_before.passengers], [1, 60, 0, 50]);
+});
+
+Deno.test("trains: the timeline sums each train's mean, and keeps the greatest power", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const at = (time: string) => Date.parse(`2026-01-15T${time}Z`) / 1000;
+  const { bucket_s, source, points } = await trains.ask("timeline", { range: "2h" });
+  assertEquals([bucket_s, source], [60, "ATS_TRANSFORMED"]);
+  assertEquals(points[0], { at: at("09:00:00"), line: "Red", passengers: 100, mean_kw: 300, max_kw: 300, trains: 1 });
+  const hours = await trains.ask("timeline", { from: "2026-01-15T00:00:00Z", to: "2026-01-21T00:00:00Z" });
+  assertEquals([hours.bucket_s, hours.source], [3600, "ATS_HOURLY_STATS"]);
+  assertEquals(hours.points.slice(0, 2), [
+    { at: at("09:00:00"), line: "Blue", passengers: 50, mean_kw: 2700, max_kw: 2700, trains: 1 },
+    { at: at("09:00:00"), line: "Red", passengers: 200, mean_kw: 400, max_kw: 500, trains: 1 },
+  ]);
+});
+
+Deno.test("trains: distributions count every record in the range", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const { records, looked_at, histograms, boxes } = await trains.ask("distributions", { range: "6h" });
+  assertEquals([records, looked_at], [5, 5]);
+  assertEquals(histograms[0].bins, [[0, 2], [100, 1], [300, 1], [400, 1]]);
+  assertEquals(histograms[2].bins, [[0, 1], [10, 1], [20, 1], [30, 1], [40, 1]]);
+  assertEquals(boxes, [
+    { name: "Blue", count: 2, min: 0, q1: 7.5, median: 15, q3: 22.5, max: 30 },
+    { name: "Red", count: 3, min: 10, q1: 15, median: 20, q3: 30, max: 40 },
+  ]);
+});
+
+Deno.test("trains: of many records as many as can be looked at are chosen, of every train alike", async () => {
+  const many =
+    `INSERT INTO ATS_TRANSFORMED SELECT TIMESTAMP '2026-01-15 09:00:00' + INTERVAL 1 MILLISECOND * N, 'T' || N % 24, 'Red',
+      100, 1000, 200, 300, 40, 51, -2, FALSE, FALSE, 0, N FROM (SELECT range AS N FROM range(1000000)) AS R`;
+  const hours =
+    `INSERT INTO ATS_HOURLY_STATS_PARTS (TRAIN_ID, WINDOW_START, EVENT_COUNT) VALUES ('T0', '2026-01-15 09:00:00', 1000000)`;
+  await using trains = await panels("trains", [offsets("trains", "2026-01-15 09:20:00"), many, hours]);
+  const { records, looked_at } = await trains.ask("distributions", { range: "1h" });
+  assertEquals(records, 1_000_000);
+  assertEquals(Math.round(looked_at / 1000), 200);
+  const trainsSeen = await trains.ask("distributions", {
+    range: "1h",
+    train: Array.from({ length: 16 }, (_, n) => `T${n}`),
+  });
+  for (const { count } of trainsSeen.boxes) assertEquals(Math.round(count / 1000), 8);
+});
+
+Deno.test("trains: alerts come active first, then the newest", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const alerts = await trains.alerts();
+  assertEquals(alerts.map(({ id }) => id), ["1", "2", "3"]);
+  assertEquals(alerts[0], {
+    id: "1",
+    type: "OVERCROWDING",
+    status: "ACTIVE",
+    subject: "A1",
+    place: "Red",
+    started_at: "2026-01-15 10:00:00",
+    last_seen_at: "2026-01-15 10:10:00",
+    cleared_at: null,
+    event_count: 3,
+    peak_value: 1200,
+    threshold: 1100,
+  });
+});
+
+const window = (zone: string, start: string, requests: number) =>
+  `(0, '${zone}', 'standard', '2026-01-15 ${start}', TIMESTAMP '2026-01-15 ${start}' + INTERVAL 15 MINUTE, ${requests}, ${requests}, ${
+    requests * 10
+  }, TRUE, 1, NULL)`;
+
+Deno.test("rides: the newest closed window is compared with that of an hour before", async () => {
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:20:30"),
+    `INSERT INTO RIDE_DEMAND_PARTS VALUES ${
+      [
+        window("Docks", "10:04:00", 30),
+        window("Market", "10:04:00", 10),
+        window("Docks", "09:04:00", 20),
+        window("Docks", "10:05:00", 999),
+      ].join(", ")
+    }`,
+  ]);
+  const { window_end, requests, fare, zones } = await rides.ask("kpis");
+  assertEquals(window_end, "2026-01-15 10:19:00.000");
+  assertEquals([requests, fare, zones], [{ now: 40, before: 20 }, { now: 10, before: 10 }, { now: 2, before: 1 }]);
+  assertEquals((await rides.ask("zones")).rows, [["Docks", 30, 20, 10, null], ["Market", 10, 0, 10, null]]);
+});
+
+Deno.test("actions: a minute's mean of each whole bucket", async () => {
+  const minute = (action: string, at: string, count: number) =>
+    `(0, '${action}', '2026-01-15 ${at}', TIMESTAMP '2026-01-15 ${at}' + INTERVAL 1 MINUTE, ${count}, '', TRUE, 1, NULL)`;
+  await using actions = await panels("actions", [
+    offsets("actions", "2026-01-15 10:12:30"),
+    `INSERT INTO ACTIONS_PER_MINUTE_PARTS VALUES ${
+      [
+        minute("click", "10:05:00", 10),
+        minute("click", "10:09:00", 40),
+        minute("view", "10:05:00", 5),
+        minute("click", "10:11:00", 7),
+        minute("click", "10:12:00", 3),
+      ].join(", ")
+    }`,
+  ]);
+  const { bucket_s, points } = await actions.ask("per-minute", { range: "6h" });
+  assertEquals(bucket_s, 300);
+  const at = Date.parse("2026-01-15T10:05:00Z") / 1000;
+  assertEquals(points, [{ at, series: "click", value: 10 }, { at, series: "view", value: 1 }]);
+  assertEquals((await actions.ask("kpis")).actions, { now: 7, before: 55 / 60 });
+});
+
+Deno.test("the greatest series keep their names, the others are one", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  const counted =
+    `SELECT 60 * (range % 2) AS BUCKET_AT, 'series ' || (range % 10) AS SERIES, range AS VALUE FROM range(100)`;
+  const { rows, columns } = await warehouse.query(topSeries(counted));
+  const points = pointsOf(
+    rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name.toLowerCase(), row[i]]))),
+  );
+  assertEquals([...new Set(points.map(({ series }) => series))].sort(), [
+    null,
+    ...[3, 4, 5, 6, 7, 8, 9].map((n) => `series ${n}`),
+  ]);
+  assertEquals(points.reduce((sum, { value }) => sum + value, 0), 4950);
+});
+
+Deno.test("a span ends with the newest event, or where it is told, and never begins after it ends", () => {
+  const now = Date.UTC(2026, 0, 15, 10);
+  const hour = 3_600_000;
+  assertEquals(spanOf({ range: "6h" }, now), { from: now + 1 - 6 * hour, to: now + 1 });
+  assertEquals(spanOf({ range: "6h", from: now - hour, to: now }, 0), { from: now - hour, to: now });
+  assertEquals(spanOf({ range: "6h", from: now, to: now - hour }, 0), { from: now - hour, to: now - hour });
+});
+
+Deno.test("a chart has as many points as it can show, at most", () => {
+  const day = 86_400_000;
+  const bucket = (ms: number, least = 60) => bucketOf({ from: 0, to: ms }, least);
+  assertEquals([bucket(day / 24), bucket(day / 4), bucket(day), bucket(7 * day), bucket(30 * day)], [
+    60,
+    300,
+    600,
+    7200,
+    21_600,
+  ]);
+  assertEquals(bucket(day, 3600), 3600);
+  for (const days of [1, 400, 10_000]) assertEquals(days * 86_400 / bucket(days * day) <= 150, true);
+});
