@@ -6,7 +6,7 @@ import type { Context, Verb } from "./context.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/scripts.ts";
 import type { MigrationStep } from "../warehouse/warehouse.ts";
-import { identifier } from "./snowflake_names.ts";
+import { useStatements } from "./snowflake_names.ts";
 
 interface MigrateFlags {
   readonly dryRun?: boolean;
@@ -49,17 +49,14 @@ function statementsOf({ statements }: MigrationStep): string {
 }
 
 /** What a schema without anything needs, noted as applied at the end of each section, so that `run` finds nothing to do. */
-async function printAll(context: Context, { account, role, warehouse, database, schema }: SnowflakeConfig) {
+async function printAll(context: Context, snowflake: SnowflakeConfig) {
   const { stdout } = context.host;
+  const { account, database, schema } = snowflake;
   stdout.write(
     `-- All that Freshet's tables need in Snowflake ${account}, ${database}.${schema}. Nothing was sent there, and what is\n` +
       "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n\n",
   );
-  if (role !== undefined) stdout.write(`USE ROLE ${identifier("SNOWFLAKE_ROLE", role)};\n`);
-  if (warehouse !== undefined) stdout.write(`USE WAREHOUSE ${identifier("SNOWFLAKE_WAREHOUSE", warehouse)};\n`);
-  stdout.write(
-    `USE SCHEMA ${identifier("SNOWFLAKE_DATABASE", database)}.${identifier("SNOWFLAKE_SCHEMA", schema)};\n\n`,
-  );
+  stdout.write(`${useStatements(snowflake)}\n`);
   for (const script of scriptsOf(context.domains())) {
     for (const section of await readSections(script, snowflakeDialect)) {
       stdout.write(`-- ${section.name} version ${section.version}: ${section.title}\n`);

@@ -1,5 +1,6 @@
 // Names as people write them in settings, as SQL identifiers that cannot be anything else.
 // https://docs.snowflake.com/en/sql-reference/identifiers-syntax
+import type { SnowflakeConfig } from "../snowflake_config.ts";
 import { UsageError } from "./context.ts";
 
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_$]*$/;
@@ -33,4 +34,12 @@ export function userName(value: string | undefined): string {
   if (PLAIN.test(name) || QUOTED.test(name)) return identifier("SNOWFLAKE_USER", name);
   // A user's login name is its name in capitals, unless it was given another.
   return identifier("SNOWFLAKE_USER", `"${name.toUpperCase().replaceAll('"', '""')}"`);
+}
+
+/** The statements that go to the configured place, as Freshet's login does. */
+export function useStatements({ role, warehouse, database, schema }: SnowflakeConfig): string {
+  const place = `${identifier("SNOWFLAKE_DATABASE", database)}.${identifier("SNOWFLAKE_SCHEMA", schema)}`;
+  return (role === undefined ? "" : `USE ROLE ${identifier("SNOWFLAKE_ROLE", role)};\n`) +
+    (warehouse === undefined ? "" : `USE WAREHOUSE ${identifier("SNOWFLAKE_WAREHOUSE", warehouse)};\n`) +
+    `USE SCHEMA ${place};\n`;
 }

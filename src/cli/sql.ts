@@ -1,4 +1,5 @@
-// `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet. Sends nothing anywhere.
+// `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet; `sql reset` what makes domains
+// begin again. Send nothing anywhere.
 import type { ZodType } from "zod";
 import { allSettings } from "../config.ts";
 import { FreshetError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { proofOf } from "../warehouse/snowflake/credentials.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
 import { publicKeyOf } from "./key_pair.ts";
+import { resetSql } from "./reset_sql.ts";
 import { fillIn, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
 import { identifier, userName } from "./snowflake_names.ts";
 
@@ -35,6 +37,17 @@ export const addSql: Verb = (program, context) => {
     .option("--monitor <name>", "resource monitor of the warehouse", "FRESHET_MONITOR")
     .option("--credit-quota <credits>", "its quota for a month", numberOption({ min: 1, whole: true }))
     .action((parts: readonly string[], flags: SetupFlags) => printSetup(context, parts, flags));
+  sql.command("reset")
+    .description(
+      "Prints the SQL after which the domains named begin again with what their topics still hold: sets their tables aside " +
+        "and forgets offsets and state. For topics made anew, and for windows that were changed.",
+    )
+    .argument("<domain...>")
+    .option("--drop", "drop the tables instead of keeping them as <NAME>_OLD")
+    .action((names: readonly string[], { drop = false }: { readonly drop?: boolean }) => {
+      const { snowflake } = context.config();
+      context.host.stdout.write(resetSql(context.domainsNamed(names), { drop, snowflake }));
+    });
 };
 
 // Only the environment is read, not the configuration: this verb comes before the settings are complete.

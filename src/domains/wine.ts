@@ -223,7 +223,7 @@ function startChecks(staging: string): readonly StartCheck[] {
           ? undefined
           : `⚠️ RAW_EVENTS_STREAM holds ${rows} rows of another system. Freshet reads the topic from its ` +
             "beginning: what the topic still has of them is going to be there a second time. To keep them apart stop now and " +
-            "rename the table; Freshet makes a new one",
+            'run what "freshet sql reset wine" prints: the table stays as RAW_EVENTS_STREAM_OLD, and Freshet makes a new one',
     },
   ];
 }

@@ -108,7 +108,7 @@ function startingPoint(
   if (claim.nextOffset > high) {
     throw new LogDivergedError(
       `The warehouse has read ${at} up to offset ${claim.nextOffset}, but the log ends at ${high}: the topic was recreated ` +
-        `or truncated. Write to a new topic, or set the tables of "${domain.name}" and its rows in FRESHET_OFFSETS aside`,
+        `or truncated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
     );
   }
   if (claim.nextOffset >= low) return claim;
@@ -255,7 +255,7 @@ class GenerationRun {
       const { domain } = this.context.options;
       throw new LogDivergedError(
         `Offset ${expected.offset} of partition ${log.partition} of "${domain.topic}" is not the record that was read: the ` +
-          `topic was recreated. Write to a new topic, or set the tables of "${domain.name}" and its rows in FRESHET_OFFSETS aside`,
+          `topic was recreated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
       );
     }
     return { ...log, records: log.records.slice(1) };

@@ -52,7 +52,7 @@ export async function checkOperators(domain: Domain, writer: Writer): Promise<vo
       `The stored state of "${domain.name}" was written for other windows or by another version:\n${
         lines.join("\n")
       }\n` +
-        `Put the setting (or the version) back, or start over with an empty warehouse and let the log be read again`,
+        `Put the setting (or the version) back, or begin again: "freshet sql reset ${domain.name}" prints the SQL`,
     );
   }
   if ([...ours.keys()].some((operator) => !stored.has(operator))) await writer.registerOperators(ours);

@@ -145,7 +145,7 @@ Deno.test("state of other windows is refused with a message that names them, and
   assert(outcome instanceof StateMismatchError);
   assertMatch(outcome.message, /TUMBLING: stored .*"sizeMs":100.*, configured .*"sizeMs":50/);
   assertMatch(outcome.message, /SESSIONS: stored .*, configured no such operator/);
-  assertStringIncludes(outcome.message, "start over with an empty warehouse");
+  assertStringIncludes(outcome.message, "freshet sql reset readings");
   assertEquals<unknown>([world.warehouse.claims, world.warehouse.stateRows], [claims, state]);
   await settle(world);
 });
@@ -190,7 +190,7 @@ for (
       const outcome = await world.ended(world.start({ untilEnd }));
       assert(outcome instanceof LogDivergedError, `ended with ${outcome}`);
       assertStringIncludes(outcome.message, says);
-      assertMatch(outcome.message, /recreated.*Write to a new topic/);
+      assertMatch(outcome.message, /recreated.*freshet sql reset readings/);
       assertEquals(world.warehouse.rows("RAW").length, before);
     });
   }

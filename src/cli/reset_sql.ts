@@ -1,0 +1,44 @@
+// `sql reset`: the SQL after which domains begin again, with the beginning of what their topics still hold. What a domain
+// is remembered by lies in several tables; forgetting only a part would count records twice. Sends nothing anywhere.
+import type { DomainInfo } from "../parts.ts";
+import type { SnowflakeConfig } from "../snowflake_config.ts";
+import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/scripts.ts";
+import { useStatements } from "./snowflake_names.ts";
+
+const MADE = /^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/i;
+/** Tables of Freshet's own with rows of every domain, in the order in which they are emptied of one. */
+const SHARED = ["DEAD_LETTERS", "LATE_RECORDS", "FRESHET_STATE", "FRESHET_OPERATORS", "FRESHET_OFFSETS"];
+
+export interface ResetOptions {
+  /** Drop the tables instead of setting them aside. */
+  readonly drop: boolean;
+  /** `undefined` for the embedded warehouse. */
+  readonly snowflake: SnowflakeConfig | undefined;
+}
+
+/** The text of the SQL. */
+export function resetSql(domains: readonly DomainInfo[], { drop, snowflake }: ResetOptions): string {
+  const names = domains.map(({ name, topic }) => `"${name}" (topic ${topic})`).join(", ");
+  return `-- Begins again: ${names}. Stop every "freshet run" before.\n` +
+    `-- The next run makes the tables and reads the topic from the first record that it still holds.\n` +
+    (drop ? "" : "-- The tables of now stay, as <NAME>_OLD; drop those of an earlier time first.\n") +
+    (snowflake ? useStatements(snowflake) : "") +
+    domains.map((domain) => statementsOf(domain, drop)).join("");
+}
+
+function statementsOf({ name, sql }: DomainInfo, drop: boolean): string {
+  const made = splitStatements(sql, snowflakeDialect).flatMap((statement) => {
+    const match = MADE.exec(normalizeStatement(statement, snowflakeDialect));
+    return match ? [{ kind: match[1]!.toUpperCase(), object: match[2]! }] : [];
+  });
+  const ofKind = (kind: string) => [...new Set(made.filter((it) => it.kind === kind).map(({ object }) => object))];
+  const away = (table: string) =>
+    drop ? `DROP TABLE IF EXISTS ${table}` : `ALTER TABLE IF EXISTS ${table} RENAME TO ${table}_OLD`;
+  const statements = [
+    ...ofKind("VIEW").map((view) => `DROP VIEW IF EXISTS ${view}`),
+    ...ofKind("TABLE").map(away),
+    ...SHARED.map((table) => `DELETE FROM ${table} WHERE DOMAIN = '${name}'`),
+    `DELETE FROM FRESHET_MIGRATIONS WHERE NAME = '${name}'`,
+  ];
+  return `\n${statements.join(";\n")};\n`;
+}
