@@ -70,6 +70,7 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     totals: { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 },
     partitions: [],
     openWindows: {},
+    pausedPartitions: 0,
   };
   const { app } = createDashboard({
     hostname: "127.0.0.1",
