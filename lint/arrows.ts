@@ -38,6 +38,7 @@ const PARTS: readonly Part[] = [
     ours: /^src\/http\/dashboard\/(page\/|protocol\.ts$)|^src\/engine\/status\.ts$/,
     packages: /^(preact|echarts)$/,
   },
+  { name: "The checks", files: /^src\/checks\//, ours: /^src\/((checks|domains|stream)\/|engine\/rows\.ts$)/ },
   {
     name: "HTTP",
     files: /^src\/http\//,

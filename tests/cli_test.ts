@@ -36,6 +36,7 @@ for (
     "status",
     "topics",
     "dead-letters",
+    "doctor",
     "migrate",
     "keygen",
     "sql",

@@ -8,6 +8,7 @@ import { addConfig } from "./config_verb.ts";
 import { type Host, SignalReceived } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
 import { addHealth } from "./health.ts";
+import { addDoctor } from "./doctor/mod.ts";
 import { addKeygen } from "./keygen.ts";
 import { addMigrate } from "./migrate.ts";
 import { addNew } from "./new/mod.ts";
@@ -33,6 +34,7 @@ const VERBS: readonly Verb[] = [
   addHealth,
   addTopics,
   addDeadLetters,
+  addDoctor,
   addMigrate,
   addKeygen,
   addSql,

@@ -77,6 +77,9 @@ Deno.test("run simulates, answers query and status while it is up, drains on SIG
   assertStringIncludes((await program.ask("status")).stdout, `A run is up (pid ${pid})`);
   assertEquals((await (await fetch(`${url}/livez`)).json()).status, "ok");
 
+  const examined = await program.ask("doctor", "trains");
+  assertEquals([examined.code, examined.stderr], [0, ""], examined.stdout);
+
   const second = await program.ask("run");
   assertEquals(second.code, 1);
   assertStringIncludes(second.stderr, `pid ${pid}`);

@@ -1,28 +1,19 @@
-// Rules that tables must keep, as SQL of their own, without any of Freshet's code: every query gives the rows that break a
-// rule, and none must come back. What the domains' `<domain>_checks.ts` share; they run on DuckDB.
+// The rules that tables must keep (see src/checks), as tests ask for them.
 
+import { generalRules, ownRules } from "../../src/checks/mod.ts";
+import { position, type Rules } from "../../src/checks/rules.ts";
 import type { Domain } from "../../src/domains/domain.ts";
 import { StateBackend, Stream } from "../../src/stream/mod.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import { defaultSettings, domainOf } from "./domains.ts";
 
-/** Rules by name. */
-export type Rules = Readonly<Record<string, string>>;
+export type { Rules };
 
-/** Partition and offset, as the columns `P` and `O`, of a raw table's metadata column. */
-export const position = (metadata: string) =>
-  `CAST(${metadata}->>'partition' AS BIGINT) AS P, CAST(${metadata}->>'offset' AS BIGINT) AS O`;
-
-/** The rows of `EVENTS` (with `P` and `O`) that were not too late for an operator. */
-export const onTime = (operator: string) =>
-  `EVENTS ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS WHERE OPERATOR = '${operator}') USING (P, O)`;
-
-/** Whether two numbers are the same but for rounding. */
-export const near = (a: string, b: string) => `ABS(${a} - ${b}) <= 1e-12 * GREATEST(ABS(${a}), ABS(${b}), 1e-300)`;
-
-/** The rows that are in one of two tables and not in the other, each as often as it is there. */
-export const differing = (expected: string, actual: string) =>
-  `(SELECT 'missing' AS WHAT, * FROM (FROM ${expected} EXCEPT ALL FROM ${actual}))
-   UNION ALL (SELECT 'extra', * FROM (FROM ${actual} EXCEPT ALL FROM ${expected}))`;
+/** The rules of a domain with its default settings, and that every offset is there once, none missing. */
+export function checksOf(name: string): Rules {
+  const domain = domainOf(name);
+  return { ...everyOffsetOnce(domain), ...generalRules(domain), ...ownRules(name, defaultSettings()) };
+}
 
 /** Every offset of the domain's topic is in its raw table or in DEAD_LETTERS, once. */
 export function everyOffsetOnce({ name, raw }: Pick<Domain, "name" | "raw">): Rules {

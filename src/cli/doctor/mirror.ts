@@ -1,0 +1,76 @@
+// A domain's tables copied into a DuckDB file of their own, so that rules written for DuckDB can judge those of another
+// warehouse. Must not know the rules.
+import { parseTimestamp } from "../../stream/mod.ts";
+import { Cells } from "../../warehouse/cells.ts";
+import type { QueryResult, Row, Script, Warehouse } from "../../warehouse/warehouse.ts";
+
+/** More rows than may be copied. */
+export class TooManyRowsError extends Error {
+  override readonly name = "TooManyRowsError";
+  constructor(readonly table: string, readonly maxRows: number) {
+    super(`${table} has more than ${maxRows} rows`);
+  }
+}
+
+export interface MirrorOptions {
+  readonly from: Warehouse;
+  readonly domain: string;
+  /** The domain's script and Freshet's own. */
+  readonly scripts: readonly Script[];
+  /** Of one table. */
+  readonly maxRows: number;
+  /** Folder for the copy. */
+  readonly folder: string;
+}
+
+const SHARED = ["FRESHET_OFFSETS", "DEAD_LETTERS", "LATE_RECORDS"];
+const ROWS_AT_ONCE = 5_000;
+const QUERY_MS = 600_000;
+
+/** The copy, closed by whoever asked for it. Errors: `TooManyRowsError`, and of the warehouse. */
+export async function mirror(options: MirrorOptions): Promise<Warehouse> {
+  const { scripts, folder, domain } = options;
+  const { openDuckDb } = await import("../../warehouse/duckdb.ts");
+  const copy = await openDuckDb({ path: `${folder}/${domain}.duckdb` });
+  try {
+    await copy.migrate(scripts);
+    await using writer = await copy.writer(domain);
+    for (const [table, condition] of tablesOf(options)) {
+      const rows = await readAll(options, table, condition);
+      for (let i = 0; i < rows.length; i += ROWS_AT_ONCE) {
+        const some = rows.slice(i, i + ROWS_AT_ONCE);
+        const nowhere = some.map(() => 0);
+        const append = { table, cells: Cells.of(some), partitions: nowhere, offsets: nowhere };
+        await writer.commit({ topic: "", appends: [append], upserts: [], deletes: [], state: [], moves: [] });
+      }
+    }
+    return copy;
+  } catch (error) {
+    await copy[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function tablesOf({ scripts, domain }: MirrorOptions): (readonly [table: string, condition: string])[] {
+  const own = scripts.filter(({ name }) => name === domain).flatMap(({ text }) =>
+    [...text.matchAll(/^CREATE TABLE IF NOT EXISTS (\w+)/gm)].map(([, table]) => [table!, ""] as const)
+  );
+  return [...own, ...SHARED.map((table) => [table, `WHERE DOMAIN = '${domain}'`] as const)];
+}
+
+async function readAll({ from, maxRows }: MirrorOptions, table: string, condition: string): Promise<readonly Row[]> {
+  const result = await from.query(`SELECT * FROM ${table} ${condition}`, { maxRows, timeoutMs: QUERY_MS });
+  if (result.truncated) throw new TooManyRowsError(table, maxRows);
+  return result.rows.map((row) =>
+    Object.fromEntries(result.columns.map((column, i) => [column.name, cellOf(row[i], column)]))
+  );
+}
+
+/** From what a query answers to what a writer takes. */
+function cellOf(value: unknown, { type }: QueryResult["columns"][number]): unknown {
+  if (value === null || value === undefined) return null;
+  if (/^(VARIANT|OBJECT|JSON)/.test(type)) return JSON.stringify(value);
+  if (/^TIMESTAMP/.test(type)) return parseTimestamp(String(value));
+  if (/^(BIGINT|INTEGER|NUMBER|DECIMAL|FIXED)/.test(type)) return Number(value);
+  return value;
+}

@@ -1,0 +1,249 @@
+// `doctor`: checks on live tables that everything is there once and that derived tables are what the raw ones make them.
+import type { Domain } from "../../domains/mod.ts";
+import { generalRules, missingOffsets, ownRules, type Rules, unjudgedRows } from "../../checks/mod.ts";
+import type { Config } from "../../config.ts";
+import { FreshetError } from "../../errors.ts";
+import type { Log } from "../../log/log.ts";
+import { groupOf, scriptsOf } from "../../parts.ts";
+import type { Warehouse } from "../../warehouse/warehouse.ts";
+import { type Context, numberOption, type Verb } from "../context.ts";
+import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
+import { mirror, TooManyRowsError } from "./mirror.ts";
+
+interface DoctorFlags {
+  readonly maxRows: number;
+  readonly json?: boolean;
+}
+
+/** What came of a check. */
+export interface Finding {
+  readonly domain: string;
+  readonly check: string;
+  readonly result: "ok" | "not ok" | "not checked";
+  /** What was found, or why it was not looked at. */
+  readonly detail: string;
+  /** What to do next. */
+  readonly advice?: string;
+}
+
+/** Something is not as it must be. */
+class NotOkError extends FreshetError {
+  readonly code = "not_ok";
+  readonly retriable = false;
+}
+
+const QUERY_MS = 300_000;
+const SHOWN_ROWS = 3;
+/** Of what was counted above this, more is said as "more than". */
+const COUNTED_ROWS = 1_000;
+
+export const addDoctor: Verb = (program, context) => {
+  program.command("doctor")
+    .summary("check that the tables are right")
+    .description(
+      "Checks on live tables that every offset is in the raw table or in DEAD_LETTERS, once; that derived tables equal a " +
+        "recomputation from the raw ones; and that the log's committed offsets are not ahead. Changes nothing. Works while " +
+        "`run` is up. Exit code 1 when something is not right. Snowflake's tables are copied here to be judged.",
+    )
+    .argument("[domain...]", "only these domains")
+    .option(
+      "--max-rows <n>",
+      "copy tables of at most so many rows from Snowflake",
+      numberOption({ min: 1, whole: true }),
+      200_000,
+    )
+    .option("--json", "one JSON array of findings")
+    .action((domains: readonly string[], flags: DoctorFlags) => doctor(context, domains, flags));
+};
+
+async function doctor(context: Context, names: readonly string[], flags: DoctorFlags): Promise<void> {
+  const { stdout } = context.host;
+  const config = context.config();
+  const domains = context.domainsNamed(names) as readonly Domain[];
+  const findings: Finding[] = [];
+  await using tables = config.snowflake ? await openExistingWarehouse(context) : await openQueryTarget(context);
+  const log = await openLog(context);
+  try {
+    for (const domain of domains) {
+      const patient: Patient = { domain, config, context, tables, maxRows: flags.maxRows, log };
+      findings.push(...(await examine(patient)).map((finding) => ({ ...finding, domain: domain.name })));
+    }
+  } finally {
+    if (!(log instanceof Error)) await log[Symbol.asyncDispose]();
+  }
+  stdout.write(flags.json ? `${JSON.stringify(findings)}\n` : report(findings));
+  const bad = findings.filter(({ result }) => result === "not ok").length;
+  if (bad > 0) throw new NotOkError(`${bad} of ${findings.length} checks found something that is not right`);
+}
+
+/** The log, or why there is none: what can be checked without it is checked. */
+async function openLog(context: Context): Promise<Log | Error> {
+  try {
+    return await context.parts.openLog(context.config(), context.host.clock);
+  } catch (error) {
+    if (error instanceof FreshetError) return error;
+    throw error;
+  }
+}
+
+interface Patient {
+  readonly domain: Domain;
+  readonly config: Config;
+  readonly context: Context;
+  readonly tables: QueryTarget;
+  readonly maxRows: number;
+  readonly log: Log | Error;
+}
+
+type Seen = Omit<Finding, "domain">;
+
+async function examine(patient: Patient): Promise<Seen[]> {
+  const { tables, domain } = patient;
+  const positions = await positionsOf(patient);
+  if (positions === undefined) return [notChecked("tables", `"freshet run ${domain.name}" has not been there yet`)];
+  const inLog = await againstLog(patient, positions);
+  if (!patient.config.snowflake) return [...await inTables(tables, patient), ...inLog];
+  const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });
+  try {
+    const from = tables as Warehouse;
+    const { config, context, maxRows } = patient;
+    const scripts = scriptsOf(context.domains().filter(({ name }) => name === domain.name));
+    await using copy = await mirror({ from, domain: domain.name, scripts, maxRows, folder });
+    const now = await positionsOf(patient);
+    if (JSON.stringify(now) !== JSON.stringify(positions)) {
+      const every = config.checkpointMs === undefined ? "" : ` (every ${config.checkpointMs} ms)`;
+      return [
+        notChecked("tables", `they were written${every} while they were copied: stop the run, or ask again`),
+        ...inLog,
+      ];
+    }
+    return [...await inTables(copy, patient), ...inLog];
+  } catch (error) {
+    if (!(error instanceof TooManyRowsError)) throw error;
+    return [notChecked("tables", `${error.message}: --max-rows allows more`), ...inLog];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** `NEXT_OFFSET` by partition; `undefined` when the domain has not run. */
+async function positionsOf({ tables, domain }: Patient): Promise<ReadonlyMap<number, number> | undefined> {
+  const sql = `SELECT KAFKA_PARTITION, NEXT_OFFSET FROM FRESHET_OFFSETS
+    WHERE DOMAIN = '${domain.name}' AND TOPIC = '${domain.topic}' ORDER BY KAFKA_PARTITION`;
+  try {
+    const { rows } = await tables.query(sql, { maxRows: 100_000, timeoutMs: QUERY_MS });
+    return rows.length === 0 ? undefined : new Map(rows.map(([partition, next]) => [Number(partition), Number(next)]));
+  } catch (error) {
+    if (error instanceof FreshetError && /does not exist/i.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+async function inTables(tables: QueryTarget, patient: Patient): Promise<Seen[]> {
+  const { domain, config } = patient;
+  const general = await keep(tables, generalRules(domain), ADVICE_ON_ROWS);
+  const gaps = await inGaps(tables, patient);
+  const unjudged = unjudgedRows(domain.name);
+  if (unjudged !== undefined) {
+    const { rows } = await tables.query(unjudged, { maxRows: 1, timeoutMs: QUERY_MS });
+    if (rows.length > 0) {
+      return [...general, gaps, notChecked("derived tables", "there are raw records that the rules cannot judge")];
+    }
+  }
+  const own = await keep(tables, ownRules(domain.name, config.domains), ADVICE_ON_DERIVED);
+  return [...general, gaps, ...own];
+}
+
+const ADVICE_ON_DERIVED =
+  "a setting that was changed meanwhile explains it (freshet config), for what was derived before; else please report it, with these rows";
+const ADVICE_ON_ROWS =
+  "rows were changed by something other than Freshet, or two groups write to one schema: compare with the topic";
+
+async function keep(tables: QueryTarget, rules: Rules, advice: string): Promise<Seen[]> {
+  const findings: Seen[] = [];
+  for (const [check, sql] of Object.entries(rules)) {
+    try {
+      const { rows, columns } = await tables.query(sql, { maxRows: COUNTED_ROWS, timeoutMs: QUERY_MS });
+      if (rows.length === 0) findings.push({ check, result: "ok", detail: "" });
+      else findings.push({ check, result: "not ok", detail: `${many(rows.length)}\n${sample(columns, rows)}`, advice });
+    } catch (error) {
+      // Out of time or memory: the others may still be told.
+      if (!(error instanceof FreshetError)) throw error;
+      findings.push(notChecked(check, error.message));
+    }
+  }
+  return findings;
+}
+
+const many = (rows: number) =>
+  rows >= COUNTED_ROWS ? `${COUNTED_ROWS} rows and more` : rows === 1 ? "1 row" : `${rows} rows`;
+
+function sample(columns: readonly { readonly name: string }[], rows: readonly (readonly unknown[])[]): string {
+  return rows.slice(0, SHOWN_ROWS).map((row) =>
+    columns.map(({ name }, i) => `${name}=${typeof row[i] === "object" ? JSON.stringify(row[i]) : row[i]}`).join(" ")
+  ).join("\n");
+}
+
+const notChecked = (check: string, detail: string): Seen => ({ check, result: "not checked", detail });
+
+async function inGaps(tables: QueryTarget, { domain, log }: Patient): Promise<Seen> {
+  const check = "no offset is missing";
+  const { rows } = await tables.query(missingOffsets(domain), { maxRows: COUNTED_ROWS, timeoutMs: QUERY_MS });
+  if (rows.length === 0) return { check, result: "ok", detail: "" };
+  const ranges = rows.map(([partition, from, to]) => ({
+    partition: Number(partition),
+    from: Number(from),
+    to: Number(to),
+  }));
+  const told = ranges.slice(0, SHOWN_ROWS).map(({ partition, from, to }) =>
+    `partition ${partition}: ${from} to ${to - 1}`
+  );
+  const offsets = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+  const detail = `${offsets} offsets in ${ranges.length} ranges: ${told.join("; ")}`;
+  // Before the first record that was still there when the domain first ran.
+  if (ranges.every(({ from }) => from === 0)) return { check, result: "ok", detail: `begins later: ${detail}` };
+  if (!(log instanceof Error) && log.kind === "kafka") {
+    return {
+      check,
+      result: "ok",
+      detail: `${detail} (Kafka leaves out offsets of compacted records and of transactions)`,
+    };
+  }
+  return { check, result: "not ok", detail, advice: "rows were deleted: freshet query shows what is left around them" };
+}
+
+async function againstLog({ domain, config, log }: Patient, positions: ReadonlyMap<number, number>): Promise<Seen[]> {
+  const checks = ["committed offsets are not ahead of the tables", "the log reaches as far as the tables"] as const;
+  if (log instanceof Error) return checks.map((check) => notChecked(check, log.message));
+  const [topic] = await log.topics([domain.topic]);
+  if (!topic) return checks.map((check) => notChecked(check, `there is no topic "${domain.topic}"`));
+  const committed = await log.committed(domain.topic, groupOf(config, domain));
+  const ahead = [...committed].filter(([partition, offset]) => offset > (positions.get(partition) ?? 0));
+  const beyond = [...positions].filter(([partition, next]) => next > (topic.partitions[partition]?.high ?? 0));
+  const told = (pairs: readonly (readonly [number, number])[]) =>
+    pairs.map(([partition, offset]) => `partition ${partition} at ${offset}`).join(", ");
+  return [
+    ahead.length === 0 ? { check: checks[0], result: "ok", detail: "" } : {
+      check: checks[0],
+      result: "not ok",
+      detail: told(ahead),
+      advice: "another program commits in this group, or the tables were reset: Freshet itself goes by the tables",
+    },
+    beyond.length === 0 ? { check: checks[1], result: "ok", detail: "" } : {
+      check: checks[1],
+      result: "not ok",
+      detail: told(beyond),
+      advice: "the topic was made anew, or this is another log than the tables were filled from",
+    },
+  ];
+}
+
+function report(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ domain }) => domain.length));
+  const lines = findings.map(({ domain, check, result, detail, advice }) =>
+    `${result.padEnd("not checked".length)}  ${domain.padEnd(width)}  ${check}\n` +
+    [detail, advice].filter((text) => text).map((text) => `    ${text!.replaceAll("\n", "\n    ")}\n`).join("")
+  );
+  const count = (result: Finding["result"]) => findings.filter((finding) => finding.result === result).length;
+  return `${lines.join("")}\n${count("ok")} ok, ${count("not ok")} not ok, ${count("not checked")} not checked\n`;
+}

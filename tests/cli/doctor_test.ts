@@ -1,0 +1,140 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DuckDBInstance } from "@duckdb/node-api";
+import type { Finding } from "../../src/cli/doctor/mod.ts";
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { parseTimestamp } from "../../src/stream/mod.ts";
+import { eventTime } from "../../src/checks/rules.ts";
+import { checkedDomains } from "../support/checked_domains.ts";
+import { domainOf } from "../support/domains.ts";
+import { Traffic } from "../support/traffic.ts";
+import { Terminal } from "./terminal.ts";
+
+/** Runs the trains' traffic into the tables: good, bad, late and too late. */
+async function worked(terminal: Terminal, names: readonly string[]): Promise<void> {
+  for (const checked of checkedDomains.filter(({ name }) => names.includes(name))) {
+    const { topic } = domainOf(checked.name);
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+    await log.createTopics([{ topic, partitions: 2 }]);
+    await log.produce(topic, new Traffic(checked, 3).take(3_000));
+  }
+  const { code, stderr } = await terminal.run(["run", ...names, "--until-end", "--no-simulate"]);
+  assertEquals(code, 0, stderr);
+}
+
+async function tamper(terminal: Terminal, sql: string): Promise<void> {
+  const instance = await DuckDBInstance.create(`${terminal.dataDir}/freshet.duckdb`);
+  const connection = await instance.connect();
+  await connection.run(sql);
+  connection.closeSync();
+  instance.closeSync();
+}
+
+async function findings(terminal: Terminal, ...args: string[]): Promise<{ code: number; all: readonly Finding[] }> {
+  const { code, stdout } = await terminal.run(["doctor", "--json", ...args]);
+  return { code, all: JSON.parse(stdout) };
+}
+
+Deno.test("doctor finds the tables of every domain right after a run", async () => {
+  await using terminal = await Terminal.open();
+  const names = checkedDomains.map(({ name }) => name);
+  assertStringIncludes((await terminal.run(["doctor"])).stderr, "There is no warehouse");
+  await worked(terminal, names);
+  const { code, all } = await findings(terminal);
+  assertEquals(all.filter(({ result }) => result !== "ok"), []);
+  assertEquals(code, 0);
+  assertEquals([...new Set(all.map(({ domain }) => domain))].toSorted(), names.toSorted());
+});
+
+const HOUR = "WINDOW_START = (SELECT MIN(WINDOW_START) FROM ATS_HOURLY_STATS_PARTS)";
+const FIRST_RAW = "(RECORD_METADATA->>'offset') = (SELECT MIN(KAFKA_OFFSET) + 20 FROM ATS_TRANSFORMED)::VARCHAR";
+
+const HARMS: readonly (readonly [what: string, sql: string, checks: readonly string[]])[] = [
+  ["a raw row is twice", `INSERT INTO ATS_RAW_JSON FROM ATS_RAW_JSON WHERE ${FIRST_RAW}`, ["no offset is there twice"]],
+  ["a raw row is gone", `DELETE FROM ATS_RAW_JSON WHERE ${FIRST_RAW}`, [
+    "no offset is missing",
+    "typed rows are the raw rows",
+  ]],
+  [
+    "a raw row is also a dead letter",
+    `INSERT INTO DEAD_LETTERS SELECT 'trains', 'ats_telemetry', 0, (SELECT MAX(KAFKA_OFFSET) FROM ATS_TRANSFORMED WHERE KAFKA_PARTITION = 0), NULL, NULL, NULL, 'write', 'x', NULL, NOW()::TIMESTAMP`,
+    ["no offset is there twice"],
+  ],
+  [
+    "the position is behind the rows",
+    "UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET - 10 WHERE DOMAIN = 'trains' AND KAFKA_PARTITION = 1",
+    ["no record is beyond its partition's position", "committed offsets are not ahead of the tables"],
+  ],
+  [
+    "the position is beyond the log",
+    "UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET + 10 WHERE DOMAIN = 'trains' AND KAFKA_PARTITION = 1",
+    ["no offset is missing", "the log reaches as far as the tables"],
+  ],
+  [
+    "a sum is wrong in its twelfth digit",
+    `UPDATE ATS_HOURLY_STATS_PARTS SET SUM_POWER_DRAW_KW = SUM_POWER_DRAW_KW * (1 + 1e-11) WHERE ${HOUR}`,
+    ["hourly statistics equal GROUP BY"],
+  ],
+  [
+    "a window is there twice",
+    `INSERT INTO ATS_HOURLY_STATS_PARTS FROM ATS_HOURLY_STATS_PARTS WHERE ${HOUR}`,
+    ["no key is there twice in ATS_HOURLY_STATS_PARTS"],
+  ],
+  [
+    "a window is open again",
+    `UPDATE ATS_HOURLY_STATS_PARTS SET IS_FINAL = FALSE WHERE ${HOUR}`,
+    ["windows of ATS_HOURLY_STATS_PARTS are final once the watermark has passed them"],
+  ],
+  ["an alert is gone", "DELETE FROM ATS_ALERTS WHERE ALERT_TYPE = 'OVERCROWDING'", [
+    "overcrowding alerts are the sessions of flagged events",
+  ]],
+  ["a latest status is old", "UPDATE ATS_LATEST_STATUS SET TIMESTAMP = TIMESTAMP - INTERVAL 1 MINUTE", [
+    "the latest status is the newest row of each train",
+  ]],
+  ["a late record is none", "UPDATE LATE_RECORDS SET KAFKA_OFFSET = 1000000", ["late records are in the raw table"]],
+];
+
+for (const [what, sql, checks] of HARMS) {
+  Deno.test(`doctor says so when ${what}`, async () => {
+    await using terminal = await Terminal.open();
+    await worked(terminal, ["trains"]);
+    await tamper(terminal, sql);
+    const { code, all } = await findings(terminal, "trains");
+    assertEquals(code, 1);
+    const bad = all.filter(({ result }) => result === "not ok");
+    for (const check of checks) assert(bad.some((finding) => finding.check === check), JSON.stringify(bad));
+    for (const { detail, advice } of bad) assert(detail !== "" && advice !== "");
+    const { stdout, stderr } = await terminal.run(["doctor", "trains"]);
+    assertStringIncludes(stdout, "not ok");
+    assertStringIncludes(stderr, "found something that is not right");
+  });
+}
+
+Deno.test("doctor says of a domain that has not run that it was not checked", async () => {
+  await using terminal = await Terminal.open();
+  await worked(terminal, ["trains"]);
+  const { code, all } = await findings(terminal, "wine");
+  assertEquals([code, all.map(({ result }) => result)], [0, ["not checked"]]);
+});
+
+const TIMES = [
+  "2026-01-15T10:00:00Z",
+  "2026-01-15 10:00:00,5z",
+  "2026-01-15",
+  "2026-01-15t10:00",
+  "2026-01-15T10:00:00.25+02:00",
+];
+const MORE_TIMES = ["2026-01-15T01:00:00-0530", "2026-01-15T10:00:00+11", "1768471200123", "1768471200123.25"];
+
+Deno.test("rules read event times as the pipelines do", async () => {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  for (const text of [...TIMES, ...MORE_TIMES]) {
+    const result = await connection.runAndReadAll(
+      `SELECT EPOCH_US(${eventTime("T")})::DOUBLE FROM (SELECT '${text}' AS T)`,
+    );
+    const expected = parseTimestamp(/^\d{12,}/.test(text) ? Number(text) : text);
+    assertEquals([text, result.getRows()[0]![0]], [text, Math.floor(expected * 1000)]);
+  }
+  connection.closeSync();
+  instance.closeSync();
+});
