@@ -6,8 +6,8 @@ import { openEmbeddedLog } from "../src/log/embedded.ts";
 import { median, print } from "./report.ts";
 
 const CONNECTIONS = 32;
-const SECONDS = 8;
-const ROUNDS = 3;
+const SECONDS = 5;
+const ROUNDS = 5;
 const USERS = 256;
 
 interface Measured {
