@@ -9,6 +9,7 @@ const BENCHMARKS = [
   "memory",
   "latency",
   "ingest",
+  "dashboard",
   "snowflake",
 ] as const;
 

@@ -109,6 +109,8 @@ Deno.test("pages come newest first, or as sorted with NULL last, and tell whethe
     assertEquals((await numbers({ sort: "X:desc", size: "3" })).n, [1, -5, 7]);
     // Nothing to sort by: as the rows came, the last first.
     assertEquals(await numbers({ size: "2" }, []), { n: [7, 6], truncated: true, sort: null });
+    assertEquals(await numbers({ size: "3", page: "2" }, []), { n: [4, 3, 2], truncated: true, sort: null });
+    assertEquals(await numbers({ size: "3", page: "3" }, []), { n: [-5, 1], truncated: false, sort: null });
   });
 });
 

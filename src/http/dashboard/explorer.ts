@@ -113,12 +113,17 @@ async function readRows({ where, sort }: TableQuery, { table, kind, ask, cellLim
   const chosen = sort === undefined ? null : { column: named(name!).name, descending: direction === "desc" };
   const selected = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`).join(", ");
   const order = orderBy(table, { kind, chosen, columns });
-  const result = await ask(
-    `SELECT ${selected} FROM ${quoted(table.name)} AS T WHERE ${filter.sql} ${order} LIMIT ${
-      rows + 1
-    } OFFSET ${offset}`,
-    { binds: filter.binds, maxRows: rows },
-  );
+  const read = (where: string) =>
+    ask(
+      `SELECT ${selected} FROM ${quoted(table.name)} AS T WHERE ${where} ${order} LIMIT ${rows + 1} OFFSET ${offset}`,
+      { binds: filter.binds, maxRows: rows },
+    );
+  // Sorted by their places alone, a table's last rows are found without reading the others. Where rows have been deleted the
+  // places have gaps, and all must be read after all.
+  const last = order === BY_PLACE && where.length === 0
+    ? await read(`T.rowid > (SELECT MAX(rowid) FROM ${quoted(table.name)}) - ${offset + rows + 1}`)
+    : undefined;
+  const result = last?.truncated ? last : await read(filter.sql);
   const newest = table.newest[0];
   return {
     columns,
@@ -134,6 +139,8 @@ function cell({ name, type }: Column, limit: number): string {
   return isJson(type) ? `LEFT(CAST(T.${quoted(name)} AS VARCHAR), ${limit})` : `T.${quoted(name)}`;
 }
 
+const BY_PLACE = "ORDER BY T.rowid DESC";
+
 interface Order {
   readonly kind: "duckdb" | "snowflake";
   readonly chosen: { readonly column: string; readonly descending: boolean } | null;
@@ -146,7 +153,10 @@ function orderBy({ newest }: OpenTable, { kind, chosen, columns }: Order): strin
   const terms = known.filter((name) => name !== chosen?.column).map((name) => `T.${quoted(name)} DESC`);
   if (chosen) terms.unshift(`T.${quoted(chosen.column)} ${chosen.descending ? "DESC" : "ASC"} NULLS LAST`);
   // The rows' places in the file are the order in which they came, and cost nothing to sort by.
-  if (known.length === 0 && kind === "duckdb") terms.push("T.rowid DESC");
+  if (known.length === 0 && kind === "duckdb") {
+    if (!chosen) return BY_PLACE;
+    terms.push("T.rowid DESC");
+  }
   return terms.length === 0 ? "" : `ORDER BY ${terms.join(", ")}`;
 }
 

@@ -1,0 +1,260 @@
+// (i) The dashboard of the real program: how soon a page has its data when the tables hold 10 million records
+// (FRESHET_BENCH_ROWS), and what 20 browsers cost while 10 thousand records a second come in, with and without them, for a
+// minute each (FRESHET_BENCH_SECONDS=600 for the long run). The browsers are streams and questions as the page makes them, and
+// one that never reads.
+
+import { DuckDBInstance } from "@duckdb/node-api";
+import { openEmbeddedLog } from "../src/log/embedded.ts";
+import type { Log } from "../src/log/log.ts";
+import freshetSql from "../sql/freshet.sql" with { type: "text" };
+import { openDuckDb } from "../src/warehouse/duckdb.ts";
+import { trainsOn } from "./pipeline.ts";
+import { telemetry, TRAINS } from "./records.ts";
+import { median, print, type Row } from "./report.ts";
+
+const ROWS = Number(Deno.env.get("FRESHET_BENCH_ROWS") ?? 10_000_000);
+const SECONDS = Number(Deno.env.get("FRESHET_BENCH_SECONDS") ?? 60);
+const RATE = 10_000;
+const BROWSERS = 20;
+/** As the page does unless told otherwise. */
+const REFRESH_MS = 5_000;
+const PANELS = ["kpis", "timeline", "distributions", "hourly", "status"];
+const TOPIC = "ats_telemetry";
+
+/** The program's task `run` on a folder, and where its dashboard is. */
+class Program implements AsyncDisposable {
+  private constructor(private readonly child: Deno.ChildProcess, readonly api: string, readonly dashboard: string) {}
+
+  static async start(dir: string): Promise<Program> {
+    const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
+    const words: string[] = command.split(" ");
+    const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...words.slice(words.indexOf("deno") + 1), "trains", "--no-simulate"],
+      env: {
+        ...Object.fromEntries(settings),
+        FRESHET_DATA_DIR: dir,
+        FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
+        FRESHET_LOG_FORMAT: "json",
+      },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const up = Promise.withResolvers<readonly [api: string, dashboard: string]>();
+    let said = "";
+    child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+      new WritableStream({
+        write(text) {
+          if (said.length < 20_000) said += text;
+          const [, api, dashboard] = /"url":"([^"]+)","dashboard":"([^"]+)"/.exec(said) ?? [];
+          if (api && dashboard) up.resolve([api, dashboard]);
+        },
+      }),
+    );
+    child.status.then(() => up.reject(new Error(`The program has ended:\n${said}`)));
+    return new Program(child, ...await up.promise);
+  }
+
+  async records(): Promise<number> {
+    const { domains: [trains] } = await (await fetch(`${this.api}/api/status`)).json();
+    return trains.totals.records;
+  }
+
+  /** Resident memory in MB and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
+  async usage(): Promise<{ readonly rssMb: number; readonly cpuS: number }> {
+    const cat = async (file: string) => {
+      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.child.pid}/${file}`] }).output();
+      return new TextDecoder().decode(stdout);
+    };
+    const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(await cat("status"))?.[1] ?? 0) / 1024;
+    // Fields after the name in brackets: the 12th and 13th are user and system time in hundredths of a second.
+    const fields = (await cat("stat")).split(") ")[1]!.split(" ");
+    return { rssMb, cpuS: (Number(fields[11]) + Number(fields[12])) / 100 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill("SIGTERM");
+    await this.child.status;
+  }
+}
+
+async function ask(url: string): Promise<number> {
+  const startMs = performance.now();
+  const response = await fetch(url);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url}: ${text}`);
+  return performance.now() - startMs;
+}
+
+/** A warehouse with a history that ends now: as many trains and lines as records.ts has, a report each 30 s. */
+async function fillHistory(dir: string): Promise<void> {
+  const path = `${dir}/freshet.duckdb`;
+  const domain = trainsOn(TOPIC);
+  {
+    await using warehouse = await openDuckDb({ path });
+    await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: domain.name, text: domain.sql }]);
+  }
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  const endMs = Date.now();
+  const reports = `SELECT
+      make_timestamp_ms(CAST(${endMs} - (${ROWS} - 1 - N) * ${30_000 / TRAINS} AS BIGINT)) AS TS,
+      'TRAIN_' || lpad(CAST(N % ${TRAINS} AS VARCHAR), 4, '0') AS TRAIN, 'L' || (N % ${TRAINS} % 9) AS LINE,
+      (N % ${TRAINS} * 7 + N // ${TRAINS} * 13) % 1200 AS PASSENGERS, 300 + (N * 31 % 2200) / 1.5 AS KW, N % 80 + 0.5 AS SPEED, N
+    FROM (SELECT range AS N FROM range(${ROWS})) AS R`;
+  for (
+    const sql of [
+      `INSERT INTO ATS_TRANSFORMED SELECT TS, TRAIN, LINE, PASSENGERS, 1200, 210, KW, SPEED, 48.9, 2.4, FALSE, FALSE, N % 4, N // 4
+       FROM (${reports}) AS R`,
+      `INSERT INTO ATS_RAW_JSON SELECT
+         '{"topic":"ats_telemetry","partition":' || (N % 4) || ',"offset":' || (N // 4) || ',"key":"' || TRAIN || '"}',
+         '{"timestamp":"' || TS || '","train_id":"' || TRAIN || '","line":"' || LINE || '","passenger_count":' || PASSENGERS ||
+         ',"power_draw_kw":' || KW || ',"speed_kmh":' || SPEED || ',"latitude":48.9,"longitude":2.4}'
+       FROM (${reports}) AS R`,
+      `INSERT INTO ATS_LATEST_STATUS SELECT TRAIN_ID, TIMESTAMP, LINE, PASSENGER_COUNT, CAPACITY, TOTAL_WEIGHT_TONS,
+         POWER_DRAW_KW, SPEED_KMH, LATITUDE, LONGITUDE, FALSE, FALSE, KAFKA_PARTITION, KAFKA_OFFSET, TIMESTAMP
+       FROM ATS_TRANSFORMED WHERE TIMESTAMP > make_timestamp_ms(${endMs - 30_000})`,
+      `INSERT INTO ATS_HOURLY_STATS_PARTS SELECT KAFKA_PARTITION, TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP),
+         DATE_TRUNC('hour', TIMESTAMP) + INTERVAL 1 HOUR, COUNT(*), SUM(PASSENGER_COUNT), MAX(PASSENGER_COUNT),
+         SUM(POWER_DRAW_KW), MAX(POWER_DRAW_KW), SUM(SPEED_KMH), SUM(TOTAL_WEIGHT_TONS), 0, 0, TRUE, 1, NULL
+       FROM ATS_TRANSFORMED GROUP BY ALL`,
+      `INSERT INTO FRESHET_OFFSETS (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, MAX_EVENT_TIME, UPDATED_AT)
+       VALUES ('trains', 'history', 0, 0, 0, 0, make_timestamp_ms(${endMs}), make_timestamp_ms(${endMs}))`,
+      "CHECKPOINT",
+    ]
+  ) await connection.run(sql);
+  connection.closeSync();
+  instance.closeSync();
+}
+
+async function firstData(): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await fillHistory(dir);
+    await using program = await Program.start(dir);
+    const rows: Row[] = [];
+    for (const range of ["1h", "6h", "24h", "7d"]) {
+      // As the page does: all at once. The first to come is the first that is seen.
+      const times = await Promise.all(
+        PANELS.map((panel) => ask(`${program.dashboard}/api/panels/trains/${panel}?range=${range}`)),
+      );
+      rows.push({
+        what: `last ${range}: first data, all panels`,
+        figure: `${Math.round(Math.min(...times))} ms, ${Math.round(Math.max(...times))} ms`,
+        target: "first under 1000 ms",
+      });
+    }
+    for (const table of ["ATS_TRANSFORMED", "ATS_RAW_JSON", "ATS_HOURLY_STATS"]) {
+      const ms = await ask(`${program.dashboard}/api/tables/${table}`);
+      rows.push({ what: `a page of ${table}`, figure: `${Math.round(ms)} ms` });
+    }
+    print(`(i) First data over ${ROWS.toLocaleString("en")} raw rows, each range asked for the first time`, rows);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Streams and asks until the signal; counts events and the milliseconds that answers take. */
+async function browse(base: string, seen: { events: number; readonly answersMs: number[] }, signal: AbortSignal) {
+  const stream = await fetch(`${base}/api/live?topic=status&topic=alerts/trains`, { signal });
+  const reading = (async () => {
+    for await (const text of stream.body!.pipeThrough(new TextDecoderStream())) {
+      seen.events += text.split("\nevent: ").length - 1;
+    }
+  })().catch(() => {});
+  while (!signal.aborted) {
+    const answers = PANELS.map((panel) => ask(`${base}/api/panels/trains/${panel}?range=6h`));
+    seen.answersMs.push(...await Promise.all(answers));
+    await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+  }
+  await reading;
+}
+
+/** Sends records dated now until the signal; resolves with how many. */
+async function feed(log: Log, signal: AbortSignal): Promise<number> {
+  const startMs = performance.now();
+  let sent = 0;
+  while (!signal.aborted) {
+    const due = Math.floor((performance.now() - startMs) * RATE / 1000);
+    const now = new Date().toISOString();
+    const records = Array.from({ length: due - sent }, (_, i) => {
+      const { key, value } = telemetry(sent + i);
+      return { key, value: value.replace(/"timestamp":"[^"]+"/, `"timestamp":"${now}"`) };
+    });
+    if (records.length > 0) await log.produce(TOPIC, records);
+    sent = due;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return sent;
+}
+
+interface Measured {
+  readonly perSecond: number;
+  readonly cpuS: number;
+  /** Resident memory by tenths of the run, MB. */
+  readonly rssMb: readonly number[];
+  readonly events: number;
+  readonly answersMs: readonly number[];
+}
+
+async function ingest(browsers: number): Promise<Measured> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await using log = await openEmbeddedLog({ dataDir: dir });
+    await log.createTopics([{ topic: TOPIC, partitions: 4 }]);
+    await using program = await Program.start(dir);
+    const stop = new AbortController();
+    const feeding = feed(log, stop.signal);
+    const seen = { events: 0, answersMs: [] as number[] };
+    const sleeper = browsers > 0 ? await fetch(`${program.dashboard}/api/live?topic=status`) : undefined;
+    const browsing = Array.from({ length: browsers }, () => browse(program.dashboard, seen, stop.signal));
+    // What starts up is no part of it.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const before = { records: await program.records(), atMs: performance.now(), ...await program.usage() };
+    const rssMb: number[] = [];
+    for (let tenth = 0; tenth < 10; tenth++) {
+      await new Promise((resolve) => setTimeout(resolve, SECONDS * 100));
+      rssMb.push((await program.usage()).rssMb);
+    }
+    const { cpuS } = await program.usage();
+    const perSecond = (await program.records() - before.records) * 1000 / (performance.now() - before.atMs);
+    stop.abort();
+    await Promise.all([feeding, ...browsing]);
+    await sleeper?.body?.cancel();
+    return { perSecond, cpuS: cpuS - before.cpuS, rssMb, ...seen };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function twentyBrowsers(): Promise<void> {
+  const without = await ingest(0);
+  const withThem = await ingest(BROWSERS);
+  const rate = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
+  const memory = (rss: readonly number[]) =>
+    `${Math.round(rss[0]!)}, ${Math.round(rss[4]!)}, ${Math.round(rss[9]!)} MB`;
+  print(`(i) ${BROWSERS} browsers for ${SECONDS} s at ${RATE.toLocaleString("en")} records/s`, [
+    { what: "records committed, without browsers", figure: rate(without.perSecond) },
+    {
+      what: "records committed, with them",
+      figure: rate(withThem.perSecond),
+      ratio: (withThem.perSecond / without.perSecond).toFixed(3),
+      target: "0.95",
+    },
+    { what: "processor time, without", figure: `${without.cpuS.toFixed(0)} s` },
+    {
+      what: "processor time, with",
+      figure: `${withThem.cpuS.toFixed(0)} s`,
+      ratio: (withThem.cpuS / without.cpuS).toFixed(2),
+    },
+    { what: "memory, without: first tenth, half, end", figure: memory(without.rssMb) },
+    { what: "memory, with: first tenth, half, end", figure: memory(withThem.rssMb), target: "flat" },
+    { what: "events to the browsers", figure: rate(withThem.events / SECONDS) },
+    { what: "an answer to a panel, median", figure: `${median(withThem.answersMs).toFixed(0)} ms` },
+  ]);
+}
+
+await firstData();
+await twentyBrowsers();
