@@ -1,0 +1,147 @@
+// Whole runs against the double: what a refused row becomes, what a run costs that has nothing to do, and a slow warehouse.
+
+import { assert, assertEquals } from "@std/assert";
+import freshetSql from "../../sql/freshet.sql" with { type: "text" };
+import { systemClock } from "../../src/clock.ts";
+import { DomainRunner } from "../../src/engine/mod.ts";
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import type { Log } from "../../src/log/log.ts";
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import { rowsOf } from "../contracts/warehouse/suite.ts";
+import { domainOf } from "../support/domains.ts";
+import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
+import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+
+const skip = await whyNoSnowflake();
+const double = skip === undefined ? await startSnowflake({ inProgressAfterMs: 500 }) : undefined;
+Deno.test.afterAll(async () => await double?.stop());
+
+const domain = domainOf("trains");
+/** Long ago, so that every window closes as soon as the partition counts as idle. */
+const START = Date.UTC(2026, 0, 1, 8);
+
+const train = (i: number, changes = {}) => {
+  const train_id = `T${i % 5}`;
+  const event = {
+    timestamp: new Date(START + i * 1000).toISOString(),
+    train_id,
+    line: "L1",
+    passenger_count: 100 + i,
+    capacity: 1200,
+    total_weight_tons: 210.5,
+    power_draw_kw: 900,
+    speed_kmh: 40,
+    latitude: 48.8,
+    longitude: 2.3,
+    is_overcrowded: i % 7 === 0,
+    is_high_power_draw: false,
+    ...changes,
+  };
+  return { key: train_id, value: JSON.stringify(event) };
+};
+
+interface Bench {
+  readonly schema: OwnSchema;
+  readonly warehouse: Warehouse;
+  readonly log: Log;
+  runner(options?: { readonly untilEnd?: boolean; readonly checkpointMs?: number }): DomainRunner;
+}
+
+function test(name: string, body: (bench: Bench) => Promise<void>): void {
+  Deno.test({
+    name: `snowflake: ${name}`,
+    ignore: skip !== undefined,
+    async fn() {
+      const dataDir = await Deno.makeTempDir();
+      try {
+        await using schema = await ownSchema(double!);
+        await using warehouse = await schema.open();
+        await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
+        await using log = await openEmbeddedLog({ dataDir });
+        await log.createTopics([{ topic: domain.topic, partitions: 2 }]);
+        const logger = { debug() {}, info() {}, warn() {}, error() {} };
+        await body({
+          schema,
+          warehouse,
+          log,
+          runner: ({ untilEnd = true, checkpointMs = 60_000 } = {}) =>
+            new DomainRunner({
+              domain,
+              log,
+              warehouse,
+              clock: systemClock,
+              logger,
+              time: { idleAfterMs: 100 },
+              checkpointRows: 1_000,
+              checkpointMs,
+              checkpointBacklogRows: 50_000,
+              untilEnd,
+              maxRestarts: 3,
+            }),
+        });
+      } finally {
+        double!.control.clearFaults();
+        await Deno.remove(dataDir, { recursive: true });
+      }
+    },
+  });
+}
+
+const never = () => new AbortController().signal;
+
+test("rows that the warehouse refuses become dead letters of the stage write, the others are written", async (bench) => {
+  const { schema, warehouse, log, runner } = bench;
+  await schema.sql("ALTER TABLE $SCHEMA.ATS_TRANSFORMED ALTER COLUMN LINE SET NOT NULL");
+  const refused = new Set([17, 63]);
+  await log.produce(
+    domain.topic,
+    Array.from({ length: 100 }, (_, i) => train(i, refused.has(i) ? { line: null } : {})),
+  );
+  await runner().run(never());
+  const counts = "SELECT (SELECT COUNT(*) FROM ATS_RAW_JSON), (SELECT COUNT(*) FROM ATS_TRANSFORMED)";
+  assertEquals(await rowsOf(warehouse, counts), [[98, 98]]);
+  const dead = await rowsOf(warehouse, "SELECT STAGE, REASON, DETAIL, RECORD_VALUE FROM DEAD_LETTERS");
+  assertEquals(dead.map(([stage, reason]) => [stage, reason]), [["write", "row_refused"], ["write", "row_refused"]]);
+  for (const [, , detail, value] of dead) {
+    assert(String(detail).startsWith("ATS_TRANSFORMED: "), String(detail));
+    assertEquals(JSON.parse(String(value)).line, null);
+  }
+  const events = await rowsOf(warehouse, "SELECT SUM(EVENT_COUNT) FROM ATS_HOURLY_STATS");
+  assertEquals(events, [[98]]);
+});
+
+test("without new records nothing is sent, however many checkpoint intervals go by", async (bench) => {
+  const { warehouse, log, runner } = bench;
+  await log.produce(domain.topic, Array.from({ length: 100 }, (_, i) => train(i)));
+  const stop = new AbortController();
+  const running = runner({ untilEnd: false, checkpointMs: 300 }).run(stop.signal);
+  const sent = () => double!.statements().length;
+  try {
+    // Until the windows have closed and the last checkpoint is written: then no statement for three intervals.
+    for (let before = -1, quietMs = 0; quietMs < 900; before = sent()) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      quietMs = sent() === before ? quietMs + 100 : 0;
+    }
+    assertEquals((await rowsOf(warehouse, "SELECT COUNT(*) FROM ATS_ALERTS WHERE STATUS = 'ACTIVE'"))[0], [0]);
+    double!.clearLog();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assertEquals(double!.statements().map(({ sql }) => sql), []);
+    assertEquals(double!.requests().filter(({ path }) => path !== "/session/heartbeat"), []);
+  } finally {
+    stop.abort();
+    await running;
+  }
+});
+
+test("a warehouse that takes its time for every statement gets everything in the end", async (bench) => {
+  const { warehouse, log, runner } = bench;
+  await log.produce(domain.topic, Array.from({ length: 2_000 }, (_, i) => train(i)));
+  // A minute in earnest: FRESHET_SLOW_MS=60000.
+  const ms = Number(Deno.env.get("FRESHET_SLOW_MS") ?? 800);
+  double!.control.inject({ kind: "slow", ms }, { statement: /^(BEGIN|INSERT|MERGE|UPDATE|COMMIT)/, times: Infinity });
+  await runner().run(never());
+  double!.control.clearFaults();
+  assertEquals(await rowsOf(warehouse, "SELECT COUNT(*), COUNT(DISTINCT PASSENGER_COUNT) FROM ATS_TRANSFORMED"), [
+    [2_000, 2_000],
+  ]);
+});
