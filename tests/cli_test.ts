@@ -37,6 +37,7 @@ for (
     "topics",
     "dead-letters",
     "doctor",
+    "replay",
     "migrate",
     "keygen",
     "sql",

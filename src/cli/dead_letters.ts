@@ -1,6 +1,7 @@
 // `dead-letters`: lists the records that could not be used, and sends them to their topic again.
 import type { NewRecord } from "../log/log.ts";
 import { MOST_ROWS } from "../http/query_route.ts";
+import { confirmed } from "./confirm.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { textTable } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
@@ -142,18 +143,6 @@ async function republish(context: Context, flags: DeadLetterFlags, rows: readonl
     }
   }
   host.stdout.write(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets\n`);
-}
-
-async function confirmed({ host }: Context, question: string): Promise<boolean> {
-  // Where a secret can be asked for, somebody sits at a terminal.
-  if (!host.askSecret) throw new UsageError(`${question} Nobody can answer here: say --yes`);
-  host.stderr.write(`${question} (yes/no) `);
-  let answer = "";
-  for await (const text of host.stdin.pipeThrough(new TextDecoderStream())) {
-    answer += text;
-    if (answer.includes("\n")) break;
-  }
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 /** The record as it was; its headers are only in the dead letter topic. */

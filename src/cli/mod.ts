@@ -14,6 +14,7 @@ import { addMigrate } from "./migrate.ts";
 import { addNew } from "./new/mod.ts";
 import { addProduce } from "./produce.ts";
 import { addQuery } from "./query.ts";
+import { addReplay } from "./replay/mod.ts";
 import { addRun } from "./run.ts";
 import { addSimulate } from "./simulate.ts";
 import { addSql } from "./sql.ts";
@@ -35,6 +36,7 @@ const VERBS: readonly Verb[] = [
   addTopics,
   addDeadLetters,
   addDoctor,
+  addReplay,
   addMigrate,
   addKeygen,
   addSql,

@@ -52,7 +52,8 @@ export async function checkOperators(domain: Domain, writer: Writer): Promise<vo
       `The stored state of "${domain.name}" was written for other windows or by another version:\n${
         lines.join("\n")
       }\n` +
-        `Put the setting (or the version) back, or begin again: "freshet sql reset ${domain.name}" prints the SQL`,
+        `Put the setting (or the version) back, or make the tables anew from the raw one: "freshet replay ${domain.name}"; ` +
+        `or begin again with what the topic holds: "freshet sql reset ${domain.name}" prints the SQL`,
     );
   }
   if ([...ours.keys()].some((operator) => !stored.has(operator))) await writer.registerOperators(ours);

@@ -6,6 +6,7 @@ import { parseTimestamp } from "../../src/stream/mod.ts";
 import { eventTime } from "../../src/checks/rules.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
+import { tamper } from "../support/tamper.ts";
 import { Traffic } from "../support/traffic.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -19,14 +20,6 @@ async function worked(terminal: Terminal, names: readonly string[]): Promise<voi
   }
   const { code, stderr } = await terminal.run(["run", ...names, "--until-end", "--no-simulate"]);
   assertEquals(code, 0, stderr);
-}
-
-async function tamper(terminal: Terminal, sql: string): Promise<void> {
-  const instance = await DuckDBInstance.create(`${terminal.dataDir}/freshet.duckdb`);
-  const connection = await instance.connect();
-  await connection.run(sql);
-  connection.closeSync();
-  instance.closeSync();
 }
 
 async function findings(terminal: Terminal, ...args: string[]): Promise<{ code: number; all: readonly Finding[] }> {

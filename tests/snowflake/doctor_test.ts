@@ -1,4 +1,4 @@
-// `doctor` on Snowflake's tables, which it copies into DuckDB to judge them.
+// `doctor` on Snowflake's tables, which it copies into DuckDB to judge them, and `replay` of each domain there.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Finding } from "../../src/cli/doctor/mod.ts";
@@ -14,7 +14,8 @@ const skip = await whyNoSnowflake();
 quietDriver();
 
 Deno.test({
-  name: "snowflake double: doctor finds the tables of every domain right, and says so when they are not",
+  name:
+    "snowflake double: doctor finds the tables of every domain right, says so when they are not, and replay mends them",
   ignore: skip !== undefined,
   async fn() {
     await using terminal = await Terminal.open();
@@ -60,6 +61,14 @@ Deno.test({
         "no record is beyond its partition's position",
         "overcrowding alerts are the sessions of flagged events",
       ]);
+
+      await double.control.sql("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET + 5 WHERE DOMAIN = 'trains'");
+      await double.control.sql("DELETE FROM FRESHET_STATE");
+      for (const { name } of checkedDomains) {
+        const replayed = await terminal.run(["replay", name, "--yes"], { env });
+        assertEquals(replayed.code, 0, replayed.stderr);
+      }
+      assertEquals((await findings()).all.filter(({ result }) => result !== "ok"), []);
     } finally {
       await double.stop();
     }

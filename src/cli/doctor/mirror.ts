@@ -1,8 +1,8 @@
 // A domain's tables copied into a DuckDB file of their own, so that rules written for DuckDB can judge those of another
 // warehouse. Must not know the rules.
-import { parseTimestamp } from "../../stream/mod.ts";
 import { Cells } from "../../warehouse/cells.ts";
-import type { QueryResult, Row, Script, Warehouse } from "../../warehouse/warehouse.ts";
+import type { Row, Script, Warehouse } from "../../warehouse/warehouse.ts";
+import { writableRows } from "../writable_rows.ts";
 
 /** More rows than may be copied. */
 export class TooManyRowsError extends Error {
@@ -61,16 +61,5 @@ function tablesOf({ scripts, domain }: MirrorOptions): (readonly [table: string,
 async function readAll({ from, maxRows }: MirrorOptions, table: string, condition: string): Promise<readonly Row[]> {
   const result = await from.query(`SELECT * FROM ${table} ${condition}`, { maxRows, timeoutMs: QUERY_MS });
   if (result.truncated) throw new TooManyRowsError(table, maxRows);
-  return result.rows.map((row) =>
-    Object.fromEntries(result.columns.map((column, i) => [column.name, cellOf(row[i], column)]))
-  );
-}
-
-/** From what a query answers to what a writer takes. */
-function cellOf(value: unknown, { type }: QueryResult["columns"][number]): unknown {
-  if (value === null || value === undefined) return null;
-  if (/^(VARIANT|OBJECT|JSON)/.test(type)) return JSON.stringify(value);
-  if (/^TIMESTAMP/.test(type)) return parseTimestamp(String(value));
-  if (/^(BIGINT|INTEGER|NUMBER|DECIMAL|FIXED)/.test(type)) return Number(value);
-  return value;
+  return writableRows(result);
 }

@@ -150,12 +150,12 @@ async function inTables(tables: QueryTarget, patient: Patient): Promise<Seen[]> 
       return [...general, gaps, notChecked("derived tables", "there are raw records that the rules cannot judge")];
     }
   }
-  const own = await keep(tables, ownRules(domain.name, config.domains), ADVICE_ON_DERIVED);
+  const own = await keep(tables, ownRules(domain.name, config.domains), adviceOnDerived(domain));
   return [...general, gaps, ...own];
 }
 
-const ADVICE_ON_DERIVED =
-  "a setting that was changed meanwhile explains it (freshet config), for what was derived before; else please report it, with these rows";
+const adviceOnDerived = ({ name }: Domain) =>
+  `a setting that was changed meanwhile explains it (freshet config), else please report it with these rows; "freshet replay ${name}" makes the tables anew`;
 const ADVICE_ON_ROWS =
   "rows were changed by something other than Freshet, or two groups write to one schema: compare with the topic";
 

@@ -1,0 +1,160 @@
+// A domain's raw table as a log: the records that were accepted, at their old offsets, for an engine to work off again.
+// Read page by page. Must not know what becomes of them.
+import type { Domain } from "../../domains/mod.ts";
+import { FreshetError } from "../../errors.ts";
+import type {
+  Generation,
+  Log,
+  LogBatch,
+  LogRecord,
+  NewRecord,
+  PartitionBounds,
+  RecordPosition,
+  Subscription,
+  TopicInfo,
+} from "../../log/log.ts";
+import type { Warehouse } from "../../warehouse/warehouse.ts";
+
+const PAGE_ROWS = 20_000;
+const BATCH_ROWS = 1_000;
+const QUERY_MS = 600_000;
+
+/** A raw row that the domain, as it is now, would not accept. */
+export class NotAcceptedError extends FreshetError {
+  readonly code = "not_accepted";
+  readonly retriable = false;
+}
+
+export interface RawLogOptions {
+  readonly warehouse: Warehouse;
+  readonly domain: Domain;
+  /** Where each partition ends, by its number. */
+  readonly ends: ReadonlyMap<number, number>;
+  /** Told after each batch how many records have been read. */
+  readonly onRead: (records: number) => void;
+}
+
+export class RawLog implements Log {
+  readonly kind = "embedded";
+  readonly description: string;
+
+  constructor(private readonly options: RawLogOptions) {
+    this.description = options.domain.raw.table;
+  }
+
+  topics(names: readonly string[] = []): Promise<readonly TopicInfo[]> {
+    const { ends } = this.options;
+    const partitions = Array.from(
+      { length: Math.max(0, ...ends.keys()) + 1 },
+      (_, partition): PartitionBounds => ({ low: 0, high: ends.get(partition) ?? 0 }),
+    );
+    // The dead letter topic is there, too: nothing may be sent to it.
+    return Promise.resolve(names.map((topic) => ({ topic, partitions })));
+  }
+
+  createTopics(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
+  produce(_topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+    const headers = records[0]?.headers ?? {};
+    const said = (name: string) => String(headers[`__connect.errors.${name}`]);
+    throw new NotAcceptedError(
+      `The record at offset ${said("offset")} of partition ${
+        said("partition")
+      } is in ${this.description}, and would be a dead ` +
+        `letter now: ${said("exception.message")}. Nothing was changed`,
+    );
+  }
+
+  committed(): Promise<ReadonlyMap<number, number>> {
+    return Promise.resolve(new Map());
+  }
+
+  subscribe({ topic, signal }: { readonly topic: string; readonly signal: AbortSignal }): Promise<Subscription> {
+    const generation = new RawGeneration(topic, this.options, signal);
+    return Promise.resolve({
+      nextGeneration: () => Promise.resolve(generation),
+      rejoin: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class RawGeneration implements Generation {
+  readonly id = 1;
+  readonly partitions: readonly number[];
+  #positions = new Map<number, number>();
+  /** Of the partition that is being read. */
+  #page: LogRecord[] = [];
+  #read = 0;
+
+  constructor(readonly topic: string, private readonly options: RawLogOptions, readonly signal: AbortSignal) {
+    this.partitions = [...options.ends.keys()];
+  }
+
+  bounds(): Promise<ReadonlyMap<number, PartitionBounds>> {
+    return Promise.resolve(new Map([...this.options.ends].map(([partition, high]) => [partition, { low: 0, high }])));
+  }
+
+  start(positions: ReadonlyMap<number, number>): Promise<void> {
+    this.#positions = new Map(positions);
+    return Promise.resolve();
+  }
+
+  async next(): Promise<LogBatch | undefined> {
+    const partition = this.partitions.find((each) => !this.caughtUp(each));
+    if (partition === undefined) return undefined;
+    const end = this.options.ends.get(partition)!;
+    if (this.#page.length === 0) this.#page = await this.#readPage(partition, this.#positions.get(partition)!, end);
+    const records = this.#page.splice(0, BATCH_ROWS);
+    // After the last record only offsets that are in no raw row are left.
+    const nextOffset = this.#page.length === 0 && records.length < BATCH_ROWS ? end : records.at(-1)!.offset + 1;
+    this.#positions.set(partition, nextOffset);
+    this.options.onRead(this.#read += records.length);
+    return { partition, records, nextOffset };
+  }
+
+  caughtUp(partition: number): boolean {
+    return this.#positions.get(partition)! >= this.options.ends.get(partition)!;
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #readPage(partition: number, from: number, end: number): Promise<LogRecord[]> {
+    const { warehouse, domain: { raw } } = this.options;
+    const { table, metadata: m, content: c } = raw;
+    const sql = warehouse.kind === "duckdb"
+      ? `SELECT CAST(${m}->>'offset' AS BIGINT) AS O, CAST(${m} AS VARCHAR) AS M, CAST(${c} AS VARCHAR) AS C FROM ${table}
+         WHERE CAST(${m}->>'partition' AS BIGINT) = ${partition} AND O >= ${from} AND O < ${end} ORDER BY O LIMIT ${PAGE_ROWS}`
+      : `SELECT ${m}:"offset"::BIGINT AS O, TO_JSON(${m}) AS M, TO_JSON(${c}) AS C FROM ${table}
+         WHERE ${m}:"partition"::BIGINT = ${partition} AND ${m}:"offset"::BIGINT >= ${from}
+           AND ${m}:"offset"::BIGINT < ${end} ORDER BY O LIMIT ${PAGE_ROWS}`;
+    const { rows } = await warehouse.query(sql, { maxRows: PAGE_ROWS, timeoutMs: QUERY_MS, signal: this.signal });
+    return rows.map(([offset, metadata, content]) => recordOf(Number(offset), String(metadata), String(content)));
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/** The record as its raw row tells it. */
+function recordOf(offset: number, metadata: string, content: string): LogRecord {
+  const { key, headers, CreateTime } = JSON.parse(metadata) as {
+    readonly key?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly CreateTime?: number;
+  };
+  return {
+    offset,
+    key: key === undefined ? null : utf8.encode(key),
+    value: utf8.encode(content),
+    timestamp: CreateTime ?? 0,
+    headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, utf8.encode(text)])),
+  };
+}

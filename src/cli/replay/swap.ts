@@ -1,0 +1,120 @@
+// What a domain's tables and state are to become, as one unit for the warehouse: rows that are there and should not be are
+// deleted, all others written; raw rows, dead letters and offsets stay. Must not know how the new ones were made.
+import type { Domain } from "../../domains/mod.ts";
+import { tableKeyOf } from "../../engine/rows.ts";
+import { FreshetError } from "../../errors.ts";
+import { StateBackend, Stream } from "../../stream/mod.ts";
+import type { Claim, Delete, Row, StateChange, Unit, Upsert, Warehouse, Writer } from "../../warehouse/warehouse.ts";
+import { writableRows } from "../writable_rows.ts";
+
+/** More rows than may be held in memory. */
+export class TooManyRowsError extends FreshetError {
+  readonly code = "too_many_rows";
+  readonly retriable = false;
+}
+
+/** A warehouse and a writer of the domain in it. */
+export interface Side {
+  readonly warehouse: Warehouse;
+  readonly writer: Writer;
+}
+
+export interface SwapOptions {
+  readonly domain: Domain;
+  /** As claimed in the warehouse that is to be changed. */
+  readonly claims: readonly Claim[];
+  /** Of one table. */
+  readonly maxRows: number;
+}
+
+const QUERY_MS = 600_000;
+
+/** The unit that makes the derived tables and the state of `old` those of `fresh`, moving no offset. */
+export async function swapUnit(old: Side, fresh: Side, { domain, claims, maxRows }: SwapOptions): Promise<Unit> {
+  const partitions = claims.map(({ partition }) => partition);
+  const upserts: Upsert[] = [];
+  const deletes: Delete[] = [];
+  for (const { table, keyColumns, where } of derivedTables(domain)) {
+    const sql = (columns: string) => `SELECT ${columns} FROM ${table} ${where}`;
+    const keyOf = (row: Row) => JSON.stringify(keyColumns.map((column) => row[column] ?? null));
+    const rows = await readRows(fresh.warehouse, { table, sql: sql("*"), maxRows });
+    const there = await readRows(old.warehouse, { table, sql: sql(keyColumns.join(", ")), maxRows });
+    const staying = new Set(rows.map(keyOf));
+    upserts.push({ table, keyColumns, rows });
+    deletes.push({ table, keyColumns, rows: there.filter((row) => !staying.has(keyOf(row))) });
+  }
+  const positions = new Map(
+    (await fresh.writer.positions(domain.topic, partitions)).map((position) => [position.partition, position]),
+  );
+  return {
+    topic: domain.topic,
+    appends: [],
+    upserts,
+    deletes,
+    state: await stateChanges(old.writer, fresh.writer, domain.topic, partitions),
+    moves: claims.map(({ partition, epoch, checkpoint, nextOffset, watermark, maxEventTime, lastTimestamp }) => ({
+      partition,
+      epoch,
+      checkpoint,
+      expectedOffset: nextOffset,
+      to: {
+        nextOffset,
+        // Never back: the clock may have moved it on while the partition was silent.
+        watermark: greatest(watermark, positions.get(partition)?.watermark ?? null),
+        maxEventTime: greatest(maxEventTime, positions.get(partition)?.maxEventTime ?? null),
+        lastTimestamp,
+      },
+    })),
+  };
+}
+
+const greatest = (a: number | null, b: number | null) => a === null ? b : b === null ? a : Math.max(a, b);
+
+interface DerivedTable {
+  readonly table: string;
+  readonly keyColumns: readonly string[];
+  readonly where: string;
+}
+
+function derivedTables(domain: Domain): readonly DerivedTable[] {
+  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  const tables = new Map(outputs.map((output): [string, DerivedTable] => {
+    // Rows that are only ever added are told apart by the record that they come from.
+    const keyColumns = tableKeyOf(output)?.keyColumns ?? ["KAFKA_PARTITION", "KAFKA_OFFSET"];
+    return [output.name, { table: output.name, keyColumns, where: "" }];
+  }));
+  const late = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"];
+  return [...tables.values(), { table: "LATE_RECORDS", keyColumns: late, where: `WHERE DOMAIN = '${domain.name}'` }];
+}
+
+interface Reading {
+  readonly table: string;
+  readonly sql: string;
+  readonly maxRows: number;
+}
+
+async function readRows(warehouse: Warehouse, { table, sql, maxRows }: Reading): Promise<readonly Row[]> {
+  const result = await warehouse.query(sql, { maxRows, timeoutMs: QUERY_MS });
+  if (!result.truncated) return writableRows(result);
+  throw new TooManyRowsError(
+    `${table} has more than ${maxRows} rows, which are held in memory: --max-rows allows more`,
+  );
+}
+
+async function stateChanges(
+  old: Writer,
+  fresh: Writer,
+  topic: string,
+  partitions: readonly number[],
+): Promise<readonly StateChange[]> {
+  const changes = new Map<string, StateChange>();
+  const keyOf = ({ operator, partition, namespace, key }: StateChange) =>
+    JSON.stringify([operator, partition, namespace, key]);
+  for await (const chunk of old.state(topic, partitions)) {
+    for (const change of chunk) changes.set(keyOf(change), { ...change, value: null });
+  }
+  for await (const chunk of fresh.state(topic, partitions)) {
+    for (const change of chunk) changes.set(keyOf(change), change);
+  }
+  return [...changes.values()];
+}

@@ -1,0 +1,180 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import type { Parts } from "../../src/parts.ts";
+import { realParts } from "../../src/real_parts.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
+import { domainOf } from "../support/domains.ts";
+import { tamper } from "../support/tamper.ts";
+import { Traffic } from "../support/traffic.ts";
+import { Terminal } from "./terminal.ts";
+
+interface Ran {
+  readonly terminal: Terminal;
+  readonly checked: CheckedDomain;
+  readonly traffic: Traffic;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function work({ terminal, checked: { name }, traffic, env = {} }: Ran, records: number): Promise<void> {
+  const { topic } = domainOf(name);
+  {
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+    await log.createTopics([{ topic, partitions: 2 }]);
+    await log.produce(topic, traffic.take(records));
+  }
+  const { code, stderr } = await terminal.run(["run", name, "--until-end", "--no-simulate"], { env });
+  assertEquals(code, 0, stderr);
+}
+
+async function assertSound({ terminal, checked: { name }, env = {} }: Ran): Promise<void> {
+  const { code, stdout } = await terminal.run(["doctor", name], { env });
+  assertEquals(code, 0, stdout);
+  assertStringIncludes(stdout, " 0 not ok, 0 not checked");
+}
+
+/** Tables that the domain's script makes, without its raw one. */
+function derivedTables(name: string): readonly string[] {
+  const { sql, raw } = domainOf(name);
+  const tables = [...sql.matchAll(/^CREATE TABLE IF NOT EXISTS (\w+)/gm)].map(([, table]) => table!);
+  return tables.filter((table) => table !== raw.table);
+}
+
+/** Rows without what says when they were written. */
+async function contents(terminal: Terminal, tables: readonly string[]): Promise<Record<string, readonly string[]>> {
+  await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
+  const read: Record<string, readonly string[]> = {};
+  for (const table of tables) {
+    const { columns, rows } = await warehouse.query(`SELECT * FROM ${table}`, { maxRows: 1_000_000 });
+    const kept = columns.map(({ name }, i) => ({ name, i })).filter(({ name }) =>
+      !/^(UPDATED_AT|EPOCH|CHECKPOINT_ID)$/.test(name)
+    );
+    read[table] = rows.map((row) => JSON.stringify(kept.map(({ i }) => row[i]))).toSorted();
+  }
+  return read;
+}
+
+for (const checked of checkedDomains) {
+  Deno.test(`replay of ${checked.name} makes damaged tables what they were, and a run goes on from there`, async () => {
+    await using terminal = await Terminal.open();
+    const ran = { terminal, checked, traffic: new Traffic(checked, 9) };
+    await work(ran, 3_000);
+    const derived = derivedTables(checked.name);
+    const untouched = [domainOf(checked.name).raw.table, "DEAD_LETTERS", "FRESHET_OFFSETS"];
+    const before = await contents(terminal, [...derived, ...untouched, "LATE_RECORDS"]);
+
+    const damage = derived.map((table) => `DELETE FROM ${table} WHERE rowid % 2 = 0`);
+    await tamper(
+      terminal,
+      [...damage, "DELETE FROM FRESHET_STATE", "DELETE FROM LATE_RECORDS WHERE rowid > 1"].join(";"),
+    );
+    assertEquals((await terminal.run(["doctor", checked.name])).code, 1);
+    const { code, stdout, stderr } = await terminal.run(["replay", checked.name, "--yes"]);
+    assertEquals([code, stderr.includes("freshet:")], [0, false], stderr);
+    assertStringIncludes(stdout, "anew from");
+    assertEquals(await contents(terminal, Object.keys(before)), before);
+    await assertSound(ran);
+
+    await work(ran, 1_500);
+    await assertSound(ran);
+  });
+}
+
+const trains = checkedDomains.find(({ name }) => name === "trains")!;
+
+Deno.test("replay takes the tables to other thresholds and other windows, where a run alone refuses", async () => {
+  await using terminal = await Terminal.open();
+  const traffic = new Traffic(trains, 2);
+  await work({ terminal, checked: trains, traffic }, 3_000);
+  const env = { ATS_ALERT_GAP_SECONDS: "600", ATS_OVERCROWDING_PASSENGERS: "900", FRESHET_LOG_FORMAT: "text" };
+  const refused = await terminal.run(["run", "trains", "--until-end", "--no-simulate"], { env });
+  assertEquals(refused.code, 1);
+  assertStringIncludes(refused.stderr, "freshet replay trains");
+  assertEquals((await terminal.run(["replay", "trains", "--yes"], { env })).code, 0);
+  const ran = { terminal, checked: trains, traffic, env };
+  await assertSound(ran);
+  await work(ran, 1_000);
+  await assertSound(ran);
+});
+
+Deno.test("replay asks, and changes nothing without a yes", async () => {
+  await using terminal = await Terminal.open();
+  assertEquals((await terminal.run(["replay", "trains", "--yes"])).code, 1);
+  await work({ terminal, checked: trains, traffic: new Traffic(trains, 2) }, 1_000);
+  await tamper(terminal, "DELETE FROM ATS_ALERTS");
+  const many = await terminal.run(["replay", "trains", "--yes", "--max-rows", "5"]);
+  assertEquals(many.code, 1);
+  assertStringIncludes(many.stderr, "--max-rows allows more");
+  assertEquals((await terminal.run(["replay", "trains"])).code, 2);
+  assertStringIncludes(
+    (await terminal.run(["replay", "trains"], { secrets: [], stdin: "no\n" })).stdout,
+    "Nothing was changed",
+  );
+  assertEquals((await terminal.run(["doctor", "trains"])).code, 1);
+  assertEquals((await terminal.run(["replay", "nothing", "--yes"])).code, 2);
+});
+
+Deno.test("replay refuses raw rows that are dead letters by now, and rows that no position covers", async () => {
+  await using terminal = await Terminal.open();
+  await work({ terminal, checked: trains, traffic: new Traffic(trains, 2) }, 1_000);
+  const before = await contents(terminal, derivedTables("trains"));
+  await tamper(terminal, `UPDATE ATS_RAW_JSON SET RECORD_CONTENT = '{"train_id":7}' WHERE rowid = 3`);
+  const invalid = await terminal.run(["replay", "trains", "--yes"]);
+  assertEquals(invalid.code, 1);
+  assertStringIncludes(invalid.stderr, "would be a dead letter now");
+  await tamper(
+    terminal,
+    "DELETE FROM ATS_RAW_JSON WHERE rowid = 3; UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET - 7",
+  );
+  const beyond = await terminal.run(["replay", "trains", "--yes"]);
+  assertEquals(beyond.code, 1);
+  assertStringIncludes(beyond.stderr, "Nothing was changed");
+  assertStringIncludes(
+    (await terminal.run(["replay", "trains", "--yes", "--max-rows", "5"])).stderr,
+    "Nothing was changed",
+  );
+  assertEquals(await contents(terminal, derivedTables("trains")), before);
+});
+
+Deno.test("replay gives way to a run that takes a partition over meanwhile, and changes nothing", async () => {
+  await using terminal = await Terminal.open();
+  await work({ terminal, checked: trains, traffic: new Traffic(trains, 2) }, 1_000);
+  await tamper(terminal, "DELETE FROM ATS_ALERTS WHERE rowid % 2 = 0");
+  const before = await contents(terminal, derivedTables("trains"));
+  let claims = 0;
+  const parts: Parts = {
+    ...realParts,
+    async openWarehouse(config, clock) {
+      const warehouse = await realParts.openWarehouse(config, clock);
+      return {
+        ...warehouse,
+        kind: warehouse.kind,
+        description: warehouse.description,
+        migrate: (scripts, options) => warehouse.migrate(scripts, options),
+        query: (sql, options) => warehouse.query(sql, options),
+        [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
+        async writer(domain) {
+          const writer = await warehouse.writer(domain);
+          return new Proxy(writer, {
+            get(target, name) {
+              const value = Reflect.get(target, name, target);
+              if (name !== "commit") return typeof value === "function" ? value.bind(target) : value;
+              return async (unit: Parameters<typeof target.commit>[0]) => {
+                claims++;
+                await using other = await warehouse.writer(domain);
+                await other.claim(unit.topic, [0]);
+                await target.commit(unit);
+              };
+            },
+          });
+        },
+      };
+    },
+  };
+  const { code, stderr } = await terminal.run(["replay", "trains", "--yes"], { parts });
+  assertEquals([code, claims], [1, 1]);
+  assertStringIncludes(stderr, "has taken a partition over meanwhile");
+  assertEquals(await contents(terminal, derivedTables("trains")), before);
+  assert((await terminal.run(["replay", "trains", "--yes"])).code === 0);
+  await assertSound({ terminal, checked: trains, traffic: new Traffic(trains, 2) });
+});
