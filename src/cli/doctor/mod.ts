@@ -8,6 +8,7 @@ import { groupOf, scriptsOf } from "../../parts.ts";
 import type { Warehouse } from "../../warehouse/warehouse.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
+import { type Gap, lookUp } from "./gaps.ts";
 import { mirror, TooManyRowsError } from "./mirror.ts";
 
 interface DoctorFlags {
@@ -34,6 +35,7 @@ class NotOkError extends FreshetError {
 
 const QUERY_MS = 300_000;
 const SHOWN_ROWS = 3;
+const GAPS_LOOKED_UP = 10;
 /** Of what was counted above this, more is said as "more than". */
 const COUNTED_ROWS = 1_000;
 
@@ -186,30 +188,37 @@ function sample(columns: readonly { readonly name: string }[], rows: readonly (r
 
 const notChecked = (check: string, detail: string): Seen => ({ check, result: "not checked", detail });
 
-async function inGaps(tables: QueryTarget, { domain, log }: Patient): Promise<Seen> {
+async function inGaps(tables: QueryTarget, { domain, log, context: { host } }: Patient): Promise<Seen> {
   const check = "no offset is missing";
   const { rows } = await tables.query(missingOffsets(domain), { maxRows: COUNTED_ROWS, timeoutMs: QUERY_MS });
-  if (rows.length === 0) return { check, result: "ok", detail: "" };
-  const ranges = rows.map(([partition, from, to]) => ({
+  const gaps = rows.map(([partition, from, to]): Gap => ({
     partition: Number(partition),
     from: Number(from),
     to: Number(to),
   }));
-  const told = ranges.slice(0, SHOWN_ROWS).map(({ partition, from, to }) =>
-    `partition ${partition}: ${from} to ${to - 1}`
-  );
-  const offsets = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
-  const detail = `${offsets} offsets in ${ranges.length} ranges: ${told.join("; ")}`;
-  // Before the first record that was still there when the domain first ran.
-  if (ranges.every(({ from }) => from === 0)) return { check, result: "ok", detail: `begins later: ${detail}` };
-  if (!(log instanceof Error) && log.kind === "kafka") {
-    return {
-      check,
-      result: "ok",
-      detail: `${detail} (Kafka leaves out offsets of compacted records and of transactions)`,
-    };
+  if (gaps.length === 0) return { check, result: "ok", detail: "" };
+  const tell = ({ partition, from, to }: Gap) => `partition ${partition}: ${from} to ${to - 1}`;
+  const offsets = gaps.reduce((sum, { from, to }) => sum + to - from, 0);
+  const all = `${offsets} offsets are in no table, in ${gaps.length} ranges`;
+  if (log instanceof Error) return notChecked(check, `${all}, and the log cannot be asked: ${log.message}`);
+  const unknown: Gap[] = [];
+  for (const gap of gaps.slice(0, GAPS_LOOKED_UP)) {
+    const inLog = await lookUp(gap, { log, topic: domain.topic, clock: host.clock, signal: host.signal });
+    if (inLog?.kind === "record") {
+      return {
+        check,
+        result: "not ok",
+        detail: `${all}. ${tell(gap)}: the log has a record at ${inLog.offset}`,
+        advice:
+          `rows were deleted: "freshet sql reset ${domain.name}" prints the SQL to begin again with what the topic holds`,
+      };
+    }
+    if (inLog?.kind !== "none") unknown.push(gap);
   }
-  return { check, result: "not ok", detail, advice: "rows were deleted: freshet query shows what is left around them" };
+  unknown.push(...gaps.slice(GAPS_LOOKED_UP));
+  // Compacted records, aborted transactions and their markers leave offsets without a record.
+  if (unknown.length === 0) return { check, result: "ok", detail: `${all}; the log has no record there either` };
+  return notChecked(check, `${all}; the log no longer has ${unknown.slice(0, SHOWN_ROWS).map(tell).join("; ")}`);
 }
 
 async function againstLog({ domain, config, log }: Patient, positions: ReadonlyMap<number, number>): Promise<Seen[]> {
