@@ -104,12 +104,13 @@ export class DomainRunner {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const { domain, log, warehouse, group = domain.group } = this.#options;
-    this.#progress.phase = "waiting";
     await using writer = await warehouse.writer(domain.name);
     await checkOperators(domain, writer);
     // Not the run's signal: the last checkpoint is written after that, and still commits the group's offsets.
     const { signal: never } = new AbortController();
     await using subscription = await log.subscribe({ topic: domain.topic, group, signal: never });
+    // Not before: who cannot reach the warehouse does not stand by.
+    this.#progress.phase = "waiting";
     await this.#runGenerations(subscription, writer, signal);
   }
 

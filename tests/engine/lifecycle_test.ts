@@ -68,6 +68,21 @@ Deno.test("a stop before the start, and one while waiting to start again, ends a
   assertEquals(world.warehouse.rows("RAW").length, 0);
 });
 
+Deno.test("while the warehouse cannot be reached a run is starting again, and does not stand by", async () => {
+  const world = worldOf(5);
+  world.warehouse.away = true;
+  const instance = world.start({ maxRestarts: 100 });
+  const phases = new Set<string>();
+  await world.until(() => {
+    phases.add(instance.runner.status().phase);
+    return instance.runner.status().totals.restarts === 5;
+  });
+  assertEquals([...phases], ["starting", "restarting"]);
+  world.warehouse.away = false;
+  await world.until(() => instance.runner.status().phase === "running");
+  await world.stopped(instance);
+});
+
 Deno.test("a run until the end commits what was there at the start and ends, whatever comes meanwhile", async () => {
   const world = worldOf(50, 2);
   const instance = world.start({ untilEnd: true, checkpointRows: 3 });
