@@ -116,3 +116,42 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "snowflake double: a writer that may create nothing runs on tables that somebody else has made",
+  ignore: skip !== undefined,
+  async fn() {
+    await using terminal = await Terminal.open();
+    const privileges = ["CREATE TABLE", "CREATE VIEW", "OWNERSHIP", "TRUNCATE"];
+    const double = await startSnowflake({
+      denied: privileges.map((privilege) => ({ role: "FRESHET_WRITER", privilege, on: "*" })),
+    });
+    const env = {
+      SNOWFLAKE_ACCOUNT: double.account,
+      SNOWFLAKE_ACCESS_URL: double.accessUrl,
+      SNOWFLAKE_USER: "FRESHET",
+      SNOWFLAKE_PASSWORD: "test-password",
+      SNOWFLAKE_ROLE: "FRESHET_WRITER",
+      SNOWFLAKE_WAREHOUSE: double.warehouse,
+      SNOWFLAKE_DATABASE: double.database,
+    };
+    try {
+      await terminal.run(["simulate", "trains", "--count", "300"]);
+      const early = await terminal.run(["run", "trains", "--until-end", "--no-simulate"], { env });
+      assertEquals(early.code, 1);
+      assertStringIncludes(early.stderr, "privileges");
+      const { stdout } = await terminal.run(["migrate", "--dry-run"], {
+        env: { ...env, SNOWFLAKE_ROLE: "ACCOUNTADMIN" },
+      });
+      {
+        await using client = await Client.connect(double, { role: "ACCOUNTADMIN" });
+        await paste(client, stdout);
+      }
+      const { code, stderr } = await terminal.run(["run", "trains", "--until-end", "--no-simulate"], { env });
+      assertEquals(code, 0, stderr);
+      assertEquals((await terminal.run(["doctor", "trains"], { env })).code, 0);
+    } finally {
+      await double.stop();
+    }
+  },
+});
