@@ -132,7 +132,12 @@ const STATEMENTS = [
   /^COMMIT/,
 ];
 
-const FAULTS: readonly (readonly [name: string, fault: Fault, times?: number])[] = [
+const FAULTS: readonly (readonly [
+  name: string,
+  fault: Fault,
+  times?: number,
+  afterForcedRollback?: "silent" | "error",
+])[] = [
   ["503 instead of an answer", { kind: "status", status: 503 }],
   ["429 that asks to wait", { kind: "status", status: 429, retryAfterSeconds: 1 }],
   ["the line cut before a statement", { kind: "cut_before" }, 2],
@@ -142,13 +147,14 @@ const FAULTS: readonly (readonly [name: string, fault: Fault, times?: number])[]
   ["an expired token", { kind: "token_expired" }],
   ["an expired master token", { kind: "master_token_expired" }],
   ["a session that is gone", { kind: "session_gone" }],
-  ["a transaction that the server takes back", { kind: "transaction_aborted" }],
+  ["a transaction that the server takes back in silence", { kind: "transaction_aborted" }],
+  ["a transaction that the server takes back and says so", { kind: "transaction_aborted" }, 1, "error"],
   ["an internal error", { kind: "error", code: "000603", sqlState: "XX000", message: "SQL execution internal error" }],
   ["a statement that was cancelled", { kind: "error", code: "000604", sqlState: "57014", message: "canceled" }],
   ["a slow statement", { kind: "slow", ms: 700 }],
 ];
 
-for (const [name, fault, times = 1] of FAULTS) {
+for (const [name, fault, times = 1, afterForcedRollback = "silent"] of FAULTS) {
   Deno.test({
     name: `snowflake: every unit is written once, whichever statement meets ${name}`,
     ignore: skip !== undefined,
@@ -157,6 +163,7 @@ for (const [name, fault, times = 1] of FAULTS) {
       await using warehouse = await schema.open();
       await warehouse.migrate([SYSTEM, TABLES]);
       await using run = new Run(warehouse);
+      await double!.control.set({ after_forced_rollback: afterForcedRollback });
       try {
         await run.writeNext();
         for (const statement of STATEMENTS) {
@@ -169,6 +176,7 @@ for (const [name, fault, times = 1] of FAULTS) {
         await assertWritten(schema, run.written);
       } finally {
         double!.control.clearFaults();
+        await double!.control.set({ after_forced_rollback: "silent" });
       }
     },
   });

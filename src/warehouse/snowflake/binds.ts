@@ -2,6 +2,7 @@
 // ones. Also says which place in an array is which column. Must not know transactions or units.
 
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers/promises";
 import type { Cells } from "../cells.ts";
 import { cellJson, cellSql, type Column } from "./columns.ts";
 import type { Table } from "./tables.ts";
@@ -87,8 +88,14 @@ function rowJson({ cells }: Part, row: number, kind: number | undefined): string
   return `${text}]`;
 }
 
-/** All rows, source by source, in chunks of at most `bytes`; a row that is longer is a chunk of its own. */
-export function* chunksOf(layout: Layout, bytes: number): Generator<Chunk, void, undefined> {
+/** Rows written in one turn of the JavaScript thread: a few milliseconds. */
+const ROWS_A_TURN = 500;
+
+/**
+ * All rows, source by source, in chunks of at most `bytes`; a row that is longer is a chunk of its own. Leaves turns of the
+ * JavaScript thread to others, such as the sending of the chunk before.
+ */
+export async function* chunksOf(layout: Layout, bytes: number): AsyncGenerator<Chunk, void, undefined> {
   let texts: string[] = [];
   let size = 2;
   let rows: number[] = layout.parts.map(() => 0);
@@ -106,6 +113,7 @@ export function* chunksOf(layout: Layout, bytes: number): Generator<Chunk, void,
       texts.push(text);
       size += length;
       rows[index]!++;
+      if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await setImmediate();
     }
   }
   if (texts.length > 0) yield chunk();

@@ -4,7 +4,7 @@
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { Cells } from "../cells.ts";
 import type { Delete } from "../warehouse.ts";
-import { chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
+import { type Chunk, chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
 import type { Bind } from "./driver.ts";
 import type { Session } from "./session.ts";
 import { deleteSql, insertSql, mergeSql, type TableKey } from "./statements.ts";
@@ -37,19 +37,13 @@ export async function insertSources(
   const filled = sources.filter(([target]) => target!.cells.length > 0);
   if (filled.length === 0) return;
   const layout = layoutOf(filled);
-  let chunk = 0;
-  for (const { text, rows } of chunksOf(layout, session.account.limits.chunkBytes)) {
+  await eachChunk(session, layout, async ({ text, rows }, chunk) => {
     const mark: Bind[] = marker
-      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, chunk++]
+      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, chunk]
       : [];
-    const counts = await session.change(insertSql(layout, rows, marker !== undefined), [
-      ...mark,
-      text,
-      number,
-      ...mark,
-    ]);
-    checkCounts(counts, layout, rows, marker ? 1 : 0);
-  }
+    const sql = insertSql(layout, rows, marker !== undefined);
+    checkCounts(await session.change(sql, [...mark, text, number, ...mark]), layout, rows, marker ? 1 : 0);
+  });
 }
 
 /** None at all is right, too: then the driver sent the statement twice, and the second time found it done. */
@@ -70,17 +64,37 @@ export function sourceOf(table: Table, cells: Cells): Source {
   return [{ table, columns: columnsIn(table, cells), cells }];
 }
 
-export async function mergeRows(transaction: Transaction, table: Table, key: TableKey, cells: Cells): Promise<void> {
+export async function mergeRows(
+  { session, number }: Transaction,
+  table: Table,
+  key: TableKey,
+  cells: Cells,
+): Promise<void> {
   const columns = withColumns(table, columnsIn(table, cells), [...key.keyColumns, ...key.guardColumns ?? []]);
   const layout = layoutOf([[{ table, columns, cells }]]);
-  await eachChunk(transaction, layout, mergeSql(layout, key));
+  const sql = mergeSql(layout, key);
+  await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 
-export async function deleteRows(transaction: Transaction, table: Table, { keyColumns, rows }: Delete): Promise<void> {
+export async function deleteRows({ session, number }: Transaction, table: Table, del: Delete): Promise<void> {
+  const { keyColumns, rows } = del;
   const layout = layoutOf([[{ table, columns: withColumns(table, [], keyColumns), cells: Cells.of(rows) }]]);
-  await eachChunk(transaction, layout, deleteSql(layout, keyColumns));
+  const sql = deleteSql(layout, keyColumns);
+  await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 
-async function eachChunk({ session, number }: Transaction, layout: Layout, sql: string): Promise<void> {
-  for (const { text } of chunksOf(layout, session.account.limits.chunkBytes)) await session.change(sql, [text, number]);
+/** Sends the chunks one after the other; while one is under way the next is made. */
+async function eachChunk(
+  session: Session,
+  layout: Layout,
+  send: (chunk: Chunk, number: number) => Promise<void>,
+): Promise<void> {
+  const chunks = chunksOf(layout, session.account.limits.chunkBytes);
+  let next = await chunks.next();
+  for (let number = 0; !next.done; number++) {
+    const [sent, made] = await Promise.allSettled([send(next.value, number), chunks.next()]);
+    if (sent.status === "rejected") throw sent.reason;
+    if (made.status === "rejected") throw made.reason;
+    next = made.value;
+  }
 }
