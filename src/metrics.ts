@@ -3,6 +3,7 @@ import type { DomainStatus } from "./engine/status.ts";
 import type { Observer } from "./engine/options.ts";
 import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";
 import { FormerMetrics } from "./metrics_former.ts";
+import { RequestTally } from "./metrics_http.ts";
 import { eventLoopDelay } from "./metrics_process.ts";
 import { WeightedHistogram } from "./metrics_weighted.ts";
 
@@ -50,8 +51,7 @@ export interface Metrics {
 
 /** What the HTTP API counts. */
 export interface HttpMetrics {
-  readonly requests: Counter<"route" | "method" | "status">;
-  readonly duration: Histogram<"route">;
+  readonly requests: RequestTally;
   /** Events published over HTTP. */
   readonly events: Counter<"domain">;
   /** Requests whose events were not published, by the problem's code. */
@@ -182,19 +182,7 @@ export function createMetrics(): Metrics {
 function httpMetrics(registry: Registry): HttpMetrics {
   const registers = [registry];
   return {
-    requests: new Counter({
-      name: "freshet_http_requests_total",
-      help: "Requests to the API, by route; those to no route are none",
-      labelNames: ["route", "method", "status"],
-      registers,
-    }),
-    duration: new Histogram({
-      name: "freshet_http_request_duration_seconds",
-      help: "From a request's headers to its answer",
-      labelNames: ["route"],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    }),
+    requests: new RequestTally(registry),
     events: new Counter({
       name: "freshet_http_events_total",
       help: "Events published over HTTP and acknowledged",

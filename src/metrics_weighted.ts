@@ -1,9 +1,9 @@
-// Two metrics that prom-client lacks: a histogram that takes many equal values at once, and a summary of sum and count alone.
+// What prom-client lacks: metrics that keep their numbers themselves, of them a histogram that takes many equal values at once, and a summary of sum and count alone.
 // A checkpoint tells of thousands of records; observing each would cost more than writing it.
 import type { Metric, Registry } from "prom-client";
 
 /** What prom-client's registry asks of a metric. */
-interface Sample {
+export interface Sample {
   readonly metricName: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
@@ -16,7 +16,13 @@ interface Described {
 
 type Labels = Readonly<Record<string, string>>;
 
-function register(registry: Registry, { name, help }: Described, type: string, samples: () => readonly Sample[]): void {
+/** Registers a metric that says its samples when it is asked. */
+export function registerSamples(
+  registry: Registry,
+  { name, help }: Described,
+  type: "counter" | "histogram" | "summary",
+  samples: () => readonly Sample[],
+): void {
   const metric = { name, help, type, get: () => Promise.resolve({ name, help, type, values: samples() }) };
   registry.registerMetric(metric as unknown as Metric);
 }
@@ -47,7 +53,7 @@ export class WeightedHistogram {
     const { name, buckets } = described;
     this.#series = new Series(() => ({ counts: new Array(buckets.length + 1).fill(0), sum: 0 }));
     this.buckets = buckets;
-    register(registry, described, "histogram", () =>
+    registerSamples(registry, described, "histogram", () =>
       this.#series.samples(({ counts, sum }, labels) => {
         let below = 0;
         const bounds = [...buckets, "+Inf"];
@@ -81,7 +87,7 @@ export class SumAndCount {
 
   constructor(registry: Registry, described: Described) {
     const { name } = described;
-    register(registry, described, "summary", () =>
+    registerSamples(registry, described, "summary", () =>
       this.#series.samples(({ sum, count }, labels) => [
         { metricName: `${name}_sum`, labels, value: sum },
         { metricName: `${name}_count`, labels, value: count },

@@ -2,12 +2,11 @@
 // Knows the statuses, sources and queries it is handed, nothing of engines, logs or warehouses.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import { requestId } from "hono/request-id";
-import { secureHeaders } from "hono/secure-headers";
 import type { DomainStatus } from "../engine/status.ts";
 import { loggerFor } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
+import { answerHeaders } from "./answer_headers.ts";
 import { requireToken, type Tokens } from "./auth.ts";
 import { docsRoutes } from "./docs_routes.ts";
 import { healthRoutes } from "./health.ts";
@@ -18,7 +17,7 @@ import { metricsRoute } from "./metrics_route.ts";
 import { checkOrigin } from "./origin_check.ts";
 import { problem } from "./problem.ts";
 import { limitRate } from "./rate_limit.ts";
-import type { BodyLimits } from "./request_body.ts";
+import { type BodyLimits, BodyReader } from "./request_body.ts";
 import { countRequests } from "./request_metrics.ts";
 import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute } from "./recommendations_route.ts";
 import { queryRoute } from "./query_route.ts";
@@ -56,34 +55,13 @@ export const BODY_LIMITS: BodyLimits = { maxBytes: 1_000_000, timeoutMs: 10_000 
 /** Health is asked by those who must not be kept waiting, and is cheap. */
 const UNLIMITED = /^\/(health|livez|readyz|metrics)$/;
 
-/** What is of use for JSON, text and a page without scripts; every header costs at each of thousands of answers a second. */
-const SECURE_HEADERS = {
-  contentSecurityPolicy: {
-    defaultSrc: ["'none'"],
-    styleSrc: ["'self'"],
-    baseUri: ["'none'"],
-    formAction: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
-  xFrameOptions: "DENY",
-  crossOriginOpenerPolicy: false,
-  originAgentCluster: false,
-  // It listens in clear text; whoever puts TLS in front says this.
-  strictTransportSecurity: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-  removePoweredBy: false,
-};
-
 /** The routes, without a server. */
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { tokens, body = BODY_LIMITS } = options;
+  const { tokens } = options;
+  const bodies = new BodyReader(options.body ?? BODY_LIMITS);
   const api = new OpenAPIHono();
   api.use(countRequests(options.metrics.http));
-  api.use(requestId({ limitLength: 100 }));
-  api.use(secureHeaders(SECURE_HEADERS));
+  api.use(answerHeaders(new Set(options.ingest.map(({ path }) => path))));
   api.use(methodNotAllowed({
     app: api,
     onMethodNotAllowed(c, methods) {
@@ -106,14 +84,14 @@ export function createApi(options: ApiOptions): OpenAPIHono {
 
   for (const source of options.ingest) {
     describeIngest(api, source, guarded);
-    ingestRoute(api, source, { body, now: options.now, metrics: options.metrics.http });
+    ingestRoute(api, source, { bodies, now: options.now, metrics: options.metrics.http });
   }
   const { recommendationOf } = options;
   if (recommendationOf) recommendationsRoute(api, { ...options, recommendationOf, guarded });
   healthRoutes(api, options);
   metricsRoute(api, { ...options, guarded });
   statusRoutes(api, { ...options, guarded });
-  queryRoute(api, { query: options.query, body });
+  queryRoute(api, { query: options.query, bodies });
   docsRoutes(api, options.version);
   api.get("/", (c) => c.redirect("/docs"));
   api.notFound((c) => problem(c, { code: "not_found", detail: `There is nothing at ${c.req.path.slice(0, 200)}` }));

@@ -20,12 +20,12 @@ export function nameCheck({ hostname, allowedHosts = [] }: Names): ((name: strin
 /** Answers 421 to requests for a host name that is not this server's. */
 export function checkHost(names: Names): MiddlewareHandler {
   const isOurs = nameCheck(names);
-  return async (c, next) => {
+  return (c, next) => {
     if (isOurs && !isOurs(hostnameOf(c.req.header("host") ?? new URL(c.req.url).host))) {
       const detail = "This server answers to loopback names and those of FRESHET_ALLOWED_HOSTS only";
-      return problem(c, { code: "wrong_host", detail });
+      return Promise.resolve(problem(c, { code: "wrong_host", detail }));
     }
-    return await next();
+    return next();
   };
 }
 

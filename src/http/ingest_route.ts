@@ -5,9 +5,10 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { FreshetError } from "../errors.ts";
 import type { HttpMetrics } from "../metrics.ts";
+import { headersOf } from "./answer_headers.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { problem, type ProblemCode, type Refusal } from "./problem.ts";
-import { type BodyLimits, readJsonBody } from "./request_body.ts";
+import type { BodyReader } from "./request_body.ts";
 import { isWellFormedJson } from "./well_formed.ts";
 
 /** An event to be published. */
@@ -45,7 +46,7 @@ export interface IngestSource {
 }
 
 export interface IngestOptions {
-  readonly body: BodyLimits;
+  readonly bodies: BodyReader;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly metrics: HttpMetrics;
@@ -75,7 +76,7 @@ export function ingestRoute(api: OpenAPIHono, source: IngestSource, options: Ing
       return problem(c, outcome.refusal);
     }
     options.metrics.events.inc({ domain }, outcome.ok.events);
-    return c.body(outcome.ok.body, 200, { "content-type": "application/json" });
+    return new Response(outcome.ok.body, { headers: headersOf(c, "application/json") });
   });
 }
 
@@ -87,9 +88,9 @@ interface Answer {
 async function ingest(
   c: Context,
   source: IngestSource,
-  { body: limits, now }: IngestOptions,
+  { bodies, now }: IngestOptions,
 ): Promise<Outcome<Answer>> {
-  const body = await readJsonBody(c.req.raw, limits);
+  const body = await bodies.json(c.req.raw);
   if (body.kind === "refused") return body;
   const count = generated(source, body.kind === "none" ? {} : body.json);
   if (typeof count === "number") {

@@ -7,14 +7,14 @@ import { problem } from "./problem.ts";
 /** Answers 403 to such requests. Where any name will do, the token guards. */
 export function checkOrigin(names: Names): MiddlewareHandler {
   const isOurs = nameCheck(names);
-  return async (c, next) => {
+  return (c, next) => {
     if (isOurs && c.req.method !== "GET" && c.req.method !== "HEAD") {
       const origin = c.req.header("origin");
       const url = origin === undefined ? undefined : URL.parse(origin);
       if (url !== undefined && !(url && isOurs(url.hostname.replace(/^\[(.*)\]$/, "$1")))) {
-        return problem(c, { code: "foreign_origin", detail: "The Origin header names another site" });
+        return Promise.resolve(problem(c, { code: "foreign_origin", detail: "The Origin header names another site" }));
       }
     }
-    return await next();
+    return next();
   };
 }

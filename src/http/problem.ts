@@ -3,6 +3,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod";
+import { headersOf } from "./answer_headers.ts";
 
 /** A kind of problem. */
 interface Kind {
@@ -159,5 +160,5 @@ export function problem(c: Context, { code, detail, errors, retryAfter }: Refusa
     request_id: c.get("requestId"),
     errors: errors === undefined ? undefined : [...errors],
   };
-  return c.body(JSON.stringify(body), status, { "content-type": PROBLEM_TYPE });
+  return c.body(JSON.stringify(body), status, headersOf(c, PROBLEM_TYPE));
 }

@@ -7,7 +7,7 @@ import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
 import { problem } from "./problem.ts";
-import { type BodyLimits, readJsonBody } from "./request_body.ts";
+import type { BodyReader } from "./request_body.ts";
 
 /** Rows of one answer: they are held in the memory of the run. */
 export const MOST_ROWS = 100_000;
@@ -27,11 +27,11 @@ const QueryAnswer = z.object({
 
 export interface QueryRouteOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
-  readonly body: BodyLimits;
+  readonly bodies: BodyReader;
 }
 
 /** Adds `POST /api/query`: 200 with a `QueryResult`, 400 for what is refused, 503 when the warehouse is away. */
-export function queryRoute(api: OpenAPIHono, { query, body: limits }: QueryRouteOptions): void {
+export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOptions): void {
   describe(api, {
     method: "post",
     path: "/api/query",
@@ -57,7 +57,7 @@ export function queryRoute(api: OpenAPIHono, { query, body: limits }: QueryRoute
     ],
   });
   api.post("/api/query", async (c) => {
-    const body = await readJsonBody(c.req.raw, limits);
+    const body = await bodies.json(c.req.raw);
     if (body.kind === "refused") return problem(c, body.refusal);
     const request = QueryRequest.safeParse(body.kind === "none" ? {} : body.json);
     if (!request.success) {

@@ -55,13 +55,13 @@ export interface Connection {
 export function limitRate(limit: RateLimit): MiddlewareHandler {
   if (limit.perSecond === Infinity) return (_c, next) => next();
   const buckets = new Buckets(limit);
-  return async (c, next) => {
+  return (c, next) => {
     const taken = buckets.take((c.env as Connection | undefined)?.remoteAddress ?? "");
-    if (taken.ok) return await next();
-    return problem(c, {
+    if (taken.ok) return next();
+    return Promise.resolve(problem(c, {
       code: "too_many_requests",
       detail: `More than ${limit.perSecond} requests a second came from this address`,
       retryAfter: taken.retryAfter,
-    });
+    }));
   };
 }

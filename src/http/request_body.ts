@@ -1,12 +1,57 @@
 // Takes in a request's body as JSON: bytes counted against a limit, in bounded time, strictly UTF-8, nested no deeper than
 // the pipeline takes. Knows nothing of what the JSON is about.
 import { parseJson } from "../engine/decode.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Refusal } from "./problem.ts";
 
 export interface BodyLimits {
   readonly maxBytes: number;
   /** From the first look at the body to its last byte. */
   readonly timeoutMs: number;
+}
+
+/** Reads the bodies of requests, all with the same limits. */
+export class BodyReader {
+  readonly #deadlines: Deadlines;
+
+  constructor(readonly limits: BodyLimits) {
+    this.#deadlines = new Deadlines(limits.timeoutMs);
+  }
+
+  /** Reads the body as JSON. Never rejects for what a client did. */
+  async json(request: Request): Promise<Body> {
+    const { limits } = this;
+    const { headers } = request;
+    const encoding = headers.get("content-encoding");
+    if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+      return refused("unsupported_media_type", "The body has a Content-Encoding: send it as it is");
+    }
+    const declared = headers.get("content-length");
+    if (Number(declared ?? NaN) > limits.maxBytes) return tooLarge(limits);
+    const bytes = request.body === null ? NOTHING : await this.#bytes(request, declared !== null);
+    if (bytes === "too_large") return tooLarge(limits);
+    if (bytes === "too_slow") {
+      return refused("body_timeout", `The body was not complete after ${limits.timeoutMs / 1000} s`);
+    }
+    if (bytes === "broken") return refused("malformed_body", "The body broke off");
+    return bytes.length === 0 ? { kind: "none" } : jsonOf(bytes, headers.get("content-type"));
+  }
+
+  /** The body's bytes, or why not. A declared length is held to by the server; without one, what really comes is counted. */
+  async #bytes(request: Request, isDeclared: boolean): Promise<Bytes> {
+    const late = Promise.withResolvers<"too_slow">();
+    const reader = isDeclared ? undefined : request.body!.getReader();
+    const done = this.#deadlines.start(() => late.resolve("too_slow"));
+    try {
+      return await Promise.race([reader ? count(reader, this.limits.maxBytes) : request.bytes(), late.promise]);
+    } catch {
+      return "broken";
+    } finally {
+      done();
+      // What still comes of the body is of no interest.
+      reader?.cancel().catch(() => {});
+    }
+  }
 }
 
 /** A body: none at all, JSON with its bytes, or why it is refused. */
@@ -17,31 +62,13 @@ export type Body =
 
 const refused = (code: Refusal["code"], detail: string): Body => ({ kind: "refused", refusal: { code, detail } });
 
-/** Reads the body. Never rejects for what a client did. */
-export async function readJsonBody(request: Request, limits: BodyLimits): Promise<Body> {
-  const { headers } = request;
-  const encoding = headers.get("content-encoding");
-  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
-    return refused("unsupported_media_type", "The body has a Content-Encoding: send it as it is");
-  }
-  const declared = Number(headers.get("content-length") ?? NaN);
-  if (declared > limits.maxBytes) return tooLarge(limits);
-  const bytes = request.body === null ? NOTHING : await readBytes(request, limits);
-  if (bytes === "too_large") return tooLarge(limits);
-  if (bytes === "too_slow") {
-    return refused("body_timeout", `The body was not complete after ${limits.timeoutMs / 1000} s`);
-  }
-  if (bytes === "broken") return refused("malformed_body", "The body broke off");
-  const type = headers.get("content-type");
-  if (bytes.length === 0) return { kind: "none" };
+function jsonOf(bytes: Uint8Array, type: string | null): Body {
   if (type === null) {
     return refused("unsupported_media_type", 'The request has no Content-Type: send "Content-Type: application/json"');
   }
   if (!isJson(type)) {
-    return refused(
-      "unsupported_media_type",
-      `The Content-Type is "${type.slice(0, 100)}": send "Content-Type: application/json"`,
-    );
+    const detail = `The Content-Type is "${type.slice(0, 100)}": send "Content-Type: application/json"`;
+    return refused("unsupported_media_type", detail);
   }
   const parsed = parseJson(bytes);
   if ("stage" in parsed) return refused("malformed_body", parsed.detail);
@@ -53,6 +80,7 @@ const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.+-]+\+json)\s*(?:;(.*))?$
 
 /** Whether the media type is JSON in UTF-8. */
 function isJson(type: string): boolean {
+  if (type === "application/json") return true;
   const match = JSON_TYPE.exec(type.trim());
   if (!match) return false;
   const charset = /(?:^|;)\s*charset\s*=\s*"?([^";\s]*)/i.exec(match[1] ?? "")?.[1];
@@ -64,23 +92,6 @@ function tooLarge({ maxBytes }: BodyLimits): Body {
 }
 
 type Bytes = Uint8Array | "too_large" | "too_slow" | "broken";
-
-/** The body's bytes, or why not. A declared length is held to by the server; without one, what really comes is counted. */
-async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<Bytes> {
-  const enough = Promise.withResolvers<"too_slow">();
-  const reader = request.headers.has("content-length") ? undefined : request.body!.getReader();
-  const timer = setTimeout(() => enough.resolve("too_slow"), timeoutMs);
-  try {
-    const bytes = reader ? count(reader, maxBytes) : request.bytes();
-    return await Promise.race([bytes, enough.promise]);
-  } catch {
-    return "broken";
-  } finally {
-    clearTimeout(timer);
-    // What still comes of the body is of no interest.
-    reader?.cancel().catch(() => {});
-  }
-}
 
 async function count(reader: ReadableStreamDefaultReader<Uint8Array>, maxBytes: number): Promise<Bytes> {
   const chunks: Uint8Array[] = [];

@@ -6,14 +6,13 @@ import type { HttpMetrics } from "../metrics.ts";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Goes around everything that answers. Labels are bounded: routes as they are written, known methods, statuses. */
-export function countRequests({ requests, duration }: HttpMetrics): MiddlewareHandler {
+export function countRequests({ requests }: HttpMetrics): MiddlewareHandler {
   return async (c, next) => {
     const begin = performance.now();
     await next();
     // What every request passes through is registered for all methods, a route for one.
     const route = matchedRoutes(c).findLast(({ method }) => method !== "ALL")?.path ?? "none";
     const method = METHODS.has(c.req.method) ? c.req.method : "other";
-    requests.inc({ route, method, status: String(c.res.status) });
-    duration.observe({ route }, (performance.now() - begin) / 1000);
+    requests.observe(route, method, c.res.status, (performance.now() - begin) / 1000);
   };
 }
