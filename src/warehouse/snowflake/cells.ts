@@ -58,7 +58,7 @@ export function cellReaders(columns: readonly ResultColumn[]): readonly CellRead
 export function typeName({ type, precision, scale }: ResultColumn): string {
   switch (type) {
     case "fixed":
-      return scale > 0 ? `NUMBER(${precision},${scale})` : "BIGINT";
+      return scale > 0 ? `DECIMAL(${precision},${scale})` : "BIGINT";
     case "real":
       return "DOUBLE";
     case "text":
