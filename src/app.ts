@@ -17,6 +17,9 @@ import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
+/** How much one answer to a query from outside may hold: it is in the memory of the run, beside those of others. */
+const MOST_ANSWER_BYTES = 64 << 20;
+
 /** Something that runs beside the domains and feeds them, such as a simulator. Ends when the signal is aborted. */
 export interface Feed {
   readonly name: string;
@@ -117,7 +120,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
     ...recommending?.http,
     rateLimit: config.rateLimit,
-    query: (sql, limits) => warehouse.query(sql, limits),
+    query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
   }));
   const dashboard = stack.use(startDashboard({
     hostname: config.host,
@@ -129,7 +132,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     warehouse,
     statuses,
     now: () => clock.now(),
-    query: (sql, limits) => warehouse.query(sql, limits),
+    query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
     settings: config.domains,
   }));
   await runFile.publish(http.url);

@@ -135,6 +135,8 @@ export interface QueryOptions {
   /** One for each `?`, in order. */
   readonly binds?: readonly Bind[];
   readonly maxRows?: number;
+  /** About how much the rows may hold together, in memory; an answer that is larger is refused. */
+  readonly maxBytes?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -1,8 +1,9 @@
-// One read-only statement from outside: refused unless it only reads, and stopped at a row count, a time or a signal.
+// One read-only statement from outside: refused unless it only reads, and stopped at a row count, a size, a time or a signal.
 // Must not know who asks.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
 import { QueryRefusedError } from "../../errors.ts";
+import { AnswerSize } from "../answer_size.ts";
 import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
@@ -195,7 +196,7 @@ export class Queries {
    * it is garbage collected. A limit around the statement bounds them instead.
    */
   async #fetch(connection: DuckDBConnection, sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
-    const { maxRows = Infinity, binds = [] } = options;
+    const { maxRows = Infinity, maxBytes, binds = [] } = options;
     const checked = await this.#prepare(connection, sql);
     const names = Array.from({ length: checked.columnCount }, (_, i) => checked.columnName(i));
     checked.destroySync();
@@ -213,11 +214,23 @@ export class Queries {
     }
     const types = result.columnTypes();
     const readers = cellReaders(types, this.#database.client);
-    const rows = await result.getRows();
+    const rows: unknown[][] = [];
+    const size = new AnswerSize(maxBytes);
+    let truncated = false;
+    for await (const chunk of result) {
+      for (let i = 0; i < chunk.rowCount && !truncated; i++) {
+        if (rows.length >= maxRows) truncated = true;
+        else {
+          const row = chunk.getRowValues(i).map((value, column) => readers[column]!(value));
+          size.add(row);
+          rows.push(row);
+        }
+      }
+    }
     return {
       columns: types.map((type, i) => ({ name: names[i] ?? result.columnName(i), type: typeName(type) })),
-      rows: rows.slice(0, maxRows).map((row) => row.map((value, i) => readers[i]!(value))),
-      truncated: rows.length > maxRows,
+      rows,
+      truncated,
     };
   }
 

@@ -1,7 +1,8 @@
-// One read-only statement from outside: refused unless it only reads, and stopped at a row count, a time or a signal.
+// One read-only statement from outside: refused unless it only reads, and stopped at a row count, a size, a time or a signal.
 // Snowflake has no read-only transactions, so what a statement may be is decided by its words. Must not know who asks.
 
 import { QueryRefusedError } from "../../errors.ts";
+import { AnswerSize } from "../answer_size.ts";
 import { snowflakeDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
@@ -86,7 +87,7 @@ export class Queries {
   }
 
   async #read(sql: string, limited: boolean, options: QueryOptions): Promise<QueryResult> {
-    const { binds = [], maxRows = Infinity, timeoutMs, signal } = options;
+    const { binds = [], maxRows = Infinity, maxBytes, timeoutMs, signal } = options;
     const late = timeoutMs === undefined
       ? undefined
       : new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
@@ -100,13 +101,18 @@ export class Queries {
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       });
       const readers = cellReaders(columns);
+      const size = new AnswerSize(maxBytes);
       return {
         columns: columns.map((column) => ({ name: column.name, type: typeName(column) })),
-        rows: rows.map((row) => row.map((value, i) => readers[i]!(value))),
+        rows: rows.map((row) => {
+          const cells = row.map((value, i) => readers[i]!(value));
+          size.add(cells);
+          return cells;
+        }),
         truncated,
       };
     } catch (error) {
-      if (error === late || error === signal?.reason) throw error;
+      if (error instanceof QueryRefusedError || error === signal?.reason) throw error;
       throw translateQuery(error, this.#session.account.place);
     } finally {
       clearTimeout(timer);

@@ -23,6 +23,16 @@ export function queries(test: Test, features: WarehouseFeatures): void {
     assertEquals(await ids(0), { rows: 0, last: undefined, truncated: true });
   });
 
+  test("a query whose rows are larger together than it may answer is refused", async ({ warehouse, writer }) => {
+    const NAME = "x".repeat(10_000);
+    const rows = Array.from({ length: 100 }, (_, ID) => ({ ID, NAME }));
+    await writer.commit(loose({ appends: [append("EVENTS", segment(rows))] }));
+    const ask = (sql: string, maxRows: number) => warehouse.query(sql, { maxRows, maxBytes: 500_000 });
+    await assertRejects(() => ask("SELECT NAME FROM EVENTS", 1000), QueryRefusedError, "larger than 1 MiB");
+    assertEquals((await ask("SELECT NAME FROM EVENTS", 40)).rows.length, 40);
+    assertEquals((await ask("SELECT ID FROM EVENTS", 1000)).rows.length, 100);
+  });
+
   test("a query without rows still has its columns", async ({ warehouse }) => {
     assertEquals(await warehouse.query("SELECT NAME, EVENT_COUNT FROM EVENT_NAMES;"), {
       columns: [{ name: "NAME", type: "VARCHAR" }, { name: "EVENT_COUNT", type: "BIGINT" }],
