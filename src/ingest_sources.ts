@@ -6,7 +6,7 @@ import type { IngestSource } from "./http/mod.ts";
 import type { GroupCommit } from "./log/group_commit.ts";
 import type { DomainInfo } from "./parts.ts";
 
-/** Gives the function that makes a domain's next event, as of now. */
+/** Gives the function that makes a domain's next event, as of now or of the time that this process simulates. */
 export type EventMaker = (domain: DomainInfo) => () => unknown;
 
 export interface IngestSourcesOptions {
@@ -43,7 +43,10 @@ function sourceOf(
     maxFutureSkewMs: config.time.maxFutureSkewMs ?? domain.time.maxFutureSkewMs,
     generate: route.generates ? makeEvents?.(domain) : undefined,
     publish: (events) =>
-      group.produce(domain.topic, events.map(({ key, value }) => ({ key, value, bytes: sizeOf(key) + sizeOf(value) }))),
+      group.produce(
+        domain.topic,
+        events.map(({ key, value, timestamp }) => ({ key, value, timestamp, bytes: sizeOf(key) + sizeOf(value) })),
+      ),
   };
 }
 

@@ -20,11 +20,26 @@ export interface RunFileClaim extends AsyncDisposable {
   publish(url: string): Promise<void>;
 }
 
+/** Makes the data folder. Errors: `WarehouseRefusedError` says why it cannot be. */
+export async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dataDir, { recursive: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new WarehouseRefusedError(
+      `The data folder "${dataDir}" cannot be made: set FRESHET_DATA_DIR to one that can (${why})`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /** Makes sure that no other run uses the data folder (making the folder). Errors: `WarehouseRefusedError` names its pid. */
 export async function claimRunFile(
   { dataDir, pid }: { readonly dataDir: string; readonly pid: number },
 ): Promise<RunFileClaim> {
-  await Deno.mkdir(dataDir, { recursive: true });
+  await makeDataDir(dataDir);
   const other = await findRunning(dataDir);
   if (other) {
     throw new WarehouseRefusedError(

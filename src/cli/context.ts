@@ -85,7 +85,7 @@ export class Context {
     const names = known.map((domain) => domain.name);
     const near = closest(name, names);
     throw new UsageError(
-      `There is no domain "${name}"${near ? `, did you mean "${near}"?` : ""} Domains: ${names.join(", ")}`,
+      `There is no domain "${name}"${near ? `, did you mean "${near}"?` : "."} Domains: ${names.join(", ")}`,
     );
   }
 }

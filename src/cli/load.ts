@@ -2,7 +2,7 @@
 import { runApp } from "../app.ts";
 import type { DomainStatus } from "../engine/status.ts";
 import type { DomainInfo } from "../parts.ts";
-import { findRunning } from "../run_file.ts";
+import { ask, findRunning } from "../run_file.ts";
 import type { Context } from "./context.ts";
 import { type Progress, startProgress, totalLine } from "./progress.ts";
 import { VERSION } from "./version.ts";
@@ -13,7 +13,16 @@ export async function load(context: Context, domain: DomainInfo): Promise<void> 
   const config = context.config();
   const running = await findRunning(config.dataDir);
   if (running) {
-    host.stdout.write(`A run is up (pid ${running.pid}): it loads them. "freshet status" says how far it is\n`);
+    const { domains } = await (await ask(running, "GET", "/api/status", { timeoutMs: 30_000 })).json() as {
+      readonly domains: readonly DomainStatus[];
+    };
+    const loads = domains.some((status) => status.domain === domain.name);
+    host.stdout.write(
+      `A run is up (pid ${running.pid}): ` +
+        (loads
+          ? `it loads them. "freshet status" says how far it is\n`
+          : `it leaves ${domain.name} out. Stop it and run "freshet run ${domain.name} --until-end --no-simulate" to load them\n`),
+    );
     return;
   }
   const begin = host.clock.now();

@@ -1,7 +1,7 @@
 // `migrate`: creates the tables, or prints the SQL that does.
 import type { SnowflakeConfig } from "../snowflake_config.ts";
 import { scriptsOf } from "../parts.ts";
-import { findRunning } from "../run_file.ts";
+import { findRunning, makeDataDir } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/scripts.ts";
@@ -33,7 +33,7 @@ async function migrate(context: Context, { dryRun = false, pending = false }: Mi
   if (running) {
     throw new WarehouseRefusedError(`A run (pid ${running.pid}) is up: it has migrated already. Stop it to migrate`);
   }
-  await Deno.mkdir(config.dataDir, { recursive: true });
+  await makeDataDir(config.dataDir);
   await using warehouse = await parts.openWarehouse(config, host.clock);
   const steps = await warehouse.migrate(scriptsOf(context.domains()), { dryRun });
   if (steps.length === 0) host.stdout.write(`${dryRun ? "-- " : ""}${warehouse.description}: nothing to do\n`);

@@ -1,10 +1,12 @@
 // `run`: the pipelines with all that belongs to them.
 import { type Feed, runApp, type Up } from "../app.ts";
+import type { SimulatedRecord } from "../../simulators/mod.ts";
 import type { NewRecord } from "../log/log.ts";
 import { loggerFor } from "../logging.ts";
 import type { DomainInfo } from "../parts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { DEMO_SPEED, demoStart, eventMaker, intervalOf, simulate, simulatorOf } from "./simulation.ts";
+import { SimulatedTime } from "./simulated_time.ts";
+import { DEMO_SPEED, demoMorning, demoStart, eventMaker, intervalOf, simulate, simulatorOf } from "./simulation.ts";
 import { VERSION } from "./version.ts";
 
 interface RunFlags {
@@ -44,6 +46,9 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     throw new UsageError("--until-end does not go with --simulate: a simulation has no end");
   }
   const simulating = flags.simulate ?? (config.kafka === undefined && !untilEnd);
+  const times = new Map(
+    simulating ? domains.map(({ name }) => [name, new SimulatedTime(host.clock, demoMorning)] as const) : [],
+  );
   await runApp({
     config,
     parts,
@@ -52,15 +57,26 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     pid: host.pid,
     version: VERSION,
     untilEnd,
-    feeds: simulating ? domains.map((domain) => simulatorFeed(context, domain, flags)) : [],
-    makeEvents: ({ name }) => eventMaker(simulatorOf(name), host.clock),
+    feeds: domains.flatMap((domain) => {
+      const time = times.get(domain.name);
+      return time ? [simulatorFeed(context, { domain, time, flags })] : [];
+    }),
+    makeEvents: ({ name }) => eventMaker(simulatorOf(name), times.get(name) ?? host.clock),
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),
     onUp: (up) => announce(context, { up, domains, simulating, untilEnd, flags }),
   });
 }
 
-function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEED, seed }: RunFlags): Feed {
+interface Simulating {
+  readonly domain: DomainInfo;
+  /** Told when the simulation begins. */
+  readonly time: SimulatedTime;
+  readonly flags: RunFlags;
+}
+
+function simulatorFeed(context: Context, { domain, time, flags }: Simulating): Feed {
+  const { speed = DEMO_SPEED, seed } = flags;
   const { clock } = context.host;
   return {
     name: `simulator of ${domain.name}`,
@@ -69,8 +85,10 @@ function simulatorFeed(context: Context, domain: DomainInfo, { speed = DEMO_SPEE
       const start = await demoStart(log, domain.topic, clock);
       const { domains: settings } = context.config();
       const plan = { seed, start, speed, intervalMs: intervalOf(simulator, settings), bad: 0 };
+      time.begin(plan);
       const send = (records: readonly NewRecord[]) => log.produce(domain.topic, records);
-      await simulate({ simulator, plan, settings, send, clock, signal });
+      const onSent = (_: number, last: SimulatedRecord) => time.reach(last.timestamp);
+      await simulate({ simulator, plan, settings, send, clock, signal, onSent });
     },
   };
 }

@@ -35,9 +35,18 @@ interface PlanBasis {
 
 /**
  * What the options mean. Rate, speed and interval are tied: `rate = sources · speed / interval`.
- * Throws `UsageError` for options that say it twice.
+ * Throws `UsageError` for options that say it twice, and for a beginning before 1970.
  */
 export async function makePlan(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
+  const plan = await planOf(flags, basis);
+  // Logs have no timestamps before the epoch, and calendars end somewhere.
+  if (plan.start >= 0) return plan;
+  throw new UsageError(
+    `That would begin before 1970: give ${flags.days === undefined ? "a smaller --count" : "fewer --days"}`,
+  );
+}
+
+async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
   const { rate, count, seed, bad, days, perDay, speed } = flags;
   const { sources, intervalMs, historyIntervalMs = intervalMs } = basis.simulator;
   const demoStartOf = () => {

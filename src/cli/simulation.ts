@@ -63,10 +63,10 @@ export function simulatorOf(domain: string): Simulator {
 }
 
 /**
- * A function that makes one of the simulator's events each time, as of now; another process makes others. Throws `UsageError`
+ * A function that makes one of the simulator's events each time, as of the clock's now; another process makes others. Throws `UsageError`
  * when the simulator makes no single events.
  */
-export function eventMaker({ domain, eventAt }: Simulator, clock: Clock): () => unknown {
+export function eventMaker({ domain, eventAt }: Simulator, clock: Pick<Clock, "now">): () => unknown {
   if (!eventAt) throw new UsageError(`The simulator of "${domain}" makes no single events: add "eventAt" to it`);
   let seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
   return () => eventAt(seed++, clock.now());

@@ -16,6 +16,8 @@ export interface KeyedEvent {
   readonly key: string;
   /** JSON. */
   readonly value: string | Uint8Array;
+  /** Of the record, epoch milliseconds; the log's own clock when left out. */
+  readonly timestamp?: number;
 }
 
 /** Where an event is. */
@@ -39,7 +41,7 @@ export interface IngestSource {
   eventTime(event: unknown): number;
   /** How far ahead of the clock an event may be, milliseconds. */
   readonly maxFutureSkewMs: number;
-  /** Makes an event as of now; absent when the route needs a body. */
+  /** Makes an event, as of now or of the time that is simulated; absent when the route needs a body. */
   readonly generate?: () => unknown;
   /** Resolves when the log has all of them, with their positions in order. */
   publish(events: readonly KeyedEvent[]): Promise<readonly EventPosition[]>;
@@ -59,6 +61,7 @@ export const MOST_GENERATED = 1_000;
 interface Checked {
   readonly event: unknown;
   readonly key: string;
+  readonly timestamp?: number;
   readonly value: string | Uint8Array;
   /** The event's JSON, for the answer. */
   readonly text: string;
@@ -118,10 +121,11 @@ function generated({ generate }: IngestSource, json: unknown): number | undefine
   return invalid("/count", "out_of_range", detail);
 }
 
-function ownEvent({ generate, key }: IngestSource): Checked {
+function ownEvent({ generate, key, eventTime }: IngestSource): Checked {
   const event = generate!();
   const text = JSON.stringify(event);
-  return { event, key: key(event), value: text, text };
+  // Dated as it says, as other simulated records are: a simulation goes on after the last one of its topic.
+  return { event, key: key(event), value: text, text, timestamp: eventTime(event) };
 }
 
 interface Given {

@@ -117,6 +117,27 @@ Deno.test("simulate --http posts actions to a program that runs, and they are in
   assertEquals([counts!.A, counts!.D, Number(counts!.N)], [accepted, 0, accepted]);
 });
 
+Deno.test("an event made over HTTP while a past day is simulated makes nothing late, and a history for another domain waits", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "rides");
+  const output = child.output();
+  const before = await program.rows("select max(TIMESTAMP) T from RIDE_REQUESTS having count(*) > 100");
+  const { url } = await program.runFile();
+  const answer = await (await fetch(`${url}/produce`, { method: "POST" })).json();
+  const made = Date.parse(answer.event.timestamp);
+  assert(Date.now() - made > 3_600_000, `dated ${answer.event.timestamp}, while ${before[0]!.T} is simulated`);
+  await program.rows(`select 1 from RIDE_REQUESTS where RIDE_ID = '${answer.event.ride_id}'`);
+  const later = new Date(made + 60_000).toISOString();
+  await program.rows(`select 1 from RIDE_REQUESTS where TIMESTAMP > '${later}' having count(*) > 100`);
+  const { stdout } = await program.ask("query", "select count(*) N from LATE_RECORDS", "--json");
+  assertEquals(JSON.parse(stdout), [{ N: 0 }]);
+
+  const history = await program.ask("simulate", "wine", "--days", "0.01");
+  assertStringIncludes(history.stdout, "it leaves wine out");
+  child.kill("SIGTERM");
+  await output;
+});
+
 Deno.test("produce that is interrupted while it waits for input ends with the signal's exit code", async () => {
   await using program = await Program.open();
   const child = new Deno.Command(Deno.execPath(), {

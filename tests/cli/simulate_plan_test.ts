@@ -53,6 +53,12 @@ Deno.test("rate and speed of a history say the same: only one of them may be giv
   await assertRejects(() => plan({ days: 1, rate: 1, speed: 1 }), UsageError, "--rate and --speed");
 });
 
+for (const flags of [{ days: 1e9 }, { days: Infinity }, { count: 9e15 }, { days: 1e9, count: 3 }]) {
+  Deno.test(`simulate with ${Deno.inspect(flags)} would begin before 1970, and is refused`, async () => {
+    await assertRejects(() => plan(flags), UsageError, "before 1970");
+  });
+}
+
 Deno.test("a history may be less dense than what is live", async () => {
   const simulator = { sources: 1, intervalMs: 1000, historyIntervalMs: 60_000 };
   const made = await makePlan({ seed: 1, bad: 0, days: 1 }, { ...basis, simulator });
