@@ -5,7 +5,7 @@ import { FreshetError } from "../../src/errors.ts";
 import { Cells } from "../../src/warehouse/cells.ts";
 import type { Claim, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
 import { append, segment, SYSTEM, TABLES, TOPIC } from "../contracts/warehouse/suite.ts";
-import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
+import { type OwnSchema, ownSchema, QUICK } from "../support/snowflake/adapter.ts";
 import { type Fault, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 
 const skip = await whyNoSnowflake();
@@ -121,6 +121,32 @@ async function assertWritten(schema: OwnSchema, units: number): Promise<void> {
   );
   assertEquals(state.at(-1), [`${units - 1}`]);
 }
+
+Deno.test({
+  name: "snowflake: of a unit in many chunks each is inserted once, whichever the retry runs again",
+  ignore: skip !== undefined,
+  async fn() {
+    await using schema = await ownSchema(double!, { ...QUICK, chunkBytes: 40 });
+    await using warehouse = await schema.open();
+    await warehouse.migrate([SYSTEM, TABLES]);
+    await using run = new Run(warehouse);
+    try {
+      for (const skip of [0, 1, 2, 3]) {
+        const fault: Fault = { kind: "cut_after", retry: "run_again" };
+        const injected = double!.control.inject(fault, { statement: /^INSERT ALL/, skip });
+        double!.clearLog();
+        await run.writeNext();
+        assertEquals(injected.hits, 1);
+        const inserts = double!.statements().filter(({ sql }) => sql.startsWith("INSERT ALL"));
+        assert(inserts.length > 4, `${inserts.length}`);
+      }
+      await assertWritten(schema, run.written);
+      assertEquals(run.errors, []);
+    } finally {
+      double!.control.clearFaults();
+    }
+  },
+});
 
 const STATEMENTS = [
   /^BEGIN/,

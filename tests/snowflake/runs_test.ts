@@ -133,6 +133,31 @@ test("without new records nothing is sent, however many checkpoint intervals go 
   }
 });
 
+/** How many statements each transaction took that moved offsets, up to what asks whether it is there. */
+function statementsOfCheckpoints(): readonly number[] {
+  const units: string[][] = [];
+  for (const { sql } of double!.statements()) {
+    if (sql.startsWith("BEGIN")) units.push([]);
+    units.at(-1)?.push(sql);
+  }
+  return units.filter((unit) => unit.some((sql) => sql.startsWith("UPDATE FRESHET_OFFSETS"))).map(({ length }) =>
+    length
+  );
+}
+
+test("a checkpoint of 20,000 rows takes at most 12 statements, and what waits is taken at once", async (bench) => {
+  const { log, runner, warehouse } = bench;
+  for (let first = 0; first < 20_000; first += 5_000) {
+    await log.produce(domain.topic, Array.from({ length: 5_000 }, (_, i) => train(first + i)));
+  }
+  double!.clearLog();
+  await runner().run(never());
+  const counts = statementsOfCheckpoints();
+  assertEquals(counts.length, 1);
+  assert(counts[0]! <= 12, `${counts}`);
+  assertEquals(await rowsOf(warehouse, "SELECT COUNT(*) FROM ATS_RAW_JSON"), [[20_000]]);
+});
+
 test("a warehouse that takes its time for every statement gets everything in the end", async (bench) => {
   const { warehouse, log, runner } = bench;
   await log.produce(domain.topic, Array.from({ length: 2_000 }, (_, i) => train(i)));
