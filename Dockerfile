@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Freshet as a container: dependencies in a layer of their own, the page bundled at build time, no root, nothing written
-# outside of /data. The permissions are those of the task `freshet` in deno.json; a test compares them.
+# outside of /data. In a running container: docker compose exec freshet freshet status
 
 ARG DENO_VERSION=2.9.6
 
@@ -11,6 +11,7 @@ COPY deno.json deno.lock ./
 COPY links ./links
 RUN deno install --frozen
 COPY main.ts ./
+COPY build/freshet.sh ./freshet
 COPY sql ./sql
 COPY simulators ./simulators
 COPY src ./src
@@ -26,12 +27,12 @@ ENV DENO_DIR=/deno-dir \
     FRESHET_DATA_DIR=/data
 COPY --from=build /deno-dir /deno-dir
 COPY --from=build /app /app
-RUN mkdir /data && chown deno:deno /data
+RUN ln -s /app/freshet /usr/local/bin/freshet && mkdir /data && chown deno:deno /data
 VOLUME /data
 USER deno
 EXPOSE 8000 8501
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["deno", "run", "--cached-only", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=osRelease,homedir", "/app/main.ts", "health"]
-ENTRYPOINT ["deno", "run", "--cached-only", "--v8-flags=--heap-growing-percent=30", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=osRelease,homedir", "/app/main.ts"]
+    CMD ["freshet", "health"]
+ENTRYPOINT ["freshet"]
 CMD ["run"]
