@@ -72,7 +72,9 @@ export class KafkaLog implements Log {
       for (const { topic, partitions, replicationFactor } of specs) {
         if (existing.has(topic)) continue;
         const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
-        if (await admin.createTopics({ topics: [request], waitForLeaders: true })) created.push(topic);
+        // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
+        await admin.createTopics({ topics: [request], waitForLeaders: true });
+        created.push(topic);
       }
     }, specs.map(({ topic }) => topic));
     return created;

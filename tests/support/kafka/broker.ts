@@ -135,6 +135,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 broker.session.timeout.ms=4000
 log.retention.check.interval.ms=500
+log.retention.ms=-1
 log.cleaner.backoff.ms=200
 ssl.keystore.type=PEM
 ssl.keystore.location=${keyStorePath}
