@@ -97,7 +97,7 @@ export const SETTINGS = {
   ),
   FRESHET_STALL_MS: s.whole(
     { min: 1_000, unit: "milliseconds", default: 300_000 },
-    "How long a domain may have records waiting and commit nothing before /livez says that it is stalled.",
+    "How long a domain may have records waiting and commit nothing, beside FRESHET_CHECKPOINT_MS, before /livez says that it is stalled.",
   ),
   FRESHET_MAX_RESTARTS: s.whole(
     { min: 0, default: 10 },
@@ -213,7 +213,7 @@ export interface Config {
   };
   readonly drainMs: number;
   readonly maxRestarts: number;
-  /** How long a domain may stand still, milliseconds. */
+  /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
   readonly stallMs: number;
   readonly duckdbMemory: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
@@ -293,7 +293,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     },
     drainMs: v.FRESHET_DRAIN_MS,
     maxRestarts: v.FRESHET_MAX_RESTARTS,
-    stallMs: v.FRESHET_STALL_MS,
+    stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },

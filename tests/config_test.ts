@@ -126,6 +126,11 @@ Deno.test("listening where others can reach needs a token", () => {
   }
 });
 
+Deno.test("waiting for a checkpoint that is not due is not standing still", () => {
+  assertEquals(readConfig({}, []).stallMs, 300_000);
+  assertEquals(readConfig({ FRESHET_CHECKPOINT_MS: "900000" }, []).stallMs, 1_200_000);
+});
+
 Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name for KAFKA_BROKERS", () => {
   const sasl = { KAFKA_SASL_MECHANISM: "SCRAM-SHA-512", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "pa55" };
   assertEquals(read({ KAFKA_BROKERS: "a:9092, b:9093", KAFKA_SSL_CA_FILE: "ca.pem", ...sasl }).kafka, {

@@ -119,7 +119,9 @@ export class DomainRunner {
     while (!signal.aborted) {
       const generation = await untilAborted(subscription.nextGeneration(), signal);
       if (!generation) return;
-      this.#progress.phase = "running";
+      const standsBy = generation.partitions.length === 0;
+      this.#progress.phase = standsBy ? "waiting" : "running";
+      if (standsBy) this.#progress.assigned([]);
       const context = {
         options: this.#options,
         time: this.#time,

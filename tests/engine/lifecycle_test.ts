@@ -205,3 +205,22 @@ Deno.test("two instances share the partitions, a third waits, and when one stops
   for (const instance of instances) await world.stopped(instance);
   assertEquals(world.warehouse.rows("RAW").length, 60);
 });
+
+Deno.test("who has lost all partitions to another stands by, and tells nothing of them any more", async () => {
+  const world = worldOf(40);
+  const first = world.start({ maxRestarts: 100 });
+  await world.until(() => first.runner.status().partitions.length === 1);
+  const second = world.start({ maxRestarts: 100 });
+  await world.until(() => second.runner.status().phase === "waiting");
+  // The first fails, and comes back as the second in line.
+  world.warehouse.away = true;
+  world.produce(good(40), { partition: 0 });
+  await world.until(() => first.runner.status().phase === "restarting");
+  world.warehouse.away = false;
+  await world.until(() => second.runner.status().partitions.length === 1 && first.runner.status().phase === "waiting");
+  for (let turn = 0; turn < 100; turn++) await world.turns.next();
+  assertEquals(first.runner.status().partitions, []);
+  assertEquals(second.runner.status().phase, "running");
+  await world.stopped(first);
+  await world.stopped(second);
+});
