@@ -63,7 +63,7 @@ const TRAINS = [
      SPEED_KMH, LATITUDE, LONGITUDE, IS_OVERCROWDED, IS_HIGH_POWER_DRAW, KAFKA_PARTITION, KAFKA_OFFSET, TIMESTAMP
    FROM ATS_TRANSFORMED WHERE KAFKA_OFFSET IN (3, 4)`,
   `INSERT INTO ATS_LATEST_STATUS (TRAIN_ID, TIMESTAMP, LINE, PASSENGER_COUNT, POWER_DRAW_KW)
-   VALUES ('OLD', '2026-01-15 10:00:00', 'Red', 999, 999)`,
+   VALUES ('OLD', '2026-01-15 09:50:00', 'Red', 999, 999)`,
   `INSERT INTO ATS_HOURLY_STATS_PARTS SELECT 0, TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP), DATE_TRUNC('hour', TIMESTAMP) + INTERVAL 1 HOUR,
      COUNT(*), SUM(PASSENGER_COUNT), MAX(PASSENGER_COUNT), SUM(POWER_DRAW_KW), MAX(POWER_DRAW_KW), SUM(SPEED_KMH), 200, 0, 0,
      DATE_TRUNC('hour', TIMESTAMP) < '2026-01-15 10:00:00', 1, '2026-01-15 00:00:00'
@@ -79,7 +79,7 @@ Deno.test("trains: the numbers now, and those of the hour before", async () => {
   assertEquals(await trains.ask("kpis"), {
     data_now: "2026-01-15 10:11:00.000",
     active_trains: 2,
-    active_minutes: 5,
+    active_minutes: 15,
     known_trains: 3,
     passengers: 460,
     capacity: 2000,

@@ -82,6 +82,24 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<Dashboard
   ["a host name that is not this machine's", { path: "/", headers: { host: "evil.example" } }, {}, 421],
   ["a page of another site", { path: "/api/about", headers: { "sec-fetch-site": "cross-site" } }, {}, 403],
   ["a page of another port", { path: "/api/about", headers: { "sec-fetch-site": "same-site" } }, {}, 403],
+  [
+    "a login from another site's page",
+    {
+      path: "/api/session",
+      method: "POST",
+      headers: { origin: "https://evil.example" },
+      body: '{"token":"api-token"}',
+    },
+    locked,
+    403,
+  ],
+  [
+    "a login with a body that is too large",
+    { path: "/api/session", method: "POST", body: "x".repeat(20_000) },
+    {},
+    413,
+  ],
+  ["a login that is not JSON", { path: "/api/session", method: "POST", body: "token" }, locked, 400],
   ["writing", { path: "/api/about", method: "POST", body: "{}" }, {}, 404],
 ];
 

@@ -2,7 +2,12 @@
 import type { Context } from "hono";
 import type { Failure } from "./protocol.ts";
 
-export function failure(c: Context, status: 400 | 401 | 403 | 404 | 429 | 500 | 503, code: string, detail: string) {
+export function failure(
+  c: Context,
+  status: 400 | 401 | 403 | 404 | 413 | 429 | 500 | 503,
+  code: string,
+  detail: string,
+) {
   const body: Failure = { status, code, detail };
   return c.body(JSON.stringify(body), status, { "content-type": "application/problem+json" });
 }

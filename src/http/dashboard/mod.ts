@@ -1,6 +1,7 @@
 // The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Reads only. Each concern is a file beside this
 // one. Knows the statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
 import type { DomainStatus } from "../../engine/status.ts";
@@ -9,6 +10,7 @@ import { loggerFor } from "../../logging.ts";
 import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
+import { checkOrigin } from "../origin_check.ts";
 import { Answers } from "./answers.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
@@ -41,6 +43,8 @@ const ALERTS_FRESH_MS = { duckdb: 100, snowflake: 30_000 };
 const LOOK_EVERY_MS = 250;
 const HEARTBEAT_MS = 15_000;
 const MAX_CLIENTS = 100;
+/** Only a token is ever sent. */
+const MAX_BODY_BYTES = 10_000;
 
 /** The routes, and the streams that must be ended before the server is. */
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
@@ -76,6 +80,11 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     await next();
   });
   app.use("/api/*", refuseOtherSites);
+  app.use(checkOrigin(options));
+  app.use(bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: (c) => failure(c, 413, "body_too_large", `The body exceeds ${MAX_BODY_BYTES} bytes`),
+  }));
   pageFiles(app);
   sessionRoute(app, token, now);
   app.use("/api/*", requireSession(token));

@@ -8,7 +8,12 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFracti
 export function numberText(value: number | null | undefined, unit = ""): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 100 || Number.isInteger(value) ? whole.format(value) : one.format(value);
-  return unit === "" ? text : `${text}\u00a0${unit}`;
+  return unit === "" ? text : `${text}\u00a0${value === 1 ? singular(unit) : unit}`;
+}
+
+/** Units that are words are given in the plural; `km/h` and `s` are none. */
+function singular(unit: string): string {
+  return /^[a-z]{3,}s$/.test(unit) ? unit.slice(0, -1) : unit;
 }
 
 /** Such as 1.2K or 3M. */

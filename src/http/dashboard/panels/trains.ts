@@ -25,8 +25,9 @@ import {
 const DOMAIN = "trains";
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** A train that has not reported for this long, in event time, is not counted as active. */
-const ACTIVE_MINUTES = 5;
+/** A train that has not reported for this long, in event time, is not counted as active. A simulation that hurries makes minutes
+ * of it within one checkpoint. */
+const ACTIVE_MINUTES = 15;
 const MAX_TRAINS = 2_000;
 const MAX_HOURS = 24 * 31;
 /** Records that a distribution looks at; of more, as many are chosen evenly. */

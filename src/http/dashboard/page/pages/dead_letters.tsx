@@ -142,6 +142,7 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
             rows={counts.answer.data.rows}
             keyOf={(row) => row.slice(0, 3).join(" ")}
             empty="No dead letters: every record so far could be used."
+            tall
           />
         )}
       </Card>

@@ -79,10 +79,9 @@ function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: stri
           <bdi title={cutText(alert.subject, 300)}>{cutText(alert.subject, 60)}</bdi>
           {alert.place !== null && (
             <span class="muted">
-              · <bdi>{cutText(alert.place, 40)}</bdi>
+              <bdi>{cutText(alert.place, 40)}</bdi>
             </span>
           )}
-          <span class={`tag ${isActive ? "tag-bad" : ""}`}>{isActive ? "active" : "cleared"}</span>
         </p>
         <p class="muted">
           {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
@@ -91,6 +90,7 @@ function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: stri
             : <>{clockText(started, zone)} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
         </p>
       </div>
+      <span class={`tag ${isActive ? "tag-bad" : ""}`}>{isActive ? "active" : "cleared"}</span>
     </li>
   );
 }
