@@ -32,10 +32,13 @@ async function panels(domain: string, inserts: readonly string[]) {
   };
 }
 
-const offsets = (domain: string, newest: string) =>
-  `INSERT INTO FRESHET_OFFSETS (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, MAX_EVENT_TIME, UPDATED_AT)
-   VALUES ('${domain}', 't', 0, 9, 1, 1, '${newest}', '2026-01-15 00:00:00'),
-     ('${domain}', 't', 1, 9, 1, 1, '2026-01-01 00:00:00', '2026-01-15 00:00:00')`;
+/** A partition with the newest event, one a minute behind whose watermark is `closed`, and one that is silent since long. */
+const offsets = (domain: string, newest: string, closed = newest) =>
+  `INSERT INTO FRESHET_OFFSETS
+     (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, WATERMARK, MAX_EVENT_TIME, UPDATED_AT)
+   VALUES ('${domain}', 't', 0, 9, 1, 1, '${newest}', '${newest}', '2026-01-15 00:00:00'),
+     ('${domain}', 't', 1, 9, 1, 1, '${closed}', TIMESTAMP '${newest}' - INTERVAL 1 MINUTE, '2026-01-15 00:00:00'),
+     ('${domain}', 't', 2, 9, 1, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-15 00:00:00')`;
 
 const report = (
   train: string,
@@ -163,7 +166,7 @@ const window = (zone: string, start: string, requests: number) =>
 
 Deno.test("rides: the newest closed window is compared with that of an hour before", async () => {
   await using rides = await panels("rides", [
-    offsets("rides", "2026-01-15 10:20:30"),
+    offsets("rides", "2026-01-15 10:20:30", "2026-01-15 10:19:40"),
     `INSERT INTO RIDE_DEMAND_PARTS VALUES ${
       [
         window("Docks", "10:04:00", 30),

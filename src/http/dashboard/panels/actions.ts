@@ -6,6 +6,7 @@ import {
   bucketOf,
   bucketSql,
   dataNow,
+  dataTimes,
   type DomainPanels,
   number,
   numberOrNull,
@@ -43,8 +44,9 @@ async function counted(from: number, to: number, filter: Chosen, context: PanelC
 }
 
 async function kpis(filter: Chosen, context: PanelContext): Promise<ActionKpis> {
-  const now = await dataNow(context, DOMAIN);
-  const minute = Math.floor((now ?? 0) / MINUTE_MS) * MINUTE_MS - MINUTE_MS;
+  const times = await dataTimes(context, DOMAIN);
+  const now = times?.now ?? null;
+  const minute = Math.floor((times?.closed ?? 0) / MINUTE_MS) * MINUTE_MS - MINUTE_MS;
   const hour = await counted(minute - HOUR_MS, minute, filter, context);
   const where = all(within("WINDOW_START", { from: minute, to: minute + 1 }), oneOf("ACTION", filter.action));
   const [users] = await rowsOf(
@@ -79,11 +81,15 @@ async function meanSession(from: number, to: number, context: PanelContext): Pro
 
 /** Actions per minute by kind, the mean of each bucket. */
 async function perMinute(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Timeline> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const { now, closed } = await dataTimes(context, DOMAIN) ?? { now: 0, closed: 0 };
+  const span = spanOf(filter, now);
   const bucket = bucketOf(span, 60);
   const stepMs = bucket * 1000;
   // A bucket that has only begun would look as if less came.
-  const whole = { from: Math.ceil(span.from / stepMs) * stepMs, to: Math.floor(span.to / stepMs) * stepMs };
+  const whole = {
+    from: Math.ceil(span.from / stepMs) * stepMs,
+    to: Math.floor(Math.min(span.to, closed) / stepMs) * stepMs,
+  };
   const where = all(within("WINDOW_START", whole), oneOf("ACTION", filter.action));
   const counted = `SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, ACTION AS SERIES,
       SUM(ACTION_COUNT) / ${bucket / 60}.0 AS VALUE

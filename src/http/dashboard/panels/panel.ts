@@ -131,10 +131,34 @@ export async function rowsOf(
   return objects(await ask(sql, { binds }));
 }
 
-/** Event time of a domain's newest event, epoch milliseconds: a row for each partition, moved with the tables. */
+/** A partition whose newest event is this much older than the newest of all holds nothing up. */
+const SILENT_MINUTES = 30;
+
+/** Where event time is in a domain, epoch milliseconds. */
+export interface DataTimes {
+  /** Of the newest event. */
+  readonly now: number;
+  /** Windows that end here or before are closed in all partitions that something comes from. */
+  readonly closed: number;
+}
+
+/** By the offsets, a row for each partition that moves with the tables; `null` before the first event. */
+export async function dataTimes(context: PanelContext, domain: string): Promise<DataTimes | null> {
+  const [row] = await rowsOf(
+    context,
+    `SELECT N.NEWEST, MIN(O.WATERMARK) AS CLOSED
+     FROM FRESHET_OFFSETS AS O
+     CROSS JOIN (SELECT MAX(MAX_EVENT_TIME) AS NEWEST FROM FRESHET_OFFSETS WHERE DOMAIN = ?) AS N
+     WHERE O.DOMAIN = ? AND DATEDIFF('minute', O.MAX_EVENT_TIME, N.NEWEST) <= ${SILENT_MINUTES} GROUP BY N.NEWEST`,
+    [domain, domain],
+  );
+  const now = timestampMs(row?.newest);
+  return now === null ? null : { now, closed: Math.min(now, timestampMs(row?.closed) ?? now) };
+}
+
+/** Event time of a domain's newest event, epoch milliseconds. */
 export async function dataNow(context: PanelContext, domain: string): Promise<number | null> {
-  const sql = "SELECT MAX(MAX_EVENT_TIME) AS NEWEST FROM FRESHET_OFFSETS WHERE DOMAIN = ?";
-  return timestampMs((await rowsOf(context, sql, [domain]))[0]?.newest);
+  return (await dataTimes(context, domain))?.now ?? null;
 }
 
 /** Text, `null` for NULL. */

@@ -7,6 +7,8 @@ import {
   bucketOf,
   type Condition,
   dataNow,
+  type DataTimes,
+  dataTimes,
   type DomainPanels,
   numberOrNull,
   oneOf,
@@ -32,10 +34,13 @@ const chosen = z.object({ zone: several });
 const chosenIn = timeFilter.extend(chosen.shape);
 type Chosen = z.infer<typeof chosen>;
 
-/** Start of the newest window that is likely closed in all partitions, by the newest event, epoch milliseconds. */
-function newestWindow(now: number): number {
-  return Math.floor((now - MINUTE_MS) / MINUTE_MS) * MINUTE_MS - WINDOW_MINUTES * MINUTE_MS;
+/** Start of the newest window that is closed in all partitions, epoch milliseconds. */
+function newestWindow({ closed }: DataTimes): number {
+  return Math.floor(closed / MINUTE_MS) * MINUTE_MS - WINDOW_MINUTES * MINUTE_MS;
 }
+
+/** Before the first event. */
+const NEVER: DataTimes = { now: 0, closed: 0 };
 
 const startsAt = (ms: number): Condition => ({
   sql: "WINDOW_START = CAST(? AS TIMESTAMP_NTZ)",
@@ -60,8 +65,9 @@ async function windowTotals(start: number, filter: Chosen, context: PanelContext
 }
 
 async function kpis(filter: Chosen, context: PanelContext): Promise<RideKpis> {
-  const now = await dataNow(context, DOMAIN);
-  const start = newestWindow(now ?? 0);
+  const times = await dataTimes(context, DOMAIN);
+  const now = times?.now ?? null;
+  const start = newestWindow(times ?? NEVER);
   const current = await windowTotals(start, filter, context);
   const before = await windowTotals(start - HOUR_MS, filter, context);
   const zones = await rowsOf(
@@ -95,7 +101,7 @@ async function demand(filter: z.infer<typeof chosenIn>, context: PanelContext): 
 }
 
 async function zones(filter: Chosen, context: PanelContext): Promise<Rows> {
-  const start = newestWindow(await dataNow(context, DOMAIN) ?? 0);
+  const start = newestWindow(await dataTimes(context, DOMAIN) ?? NEVER);
   const [now, before] = [timestampText(start), timestampText(start - HOUR_MS)];
   const where = oneOf("P.ZONE", filter.zone);
   const at = "CASE WHEN P.WINDOW_START = CAST(? AS TIMESTAMP_NTZ) THEN";

@@ -29,6 +29,7 @@ const MINUTE_MS = 60_000;
  * of it within one checkpoint. */
 const ACTIVE_MINUTES = 15;
 const MAX_TRAINS = 2_000;
+const MAX_LINES = 50;
 const MAX_HOURS = 24 * 31;
 /** Records that a distribution looks at; of more, as many are chosen evenly. */
 const MAX_RECORDS = 200_000;
@@ -58,38 +59,32 @@ function chosenHourly({ train, line }: Chosen): Condition {
 async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   const now = await dataNow(context, DOMAIN);
   const where = chosenTrains(filter);
-  const active: Condition = {
-    sql: "TIMESTAMP > CAST(? AS TIMESTAMP_NTZ)",
-    binds: [timestampText((now ?? 0) - ACTIVE_MINUTES * MINUTE_MS)],
-  };
-  const [status] = await rowsOf(
-    context,
-    `SELECT COUNT(*) AS TRAINS, SUM(PASSENGER_COUNT) AS PASSENGERS, SUM(CAPACITY) AS CAPACITY, SUM(POWER_DRAW_KW) AS POWER
-     FROM ATS_LATEST_STATUS WHERE ${all(active, where).sql}`,
-    all(active, where).binds,
-  );
-  const [known] = await rowsOf(
-    context,
-    `SELECT COUNT(*) AS TRAINS FROM ATS_LATEST_STATUS WHERE ${where.sql}`,
-    where.binds,
-  );
-  const alertsCounted = await alertCounts("ATS_ALERTS", now ?? 0, { where, context });
+  const since = timestampText((now ?? 0) - ACTIVE_MINUTES * MINUTE_MS);
+  // One pass, by line, for the lines there are and for the totals of what is chosen.
   const lines = await rowsOf(
     context,
-    "SELECT DISTINCT LINE FROM ATS_LATEST_STATUS WHERE LINE IS NOT NULL ORDER BY LINE",
+    `SELECT LINE, COUNT(CASE WHEN CHOSEN THEN 1 END) AS KNOWN, COUNT(CASE WHEN CHOSEN AND ACTIVE THEN 1 END) AS TRAINS,
+       SUM(CASE WHEN CHOSEN AND ACTIVE THEN PASSENGER_COUNT END) AS PASSENGERS,
+       SUM(CASE WHEN CHOSEN AND ACTIVE THEN CAPACITY END) AS CAPACITY,
+       SUM(CASE WHEN CHOSEN AND ACTIVE THEN POWER_DRAW_KW END) AS POWER
+     FROM (SELECT *, ${where.sql} AS CHOSEN, TIMESTAMP > CAST(? AS TIMESTAMP_NTZ) AS ACTIVE FROM ATS_LATEST_STATUS) AS S
+     GROUP BY LINE ORDER BY LINE`,
+    [...where.binds, since],
   );
+  const total = (name: string) => lines.reduce((sum, row) => sum + number(row[name]), 0);
+  const alerts = await alertCounts("ATS_ALERTS", now ?? 0, { where, context });
   return {
     data_now: now === null ? null : timestampText(now),
-    active_trains: number(status?.trains),
+    active_trains: total("trains"),
     active_minutes: ACTIVE_MINUTES,
-    known_trains: number(known?.trains),
-    passengers: number(status?.passengers),
-    capacity: number(status?.capacity),
-    power_kw: number(status?.power),
-    active_alerts: alertsCounted.now ?? 0,
-    alerts_hour_before: alertsCounted.before ?? 0,
+    known_trains: total("known"),
+    passengers: total("passengers"),
+    capacity: total("capacity"),
+    power_kw: total("power"),
+    active_alerts: alerts.now ?? 0,
+    alerts_hour_before: alerts.before ?? 0,
     hour_before: now === null ? null : await hourBefore(filter, now, context),
-    lines: lines.slice(0, 50).map(({ line }) => String(line)),
+    lines: lines.filter(({ line }) => line !== null).slice(0, MAX_LINES).map(({ line }) => String(line)),
     thresholds: {
       passengers: number(context.settings.ATS_OVERCROWDING_PASSENGERS),
       power_kw: number(context.settings.ATS_HIGH_POWER_KW),
