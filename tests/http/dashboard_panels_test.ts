@@ -111,6 +111,21 @@ Deno.test("trains: the timeline sums each train's mean, and keeps the greatest p
   ]);
 });
 
+Deno.test("trains: a point that has only begun is left out of the timeline", async () => {
+  const fleet = (minute: string, trains: number) =>
+    Array.from({ length: trains }, (_, n) => report(`T${n}`, "Red", `09:${minute}:${10 + n}`, 100, 300, 10, n));
+  for (const [begun, last] of [[3, "09:04"], [10, "09:05"]] as const) {
+    await using trains = await panels("trains", [
+      offsets("trains", "2026-01-15 09:05:30"),
+      `INSERT INTO ATS_TRANSFORMED VALUES ${
+        [...fleet("03", 10), ...fleet("04", 10), ...fleet("05", begun)].join(", ")
+      }`,
+    ]);
+    const { points } = await trains.ask("timeline", { range: "1h" });
+    assertEquals(new Date(points.at(-1).at * 1000).toISOString().slice(11, 16), last);
+  }
+});
+
 Deno.test("trains: distributions count every record in the range", async () => {
   await using trains = await panels("trains", TRAINS);
   const { records, looked_at, histograms, boxes } = await trains.ask("distributions", { range: "6h" });

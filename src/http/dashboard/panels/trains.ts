@@ -1,6 +1,7 @@
 // What the dashboard shows of trains. Asks the derived tables; of the typed one only spans of time, by its timestamp.
 import * as z from "zod";
 import type { Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../protocol.ts";
+import type { RowObject } from "../answers.ts";
 import { alertCounts, alertsOf } from "./alerts.ts";
 import {
   all,
@@ -127,8 +128,10 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
   const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
     await recordsIn(span, filter, context) <= MAX_TIMELINE_RECORDS;
   const bucket = bucketOf(span, fine ? 60 : 3600);
-  const { sql, binds, source } = fine ? fineTimeline(span, bucket, filter) : hourlyTimeline(span, bucket, filter);
-  const rows = await rowsOf(context, sql, binds);
+  // From the beginning of a bucket: in half of one, trains would be missing.
+  const whole = { from: Math.floor(span.from / (bucket * 1000)) * bucket * 1000, to: span.to };
+  const { sql, binds, source } = fine ? fineTimeline(whole, bucket, filter) : hourlyTimeline(whole, bucket, filter);
+  const rows = withoutBegun(await rowsOf(context, sql, binds));
   return {
     ...span,
     bucket_s: bucket,
@@ -142,6 +145,19 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
       trains: number(row.trains),
     })),
   };
+}
+
+/** Share of the trains of the bucket before that must have reported in the last one. */
+const ENOUGH_TRAINS = 0.9;
+
+/** Without the last bucket while it has only begun: with few trains in it, it would look as if they had been emptied. */
+function withoutBegun(rows: readonly RowObject[]): readonly RowObject[] {
+  const trains = new Map<number, number>();
+  for (const row of rows) {
+    trains.set(number(row.bucket_at), (trains.get(number(row.bucket_at)) ?? 0) + number(row.trains));
+  }
+  const [[, before] = [0, 0], [last, now] = [0, 0]] = [...trains].slice(-2);
+  return trains.size > 1 && now < ENOUGH_TRAINS * before ? rows.filter((row) => number(row.bucket_at) !== last) : rows;
 }
 
 /** The mean of each train first, so that one that reports more often does not weigh more. */
