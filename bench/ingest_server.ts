@@ -3,13 +3,13 @@
 
 import { Hono } from "hono";
 import { systemClock } from "../src/clock.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/mod.ts";
 import { defineDomains, domainModules } from "../src/domains/mod.ts";
 import { startHttp } from "../src/http/mod.ts";
 import { ingestSources } from "../src/ingest_sources.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import { GroupCommit } from "../src/log/group_commit.ts";
-import { createMetrics } from "../src/metrics.ts";
+import { createMetrics } from "../src/metrics/mod.ts";
 
 const [kind, dataDir = ""] = Deno.args;
 const config = readConfig({}, domainModules);

@@ -43,7 +43,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(errors|clock|config|logging|metrics)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|logging)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {
@@ -65,7 +65,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "redis": /^src\/cache\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
-  "prom-client": /^src\/metrics(_[a-z]+)?\.ts$/,
+  "prom-client": /^src\/metrics\//,
   "preact": /^src\/http\/dashboard\/page\//,
   "echarts": /^src\/http\/dashboard\/page\//,
   "commander": /^src\/cli\//,

@@ -1,7 +1,7 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
 // Which adapters there are is said in parts.ts; what a person sees on the terminal is the command line's business.
 import type { Clock } from "./clock.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/mod.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { Reachability, startHttp } from "./http/mod.ts";
@@ -9,8 +9,8 @@ import { type EventMaker, ingestSources } from "./ingest_sources.ts";
 import { GroupCommit } from "./log/group_commit.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { addGauge, createMetrics, type Metrics } from "./metrics.ts";
-import { addProcessMetrics, watchEventLoop } from "./metrics_process.ts";
+import { addGauge, createMetrics, type Metrics } from "./metrics/mod.ts";
+import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import { type DomainInfo, type Parts, provideTopics, type Runner, scriptsOf } from "./parts.ts";
 import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
 import { reportProgress } from "./progress_report.ts";

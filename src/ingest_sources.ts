@@ -1,6 +1,6 @@
 // The domains' ways in over HTTP, tied to the log: what arrives at the same time is written to it together.
 // The one place where HTTP's side and the log's side of an event meet.
-import type { Config } from "./config.ts";
+import type { Config } from "./config/mod.ts";
 import type { Domain } from "./domains/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { GroupCommit } from "./log/group_commit.ts";

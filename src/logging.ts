@@ -1,7 +1,7 @@
 // Logs: one line a message, readable on a terminal and JSON otherwise, with secrets taken out. Everything logs through
 // @logtape/logtape under the category "freshet"; this file only says where the lines go and what they look like.
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/mod.ts";
 
 export interface LoggingOptions {
   readonly level: Config["logLevel"];

@@ -3,13 +3,13 @@
 import ownSql from "../sql/freshet.sql" with { type: "text" };
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
-import type { Config, DomainModule } from "./config.ts";
+import type { Config, DomainModule } from "./config/mod.ts";
 import type { IngestRoute } from "./domains/mod.ts";
 import type { Observer } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/mod.ts";
 import type { Script, Warehouse } from "./warehouse/warehouse.ts";
 
 /** What the command line needs to know of a domain. */

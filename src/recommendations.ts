@@ -5,7 +5,7 @@ import { type Cache, HOLD_MS } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Recommendation } from "./domains/circadian/recommendation.ts";
 import type { Observer } from "./engine/options.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/mod.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** The domain whose tables they are in. */

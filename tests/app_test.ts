@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type AppOptions, runApp } from "../src/app.ts";
 import { systemClock } from "../src/clock.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/mod.ts";
 import type { DomainStatus } from "../src/engine/status.ts";
 import { WarehouseRefusedError } from "../src/errors.ts";
 import type { Log } from "../src/log/log.ts";

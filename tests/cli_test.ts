@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/mod.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { LogRecord } from "../src/log/log.ts";
 import { realParts } from "../src/real_parts.ts";

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as z from "zod";
 import { readEnvironment } from "../src/cli/environment.ts";
-import { allSettings, isSecret, readConfig, SETTINGS } from "../src/config.ts";
+import { allSettings, isSecret, readConfig, SETTINGS } from "../src/config/mod.ts";
 import { domainModules } from "../src/domains/mod.ts";
 import { ConfigError } from "../src/errors.ts";
-import { settingMeta } from "../src/setting.ts";
+import { settingMeta } from "../src/config/setting.ts";
 
 const modules = [{
   name: "boats",

@@ -1,7 +1,7 @@
 // `config`: every setting with its value, default and meaning. Secrets are never shown.
 import type { ZodType } from "zod";
-import { allSettings, isSecret } from "../config.ts";
-import { settingMeaning, settingMeta, withoutLogins } from "../setting.ts";
+import { allSettings, isSecret } from "../config/mod.ts";
+import { settingMeaning, settingMeta, withoutLogins } from "../config/setting.ts";
 import type { Context, Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
 import { textTable } from "./rows.ts";

@@ -1,6 +1,6 @@
 // What every verb gets: the host, the configuration (read when first asked for) and the parts of the program.
 import type { Command } from "commander";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config/mod.ts";
 import { ConfigError, FreshetError } from "../errors.ts";
 import { loggerFor, setUpLogging } from "../logging.ts";
 import type { DomainInfo, Parts } from "../parts.ts";

@@ -1,5 +1,5 @@
 // `migrate`: creates the tables, or prints the SQL that does.
-import type { SnowflakeConfig } from "../snowflake_config.ts";
+import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { scriptsOf } from "../parts.ts";
 import { findRunning, makeDataDir } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";

@@ -1,7 +1,7 @@
 // `sql reset`: the SQL after which domains begin again, with the beginning of what their topics still hold. What a domain
 // is remembered by lies in several tables; forgetting only a part would count records twice. Sends nothing anywhere.
 import type { DomainInfo } from "../parts.ts";
-import type { SnowflakeConfig } from "../snowflake_config.ts";
+import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/scripts.ts";
 import { useStatements } from "./snowflake_names.ts";
 

@@ -1,5 +1,5 @@
 // Where `simulate` sends records: into the topic, or over HTTP to a running Freshet.
-import type { Config } from "../config.ts";
+import type { Config } from "../config/mod.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { type DomainInfo, provideTopics } from "../parts.ts";
 import { type Context, UsageError } from "./context.ts";

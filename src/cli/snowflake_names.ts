@@ -1,6 +1,6 @@
 // Names as people write them in settings, as SQL identifiers that cannot be anything else.
 // https://docs.snowflake.com/en/sql-reference/identifiers-syntax
-import type { SnowflakeConfig } from "../snowflake_config.ts";
+import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { UsageError } from "./context.ts";
 
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_$]*$/;

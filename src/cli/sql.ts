@@ -1,9 +1,9 @@
 // `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet; `sql reset` what makes domains
 // begin again. Send nothing anywhere.
 import type { ZodType } from "zod";
-import { allSettings } from "../config.ts";
+import { allSettings } from "../config/mod.ts";
 import { FreshetError } from "../errors.ts";
-import { settingMeta } from "../setting.ts";
+import { settingMeta } from "../config/setting.ts";
 import { proofOf } from "../warehouse/snowflake/credentials.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";

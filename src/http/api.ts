@@ -4,7 +4,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { DomainStatus } from "../engine/status.ts";
 import { loggerFor } from "../logging.ts";
-import type { Metrics } from "../metrics.ts";
+import type { Metrics } from "../metrics/mod.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { answerHeaders } from "./answer_headers.ts";
 import { requireToken, type Tokens } from "./auth.ts";

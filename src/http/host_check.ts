@@ -1,7 +1,7 @@
 // Who may be called: a page that makes its own name point here (DNS rebinding), or another site's page that a browser has
 // open, is told apart by the name it asks for. Where a token guards, names do not matter.
 import type { MiddlewareHandler } from "hono";
-import { isLoopback } from "../config.ts";
+import { isLoopback } from "../config/mod.ts";
 import { problem } from "./problem.ts";
 
 /** Where a server listens and by which names it answers. */

@@ -4,7 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { z } from "zod";
 import { FreshetError } from "../errors.ts";
-import type { HttpMetrics } from "../metrics.ts";
+import type { HttpMetrics } from "../metrics/mod.ts";
 import { headersOf } from "./answer_headers.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { problem, type ProblemCode, type Refusal } from "./problem.ts";

@@ -1,5 +1,5 @@
 // Listens, and stops listening. Must not know what is served.
-import { isLoopback } from "../config.ts";
+import { isLoopback } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
 
 /** A listening server. Disposing lets requests under way finish, for a while. */

@@ -1,7 +1,7 @@
 // Prometheus' side of the metrics.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { DomainStatus } from "../engine/status.ts";
-import { gaugeStatuses, type Metrics } from "../metrics.ts";
+import { gaugeStatuses, type Metrics } from "../metrics/mod.ts";
 import { describe } from "./openapi.ts";
 
 export interface MetricsOptions {

@@ -1,7 +1,7 @@
 // Counts requests and their durations by route. Knows no route by name.
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
-import type { HttpMetrics } from "../metrics.ts";
+import type { HttpMetrics } from "../metrics/mod.ts";
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 

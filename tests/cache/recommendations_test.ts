@@ -6,7 +6,7 @@ import { HOLD_MS } from "../../src/cache/cache.ts";
 import { memoryCache } from "../../src/cache/memory.ts";
 import type { CheckpointSummary } from "../../src/engine/mod.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
-import { createMetrics } from "../../src/metrics.ts";
+import { createMetrics } from "../../src/metrics/mod.ts";
 import { Recommendations } from "../../src/recommendations.ts";
 import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 import { SteppingClock } from "../simulators/stepping_clock.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { allSettings, readConfig } from "../../src/config.ts";
+import { allSettings, readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
-import { settingMeta } from "../../src/setting.ts";
+import { settingMeta } from "../../src/config/setting.ts";
 import { numbersIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
 import { snowflakeDialect, splitStatements, tokens } from "../../src/warehouse/scripts.ts";
 import { Terminal } from "./terminal.ts";

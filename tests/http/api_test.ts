@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { DomainStatus } from "../../src/engine/status.ts";
 import { ConfigError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
-import { createMetrics, observerOf } from "../../src/metrics.ts";
+import { createMetrics, observerOf } from "../../src/metrics/mod.ts";
 
 const status: DomainStatus = {
   domain: "trains",

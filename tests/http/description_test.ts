@@ -2,12 +2,12 @@
 // own security policy forbids.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
 import { createApi } from "../../src/http/mod.ts";
 import { ingestSources } from "../../src/ingest_sources.ts";
 import { GroupCommit } from "../../src/log/group_commit.ts";
-import { createMetrics } from "../../src/metrics.ts";
+import { createMetrics } from "../../src/metrics/mod.ts";
 
 /** The API with every domain's routes. */
 function wholeApi() {

@@ -1,7 +1,7 @@
 // compose.yaml and Dockerfile against the program: names of settings, paths, permissions. Docker itself is not asked, the
 // parser that `docker compose` uses is.
 import { assert, assertEquals } from "@std/assert";
-import { allSettings } from "../../src/config.ts";
+import { allSettings } from "../../src/config/mod.ts";
 import { domainModules } from "../../src/domains/mod.ts";
 import { said, whyWithout } from "../support/programs.ts";
 

@@ -4,7 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { makeKeyPair } from "../../src/cli/key_pair.ts";
-import { allSettings, isSecret } from "../../src/config.ts";
+import { allSettings, isSecret } from "../../src/config/mod.ts";
 import { domainModules } from "../../src/domains/mod.ts";
 import { type SnowflakeDouble, startSnowflake, type User, whyNoSnowflake } from "../support/snowflake/mod.ts";
 

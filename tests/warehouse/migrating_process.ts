@@ -2,7 +2,7 @@
 
 import { scriptsOf } from "../../src/parts.ts";
 import { realParts } from "../../src/real_parts.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/mod.ts";
 import { domainModules } from "../../src/domains/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 

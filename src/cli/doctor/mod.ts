@@ -1,7 +1,7 @@
 // `doctor`: checks on live tables that everything is there once and that derived tables are what the raw ones make them.
 import type { Domain } from "../../domains/mod.ts";
 import { generalRules, missingOffsets, ownRules, type Rules, unjudgedRows } from "../../checks/mod.ts";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";

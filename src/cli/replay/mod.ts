@@ -6,7 +6,7 @@
 import type { Domain } from "../../domains/mod.ts";
 import { fingerprintsOf } from "../../engine/pipeline.ts";
 import { FencedError, FreshetError, WarehouseRefusedError } from "../../errors.ts";
-import { createMetrics } from "../../metrics.ts";
+import { createMetrics } from "../../metrics/mod.ts";
 import { scriptsOf } from "../../parts.ts";
 import { findRunning } from "../../run_file.ts";
 import type { Claim, Warehouse, Writer } from "../../warehouse/warehouse.ts";

@@ -1,6 +1,6 @@
 // A real API over a real embedded log, for a domain with a way in: what tests and scripts post events to.
 import { systemClock } from "../../../src/clock.ts";
-import { readConfig } from "../../../src/config.ts";
+import { readConfig } from "../../../src/config/mod.ts";
 import { defineDomains, type Domain, domainModules } from "../../../src/domains/mod.ts";
 import { type ApiOptions, createApi } from "../../../src/http/mod.ts";
 import { ingestSources } from "../../../src/ingest_sources.ts";
@@ -8,7 +8,7 @@ import { type EmbeddedLog, openEmbeddedLog } from "../../../src/log/embedded.ts"
 import { GroupCommit, type GroupCommitLimits } from "../../../src/log/group_commit.ts";
 import type { Log } from "../../../src/log/log.ts";
 import { setUpLogging } from "../../../src/logging.ts";
-import { createMetrics } from "../../../src/metrics.ts";
+import { createMetrics } from "../../../src/metrics/mod.ts";
 
 export const TOPIC = "ats_telemetry";
 

@@ -1,8 +1,8 @@
 // Configuration: one schema over the environment, read once. The only place that knows the names of the settings.
 // Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
 import * as z from "zod";
-import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent_config.ts";
-import { ConfigError } from "./errors.ts";
+import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";
+import { ConfigError } from "../errors.ts";
 import * as s from "./setting.ts";
 import {
   doubtfulSnowflake,
@@ -10,8 +10,8 @@ import {
   SNOWFLAKE_SETTINGS,
   type SnowflakeConfig,
   snowflakeConfig,
-} from "./snowflake_config.ts";
-import { closest } from "./suggest.ts";
+} from "./snowflake.ts";
+import { closest } from "../suggest.ts";
 
 /** The settings of a domain: a zod raw shape, keyed by the names of the environment variables. */
 export type DomainSettings = z.ZodRawShape;

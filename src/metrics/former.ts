@@ -2,9 +2,9 @@
 // batch there is a checkpoint here. The labels `domain` and `topic` are new; queries that sum, or run one domain, see no
 // difference.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { CheckpointSummary } from "./engine/options.ts";
-import type { DomainStatus } from "./engine/status.ts";
-import { SumAndCount } from "./metrics_weighted.ts";
+import type { CheckpointSummary } from "../engine/options.ts";
+import type { DomainStatus } from "../engine/status.ts";
+import { SumAndCount } from "./weighted.ts";
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const RECORDS = [1, 10, 50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000];

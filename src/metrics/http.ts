@@ -1,6 +1,6 @@
 // Requests by route: counted thousands of times a second, so each costs two additions; labels are made when somebody asks.
 import type { Registry } from "prom-client";
-import { registerSamples } from "./metrics_weighted.ts";
+import { registerSamples } from "./weighted.ts";
 
 /** Seconds, upper bounds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,7 +1,7 @@
 // The process as Prometheus sees it: what it is, what it uses, and how long its event loop keeps others waiting.
 import { cpuUsage } from "node:process";
 import { Counter, Gauge, type Registry, Summary } from "prom-client";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 const LOOK_EVERY_MS = 100;
 

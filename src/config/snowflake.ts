@@ -1,4 +1,4 @@
-// The settings of Snowflake, under the names that the systems before had. Part of config.ts.
+// The settings of Snowflake, under the names that the systems before had. Part of the one schema in mod.ts.
 // Must not know how they are used.
 import type * as z from "zod";
 import * as s from "./setting.ts";

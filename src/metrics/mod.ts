@@ -1,11 +1,11 @@
 // Every metric of Freshet, in one place, and how the engine's reports become numbers in them.
-import type { DomainStatus } from "./engine/status.ts";
-import type { Observer } from "./engine/options.ts";
+import type { DomainStatus } from "../engine/status.ts";
+import type { Observer } from "../engine/options.ts";
 import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";
-import { FormerMetrics } from "./metrics_former.ts";
-import { RequestTally } from "./metrics_http.ts";
-import { eventLoopDelay } from "./metrics_process.ts";
-import { WeightedHistogram } from "./metrics_weighted.ts";
+import { FormerMetrics } from "./former.ts";
+import { RequestTally } from "./http.ts";
+import { eventLoopDelay } from "./process.ts";
+import { WeightedHistogram } from "./weighted.ts";
 
 /** Where a record ended. */
 export type RecordResult = "accepted" | "dead_letter";

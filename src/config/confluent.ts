@@ -1,6 +1,6 @@
 // Kafka on Confluent Cloud, by the three settings that people have for it. For the whole process, as every Kafka: a process
-// reads one log. Knows only these settings; config.ts puts them beside the others.
-import type { KafkaConfig } from "./config.ts";
+// reads one log. Knows only these settings; mod.ts puts them beside the others.
+import type { KafkaConfig } from "./mod.ts";
 import * as s from "./setting.ts";
 
 export const CONFLUENT_SETTINGS = {
