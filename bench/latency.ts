@@ -14,6 +14,9 @@ const CHECKPOINT_MS = 250;
 const EVERY_MS = 10;
 const TOPIC = "ats_telemetry";
 
+/** A time as it was before its row was packed, when its text is microseconds. */
+const millis = (cell: unknown) => typeof cell === "string" ? Number(cell) / 1000 : Number(cell);
+
 /** Latencies from what committed units hold, milliseconds. */
 class Latencies {
   readonly rows: number[] = [];
@@ -23,7 +26,7 @@ class Latencies {
   committed(unit: Unit, nowMs: number): void {
     for (const { table, cells } of unit.appends) {
       if (table !== "ATS_TRANSFORMED") continue;
-      for (const time of cells.column("TIMESTAMP") as readonly number[]) this.rows.push(nowMs - time);
+      for (const time of cells.column("TIMESTAMP") ?? []) this.rows.push(nowMs - millis(time));
     }
     for (const { table, rows } of unit.upserts) {
       if (table !== "ATS_ALERTS") continue;
