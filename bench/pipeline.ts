@@ -91,6 +91,7 @@ export function discarding(): Warehouse {
     kind: "duckdb",
     description: "nothing",
     migrate: () => Promise.resolve([]),
+    restore: () => Promise.resolve([]),
     writer: () => Promise.resolve(writer),
     query: () => Promise.reject(new Error("There is nothing to query")),
     [Symbol.asyncDispose]: nothing,

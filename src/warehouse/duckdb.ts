@@ -2,8 +2,8 @@
 // Must not know logs, engines or domains.
 
 import { translate } from "./duckdb/errors.ts";
-import { Database } from "./duckdb/database.ts";
-import { migrate } from "./duckdb/migrate.ts";
+import { Database, type Session } from "./duckdb/database.ts";
+import { migrate, restore } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
 import { DuckDbWriter, type Turn } from "./duckdb/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
@@ -68,10 +68,19 @@ class DuckDbWarehouse implements Warehouse {
     scripts: readonly Script[],
     options?: { readonly dryRun?: boolean },
   ): Promise<readonly MigrationStep[]> {
+    const at = this.#now();
+    return await this.#define((session) => migrate(session, scripts, { dryRun: options?.dryRun ?? false, now: at }));
+  }
+
+  async restore(scripts: readonly Script[]): Promise<readonly string[]> {
+    return await this.#define((session) => restore(session, scripts));
+  }
+
+  /** Runs what makes tables, on a session of its own. */
+  async #define<T>(make: (session: Session) => Promise<T>): Promise<T> {
     const session = this.#database.session();
     try {
-      const at = this.#now();
-      const work = () => migrate(session, scripts, { dryRun: options?.dryRun ?? false, now: at });
+      const work = () => make(session);
       return await this.#database.work(() => this.#turn("")(work));
     } catch (error) {
       throw translate(error, this.#database.path);

@@ -4,7 +4,7 @@
 import { Account, type AccountOptions, LIMITS, type Limits } from "./snowflake/account.ts";
 import { translate } from "./snowflake/errors.ts";
 import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
-import { migrate } from "./snowflake/migrate.ts";
+import { migrate, restore } from "./snowflake/migrate.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
 import { SnowflakeWriter } from "./snowflake/writer.ts";
@@ -65,6 +65,15 @@ class SnowflakeWarehouse implements Warehouse {
     this.#account.checkOpen();
     try {
       return await migrate(this.#session, scripts, { dryRun: options?.dryRun ?? false });
+    } catch (error) {
+      throw translate(error, this.#account.place);
+    }
+  }
+
+  async restore(scripts: readonly Script[]): Promise<readonly string[]> {
+    this.#account.checkOpen();
+    try {
+      return await restore(this.#session, scripts);
     } catch (error) {
       throw translate(error, this.#account.place);
     }

@@ -161,6 +161,8 @@ export interface Warehouse extends AsyncDisposable {
   readonly description: string;
   /** Applies the sections not yet applied; returns them. With `dryRun` only returns them. */
   migrate(scripts: readonly Script[], options?: { readonly dryRun?: boolean }): Promise<readonly MigrationStep[]>;
+  /** Makes again, empty, the tables and views of the scripts that are gone; resolves with their names. */
+  restore(scripts: readonly Script[]): Promise<readonly string[]>;
   writer(domain: string): Promise<Writer>;
   /** One read-only statement. */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;

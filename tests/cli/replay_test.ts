@@ -97,6 +97,27 @@ Deno.test("replay takes the tables to other thresholds and other windows, where 
   await assertSound(ran);
 });
 
+Deno.test("derived tables and views that were dropped stop a run, which says so, and replay makes them anew", async () => {
+  await using terminal = await Terminal.open();
+  const ran = { terminal, checked: trains, traffic: new Traffic(trains, 4) };
+  await work(ran, 1_000);
+  const before = await contents(terminal, derivedTables("trains"));
+  await tamper(terminal, "DROP VIEW ATS_HOURLY_STATS; DROP TABLE ATS_LATEST_STATUS; DROP TABLE ATS_TRANSFORMED");
+  {
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+    await log.produce("ats_telemetry", new Traffic(trains, 5).take(10));
+  }
+  const stopped = await terminal.run(["run", "trains", "--until-end", "--no-simulate"]);
+  assertEquals(stopped.code, 1);
+  assertStringIncludes(stopped.stderr, "freshet replay <domain>");
+  const { code, stderr } = await terminal.run(["replay", "trains", "--yes"]);
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stderr, "gone: ATS_TRANSFORMED, ATS_LATEST_STATUS, ATS_HOURLY_STATS");
+  assertEquals(await contents(terminal, Object.keys(before)), before);
+  await work(ran, 500);
+  await assertSound(ran);
+});
+
 Deno.test("replay asks, and changes nothing without a yes", async () => {
   await using terminal = await Terminal.open();
   assertEquals((await terminal.run(["replay", "trains", "--yes"])).code, 1);
@@ -151,6 +172,7 @@ Deno.test("replay gives way to a run that takes a partition over meanwhile, and 
         kind: warehouse.kind,
         description: warehouse.description,
         migrate: (scripts, options) => warehouse.migrate(scripts, options),
+        restore: (scripts) => warehouse.restore(scripts),
         query: (sql, options) => warehouse.query(sql, options),
         [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
         async writer(domain) {

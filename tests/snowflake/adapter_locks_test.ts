@@ -151,7 +151,7 @@ Deno.test({
 const CHANGES: readonly (readonly [what: string, change: string, undo: string, told: readonly string[]])[] = [
   ["dropped", "DROP TABLE $SCHEMA.EVENTS", "CREATE TABLE $SCHEMA.EVENTS (ID BIGINT, NAME VARCHAR)", [
     "EVENTS",
-    "freshet migrate",
+    "freshet replay <domain>",
   ]],
   [
     "altered so that a column is missing",

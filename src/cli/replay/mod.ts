@@ -69,6 +69,9 @@ async function replay(context: Context, name: string, { maxRows, yes = false }: 
     await fresh.migrate(scriptsOf(context.domains().filter(({ name }) => name === domain.name)));
     const records = await workOff(context, { domain, claims, from: warehouse, to: fresh });
     await using freshWriter = await fresh.writer(domain.name);
+    // After reading the raw table: a domain that has lost that one has nothing to be made anew from.
+    const gone = await warehouse.restore(scriptsOf([domain]));
+    if (gone.length > 0) context.host.stderr.write(`Made again, as they were gone: ${gone.join(", ")}\n`);
     const old = { warehouse, writer };
     const unit = await swapUnit(old, { warehouse: fresh, writer: freshWriter }, { domain, claims, maxRows });
     await commitSwap(writer, unit, domain);

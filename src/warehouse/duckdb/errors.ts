@@ -90,7 +90,7 @@ const RULES: readonly Rule[] = [
   {
     pattern: /^(Catalog|Binder) Error/,
     make: refused((file, message) =>
-      `Warehouse file "${file}": a table was dropped or altered, run "freshet migrate" (${message})`
+      `Warehouse file "${file}": a table was dropped or altered, "freshet replay <domain>" makes derived ones anew (${message})`
     ),
   },
   {

@@ -2,6 +2,7 @@
 // Must not know what is in the scripts.
 
 import { type AppliedSection, duckDbDialect, pendingSections, replaceWords, type Section } from "../scripts.ts";
+import { statementsOfGone } from "../gone.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { MigrationStep, Script } from "../warehouse.ts";
 import type { Session } from "./database.ts";
@@ -53,6 +54,22 @@ async function apply(session: Session, section: Section, now: number): Promise<v
     "INSERT INTO FRESHET_MIGRATIONS VALUES ($1, $2::BIGINT, $3, $4, make_timestamp($5::BIGINT))",
     [name, String(version), title, checksum, String(Math.round(now * 1000))],
   );
+}
+
+/** Makes again what is gone of what the scripts made; resolves with the names. */
+export async function restore(session: Session, scripts: readonly Script[]): Promise<readonly string[]> {
+  const there = await session.rows(
+    "SELECT upper(table_name) FROM duckdb_tables() UNION ALL SELECT upper(view_name) FROM duckdb_views() WHERE NOT internal",
+  );
+  const { names, statements } = await statementsOfGone(
+    scripts,
+    new Set(there.map(([name]) => String(name))),
+    duckDbDialect,
+  );
+  await session.transaction(async () => {
+    for (const statement of statements) await session.run(replaceWords(statement, WORDS, duckDbDialect));
+  });
+  return names;
 }
 
 /** Applies what is pending and returns it; with `dryRun` only returns it. Errors: as `pendingSections`, and of the SQL. */

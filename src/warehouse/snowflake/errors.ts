@@ -1,6 +1,7 @@
 // Turns what Snowflake and its driver say into the port's errors, with what to do next. Everything that leans on their
 // codes is here. Must not know tables or units.
 
+import { ALTERED, GONE as TABLE_GONE } from "../gone.ts";
 import { FreshetError, QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { DeadlineError, DriverError } from "./driver.ts";
 
@@ -123,19 +124,17 @@ const RULES: Readonly<Record<string, Make>> = {
       place.warehouse ?? ""
     }"), or GRANT USAGE ON WAREHOUSE`
   ),
-  "000904": refused((_, message) =>
-    `A column is missing: the table was altered, mend it or run "freshet migrate" (${message})`
-  ),
+  "000904": refused((_, message) => `A column is missing: ${ALTERED} (${message})`),
   "002003": refused((place, message) =>
     `A table or view is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: run "freshet migrate", or GRANT (${message})`
+    }" may not use it: GRANT, or ${TABLE_GONE} (${message})`
   ),
   "002023": refused((_, message) => `A column has another type: the table was altered, mend it (${message})`),
   "002043": refused((place, message) =>
     `Something is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: run "freshet migrate", or GRANT (${message})`
+    }" may not use it: GRANT, or ${TABLE_GONE} (${message})`
   ),
   "003001": refused((place, message) =>
     `Role "${

@@ -3,6 +3,7 @@
 // Must not know what is in the scripts.
 
 import { WarehouseRefusedError } from "../../errors.ts";
+import { statementsOfGone } from "../gone.ts";
 import { type AppliedSection, pendingSections, type Section, snowflakeDialect } from "../scripts.ts";
 import type { MigrationStep, Script } from "../warehouse.ts";
 import { briefMessage, isStatementError } from "./errors.ts";
@@ -12,6 +13,8 @@ const CREATE = `CREATE TABLE IF NOT EXISTS FRESHET_MIGRATIONS (NAME VARCHAR NOT 
   TITLE VARCHAR NOT NULL, CHECKSUM VARCHAR NOT NULL, APPLIED_AT TIMESTAMP_NTZ NOT NULL)`;
 const KNOWN = `SELECT COUNT(*) FROM INFORMATION_SCHEMA.TABLES
   WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_NAME = 'FRESHET_MIGRATIONS'`;
+const THERE = `SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = CURRENT_SCHEMA()
+  UNION SELECT TABLE_NAME FROM INFORMATION_SCHEMA.VIEWS WHERE TABLE_SCHEMA = CURRENT_SCHEMA()`;
 const NOTE = "INSERT INTO FRESHET_MIGRATIONS (NAME, VERSION, TITLE, CHECKSUM, APPLIED_AT) SELECT ?, ?, ?, ?, SYSDATE()";
 
 async function appliedSections(session: Session): Promise<readonly AppliedSection[]> {
@@ -39,6 +42,18 @@ async function apply(session: Session, { name, version, title, checksum, stateme
     }
   }
   await session.change(NOTE, [name, version, title, checksum]);
+}
+
+/** Makes again what is gone of what the scripts made; resolves with the names. */
+export async function restore(session: Session, scripts: readonly Script[]): Promise<readonly string[]> {
+  const there = await session.rows(THERE);
+  const { names, statements } = await statementsOfGone(
+    scripts,
+    new Set(there.map(([name]) => String(name))),
+    snowflakeDialect,
+  );
+  for (const statement of statements) await session.rows(statement);
+  return names;
 }
 
 /** Applies what is pending and returns it; with `dryRun` only returns it. Errors: as `pendingSections`, and of the SQL. */

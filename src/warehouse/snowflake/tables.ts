@@ -1,6 +1,7 @@
 // What the tables look like, out of the catalog, so that rows need not say how their cells are typed.
 // Must not know what is written.
 
+import { ALTERED, GONE } from "../gone.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { Cells } from "../cells.ts";
 import { type Column, columnOf } from "./columns.ts";
@@ -48,7 +49,7 @@ export class Tables {
     const table = this.#tables.get(key);
     if (table) return table;
     throw new WarehouseRefusedError(
-      `Table "${name}" is not in ${this.#session.account.description}: run "freshet migrate"`,
+      `Table "${name}" is not in ${this.#session.account.description}: ${GONE}`,
     );
   }
 
@@ -66,7 +67,7 @@ export function columnsIn(table: Table, cells: Cells): readonly Column[] {
   const unknown = cells.names.find((name) => !table.names.has(name));
   if (unknown !== undefined) {
     throw new WarehouseRefusedError(
-      `Table "${table.name}" has no column "${unknown}": run "freshet migrate", or take it out of the row`,
+      `Table "${table.name}" has no column "${unknown}": ${ALTERED}`,
     );
   }
   return table.columns.filter(({ name }) => cells.names.includes(name));

@@ -42,6 +42,20 @@ export function migrations(under: WarehouseUnderTest): void {
     );
   });
 
+  test("what was dropped is made again, empty, and what is there stays", async (warehouse) => {
+    const tables = script(
+      "CREATE TABLE IF NOT EXISTS A (X BIGINT); COMMENT ON COLUMN A.X IS 'x'; CREATE TABLE IF NOT EXISTS B (X BIGINT)",
+      "CREATE OR REPLACE VIEW C AS SELECT X FROM B; COMMENT ON TABLE B IS 'b'",
+    );
+    const other: Script = { name: "other", text: "-- version 1: away\nDROP VIEW C; DROP TABLE A" };
+    await warehouse.migrate([SYSTEM, tables]);
+    assertEquals(await warehouse.restore([SYSTEM, tables]), []);
+    await warehouse.migrate([other]);
+    assertEquals(await warehouse.migrate([SYSTEM, tables]), []);
+    assertEquals(await warehouse.restore([SYSTEM, tables]), ["A", "C"]);
+    assertEquals(await rowsOf(warehouse, "SELECT * FROM A UNION ALL SELECT * FROM C"), []);
+  });
+
   test("a dry run names the steps and changes nothing", async (warehouse) => {
     const steps = await warehouse.migrate([SYSTEM, script("CREATE TABLE A (X BIGINT); SELECT 1")], { dryRun: true });
     assertEquals(steps.at(-1)!.statements, ["CREATE TABLE A (X BIGINT)", "SELECT 1"]);

@@ -104,6 +104,10 @@ export class MemoryWarehouse implements Warehouse {
 
   constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
 
+  restore(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
   migrate(): Promise<readonly MigrationStep[]> {
     return Promise.resolve([]);
   }
