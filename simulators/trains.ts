@@ -52,6 +52,7 @@ export const trains: Simulator = {
   sources: FLEET.length,
   intervalMs: 30_000,
   fields: { timestamp: "timestamp", required: "train_id", amount: "passenger_count" },
+  intervalFrom: ({ ATS_INTERVAL_SECONDS: seconds }) => typeof seconds === "number" ? seconds * 1000 : undefined,
   *generate(options) {
     // The trains take turns within the interval, anchored to the epoch: another start does not move the reports.
     for (let slot = Math.ceil(options.start * FLEET.length / options.intervalMs);; slot++) {

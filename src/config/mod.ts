@@ -89,7 +89,7 @@ export const SETTINGS = {
   ),
   FRESHET_BACKFILL_AFTER_MS: s.wholeOrNone(
     { min: 0, unit: "milliseconds" },
-    "Event time further behind the clock than this is history, which raises no alert; by default the domain's, or 7 days.",
+    "Event time further behind the clock than this is history, which raises no ACTIVE alert; by default the domain's, or 7 days.",
   ),
   FRESHET_DRAIN_MS: s.whole(
     { min: 0, unit: "milliseconds", default: 20_000 },

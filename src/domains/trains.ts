@@ -34,6 +34,9 @@ const trainKey = { TRAIN_ID: (event: TrainTelemetry) => event.train_id };
 export const trains = domain({
   name: "trains",
   settings: {
+    ATS_INTERVAL_SECONDS: z.coerce.number().positive().default(30).describe(
+      "Seconds between two reports of a simulated train.",
+    ),
     ATS_OVERCROWDING_PASSENGERS: z.coerce.number().positive().default(1100).describe(
       "Passengers from which a train counts as overcrowded even if its telemetry does not say so",
     ),

@@ -4,7 +4,6 @@ import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { Log } from "../log/log.ts";
 import type { Upsert, Warehouse } from "../warehouse/warehouse.ts";
-import type { DomainTotals } from "./status.ts";
 
 /** Where the engine's messages go. */
 export interface Logger {
@@ -33,12 +32,6 @@ export interface CheckpointSummary {
   readonly durationMs: number;
   /** From the decision to commit, with the wait for the commit before, milliseconds. */
   readonly processingMs: number;
-  /** Totals after it. */
-  readonly totals: DomainTotals;
-  /** Records in the log and not committed, of the partitions owned here. */
-  readonly lag: number;
-  /** Smallest watermark of the partitions that have one, epoch milliseconds. */
-  readonly watermark: number | null;
 }
 
 /** Is told what happens, for metrics, progress lines and caches: of a checkpoint once it is committed. Must not throw. */

@@ -98,8 +98,6 @@ export class Progress {
 
   #summary(unit: Unit, pending: Pending, took: Durations): CheckpointSummary {
     const now = this.now();
-    const partitions = [...this.#partitions.values()];
-    const watermarks = partitions.map((p) => p.watermark).filter((watermark) => watermark !== null);
     const lateBy = new Map<string, number>();
     for (const { operator } of pending.late) lateBy.set(operator, (lateBy.get(operator) ?? 0) + 1);
     return {
@@ -113,9 +111,6 @@ export class Progress {
       bytes: pending.bytes,
       ages: pending.times.map(({ mean, records }) => ({ ageMs: now - mean, records })),
       ...took,
-      totals: this.#totals,
-      lag: partitions.reduce((lag, p) => lag + Math.max(0, (p.highOffset ?? p.nextOffset) - p.nextOffset), 0),
-      watermark: watermarks.length > 0 ? Math.min(...watermarks) : null,
     };
   }
 }

@@ -40,6 +40,8 @@ export class DomainRunner {
    * Rejects when the run cannot go on; everything committed before stays.
    */
   async run(signal: AbortSignal): Promise<void> {
+    const draining = () => void (this.#progress.phase = "draining");
+    signal.addEventListener("abort", draining, { once: true });
     try {
       await this.#ensureTopics();
       await runStartChecks(this.#options.domain, this.#options.warehouse, this.#options.logger);
@@ -49,6 +51,8 @@ export class DomainRunner {
       this.#progress.phase = "failed";
       this.#progress.lastError = error instanceof Error ? error.message : String(error);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", draining);
     }
   }
 

@@ -1,5 +1,5 @@
 // Who may be called: a page that makes its own name point here (DNS rebinding), or another site's page that a browser has
-// open, is told apart by the name it asks for. Where a token guards, names do not matter.
+// open, is told apart by the name it asks for. Beyond loopback, where no names are set, the token guards.
 import type { MiddlewareHandler } from "hono";
 import { isLoopback } from "../config/mod.ts";
 import { problem } from "./problem.ts";

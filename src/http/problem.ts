@@ -65,7 +65,8 @@ export const PROBLEMS = {
   wrong_host: {
     status: 421,
     title: "The server does not answer to this name",
-    meaning: "While it listens on loopback it answers to loopback names only, so that no foreign page can reach it.",
+    meaning:
+      "On loopback, and with FRESHET_ALLOWED_HOSTS, it answers to loopback names and those only, so that no foreign page can reach it.",
   },
   invalid_event: {
     status: 422,

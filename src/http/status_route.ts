@@ -26,7 +26,7 @@ export function statusRoutes(api: OpenAPIHono, { pid, statuses, guarded }: Statu
     guarded,
     answers: {
       200: {
-        description: "As `freshet status --json` prints it",
+        description: "The domains' state; times are epoch milliseconds",
         schema: {
           type: "object",
           required: ["pid", "domains"],

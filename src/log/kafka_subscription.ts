@@ -50,7 +50,6 @@ export class KafkaSubscription implements Subscription {
   #consumer: Consumer | undefined;
   #down: Down | undefined;
   #lastSignMs = 0;
-  #joinedSince: number | undefined;
   #awaySinceMs: number | undefined;
   #backoffMs: number = BACKOFF_MS.first;
   #closed = false;

@@ -7,9 +7,6 @@ import { RequestTally } from "./http.ts";
 import { eventLoopDelay } from "./process.ts";
 import { WeightedHistogram } from "./weighted.ts";
 
-/** Where a record ended. */
-export type RecordResult = "accepted" | "dead_letter";
-
 /** What the engine counts. Labels are few and bounded: never a key or a text from a record. */
 export interface Metrics {
   readonly registry: Registry;

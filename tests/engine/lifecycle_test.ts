@@ -151,7 +151,7 @@ Deno.test("while records wait a checkpoint grows to what is told, and without an
   await trickle.stopped(instance);
 });
 
-Deno.test("observers are told what each checkpoint holds, and the totals", async () => {
+Deno.test("observers are told what each checkpoint holds", async () => {
   const world = worldOf(10);
   world.produce("no JSON");
   world.produce({ key: "a", time: START, x: 1 });
@@ -162,7 +162,7 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     restart() {},
   };
   const { runner } = await world.workOff({ ...NEVER, observer });
-  const [{ rows, upserts, durationMs, processingMs, bytes, ages, totals, ...summary }] = summaries as [
+  const [{ rows, upserts, durationMs, processingMs, bytes, ages, ...summary }] = summaries as [
     CheckpointSummary,
   ];
   assertEquals(summary, {
@@ -171,16 +171,14 @@ Deno.test("observers are told what each checkpoint holds, and the totals", async
     accepted: 12,
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),
-    lag: 0,
-    watermark: START - 10,
   });
   assert(rows > 24 && durationMs >= 0 && processingMs >= durationMs && bytes > 13 * 20);
   assertEquals(ages.reduce((sum, { records }) => sum + records, 0), 12);
   assert(ages.every(({ ageMs }) => Number.isFinite(ageMs)));
   const latest = upserts.find(({ table }) => table === "LATEST")!;
   assertEquals([latest.keyColumns, latest.rows.map(({ K }) => K).includes("a")], [["K"], true]);
+  const { totals, lastCheckpointAt, openWindows, ...status } = runner.status();
   assertEquals(totals, { records: 13, accepted: 12, deadLetters: 1, late: 3, checkpoints: 1, restarts: 0 });
-  const { totals: _, lastCheckpointAt, openWindows, ...status } = runner.status();
   assertEquals<unknown>(status, {
     domain: "readings",
     topic: TOPIC,

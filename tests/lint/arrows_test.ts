@@ -32,7 +32,7 @@ const WRONG: readonly (readonly [file: string, source: string, complaint: string
     `import { x } from "../src/engine/mod.ts";`,
     `A simulator does not import "src/engine/mod.ts"`,
   ],
-  ["src/config.ts", `const home = Deno.env.get("HOME");`, "Only main.ts touches Deno.env: be handed it, or log"],
+  ["src/config/mod.ts", `const home = Deno.env.get("HOME");`, "Only main.ts touches Deno.env: be handed it, or log"],
   ["src/cli/mod.ts", `Deno.exit(1);`, "Only main.ts touches Deno.exit: be handed it, or log"],
   [
     "src/cli/mod.ts",
