@@ -13,7 +13,8 @@ CREATE WAREHOUSE IF NOT EXISTS FRESHET_WH
 USE ROLE ACCOUNTADMIN;
 
 -- An X-Small warehouse that never sleeps uses 24 credits a day, 744 in a long month. When the quota is used up the
--- warehouse stops, and Freshet waits: nothing is lost, records stay in Kafka. Set it to what you expect (docs/snowflake.md).
+-- warehouse stops. Freshet then tries FRESHET_MAX_RESTARTS times, some minutes, and ends; its supervisor starts it again.
+-- Nothing is lost, records stay in Kafka. Set it to what you expect (docs/snowflake.md).
 CREATE RESOURCE MONITOR IF NOT EXISTS FRESHET_MONITOR WITH
   CREDIT_QUOTA = 800 /* CREDIT_QUOTA */
   FREQUENCY = MONTHLY

@@ -1,4 +1,5 @@
 // `dead-letters`: lists the records that could not be used, and sends them to their topic again.
+import { CUT } from "../engine/dead_letter.ts";
 import type { NewRecord } from "../log/log.ts";
 import { MOST_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
@@ -123,8 +124,14 @@ async function chosen(
   throw new UsageError(`There are more than ${MOST_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
 }
 
-async function republish(context: Context, flags: DeadLetterFlags, rows: readonly DeadLetterRow[]): Promise<void> {
+async function republish(context: Context, flags: DeadLetterFlags, all: readonly DeadLetterRow[]): Promise<void> {
   const { host, parts } = context;
+  const rows = all.filter(({ ENCODING }) => !String(ENCODING).endsWith(CUT));
+  if (rows.length < all.length) {
+    host.stderr.write(
+      `${all.length - rows.length} are too long to be whole in DEAD_LETTERS: they are in the dead letter topic\n`,
+    );
+  }
   const byTopic = Map.groupBy(rows, ({ TOPIC }) => String(TOPIC));
   if (byTopic.size === 0) {
     host.stdout.write("There is nothing to send\n");

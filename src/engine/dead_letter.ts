@@ -1,5 +1,6 @@
 // Records that could not be used: why, as a row, and as a record for the dead letter topic.
 
+import { Buffer } from "node:buffer";
 import type { LogRecord, NewRecord } from "../log/log.ts";
 import type { Row } from "../warehouse/warehouse.ts";
 import { printable } from "./text.ts";
@@ -25,24 +26,43 @@ export interface DeadLetter extends Verdict {
 }
 
 const MAX_DETAIL = 2000;
+/** Key and value each have at most this many bytes in a request to Snowflake, where they are JSON within JSON: it takes 16 MB. */
+const MAX_TEXT_BYTES = 7 * 1024 * 1024;
+
+/** What `ENCODING` says after the encoding where key or value do not fit into the row; the dead letter topic has them whole. */
+export const CUT = ", cut";
+
+/** The beginning of a text that a row takes. */
+function fitting(text: string): string {
+  // A character has at most seven bytes then.
+  if (text.length <= MAX_TEXT_BYTES / 7) return text;
+  let fits = text;
+  for (let bytes = 0; (bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(fits)))) > MAX_TEXT_BYTES;) {
+    fits = fits.slice(0, Math.floor(fits.length * Math.min(0.95, MAX_TEXT_BYTES / bytes)));
+  }
+  return fits.toWellFormed();
+}
 
 /** The row in `DEAD_LETTERS`. */
 export function deadLetterRow(domain: string, topic: string, letter: DeadLetter): Row {
   const { key, value, offset } = letter.record;
+  const keyText = key === null ? null : printable(key).text;
   const written = value === null ? null : printable(value);
-  return {
+  const row = {
     DOMAIN: domain,
     TOPIC: topic,
     KAFKA_PARTITION: letter.partition,
     KAFKA_OFFSET: offset,
-    RECORD_KEY: key === null ? null : printable(key).text,
-    RECORD_VALUE: written?.text ?? null,
+    RECORD_KEY: keyText && fitting(keyText),
+    RECORD_VALUE: written && fitting(written.text),
     ENCODING: written?.encoding ?? null,
     STAGE: letter.stage,
     REASON: letter.reason,
     DETAIL: letter.detail.slice(0, MAX_DETAIL),
     SEEN_AT: letter.seenAt,
   };
+  const isWhole = row.RECORD_KEY === keyText && row.RECORD_VALUE === (written?.text ?? null);
+  return isWhole ? row : { ...row, ENCODING: `${row.ENCODING ?? "utf-8"}${CUT}` };
 }
 
 /**

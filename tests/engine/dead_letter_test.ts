@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type DeadLetter, deadLetterRecord, deadLetterRow } from "../../src/engine/dead_letter.ts";
 
 const utf8 = new TextEncoder();
@@ -37,6 +37,23 @@ Deno.test("a value that is not UTF-8 is kept in base64, and a tombstone as null"
   const empty = deadLetterRow("trains", "t", letter({ value: new Uint8Array() }));
   assertEquals([empty.RECORD_VALUE, empty.ENCODING], ["", "utf-8"]);
 });
+
+const LONG: readonly (readonly [what: string, value: Uint8Array, encoding: string])[] = [
+  ["plain text", utf8.encode("x".repeat(20 << 20)), "utf-8, cut"],
+  ["text that grows as JSON", new Uint8Array(9 << 20).fill(1), "utf-8, cut"],
+  ["text of many bytes a character", utf8.encode("🍷".repeat(3 << 20)), "utf-8, cut"],
+  ["what is not text", new Uint8Array(9 << 20).fill(255), "base64, cut"],
+];
+
+for (const [what, value, encoding] of LONG) {
+  Deno.test(`a value too long for a row is cut there and says so: ${what}`, () => {
+    const row = deadLetterRow("trains", "t", letter({ value }));
+    assertEquals(row.ENCODING, encoding);
+    const bytes = utf8.encode(JSON.stringify(JSON.stringify(row.RECORD_VALUE))).length;
+    assert(bytes > 6 << 20 && bytes <= 7 << 20, `${bytes}`);
+    assertEquals(deadLetterRecord("trains", "t", letter({ value })).value, value);
+  });
+}
 
 Deno.test("a dead letter's record is the original bytes, key and headers, with Kafka Connect's error headers", () => {
   const headers = { trace: NOT_UTF8, twice: [utf8.encode("x"), utf8.encode("y")] };

@@ -161,3 +161,34 @@ Deno.test("a warehouse that is away is told as such", async () => {
   assertEquals(response.headers.get("content-type"), "application/problem+json");
   assertStringIncludes((await response.json()).detail, "disk full");
 });
+
+Deno.test("Snowflake is asked only while somebody looks, and then no more than every 30 s", async () => {
+  let now = 1_000_000;
+  const asked: string[] = [];
+  const { app, live } = createDashboard(options({
+    warehouse: { kind: "snowflake", description: "an account" },
+    now: () => now,
+    statuses: () => [{ ...status, totals: { ...status.totals, checkpoints: now } }],
+    query(sql) {
+      asked.push(sql);
+      return Promise.resolve({ columns: [], rows: [], truncated: false });
+    },
+  }));
+  using _live = live;
+  const looks = (count: number) => new Promise((resolve) => setTimeout(resolve, 110 * count));
+  await looks(2);
+  assertEquals(asked.length, 0);
+  const viewers = await Promise.all([1, 2, 3].map(() => app.request("http://127.0.0.1/api/live?topic=alerts/trains")));
+  await looks(3);
+  assertEquals(asked.length, 1);
+  now += 29_000;
+  await looks(2);
+  assertEquals(asked.length, 1);
+  now += 1_001;
+  await looks(2);
+  assertEquals(asked.length, 2);
+  for (const viewer of viewers) await viewer.body?.cancel();
+  now += 100_000;
+  await looks(2);
+  assertEquals(asked.length, 2);
+});

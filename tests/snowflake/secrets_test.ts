@@ -16,7 +16,7 @@ const PERMISSIONS = [
   "--allow-write",
   "--allow-net",
   "--allow-ffi",
-  "--allow-sys=osRelease,homedir",
+  "--allow-sys",
 ];
 
 /** A value for every setting that is a secret; the test fails where a new one has none. */

@@ -40,7 +40,9 @@ const FRESH_MS = { duckdb: 1_000, snowflake: 30_000 };
 const STALE_MS = { duckdb: 60_000, snowflake: 30_000 };
 /** Alerts are asked for after every checkpoint where that is free. */
 const ALERTS_FRESH_MS = { duckdb: 100, snowflake: 30_000 };
-const LOOK_EVERY_MS = 250;
+/** How often it is looked whether a checkpoint has brought alerts, and how often the state of the pipelines is told. */
+const LOOK_EVERY_MS = 100;
+const STATUS_EVERY_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
 const MAX_CLIENTS = 100;
 /** Only a token is ever sent. */
@@ -131,15 +133,16 @@ function createLive(options: DashboardOptions, shown: readonly DomainPanels[], a
   const { statuses, now, settings, warehouse: { kind } } = options;
   const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
   const complained = new Set<string>();
+  let toldAt = -Infinity;
   const live: Live = new Live({
     topics: ["status", ...withAlerts.map(({ domain }) => `alerts/${domain}`)],
     everyMs: LOOK_EVERY_MS,
     heartbeatMs: HEARTBEAT_MS,
     maxClients: MAX_CLIENTS,
     async look(topics) {
-      if (topics.has("status")) {
-        // To the second, or each look would differ from the last by the time alone.
-        live.publish("status", { now: Math.floor(now() / 1000) * 1000, domains: statuses() } satisfies LiveStatus);
+      if (topics.has("status") && now() - toldAt >= STATUS_EVERY_MS) {
+        toldAt = now();
+        live.publish("status", { now: toldAt, domains: statuses() } satisfies LiveStatus);
       }
       for (const { domain, alerts } of withAlerts) {
         if (!topics.has(`alerts/${domain}`)) continue;

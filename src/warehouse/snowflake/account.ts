@@ -22,7 +22,7 @@ export interface AccountOptions {
 
 /** How long things may take, and how much goes into one statement. */
 export interface Limits {
-  /** Bytes of rows in one bind. Snowflake takes 16 MiB; the whole bind is a VARIANT while it is taken apart. */
+  /** Bytes of rows in one bind, as they are sent. Snowflake takes requests of 16 MB, and a VARIANT of 16 MiB, which a bind is while it is taken apart. */
   readonly chunkBytes: number;
   /** Seconds until Snowflake gives a statement up. */
   readonly statementSeconds: number;
@@ -35,7 +35,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  chunkBytes: 8 * 1024 * 1024,
+  chunkBytes: 12 * 1024 * 1024,
   statementSeconds: 300,
   lockSeconds: 10,
   driverMs: 90_000,
@@ -144,7 +144,9 @@ export class Account {
     const options = { deadlineMs: this.limits.driverMs };
     await connection.execute(
       `ALTER SESSION SET TIMEZONE = 'UTC', QUERY_TAG = ${literal(tag)}, LOCK_TIMEOUT = ${lockSeconds}, ` +
-        `STATEMENT_TIMEOUT_IN_SECONDS = ${statementSeconds}, ERROR_ON_NONDETERMINISTIC_MERGE = TRUE`,
+        `STATEMENT_TIMEOUT_IN_SECONDS = ${statementSeconds}, ERROR_ON_NONDETERMINISTIC_MERGE = TRUE, ` +
+        // What an administrator may have set otherwise, and this adapter leans on.
+        "AUTOCOMMIT = TRUE, TRANSACTION_ABORT_ON_ERROR = FALSE, ROWS_PER_RESULTSET = 0, DATE_INPUT_FORMAT = 'AUTO'",
       [],
       options,
     );

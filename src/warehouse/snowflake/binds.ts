@@ -92,7 +92,8 @@ function rowJson({ cells }: Part, row: number, kind: number | undefined): string
 const ROWS_A_TURN = 500;
 
 /**
- * All rows, source by source, in chunks of at most `bytes`; a row that is longer is a chunk of its own. Leaves turns of the
+ * All rows, source by source, in chunks of at most `bytes`, counted as they are sent: a bind is text within JSON. A row that
+ * is longer is a chunk of its own. Leaves turns of the
  * JavaScript thread to others, such as the sending of the chunk before.
  */
 export async function* chunksOf(layout: Layout, bytes: number): AsyncGenerator<Chunk, void, undefined> {
@@ -103,7 +104,7 @@ export async function* chunksOf(layout: Layout, bytes: number): AsyncGenerator<C
   for (const [index, part] of layout.parts.entries()) {
     for (let row = 0; row < part.length; row++) {
       const text = rowJson(part, row, layout.kind === undefined ? undefined : index);
-      const length = Buffer.byteLength(text) + 1;
+      const length = Buffer.byteLength(JSON.stringify(text));
       if (size + length > bytes && texts.length > 0) {
         yield chunk();
         texts = [];

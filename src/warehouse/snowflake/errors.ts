@@ -24,9 +24,13 @@ export function briefMessage(error: unknown): string {
   return text.length > 500 ? `${text.slice(0, 500)}…` : text;
 }
 
-/** Whether a row's content is to blame: other rows would have gone through. Snowflake's codes 100xxx, state class 22. */
+/**
+ * Whether a row's content is to blame: other rows would have gone through. Snowflake's codes 100xxx, state class 22, and an
+ * answer that the request is too large.
+ */
 export function isDataError(error: unknown): boolean {
-  return error instanceof DriverError && /^100\d{3}$/.test(error.code) && error.sqlState.startsWith("22");
+  if (!(error instanceof DriverError)) return false;
+  return error.status === 413 || (/^100\d{3}$/.test(error.code) && error.sqlState.startsWith("22"));
 }
 
 /** Whether a lock was not released in time. The statement was undone, its transaction is still open. */
@@ -37,6 +41,14 @@ export function isLockTimeout(error: unknown): boolean {
 /** Whether the server answered with an error of the statement's own: then the session is well. */
 export function isStatementError(error: unknown): boolean {
   return error instanceof DriverError && error.sqlState !== "" && !GONE.has(error.code);
+}
+
+/**
+ * Whether what went wrong passes by itself, by the class of SQL state: connection, transaction taken back, resources, operator
+ * intervention, system, internal.
+ */
+function isPassing(error: DriverError): boolean {
+  return /^(08|25|40|53|57|58|XX)/.test(error.sqlState);
 }
 
 /** Whether the session had ended before the statement came to it: on another one it can be run. */
@@ -146,6 +158,10 @@ const RULES: Readonly<Record<string, Make>> = {
     `Snowflake took too long for a statement: try again, or use a larger warehouse (${message})`
   ),
   "000604": unavailable(() => "A statement was cancelled: try again"),
+  "000608": unavailable((place, message) =>
+    `Warehouse "${place.warehouse ?? ""}" is suspended: resume it, or set AUTO_RESUME = TRUE (${message})`
+  ),
+  "000615": unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`),
   "000664": unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`),
   "000603": unavailable((_, message) => `Snowflake had an internal error: try again (${message})`),
   "090073": unavailable((_, message) =>
@@ -165,7 +181,15 @@ function made(make: Make, place: Place, error: DriverError): FreshetError {
 /** The port's error for what went wrong while logging in. */
 export function translateLogin(error: unknown, place: Place): Error {
   if (error instanceof FreshetError) return error;
-  if (error instanceof DeadlineError) return deadlineMissed(error, place);
+  if (error instanceof DeadlineError) {
+    return new WarehouseUnavailableError(
+      `${
+        at(place)
+      } let nobody in in time: check the network, SNOWFLAKE_ACCESS_URL, and, where something in between opens ` +
+        `TLS, that NODE_EXTRA_CA_CERTS names its certificate (${error.message})`,
+      { cause: error },
+    );
+  }
   if (!(error instanceof DriverError)) return error instanceof Error ? error : new Error(String(error));
   if (error.status === 403) return made(NO_ACCOUNT, place, error);
   const rule = LOGIN_RULES[error.code] ?? RULES[error.code];
@@ -185,7 +209,7 @@ export function translate(error: unknown, place: Place): Error {
   if (GONE.has(error.code)) return made(SESSION_GONE, place, error);
   const rule = RULES[error.code];
   if (rule) return made(rule, place, error);
-  const other = error.sqlState === ""
+  const other = error.sqlState === "" || isPassing(error)
     ? unavailable((place, message) => `${at(place)} cannot be used right now: try again (${message})`)
     : refused((place, message) => `${at(place)} refused a statement: ${message} (${error.code})`);
   return made(other, place, error);
@@ -195,7 +219,7 @@ export function translate(error: unknown, place: Place): Error {
 export function translateQuery(error: unknown, place: Place): Error {
   if (!isStatementError(error)) return translate(error, place);
   const { code } = error as DriverError;
-  if (RULES[code] && /^(0006|0900)/.test(code)) return translate(error, place);
+  if ((RULES[code] && /^(0006|0900)/.test(code)) || isPassing(error as DriverError)) return translate(error, place);
   return new QueryRefusedError(briefMessage(error), { cause: error });
 }
 

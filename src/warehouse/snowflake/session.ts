@@ -9,6 +9,8 @@ import { abortSql, releaseAbandoned } from "./locks.ts";
 
 /** How often a statement is sent again that waited for a lock in vain. */
 const LOCK_ATTEMPTS = 6;
+/** Before that, milliseconds, and at random up to as much again: Snowflake also answers at once, when too many wait already. */
+const LOCK_PAUSE_MS = 500;
 
 export interface SessionOptions extends Purpose {
   readonly account: Account;
@@ -173,6 +175,7 @@ export class Session {
       } catch (error) {
         if (!isLockTimeout(error) || attempt === LOCK_ATTEMPTS) throw error;
         await releaseAbandoned(this, this.#options.transactions);
+        await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS * (1 + Math.random())));
       }
     }
   }

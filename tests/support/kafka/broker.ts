@@ -1,7 +1,7 @@
 // A real Kafka broker for tests: one node in KRaft mode on random loopback ports, with a listener for each way to connect.
 // Its jars come by Maven; its data lives in a temporary folder that goes with it.
 
-import { type Certificates, makeCertificates } from "./certificates.ts";
+import { type Certificates, makeCertificates } from "../certificates.ts";
 import { kafkaClassPath, run } from "./jars.ts";
 
 /** Users of the listeners with a login, and their passwords. */

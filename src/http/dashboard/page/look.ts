@@ -11,12 +11,21 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Applied at once, so that the page does not flash. */
 export function storedTheme(): Theme {
-  const stored = localStorage.getItem(THEME_KEY);
-  return THEMES.find((theme) => theme === stored) ?? "auto";
+  try {
+    const stored = localStorage.getItem(THEME_KEY);
+    return THEMES.find((theme) => theme === stored) ?? "auto";
+  } catch {
+    // A browser that keeps nothing.
+    return "auto";
+  }
 }
 
 export function applyTheme(theme: Theme): void {
-  localStorage.setItem(THEME_KEY, theme);
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    // It is chosen anew next time.
+  }
   document.documentElement.dataset.theme = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
 }
 

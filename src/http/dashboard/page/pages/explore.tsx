@@ -31,7 +31,8 @@ export function ExplorePage({ about }: { readonly about: About }) {
     table === undefined ? undefined : `/api/tables/${encodeURIComponent(table)}`,
     query,
   );
-  const [open, setOpen] = useState<number>();
+  // The row itself: the next answer may have another one in its place.
+  const [open, setOpen] = useState<{ readonly data: TablePage; readonly row: readonly unknown[] }>();
   const data = asked.answer?.data.table === table ? asked.answer?.data : undefined;
   return (
     <>
@@ -75,7 +76,7 @@ export function ExplorePage({ about }: { readonly about: About }) {
             <>
               <DataTable
                 label={`Rows of ${table}`}
-                columns={columnsOf(data, setOpen)}
+                columns={columnsOf(data, (row) => setOpen({ data, row }))}
                 rows={data.rows.map((row, index) => ({ row, index }))}
                 keyOf={({ index }) => String(index)}
                 sort={data.sort ? { key: data.sort.column, descending: data.sort.descending } : undefined}
@@ -87,14 +88,11 @@ export function ExplorePage({ about }: { readonly about: About }) {
             </>
           )}
       </Card>
-      {data && open !== undefined && data.rows[open] && (
-        <Dialog
-          title={`A row of ${data.table}`}
-          onClose={() => setOpen(undefined)}
-        >
-          <pre class="wrap" tabIndex={0} aria-label="The row as JSON">{rowJson(data, data.rows[open])}</pre>
-          {data.rows[open].some((cell) => isCut(cell, data)) && (
-            <p class="note">A text is cut at {numberText(data.cell_limit)} characters; CSV has more of it.</p>
+      {open && (
+        <Dialog title={`A row of ${open.data.table}`} onClose={() => setOpen(undefined)}>
+          <pre class="wrap" tabIndex={0} aria-label="The row as JSON">{rowJson(open.data, open.row)}</pre>
+          {open.row.some((cell) => isCut(cell, open.data)) && (
+            <p class="note">A text is cut at {numberText(open.data.cell_limit)} characters; CSV has more of it.</p>
           )}
         </Dialog>
       )}
@@ -119,7 +117,7 @@ interface Indexed {
   readonly index: number;
 }
 
-function columnsOf(data: TablePage, open: (index: number) => void): readonly Column<Indexed>[] {
+function columnsOf(data: TablePage, open: (row: readonly unknown[]) => void): readonly Column<Indexed>[] {
   const cells = data.columns.map(({ name, type }, i): Column<Indexed> => ({
     key: name,
     title: name,
@@ -131,12 +129,12 @@ function columnsOf(data: TablePage, open: (index: number) => void): readonly Col
   const json: Column<Indexed> = {
     key: " row",
     title: "Row",
-    show: ({ index }) => (
+    show: ({ row, index }) => (
       <button
         type="button"
         class="link"
         aria-label={`Row ${index + 1} as JSON`}
-        onClick={() => open(index)}
+        onClick={() => open(row)}
       >
         {"{ }"}
       </button>
