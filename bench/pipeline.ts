@@ -48,13 +48,16 @@ const quiet = { debug: () => {}, info: () => {}, warn: console.warn, error: cons
 
 /** Runs the domain to the end of what is in the topic, or until the signal. */
 export async function run(options: RunOptions): Promise<void> {
-  const { checkpointRows = 20_000, checkpointMs = 1000, untilEnd = true, signal } = options;
+  // As the program does on DuckDB.
+  const { checkpointRows = 10_000, checkpointBacklogRows = 21_000, checkpointMs = 1000, untilEnd = true, signal } =
+    options;
   const runner = new DomainRunner({
     ...options,
     clock: systemClock,
     logger: quiet,
     group: crypto.randomUUID(),
     checkpointRows,
+    checkpointBacklogRows,
     checkpointMs,
     untilEnd,
     maxRestarts: 0,

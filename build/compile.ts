@@ -24,10 +24,10 @@ async function deno(args: readonly string[]): Promise<{ readonly ok: boolean; re
   return { ok: success, text: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n").trim() };
 }
 
-/** The permissions of the task `freshet`. */
-async function permissions(): Promise<readonly string[]> {
+/** The permissions of the task `freshet`, and its settings of V8. */
+async function runOptions(): Promise<readonly string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile("deno.json")) as { tasks: Record<string, { command: string }> };
-  return tasks.freshet!.command.split(" ").filter((word) => word.startsWith("--allow-"));
+  return tasks.freshet!.command.split(" ").filter((word) => /^--(allow-|v8-flags=)/.test(word));
 }
 
 /** The commit that the executables are made of; a checkout that has changed since says so. */
@@ -66,7 +66,7 @@ for (const target of named.length > 0 ? named : [undefined]) {
     "--no-prompt",
     "--no-check",
     "--exclude-unused-npm",
-    ...await permissions(),
+    ...await runOptions(),
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
     output,

@@ -17,9 +17,12 @@ import { type CacheOptions, groupOf, type Parts, type RunnerOptions } from "./pa
 import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
-/** When a checkpoint is due and nothing is configured: DuckDB takes them often; on Snowflake each one is paid for. */
+/**
+ * When a checkpoint is due and nothing is configured: DuckDB takes them often, and under backlog by whole row groups, which go
+ * straight into the file; on Snowflake each one is paid for.
+ */
 const CHECKPOINTS = {
-  duckdb: { rows: 10_000, ms: 1_000, backlogRows: 10_000 },
+  duckdb: { rows: 10_000, ms: 1_000, backlogRows: 21_000 },
   snowflake: { rows: 1_000, ms: 60_000, backlogRows: 50_000 },
 };
 
