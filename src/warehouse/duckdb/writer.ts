@@ -13,7 +13,7 @@ import { findRefusals } from "./refusals.ts";
 import { compactState, readState } from "./state.ts";
 import { Tables } from "./tables.ts";
 
-/** Work of one domain in turn: DuckDB refuses, rather than waits, when two transactions change the same row. */
+/** Work in turn: DuckDB refuses, rather than waits, when two transactions change the same row. */
 export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
 export interface WriterOptions {
