@@ -30,10 +30,10 @@ Deno.test("messages below the level are not written", () => {
 
 for (const format of ["text", "json"] as const) {
   Deno.test(`secrets are redacted in ${format}, by value and by name`, () => {
-    const [line] = lines({ format, secrets: [`pa"55`] }, () => {
-      loggerFor("kafka").error(`refused pa"55`, { error: new Error(`bad pa"55`), apiToken: "abc", nested: [`pa"55`] });
+    const [line] = lines({ format, secrets: [`pa"zz`] }, () => {
+      loggerFor("kafka").error(`refused pa"zz`, { error: new Error(`bad pa"zz`), apiToken: "abc", nested: [`pa"zz`] });
     });
-    assert(!line!.includes("55"), line);
+    assert(!line!.includes("zz"), line);
     assert(!line!.includes("abc"), line);
     assertStringIncludes(line!, "[redacted]");
   });
