@@ -1,5 +1,6 @@
 // What the benchmarks of the whole way share: the trains domain over a log of records and some warehouse.
 
+import { CHECKPOINTS } from "../src/real_parts.ts";
 import { systemClock } from "../src/clock.ts";
 import { type Domain, domainModules } from "../src/domains/mod.ts";
 import { DomainRunner, type Observer } from "../src/engine/mod.ts";
@@ -48,8 +49,8 @@ const quiet = { debug: () => {}, info: () => {}, warn: console.warn, error: cons
 
 /** Runs the domain to the end of what is in the topic, or until the signal. */
 export async function run(options: RunOptions): Promise<void> {
-  // As the program does on DuckDB.
-  const { checkpointRows = 10_000, checkpointBacklogRows = 21_000, checkpointMs = 1000, untilEnd = true, signal } =
+  const { rows, ms, backlogRows } = CHECKPOINTS.duckdb;
+  const { checkpointRows = rows, checkpointBacklogRows = backlogRows, checkpointMs = ms, untilEnd = true, signal } =
     options;
   const runner = new DomainRunner({
     ...options,

@@ -1,6 +1,7 @@
 // What a checkpoint costs on Snowflake: statements, bytes, round trips and rows a second through the official driver, against
 // the test double in a process of its own, with and without latency. From the embedded log, all tables of trains.
 
+import { CHECKPOINTS } from "../src/real_parts.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { Log } from "../src/log/log.ts";
 import { openSnowflake } from "../src/warehouse/snowflake.ts";
@@ -16,8 +17,6 @@ const SIZES = [1_000, 10_000, 20_000, 100_000];
 const LATENCIES_MS = [0, 100];
 /** Records of the run under backlog. */
 const BACKLOG = 300_000;
-/** What Freshet does on Snowflake unless it is told otherwise: see src/real_parts.ts. */
-const DEFAULTS = { checkpointRows: 1_000, checkpointMs: 60_000, checkpointBacklogRows: 50_000 };
 
 /** The double as a process of its own: it takes a processor as Snowflake would not, but none of this one's turns. */
 class Double implements AsyncDisposable {
@@ -149,7 +148,9 @@ try {
     }
   }
   for (const latencyMs of LATENCIES_MS) {
-    const { ms, checkpoints, statements } = await measure(double, log, "trains_backlog", { ...DEFAULTS, latencyMs });
+    const { rows: checkpointRows, ms: checkpointMs, backlogRows: checkpointBacklogRows } = CHECKPOINTS.snowflake;
+    const options = { checkpointRows, checkpointMs, checkpointBacklogRows, latencyMs };
+    const { ms, checkpoints, statements } = await measure(double, log, "trains_backlog", options);
     rows.push({
       what: `${BACKLOG.toLocaleString("en")} rows behind, ${latencyMs} ms`,
       figure: `${Math.round(BACKLOG / ms * 1000).toLocaleString("en")} rows/s, ${checkpoints} checkpoints, ` +

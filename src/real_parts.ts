@@ -21,7 +21,7 @@ import type { Warehouse } from "./warehouse/warehouse.ts";
  * When a checkpoint is due and nothing is configured: DuckDB takes them often, and under backlog by whole row groups, which go
  * straight into the file; on Snowflake each one is paid for.
  */
-const CHECKPOINTS = {
+export const CHECKPOINTS = {
   duckdb: { rows: 10_000, ms: 1_000, backlogRows: 21_000 },
   snowflake: { rows: 1_000, ms: 60_000, backlogRows: 50_000 },
 };

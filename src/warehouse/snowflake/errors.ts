@@ -129,6 +129,8 @@ const NO_ACCOUNT = refused((place) =>
   `SNOWFLAKE_ACCESS_URL and the account's network policy`
 );
 
+const TAKEN_BACK = unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`);
+
 /** Errors of statements, by code. */
 const RULES: Readonly<Record<string, Make>> = {
   "000606": refused((place) =>
@@ -161,8 +163,8 @@ const RULES: Readonly<Record<string, Make>> = {
   "000608": unavailable((place, message) =>
     `Warehouse "${place.warehouse ?? ""}" is suspended: resume it, or set AUTO_RESUME = TRUE (${message})`
   ),
-  "000615": unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`),
-  "000664": unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`),
+  "000615": TAKEN_BACK,
+  "000664": TAKEN_BACK,
   "000603": unavailable((_, message) => `Snowflake had an internal error: try again (${message})`),
   "090073": unavailable((_, message) =>
     `The warehouse cannot be resumed, its resource monitor's quota is used up: raise it (${message})`
