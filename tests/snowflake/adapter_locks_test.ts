@@ -129,16 +129,22 @@ Deno.test({
     const claims = await writer.claim(TOPIC, [0]);
     try {
       double!.clearLog();
-      // The driver waits for more than the deadline, and the session cannot be ended.
-      const refused = double!.control.inject({ kind: "status", status: 503 }, { statement: "INSERT ALL", times: 4 });
+      // No answer before the deadline, and the session cannot be ended.
+      const refused = double!.control.inject({ kind: "status", status: 503 }, {
+        statement: "INSERT ALL",
+        times: Infinity,
+      });
       const stuck = double!.control.inject({ kind: "status", status: 503 }, { request: "close", times: Infinity });
       await assertRejects(() => writer.commit(unit(claims, 1, events(ROW))), WarehouseUnavailableError);
       // A new connection has ended the transaction.
       assertEquals(await writer.positions(TOPIC, [0]), claims);
+      // Only now does a try of the driver, which goes on by itself, come through.
+      refused.remove();
       const again = () => double!.statements().find(({ sql, executed }) => executed && sql.startsWith("INSERT ALL"));
       await until(() => Promise.resolve(again()?.code !== undefined));
       stuck.remove();
-      assertEquals([refused.hits, again()!.code, again()!.rows], [4, "", 0]);
+      assert(refused.hits > 0);
+      assertEquals([again()!.code, again()!.rows], ["", 0]);
       assertEquals(await writer.positions(TOPIC, [0]), claims);
       await writer.commit(unit(claims, 1, events(ROW)));
       assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), [[1, "a"]]);
