@@ -5,7 +5,7 @@ import { translate } from "./duckdb/errors.ts";
 import { Database, type Session } from "./duckdb/database.ts";
 import { migrate, restore } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
-import { DuckDbWriter, type Turn } from "./duckdb/writer.ts";
+import { DuckDbWriter } from "./duckdb/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
 
 export interface DuckDbOptions {
@@ -38,28 +38,12 @@ export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
   return new DuckDbWarehouse(await Database.open({ path, memoryLimit, threads, checkpointThreshold }), now);
 }
 
-/** Runs work one after the other. */
-function turns(): Turn {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work, work);
-    last = next.catch(() => {});
-    return next;
-  };
-}
-
 class DuckDbWarehouse implements Warehouse {
   readonly kind = "duckdb";
   readonly description: string;
   readonly #database: Database;
   readonly #now: () => number;
   readonly #queries: Queries;
-  /**
-   * Of all who write. DuckDB 1.5 lets others append and delete while one folds the write-ahead log into the file, and loses
-   * count now and then (seen once in 4.5 million records of five domains at a time): "Corrupted in-memory column", and the
-   * file is good for nothing more until it is opened anew. It has one thread to spare anyway.
-   */
-  readonly #turn: Turn = turns();
 
   constructor(database: Database, now: () => number) {
     this.#database = database;
@@ -84,8 +68,7 @@ class DuckDbWarehouse implements Warehouse {
   async #define<T>(make: (session: Session) => Promise<T>): Promise<T> {
     const session = this.#database.session();
     try {
-      const work = () => make(session);
-      return await this.#database.work(() => this.#turn(work));
+      return await this.#database.write(() => make(session));
     } catch (error) {
       throw translate(error, this.#database.path);
     } finally {
@@ -94,7 +77,7 @@ class DuckDbWarehouse implements Warehouse {
   }
 
   async writer(domain: string): Promise<Writer> {
-    return await DuckDbWriter.open({ domain, database: this.#database, turn: this.#turn, now: this.#now });
+    return await DuckDbWriter.open({ domain, database: this.#database, now: this.#now });
   }
 
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {

@@ -3,6 +3,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WarehouseRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { Database } from "../../src/warehouse/duckdb/database.ts";
+import { Queries } from "../../src/warehouse/duckdb/query.ts";
 import { consistentOffset, SCRIPTS, TOPIC, unitOf } from "./support.ts";
 
 const test = (name: string, body: (folder: string) => Promise<void>) =>
@@ -139,4 +141,24 @@ test("units and state far larger than DuckDB's memory are written and read", asy
   assertEquals(keys, 150_000);
   assertEquals((await warehouse.query("SELECT COUNT(*) FROM EVENTS")).rows, [[100_000]]);
   await writer.compactState(TOPIC, [0]);
+});
+
+test("the versions of row groups do not fill the memory, and readers see every row meanwhile", async (folder) => {
+  const path = `${folder}/freshet.duckdb`;
+  const database = await Database.open({ path, memoryLimit: "40MB", threads: 1, checkpointThreshold: "16MB" });
+  const writer = database.session();
+  const queries = new Queries(database);
+  const total = async () => Number((await queries.run("SELECT COUNT(*) FROM NUMBERS", {})).rows[0]![0]);
+  await database.write(() => writer.run("CREATE TABLE NUMBERS (N BIGINT)"));
+  const [rows, units] = [10_000, 250];
+  for (let i = 0; i < units; i++) {
+    const read = total();
+    await database.write(() =>
+      writer.transaction(() => writer.run(`INSERT INTO NUMBERS SELECT range + ${i * rows} FROM range(${rows})`))
+    );
+    assert([i, i + 1].includes(await read / rows), `${await read} rows in unit ${i}`);
+  }
+  assertEquals(await total(), rows * units);
+  writer.close();
+  await database.close();
 });

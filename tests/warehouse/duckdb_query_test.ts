@@ -4,6 +4,8 @@ import { Cells } from "../../src/warehouse/cells.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { QueryRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { Database } from "../../src/warehouse/duckdb/database.ts";
+import { Queries } from "../../src/warehouse/duckdb/query.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 
 const SYSTEM = {
@@ -193,3 +195,30 @@ test("a query that needs too much memory is refused, and the writer goes on", as
   await writer.commit({ topic: "t", appends, upserts: [], deletes: [], state: [], moves: [] });
   assertEquals((await warehouse.query("SELECT COUNT(*) FROM SALES")).rows, [[3]]);
 }, "64MB");
+
+Deno.test("a query that finds no memory beside a writer is run again when none writes", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/freshet.duckdb`;
+  const database = await Database.open({ path, memoryLimit: "32MB", threads: 1, checkpointThreshold: "64MB" });
+  const queries = new Queries(database);
+  const writer = database.session();
+  const distinct = "SELECT COUNT(*) FROM (SELECT DISTINCT hash(range) FROM range(100_000))";
+  // A deleted row takes 256 KiB for the versions of its row group, which cannot be put aside.
+  await writer.run("CREATE TABLE HOG AS SELECT range AS N FROM range(1_100_000)");
+  await writer.run("DELETE FROM HOG WHERE N % 10_240 = 1");
+  await assertRejects(() => queries.run(distinct, {}), QueryRefusedError, "more memory than DuckDB may use");
+
+  const written = Promise.withResolvers<void>();
+  const writing = database.turn(async () => {
+    await written.promise;
+    await writer.run("DROP TABLE HOG");
+  });
+  const answer = queries.run(distinct, {});
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  written.resolve();
+  assertEquals((await answer).rows, [[100_000]]);
+  await writing;
+  writer.close();
+  await database.close();
+  await Deno.remove(folder, { recursive: true });
+});

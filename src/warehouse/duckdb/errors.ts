@@ -29,6 +29,12 @@ export function isFatal(error: unknown): boolean {
   return FATAL.test(messageOf(error));
 }
 
+const OUT_OF_MEMORY = /^Out of Memory Error|could not allocate|failed to (allocate|pin) block/i;
+
+export function isOutOfMemory(error: unknown): boolean {
+  return OUT_OF_MEMORY.test(messageOf(error));
+}
+
 export function isInterrupted(error: unknown): boolean {
   return /^INTERRUPT Error/.test(messageOf(error));
 }
@@ -78,7 +84,7 @@ const RULES: readonly Rule[] = [
     ),
   },
   {
-    pattern: /^Out of Memory Error|could not allocate|failed to (allocate|pin) block/i,
+    pattern: OUT_OF_MEMORY,
     make: unavailable((file, message) =>
       `Warehouse file "${file}": DuckDB ran into its memory limit; raise it, or make queries and checkpoints smaller (${message})`
     ),

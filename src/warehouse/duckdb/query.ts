@@ -8,7 +8,7 @@ import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.t
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { briefMessage, isInterrupted, messageOf, translate } from "./errors.ts";
+import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
 
 const ALLOWED = [
   "SELECT",
@@ -54,6 +54,8 @@ const MAX_RUNNING = 4;
 const MAX_WAITING = 64;
 /** How often an interrupt is repeated, milliseconds: DuckDB forgets one that comes just before a statement starts. */
 const INTERRUPT_EVERY_MS = 20;
+/** How long the writers wait for a query that found no memory beside them, milliseconds. */
+const ALONE_MS = 3_000;
 
 function significantTokens(sql: string): Token[] {
   return [...tokens(sql, duckDbDialect)].filter(({ kind }) => kind !== "space" && kind !== "comment");
@@ -95,13 +97,15 @@ function nameOf({ kind, text }: Token): string {
 function refusal(error: unknown, file: string): Error {
   if (error instanceof QueryRefusedError) return error;
   const text = messageOf(error);
+  if (isOutOfMemory(error)) {
+    return new QueryRefusedError(`The query needs more memory than DuckDB may use: ${briefMessage(error)}`, {
+      cause: error,
+    });
+  }
   if (/^(IO|FATAL|INTERNAL|Connection) Error|database has been invalidated|^Warehouse file/.test(text)) {
     return translate(error, file);
   }
-  return new QueryRefusedError(
-    text.startsWith("Out of Memory") ? `The query needs more memory than DuckDB may use: ${briefMessage(error)}` : text,
-    { cause: error },
-  );
+  return new QueryRefusedError(text, { cause: error });
 }
 
 /** Stops what a connection runs when the time is up or the signal is aborted. */
@@ -158,7 +162,33 @@ export class Queries {
     options.signal?.throwIfAborted();
     const statement = checkedStatement(sql);
     using stop = new Stop(options);
-    return await this.#database.work(() => this.#inTurn(() => this.#read(statement, options, stop)));
+    return await this.#database.work(() =>
+      this.#inTurn(async () => {
+        using _reading = await this.#database.reading();
+        try {
+          return await this.#read(statement, options, stop);
+        } catch (error) {
+          if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
+          stop[Symbol.dispose]();
+          return await this.#database.turn(() => this.#readAlone(statement, options, error));
+        }
+      })
+    );
+  }
+
+  /**
+   * Once more, while nobody writes: a writer that folds the write-ahead log into the file holds most of the memory for a
+   * moment. Throws `error`, with which the query failed beside the writers, when the memory or a short time is not enough.
+   */
+  async #readAlone(sql: string, options: QueryOptions, error: QueryRefusedError): Promise<QueryResult> {
+    options.signal?.throwIfAborted();
+    using stop = new Stop({ ...options, timeoutMs: Math.min(options.timeoutMs ?? ALONE_MS, ALONE_MS) });
+    try {
+      return await this.#read(sql, options, stop);
+    } catch (again) {
+      options.signal?.throwIfAborted();
+      throw again instanceof QueryRefusedError ? error : again;
+    }
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -27,6 +27,7 @@ export async function* readState(
   scope: Scope,
   partitions: readonly number[],
 ): AsyncGenerator<readonly StateChange[], void, undefined> {
+  using _reading = await database.reading();
   const session = database.session();
   try {
     const aside = await session.rows(PUT_ASIDE, [scope.domain, scope.topic, partitions.join(",")]);

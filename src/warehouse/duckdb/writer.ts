@@ -13,13 +13,9 @@ import { findRefusals } from "./refusals.ts";
 import { compactState, readState } from "./state.ts";
 import { Tables } from "./tables.ts";
 
-/** Work in turn: DuckDB refuses, rather than waits, when two transactions change the same row. */
-export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
-
 export interface WriterOptions {
   readonly domain: string;
   readonly database: Database;
-  readonly turn: Turn;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -130,7 +126,7 @@ export class DuckDbWriter implements Writer {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#options.turn(() => Promise.resolve(this.#session.close()));
+    await this.#options.database.turn(() => Promise.resolve(this.#session.close()));
   }
 
   #scope(topic: string): { readonly domain: string; readonly topic: string } {
@@ -140,7 +136,7 @@ export class DuckDbWriter implements Writer {
   /** One call of the port: in the domain's turn, with DuckDB's errors translated. */
   async #work<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#options.database.work(() => this.#options.turn(work));
+      return await this.#options.database.write(work);
     } catch (error) {
       throw translate(error, this.#options.database.path);
     }
