@@ -9,9 +9,9 @@ export interface Child extends AsyncDisposable {
   finish(): Promise<Deno.CommandStatus>;
 }
 
-/** Starts `committing_process.ts`, or a shell command that runs it: `wrap` gets the command line of it. */
-export function startCommitting(args: readonly string[], wrap?: (command: string) => string): Child {
-  const script = new URL("./committing_process.ts", import.meta.url).pathname;
+/** Starts a script of this folder, or a shell command that runs it: `wrap` gets the command line of it. */
+export function startChild(name: string, args: readonly string[], wrap?: (command: string) => string): Child {
+  const script = new URL(`./${name}`, import.meta.url).pathname;
   const denoArgs = ["run", "--quiet", "--no-prompt", "--allow-all", script, ...args];
   const quoted = [Deno.execPath(), ...denoArgs].map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(" ");
   const command = wrap

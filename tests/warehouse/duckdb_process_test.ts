@@ -1,11 +1,14 @@
 // The DuckDB file and processes: killed while they write, locked out, out of disk space.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { WarehouseRefusedError } from "../../src/errors.ts";
+import { WarehouseRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { domainModules } from "../../src/domains/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
-import { startCommitting } from "./child.ts";
+import { startChild } from "./child.ts";
 import { consistentOffset, SCRIPTS, TOPIC, unitOf } from "./support.ts";
+
+const startCommitting = (args: readonly string[], wrap?: (command: string) => string) =>
+  startChild("committing_process.ts", args, wrap);
 
 const test = (name: string, body: (file: string) => Promise<void>, ignore = false) =>
   Deno.test({
@@ -69,6 +72,29 @@ test("a second process is refused, and told which one has the file", async (file
   assertEquals((await child.finish()).code, 0);
   await using warehouse = await openDuckDb({ path: file });
   assert(await consistentOffset(warehouse) > 0);
+});
+
+test("a process that takes the file while it is opened anew holds the writer up, no more", async (file) => {
+  await using warehouse = await openDuckDb({ path: file });
+  await warehouse.migrate(SCRIPTS);
+  await using writer = await warehouse.writer("domain");
+  let [claim] = await writer.claim(TOPIC, [0]);
+  const commit = async () => {
+    await writer.commit(unitOf(claim!, 50_000, "x"));
+    [claim] = await writer.positions(TOPIC, [0]);
+  };
+  await using child = startChild("taking_process.ts", [file]);
+  assertEquals(await child.next(), { waiting: true });
+  const error = await assertRejects(async () => {
+    for (let unit = 0; unit < 400; unit++) await commit();
+  }, WarehouseUnavailableError);
+  assertStringIncludes(error.message, `was taken by process ${child.pid} (`);
+  assertEquals(await child.next(), { taken: true });
+  await assertRejects(() => warehouse.query("SELECT 1"), WarehouseUnavailableError, "stop that process");
+  assertEquals((await child.finish()).code, 0);
+  [claim] = await writer.positions(TOPIC, [0]);
+  await commit();
+  assertEquals(await consistentOffset(warehouse), claim!.nextOffset);
 });
 
 test("a closed file is free for the next process, also when reading was broken off", async (file) => {

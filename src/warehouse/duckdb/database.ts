@@ -10,7 +10,7 @@ import type {
 } from "@duckdb/node-api";
 import { dirname } from "node:path";
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import { isFatal, messageOf, translate } from "./errors.ts";
+import { isFatal, messageOf, takenMeanwhile, translate } from "./errors.ts";
 
 /** The npm client, loaded when the first file is opened. */
 export type Client = typeof import("@duckdb/node-api");
@@ -247,7 +247,11 @@ export class Database {
     }
     await this.#stating.idle();
     this.#closeInstance();
-    await this.#openInstance();
+    try {
+      await this.#openInstance();
+    } catch (error) {
+      throw takenMeanwhile(error, this.path);
+    }
     this.#broken = false;
   }
 

@@ -39,6 +39,18 @@ export function isInterrupted(error: unknown): boolean {
   return /^INTERRUPT Error/.test(messageOf(error));
 }
 
+const LOCKED = /Could not set lock on file/;
+
+/** A process that takes the file while it is opened anew holds the run up, and does not end it; other errors pass through. */
+export function takenMeanwhile(error: unknown, file: string): unknown {
+  if (!LOCKED.test(messageOf(error))) return error;
+  return new WarehouseUnavailableError(
+    `Warehouse file "${file}" was taken by ${holderIn(messageOf(error))} while it was opened anew: ` +
+      `stop that process, the run goes on by itself`,
+    { cause: error },
+  );
+}
+
 interface Rule {
   readonly pattern: RegExp;
   readonly make: (file: string, message: string) => FreshetError;
@@ -52,7 +64,7 @@ const unavailable = (text: (file: string, message: string) => string) => (file: 
 /** First match wins. */
 const RULES: readonly Rule[] = [
   {
-    pattern: /Could not set lock on file/,
+    pattern: LOCKED,
     make: refused((file, message) =>
       `Warehouse file "${file}" is in use by ${holderIn(message)}: stop that process, ` +
       `or use "freshet query" and "freshet status", which ask the running one`
