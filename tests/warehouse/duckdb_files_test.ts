@@ -1,7 +1,7 @@
 // The DuckDB file itself: damaged, cut short, in the wrong place; closed cleanly.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { WarehouseRefusedError } from "../../src/errors.ts";
+import { QueryRefusedError, WarehouseRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
 import { Queries } from "../../src/warehouse/duckdb/query.ts";
@@ -160,5 +160,38 @@ test("the versions of row groups do not fill the memory, and readers see every r
   }
   assertEquals(await total(), rows * units);
   writer.close();
+  await database.close();
+});
+
+test("the file is opened anew when nobody reads; when that takes too long, readers wait for it as long as they may", async (folder) => {
+  const options = { memoryLimit: "64MB", threads: 1, checkpointThreshold: "16MB" };
+  const database = await Database.open({ path: `${folder}/freshet.duckdb`, ...options });
+  const queries = new Queries(database);
+  const write = (rows: number) =>
+    database.write(() => {
+      database.wrote(rows);
+      return Promise.resolve();
+    });
+  const opened = async () => {
+    await database.renewing;
+    return database.generation;
+  };
+  {
+    using _long = database.reading();
+    await write(1_000_000);
+    assertEquals((await queries.run("SELECT 1", {})).rows, [[1]]);
+    assertEquals(await opened(), 1);
+  }
+  await write(1);
+  assertEquals(await opened(), 2);
+  {
+    using _long = database.reading();
+    await write(3_000_000);
+    await assertRejects(() => queries.run("SELECT 1", { timeoutMs: 50 }), QueryRefusedError, "longer than 50 ms");
+    const signal = AbortSignal.timeout(50);
+    assertEquals(await assertRejects(() => queries.run("SELECT 1", { signal })), signal.reason);
+  }
+  assertEquals((await queries.run("SELECT 1", {})).rows, [[1]]);
+  assertEquals(database.generation, 3);
   await database.close();
 });

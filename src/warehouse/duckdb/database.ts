@@ -10,7 +10,7 @@ import type {
 } from "@duckdb/node-api";
 import { dirname } from "node:path";
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import { isFatal, messageOf, takenMeanwhile, translate } from "./errors.ts";
+import { isFatal, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
 
 /** The npm client, loaded when the first file is opened. */
 export type Client = typeof import("@duckdb/node-api");
@@ -53,6 +53,10 @@ const TYPES: readonly (readonly [name: string, is: string])[] = [
  * write-ahead log.
  */
 const ROWS_UNTIL_WORN = 1_000_000;
+/** Rows after which new readers wait so that it can be opened anew; up to then a moment is awaited in which nobody reads. */
+const ROWS_UNTIL_URGENT = 3 * ROWS_UNTIL_WORN;
+/** Rows after which running out of memory is put down to it. */
+const ROWS_UNTIL_SUSPECT = ROWS_UNTIL_WORN / 10;
 
 /** Counts what runs, and tells when nothing does. */
 class Tally {
@@ -73,13 +77,17 @@ class Tally {
     return await work();
   }
 
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
   idle(): Promise<void> {
-    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
+    return this.isIdle ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
 
 /** Runs work one after the other. */
-function turns(): <T>(work: () => Promise<T>) => Promise<T> {
+export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const next = last.then(work, work);
@@ -151,7 +159,12 @@ export class Database {
     if (!this.#instance && this.#closed) throw this.#closedError();
     if (this.#broken) await this.#reopenOnce();
     const connection = await this.#instance!.connect();
-    await connection.run(`USE ${CATALOG}`);
+    try {
+      await this.statement(() => connection.run(`USE ${CATALOG}`));
+    } catch (error) {
+      connection.closeSync();
+      throw error;
+    }
     return connection;
   }
 
@@ -164,13 +177,22 @@ export class Database {
   /** Runs one call that writes, in its turn. */
   async write<T>(work: () => Promise<T>): Promise<T> {
     const result = await this.work(() => this.turn(work));
-    if (this.#rowsWritten >= ROWS_UNTIL_WORN && this.path !== ":memory:") this.#renewing ??= this.#renew();
+    if (this.#isWorn()) this.#renewing ??= this.#renew();
     return result;
   }
 
+  #isWorn(): boolean {
+    if (this.#rowsWritten < ROWS_UNTIL_WORN || this.path === ":memory:") return false;
+    return this.#reading.isIdle || this.#rowsWritten >= ROWS_UNTIL_URGENT;
+  }
+
+  /** The end of what readers must wait for before they begin; `undefined` when there is nothing. Never rejects. */
+  get renewing(): Promise<void> | undefined {
+    return this.#renewing;
+  }
+
   /** For reading that takes several statements, and no turn: until it is disposed of, the instance is not opened anew. */
-  async reading(): Promise<Disposable> {
-    while (this.#renewing) await this.#renewing;
+  reading(): Disposable {
     return this.#reading.begin();
   }
 
@@ -185,9 +207,12 @@ export class Database {
       await this.work(async () => {
         await this.#reading.idle();
         await this.turn(async () => {
-          if (!this.#broken) await this.#fold();
-          this.#broken = true;
-          await this.#reopenOnce();
+          try {
+            if (!this.#broken) await this.#fold();
+          } finally {
+            this.#broken = true;
+            await this.#reopenOnce();
+          }
         });
       });
     } catch {
@@ -207,6 +232,9 @@ export class Database {
       return await this.#stating.run(statement);
     } catch (error) {
       if (isFatal(error)) this.#broken = true;
+      if (isOutOfMemory(error) && this.#rowsWritten >= ROWS_UNTIL_SUSPECT) {
+        this.#rowsWritten = Math.max(this.#rowsWritten, ROWS_UNTIL_WORN);
+      }
       throw error;
     }
   }
@@ -375,6 +403,17 @@ export class Session {
       this.#inTransaction = false;
     }
     return result;
+  }
+
+  /** Runs `body` in a transaction that is rolled back whatever comes of it. */
+  async attempt<T>(body: () => Promise<T>): Promise<T> {
+    await this.run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
+    try {
+      return await body();
+    } finally {
+      await this.rollback();
+    }
   }
 
   /** Ends the transaction without its changes; drops the connection where that fails, which has the same effect. */

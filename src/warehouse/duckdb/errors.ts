@@ -46,7 +46,7 @@ export function takenMeanwhile(error: unknown, file: string): unknown {
   if (!LOCKED.test(messageOf(error))) return error;
   return new WarehouseUnavailableError(
     `Warehouse file "${file}" was taken by ${holderIn(messageOf(error))} while it was opened anew: ` +
-      `stop that process, the run goes on by itself`,
+      `stop that process, the run tries again for a while`,
     { cause: error },
   );
 }
@@ -77,6 +77,12 @@ const RULES: readonly Rule[] = [
     ),
   },
   {
+    pattern: OUT_OF_MEMORY,
+    make: unavailable((file, message) =>
+      `Warehouse file "${file}": DuckDB ran into its memory limit; raise it, or make queries and checkpoints smaller (${message})`
+    ),
+  },
+  {
     pattern: /Trying to read a database file with version number|storage version|newer (DuckDB )?version/,
     make: refused((file, message) =>
       `Warehouse file "${file}" was written by a newer DuckDB: use the newer Freshet (${message})`
@@ -93,12 +99,6 @@ const RULES: readonly Rule[] = [
     pattern: /No such file or directory|Permission denied|Is a directory|Read-only file system|Not a directory|mkdir/,
     make: refused((file, message) =>
       `Cannot open warehouse file "${file}": check the path and the rights of its folder (${message})`
-    ),
-  },
-  {
-    pattern: OUT_OF_MEMORY,
-    make: unavailable((file, message) =>
-      `Warehouse file "${file}": DuckDB ran into its memory limit; raise it, or make queries and checkpoints smaller (${message})`
     ),
   },
   {

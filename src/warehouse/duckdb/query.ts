@@ -7,7 +7,7 @@ import { AnswerSize } from "../answer_size.ts";
 import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
-import type { Database } from "./database.ts";
+import { type Database, turns } from "./database.ts";
 import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
 
 const ALLOWED = [
@@ -108,42 +108,67 @@ function refusal(error: unknown, file: string): Error {
   return new QueryRefusedError(text, { cause: error });
 }
 
-/** Stops what a connection runs when the time is up or the signal is aborted. */
+/** Stops waiting, and what a connection runs, when the time is up or the signal is aborted. */
 class Stop implements Disposable {
-  #interrupts: ReturnType<typeof setInterval> | undefined;
-  readonly #deadline: ReturnType<typeof setTimeout> | undefined;
-  readonly #onAbort = () => this.#stop();
   readonly #options: QueryOptions;
+  readonly #stopping = new AbortController();
+  readonly #onAbort = () => this.#stop();
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #interrupts: ReturnType<typeof setInterval> | undefined;
   #connection: DuckDBConnection | undefined;
-  stopped = false;
 
   constructor(options: QueryOptions) {
     this.#options = options;
     const { timeoutMs, signal } = options;
-    if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#stop(), timeoutMs);
+    if (timeoutMs !== undefined) this.shorten(timeoutMs);
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  watch(connection: DuckDBConnection): void {
-    this.#connection = connection;
+  get stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** The time is up after `ms` milliseconds at the latest. */
+  shorten(ms: number): void {
+    this.#timers.push(setTimeout(this.#onAbort, ms));
+  }
+
+  /** What `work` gives, unless it is stopped before; the work itself goes on. */
+  async within<T>(work: Promise<T>): Promise<T> {
     this.check();
+    const stopped = Promise.withResolvers<void>();
+    this.#stopping.signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+    const outcome = await Promise.race([work.then((value) => ({ value })), stopped.promise]);
+    if (outcome) return outcome.value;
+    throw this.#reason();
+  }
+
+  /** Until it is disposed of, stopping interrupts what the connection runs. */
+  watch(connection: DuckDBConnection): Disposable {
+    this.check();
+    this.#connection = connection;
+    return { [Symbol.dispose]: () => this.#connection = undefined };
   }
 
   /** Throws the signal's reason, or that the time is up. */
   check(): void {
-    this.#options.signal?.throwIfAborted();
-    if (this.stopped) throw new QueryRefusedError(`The query took longer than ${this.#options.timeoutMs} ms`);
+    if (this.stopped) throw this.#reason();
+  }
+
+  #reason(): unknown {
+    const { signal, timeoutMs } = this.#options;
+    return signal?.aborted ? signal.reason : new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
   }
 
   #stop(): void {
-    this.stopped = true;
+    this.#stopping.abort();
     const interrupt = () => this.#connection?.interrupt();
     interrupt();
     this.#interrupts ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#deadline);
+    for (const timer of this.#timers) clearTimeout(timer);
     clearInterval(this.#interrupts);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
@@ -153,6 +178,8 @@ export class Queries {
   readonly #database: Database;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
+  readonly #aloneTurn = turns();
 
   constructor(database: Database) {
     this.#database = database;
@@ -162,46 +189,67 @@ export class Queries {
     options.signal?.throwIfAborted();
     const statement = checkedStatement(sql);
     using stop = new Stop(options);
-    return await this.#database.work(() =>
-      this.#inTurn(async () => {
-        using _reading = await this.#database.reading();
-        try {
-          return await this.#read(statement, options, stop);
-        } catch (error) {
-          if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
-          stop[Symbol.dispose]();
-          return await this.#database.turn(() => this.#readAlone(statement, options, error));
-        }
-      })
-    );
+    return await this.#database.work(() => this.#inTurn(stop, () => this.#answer(statement, options, stop)));
+  }
+
+  async #inTurn<T>(stop: Stop, work: () => Promise<T>): Promise<T> {
+    if (this.#running < MAX_RUNNING) this.#running++;
+    else await this.#myTurn(stop);
+    try {
+      return await work();
+    } finally {
+      this.#nextTurn();
+    }
+  }
+
+  async #myTurn(stop: Stop): Promise<void> {
+    if (this.#waiting.length >= MAX_WAITING) throw new QueryRefusedError("Too many queries at once: try again");
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.push(turn.resolve);
+    try {
+      await stop.within(turn.promise);
+    } catch (error) {
+      const place = this.#waiting.indexOf(turn.resolve);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      else this.#nextTurn();
+      throw error;
+    }
+  }
+
+  #nextTurn(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#running--;
+  }
+
+  async #answer(sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+    while (this.#database.renewing) await stop.within(this.#database.renewing);
+    using _reading = this.#database.reading();
+    try {
+      return await this.#read(sql, options, stop);
+    } catch (error) {
+      if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
+      return await this.#answerAlone(sql, options, stop, error);
+    }
   }
 
   /**
    * Once more, while nobody writes: a writer that folds the write-ahead log into the file holds most of the memory for a
    * moment. Throws `error`, with which the query failed beside the writers, when the memory or a short time is not enough.
    */
-  async #readAlone(sql: string, options: QueryOptions, error: QueryRefusedError): Promise<QueryResult> {
-    options.signal?.throwIfAborted();
-    using stop = new Stop({ ...options, timeoutMs: Math.min(options.timeoutMs ?? ALONE_MS, ALONE_MS) });
+  async #answerAlone(sql: string, options: QueryOptions, stop: Stop, error: QueryRefusedError): Promise<QueryResult> {
+    const alone = this.#aloneTurn(() =>
+      this.#database.turn(async () => {
+        stop.check();
+        stop.shorten(ALONE_MS);
+        return await this.#read(sql, options, stop);
+      })
+    );
     try {
-      return await this.#read(sql, options, stop);
+      return await stop.within(alone);
     } catch (again) {
       options.signal?.throwIfAborted();
       throw again instanceof QueryRefusedError ? error : again;
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_RUNNING) {
-      if (this.#waiting.length >= MAX_WAITING) throw new QueryRefusedError("Too many queries at once: try again");
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
     }
   }
 
@@ -209,7 +257,7 @@ export class Queries {
     const session = this.#database.session();
     try {
       const connection = await session.connection();
-      stop.watch(connection);
+      using _watched = stop.watch(connection);
       await session.run("BEGIN TRANSACTION READ ONLY");
       return await this.#database.statement(() => this.#fetch(connection, sql, options, stop));
     } catch (error) {

@@ -16,14 +16,11 @@ const MAX_REFUSALS = 1000;
 
 /** Tries rows in a transaction of its own; what the table says against them, or `undefined`. Rolled back either way. */
 async function objection(session: Session, rows: Cells, write: Write): Promise<string | undefined> {
-  await session.run("BEGIN TRANSACTION");
   try {
-    await write(rows);
+    await session.attempt(() => write(rows));
   } catch (error) {
     if (isDataError(error)) return briefMessage(error);
     throw error;
-  } finally {
-    await session.rollback();
   }
 }
 

@@ -1,6 +1,7 @@
 // Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
 // compacting deletes the others. Appending costs the same however many keys there are; updating in place does not.
 
+import { WarehouseUnavailableError } from "../../errors.ts";
 import type { StateChange } from "../warehouse.ts";
 import type { Database, Session } from "./database.ts";
 import { OF_PARTITIONS, type Scope } from "./offsets.ts";
@@ -27,11 +28,14 @@ export async function* readState(
   scope: Scope,
   partitions: readonly number[],
 ): AsyncGenerator<readonly StateChange[], void, undefined> {
-  using _reading = await database.reading();
+  while (database.renewing) await database.renewing;
+  using _reading = database.reading();
   const session = database.session();
+  let { generation } = database;
   try {
     const aside = await session.rows(PUT_ASIDE, [scope.domain, scope.topic, partitions.join(",")]);
     const count = Number(aside[0]![0]);
+    generation = database.generation;
     for (let from = 0; from < count; from += PAGE_ROWS) {
       const rows = await session.rows(READ_PAGE, [String(from), String(from + PAGE_ROWS)]);
       yield rows.map(([operator, partition, namespace, key, value]) => ({
@@ -42,6 +46,12 @@ export async function* readState(
         value: String(value),
       }));
     }
+  } catch (error) {
+    if (database.generation === generation) throw error;
+    // What was put aside went with the instance.
+    throw new WarehouseUnavailableError(`Warehouse file "${database.path}" was reopened meanwhile: try again`, {
+      cause: error,
+    });
   } finally {
     session.close();
   }
