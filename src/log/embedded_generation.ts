@@ -1,18 +1,15 @@
 // One generation of the embedded log: reads segments of the owned partitions, pulled by `next`, with nothing held ahead.
 // Knows nothing of membership: the subscription ends it.
 
-import { setImmediate } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { LogDivergedError, LogRefusedError } from "../errors.ts";
-import { Bell } from "./bell.ts";
 import type { EmbeddedFile } from "./embedded_file.ts";
 import { decodeSegment } from "./embedded_segment.ts";
 import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
+import { Pull } from "./pull.ts";
 
 const BATCH_RECORDS = 250;
 const BATCH_BYTES = 1 << 20;
-/** SQLite answers synchronously, so a busy reader gives way to timers and sockets this often. */
-const HOLD_EVENT_LOOP_MS = 8;
 
 const SELECT_SEGMENTS = `SELECT base_offset AS base, last_offset AS last, bytes, crc, records FROM segments
   WHERE topic_id = ? AND partition = ? AND last_offset >= ? ORDER BY last_offset`;
@@ -46,36 +43,30 @@ export class EmbeddedGeneration implements Generation {
   readonly id: number;
   readonly topic: string;
   readonly partitions: readonly number[];
-  readonly #ending = new AbortController();
-  readonly #bell: Bell;
+  readonly #pull: Pull;
   readonly #places = new Map<number, Place>();
-  #failure: unknown;
-  #turn = 0;
-  #gaveWayAt = performance.now();
 
   constructor(readonly file: EmbeddedFile, readonly spec: GenerationSpec) {
     this.id = spec.id;
     this.topic = spec.topic;
     this.partitions = spec.partitions;
-    this.#bell = new Bell(file.clock);
-    const stopListening = file.onChange("records", () => this.#bell.ring());
+    this.#pull = new Pull(file.clock, spec.partitions);
+    const stopListening = file.onChange("records", () => this.wake());
     this.signal.addEventListener("abort", stopListening, { once: true });
   }
 
   get signal(): AbortSignal {
-    return this.#ending.signal;
+    return this.#pull.signal;
   }
 
   /** Ends the generation; `failure` is what `next` then rejects with. */
   end(failure?: unknown): void {
-    this.#failure = failure;
-    this.#ending.abort();
-    this.#bell.ring();
+    this.#pull.end(failure);
   }
 
   /** Looks for new records now: another process wrote. */
   wake(): void {
-    this.#bell.ring();
+    this.#pull.wake();
   }
 
   // deno-lint-ignore require-await -- a failing query must reject, not throw
@@ -89,26 +80,12 @@ export class EmbeddedGeneration implements Generation {
       if (next === undefined) return Promise.reject(new RangeError(`Partition ${partition} has no start position`));
       this.#places.set(partition, { next, high: next });
     }
-    this.#bell.ring();
+    this.#pull.wake();
     return Promise.resolve();
   }
 
-  async next(waitMs: number): Promise<LogBatch | undefined> {
-    if (performance.now() - this.#gaveWayAt > HOLD_EVENT_LOOP_MS) {
-      await setImmediate();
-      this.#gaveWayAt = performance.now();
-    }
-    const waitUntil = this.file.clock.now() + waitMs;
-    while (!this.signal.aborted) {
-      const batch = this.#readNext();
-      if (batch !== undefined) return batch;
-      const leftMs = waitUntil - this.file.clock.now();
-      if (leftMs <= 0) return undefined;
-      await this.#bell.wait(leftMs);
-      this.#gaveWayAt = performance.now();
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-    return undefined;
+  next(waitMs: number): Promise<LogBatch | undefined> {
+    return this.#pull.next(waitMs, () => this.#readAhead() ?? (this.#lookForMore() ? this.#readAhead() : undefined));
   }
 
   caughtUp(partition: number): boolean {
@@ -130,20 +107,11 @@ export class EmbeddedGeneration implements Generation {
     return this.spec.commit(offsets);
   }
 
-  /** The partitions take turns, so that a long one does not starve the others. */
-  #readNext(): LogBatch | undefined {
-    return this.#readAhead() ?? (this.#lookForMore() ? this.#readAhead() : undefined);
-  }
-
   #readAhead(): LogBatch | undefined {
-    for (let i = 0; i < this.partitions.length; i++) {
-      const partition = this.partitions[(this.#turn + i) % this.partitions.length]!;
+    return this.#pull.inTurn((partition) => {
       const place = this.#places.get(partition);
-      if (place === undefined || place.next >= place.high) continue;
-      this.#turn = (this.#turn + i + 1) % this.partitions.length;
-      return this.#readPartition(partition, place);
-    }
-    return undefined;
+      return place && place.next < place.high ? this.#readPartition(partition, place) : undefined;
+    });
   }
 
   /** Asks for the log's ends; true when some partition has records waiting. */

@@ -1,19 +1,16 @@
 // One generation of a Kafka subscription: bounded queues of what was fetched and not yet pulled, one for each partition.
 // Knows nothing of kafkajs: the subscription fetches, pauses and seeks for it.
 
-import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { LogDivergedError, LogRefusedError } from "../errors.ts";
-import { Bell } from "./bell.ts";
 import type { Codecs } from "./kafka_codecs.ts";
 import type { FetchedPartition, RecordBatch } from "./kafka_fetch.ts";
 import { RecordReader } from "./kafka_records.ts";
 import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
+import { Pull } from "./pull.ts";
 
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 1 << 20;
-/** Decoding is synchronous: a busy reader gives way to sockets and timers this often. */
-const HOLD_EVENT_LOOP_MS = 8;
 
 /** What the subscription does for its generation; nothing of it throws. */
 export interface Fetching {
@@ -60,36 +57,30 @@ export class KafkaGeneration implements Generation {
   readonly id: number;
   readonly topic: string;
   readonly partitions: readonly number[];
-  readonly #ending = new AbortController();
-  readonly #bell: Bell;
+  readonly #pull: Pull;
   readonly #places = new Map<number, Place>();
-  #failure: unknown;
-  #turn = 0;
-  #gaveWayAt = performance.now();
 
   constructor(readonly fetching: Fetching, readonly options: KafkaGenerationOptions) {
     this.id = options.id;
     this.topic = options.topic;
     this.partitions = options.partitions;
-    this.#bell = new Bell(options.clock);
+    this.#pull = new Pull(options.clock, options.partitions);
   }
 
   get signal(): AbortSignal {
-    return this.#ending.signal;
+    return this.#pull.signal;
   }
 
-  /** Ends the generation and forgets what is queued. */
-  end(): void {
-    this.#ending.abort();
+  /** Ends the generation and forgets what is queued; `failure` is what `next` then rejects with. */
+  end(failure?: unknown): void {
+    this.#pull.end(failure);
     this.#places.clear();
-    this.#bell.ring();
   }
 
   /** Ends the generation and the subscription; `next` rejects with `failure`. The first failure stays. */
   fail(failure: unknown): void {
     if (this.signal.aborted) return;
-    this.#failure = failure;
-    this.end();
+    this.end(failure);
     this.fetching.failed(failure);
   }
 
@@ -129,7 +120,7 @@ export class KafkaGeneration implements Generation {
       place.end = undefined;
       this.fetching.pause([fetched.partition]);
     }
-    this.#bell.ring();
+    this.#pull.wake();
     return true;
   }
 
@@ -161,22 +152,8 @@ export class KafkaGeneration implements Generation {
     );
   }
 
-  async next(waitMs: number): Promise<LogBatch | undefined> {
-    if (performance.now() - this.#gaveWayAt > HOLD_EVENT_LOOP_MS) {
-      await setImmediate();
-      this.#gaveWayAt = performance.now();
-    }
-    const waitUntil = this.options.clock.now() + waitMs;
-    while (!this.signal.aborted) {
-      const place = this.#nextPlace();
-      if (place !== undefined) return this.#take(place);
-      const leftMs = waitUntil - this.options.clock.now();
-      if (leftMs <= 0) return undefined;
-      await this.#bell.wait(leftMs);
-      this.#gaveWayAt = performance.now();
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-    return undefined;
+  next(waitMs: number): Promise<LogBatch | undefined> {
+    return this.#pull.next(waitMs, () => this.#takeNext());
   }
 
   caughtUp(partition: number): boolean {
@@ -193,16 +170,11 @@ export class KafkaGeneration implements Generation {
     if (!this.signal.aborted && offsets.size > 0) await this.fetching.commit(offsets);
   }
 
-  /** The partitions take turns, so that a long one does not starve the others. */
-  #nextPlace(): Place | undefined {
-    for (let i = 0; i < this.partitions.length; i++) {
-      const turn = (this.#turn + i) % this.partitions.length;
-      const place = this.#places.get(this.partitions[turn]!);
-      if (place === undefined || place.queue.length === 0) continue;
-      this.#turn = turn + 1;
-      return place;
-    }
-    return undefined;
+  #takeNext(): LogBatch | undefined {
+    return this.#pull.inTurn((partition) => {
+      const place = this.#places.get(partition);
+      return place && place.queue.length > 0 ? this.#take(place) : undefined;
+    });
   }
 
   /** Decodes about a thousand records of the partition. */
