@@ -13,6 +13,7 @@ import type { RunnerOptions } from "./options.ts";
 import { Pending } from "./pending.ts";
 import { type Pipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
+import { startingPoint, verifiedFrom } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 
 /** How often idle partitions are looked at, milliseconds. */
@@ -54,7 +55,8 @@ export async function runGeneration(
   generation: Generation,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { options: { domain, logger }, writer } = context;
+  const { options, writer } = context;
+  const { domain, logger } = options;
   if (generation.partitions.length === 0) {
     return await waitForEnd(generation, signal, context.options.untilEnd === true);
   }
@@ -62,8 +64,7 @@ export async function runGeneration(
   const bounds = await generation.bounds();
   const starts = new Map<number, Claim>();
   for (const claim of claims) {
-    const { low, high } = bounds.get(claim.partition)!;
-    starts.set(claim.partition, startingPoint(claim, low, high, context));
+    starts.set(claim.partition, startingPoint(claim, bounds.get(claim.partition)!, options));
   }
   const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
   if (generation.signal.aborted) return "rebalanced";
@@ -97,36 +98,6 @@ async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd:
   return signal.aborted ? "stopped" : "rebalanced";
 }
 
-/** The claim to go on from, given what the log still holds. */
-function startingPoint(
-  claim: Claim,
-  low: number,
-  high: number,
-  { options: { domain, logger } }: GenerationContext,
-): Claim {
-  const at = `partition ${claim.partition} of "${domain.topic}"`;
-  if (claim.nextOffset > high) {
-    throw new LogDivergedError(
-      `The warehouse has read ${at} up to offset ${claim.nextOffset}, but the log ends at ${high}: the topic was recreated ` +
-        `or truncated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
-    );
-  }
-  if (claim.nextOffset >= low) return claim;
-  if (claim.nextOffset > 0) {
-    logger.error("Records were deleted from the log before they were read: offsets {from} to {to} of {at} are lost", {
-      from: claim.nextOffset,
-      to: low - 1,
-      at,
-      domain: domain.name,
-    });
-  }
-  return { ...claim, nextOffset: low, lastTimestamp: null };
-}
-
-function verifiedFrom(claim: Claim, low: number): number {
-  return claim.lastTimestamp !== null && claim.nextOffset > low ? claim.nextOffset - 1 : claim.nextOffset;
-}
-
 /** The batch in pieces of at most {@link SLICE_RECORDS}; the last one ends where the batch does. */
 function* slices(batch: LogBatch): Generator<LogBatch> {
   const { partition, records, nextOffset } = batch;
@@ -138,11 +109,19 @@ function* slices(batch: LogBatch): Generator<LogBatch> {
   }
 }
 
-/** A commit under way. */
-interface InFlight {
+/** A commit under way; `done` never rejects. */
+class InFlight {
   readonly done: Promise<void>;
-  error?: unknown;
-  settled: boolean;
+  error: unknown;
+  settled = false;
+
+  constructor(commit: Promise<void>) {
+    this.done = commit.catch((error) => {
+      this.error = error;
+    }).finally(() => {
+      this.settled = true;
+    });
+  }
 }
 
 /** When a unit was cut, and what operators held then. */
@@ -357,14 +336,7 @@ class GenerationRun {
     const unit = pending.unit(moves, state);
     this.#pending = this.#newPending();
     this.#pendingSince = 0;
-    const flight: InFlight = { settled: false, done: Promise.resolve() };
-    this.#inFlight = Object.assign(flight, {
-      done: this.#commit(unit, pending, { openWindows, decidedAt }).catch((error) => {
-        flight.error = error;
-      }).finally(() => {
-        flight.settled = true;
-      }),
-    });
+    this.#inFlight = new InFlight(this.#commit(unit, pending, { openWindows, decidedAt }));
   }
 
   async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
