@@ -66,9 +66,15 @@ interface Scene {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const dataDirs: string[] = [];
+Deno.test.afterAll(async () => {
+  for (const dataDir of dataDirs) await Deno.remove(dataDir, { recursive: true });
+});
+
 async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
   setUpLogging({ level: "error", format: "text", colors: false, secrets: [], write: () => {} });
   const dataDir = await Deno.makeTempDir();
+  dataDirs.push(dataDir);
   const story: Story = [];
   const stop = new AbortController();
   const run = runApp({

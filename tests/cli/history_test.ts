@@ -14,6 +14,7 @@ import { partitionOfKey } from "../../src/log/murmur2.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { checkRules } from "../support/checks.ts";
 import { wineChecks } from "../support/wine_checks.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const TOPIC = "sales_events";
 const KAFKA_PARTITIONS = 3;
@@ -198,21 +199,7 @@ Deno.test("a history with spoilt records goes on too", async () => {
 });
 
 function program(dataDir: string) {
-  const permissions = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi"];
-  const main = new URL("../../main.ts", import.meta.url).pathname;
-  const args = [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    ...permissions,
-    main,
-    "simulate",
-    "wine",
-    "--days",
-    "50",
-    "--per-day",
-    "400",
-  ];
+  const args = [...FRESHET, "simulate", "wine", "--days", "50", "--per-day", "400"];
   const env = { FRESHET_DATA_DIR: dataDir, FRESHET_CHECKPOINT_ROWS: "1000", FRESHET_LOG_FORMAT: "text" };
   return new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
 }

@@ -1,15 +1,6 @@
 // The real program in a process of its own: signals, the run file, exit codes, and asking while it holds the files.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-
-const PERMISSIONS = [
-  "--allow-env",
-  "--allow-read",
-  "--allow-write",
-  "--allow-net",
-  "--allow-ffi",
-  "--allow-sys=hostname",
-];
-const ROOT = new URL("../../", import.meta.url);
+import { FRESHET } from "../support/shipped.ts";
 
 class Program implements AsyncDisposable {
   private constructor(readonly dataDir: string) {}
@@ -20,7 +11,7 @@ class Program implements AsyncDisposable {
 
   #command(args: readonly string[], stdio: "piped" | "null"): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", ...PERMISSIONS, new URL("main.ts", ROOT).pathname, ...args],
+      args: [...FRESHET, ...args],
       cwd: this.dataDir,
       env: {
         FRESHET_DATA_DIR: this.dataDir,
@@ -141,15 +132,7 @@ Deno.test("an event made over HTTP while a past day is simulated makes nothing l
 Deno.test("produce that is interrupted while it waits for input ends with the signal's exit code", async () => {
   await using program = await Program.open();
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      ...PERMISSIONS,
-      new URL("main.ts", ROOT).pathname,
-      "produce",
-      "ats_telemetry",
-    ],
+    args: [...FRESHET, "produce", "ats_telemetry"],
     env: { FRESHET_DATA_DIR: program.dataDir },
     stdin: "piped",
     stdout: "piped",

@@ -3,10 +3,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const CLIENTS = 16;
 const TOPIC = "events";
-const ALLOW = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys"];
 
 const kafka = await kafkaFixture("events over HTTP into Kafka");
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -65,7 +65,7 @@ kafka.test("the broker goes and comes back: health, refusals in time, and every 
   await using log = await openOn(broker);
   await log.createTopics([{ topic: TOPIC, partitions: 4 }]);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...ALLOW, "main.ts", "run", "actions", "--no-simulate"],
+    args: [...FRESHET, "run", "actions", "--no-simulate"],
     env: {
       KAFKA_BROKERS: broker.listeners.plaintext,
       FRESHET_DATA_DIR: dataDir,

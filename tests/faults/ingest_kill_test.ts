@@ -5,6 +5,7 @@ import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Random } from "../../simulators/random.ts";
 import { assert, assertEquals } from "@std/assert";
+import { FRESHET } from "../support/shipped.ts";
 
 const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
@@ -14,9 +15,8 @@ const TOPIC = "events";
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
-  const allow = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=hostname"];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...allow, "main.ts", "run", "actions", "--no-simulate", ...args],
+    args: [...FRESHET, "run", "actions", "--no-simulate", ...args],
     env: {
       FRESHET_DATA_DIR: dataDir,
       FRESHET_API_PORT: "0",

@@ -10,18 +10,18 @@ import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { Traffic } from "../support/traffic.ts";
 import { assert, assertEquals } from "@std/assert";
+import { AS_SHIPPED } from "../support/shipped.ts";
 
 const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
 const RECORDS_A_ROUND = 3000;
-const ALLOW = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys"];
 
 const kafka = await kafkaFixture("kill rounds");
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function deno(env: Record<string, string>, ...args: string[]): Deno.ChildProcess {
-  const command = ["run", "--quiet", "--no-prompt", ...ALLOW, ...args];
+  const command = [...AS_SHIPPED, ...args];
   return new Deno.Command(Deno.execPath(), { args: command, env, stdin: "null", stdout: "null", stderr: "inherit" })
     .spawn();
 }

@@ -9,6 +9,7 @@ import { checkRules, everyTableFilled } from "../support/checks.ts";
 import { domainOf } from "../support/domains.ts";
 import { Traffic } from "../support/traffic.ts";
 import { assert, assertEquals } from "@std/assert";
+import { FRESHET } from "../support/shipped.ts";
 
 const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
@@ -23,9 +24,8 @@ interface Rounds {
 }
 
 function program({ domain, dataDir }: Rounds, ...args: string[]): Deno.ChildProcess {
-  const allow = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=hostname"];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...allow, "main.ts", "run", domain.name, "--no-simulate", ...args],
+    args: [...FRESHET, "run", domain.name, "--no-simulate", ...args],
     env: {
       FRESHET_DATA_DIR: dataDir,
       FRESHET_API_PORT: "0",

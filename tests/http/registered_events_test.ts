@@ -4,8 +4,8 @@ import { assertEquals } from "@std/assert";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { readAll } from "../contracts/log/place.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
+import { FRESHET } from "../support/shipped.ts";
 
-const ROOT = new URL("../../", import.meta.url);
 const BODY = '{"user_id":"u1","action":"click","page":"/","timestamp":"2026-11-20T09:30:00Z"}';
 
 async function post(url: string): Promise<Response> {
@@ -17,10 +17,7 @@ Deno.test("events over HTTP go out in the wire format, and not at all while the 
   await using registry = StandInRegistry.start();
   registry.status = 503;
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net"],
-      ...["--allow-ffi", "--allow-sys=hostname", new URL("main.ts", ROOT).pathname, "run", "actions", "--no-simulate"],
-    ],
+    args: [...FRESHET, "run", "actions", "--no-simulate"],
     env: {
       FRESHET_DATA_DIR: dataDir,
       FRESHET_API_PORT: "0",

@@ -2,19 +2,18 @@
 // nothing acknowledged that the pipelines then refuse.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { schemathesis, whyNoSchemathesis } from "../support/http/schemathesis.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const EXAMPLES = Number(Deno.env.get("FRESHET_RUNS") ?? 150);
 const SEED = Deno.env.get("FRESHET_SEED") ?? "1";
 const TOKEN = "schemathesis-token";
-const ROOT = new URL("../../", import.meta.url);
 
 const skip = await whyNoSchemathesis();
 if (skip !== undefined) console.info(`The API is not asked by schemathesis: ${skip}`);
 
 function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
-  const allow = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=hostname"];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...allow, new URL("main.ts", ROOT).pathname, ...args],
+    args: [...FRESHET, ...args],
     env: {
       FRESHET_DATA_DIR: dataDir,
       FRESHET_API_PORT: "0",

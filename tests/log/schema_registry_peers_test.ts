@@ -54,6 +54,7 @@ for _ in range(int(count)):
     print(json.dumps({"key": (message.key() or b"").decode(), "event": event}))
 consumer.close()
 `;
+import { FRESHET } from "../support/shipped.ts";
 
 const kafka = await kafkaFixture("Confluent's serializers");
 const noPython = kafka.skip ?? await whyNoPython();
@@ -61,9 +62,8 @@ const SCHEMA = await Deno.readTextFile(new URL("../../schemas/user_action.json",
 
 /** Runs a verb of the real program; returns what it printed. */
 async function freshet(env: Record<string, string>, args: readonly string[], input = ""): Promise<string> {
-  const allow = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys=hostname"];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...allow, "main.ts", ...args],
+    args: [...FRESHET, ...args],
     env: { ...env, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" },
     stdin: "piped",
     stdout: "piped",

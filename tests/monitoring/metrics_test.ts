@@ -1,14 +1,12 @@
 // docs/metrics.md names each metric of the real program with its type and labels.
 import { assert, assertEquals } from "@std/assert";
+import { FRESHET } from "../support/shipped.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
 async function metricsOf(dataDir: string): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-write", "--allow-net"],
-      ...["--allow-ffi", "--allow-sys=hostname", new URL("main.ts", ROOT).pathname, "run", "--no-simulate"],
-    ],
+    args: [...FRESHET, "run", "--no-simulate"],
     env: { FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" },
     stdin: "null",
     stdout: "null",

@@ -16,11 +16,11 @@ import { copyTables } from "../support/snowflake/copy.ts";
 import { DEFAULT_USER, type Fault, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 import type { Member } from "./kill_member.ts";
+import { AS_SHIPPED } from "../support/shipped.ts";
 
 const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const RECORDS = Number(Deno.env.get("FRESHET_KILL_RECORDS") ?? 3000);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
-const ALLOW = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys"];
 
 const noSnowflake = await whyNoSnowflake();
 const kafka = await kafkaFixture("kill rounds from Kafka to Snowflake");
@@ -30,7 +30,7 @@ Deno.test.afterAll(async () => await double?.stop());
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function deno(env: Record<string, string>, ...args: string[]): Deno.ChildProcess {
-  const command = ["run", "--quiet", "--no-prompt", ...ALLOW, ...args];
+  const command = [...AS_SHIPPED, ...args];
   return new Deno.Command(Deno.execPath(), { args: command, env, stdin: "null", stdout: "null", stderr: "inherit" })
     .spawn();
 }

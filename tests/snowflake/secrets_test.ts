@@ -7,17 +7,9 @@ import { makeKeyPair } from "../../src/cli/key_pair.ts";
 import { allSettings, isSecret } from "../../src/config/mod.ts";
 import { domainModules } from "../../src/domains/mod.ts";
 import { type SnowflakeDouble, startSnowflake, type User, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const skip = await whyNoSnowflake();
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-const PERMISSIONS = [
-  "--allow-env",
-  "--allow-read",
-  "--allow-write",
-  "--allow-net",
-  "--allow-ffi",
-  "--allow-sys",
-];
 
 /** A value for every setting that is a secret; the test fails where a new one has none. */
 const SECRETS: Readonly<Record<string, string>> = {
@@ -97,7 +89,7 @@ class Program {
 
   spawn(args: readonly string[], env: Readonly<Record<string, string>>): Deno.ChildProcess {
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", ...PERMISSIONS, MAIN, ...args],
+      args: [...FRESHET, ...args],
       cwd: this.folder,
       clearEnv: true,
       env: {

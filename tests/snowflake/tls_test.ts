@@ -1,14 +1,11 @@
 // The driver over TLS, as it speaks with the real Snowflake: the double behind a server with a certificate of its own.
 
 import { assertEquals } from "@std/assert";
-import denoJson from "../../deno.json" with { type: "json" };
 import { makeCertificates } from "../support/certificates.ts";
 import { DEFAULT_USER, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const skip = await whyNoSnowflake();
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-// Those of the program that people run: TLS takes more of them than plain HTTP does.
-const PERMISSIONS = denoJson.tasks.freshet.command.split(" ").filter((word) => word.startsWith("--allow-"));
 
 /** Hands requests on to `target`, over TLS. */
 async function secured(target: string, keyStorePath: string) {
@@ -34,7 +31,7 @@ Deno.test({
     await using server = await secured(double.accessUrl, keyStorePath);
     const run = async (...args: readonly string[]) => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--quiet", "--no-prompt", ...PERMISSIONS, MAIN, ...args],
+        args: [...FRESHET, ...args],
         env: {
           NODE_EXTRA_CA_CERTS: `${folder}/authority.pem`,
           FRESHET_DATA_DIR: `${folder}/data`,

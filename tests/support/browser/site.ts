@@ -3,9 +3,7 @@
 import type { DomainStatus } from "../../../src/engine/status.ts";
 import { openEmbeddedLog } from "../../../src/log/embedded.ts";
 import type { Log } from "../../../src/log/log.ts";
-
-const ROOT = new URL("../../../", import.meta.url);
-const ALLOW = ["--allow-env", "--allow-read", "--allow-write", "--allow-net", "--allow-ffi", "--allow-sys"];
+import { FRESHET } from "../shipped.ts";
 
 export interface SiteOptions {
   /** Arguments of `simulate` to fill the topics with beforehand. */
@@ -83,7 +81,7 @@ interface RunFile {
 
 function program(args: readonly string[], env: Readonly<Record<string, string>>): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...ALLOW, decodeURIComponent(new URL("main.ts", ROOT).pathname), ...args],
+    args: [...FRESHET, ...args],
     env,
     stdin: "null",
     stdout: "null",

@@ -51,7 +51,8 @@ export class KafkaBroker implements AsyncDisposable {
   /** Starts the process again on the same data and ports; waits until it answers. */
   async resume(): Promise<void> {
     // The shell sends Kafka's log into a file and becomes Java, so that signals go to Java.
-    const command = `exec java ${HEAP} -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
+    const command =
+      `exec java ${HEAP} -Djava.io.tmpdir="$2" -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
     this.#process = new Deno.Command("sh", {
       args: ["-c", command, "sh", this.classPath, this.folder],
       stdin: "null",

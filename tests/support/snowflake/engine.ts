@@ -60,22 +60,27 @@ export class Engine implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #url: string;
+  readonly #folder: string;
 
   private constructor(
     child: Deno.ChildProcess,
     stdin: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>,
     port: number,
+    folder: string,
   ) {
     this.#child = child;
     this.#stdin = stdin;
     this.#url = `http://127.0.0.1:${port}`;
+    this.#folder = folder;
   }
 
   static async start(settings: Partial<EngineSettings>): Promise<Engine> {
     const python = await pythonWithFakesnow();
+    // fakesnow leaves its temporary files behind.
+    const folder = await Deno.makeTempDir({ prefix: "freshet_fakesnow_" });
     const child = new Deno.Command(python, {
       args: ["-W", "ignore", decodeURIComponent(new URL("engine/main.py", import.meta.url).pathname)],
-      env: { PYTHONDONTWRITEBYTECODE: "1" },
+      env: { PYTHONDONTWRITEBYTECODE: "1", TMPDIR: folder },
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -90,7 +95,7 @@ export class Engine implements AsyncDisposable {
       said += value;
     }
     await reader.cancel();
-    return new Engine(child, stdin, Number(said));
+    return new Engine(child, stdin, Number(said), folder);
   }
 
   async open(login: EngineLogin): Promise<Place> {
@@ -152,5 +157,6 @@ export class Engine implements AsyncDisposable {
     const late = setTimeout(() => this.#child.kill("SIGKILL"), 3_000);
     await this.#child.status;
     clearTimeout(late);
+    await Deno.remove(this.#folder, { recursive: true });
   }
 }

@@ -1,0 +1,12 @@
+// Freshet in a process of its own as people run it: with the permissions of its task, and no others.
+
+import { fileURLToPath } from "node:url";
+import denoJson from "../../deno.json" with { type: "json" };
+
+const PERMISSIONS = denoJson.tasks.freshet.command.split(" ").filter((word) => word.startsWith("--allow-"));
+
+/** Deno's arguments before a script that is to have the program's permissions. */
+export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", ...PERMISSIONS];
+
+/** Deno's arguments before those of Freshet. */
+export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];
