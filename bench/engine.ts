@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { systemClock } from "../src/clock.ts";
 import { domainModules } from "../src/domains/mod.ts";
 import { Condemned, PartitionIngest } from "../src/engine/ingest.ts";
-import { decodeSegment, SegmentWriter } from "../src/log/embedded_segment.ts";
+import { decodeSegment, SegmentWriter } from "../src/log/embedded/segment.ts";
 import type { LogBatch, LogRecord } from "../src/log/log.ts";
 import { count, FanOut, hours, max, mean, StateBackend, Stream } from "../src/stream/mod.ts";
 import type { TrainTelemetry } from "../src/domains/trains.ts";

@@ -5,11 +5,11 @@ import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
-import { EmbeddedFile } from "./embedded_file.ts";
-import { readBounds } from "./embedded_generation.ts";
-import { EmbeddedSubscription, type GroupOptions } from "./embedded_group.ts";
-import { EmbeddedProducer, type ProducerTopic } from "./embedded_producer.ts";
-import { DEFAULT_RETENTION, enforceRetention, type Retention } from "./embedded_retention.ts";
+import { EmbeddedFile } from "./embedded/file.ts";
+import { readBounds } from "./embedded/generation.ts";
+import { EmbeddedSubscription, type GroupOptions } from "./embedded/group.ts";
+import { EmbeddedProducer, type ProducerTopic } from "./embedded/producer.ts";
+import { DEFAULT_RETENTION, enforceRetention, type Retention } from "./embedded/retention.ts";
 import type { Log, NewRecord, RecordPosition, SubscribeOptions, Subscription, TopicInfo, TopicSpec } from "./log.ts";
 import { checkTopicName } from "./topic_name.ts";
 

@@ -5,11 +5,11 @@ import { ConstantBackoff, handleWhen, retry } from "cockatiel";
 import type { Admin } from "kafkajs";
 import type { Clock } from "../clock.ts";
 import { FreshetError, LogRefusedError, LogUnavailableError, TopicMissingError } from "../errors.ts";
-import { connected, KafkaClient, withDeadline } from "./kafka_client.ts";
-import { type Codecs, loadCodecs } from "./kafka_codecs.ts";
-import { KafkaProducer } from "./kafka_producer.ts";
-import type { KafkaSettings } from "./kafka_settings.ts";
-import { KafkaSubscription } from "./kafka_subscription.ts";
+import { connected, KafkaClient, withDeadline } from "./kafka/client.ts";
+import { type Codecs, loadCodecs } from "./kafka/codecs.ts";
+import { KafkaProducer } from "./kafka/producer.ts";
+import type { KafkaSettings } from "./kafka/settings.ts";
+import { KafkaSubscription } from "./kafka/subscription.ts";
 import type {
   Log,
   NewRecord,

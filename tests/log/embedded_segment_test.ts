@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { decodeSegment, SegmentWriter } from "../../src/log/embedded_segment.ts";
+import { decodeSegment, SegmentWriter } from "../../src/log/embedded/segment.ts";
 import type { LogRecord, NewRecord } from "../../src/log/log.ts";
 
 const bytes = fc.uint8Array({ maxLength: 60 });

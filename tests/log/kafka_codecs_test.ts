@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils/bundled";
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { loadCodecs } from "../../src/log/kafka_codecs.ts";
+import { loadCodecs } from "../../src/log/kafka/codecs.ts";
 
 const LIMIT = 1 << 20;
 const { decompress, crc32c } = await loadCodecs();

@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
-import { loadCodecs } from "../../src/log/kafka_codecs.ts";
-import { decodeFetchAnswer, type FetchedPartition } from "../../src/log/kafka_fetch.ts";
-import { RecordReader } from "../../src/log/kafka_records.ts";
+import { loadCodecs } from "../../src/log/kafka/codecs.ts";
+import { decodeFetchAnswer, type FetchedPartition } from "../../src/log/kafka/fetch.ts";
+import { RecordReader } from "../../src/log/kafka/records.ts";
 import type { LogRecord } from "../../src/log/log.ts";
 import { batchBytes, fetchAnswer, type TestBatch, type TestPartition } from "./fetch_answers.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Codecs } from "../../src/log/kafka_codecs.ts";
-import type { FetchedPartition } from "../../src/log/kafka_fetch.ts";
-import { KafkaGeneration } from "../../src/log/kafka_generation.ts";
+import type { Codecs } from "../../src/log/kafka/codecs.ts";
+import type { FetchedPartition } from "../../src/log/kafka/fetch.ts";
+import { KafkaGeneration } from "../../src/log/kafka/generation.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 /** What a fetch of a partition brought: batches without records, as compaction leaves them. */

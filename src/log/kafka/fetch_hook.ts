@@ -5,8 +5,8 @@
 // compaction emptied, resets in silence when an offset is out of range, checks no checksum, and takes three times as long.
 
 import type { PartitionAssigner } from "kafkajs";
-import { LogRefusedError } from "../errors.ts";
-import { decodeFetchAnswer, FETCH_VERSIONS, type FetchedPartition, OFFSET_OUT_OF_RANGE } from "./kafka_fetch.ts";
+import { LogRefusedError } from "../../errors.ts";
+import { decodeFetchAnswer, FETCH_VERSIONS, type FetchedPartition, OFFSET_OUT_OF_RANGE } from "./fetch.ts";
 
 /** Told of each partition of each answer before kafkajs sees it. */
 export interface FetchListener {

@@ -2,11 +2,11 @@
 // Knows nothing of membership: the subscription ends it.
 
 import { crc32 } from "node:zlib";
-import { LogDivergedError, LogRefusedError } from "../errors.ts";
-import type { EmbeddedFile } from "./embedded_file.ts";
-import { decodeSegment } from "./embedded_segment.ts";
-import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
-import { Pull } from "./pull.ts";
+import { LogDivergedError, LogRefusedError } from "../../errors.ts";
+import type { EmbeddedFile } from "./file.ts";
+import { decodeSegment } from "./segment.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds } from "../log.ts";
+import { Pull } from "../pull.ts";
 
 const BATCH_RECORDS = 250;
 const BATCH_BYTES = 1 << 20;

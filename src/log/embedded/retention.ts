@@ -1,8 +1,8 @@
 // Keeps the embedded log's file from growing for ever: deletes whole segments by age and by size, oldest first, and gives
 // the space back. Never deletes what a group still has to read. Knows nothing of producing and reading.
 
-import { LogUnavailableError } from "../errors.ts";
-import type { EmbeddedFile } from "./embedded_file.ts";
+import { LogUnavailableError } from "../../errors.ts";
+import type { EmbeddedFile } from "./file.ts";
 
 /** What the embedded log keeps. */
 export interface Retention {

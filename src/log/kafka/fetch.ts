@@ -4,7 +4,7 @@
 // Here is decided what a reader may see: batches of aborted transactions and control batches are left out. The offset after
 // the last whole batch counts them all, so that a stretch without visible records is passed over.
 
-import { CODEC_MASK } from "./kafka_codecs.ts";
+import { CODEC_MASK } from "./codecs.ts";
 
 /** Kafka's error code for an offset that the log does not hold. */
 export const OFFSET_OUT_OF_RANGE = 1;

@@ -1,13 +1,13 @@
 // One generation of a Kafka subscription: bounded queues of what was fetched and not yet pulled, one for each partition.
 // Knows nothing of kafkajs: the subscription fetches, pauses and seeks for it.
 
-import type { Clock } from "../clock.ts";
-import { LogDivergedError, LogRefusedError } from "../errors.ts";
-import type { Codecs } from "./kafka_codecs.ts";
-import type { FetchedPartition, RecordBatch } from "./kafka_fetch.ts";
-import { RecordReader } from "./kafka_records.ts";
-import type { Generation, LogBatch, LogRecord, PartitionBounds } from "./log.ts";
-import { Pull } from "./pull.ts";
+import type { Clock } from "../../clock.ts";
+import { LogDivergedError, LogRefusedError } from "../../errors.ts";
+import type { Codecs } from "./codecs.ts";
+import type { FetchedPartition, RecordBatch } from "./fetch.ts";
+import { RecordReader } from "./records.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds } from "../log.ts";
+import { Pull } from "../pull.ts";
 
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 1 << 20;

@@ -2,8 +2,8 @@
 // Knows nothing of records, groups or retention.
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Clock } from "../clock.ts";
-import { type FreshetError, LogRefusedError, LogUnavailableError } from "../errors.ts";
+import type { Clock } from "../../clock.ts";
+import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../errors.ts";
 
 const APPLICATION_ID = 0x4652_4c47; // "FRLG": tells the log's file from any other SQLite file
 const SCHEMA_VERSION = 1;

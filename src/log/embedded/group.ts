@@ -4,12 +4,12 @@
 // As in Kafka a rebalance is eager: a member that sees a higher generation ends its own, acknowledges the new number in
 // its row, and the new generation begins when every living member has acknowledged it.
 
-import { LogUnavailableError } from "../errors.ts";
-import { Bell } from "./bell.ts";
-import type { EmbeddedFile } from "./embedded_file.ts";
-import { EmbeddedGeneration } from "./embedded_generation.ts";
-import { Handover } from "./handover.ts";
-import type { Generation, SubscribeOptions, Subscription } from "./log.ts";
+import { LogUnavailableError } from "../../errors.ts";
+import { Bell } from "../bell.ts";
+import type { EmbeddedFile } from "./file.ts";
+import { EmbeddedGeneration } from "./generation.ts";
+import { Handover } from "../handover.ts";
+import type { Generation, SubscribeOptions, Subscription } from "../log.ts";
 
 /** Another process's writes are noticed within this time. */
 const POLL_MS = 25;

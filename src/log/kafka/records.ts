@@ -1,8 +1,8 @@
 // Records out of a record batch, a few at a time. Knows Kafka's record format (magic 2) and nothing of kafkajs.
 
-import type { Codecs } from "./kafka_codecs.ts";
-import type { RecordBatch } from "./kafka_fetch.ts";
-import type { LogRecord } from "./log.ts";
+import type { Codecs } from "./codecs.ts";
+import type { RecordBatch } from "./fetch.ts";
+import type { LogRecord } from "../log.ts";
 
 /** What one batch may unfold to. Brokers take batches of 1 MiB by default, so this allows for 64-fold compression. */
 export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;

@@ -2,9 +2,9 @@
 // into its configuration. Knows nothing of records, groups or generations.
 
 import type { Kafka, logCreator, SASLOptions } from "kafkajs";
-import { LogUnavailableError } from "../errors.ts";
-import { type ErrorContext, translateKafkaError } from "./kafka_errors.ts";
-import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./kafka_settings.ts";
+import { LogUnavailableError } from "../../errors.ts";
+import { type ErrorContext, translateKafkaError } from "./errors.ts";
+import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./settings.ts";
 
 /** kafkajs, loaded. */
 export type KafkaJs = typeof import("kafkajs");

@@ -3,11 +3,11 @@
 
 import { setImmediate } from "node:timers";
 import { crc32 } from "node:zlib";
-import { LogRefusedError, RecordTooLargeError } from "../errors.ts";
-import type { EmbeddedFile } from "./embedded_file.ts";
-import { SegmentWriter } from "./embedded_segment.ts";
-import type { NewRecord, RecordPosition } from "./log.ts";
-import { partitionOfKey } from "./murmur2.ts";
+import { LogRefusedError, RecordTooLargeError } from "../../errors.ts";
+import type { EmbeddedFile } from "./file.ts";
+import { SegmentWriter } from "./segment.ts";
+import type { NewRecord, RecordPosition } from "../log.ts";
+import { partitionOfKey } from "../murmur2.ts";
 
 const SEGMENT_RECORDS = 1000;
 const SEGMENT_BYTES = 512 * 1024;

@@ -7,7 +7,7 @@ import {
   LogUnavailableError,
   RecordTooLargeError,
   TopicMissingError,
-} from "../errors.ts";
+} from "../../errors.ts";
 
 /** What the messages may say of the settings. */
 export interface ErrorContext {

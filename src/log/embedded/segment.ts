@@ -4,7 +4,7 @@
 // A record: u32 key length + 1 (0 = null), u32 value length + 1 (0 = null), f64 timestamp, u32 bytes of headers;
 // then key, value, headers. A header: u32 bytes of name, u32 bytes of value, name, value. Little endian.
 
-import type { LogRecord, NewRecord } from "./log.ts";
+import type { LogRecord, NewRecord } from "../log.ts";
 
 const RECORD_HEAD_BYTES = 20;
 const HEADER_HEAD_BYTES = 8;
