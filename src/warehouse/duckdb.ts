@@ -2,7 +2,8 @@
 // Must not know logs, engines or domains.
 
 import { translate } from "./duckdb/errors.ts";
-import { Database, type Session } from "./duckdb/database.ts";
+import { Database } from "./duckdb/database.ts";
+import type { Session } from "./duckdb/session.ts";
 import { migrate, restore } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
 import { DuckDbWriter } from "./duckdb/writer.ts";

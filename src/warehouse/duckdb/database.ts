@@ -1,16 +1,12 @@
 // One DuckDB file: its instance, its settings, and sessions (connections) that outlive a reopened instance.
 // ONE instance per file: a second one in the same process silently serves stale rows. Must not know tables.
 
-import type {
-  DuckDBConnection,
-  DuckDBInstance,
-  DuckDBPreparedStatement,
-  DuckDBResult,
-  DuckDBValue,
-} from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { dirname } from "node:path";
-import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
+import { WarehouseUnavailableError } from "../../errors.ts";
 import { isFatal, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
+import { Session, type SessionHost } from "./session.ts";
+import { Tally, turns } from "./turns.ts";
 
 /** The npm client, loaded when the first file is opened. */
 export type Client = typeof import("@duckdb/node-api");
@@ -58,45 +54,7 @@ const ROWS_UNTIL_URGENT = 3 * ROWS_UNTIL_WORN;
 /** Rows after which running out of memory is put down to it. */
 const ROWS_UNTIL_SUSPECT = ROWS_UNTIL_WORN / 10;
 
-/** Counts what runs, and tells when nothing does. */
-class Tally {
-  #running = 0;
-  #waiting: (() => void)[] = [];
-
-  begin(): Disposable {
-    this.#running++;
-    return {
-      [Symbol.dispose]: () => {
-        if (--this.#running === 0) this.#waiting.splice(0).forEach((resolve) => resolve());
-      },
-    };
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    using _running = this.begin();
-    return await work();
-  }
-
-  get isIdle(): boolean {
-    return this.#running === 0;
-  }
-
-  idle(): Promise<void> {
-    return this.isIdle ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
-  }
-}
-
-/** Runs work one after the other. */
-export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work, work);
-    last = next.catch(() => {});
-    return next;
-  };
-}
-
-export class Database {
+export class Database implements SessionHost {
   readonly path: string;
   readonly client: Client;
   readonly #options: DatabaseOptions;
@@ -138,7 +96,6 @@ export class Database {
     return database;
   }
 
-  /** Raised each time the instance is opened anew. */
   get generation(): number {
     return this.#generation;
   }
@@ -149,7 +106,6 @@ export class Database {
     return session;
   }
 
-  /** Called by a session when it is closed. */
   forget(session: Session): void {
     this.#sessions.delete(session);
   }
@@ -196,7 +152,6 @@ export class Database {
     return this.#reading.begin();
   }
 
-  /** Counts rows that were written or deleted. */
   wrote(rows: number): void {
     this.#rowsWritten += rows;
   }
@@ -317,126 +272,5 @@ export class Database {
     this.#instance = instance;
     this.#generation++;
     this.#rowsWritten = 0;
-  }
-}
-
-/** A statement's rows, as the client's values. */
-export type Values = readonly (readonly DuckDBValue[])[];
-
-/** A connection that is made when first used, and again after the instance was reopened. Calls must not overlap. */
-export class Session {
-  readonly #database: Database;
-  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
-  #connection: DuckDBConnection | undefined;
-  #generation = 0;
-  #inTransaction = false;
-
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  /** The connection itself, for streaming and interrupting. */
-  async connection(): Promise<DuckDBConnection> {
-    if (this.#connection && this.#generation === this.#database.generation) return this.#connection;
-    if (this.#inTransaction) {
-      throw new WarehouseUnavailableError(`Warehouse file "${this.#database.path}" was reopened meanwhile: try again`);
-    }
-    this.disconnect();
-    this.#connection = await this.#database.connect();
-    this.#generation = this.#database.generation;
-    return this.#connection;
-  }
-
-  /** Runs a statement; returns the number of rows it changed. */
-  async run(sql: string, values?: DuckDBValue[]): Promise<number> {
-    const connection = await this.connection();
-    return await this.#database.statement(async () => this.#wrote(await connection.run(sql, values)));
-  }
-
-  /** Runs a statement and returns its rows. */
-  async rows(sql: string, values?: DuckDBValue[]): Promise<Values> {
-    const connection = await this.connection();
-    return await this.#database.statement(async () => await (await connection.run(sql, values)).getRows());
-  }
-
-  /** Runs a statement that is kept prepared, with BLOB parameters; returns the number of rows it changed. */
-  async runPrepared(sql: string, blobs: readonly Uint8Array[]): Promise<number> {
-    const connection = await this.connection();
-    return await this.#database.statement(async () => {
-      let statement = this.#prepared.get(sql);
-      if (!statement) this.#prepared.set(sql, statement = await connection.prepare(sql));
-      for (let i = 0; i < blobs.length; i++) statement.bindBlob(i + 1, blobs[i]!);
-      const result = await statement.run();
-      statement.clearBindings();
-      return this.#wrote(result);
-    });
-  }
-
-  #wrote({ rowsChanged }: DuckDBResult): number {
-    this.#database.wrote(rowsChanged);
-    return rowsChanged;
-  }
-
-  /**
-   * Runs `body` in a transaction. Its error rolls back, and is the one thrown even if rolling back fails too.
-   * Errors: `CommitUnknownError` when COMMIT itself failed.
-   */
-  async transaction<T>(body: () => Promise<T>): Promise<T> {
-    await this.run("BEGIN TRANSACTION");
-    this.#inTransaction = true;
-    let result: T;
-    try {
-      result = await body();
-    } catch (error) {
-      await this.rollback();
-      throw error;
-    }
-    try {
-      await this.run("COMMIT");
-    } catch (error) {
-      this.disconnect();
-      throw new CommitUnknownError(
-        `Commit to warehouse file "${this.#database.path}" failed: read the positions back (${messageOf(error)})`,
-        { cause: error },
-      );
-    } finally {
-      this.#inTransaction = false;
-    }
-    return result;
-  }
-
-  /** Runs `body` in a transaction that is rolled back whatever comes of it. */
-  async attempt<T>(body: () => Promise<T>): Promise<T> {
-    await this.run("BEGIN TRANSACTION");
-    this.#inTransaction = true;
-    try {
-      return await body();
-    } finally {
-      await this.rollback();
-    }
-  }
-
-  /** Ends the transaction without its changes; drops the connection where that fails, which has the same effect. */
-  async rollback(): Promise<void> {
-    try {
-      await this.run("ROLLBACK");
-    } catch {
-      this.disconnect();
-    } finally {
-      this.#inTransaction = false;
-    }
-  }
-
-  /** Drops the connection; the next statement makes a new one. */
-  disconnect(): void {
-    for (const statement of this.#prepared.values()) statement.destroySync();
-    this.#prepared.clear();
-    this.#connection?.closeSync();
-    this.#connection = undefined;
-  }
-
-  close(): void {
-    this.disconnect();
-    this.#database.forget(this);
   }
 }

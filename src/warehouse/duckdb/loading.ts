@@ -5,7 +5,7 @@ import { Cells, type PackedCells, type Packer } from "../cells.ts";
 import type { Delete, Upsert } from "../warehouse.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import { cellSql, type Column, joinPacked, packColumn, type PackedColumn, unpackColumn, unpackSql } from "./columns.ts";
-import type { Session } from "./database.ts";
+import type { Session } from "./session.ts";
 import { columnsIn, quoted, type Table } from "./tables.ts";
 
 /** How an upsert finds the row to update. */

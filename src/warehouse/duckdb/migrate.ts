@@ -5,7 +5,7 @@ import { type AppliedSection, duckDbDialect, pendingSections, replaceWords, type
 import { statementsOfGone } from "../gone.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { MigrationStep, Script } from "../warehouse.ts";
-import type { Session } from "./database.ts";
+import type { Session } from "./session.ts";
 import { briefMessage, isDataError } from "./errors.ts";
 
 /**

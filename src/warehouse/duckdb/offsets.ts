@@ -4,7 +4,7 @@
 import type { DuckDBValue } from "@duckdb/node-api";
 import { FencedError } from "../../errors.ts";
 import type { Claim, Move } from "../warehouse.ts";
-import type { Session } from "./database.ts";
+import type { Session } from "./session.ts";
 
 /** Whose offsets. */
 export interface Scope {

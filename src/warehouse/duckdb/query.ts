@@ -7,7 +7,8 @@ import { AnswerSize } from "../answer_size.ts";
 import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
-import { type Database, turns } from "./database.ts";
+import type { Database } from "./database.ts";
+import { turns } from "./turns.ts";
 import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
 
 const ALLOWED = [

@@ -2,7 +2,7 @@
 // Must not know offsets or domains: it answers with indexes.
 
 import type { Cells } from "../cells.ts";
-import type { Session } from "./database.ts";
+import type { Session } from "./session.ts";
 import { briefMessage, isDataError } from "./errors.ts";
 
 /** A refused row by its index, and what DuckDB said about it. */

@@ -3,7 +3,8 @@
 
 import { WarehouseUnavailableError } from "../../errors.ts";
 import type { StateChange } from "../warehouse.ts";
-import type { Database, Session } from "./database.ts";
+import type { Database } from "./database.ts";
+import type { Session } from "./session.ts";
 import { OF_PARTITIONS, type Scope } from "./offsets.ts";
 
 /** The change of each key that counts, deletions among them. */

@@ -5,7 +5,7 @@ import { ALTERED, GONE } from "../gone.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { Cells } from "../cells.ts";
 import { type Column, columnOf } from "./columns.ts";
-import type { Session } from "./database.ts";
+import type { Session } from "./session.ts";
 
 export interface Table {
   readonly name: string;

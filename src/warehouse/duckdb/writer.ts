@@ -5,7 +5,8 @@ import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefused
 import { Cells, type Packer } from "../cells.ts";
 import { stateRows } from "../state_rows.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
-import type { Database, Session } from "./database.ts";
+import type { Database } from "./database.ts";
+import type { Session } from "./session.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { deleteRows, insertRows, mergeRows, packerFor } from "./loading.ts";
 import { claimOffsets, moveOffsets, readOffsets } from "./offsets.ts";

@@ -1,0 +1,142 @@
+// A connection that outlives the instance: made when first used, and again after the instance was opened anew.
+// Must not know tables.
+
+import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, DuckDBValue } from "@duckdb/node-api";
+import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
+import { messageOf } from "./errors.ts";
+
+/** What a session needs of its database. */
+export interface SessionHost {
+  readonly path: string;
+  /** Raised each time the instance is opened anew. */
+  readonly generation: number;
+  /** A new connection to the present instance. */
+  connect(): Promise<DuckDBConnection>;
+  /** Runs one statement. */
+  statement<T>(statement: () => Promise<T>): Promise<T>;
+  /** Counts rows that were written or deleted. */
+  wrote(rows: number): void;
+  /** Called by a session when it is closed. */
+  forget(session: Session): void;
+}
+
+/** A statement's rows, as the client's values. */
+export type Values = readonly (readonly DuckDBValue[])[];
+
+/** A connection that is made when first used, and again after the instance was reopened. Calls must not overlap. */
+export class Session {
+  readonly #database: SessionHost;
+  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
+  #connection: DuckDBConnection | undefined;
+  #generation = 0;
+  #inTransaction = false;
+
+  constructor(database: SessionHost) {
+    this.#database = database;
+  }
+
+  /** The connection itself, for streaming and interrupting. */
+  async connection(): Promise<DuckDBConnection> {
+    if (this.#connection && this.#generation === this.#database.generation) return this.#connection;
+    if (this.#inTransaction) {
+      throw new WarehouseUnavailableError(`Warehouse file "${this.#database.path}" was reopened meanwhile: try again`);
+    }
+    this.disconnect();
+    this.#connection = await this.#database.connect();
+    this.#generation = this.#database.generation;
+    return this.#connection;
+  }
+
+  /** Runs a statement; returns the number of rows it changed. */
+  async run(sql: string, values?: DuckDBValue[]): Promise<number> {
+    const connection = await this.connection();
+    return await this.#database.statement(async () => this.#wrote(await connection.run(sql, values)));
+  }
+
+  /** Runs a statement and returns its rows. */
+  async rows(sql: string, values?: DuckDBValue[]): Promise<Values> {
+    const connection = await this.connection();
+    return await this.#database.statement(async () => await (await connection.run(sql, values)).getRows());
+  }
+
+  /** Runs a statement that is kept prepared, with BLOB parameters; returns the number of rows it changed. */
+  async runPrepared(sql: string, blobs: readonly Uint8Array[]): Promise<number> {
+    const connection = await this.connection();
+    return await this.#database.statement(async () => {
+      let statement = this.#prepared.get(sql);
+      if (!statement) this.#prepared.set(sql, statement = await connection.prepare(sql));
+      for (let i = 0; i < blobs.length; i++) statement.bindBlob(i + 1, blobs[i]!);
+      const result = await statement.run();
+      statement.clearBindings();
+      return this.#wrote(result);
+    });
+  }
+
+  #wrote({ rowsChanged }: DuckDBResult): number {
+    this.#database.wrote(rowsChanged);
+    return rowsChanged;
+  }
+
+  /**
+   * Runs `body` in a transaction. Its error rolls back, and is the one thrown even if rolling back fails too.
+   * Errors: `CommitUnknownError` when COMMIT itself failed.
+   */
+  async transaction<T>(body: () => Promise<T>): Promise<T> {
+    await this.run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
+    let result: T;
+    try {
+      result = await body();
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
+    try {
+      await this.run("COMMIT");
+    } catch (error) {
+      this.disconnect();
+      throw new CommitUnknownError(
+        `Commit to warehouse file "${this.#database.path}" failed: read the positions back (${messageOf(error)})`,
+        { cause: error },
+      );
+    } finally {
+      this.#inTransaction = false;
+    }
+    return result;
+  }
+
+  /** Runs `body` in a transaction that is rolled back whatever comes of it. */
+  async attempt<T>(body: () => Promise<T>): Promise<T> {
+    await this.run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
+    try {
+      return await body();
+    } finally {
+      await this.rollback();
+    }
+  }
+
+  /** Ends the transaction without its changes; drops the connection where that fails, which has the same effect. */
+  async rollback(): Promise<void> {
+    try {
+      await this.run("ROLLBACK");
+    } catch {
+      this.disconnect();
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  /** Drops the connection; the next statement makes a new one. */
+  disconnect(): void {
+    for (const statement of this.#prepared.values()) statement.destroySync();
+    this.#prepared.clear();
+    this.#connection?.closeSync();
+    this.#connection = undefined;
+  }
+
+  close(): void {
+    this.disconnect();
+    this.#database.forget(this);
+  }
+}
