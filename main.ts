@@ -43,7 +43,9 @@ async function askSecret(question: string): Promise<string> {
 }
 
 const stopping = stopSignals({ now: () => performance.now(), leave: (code) => Deno.exit(code) });
-for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stopping.receive(name));
+// Windows has no SIGTERM; a terminal that is closed sends SIGHUP everywhere.
+const signals = ["SIGINT", "SIGHUP", ...(Deno.build.os === "windows" ? [] : ["SIGTERM" as const])] as const;
+for (const name of signals) Deno.addSignalListener(name, () => stopping.receive(name));
 
 // Read by Snowflake's driver when it is imported: it would ask cloud metadata services where it runs, and load native code.
 Deno.env.set("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true");

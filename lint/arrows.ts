@@ -23,8 +23,12 @@ const PARTS: readonly Part[] = [
     ours: /^src\/(stream\/|warehouse\/cells\.ts$)/,
     typesOnly: true,
   },
-  { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|errors\.ts$|clock\.ts$)/ },
-  { name: "The warehouse", files: /^src\/warehouse\//, ours: /^src\/((warehouse|stream)\/|errors\.ts$|clock\.ts$)/ },
+  { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|(errors|clock|file_identity)\.ts$)/ },
+  {
+    name: "The warehouse",
+    files: /^src\/warehouse\//,
+    ours: /^src\/((warehouse|stream)\/|(errors|clock|file_identity)\.ts$)/,
+  },
   { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {
     name: "The engine",

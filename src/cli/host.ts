@@ -22,19 +22,22 @@ export interface Host {
   readonly stderr: Output;
   /** Asks on the terminal for what must not be seen; absent where nobody sits at one. */
   readonly askSecret?: (question: string) => Promise<string>;
-  /** Aborted by the first SIGINT or SIGTERM; the reason is a `SignalReceived`. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is a `SignalReceived`. */
   readonly signal: AbortSignal;
   /** Leaves at once, whatever is under way. Only for shutdowns that do not end. */
   exit(code: number): never;
 }
 
+/** 128 and the signal's number, as shells count. */
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
 /** Why the program should end: the name of a signal, and the exit code that a shell expects for it. */
 export class SignalReceived extends Error {
   override readonly name = "SignalReceived";
-  constructor(readonly signalName: "SIGINT" | "SIGTERM") {
+  constructor(readonly signalName: keyof typeof EXIT_CODES) {
     super(`Received ${signalName}`);
   }
   get exitCode(): number {
-    return this.signalName === "SIGINT" ? 130 : 143;
+    return EXIT_CODES[this.signalName];
   }
 }

@@ -24,27 +24,24 @@ export function listen(
   address: Address,
   handler: Deno.ServeHandler<Deno.NetAddr>,
 ): HttpServer {
-  const cut = new AbortController();
-  const server = serve(address, { signal: cut.signal, handler });
+  const server = serve(address, handler);
   const { port } = server.addr;
   return {
     url: `http://${urlHost(address.hostname)}:${port}`,
     async [Symbol.asyncDispose]() {
-      const timer = setTimeout(() => cut.abort(), CLOSE_MS);
-      await server.shutdown();
+      // What is open for longer goes with the process: once a server shuts down, Deno cannot cut off what is left.
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, CLOSE_MS);
+      server.unref();
+      await Promise.race([server.shutdown(), late.promise]);
       clearTimeout(timer);
     },
   };
 }
 
-interface Listening {
-  readonly signal: AbortSignal;
-  readonly handler: Deno.ServeHandler<Deno.NetAddr>;
-}
-
-function serve({ hostname, port, portSetting }: Address, { signal, handler }: Listening) {
+function serve({ hostname, port, portSetting }: Address, handler: Deno.ServeHandler<Deno.NetAddr>) {
   try {
-    return Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
+    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new ConfigError(

@@ -66,6 +66,7 @@ export class EmbeddedLog implements Log {
   // deno-lint-ignore require-await -- a failing query must reject, not throw
   async topics(names?: readonly string[]): Promise<readonly TopicInfo[]> {
     this.#assertOpen();
+    this.file.check();
     return this.file.all<{ id: number; name: string }>("SELECT id, name FROM topics ORDER BY name")
       .filter(({ name }) => names === undefined || names.includes(name))
       .map(({ id, name }) => ({ topic: name, partitions: [...readBounds(this.file, id).values()] }));

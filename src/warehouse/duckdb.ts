@@ -85,8 +85,9 @@ class DuckDbWarehouse implements Warehouse {
     return await this.#queries.run(sql, options);
   }
 
-  /** Waits for running work, folds the write-ahead log into the file and closes it. */
+  /** Stops queries, waits for what is being written, folds the write-ahead log into the file and closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#queries.close();
     await this.#database.close();
   }
 }

@@ -44,7 +44,7 @@ class Program implements AsyncDisposable {
     return this.#command(args, "piped").spawn();
   }
 
-  runFile(): Promise<{ readonly pid: number; readonly url: string }> {
+  runFile(): Promise<{ readonly pid: number; readonly url: string; readonly token: string }> {
     return Deno.readTextFile(`${this.dataDir}/freshet.run.json`).then(JSON.parse);
   }
 
@@ -127,6 +127,74 @@ Deno.test("an event made over HTTP while a past day is simulated makes nothing l
   assertStringIncludes(history.stdout, "it leaves wine out");
   child.kill("SIGTERM");
   await output;
+});
+
+async function up(program: Program) {
+  while (true) {
+    const file = await program.runFile().catch(() => undefined);
+    if (file) return file;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+Deno.test("a closed terminal drains the run, also while a body comes slowly and a query takes long", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "actions", "--no-simulate");
+  const output = child.output();
+  const { url, token } = await up(program);
+  const { hostname, port } = new URL(url);
+  using slow = await Deno.connect({ hostname, port: Number(port) });
+  await slow.write(
+    new TextEncoder().encode(
+      `POST /events HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    ),
+  );
+  const body = JSON.stringify({ sql: "select count(*) from range(1000000000) a, range(1000000000) b" });
+  const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+  const query = fetch(`${url}/api/query`, { method: "POST", headers, body }).then((answer) => answer.body?.cancel());
+  query.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  child.kill("SIGHUP");
+  const { code, stderr } = await output;
+  assertEquals(code, 0, decode(stderr));
+  assertStringIncludes(decode(stderr), "Draining");
+  assertEquals([...Deno.readDirSync(program.dataDir)].map(({ name }) => name).sort(), [
+    "freshet.duckdb",
+    "freshet.log.db",
+  ]);
+  await query.catch(() => {});
+});
+
+Deno.test("files that are moved away are noticed: nothing is acknowledged until they are back", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "actions", "--no-simulate");
+  const output = child.output();
+  const { url } = await up(program);
+  const post = async () => {
+    const body = JSON.stringify({ user_id: "u1", action: "click", page: "/", timestamp: new Date().toISOString() });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${url}/events`, { method: "POST", headers, body });
+    return [answer.status, await answer.text()] as const;
+  };
+  const health = async () => await (await fetch(`${url}/health`)).json();
+  assertEquals((await post())[0], 200);
+  for (const [name, part] of [["freshet.log.db", "kafka"], ["freshet.duckdb", "warehouse"]] as const) {
+    while ((await health()).status !== "ok") await new Promise((resolve) => setTimeout(resolve, 50));
+    const path = `${program.dataDir}/${name}`;
+    await Deno.rename(path, `${path}.away`);
+    while ((await health())[part] !== "unreachable") await new Promise((resolve) => setTimeout(resolve, 50));
+    if (part === "kafka") {
+      const [status, text] = await post();
+      assertEquals(status, 503, text);
+      assertStringIncludes(text, "removed or replaced");
+    }
+    await Deno.rename(`${path}.away`, path);
+  }
+  assertEquals((await post())[0], 200);
+  await program.rows("select 1 from USER_ACTIONS having count(*) = 2");
+  child.kill("SIGTERM");
+  const { code, stderr } = await output;
+  assertEquals(code, 0, decode(stderr));
 });
 
 Deno.test("produce that is interrupted while it waits for input ends with the signal's exit code", async () => {

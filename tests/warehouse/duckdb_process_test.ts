@@ -74,6 +74,15 @@ test("a second process is refused, and told which one has the file", async (file
   assert(await consistentOffset(warehouse) > 0);
 });
 
+test("a process that has the file for a moment is waited for", async (file) => {
+  await using child = startCommitting([file, "1", "256MB"]);
+  await child.next();
+  const opening = openDuckDb({ path: file });
+  setTimeout(() => void child.finish(), 300);
+  await using warehouse = await opening;
+  assert(await consistentOffset(warehouse) > 0);
+});
+
 test("a process that takes the file while it is opened anew holds the writer up, no more", async (file) => {
   await using warehouse = await openDuckDb({ path: file });
   await warehouse.migrate(SCRIPTS);

@@ -13,7 +13,7 @@ export class TooManyRowsError extends Error {
 }
 
 export interface MirrorOptions {
-  readonly from: Warehouse;
+  readonly from: Pick<Warehouse, "query">;
   readonly domain: string;
   /** The domain's script and Freshet's own. */
   readonly scripts: readonly Script[];

@@ -5,7 +5,6 @@ import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
-import type { Warehouse } from "../../warehouse/warehouse.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
 import { type Gap, lookUp } from "./gaps.ts";
@@ -63,7 +62,8 @@ async function doctor(context: Context, names: readonly string[], flags: DoctorF
   const config = context.config();
   const domains = context.domainsNamed(names) as readonly Domain[];
   const findings: Finding[] = [];
-  await using tables = config.snowflake ? await openExistingWarehouse(context) : await openQueryTarget(context);
+  await using target = config.snowflake ? await openExistingWarehouse(context) : await openQueryTarget(context);
+  const tables = untilStopped(target, context);
   const log = await openLog(context);
   try {
     for (const domain of domains) {
@@ -76,6 +76,13 @@ async function doctor(context: Context, names: readonly string[], flags: DoctorF
   stdout.write(flags.json ? `${JSON.stringify(findings)}\n` : report(findings));
   const bad = findings.filter(({ result }) => result === "not ok").length;
   if (bad > 0) throw new NotOkError(`${bad} of ${findings.length} checks found something that is not right`);
+}
+
+type Tables = Pick<QueryTarget, "query">;
+
+/** The same, stopped by the program's signals. */
+function untilStopped(tables: Tables, { host: { signal } }: Context): Tables {
+  return { query: (sql, options) => tables.query(sql, { ...options, signal }) };
 }
 
 /** The log, or why there is none: what can be checked without it is checked. */
@@ -92,7 +99,7 @@ interface Patient {
   readonly domain: Domain;
   readonly config: Config;
   readonly context: Context;
-  readonly tables: QueryTarget;
+  readonly tables: Tables;
   readonly maxRows: number;
   readonly log: Log | Error;
 }
@@ -107,10 +114,9 @@ async function examine(patient: Patient): Promise<Seen[]> {
   if (!patient.config.snowflake) return [...await inTables(tables, patient), ...inLog];
   const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });
   try {
-    const from = tables as Warehouse;
     const { config, context, maxRows } = patient;
     const scripts = scriptsOf(context.domains().filter(({ name }) => name === domain.name));
-    await using copy = await mirror({ from, domain: domain.name, scripts, maxRows, folder });
+    await using copy = await mirror({ from: tables, domain: domain.name, scripts, maxRows, folder });
     const now = await positionsOf(patient);
     if (JSON.stringify(now) !== JSON.stringify(positions)) {
       const every = config.checkpointMs === undefined ? "" : ` (every ${config.checkpointMs} ms)`;
@@ -119,7 +125,7 @@ async function examine(patient: Patient): Promise<Seen[]> {
         ...inLog,
       ];
     }
-    return [...await inTables(copy, patient), ...inLog];
+    return [...await inTables(untilStopped(copy, context), patient), ...inLog];
   } catch (error) {
     if (!(error instanceof TooManyRowsError)) throw error;
     return [notChecked("tables", `${error.message}: --max-rows allows more`), ...inLog];
@@ -141,7 +147,7 @@ async function positionsOf({ tables, domain }: Patient): Promise<ReadonlyMap<num
   }
 }
 
-async function inTables(tables: QueryTarget, patient: Patient): Promise<Seen[]> {
+async function inTables(tables: Tables, patient: Patient): Promise<Seen[]> {
   const { domain, config } = patient;
   const general = await keep(tables, generalRules(domain), ADVICE_ON_ROWS);
   const gaps = await inGaps(tables, patient);
@@ -161,7 +167,7 @@ const adviceOnDerived = ({ name }: Domain) =>
 const ADVICE_ON_ROWS =
   "rows were changed by something other than Freshet, or two groups write to one schema: compare with the topic";
 
-async function keep(tables: QueryTarget, rules: Rules, advice: string): Promise<Seen[]> {
+async function keep(tables: Tables, rules: Rules, advice: string): Promise<Seen[]> {
   const findings: Seen[] = [];
   for (const [check, sql] of Object.entries(rules)) {
     try {
@@ -188,7 +194,7 @@ function sample(columns: readonly { readonly name: string }[], rows: readonly (r
 
 const notChecked = (check: string, detail: string): Seen => ({ check, result: "not checked", detail });
 
-async function inGaps(tables: QueryTarget, { domain, log, context: { host } }: Patient): Promise<Seen> {
+async function inGaps(tables: Tables, { domain, log, context: { host } }: Patient): Promise<Seen> {
   const check = "no offset is missing";
   const { rows } = await tables.query(missingOffsets(domain), { maxRows: COUNTED_ROWS, timeoutMs: QUERY_MS });
   const gaps = rows.map(([partition, from, to]): Gap => ({

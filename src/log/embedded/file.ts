@@ -4,6 +4,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
 import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../errors.ts";
+import { FileIdentity } from "../../file_identity.ts";
 
 const APPLICATION_ID = 0x4652_4c47; // "FRLG": tells the log's file from any other SQLite file
 const SCHEMA_VERSION = 1;
@@ -46,7 +47,11 @@ export class EmbeddedFile implements AsyncDisposable {
   readonly #statements = new Map<string, StatementSync>();
   readonly #listeners = { records: new Set<() => void>(), groups: new Set<() => void>(), other: new Set<() => void>() };
 
-  private constructor(readonly path: string, readonly clock: Clock, readonly db: DatabaseSync) {}
+  readonly #identity: FileIdentity;
+
+  private constructor(readonly path: string, readonly clock: Clock, readonly db: DatabaseSync) {
+    this.#identity = new FileIdentity(path);
+  }
 
   /** Opens or creates the file. Errors: `LogRefusedError`, `LogUnavailableError`. */
   static async open(path: string, clock: Clock): Promise<EmbeddedFile> {
@@ -103,6 +108,7 @@ export class EmbeddedFile implements AsyncDisposable {
    * Errors: `LogUnavailableError` (locked too long, disk full), `LogRefusedError` (damaged, read-only).
    */
   async write<T>(what: Change, body: () => T): Promise<T> {
+    this.check();
     const giveUpAt = this.clock.now() + LOCK_PATIENCE_MS;
     while (true) {
       try {
@@ -114,6 +120,14 @@ export class EmbeddedFile implements AsyncDisposable {
       }
       await this.clock.sleep(BUSY_PAUSE_MS);
     }
+  }
+
+  /** Throws `LogUnavailableError` when the file is no longer where it was opened: what is written would be lost with it. */
+  check(): void {
+    if (!this.#identity.isGone()) return;
+    throw new LogUnavailableError(
+      `The log "${this.path}" was removed or replaced while it was open: put it back, or stop and start again without it`,
+    );
   }
 
   /** A number that changes when another connection writes. A few microseconds. */

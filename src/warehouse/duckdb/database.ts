@@ -4,7 +4,8 @@
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { dirname } from "node:path";
 import { WarehouseUnavailableError } from "../../errors.ts";
-import { isFatal, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
+import { FileIdentity } from "../../file_identity.ts";
+import { isFatal, isLocked, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Tally, turns } from "./turns.ts";
 
@@ -35,6 +36,10 @@ const CATALOG = "freshet";
  */
 const ROW_GROUP_ROWS = 10_240;
 
+/** How long opening waits for another process that has the file, and how often it looks. */
+const LOCK_PATIENCE_MS = 3_000;
+const LOCK_PAUSE_MS = 50;
+
 /** Types that Snowflake has and DuckDB has not. VARIANT cannot be made (DuckDB has one, slower to load): scripts say JSON instead. */
 const TYPES: readonly (readonly [name: string, is: string])[] = [
   ["TIMESTAMP_NTZ", "TIMESTAMP"],
@@ -60,6 +65,7 @@ export class Database implements SessionHost {
   readonly #options: DatabaseOptions;
   readonly #sessions = new Set<Session>();
   #instance: DuckDBInstance | undefined;
+  #identity: FileIdentity | undefined;
   #generation = 0;
   #broken = false;
   #closed = false;
@@ -89,11 +95,32 @@ export class Database implements SessionHost {
     const database = new Database(client, options);
     try {
       if (options.path !== ":memory:") await Deno.mkdir(dirname(options.path), { recursive: true });
-      await database.#openInstance();
+      await database.#openPatiently();
     } catch (error) {
       throw translate(error, options.path);
     }
+    if (options.path !== ":memory:") database.#identity = new FileIdentity(options.path);
     return database;
+  }
+
+  /** A query from the command line has the file for a moment. */
+  async #openPatiently(): Promise<void> {
+    for (const giveUpAt = performance.now() + LOCK_PATIENCE_MS;;) {
+      try {
+        return await this.#openInstance();
+      } catch (error) {
+        if (!isLocked(error) || performance.now() > giveUpAt) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+    }
+  }
+
+  /** Throws `WarehouseUnavailableError` when the file is no longer where it was opened: what is written would be lost. */
+  check(): void {
+    if (!this.#identity?.isGone()) return;
+    throw new WarehouseUnavailableError(
+      `Warehouse file "${this.path}" was removed or replaced while it was open: put it back, or stop and start again without it`,
+    );
   }
 
   get generation(): number {
@@ -132,6 +159,7 @@ export class Database implements SessionHost {
 
   /** Runs one call that writes, in its turn. */
   async write<T>(work: () => Promise<T>): Promise<T> {
+    this.check();
     const result = await this.work(() => this.turn(work));
     if (this.#isWorn()) this.#renewing ??= this.#renew();
     return result;
@@ -230,6 +258,7 @@ export class Database implements SessionHost {
     }
     await this.#stating.idle();
     this.#closeInstance();
+    this.check();
     try {
       await this.#openInstance();
     } catch (error) {

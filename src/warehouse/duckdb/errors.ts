@@ -41,9 +41,13 @@ export function isInterrupted(error: unknown): boolean {
 
 const LOCKED = /Could not set lock on file/;
 
+export function isLocked(error: unknown): boolean {
+  return LOCKED.test(messageOf(error));
+}
+
 /** A process that takes the file while it is opened anew holds the run up, and does not end it; other errors pass through. */
 export function takenMeanwhile(error: unknown, file: string): unknown {
-  if (!LOCKED.test(messageOf(error))) return error;
+  if (!isLocked(error)) return error;
   return new WarehouseUnavailableError(
     `Warehouse file "${file}" was taken by ${holderIn(messageOf(error))} while it was opened anew: ` +
       `stop that process, the run tries again for a while`,

@@ -2,7 +2,7 @@
 // Must not know who asks.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
-import { QueryRefusedError } from "../../errors.ts";
+import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { AnswerSize } from "../answer_size.ts";
 import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
@@ -117,6 +117,7 @@ class Stop implements Disposable {
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #interrupts: ReturnType<typeof setInterval> | undefined;
   #connection: DuckDBConnection | undefined;
+  #ended: Error | undefined;
 
   constructor(options: QueryOptions) {
     this.#options = options;
@@ -127,6 +128,12 @@ class Stop implements Disposable {
 
   get stopped(): boolean {
     return this.#stopping.signal.aborted;
+  }
+
+  /** Stops for a reason of its own. */
+  end(reason: Error): void {
+    this.#ended = reason;
+    this.#stop();
   }
 
   /** The time is up after `ms` milliseconds at the latest. */
@@ -158,6 +165,7 @@ class Stop implements Disposable {
 
   #reason(): unknown {
     const { signal, timeoutMs } = this.#options;
+    if (this.#ended) return this.#ended;
     return signal?.aborted ? signal.reason : new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
   }
 
@@ -179,6 +187,7 @@ export class Queries {
   readonly #database: Database;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #stops = new Set<Stop>();
   /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
   readonly #aloneTurn = turns();
 
@@ -190,7 +199,18 @@ export class Queries {
     options.signal?.throwIfAborted();
     const statement = checkedStatement(sql);
     using stop = new Stop(options);
-    return await this.#database.work(() => this.#inTurn(stop, () => this.#answer(statement, options, stop)));
+    this.#stops.add(stop);
+    try {
+      return await this.#database.work(() => this.#inTurn(stop, () => this.#answer(statement, options, stop)));
+    } finally {
+      this.#stops.delete(stop);
+    }
+  }
+
+  /** Stops what runs and what waits. */
+  close(): void {
+    const reason = new WarehouseUnavailableError(`Warehouse file "${this.#database.path}" is being closed`);
+    for (const stop of this.#stops) stop.end(reason);
   }
 
   async #inTurn<T>(stop: Stop, work: () => Promise<T>): Promise<T> {
@@ -224,6 +244,7 @@ export class Queries {
   }
 
   async #answer(sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+    this.#database.check();
     while (this.#database.renewing) await stop.within(this.#database.renewing);
     using _reading = this.#database.reading();
     try {
