@@ -29,9 +29,9 @@ export class Pull {
     return this.#ending.signal;
   }
 
-  /** Ends what waits and what comes; `failure` is what `next` then rejects with. */
+  /** Ends what waits and what comes; `failure` is what `next` then rejects with. The first end counts. */
   end(failure?: unknown): void {
-    this.#failure = failure;
+    if (!this.signal.aborted) this.#failure = failure;
     this.#ending.abort();
     this.#bell.ring();
   }
