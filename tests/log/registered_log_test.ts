@@ -20,8 +20,8 @@ interface Scene extends AsyncDisposable {
   /** The same log without it. */
   readonly plain: Log;
   readonly warnings: string[];
-  /** How often it has slept. */
-  readonly sleeps: () => number;
+  /** How often it has slept for so long. */
+  readonly sleeps: (ms: number) => number;
 }
 
 async function scene(partitions = 1): Promise<Scene> {
@@ -30,9 +30,9 @@ async function scene(partitions = 1): Promise<Scene> {
   const plain = await openEmbeddedLog({ dataDir });
   await plain.createTopics([{ topic: "events", partitions }, { topic: "other", partitions: 1 }]);
   const warnings: string[] = [];
-  let sleeps = 0;
+  const sleeps: number[] = [];
   const sleep: typeof systemClock.sleep = (ms, signal) => {
-    sleeps++;
+    sleeps.push(ms);
     return systemClock.sleep(ms, signal);
   };
   const log = openRegisteredLog({
@@ -47,7 +47,7 @@ async function scene(partitions = 1): Promise<Scene> {
     log,
     plain,
     warnings,
-    sleeps: () => sleeps,
+    sleeps: (ms) => sleeps.filter((slept) => slept === ms).length,
     async [Symbol.asyncDispose]() {
       await log[Symbol.asyncDispose]();
       await plain[Symbol.asyncDispose]();
@@ -185,9 +185,9 @@ Deno.test("while a partition waits, reading for the others is bounded", async ()
   const value = framed(1, "{}");
   for (let i = 0; i < 30; i++) await plain.produce("events", Array.from({ length: 1000 }, () => ({ value })));
   for (let i = 0; i < 100; i++) assertEquals(await members.generation.next(5), undefined);
-  const before = place.sleeps();
+  const before = place.sleeps(5);
   for (let i = 0; i < 5; i++) assertEquals(await members.generation.next(5), undefined);
-  assertEquals(place.sleeps() - before, 5, "when enough waits nothing more is read");
+  assertEquals(place.sleeps(5) - before, 5, "when enough waits nothing more is read");
   server.status = undefined;
   server.add("JSON");
   const batches = await pullUntil(members.generation, (seen) => offsets(seen, 0).length === 30_001);
