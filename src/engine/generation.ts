@@ -58,7 +58,7 @@ export async function runGeneration(
   const { options, writer } = context;
   const { domain, logger } = options;
   if (generation.partitions.length === 0) {
-    return await waitForEnd(generation, signal, context.options.untilEnd === true);
+    return await waitForEnd(generation, signal, options.untilEnd === true);
   }
   const claims = await writer.claim(domain.topic, generation.partitions);
   const bounds = await generation.bounds();

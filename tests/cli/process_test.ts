@@ -1,6 +1,6 @@
 // The real program in a process of its own: signals, the run file, exit codes, and asking while it holds the files.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 class Program implements AsyncDisposable {
   private constructor(readonly dataDir: string) {}
@@ -44,7 +44,7 @@ class Program implements AsyncDisposable {
     return this.#command(args, "piped").spawn();
   }
 
-  runFile(): Promise<{ readonly pid: number; readonly url: string; readonly token: string }> {
+  runFile(): Promise<{ readonly pid: number; readonly url: string }> {
     return Deno.readTextFile(`${this.dataDir}/freshet.run.json`).then(JSON.parse);
   }
 
@@ -93,8 +93,7 @@ Deno.test("simulate --http posts actions to a program that runs, and they are in
   await using program = await Program.open();
   const child = program.start("run", "actions", "--no-simulate");
   const output = child.output();
-  let url: string | undefined;
-  while (url === undefined) url = await program.runFile().then((file) => file.url, () => undefined);
+  const { url } = await runningOn(program.dataDir);
   const posted = await program.ask("simulate", "actions", "--http", url, "--count", "400", "--bad", "0.1");
   assertEquals(posted.code, 0, posted.stderr);
   assertStringIncludes(posted.stdout, `Sent to ${url}/events: 400 records`);
@@ -129,19 +128,11 @@ Deno.test("an event made over HTTP while a past day is simulated makes nothing l
   await output;
 });
 
-async function up(program: Program) {
-  while (true) {
-    const file = await program.runFile().catch(() => undefined);
-    if (file) return file;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 Deno.test("a closed terminal drains the run, also while a body comes slowly and a query takes long", async () => {
   await using program = await Program.open();
   const child = program.start("run", "actions", "--no-simulate");
   const output = child.output();
-  const { url, token } = await up(program);
+  const { url, token } = await runningOn(program.dataDir);
   const { hostname, port } = new URL(url);
   using slow = await Deno.connect({ hostname, port: Number(port) });
   await slow.write(
@@ -169,7 +160,7 @@ Deno.test("files that are moved away are noticed: nothing is acknowledged until 
   await using program = await Program.open();
   const child = program.start("run", "actions", "--no-simulate");
   const output = child.output();
-  const { url } = await up(program);
+  const { url } = await runningOn(program.dataDir);
   const post = async () => {
     const body = JSON.stringify({ user_id: "u1", action: "click", page: "/", timestamp: new Date().toISOString() });
     const headers = { "content-type": "application/json" };

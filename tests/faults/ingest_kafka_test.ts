@@ -3,22 +3,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 const CLIENTS = 16;
 const TOPIC = "events";
 
 const kafka = await kafkaFixture("events over HTTP into Kafka");
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function addressOf(dataDir: string): Promise<string> {
-  while (true) {
-    const file = await Deno.readTextFile(`${dataDir}/freshet.run.json`).catch(() => "{}");
-    const { url } = JSON.parse(file) as { readonly url?: string };
-    if (url !== undefined) return url;
-    await sleep(50);
-  }
-}
 
 interface Answer {
   readonly status: number;
@@ -77,7 +68,7 @@ kafka.test("the broker goes and comes back: health, refusals in time, and every 
     stderr: "null",
   }).spawn();
   try {
-    const url = await addressOf(dataDir);
+    const { url } = await runningOn(dataDir);
     const well = await healthBecomes(url, "ok");
     assertEquals([well.status, well.body.kafka], [200, "ok"]);
 

@@ -5,7 +5,7 @@ import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Random } from "../../simulators/random.ts";
 import { assert, assertEquals } from "@std/assert";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 const ROUNDS = Number(Deno.env.get("FRESHET_KILL_ROUNDS") ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
@@ -27,16 +27,6 @@ function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
     stdout: "null",
     stderr: "null",
   }).spawn();
-}
-
-/** The address of the run, once it answers. */
-async function addressOf(dataDir: string, pid: number): Promise<string> {
-  while (true) {
-    const file = await Deno.readTextFile(`${dataDir}/freshet.run.json`).catch(() => "{}");
-    const run = JSON.parse(file) as { readonly pid?: number; readonly url?: string };
-    if (run.pid === pid && run.url !== undefined) return run.url;
-    await sleep(20);
-  }
 }
 
 /** Place of each acknowledged event, by its user. */
@@ -65,7 +55,7 @@ async function client(url: string, name: string, acknowledged: Acknowledged): Pr
 /** Starts the program, sends events, and kills it. */
 async function killRound(dataDir: string, round: number, random: Random, acknowledged: Acknowledged): Promise<void> {
   const child = program(dataDir);
-  const url = await addressOf(dataDir, child.pid);
+  const { url } = await runningOn(dataDir);
   const clients = Array.from({ length: CLIENTS }, (_, n) => client(url, `${round}_${n}`, acknowledged));
   try {
     await Promise.race([sleep(100 + random.next() * 900), Promise.all(clients)]);

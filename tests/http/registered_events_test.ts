@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { readAll } from "../contracts/log/place.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 const BODY = '{"user_id":"u1","action":"click","page":"/","timestamp":"2026-11-20T09:30:00Z"}';
 
@@ -29,12 +29,7 @@ Deno.test("events over HTTP go out in the wire format, and not at all while the 
     stderr: "null",
   }).spawn();
   try {
-    let url: string | undefined;
-    while (url === undefined) {
-      const file = await Deno.readTextFile(`${dataDir}/freshet.run.json`).catch(() => "{}");
-      url = JSON.parse(file).url;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const { url } = await runningOn(dataDir);
     const away = await post(url);
     assertEquals([away.status, (await away.json()).code], [503, "log_unavailable"]);
     assertEquals(away.headers.get("retry-after"), "1");

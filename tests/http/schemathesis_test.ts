@@ -2,7 +2,7 @@
 // nothing acknowledged that the pipelines then refuse.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { schemathesis, whyNoSchemathesis } from "../support/http/schemathesis.ts";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 const EXAMPLES = Number(Deno.env.get("FRESHET_RUNS") ?? 150);
 const SEED = Deno.env.get("FRESHET_SEED") ?? "1";
@@ -28,20 +28,11 @@ function program(dataDir: string, ...args: string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-async function addressOf(dataDir: string): Promise<string> {
-  while (true) {
-    const file = await Deno.readTextFile(`${dataDir}/freshet.run.json`).catch(() => "{}");
-    const { url } = JSON.parse(file) as { readonly url?: string };
-    if (url !== undefined) return url;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 /** Has the program asked; fails when an answer was not as described. */
 async function ask(dataDir: string): Promise<void> {
   const { code, text } = await schemathesis(
     "run",
-    `${await addressOf(dataDir)}/openapi.json`,
+    `${(await runningOn(dataDir)).url}/openapi.json`,
     "--checks=all",
     // A time or a statement has rules beyond its JSON Schema: text that is no time is refused with 422.
     "--exclude-checks=positive_data_acceptance",

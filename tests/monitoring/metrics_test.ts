@@ -1,6 +1,6 @@
 // docs/metrics.md names each metric of the real program with its type and labels.
 import { assert, assertEquals } from "@std/assert";
-import { FRESHET } from "../support/shipped.ts";
+import { FRESHET, runningOn } from "../support/shipped.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -13,15 +13,9 @@ async function metricsOf(dataDir: string): Promise<string> {
     stderr: "null",
   }).spawn();
   try {
-    while (true) {
-      const file = await Deno.readTextFile(`${dataDir}/freshet.run.json`).catch(() => "{}");
-      const { url } = JSON.parse(file) as { readonly url?: string };
-      if (url !== undefined) {
-        await (await fetch(`${url}/health`)).body?.cancel();
-        return await (await fetch(`${url}/metrics`)).text();
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const { url } = await runningOn(dataDir);
+    await (await fetch(`${url}/health`)).body?.cancel();
+    return await (await fetch(`${url}/metrics`)).text();
   } finally {
     child.kill("SIGTERM");
     await child.status;

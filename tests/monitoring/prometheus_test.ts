@@ -2,6 +2,7 @@
 // program and is asked every expression that the dashboards ask.
 import { assert, assertEquals } from "@std/assert";
 import { said, whyWithout } from "../support/programs.ts";
+import { FRESHET } from "../support/shipped.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const MONITORING = new URL("monitoring/", ROOT);
@@ -75,19 +76,11 @@ function running(
 
 /** The real program with every domain simulated, on free ports. */
 async function freshet(dir: string): Promise<{ readonly url: string } & AsyncDisposable> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))) as {
-    tasks: Record<string, { command: string }>;
-  };
-  const flags = tasks.freshet!.command.split(" ").filter((word) => word.startsWith("--allow-"));
-  const child = running(
-    Deno.execPath(),
-    ["run", "--quiet", "--no-prompt", ...flags, `${ROOT.pathname}main.ts`, "run"],
-    {
-      FRESHET_DATA_DIR: dir,
-      FRESHET_API_PORT: "0",
-      FRESHET_DASHBOARD_PORT: "0",
-    },
-  );
+  const child = running(Deno.execPath(), [...FRESHET, "run"], {
+    FRESHET_DATA_DIR: dir,
+    FRESHET_API_PORT: "0",
+    FRESHET_DASHBOARD_PORT: "0",
+  });
   const url = await until("the run file", async () => {
     const file = await Deno.readTextFile(`${dir}/freshet.run.json`).catch(() => undefined);
     return file === undefined ? undefined : JSON.parse(file).url as string;

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import denoJson from "../../deno.json" with { type: "json" };
+import { findRunning, type RunningInstance } from "../../src/run_file.ts";
 
 const PERMISSIONS = denoJson.tasks.freshet.command.split(" ").filter((word) => word.startsWith("--allow-"));
 
@@ -10,3 +11,12 @@ export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", ...PERMISSIONS];
 
 /** Deno's arguments before those of Freshet. */
 export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];
+
+/** The run on the data folder, as soon as it answers. */
+export async function runningOn(dataDir: string): Promise<RunningInstance> {
+  while (true) {
+    const instance = await findRunning(dataDir);
+    if (instance) return instance;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,4 +1,4 @@
-// One DuckDB file: its instance, its settings, and sessions (connections) that outlive a reopened instance.
+// One DuckDB file: its instance, its settings, and when it is opened anew.
 // ONE instance per file: a second one in the same process silently serves stale rows. Must not know tables.
 
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";

@@ -45,6 +45,11 @@ export function isLocked(error: unknown): boolean {
   return LOCKED.test(messageOf(error));
 }
 
+/** What went with the instance cannot be gone on with. */
+export function reopenedMeanwhile(file: string, cause?: unknown): WarehouseUnavailableError {
+  return new WarehouseUnavailableError(`Warehouse file "${file}" was reopened meanwhile: try again`, { cause });
+}
+
 /** A process that takes the file while it is opened anew holds the run up, and does not end it; other errors pass through. */
 export function takenMeanwhile(error: unknown, file: string): unknown {
   if (!isLocked(error)) return error;

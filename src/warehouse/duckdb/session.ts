@@ -2,8 +2,8 @@
 // Must not know tables.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, DuckDBValue } from "@duckdb/node-api";
-import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import { messageOf } from "./errors.ts";
+import { CommitUnknownError } from "../../errors.ts";
+import { messageOf, reopenedMeanwhile } from "./errors.ts";
 
 /** What a session needs of its database. */
 export interface SessionHost {
@@ -39,7 +39,7 @@ export class Session {
   async connection(): Promise<DuckDBConnection> {
     if (this.#connection && this.#generation === this.#database.generation) return this.#connection;
     if (this.#inTransaction) {
-      throw new WarehouseUnavailableError(`Warehouse file "${this.#database.path}" was reopened meanwhile: try again`);
+      throw reopenedMeanwhile(this.#database.path);
     }
     this.disconnect();
     this.#connection = await this.#database.connect();
@@ -82,8 +82,7 @@ export class Session {
    * Errors: `CommitUnknownError` when COMMIT itself failed.
    */
   async transaction<T>(body: () => Promise<T>): Promise<T> {
-    await this.run("BEGIN TRANSACTION");
-    this.#inTransaction = true;
+    await this.#begin();
     let result: T;
     try {
       result = await body();
@@ -107,13 +106,17 @@ export class Session {
 
   /** Runs `body` in a transaction that is rolled back whatever comes of it. */
   async attempt<T>(body: () => Promise<T>): Promise<T> {
-    await this.run("BEGIN TRANSACTION");
-    this.#inTransaction = true;
+    await this.#begin();
     try {
       return await body();
     } finally {
       await this.rollback();
     }
+  }
+
+  async #begin(): Promise<void> {
+    await this.run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
   }
 
   /** Ends the transaction without its changes; drops the connection where that fails, which has the same effect. */

@@ -1,7 +1,7 @@
 // Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
 // compacting deletes the others. Appending costs the same however many keys there are; updating in place does not.
 
-import { WarehouseUnavailableError } from "../../errors.ts";
+import { reopenedMeanwhile } from "./errors.ts";
 import type { StateChange } from "../warehouse.ts";
 import type { Database } from "./database.ts";
 import type { Session } from "./session.ts";
@@ -50,9 +50,7 @@ export async function* readState(
   } catch (error) {
     if (database.generation === generation) throw error;
     // What was put aside went with the instance.
-    throw new WarehouseUnavailableError(`Warehouse file "${database.path}" was reopened meanwhile: try again`, {
-      cause: error,
-    });
+    throw reopenedMeanwhile(database.path, error);
   } finally {
     session.close();
   }
