@@ -4,95 +4,21 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
 import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { AnswerSize } from "../answer_size.ts";
-import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { turns } from "./turns.ts";
 import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
-
-const ALLOWED = [
-  "SELECT",
-  "WITH",
-  "VALUES",
-  "FROM",
-  "TABLE",
-  "DESCRIBE",
-  "DESC",
-  "SHOW",
-  "SUMMARIZE",
-  "EXPLAIN",
-  "PIVOT",
-  "UNPIVOT",
-];
-
-/** Of those, the ones that can stand in brackets; the others answer with few rows. */
-const LIMITED = new Set(["SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT"]);
-
-/** Functions that change the instance, or run SQL hidden in text, although the statement around them is a SELECT. */
-const FORBIDDEN = new Set([
-  "checkpoint",
-  "force_checkpoint",
-  "query",
-  "query_table",
-  "json_execute_serialized_sql",
-  "write_log",
-  "truncate_duckdb_logs",
-  "sleep_ms",
-  "enable_logging",
-  "disable_logging",
-  "enable_profiling",
-  "disable_profiling",
-  "enable_peg_parser",
-  "disable_peg_parser",
-  "arrow_scan",
-  "arrow_scan_dumb",
-]);
+import { ReadingCheck } from "./query_check.ts";
+import { limited, readStatement, type Statement } from "./query_statement.ts";
+import { Stop } from "./query_stop.ts";
+import { turns } from "./turns.ts";
 
 /** Queries that run at a time; each may take as many threads as the writers, out of the same memory. */
 const MAX_RUNNING = 4;
 /** Queries that wait for their turn. */
 const MAX_WAITING = 64;
-/** How often an interrupt is repeated, milliseconds: DuckDB forgets one that comes just before a statement starts. */
-const INTERRUPT_EVERY_MS = 20;
 /** How long the writers wait for a query that found no memory beside them, milliseconds. */
 const ALONE_MS = 3_000;
-
-function significantTokens(sql: string): Token[] {
-  return [...tokens(sql, duckDbDialect)].filter(({ kind }) => kind !== "space" && kind !== "comment");
-}
-
-/** The statement so that it answers with at most one row more than asked for. */
-function limited(statement: string, maxRows: number): string {
-  const first = significantTokens(statement).find(({ text }) => text !== "(")!.text.toUpperCase();
-  if (!LIMITED.has(first) || maxRows === Infinity) return statement;
-  return `SELECT * FROM (${statement}\n) LIMIT ${maxRows + 1}`;
-}
-
-/** The one statement in the text. Errors: `QueryRefusedError` when there are more, or it does not begin like one that reads. */
-function checkedStatement(sql: string): string {
-  const statements = splitStatements(sql, duckDbDialect);
-  const [statement] = statements;
-  if (statement === undefined || statements.length > 1) {
-    throw new QueryRefusedError(`Expected one statement, got ${statements.length}: send them one by one`);
-  }
-  const significant = significantTokens(statement);
-  const first = significant.find(({ text }) => text !== "(")!;
-  if (first.kind !== "word" || !ALLOWED.includes(first.text.toUpperCase())) {
-    throw new QueryRefusedError(`Only statements that read are allowed (${ALLOWED.join(", ")}), not "${first.text}"`);
-  }
-  for (const [i, token] of significant.entries()) {
-    if (FORBIDDEN.has(nameOf(token)) && significant[i + 1]?.text === "(") {
-      throw new QueryRefusedError(`Function ${nameOf(token)} is not allowed in a query`);
-    }
-  }
-  return statement;
-}
-
-function nameOf({ kind, text }: Token): string {
-  if (kind === "word") return text.toLowerCase();
-  return kind === "identifier" ? text.slice(1, -1).toLowerCase() : "";
-}
 
 /** Errors of the statement itself, as opposed to errors of the file. */
 function refusal(error: unknown, file: string): Error {
@@ -109,80 +35,6 @@ function refusal(error: unknown, file: string): Error {
   return new QueryRefusedError(text, { cause: error });
 }
 
-/** Stops waiting, and what a connection runs, when the time is up or the signal is aborted. */
-class Stop implements Disposable {
-  readonly #options: QueryOptions;
-  readonly #stopping = new AbortController();
-  readonly #onAbort = () => this.#stop();
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  #interrupts: ReturnType<typeof setInterval> | undefined;
-  #connection: DuckDBConnection | undefined;
-  #ended: Error | undefined;
-
-  constructor(options: QueryOptions) {
-    this.#options = options;
-    const { timeoutMs, signal } = options;
-    if (timeoutMs !== undefined) this.shorten(timeoutMs);
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  get stopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
-  /** Stops for a reason of its own. */
-  end(reason: Error): void {
-    this.#ended = reason;
-    this.#stop();
-  }
-
-  /** The time is up after `ms` milliseconds at the latest. */
-  shorten(ms: number): void {
-    this.#timers.push(setTimeout(this.#onAbort, ms));
-  }
-
-  /** What `work` gives, unless it is stopped before; the work itself goes on. */
-  async within<T>(work: Promise<T>): Promise<T> {
-    this.check();
-    const stopped = Promise.withResolvers<void>();
-    this.#stopping.signal.addEventListener("abort", () => stopped.resolve(), { once: true });
-    const outcome = await Promise.race([work.then((value) => ({ value })), stopped.promise]);
-    if (outcome) return outcome.value;
-    throw this.#reason();
-  }
-
-  /** Until it is disposed of, stopping interrupts what the connection runs. */
-  watch(connection: DuckDBConnection): Disposable {
-    this.check();
-    this.#connection = connection;
-    return { [Symbol.dispose]: () => this.#connection = undefined };
-  }
-
-  /** Throws the signal's reason, or that the time is up. */
-  check(): void {
-    if (this.stopped) throw this.#reason();
-  }
-
-  #reason(): unknown {
-    const { signal, timeoutMs } = this.#options;
-    if (this.#ended) return this.#ended;
-    return signal?.aborted ? signal.reason : new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
-  }
-
-  #stop(): void {
-    this.#stopping.abort();
-    const interrupt = () => this.#connection?.interrupt();
-    interrupt();
-    this.#interrupts ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
-  }
-
-  [Symbol.dispose](): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    clearInterval(this.#interrupts);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-}
-
 export class Queries {
   readonly #database: Database;
   #running = 0;
@@ -190,6 +42,7 @@ export class Queries {
   readonly #stops = new Set<Stop>();
   /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
   readonly #aloneTurn = turns();
+  readonly #check = new ReadingCheck();
 
   constructor(database: Database) {
     this.#database = database;
@@ -197,7 +50,7 @@ export class Queries {
 
   async run(sql: string, options: QueryOptions): Promise<QueryResult> {
     options.signal?.throwIfAborted();
-    const statement = checkedStatement(sql);
+    const statement = readStatement(sql);
     using stop = new Stop(options);
     this.#stops.add(stop);
     try {
@@ -243,15 +96,15 @@ export class Queries {
     else this.#running--;
   }
 
-  async #answer(sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+  async #answer(statement: Statement, options: QueryOptions, stop: Stop): Promise<QueryResult> {
     this.#database.check();
     while (this.#database.renewing) await stop.within(this.#database.renewing);
     using _reading = this.#database.reading();
     try {
-      return await this.#read(sql, options, stop);
+      return await this.#read(statement, options, stop);
     } catch (error) {
       if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
-      return await this.#answerAlone(sql, options, stop, error);
+      return await this.#answerAlone(statement, options, stop, error);
     }
   }
 
@@ -259,12 +112,17 @@ export class Queries {
    * Once more, while nobody writes: a writer that folds the write-ahead log into the file holds most of the memory for a
    * moment. Throws `error`, with which the query failed beside the writers, when the memory or a short time is not enough.
    */
-  async #answerAlone(sql: string, options: QueryOptions, stop: Stop, error: QueryRefusedError): Promise<QueryResult> {
+  async #answerAlone(
+    statement: Statement,
+    options: QueryOptions,
+    stop: Stop,
+    error: QueryRefusedError,
+  ): Promise<QueryResult> {
     const alone = this.#aloneTurn(() =>
       this.#database.turn(async () => {
         stop.check();
         stop.shorten(ALONE_MS);
-        return await this.#read(sql, options, stop);
+        return await this.#read(statement, options, stop);
       })
     );
     try {
@@ -275,13 +133,13 @@ export class Queries {
     }
   }
 
-  async #read(sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+  async #read(statement: Statement, options: QueryOptions, stop: Stop): Promise<QueryResult> {
     const session = this.#database.session();
     try {
       const connection = await session.connection();
       using _watched = stop.watch(connection);
       await session.run("BEGIN TRANSACTION READ ONLY");
-      return await this.#database.statement(() => this.#fetch(connection, sql, options, stop));
+      return await this.#database.statement(() => this.#fetch(connection, statement, options, stop));
     } catch (error) {
       if (stop.stopped || isInterrupted(error)) stop.check();
       throw refusal(error, this.#database.path);
@@ -295,12 +153,18 @@ export class Queries {
    * Results are not streamed: a stream that fails midway ends like one that is done, and holds the file open until
    * it is garbage collected. A limit around the statement bounds them instead.
    */
-  async #fetch(connection: DuckDBConnection, sql: string, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+  async #fetch(
+    connection: DuckDBConnection,
+    asked: Statement,
+    options: QueryOptions,
+    stop: Stop,
+  ): Promise<QueryResult> {
     const { maxRows = Infinity, maxBytes, binds = [] } = options;
-    const checked = await this.#prepare(connection, sql);
-    const names = Array.from({ length: checked.columnCount }, (_, i) => checked.columnName(i));
-    checked.destroySync();
-    const statement = await this.#prepare(connection, limited(sql, maxRows));
+    const { makesType } = await this.#check.check(asked.body, connection);
+    const whole = await this.#prepare(connection, limited(asked, Infinity), makesType);
+    const names = Array.from({ length: whole.columnCount }, (_, i) => whole.columnName(i));
+    whole.destroySync();
+    const statement = await this.#prepare(connection, limited(asked, maxRows), makesType);
     let result: DuckDBResult;
     try {
       stop.check();
@@ -334,10 +198,16 @@ export class Queries {
     };
   }
 
-  /** DuckDB makes several statements of a PIVOT: a temporary type and the query. What is not that is refused. */
-  async #prepare(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+  /**
+   * What was checked on its tree is checked once more as it is prepared: it must be one statement, a SELECT or an EXPLAIN.
+   * Of a PIVOT that finds its values DuckDB makes several, temporary types and the query.
+   */
+  async #prepare(connection: DuckDBConnection, sql: string, makesType: boolean): Promise<DuckDBPreparedStatement> {
     const { StatementType } = this.#database.client;
     const extracted = await connection.extractStatements(sql);
+    if (extracted.count !== 1 && !makesType) {
+      throw new QueryRefusedError(`Expected one statement, got ${extracted.count}: send them one by one`);
+    }
     for (let i = 0;; i++) {
       const statement = await extracted.prepare(i);
       const last = i === extracted.count - 1;
