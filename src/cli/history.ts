@@ -8,7 +8,7 @@ import { peek } from "./peek.ts";
 import type { Simulation } from "./simulation.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The records of a history that the topic does not have yet. */
 export interface Remaining {

@@ -10,7 +10,7 @@ const RECORD_HEAD_BYTES = 20;
 const HEADER_HEAD_BYTES = 8;
 const NO_HEADERS: LogRecord["headers"] = Object.freeze({});
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Encodes records one after another into a buffer that grows. */
 export class SegmentWriter {

@@ -9,7 +9,7 @@ export const MAX_UNFOLDED_BYTES = 64 * 1024 * 1024;
 
 const NO_HEADERS: LogRecord["headers"] = Object.freeze({});
 const NO_BYTES = new Uint8Array(0);
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Reads the records of one batch in order. Keys and values are views of the batch's bytes. */
 export class RecordReader {

@@ -2,7 +2,7 @@
 
 import type { DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { decimal, integer, readJson, timestamp } from "../json_cells.ts";
-import type { Client } from "./database.ts";
+import type { Client } from "./client.ts";
 
 /** Turns a cell of one column into a JSON value. */
 export type CellReader = (value: DuckDBValue) => unknown;

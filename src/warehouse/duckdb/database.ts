@@ -5,12 +5,10 @@ import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { dirname } from "node:path";
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
+import { type Client, loadClient } from "./client.ts";
 import { isFatal, isLocked, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Tally, turns } from "./turns.ts";
-
-/** The npm client, loaded when the first file is opened. */
-export type Client = typeof import("@duckdb/node-api");
 
 export interface DatabaseOptions {
   /** The file, or `:memory:`. */
@@ -91,7 +89,7 @@ export class Database implements SessionHost {
 
   /** Opens the file, making it and its folder when there are none. Errors: as `translate` says. */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const client = await import("@duckdb/node-api");
+    const client = await loadClient();
     const database = new Database(client, options);
     try {
       if (options.path !== ":memory:") await Deno.mkdir(dirname(options.path), { recursive: true });

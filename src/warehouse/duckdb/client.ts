@@ -1,0 +1,26 @@
+// DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is.
+// Must not know files or settings.
+
+export type Client = typeof import("@duckdb/node-api");
+
+let loading: Promise<Client> | undefined;
+
+/** The client. Errors: when this version of it keeps its decoder elsewhere, as it would lose characters. */
+export function loadClient(): Promise<Client> {
+  return loading ??= load();
+}
+
+/**
+ * The client decodes text with a `TextDecoder` that takes a leading U+FEFF for a byte order mark and drops it: a key would come
+ * back as another key. There is no setting for it (1.5.5-r.5). All its readers of text look the decoder up in one module, as a
+ * property that can be written: there one is put that keeps what it is given.
+ */
+async function load(): Promise<Client> {
+  const client = await import("@duckdb/node-api");
+  const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js");
+  if (!(accessors.textDecoder instanceof TextDecoder)) {
+    throw new Error("This version of @duckdb/node-api decodes text elsewhere: see that it keeps a leading U+FEFF");
+  }
+  Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
+  return client;
+}
