@@ -156,6 +156,55 @@ Deno.test("a closed terminal drains the run, also while a body comes slowly and 
   await query.catch(() => {});
 });
 
+Deno.test("no statement over HTTP does more than read: the files stay as they are, and the run goes on", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "actions", "--no-simulate");
+  const output = child.output();
+  const { url, token } = await runningOn(program.dataDir);
+  const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+  const answer = async (sql: string) => {
+    const response = await fetch(`${url}/api/query`, { method: "POST", headers, body: JSON.stringify({ sql }) });
+    return [response.status, await response.json()] as const;
+  };
+  const bytesOf = async () => [
+    (await Deno.readFile(`${program.dataDir}/freshet.duckdb`)).toHex(),
+    (await Deno.readFile(`${program.dataDir}/freshet.log.db`)).toHex(),
+    [...Deno.readDirSync(program.dataDir)].map(({ name }) => name).sort(),
+  ];
+  const before = await bytesOf();
+  for (const file of ["freshet.duckdb", "freshet.log.db"]) {
+    for (const explain of ["", "EXPLAIN ", "EXPLAIN ANALYZE ", "explain (analyze) ", "WITH x AS (SELECT 1) "]) {
+      const sql = `${explain}COPY (SELECT 1) TO '${program.dataDir}/${file}' (FORMAT csv, USE_TMP_FILE false)`;
+      const [status, { code }] = await answer(sql);
+      assertEquals([status, code], [400, "query_refused"], sql);
+    }
+  }
+  const others = [
+    "DETACH freshet",
+    "COMMIT",
+    "CHECKPOINT",
+    "DROP TABLE USER_ACTIONS",
+    "SET GLOBAL memory_limit = '1MB'",
+    "PRAGMA disable_optimizer",
+    "DELETE FROM FRESHET_OFFSETS",
+    "SELECT pg_sleep(60)",
+    "SELECT (60000).sleep_ms()",
+    "SELECT 1; DROP TABLE USER_ACTIONS",
+  ];
+  for (const sql of others.flatMap((sql) => [sql, `EXPLAIN ANALYZE ${sql}`])) {
+    const [status, { code }] = await answer(sql);
+    assertEquals([status, code], [400, "query_refused"], sql);
+  }
+  assertEquals(await bytesOf(), before);
+
+  const body = JSON.stringify({ user_id: "u1", action: "click", page: "/", timestamp: new Date().toISOString() });
+  const posted = await fetch(`${url}/events`, { method: "POST", headers, body });
+  assertEquals([posted.status, (await posted.json()).topic], [200, "events"]);
+  assertEquals((await program.rows("select USER_ID from USER_ACTIONS"))[0], { USER_ID: "u1" });
+  child.kill("SIGTERM");
+  assertEquals((await output).code, 0);
+});
+
 Deno.test("files that are moved away are noticed: nothing is acknowledged until they are back", async () => {
   await using program = await Program.open();
   const child = program.start("run", "actions", "--no-simulate");
