@@ -244,6 +244,14 @@ Deno.test("of several ways to log in to Snowflake the first counts, and the othe
   ]);
 });
 
+Deno.test("queries in Snowflake may have a role of their own, and the writer's for it is doubted", () => {
+  const env = { ...SNOWFLAKE, SNOWFLAKE_PASSWORD: "hush", SNOWFLAKE_ROLE: "WRITER" };
+  assertEquals(read(env).snowflake?.queryRole, undefined);
+  const { snowflake, warnings } = read({ ...env, SNOWFLAKE_QUERY_ROLE: "READER" });
+  assertEquals([snowflake?.role, snowflake?.queryRole, warnings], ["WRITER", "READER", []]);
+  assertStringIncludes(read({ ...env, SNOWFLAKE_QUERY_ROLE: "writer" }).warnings.join(), "name one that may only read");
+});
+
 Deno.test("what Snowflake still needs is named, and settings of it without an account are doubted", () => {
   const error = assertThrows(() => read({ SNOWFLAKE_ACCOUNT: "ORG-ACC" }), ConfigError);
   for (const name of ["SNOWFLAKE_USER is missing", "SNOWFLAKE_DATABASE is missing", "SNOWFLAKE_PASSWORD"]) {

@@ -27,13 +27,13 @@ export const addSql: Verb = (program, context) => {
     .description("Prints SQL that a person runs: Freshet itself has no rights to do so.");
   sql.command("setup")
     .description(
-      "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _WAREHOUSE, _DATABASE " +
+      "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _QUERY_ROLE, _WAREHOUSE, _DATABASE " +
         "and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY or SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
         `Parts: ${SETUP_PARTS.map(({ name }) => name).join(", ")}.`,
     )
     .argument("[part...]")
     .option("--all", "the optional parts too")
-    .option("--reader <role>", "role for those who read", "FRESHET_READER")
+    .option("--reader <role>", "role for those who read; SNOWFLAKE_QUERY_ROLE if it is set, else FRESHET_READER")
     .option("--monitor <name>", "resource monitor of the warehouse", "FRESHET_MONITOR")
     .option("--credit-quota <credits>", "its quota for a month", numberOption({ min: 1, whole: true }))
     .action((parts: readonly string[], flags: SetupFlags) => printSetup(context, parts, flags));
@@ -65,16 +65,22 @@ async function printSetup(context: Context, wanted: readonly string[], flags: Se
       "Put your public key where <public key> stands, or set SNOWFLAKE_PRIVATE_KEY_PATH: freshet keygen makes it\n",
     );
   }
-  if (wanted.length === 0) stdout.write(settingsFor(env) + whatElse(flags.all === true));
+  if (wanted.length === 0) stdout.write(settingsFor(env, flags) + whatElse(flags.all === true));
 }
 
 /** The settings that go with what was printed, as comments. */
-function settingsFor(env: Environment): string {
+function settingsFor(env: Environment, { reader }: SetupFlags): string {
   const given = (setting: string, otherwise: string) => `--   ${setting}=${env[setting]?.trim() || otherwise}\n`;
   return "\n-- Freshet's settings for it, beside SNOWFLAKE_ACCOUNT and SNOWFLAKE_PRIVATE_KEY_PATH:\n" +
     given("SNOWFLAKE_USER", "FRESHET_USER") + given("SNOWFLAKE_ROLE", "FRESHET_WRITER") +
+    `--   SNOWFLAKE_QUERY_ROLE=${readerOf(env, reader)}\n` +
     given("SNOWFLAKE_WAREHOUSE", "FRESHET_WH") + given("SNOWFLAKE_DATABASE", "FRESHET_DB") +
     given("SNOWFLAKE_SCHEMA", "FRESHET_SCHEMA");
+}
+
+/** The reader's role: of the option, of the setting, or as the SQL names it. */
+function readerOf(env: Environment, option: string | undefined): string {
+  return option ?? (env.SNOWFLAKE_QUERY_ROLE?.trim() || "FRESHET_READER");
 }
 
 function whatElse(all: boolean): string {
@@ -98,7 +104,7 @@ const SYSTEM_ROLES = /^"(ACCOUNTADMIN|ORGADMIN|GLOBALORGADMIN|SECURITYADMIN|USER
 function namesOf(env: Environment, { reader, monitor }: SetupFlags): ReadonlyMap<string, string> {
   const given: readonly (readonly [word: string, setting: string, value: string | undefined])[] = [
     ["FRESHET_WRITER", "SNOWFLAKE_ROLE", env.SNOWFLAKE_ROLE],
-    ["FRESHET_READER", "--reader", reader],
+    ["FRESHET_READER", reader === undefined ? "SNOWFLAKE_QUERY_ROLE" : "--reader", readerOf(env, reader)],
     ["FRESHET_WH", "SNOWFLAKE_WAREHOUSE", env.SNOWFLAKE_WAREHOUSE],
     ["FRESHET_DB", "SNOWFLAKE_DATABASE", env.SNOWFLAKE_DATABASE],
     ["FRESHET_SCHEMA", "SNOWFLAKE_SCHEMA", env.SNOWFLAKE_SCHEMA],

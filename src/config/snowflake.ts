@@ -10,6 +10,10 @@ export const SNOWFLAKE_SETTINGS = {
   ),
   SNOWFLAKE_USER: s.textOrNone({ form: "a user name" }, "User to log in to Snowflake as."),
   SNOWFLAKE_ROLE: s.textOrNone({ form: "a role's name" }, "Role in Snowflake; by default the user's."),
+  SNOWFLAKE_QUERY_ROLE: s.textOrNone(
+    { form: "a role's name" },
+    "Role that queries run with, on a session of their own and without the user's other roles: one that may only read. By default the writer's.",
+  ),
   SNOWFLAKE_WAREHOUSE: s.textOrNone({ form: "a warehouse's name" }, "Warehouse in Snowflake; by default the user's."),
   SNOWFLAKE_DATABASE: s.textOrNone({ form: "a database's name" }, "Database that the tables are in."),
   SNOWFLAKE_SCHEMA: s.text({ form: "a schema's name", default: "PUBLIC" }, "Schema that the tables are in."),
@@ -58,6 +62,8 @@ export interface SnowflakeConfig {
   readonly account: string;
   readonly user: string;
   readonly role: string | undefined;
+  /** Of queries, instead of the writer's. */
+  readonly queryRole: string | undefined;
   readonly warehouse: string | undefined;
   readonly database: string;
   readonly schema: string;
@@ -82,6 +88,7 @@ export function snowflakeConfig(v: Values): SnowflakeConfig | undefined {
     account: v.SNOWFLAKE_ACCOUNT,
     user: v.SNOWFLAKE_USER,
     role: v.SNOWFLAKE_ROLE,
+    queryRole: v.SNOWFLAKE_QUERY_ROLE,
     warehouse: v.SNOWFLAKE_WAREHOUSE,
     database: v.SNOWFLAKE_DATABASE,
     schema: v.SNOWFLAKE_SCHEMA,
@@ -124,6 +131,12 @@ export function doubtfulSnowflake(given: Readonly<Record<string, string>>): read
   const idle = Object.keys(SNOWFLAKE_SETTINGS).filter((name) => given[name]);
   if (idle.length > 0 && !given.SNOWFLAKE_ACCOUNT) {
     warnings.push(`${idle.join(", ")} set, but not SNOWFLAKE_ACCOUNT: the embedded warehouse is used, not Snowflake`);
+  }
+  const { SNOWFLAKE_ROLE: role, SNOWFLAKE_QUERY_ROLE: queryRole } = given;
+  if (queryRole && role?.toUpperCase() === queryRole.toUpperCase()) {
+    warnings.push(
+      `SNOWFLAKE_QUERY_ROLE is the writer's role ${role}: name one that may only read, such as FRESHET_READER of "freshet sql setup"`,
+    );
   }
   return warnings;
 }

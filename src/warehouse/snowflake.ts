@@ -12,7 +12,9 @@ import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Write
 
 export type { Credentials } from "./snowflake/credentials.ts";
 
-export interface SnowflakeOptions extends Omit<AccountOptions, "limits"> {
+export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "onlyRole"> {
+  /** Role of queries, on a session of their own; without it they have the writer's, and share the session of migrations. */
+  readonly queryRole?: string | undefined;
   /** Instead of the defaults, which suit a warehouse of any size. */
   readonly limits?: Partial<Limits>;
 }
@@ -23,9 +25,14 @@ export interface SnowflakeOptions extends Omit<AccountOptions, "limits"> {
  * Errors: `WarehouseRefusedError` when the login is refused, or database or schema cannot be used;
  * `WarehouseUnavailableError` when Snowflake cannot be reached.
  */
-export async function openSnowflake({ limits, ...options }: SnowflakeOptions): Promise<Warehouse> {
-  const warehouse = new SnowflakeWarehouse(new Account({ ...options, limits: { ...LIMITS, ...limits } }));
-  await warehouse.connect();
+export async function openSnowflake({ limits, queryRole, ...options }: SnowflakeOptions): Promise<Warehouse> {
+  const warehouse = new SnowflakeWarehouse(new Account({ ...options, limits: { ...LIMITS, ...limits } }), queryRole);
+  try {
+    await warehouse.connect();
+  } catch (error) {
+    await warehouse[Symbol.asyncDispose]();
+    throw error;
+  }
   return warehouse;
 }
 
@@ -34,28 +41,31 @@ function unique(): string {
   return crypto.randomUUID().slice(0, 8);
 }
 
+function sessionOf(account: Account): Session {
+  return new Session({ account, tag: "freshet:query", transactions: `${TRANSACTION_PREFIX}query_${unique()}` });
+}
+
 class SnowflakeWarehouse implements Warehouse {
   readonly kind = "snowflake";
   readonly description: string;
   readonly #account: Account;
-  /** Of queries and migrations; every writer has one of its own. */
+  /** Of migrations, and of queries where they have no role of their own; every writer has one of its own. */
   readonly #session: Session;
+  readonly #reading: Session;
   readonly #queries: Queries;
   #closed = false;
 
-  constructor(account: Account) {
+  constructor(account: Account, queryRole: string | undefined) {
     this.#account = account;
     this.description = account.description;
-    this.#session = new Session({
-      account,
-      tag: "freshet:query",
-      transactions: `${TRANSACTION_PREFIX}query_${unique()}`,
-    });
-    this.#queries = new Queries(this.#session);
+    this.#session = sessionOf(account);
+    this.#reading = queryRole === undefined ? this.#session : sessionOf(account.readingAs(queryRole));
+    this.#queries = new Queries(this.#reading);
   }
 
   async connect(): Promise<void> {
     await this.#session.connect();
+    await this.#reading.connect();
   }
 
   async migrate(
@@ -93,6 +103,7 @@ class SnowflakeWarehouse implements Warehouse {
     if (this.#closed) return;
     this.#closed = true;
     this.#account.close();
-    await this.#session.drop();
+    this.#reading.account.close();
+    await Promise.all([this.#session.drop(), this.#reading.drop()]);
   }
 }

@@ -23,6 +23,8 @@ Deno.test("sql setup prints what is to be run, in order, with the configured nam
     const expected of [
       'CREATE USER IF NOT EXISTS "LOADER"',
       'GRANT ROLE "INGEST" TO USER "LOADER";',
+      'GRANT ROLE "ANALYSTS" TO USER "LOADER";',
+      "--   SNOWFLAKE_QUERY_ROLE=analysts\n",
       'CREATE WAREHOUSE IF NOT EXISTS "SMALL_WH"',
       "AUTO_SUSPEND = 60",
       "CREDIT_QUOTA = 75",
@@ -45,6 +47,9 @@ Deno.test("sql setup without settings prints the files as they are, and without 
   assertStringIncludes(stdout, "--   freshet sql setup dynamic-tables-trains");
   assertStringIncludes(stdout, "--   SNOWFLAKE_SCHEMA=FRESHET_SCHEMA\n");
   assert(!splitStatements(stdout, snowflakeDialect).some((statement) => /\bDROP\b/.test(statement)));
+  assertStringIncludes(stdout, "--   SNOWFLAKE_QUERY_ROLE=FRESHET_READER\n");
+  const reading = await terminal.run(["sql", "setup"], { env: { SNOWFLAKE_QUERY_ROLE: "looking" } });
+  assertStringIncludes(reading.stdout, 'GRANT ROLE "LOOKING" TO USER FRESHET_USER;');
   const one = await terminal.run(["sql", "setup", "clustering"]);
   assertEquals(one.stdout, SETUP_PARTS.find(({ name }) => name === "clustering")!.text);
 });

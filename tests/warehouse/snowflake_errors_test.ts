@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { DriverError } from "../../src/warehouse/snowflake/driver.ts";
 import { isDataError, translate, translateQuery } from "../../src/warehouse/snowflake/errors.ts";
 
-const place = { account: "ORG-ACCOUNT", user: "FRESHET", database: "D", schema: "S" };
+const place = { account: "ORG-ACCOUNT", user: "FRESHET", database: "D", schema: "S", roleSetting: "SNOWFLAKE_ROLE" };
 const error = (code: string, sqlState: string) => new DriverError({ code, sqlState, message: "it went wrong" });
 
 const CASES: readonly (readonly [code: string, sqlState: string, becomes: string])[] = [

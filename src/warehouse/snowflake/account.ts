@@ -11,6 +11,8 @@ export interface AccountOptions {
   readonly account: string;
   readonly user: string;
   readonly role?: string | undefined;
+  /** Whether sessions have the rights of that role alone: others of the user's are not added as secondary roles. */
+  readonly onlyRole?: boolean;
   readonly warehouse?: string | undefined;
   readonly database: string;
   readonly schema: string;
@@ -64,8 +66,14 @@ export class Account {
   constructor(options: AccountOptions) {
     this.#options = options;
     this.limits = options.limits;
-    const { account, user, role, warehouse, database, schema } = options;
-    this.#place = { account, user, role, warehouse, database, schema };
+    const { account, user, role, onlyRole, warehouse, database, schema } = options;
+    const roleSetting = onlyRole ? "SNOWFLAKE_QUERY_ROLE" : "SNOWFLAKE_ROLE";
+    this.#place = { account, user, role, roleSetting, warehouse, database, schema };
+  }
+
+  /** The same account as it is for those who read: with this role and no other right of the user's. */
+  readingAs(role: string): Account {
+    return new Account({ ...this.#options, role, onlyRole: true });
   }
 
   /** For messages. */
@@ -150,6 +158,8 @@ export class Account {
       [],
       options,
     );
+    // A user's other roles are secondary ones unless told otherwise (DEFAULT_SECONDARY_ROLES), and would let it write.
+    if (this.#options.onlyRole) await connection.execute("USE SECONDARY ROLES NONE", [], options);
     const { rows } = await connection.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()", [], options);
     const [database, schema] = rows[0] ?? [];
     const { account, role = "of the user" } = this.#place;

@@ -10,6 +10,8 @@ export interface Place {
   readonly account: string;
   readonly user: string;
   readonly role?: string | undefined;
+  /** The setting that names the role. */
+  readonly roleSetting: string;
   readonly warehouse?: string | undefined;
   readonly database: string;
   readonly schema: string;
@@ -108,7 +110,7 @@ const LOGIN_RULES: Readonly<Record<string, Make>> = {
   "390189": refused((place) =>
     `${
       at(place)
-    }: user "${place.user}" may not use role "${place.role}", or there is no such role: check SNOWFLAKE_ROLE, or GRANT ROLE`
+    }: user "${place.user}" may not use role "${place.role}", or there is no such role: check ${place.roleSetting}, or GRANT ROLE`
   ),
   "390303": refused((place) => `${at(place)} refuses the OAuth token: check SNOWFLAKE_OAUTH_TOKEN`),
   "390309": refused((place) =>
