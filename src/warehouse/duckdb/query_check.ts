@@ -122,8 +122,12 @@ async function parse(text: string, connection: DuckDBConnection): Promise<Parsed
 }
 
 function notReading(body: string): QueryRefusedError {
+  const first = firstWord(body);
+  if (first.startsWith("PIVOT")) {
+    return new QueryRefusedError("What this PIVOT reads cannot be checked: write the values in PIVOT's IN (…) out");
+  }
   return new QueryRefusedError(
-    `Only statements that read are allowed (${READING}), and this one is not: it begins with "${firstWord(body)}"`,
+    `Only statements that read are allowed (${READING}), and this one is not: it begins with "${first}"`,
   );
 }
 
