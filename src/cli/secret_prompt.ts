@@ -28,5 +28,5 @@ function removeLast(typed: number[]): void {
 }
 
 function textOf(typed: readonly number[]): string {
-  return new TextDecoder().decode(new Uint8Array(typed));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(typed));
 }

@@ -56,7 +56,7 @@ test(
     const reading = sessionsOf("CURRENT_ROLE() AS R");
     assertEquals(reading.size, 1);
     assertEquals(sessionsOf("USE SECONDARY ROLES NONE"), reading);
-    for (const part of ["CREATE TABLE", "INSERT", "COMMIT"]) {
+    for (const part of ["CREATE TABLE", "INSERT", "UPDATE"]) {
       const others = sessionsOf(part);
       assert(others.size > 0, part);
       assert(others.isDisjointFrom(reading), part);

@@ -1,14 +1,14 @@
 // One read-only statement from outside: refused unless it only reads, and stopped at a row count, a size, a time or a signal.
 // Must not know who asks.
 
-import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
 import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
 import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
-import { ReadingCheck } from "./query_check.ts";
+import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
 import { Stop } from "./query_stop.ts";
 import { turns } from "./turns.ts";
@@ -33,6 +33,11 @@ function refusal(error: unknown, file: string): Error {
     return translate(error, file);
   }
   return new QueryRefusedError(text, { cause: error });
+}
+
+/** What a statement must be when it is prepared. */
+interface Expected extends Checked {
+  readonly type: StatementType;
 }
 
 export class Queries {
@@ -160,11 +165,13 @@ export class Queries {
     stop: Stop,
   ): Promise<QueryResult> {
     const { maxRows = Infinity, maxBytes, binds = [] } = options;
+    const { StatementType } = this.#database.client;
     const { makesType } = await this.#check.check(asked.body, connection);
-    const whole = await this.#prepare(connection, limited(asked, Infinity), makesType);
+    const expected = { type: asked.explain === "" ? StatementType.SELECT : StatementType.EXPLAIN, makesType };
+    const whole = await this.#prepare(connection, limited(asked, Infinity), expected);
     const names = Array.from({ length: whole.columnCount }, (_, i) => whole.columnName(i));
     whole.destroySync();
-    const statement = await this.#prepare(connection, limited(asked, maxRows), makesType);
+    const statement = await this.#prepare(connection, limited(asked, maxRows), expected);
     let result: DuckDBResult;
     try {
       stop.check();
@@ -199,20 +206,19 @@ export class Queries {
   }
 
   /**
-   * What was checked on its tree is checked once more as it is prepared: it must be one statement, a SELECT or an EXPLAIN.
-   * Of a PIVOT that finds its values DuckDB makes several, temporary types and the query.
+   * What was checked on its tree is checked once more as it is prepared: it must be one statement, of the type expected. Of a
+   * PIVOT that finds its values DuckDB makes several: temporary types, and the query.
    */
-  async #prepare(connection: DuckDBConnection, sql: string, makesType: boolean): Promise<DuckDBPreparedStatement> {
+  async #prepare(connection: DuckDBConnection, sql: string, expected: Expected): Promise<DuckDBPreparedStatement> {
     const { StatementType } = this.#database.client;
     const extracted = await connection.extractStatements(sql);
-    if (extracted.count !== 1 && !makesType) {
+    if (extracted.count !== 1 && !expected.makesType) {
       throw new QueryRefusedError(`Expected one statement, got ${extracted.count}: send them one by one`);
     }
     for (let i = 0;; i++) {
       const statement = await extracted.prepare(i);
       const last = i === extracted.count - 1;
-      const expected = last ? [StatementType.SELECT, StatementType.EXPLAIN] : [StatementType.CREATE];
-      if (!expected.includes(statement.statementType)) {
+      if (statement.statementType !== (last ? expected.type : StatementType.CREATE)) {
         const kind = StatementType[statement.statementType];
         statement.destroySync();
         throw new QueryRefusedError(`Only statements that read are allowed, and this one is ${kind}`);

@@ -168,6 +168,8 @@ def _abort(session: Session, kind: str, wanted: str) -> Table:
 
 def run_use(session: Session, statement: exp.Use) -> Table:
     kind = statement.args.get("kind")
+    if str(kind).upper() == "SECONDARY ROLES":
+        return done(USE)  # the double's sessions have none: a role's rights are its own
     kind_name = kind.name.upper() if kind else "SCHEMA" if statement.this.args.get("db") else "DATABASE"
     target = statement.this
     name = target.name if target.this.args.get("quoted") else target.name.upper()
@@ -184,7 +186,7 @@ def run_use(session: Session, statement: exp.Use) -> Table:
     elif kind_name in ("DATABASE", "SCHEMA"):
         database = name if kind_name == "DATABASE" else target.db.upper() or session.conn.database or ""
         use_schema(session, database, "PUBLIC" if kind_name == "DATABASE" else name)
-    elif kind_name != "SECONDARY ROLES":
+    else:
         raise syntax(f"syntax error line 1 at position 4 unexpected '{kind_name}'.")
     return done(USE)
 
