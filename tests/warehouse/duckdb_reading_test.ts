@@ -6,6 +6,7 @@ import { StatementType } from "@duckdb/node-api";
 import { QueryRefusedError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
+import { Queries } from "../../src/warehouse/duckdb/query.ts";
 import {
   FUNCTIONS,
   PARSER_FUNCTIONS,
@@ -138,6 +139,21 @@ Deno.test("a statement that nests, or joins, without end is refused or answered,
   const unions = Array(1_000).fill("SELECT 1").join(" UNION ALL ");
   assertEquals((await warehouse.query(unions)).rows.length, 1_000);
 });
+
+for (const memoryLimit of ["32MB", "1GB"]) {
+  Deno.test(`a statement too long to be checked with ${memoryLimit} is refused, without a wait for the writers`, async () => {
+    const database = await Database.open({ path: ":memory:", memoryLimit, threads: 1, checkpointThreshold: "64MB" });
+    const queries = new Queries(database);
+    const listing = (values: number) => `SELECT 1 IN (${Array(values).fill("1").join(", ")})`;
+    const writing = Promise.withResolvers<void>();
+    const turn = database.turn(() => writing.promise);
+    await assertRejects(() => queries.run(listing(150_000), {}), QueryRefusedError, "too long to be checked");
+    writing.resolve();
+    await turn;
+    assertEquals((await queries.run(listing(5_000), {})).rows, [[true]]);
+    await database.close();
+  });
+}
 
 Deno.test("every function and system view of DuckDB's catalog is allowed, or refused for a reason", async () => {
   const database = await Database.open({

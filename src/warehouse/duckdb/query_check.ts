@@ -3,6 +3,7 @@
 
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { QueryRefusedError } from "../../errors.ts";
+import { isOutOfMemory } from "./errors.ts";
 import {
   FUNCTIONS,
   refusalOf,
@@ -14,8 +15,13 @@ import {
 } from "./query_names.ts";
 import { firstWord, READING, withPivotValues } from "./query_statement.ts";
 
+/** Bytes of a tree as JSON, about a hundred for each character of its statement: its objects take several times as many. */
+const MAX_TREE_BYTES = 16_000_000;
+/** Characters from which a statement is what takes the memory that is missing. */
+const LONG = 50_000;
 /** DuckDB serializes what is a SELECT in the end and nothing else; it parses the text and runs none of it. */
-const PARSE = "SELECT json_serialize_sql($1::VARCHAR, skip_null := true, skip_empty := true, skip_default := true)";
+const PARSE = `SELECT CASE WHEN strlen(TREE) <= ${MAX_TREE_BYTES} THEN TREE END FROM (SELECT
+  json_serialize_sql($1::VARCHAR, skip_null := true, skip_empty := true, skip_default := true) AS TREE)`;
 
 /** Kinds of expressions. */
 const EXPRESSIONS: ReadonlySet<string> = new Set([
@@ -117,8 +123,19 @@ async function checkReading(body: string, connection: DuckDBConnection): Promise
 }
 
 async function parse(text: string, connection: DuckDBConnection): Promise<Parsed> {
-  const [[json] = []] = await (await connection.run(PARSE, [text])).getRows();
-  return JSON.parse(String(json));
+  let json: unknown;
+  try {
+    const rows = await (await connection.run(PARSE, [text])).getRows();
+    json = rows[0]?.[0];
+  } catch (error) {
+    if (text.length < LONG || !isOutOfMemory(error)) throw error;
+    json = null;
+  }
+  if (typeof json === "string") return JSON.parse(json);
+  // Not an error of memory to the caller: run again while nobody writes, it would come again.
+  throw new QueryRefusedError(
+    `The statement is too long to be checked, ${text.length} characters: ask for a range, or in parts, instead of by a list`,
+  );
 }
 
 function notReading(body: string): QueryRefusedError {

@@ -14,6 +14,8 @@ const RUNNING: ReadonlySet<string> = new Set(["CALL", "EXECUTE", "PROCEDURE", "N
 /** A table's or a column's name in a text: letters, no escapes. */
 const NAME_IN_TEXT = /^'[A-Za-z_0-9."]+'$/;
 const TABLE_SOURCES: ReadonlySet<string> = new Set(["FROM", "JOIN"]);
+/** Words behind which no table is named. */
+const CLAUSES: ReadonlySet<string> = new Set(["SELECT", "WHERE", "ON", "BY", "HAVING", "QUALIFY", "VALUES", "LIMIT", "IN"]);
 
 export interface Checked {
   /** To be sent: without comments, in which Snowflake could see an end where there is none here. */
@@ -41,6 +43,7 @@ export function checkReading(sql: string, binds: number): Checked {
   const from = checkBeginning(parts);
   parts.forEach((_, i) => checkPart(parts, i));
   if (!SHOWING.has(parts[0]!.word)) {
+    checkTables(parts);
     checkWith(parts, from);
     parts.forEach((_, i) => checkCall(parts, i));
   }
@@ -90,9 +93,6 @@ function checkPart(parts: readonly Part[], i: number): void {
   if (kind === "string" && text.startsWith("$") && !text.startsWith("$$")) {
     refuse("A text between dollar signs must begin with $$ and have no name");
   }
-  if (kind === "string" && isTableSource(parts, i - 1)) {
-    refuse("Files are not allowed in a query: name a table or view behind FROM");
-  }
   if (kind !== "symbol") return;
   if (text === "@") refuse("Stages and their files are not allowed in a query");
   if (text === "$" && !/^\d+$/.test(parts[i + 1]?.text ?? "")) {
@@ -105,10 +105,26 @@ function checkPart(parts: readonly Part[], i: number): void {
   }
 }
 
-/** Whether a table is named behind the word at `i`: not behind IS DISTINCT FROM, and not in EXTRACT(HOUR FROM …). */
-function isTableSource(parts: readonly Part[], i: number): boolean {
-  if (!TABLE_SOURCES.has(parts[i]?.word ?? "")) return false;
-  return parts[i - 1]?.word !== "DISTINCT" && !(isOpen(parts[i - 2]) && parts[i - 3]?.word === "EXTRACT");
+/** No text may stand where a table is named: behind FROM or JOIN, or a comma after one. In one pass, as lists can be long. */
+function checkTables(parts: readonly Part[]): void {
+  /** By depth of brackets: whether tables are named there. */
+  const named: boolean[] = [false];
+  for (const [i, { kind, text, word }] of parts.entries()) {
+    const last = named.length - 1;
+    if (kind === "symbol" && text === "(") named.push(false);
+    else if (kind === "symbol" && text === ")") named.length = Math.max(1, last);
+    else if (TABLE_SOURCES.has(word)) named[last] = !isFromOfAnExpression(parts, i);
+    else if (CLAUSES.has(word)) named[last] = false;
+    if (kind !== "string" || !named[last]) continue;
+    if (parts[i - 1]?.text === "," || TABLE_SOURCES.has(parts[i - 1]?.word ?? "")) {
+      refuse("Files are not allowed in a query: name a table or view behind FROM");
+    }
+  }
+}
+
+/** IS DISTINCT FROM, and EXTRACT(HOUR FROM …). */
+function isFromOfAnExpression(parts: readonly Part[], at: number): boolean {
+  return parts[at - 1]?.word === "DISTINCT" || (isOpen(parts[at - 2]) && parts[at - 3]?.word === "EXTRACT");
 }
 
 /** The end of the brackets that open at `at`: where they close. */
@@ -130,9 +146,10 @@ function checkWith(parts: readonly Part[], from: number): void {
   while (at < parts.length) {
     at++; // the name
     if (isOpen(parts[at])) at = closing(parts, at) + 1;
-    const query = parts.slice(at + 2).find((part) => !isOpen(part));
-    if (parts[at]?.word !== "AS" || !isOpen(parts[at + 1]) || !QUERIES.has(query?.word ?? "")) {
-      refuse(`Only queries may stand in WITH, not "${query?.text ?? ""}"`);
+    let query = at + 1;
+    while (isOpen(parts[query])) query++;
+    if (parts[at]?.word !== "AS" || !isOpen(parts[at + 1]) || !QUERIES.has(parts[query]?.word ?? "")) {
+      refuse(`Only queries may stand in WITH, not "${parts[query]?.text ?? ""}"`);
     }
     at = closing(parts, at + 1) + 1;
     if (parts[at]?.text !== ",") break;
