@@ -15,7 +15,17 @@ const RUNNING: ReadonlySet<string> = new Set(["CALL", "EXECUTE", "PROCEDURE", "N
 const NAME_IN_TEXT = /^'[A-Za-z_0-9."]+'$/;
 const TABLE_SOURCES: ReadonlySet<string> = new Set(["FROM", "JOIN"]);
 /** Words behind which no table is named. */
-const CLAUSES: ReadonlySet<string> = new Set(["SELECT", "WHERE", "ON", "BY", "HAVING", "QUALIFY", "VALUES", "LIMIT", "IN"]);
+const CLAUSES: ReadonlySet<string> = new Set([
+  "SELECT",
+  "WHERE",
+  "ON",
+  "BY",
+  "HAVING",
+  "QUALIFY",
+  "VALUES",
+  "LIMIT",
+  "IN",
+]);
 
 export interface Checked {
   /** To be sent: without comments, in which Snowflake could see an end where there is none here. */
