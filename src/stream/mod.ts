@@ -5,6 +5,7 @@ export * from "./accumulators.ts";
 export * from "./batch.ts";
 export * from "./compared_windows.ts";
 export * from "./distinct_sketch.ts";
+export * from "./exact_result.ts";
 export * from "./exact_sum.ts";
 export * from "./fan_out.ts";
 export * from "./filter.ts";
