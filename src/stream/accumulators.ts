@@ -3,7 +3,7 @@
 
 import type { Element } from "./batch.ts";
 import { addDistinct, type DistinctSketch, distinctText, mergeDistinct } from "./distinct_sketch.ts";
-import { meanExactly, restOf, roundExactly, unitsOf } from "./exact_result.ts";
+import { highOf, lowestOf, lowOf, meanExactly, roundExactly } from "./exact_result.ts";
 import { addExactly, type ExactSum, mergeExactly } from "./exact_sum.ts";
 import { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketch } from "./quantile_sketch.ts";
 
@@ -51,8 +51,8 @@ export function count<T>(when?: (value: T) => boolean): Accumulator<T, number, n
 
 export interface SumOptions {
   /**
-   * Give the sum also in a form that SQL can add up exactly, in whatever order: `<NAME>_UNITS`, a whole number of 2^-64 for a
-   * column of type DECIMAL(38, 0), and `<NAME>_REST`, a double, what does not fit into it.
+   * Give the sum in parts that SQL can add up exactly, in whatever order: `<NAME>` to the nearest 2^-21, `<NAME>_LOW` what
+   * that leaves, and `<NAME>_LOWEST` what both leave, `null` nearly always.
    */
   readonly mergeable?: boolean;
 }
@@ -63,7 +63,7 @@ export interface SumOptions {
  */
 export function sum<T>(of: Reading<T>, { mergeable = false }: SumOptions = {}): Accumulator<T, ExactSum, number> {
   return {
-    ...(mergeable && { also: { _UNITS: unitsOf, _REST: restOf } }),
+    ...(mergeable && { also: { _LOW: lowOf, _LOWEST: lowestOf } }),
     kind: "sum",
     initial: () => [],
     add(acc, value) {
@@ -72,7 +72,7 @@ export function sum<T>(of: Reading<T>, { mergeable = false }: SumOptions = {}): 
       return acc;
     },
     merge: mergeExactly,
-    result: roundExactly,
+    result: mergeable ? highOf : roundExactly,
   };
 }
 

@@ -1,4 +1,4 @@
-// What an exact sum comes to: the nearest double, the mean, and what SQL can add up exactly. Each is rounded once.
+// What an exact sum comes to: the nearest double, the mean, each rounded once, and what SQL can add up exactly.
 
 import { addTo, type ExactSum, type Expansion, expansionsOf, HUGE_SCALE } from "./exact_sum.ts";
 
@@ -67,8 +67,8 @@ function quickMean(sum: ExactSum, n: number): number | undefined {
   if (huge.length > 0 || !(size > 2 ** -800 && size < 2 ** 800) || n > 2 ** 53) return undefined;
   // mean * n is exactly product + error (Dekker).
   const product = mean * n;
-  const [a, b] = split(mean);
-  const [c, d] = split(n);
+  const [a, b] = halvesOf(mean);
+  const [c, d] = halvesOf(n);
   const error = b * d - (((product - a * c) - b * c) - a * d);
   const rest = [...normal];
   addTo(rest, -product);
@@ -79,7 +79,7 @@ function quickMean(sum: ExactSum, n: number): number | undefined {
   return least === most ? least : undefined;
 }
 
-function split(x: number): readonly [high: number, low: number] {
+function halvesOf(x: number): readonly [high: number, low: number] {
   const scaled = x * SPLITTER;
   const high = scaled - (scaled - x);
   return [high, x - high];
@@ -128,56 +128,52 @@ function nearestTo(whole: bigint, n: bigint): number {
   return whole < 0n ? -value : value;
 }
 
-// A sum as SQL can add it to others: `units * 2^-64 + rest`.
+// A sum in three doubles, for SQL to add up those of several partitions. Each is a whole number of some power of two, and so
+// small that SQL's sums of them lose nothing, whatever their order: `high` while the sum of all is below 2^32 (or all numbers
+// are whole and it is below 2^53), the others of 2048 partitions.
 
-const UNIT_EXPONENT = 64;
-const UNITS_IN_ONE = 2 ** UNIT_EXPONENT;
-/** Of a thousand sums of so many units each the sum still is a DECIMAL(38, 0). */
-export const MOST_UNITS = 10n ** 35n;
-/** Beyond {@link MOST_UNITS} whole numbers of 2^52 go to the rest: as doubles of that grid many can be added without loss. */
-const OVERFLOW_EXPONENT = 52;
-/** So do the bits beneath the unit, in whole numbers of 2^-105: 40 bits, which leaves a double 13 to add without loss. */
-const REST_EXPONENT = 105;
-/** Parts below it, which do not overlap, come to fewer units than {@link MOST_UNITS}. */
-const SURELY_FITS = 2 ** 51;
+/** `high` is a whole number of 2^-21 and more. */
+const HIGH_BITS = 21;
+/** `low` is one of 2^-64, which readings with three decimals are. */
+const LOW_BITS = 64;
+/** `lowest` is one of 2^-107. */
+const LOWEST_BITS = 107;
 
-/** A sum's whole units of 2^-64, at most {@link MOST_UNITS}, as digits. */
-export function unitsOf(sum: ExactSum): string {
-  if (!fitsUnits(sum)) return String(inUnits(wholeOf(sum)).units);
-  let units = 0n;
-  for (const part of sum) units += BigInt(part as number * UNITS_IN_ONE);
-  return String(units);
+/** The sum to the nearest 2^-21; infinite when the sum is beyond the range of a double. */
+export function highOf(sum: ExactSum): number {
+  return toBits(roundExactly(sum), HIGH_BITS);
 }
 
-/** What of a sum is not in its units: 0 nearly always, infinite when the sum is beyond the range of a double. */
-export function restOf(sum: ExactSum): number {
-  return fitsUnits(sum) ? 0 : inUnits(wholeOf(sum)).rest;
+/** What {@link highOf} leaves of the sum, to the nearest 2^-64. */
+export function lowOf(sum: ExactSum): number {
+  return split(sum).low;
 }
 
-/** Whether the sum surely is a number of whole units, and not too many. */
-function fitsUnits(sum: ExactSum): boolean {
-  for (const part of sum) {
-    if (typeof part !== "number" || !(Math.abs(part) < SURELY_FITS) || !Number.isInteger(part * UNITS_IN_ONE)) {
-      return false;
-    }
-  }
-  return true;
+/**
+ * What {@link highOf} and {@link lowOf} leave of the sum, to the nearest 2^-107; to the last digit where that is all. `null`
+ * for nothing, as nearly always. The greatest double for a sum that is beyond the range of a double.
+ */
+export function lowestOf(sum: ExactSum): number | null {
+  return split(sum).lowest;
 }
 
-function inUnits(whole: bigint): { readonly units: bigint; readonly rest: number } {
-  const units = nearestMultiple(whole, SMALLEST_EXPONENT - UNIT_EXPONENT);
-  if (absolute(units) > MOST_UNITS) {
-    const grid = 1n << BigInt(UNIT_EXPONENT + OVERFLOW_EXPONENT);
-    return { units: units % grid, rest: Number(units / grid) * 2 ** OVERFLOW_EXPONENT };
-  }
-  const beneath = whole - (units << BigInt(SMALLEST_EXPONENT - UNIT_EXPONENT));
-  if (units === 0n) return { units, rest: nearestTo(beneath, 1n) };
-  return { units, rest: Number(nearestMultiple(beneath, SMALLEST_EXPONENT - REST_EXPONENT)) * 2 ** -REST_EXPONENT };
+function split(sum: ExactSum): { readonly low: number; readonly lowest: number | null } {
+  const high = highOf(sum);
+  if (!Number.isFinite(high)) return { low: 0, lowest: Number.MAX_VALUE };
+  const { normal, huge } = expansionsOf(sum);
+  // Of numbers beyond 2^960 what does not fit into one double does not count any more.
+  if (huge.length > 0) return { low: 0, lowest: null };
+  const rest = [...normal];
+  addTo(rest, -high);
+  const low = toBits(roundExpansion(rest), LOW_BITS);
+  addTo(rest, -low);
+  const left = roundExpansion(rest);
+  const lowest = high === 0 && low === 0 ? left : toBits(left, LOWEST_BITS);
+  return { low, lowest: lowest === 0 ? null : lowest };
 }
 
-/** `whole / 2^exponent` to the nearest whole number. */
-function nearestMultiple(whole: bigint, exponent: number): bigint {
-  const half = 1n << BigInt(exponent - 1);
-  // Shifting rounds down, also below zero.
-  return (whole + half) >> BigInt(exponent);
+/** To the nearest whole number of 2^-bits: a double from 2^(52 - bits) on is one. */
+function toBits(x: number, bits: number): number {
+  // Adding 0 makes a 0 of -0.
+  return Math.abs(x) < 2 ** (52 - bits) ? Math.round(x * 2 ** bits) / 2 ** bits + 0 : x;
 }

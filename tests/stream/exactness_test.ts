@@ -11,18 +11,18 @@ import {
   type Element,
   type ExactSum,
   first,
+  highOf,
   last,
+  lowestOf,
+  lowOf,
   max,
   mean,
   meanExactly,
   mergeExactly,
   min,
-  MOST_UNITS,
   quantile,
-  restOf,
   roundExactly,
   sum,
-  unitsOf,
 } from "../../src/stream/mod.ts";
 import { propertyRuns } from "../support/simulation/runs.ts";
 import { asWhole, nearest, wholeSum } from "./rationals.ts";
@@ -115,35 +115,66 @@ Deno.test("the mean of readings with two decimals is rounded once, where roundin
   assert(offBefore > 20, "these readings do not show the difference");
 });
 
-Deno.test("the units and the rest of a sum are the sum", () => {
-  const small = fc.oneof(
-    fc.double({ noNaN: true, min: -(2 ** 51), max: 2 ** 51 }),
-    fc.integer({ min: -1_000_000, max: 1_000_000 }).map((x) => x / 1000),
-    fc.constantFrom(2 ** 50, -(2 ** 50), 2 ** -64, -(2 ** -65), 2 ** -105, 1e-30, 0.1),
-  );
+const elementOf = (value: number | null, offset = 0, time = offset): Element<number | null> => (
+  { value, offset, time, watermark: -Infinity }
+);
+type Value = number | null;
+const self = (x: Value) => x;
+
+/** Multiples of 2^-107, some of many digits; all sums of them are below 2^31. */
+const withinParts = fc.oneof(
+  fc.double({ noNaN: true, min: -1e6, max: 1e6 }).filter((x) => x === 0 || Math.abs(x) >= 2 ** -54),
+  fc.integer({ min: -1_000_000, max: 1_000_000 }).map((x) => x / 1000),
+  fc.constantFrom(2 ** -22, -(2 ** -22), 3 * 2 ** -22, 2 ** -65, -(2 ** -65), 2 ** -107, 0.1, -0),
+);
+
+Deno.test("the three parts of a sum are the sum, however many sums of parts are added up, in any order", () => {
   fc.assert(
-    fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: small }, anyDouble), { maxLength: 12 }), (xs) => {
-      const sum = exactly(xs);
-      const [units, rest] = [BigInt(unitsOf(sum)), restOf(sum)];
-      assert(units <= MOST_UNITS && units >= -MOST_UNITS);
-      const told = units << 1010n;
-      const left = wholeSum(xs) - told;
-      if (!Number.isFinite(rest)) return assert(nearest(left) * (1 + 2 ** -52) === rest);
-      const error = left - asWhole(rest);
-      // As near as the last digit of the rest, or, where there are units, as 2^-106 or half a unit.
-      const digit = asWhole(rest) / 2n ** 52n;
-      const bound = Math.abs(rest) >= 1 ? 1n << 1010n : units === 0n ? 1n : 1n << 968n;
-      assert((error < 0n ? -error : error) <= bound + (digit < 0n ? -digit : digit), `${units} and ${rest}`);
+    fc.property(fc.array(fc.array(withinParts, { maxLength: 6 }), { maxLength: 30, size: "max" }), (partitions) => {
+      const plus = (a: number, b: number) => a + b;
+      const sums = partitions.map(exactly);
+      const parts = [sums.map(highOf), sums.map(lowOf), sums.map((sum) => lowestOf(sum) ?? 0)];
+      for (const order of [parts, parts.map((part) => part.toReversed())]) {
+        const added = order.map((part) => asWhole(part.reduce(plus, 0)));
+        assertEquals(added.reduce((a, b) => a + b, 0n), wholeSum(partitions.flat()));
+      }
     }),
     propertyRuns(700),
   );
 });
 
-Deno.test("a sum of readings with few decimals is whole units, without a rest", () => {
-  for (const xs of [[], [0], [-0.5], [1e9, 0.01, -0.07], [4e15, 0.125], [2 ** -64]]) {
+Deno.test("parts of sums out of their range are as near as doubles can be", () => {
+  const nearlyWhole = (xs: readonly number[]) => {
     const sum = exactly(xs);
-    assertEquals([BigInt(unitsOf(sum)) << 1010n, restOf(sum)], [wholeSum(xs), 0]);
+    const told = [highOf(sum), lowOf(sum), lowestOf(sum) ?? 0].reduce((whole, part) => whole + asWhole(part), 0n);
+    const [exact, off] = [wholeSum(xs), wholeSum(xs) - told];
+    return (off < 0n ? -off : off) << 52n <= (exact < 0n ? -exact : exact);
+  };
+  fc.assert(
+    fc.property(doubles, (xs) => !Number.isFinite(roundExactly(exactly(xs))) || nearlyWhole(xs)),
+    propertyRuns(700),
+  );
+  for (const x of [5e-324, 1e-30, 1.5e-18]) assert(nearlyWhole([x, -2 * x]));
+});
+
+Deno.test("a sum with few decimals has no lowest part, and one beyond the range of a double says so in it", () => {
+  for (const xs of [[], [0], [-0.5], [1e6, 0.01, -0.07], [4e15, 0.125], [2 ** -64], [1e300]]) {
+    assertEquals(lowestOf(exactly(xs)), null);
   }
+  assertEquals([1.7e308, -1.7e308].map((x) => lowestOf(exactly([x, x]))), [Number.MAX_VALUE, Number.MAX_VALUE]);
+});
+
+Deno.test("a mergeable sum has the state of any sum, and gives its parts as more results", () => {
+  const row = new AccumulatorRow({ S: sum(self, { mergeable: true }) });
+  const accs = row.initial();
+  for (const x of [0.1, 1e-30]) row.add(accs, elementOf(x));
+  const high = Math.round(0.1 * 2 ** 21) / 2 ** 21;
+  assertEquals<unknown>(row.results(accs), {
+    S: high,
+    S_LOW: 0.1 - high,
+    S_LOWEST: Math.round(2 ** 107 * 1e-30) / 2 ** 107,
+  });
+  assertEquals(row.config, new AccumulatorRow({ S: sum(self) }).config);
 });
 
 const sums: readonly (readonly [string, readonly number[], number])[] = [
@@ -183,12 +214,6 @@ Deno.test("the stored form of an ordinary sum is a flat list of numbers, also af
   for (const x of [-1.7e308, -1.7e308, 1e10]) addExactly(sum, x);
   assert(sum.every((part) => typeof part === "number"), JSON.stringify(sum));
 });
-
-const elementOf = (value: number | null, offset = 0, time = offset): Element<number | null> => (
-  { value, offset, time, watermark: -Infinity }
-);
-type Value = number | null;
-const self = (x: Value) => x;
 
 const everything = () =>
   new AccumulatorRow({
