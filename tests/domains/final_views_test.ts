@@ -196,6 +196,20 @@ for (const { domain, view, part, besides } of MERGED) {
   });
 }
 
+Deno.test("parts and a view that were dropped are made again with the columns of every section", async () => {
+  await onWarehouse(async (warehouse) => {
+    const scripts = scriptsOf("trains");
+    await warehouse.migrate(scripts);
+    const away = "DROP VIEW ATS_HOURLY_STATS; DROP TABLE ATS_HOURLY_STATS_PARTS; DROP VIEW FRESHET_FINAL";
+    await warehouse.migrate([{ name: "other", text: `-- version 1: away\n${away}` }]);
+    assertEquals(await warehouse.restore(scripts), ["FRESHET_FINAL", "ATS_HOURLY_STATS_PARTS", "ATS_HOURLY_STATS"]);
+    await load(warehouse, {
+      ATS_HOURLY_STATS_PARTS: [{ ...window, EVENT_COUNT: 1, SUM_SPEED_KMH: 2, SUM_SPEED_KMH_LOW: 2 ** -22 }],
+    });
+    assertEquals(await ask(warehouse, "SELECT AVG_SPEED_KMH, IS_FINAL FROM ATS_HOURLY_STATS"), [[2 + 2 ** -22, false]]);
+  });
+});
+
 const DAY_MS = 86_400_000;
 
 /** What one partition knows of a night; `day` of January 2026. */
