@@ -162,7 +162,7 @@ function split(sum: ExactSum): { readonly low: number; readonly lowest: number |
   if (!Number.isFinite(high)) return { low: 0, lowest: Number.MAX_VALUE };
   const { normal, huge } = expansionsOf(sum);
   // Of numbers beyond 2^960 what does not fit into one double does not count any more.
-  if (huge.length > 0) return { low: 0, lowest: null };
+  if (huge.length > 0 || (normal.length === 1 && normal[0] === high)) return { low: 0, lowest: null };
   const rest = [...normal];
   addTo(rest, -high);
   const low = toBits(roundExpansion(rest), LOW_BITS);
