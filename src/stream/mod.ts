@@ -6,7 +6,7 @@ export * from "./batch.ts";
 export * from "./compared_windows.ts";
 export * from "./distinct_sketch.ts";
 export * from "./exact_result.ts";
-export * from "./exact_sum.ts";
+export { addExactly, type ExactSum, type Expansion, mergeExactly } from "./exact_sum.ts";
 export * from "./fan_out.ts";
 export * from "./filter.ts";
 export * from "./flat_map.ts";
