@@ -179,6 +179,16 @@ Deno.test("orders leave their shop's warehouse, adjustments change the one that 
   assertEquals(warehouse.rows("LATE_RECORDS"), []);
 });
 
+Deno.test("a channel whose name every object of JavaScript has sells from the central warehouse, as any unknown one", async () => {
+  const names = ["constructor", "__proto__", "toString"];
+  const { warehouse } = await run(
+    names.map((sales_channel, i) => [`09:00:0${i}`, { sales_channel, quantity: 1, product_id: 1025 }] as const),
+  );
+  assertEquals(said(warehouse.rows("STOCK_LEVELS_PARTS"), ["PRODUCT_ID", "WAREHOUSE", "QUANTITY_CHANGE"]), [
+    [1025, "Cave Centrale", -3],
+  ]);
+});
+
 const ALERT = [
   "ALERT_ID",
   "STATUS",
