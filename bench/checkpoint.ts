@@ -92,9 +92,11 @@ class Bench {
       elements,
       nextOffset: this.#offset,
       watermark: 0,
+      closedBefore: 0,
       eventWatermark: 0,
       emit,
       backfill: false,
+      ended: false,
       side,
     };
   }

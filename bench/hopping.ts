@@ -37,8 +37,10 @@ function batches(): Batch<Ride>[] {
       elements,
       nextOffset: (b + 1) * BATCH,
       watermark,
+      closedBefore: b * BATCH * STEP_MS,
       eventWatermark: watermark,
       backfill: false,
+      ended: false,
       emit: b % 20 === 19,
       side: { late: [], failed: [] },
     };

@@ -11,6 +11,7 @@ const BENCHMARKS = [
   "ingest",
   "dashboard",
   "snowflake",
+  "views",
 ] as const;
 
 /** Those of many minutes: only when they are named. */

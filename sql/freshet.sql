@@ -96,3 +96,49 @@ COMMENT ON TABLE LATE_RECORDS IS 'Records that came too late for a window; they 
 COMMENT ON COLUMN LATE_RECORDS.OPERATOR IS 'The aggregation that left the record out';
 COMMENT ON COLUMN LATE_RECORDS.WATERMARK IS 'The watermark it was late against, UTC';
 COMMENT ON COLUMN LATE_RECORDS.LATENESS_MS IS 'How far behind the watermark it was, milliseconds';
+
+-- version 2: which windows a late record missed, and up to when merged windows are final
+
+ALTER TABLE LATE_RECORDS ADD COLUMN IF NOT EXISTS WINDOW_START TIMESTAMP_NTZ;
+ALTER TABLE LATE_RECORDS ADD COLUMN IF NOT EXISTS WINDOW_END TIMESTAMP_NTZ;
+ALTER TABLE LATE_RECORDS ADD COLUMN IF NOT EXISTS WINDOWS_MISSED BIGINT;
+COMMENT ON COLUMN LATE_RECORDS.WINDOW_START IS 'Start of the first window that it missed, UTC; NULL in rows that an older Freshet wrote';
+COMMENT ON COLUMN LATE_RECORDS.WINDOW_END IS 'End of the last window that it missed, exclusive, UTC';
+COMMENT ON COLUMN LATE_RECORDS.WINDOWS_MISSED IS 'How many windows it missed';
+
+CREATE TABLE IF NOT EXISTS FRESHET_CLOSED (
+  DOMAIN VARCHAR NOT NULL,
+  OPERATOR VARCHAR NOT NULL,
+  TOPIC VARCHAR NOT NULL,
+  KAFKA_PARTITION BIGINT NOT NULL,
+  CLOSED_UP_TO TIMESTAMP_NTZ,
+  UPDATED_AT TIMESTAMP_NTZ
+);
+COMMENT ON TABLE FRESHET_CLOSED IS 'Written when a bounded input has ended: windows that are closed although the watermark has not passed them; key: DOMAIN, OPERATOR, TOPIC, KAFKA_PARTITION';
+COMMENT ON COLUMN FRESHET_CLOSED.CLOSED_UP_TO IS 'Windows of OPERATOR that end at or before this are closed, UTC';
+
+-- A partition without a watermark may still get a record of any time: until it has one, or is closed, nothing is final. Of a
+-- domain that has read several topics, only the one that moved last counts.
+CREATE OR REPLACE VIEW FRESHET_FINAL AS
+WITH POSITIONS AS (
+  SELECT DOMAIN, TOPIC, KAFKA_PARTITION, WATERMARK
+  FROM FRESHET_OFFSETS
+  QUALIFY MAX(UPDATED_AT) OVER (PARTITION BY DOMAIN, TOPIC) = MAX(UPDATED_AT) OVER (PARTITION BY DOMAIN)
+),
+REACHED AS (
+  SELECT
+    O.DOMAIN,
+    O.OPERATOR,
+    CASE
+      WHEN P.WATERMARK IS NULL OR C.CLOSED_UP_TO > P.WATERMARK THEN C.CLOSED_UP_TO
+      ELSE P.WATERMARK
+    END AS UP_TO
+  FROM FRESHET_OPERATORS AS O
+  LEFT JOIN POSITIONS AS P ON P.DOMAIN = O.DOMAIN
+  LEFT JOIN FRESHET_CLOSED AS C
+    ON C.DOMAIN = O.DOMAIN AND C.OPERATOR = O.OPERATOR AND C.TOPIC = P.TOPIC AND C.KAFKA_PARTITION = P.KAFKA_PARTITION
+)
+SELECT DOMAIN, OPERATOR, CASE WHEN COUNT(UP_TO) = COUNT(*) THEN MIN(UP_TO) END AS FINAL_UP_TO
+FROM REACHED
+GROUP BY DOMAIN, OPERATOR;
+COMMENT ON VIEW FRESHET_FINAL IS 'Up to when all partitions of its topic have closed the windows of an operator: what ends at or before FINAL_UP_TO is final; NULL while a partition has no watermark';

@@ -2,6 +2,7 @@
 // Which adapters there are is said in parts.ts; what a person sees on the terminal is the command line's business.
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
+import type { TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { Reachability, startHttp } from "./http/mod.ts";
@@ -36,8 +37,8 @@ export interface AppOptions {
   readonly feeds: readonly Feed[];
   /** For routes that publish events made here. */
   readonly makeEvents?: EventMaker;
-  /** Work off what is in the topics now, then return. */
-  readonly untilEnd: boolean;
+  /** Work off what is in the topics now, then return; or go on to where event time was before, rather than close everything. */
+  readonly untilEnd: boolean | TimeBefore;
   /** Aborted to drain and return. */
   readonly signal: AbortSignal;
   /** Leaves at once; called when draining takes longer than it may. */

@@ -5,7 +5,7 @@ import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Config, DomainModule } from "./config/mod.ts";
 import type { IngestRoute } from "./domains/mod.ts";
-import type { Observer } from "./engine/options.ts";
+import type { Observer, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
@@ -40,7 +40,7 @@ export interface RunnerOptions {
   /** More who are told of checkpoints. */
   readonly observers: readonly Observer[];
   readonly config: Config;
-  readonly untilEnd: boolean;
+  readonly untilEnd: boolean | TimeBefore;
 }
 
 export interface CacheOptions {

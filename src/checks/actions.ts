@@ -1,52 +1,83 @@
 // What must hold of the actions tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
-import { differing, eventTime, onTime, position, type Rules } from "./rules.ts";
+import { differing, double, eventTime, Fields, onTime, position, type Rules, text } from "./rules.ts";
+import { differingRows, numbered, partDifferences } from "./sessions.ts";
+
+const C = new Fields("RECORD_CONTENT", [
+  "user_id",
+  "action",
+  "page",
+  "session_id",
+  "referrer",
+  "device",
+  "duration_ms",
+  "timestamp",
+]);
 
 const EVENTS = `EVENTS AS (
   SELECT
     ${position("RECORD_METADATA")},
-    RECORD_CONTENT->>'user_id' AS USER_ID,
-    RECORD_CONTENT->>'action' AS ACTION,
-    RECORD_CONTENT->>'page' AS PAGE,
-    ${eventTime("RECORD_CONTENT->>'timestamp'")} AS T
-  FROM USER_ACTIONS_RAW
+    ${text(C, "user_id")} AS USER_ID,
+    ${text(C, "action")} AS ACTION,
+    ${text(C, "page")} AS PAGE,
+    ${text(C, "session_id")} AS SESSION_ID,
+    ${text(C, "referrer")} AS REFERRER,
+    ${text(C, "device")} AS DEVICE,
+    ${double(C, "duration_ms")} AS DURATION_MS,
+    ${eventTime(C, "timestamp")} AS T
+  FROM ${C.from("USER_ACTIONS_RAW")}
 )`;
 
-const differences = differing("EXPECTED", "ACTUAL");
+const TYPED = {
+  "E.T": "A.TIMESTAMP",
+  "E.USER_ID": "A.USER_ID",
+  "E.ACTION": "A.ACTION",
+  "E.PAGE": "A.PAGE",
+  "E.SESSION_ID": "A.SESSION_ID",
+  "E.REFERRER": "A.REFERRER",
+  "E.DEVICE": "A.DEVICE",
+  "E.DURATION_MS": "A.DURATION_MS",
+};
+
+/** Users up to which they are counted exactly; beyond, from as many hashes less one. */
+const COUNTED_EXACTLY = 1023;
+/** Of a sketch of so many hashes the relative standard error is the root of 1 / (hashes - 2); five of them are never met. */
+const STANDARD_ERRORS = 5;
 
 /** Rules by name. */
 export const actions = (): Rules => ({
-  "typed rows are the raw rows": `
-    WITH ${EVENTS},
-    EXPECTED AS (SELECT P, O, USER_ID, ACTION, PAGE, T FROM EVENTS),
-    ACTUAL AS (
-      SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O, USER_ID, ACTION, PAGE, TIMESTAMP AS T FROM USER_ACTIONS
-    )
-    ${differences}`,
+  "typed rows are the raw rows": `WITH ${EVENTS} ${differingRows("USER_ACTIONS", TYPED)}`,
+  "each partition has the counts of its minutes": `
+    WITH ${EVENTS}, ${
+    partDifferences({
+      table: "ACTIONS_PER_MINUTE_PARTS",
+      keys: { ACTION: "ACTION", WINDOW_START: "DATE_TRUNC('minute', T)" },
+      counts: { ACTION_COUNT: "COUNT(*)" },
+      from: onTime("ACTIONS_PER_MINUTE_PARTS"),
+    })
+  }`,
   "actions per minute equal GROUP BY, each user counted once": `
     WITH ${EVENTS},
     EXPECTED AS (
-      SELECT ACTION, DATE_TRUNC('minute', T) AS WINDOW_START, DATE_TRUNC('minute', T) + INTERVAL 1 MINUTE AS WINDOW_END,
-        COUNT(*) AS ACTION_COUNT, COUNT(DISTINCT USER_ID) AS UNIQUE_USERS
+      SELECT ACTION, DATE_TRUNC('minute', T) AS WINDOW_START, COUNT(*) AS N, COUNT(DISTINCT USER_ID) AS U
       FROM ${onTime("ACTIONS_PER_MINUTE_PARTS")} GROUP BY ALL
-    ),
-    ACTUAL AS (SELECT ACTION, WINDOW_START, WINDOW_END, ACTION_COUNT, UNIQUE_USERS FROM ACTIONS_PER_MINUTE)
-    ${differences}`,
+    )
+    SELECT * FROM EXPECTED FULL JOIN ACTIONS_PER_MINUTE USING (ACTION, WINDOW_START)
+    WHERE NOT COALESCE(N = ACTION_COUNT AND WINDOW_END = WINDOW_START + INTERVAL 1 MINUTE
+      AND ABS(U - UNIQUE_USERS) <= CASE WHEN U <= ${COUNTED_EXACTLY} THEN 0
+        ELSE ${STANDARD_ERRORS} * U / SQRT(${COUNTED_EXACTLY - 1}) END, FALSE)`,
   "sessions are each user's actions less than 30 minutes apart": `
     WITH ${EVENTS},
-    MARKED AS (
-      SELECT *, CASE WHEN T - LAG(T) OVER W < INTERVAL 30 MINUTE THEN 0 ELSE 1 END AS IS_FIRST
-      FROM ${onTime("USER_SESSIONS")} WINDOW W AS (PARTITION BY P, USER_ID ORDER BY T, O)
-    ),
-    NUMBERED AS (SELECT *, SUM(IS_FIRST) OVER (PARTITION BY P, USER_ID ORDER BY T, O) AS N FROM MARKED),
+    COUNTED AS (SELECT * FROM ${onTime("USER_SESSIONS")}),
+    ${numbered({ from: "COUNTED", keys: ["USER_ID"], gap: "INTERVAL 30 MINUTE" })},
     EXPECTED AS (
       SELECT P, USER_ID, MIN(T) AS WINDOW_START, MAX(T) + INTERVAL 30 MINUTE AS WINDOW_END, COUNT(*) AS EVENT_COUNT,
         DATE_DIFF('microsecond', MIN(T), MAX(T)) / 1e6 AS DURATION_S,
         FIRST(PAGE ORDER BY T, O) AS FIRST_PAGE, LAST(PAGE ORDER BY T, O) AS LAST_PAGE
-      FROM NUMBERED GROUP BY P, USER_ID, N
+      FROM NUMBERED GROUP BY P, USER_ID, RUN
     ),
     ACTUAL AS (
       SELECT KAFKA_PARTITION AS P, USER_ID, WINDOW_START, WINDOW_END, EVENT_COUNT, DURATION_S, FIRST_PAGE, LAST_PAGE
       FROM USER_SESSIONS
     )
-    ${differences}`,
+    ${differing("EXPECTED", "ACTUAL")}`,
 });

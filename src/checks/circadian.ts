@@ -1,114 +1,222 @@
-// What must hold of the circadian tables, recomputed from the raw rows in SQL of its own (see checks.ts): local days by DuckDB's
-// own time zones, phases by its own trigonometry.
+// What must hold of the circadian tables, recomputed from the raw rows in SQL of its own: local days by DuckDB's own time
+// zones, phases by its own trigonometry.
 
-import { differing, eventTime, onTime, position, type Rules } from "./rules.ts";
+import { partDifferences } from "./sessions.ts";
+import { exactly, MERGED_EXACTLY_BELOW } from "./exact.ts";
+import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "./rules.ts";
 
-/** Raw rows with what the checks need. `LOCAL_T` and `MIDDLE` are what the user's clock showed; the traffic tells lengths. */
+const C = new Fields("RECORD_CONTENT", [
+  "time_zone",
+  "user_id",
+  "activity_type",
+  "sleep_start",
+  "sleep_end",
+  "timestamp",
+  "duration_minutes",
+  "lux",
+]);
+const local = (instant: string) => `TIMEZONE(ZONE, TIMEZONE('UTC', ${instant}))`;
+const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${from}, ${to}) / 3600000000.0`;
+
+/**
+ * Raw rows with what the rules need. `LOCAL_T` and `MIDDLE` are what the user's clock showed. A sleep that tells both its
+ * ends is as long as they are apart, any other as long as it says. The zone is in the table's spelling.
+ */
 const EVENTS = `EVENTS AS (
-  SELECT ${position("RECORD_METADATA")},
-    RECORD_CONTENT->>'user_id' AS USER_ID,
-    RECORD_CONTENT->>'activity_type' AS KIND,
-    RECORD_CONTENT->>'time_zone' AS ZONE,
-    ${eventTime("RECORD_CONTENT->>'timestamp'")} AS T,
-    CAST(RECORD_CONTENT->>'duration_minutes' AS DOUBLE) / 60 AS H,
-    CAST(RECORD_CONTENT->>'lux' AS DOUBLE) AS LUX,
-    TIMEZONE(ZONE, TIMEZONE('UTC', T)) AS LOCAL_T,
-    TIMEZONE(ZONE, TIMEZONE('UTC', T - TO_MICROSECONDS(CAST(ROUND(H * 1800000000) AS BIGINT)))) AS MIDDLE,
+  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T,
+    ${text(C, "time_zone")} AS TOLD_ZONE,
+    ${text(C, "user_id")} AS USER_ID,
+    ${text(C, "activity_type")} AS KIND,
+    TIME_ZONE AS ZONE,
+    KIND = 'sleep' AND ${text(C, "sleep_start")} IS NOT NULL AND ${text(C, "sleep_end")} IS NOT NULL AS BY_ENDS,
+    CASE WHEN BY_ENDS THEN ${eventTime(C, "sleep_end")} ELSE ${eventTime(C, "timestamp")} END AS T,
+    CASE WHEN BY_ENDS THEN ${hoursBetween(eventTime(C, "sleep_start"), "T")}
+      WHEN KIND = 'sleep' THEN ${double(C, "duration_minutes")} * 60000 / 3600000
+      ELSE COALESCE(${double(C, "duration_minutes")}, 0) / 60 END AS H,
+    CASE WHEN KIND = 'light' THEN ${double(C, "lux")} * H END AS LUX_HOURS,
+    ${local("T")} AS LOCAL_T,
+    ${local("T - TO_MICROSECONDS(CAST(ROUND(H * 1800000000) AS BIGINT))")} AS MIDDLE,
     CAST(LOCAL_T AS DATE) AS D
-  FROM USER_ACTIVITY
+  FROM ${C.from("USER_ACTIVITY")}
 )`;
 
-const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${from}, ${to}) / 3600000000.0`;
-/** To a thousandth of a second; circular means lose more digits than sums do. */
-const alike = (a: string, b: string) => `(${a} IS NULL AND ${b} IS NULL OR ABS(${a} - ${b}) <= 1e-3 / 3600)`;
-/** Two hours of the day that are the same, or on both sides of midnight; recommendations have four decimals. */
-const sameHour = (a: string, b: string) => `LEAST(ABS(${a} - ${b}), 24 - ABS(${a} - ${b})) <= 1e-4`;
+/** When a day begins: at its first instant, where midnight comes twice the first of them. */
+function dayStart(date: string): string {
+  const midnight = `TIMEZONE('UTC', TIMEZONE(ZONE, CAST(${date} AS TIMESTAMP)))`;
+  return `CASE WHEN CAST(${local(`${midnight} - INTERVAL 1 HOUR`)} AS DATE) = ${date} THEN ${midnight} - INTERVAL 1 HOUR
+      ELSE ${midnight} END`;
+}
+
+/** Hours that two tellings of a sleep's ends may be apart: a microsecond's digits are lost in milliseconds since the epoch. */
+const ENDS_OFF = "CASE WHEN ENDS > 0 THEN ENDS * 1e-9 ELSE 0 END";
+/** To a thousandth of a second: circular means lose more digits than sums do. */
+const MOMENT = "1e-3 / 3600";
+/** Recommendations have four decimals. */
+const DECIMALS = "1e-4";
+
+/** Two hours of the day that are the same, or on both sides of midnight. */
+const sameHour = (a: string, b: string, within = DECIMALS) =>
+  `COALESCE(LEAST(ABS(${a} - ${b}), 24 - ABS(${a} - ${b})) <= ${within}, FALSE)`;
+/** The same, of what a clock shows to the minute. */
+const sameClock = (hour: string, text: string) =>
+  sameHour(
+    `(((${hour}) % 24 + 24) % 24)`,
+    `(CAST(LEFT(${text}, 2) AS DOUBLE) + CAST(RIGHT(${text}, 2) AS DOUBLE) / 60)`,
+    "30.01 / 3600",
+  );
 
 const resultant = (angle: string) => `SQRT(SUM(SIN(${angle}))^2 + SUM(COS(${angle}))^2) / COUNT(*)`;
 const spread = (r: string) => `SQRT(GREATEST(-2 * LN(GREATEST(${r}, 1e-9)), 0)) * 24 / (2 * PI())`;
 const meanHour = (hour: string) =>
   `(DEGREES(ATAN2(SUM(SIN(RADIANS(${hour} * 15))), SUM(COS(RADIANS(${hour} * 15))))) / 15 + 24) % 24`;
 
+const DAY = ["USER_ID", "D", "ZONE"];
+const COUNTED = `COUNTED AS (SELECT * FROM ${onTime("CIRCADIAN_DAILY_PARTS")})`;
+
+/** A user's days. `MIDPOINTS`: of the longest sleep that each partition has of the day, as far as none has a longer one. */
 const DAYS = `DAYS AS (
-  SELECT USER_ID, D, ZONE,
-    SUM(H) FILTER (KIND = 'sleep') AS SLEEP,
-    FIRST(${hoursBetween("CAST(D AS TIMESTAMP)", "MIDDLE")} ORDER BY H DESC, T, O) FILTER (KIND = 'sleep') AS MIDPOINT,
-    COUNT(*) FILTER (KIND = 'meal') AS MEALS,
-    ${hoursBetween("MIN(T) FILTER (KIND = 'meal')", "MAX(T) FILTER (KIND = 'meal')")} AS EATING,
-    FSUM(LUX * H) FILTER (KIND = 'light') AS LIGHT
-  FROM ${onTime("CIRCADIAN_DAILY_PARTS")} GROUP BY ALL
+  SELECT USER_ID, D, ZONE, COUNT(*) FILTER (KIND = 'meal') AS MEALS, COUNT(*) FILTER (BY_ENDS) AS ENDS,
+    ${hoursBetween("MIN(T) FILTER (KIND = 'meal')", "MAX(T) FILTER (KIND = 'meal')")} AS EATING
+  FROM COUNTED GROUP BY ALL
+),
+MAIN AS (
+  SELECT * FROM COUNTED WHERE KIND = 'sleep' QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D, ZONE ORDER BY H DESC, T, O) = 1
+),
+LONGEST AS (
+  SELECT USER_ID, D, ZONE, LIST(${hoursBetween("CAST(D AS TIMESTAMP)", "MIDDLE")}) AS MIDPOINTS
+  FROM (FROM MAIN QUALIFY H = MAX(H) OVER (PARTITION BY USER_ID, D, ZONE)) GROUP BY ALL
 )`;
+
+/** Each partition's recommendation, recomputed: nights newest first, as their lengths are added. */
+const RECOMMENDED = `
+  SLEEPS AS (
+    SELECT DISTINCT P, USER_ID, CAST(FLOOR(EPOCH_US(T) / 1000.0 + 0.5) AS BIGINT) AS E, H, ZONE, D,
+      EPOCH_US(LOCAL_T) / 3600000000.0 - EPOCH_US(T) / 3600000000.0 AS AHEAD
+    FROM EVENTS WHERE KIND = 'sleep'
+  ),
+  RECENT AS (
+    SELECT * FROM SLEEPS QUALIFY E > MAX(E) OVER (PARTITION BY P, USER_ID) - 14 * 86400000
+      AND ROW_NUMBER() OVER (PARTITION BY P, USER_ID ORDER BY E DESC, H DESC, ZONE DESC, D DESC) <= 64
+  ),
+  MAIN AS (SELECT * FROM RECENT QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D ORDER BY H DESC, E, ZONE DESC) = 1),
+  NIGHTS AS (SELECT * FROM MAIN QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID ORDER BY E DESC, D DESC) <= 7),
+  PHASES AS (
+    SELECT P, USER_ID, COUNT(*) AS N, LIST_REDUCE(LIST(H ORDER BY E DESC), LAMBDA A, B: A + B) / COUNT(*) AS HOURS,
+      MAX(E) AS NEWEST, ARG_MAX(ZONE, E) AS ZONE, ARG_MAX(AHEAD, E) AS AHEAD,
+      ${meanHour("(E / 3600000.0)")} AS WAKE_UTC,
+      ${meanHour("(E / 3600000.0 + AHEAD)")} AS WAKE_LOCAL,
+      ${resultant("RADIANS(E / 3600000.0 * 15)")} AS R_UTC,
+      ${resultant("RADIANS((E / 3600000.0 + AHEAD) * 15)")} AS R_LOCAL,
+      ${spread(resultant("RADIANS((E / 3600000.0 - H / 2) * 15)"))} AS SD
+    FROM NIGHTS GROUP BY P, USER_ID
+  ),
+  EXPECTED AS (
+    SELECT *, CASE WHEN HOURS > 7 THEN 3 ELSE 2 END AS BEFORE, WAKE_UTC + AHEAD AS WAKE, WAKE - HOURS AS BED
+    FROM PHASES
+    JOIN (SELECT P, USER_ID, MAX(T) AS LAST_SLEEP_AT FROM EVENTS WHERE KIND = 'sleep' GROUP BY ALL) USING (P, USER_ID)
+  )`;
+
+const said = (path: string) => `CAST(R->>'$.${path}' AS DOUBLE)`;
+const stretch = (path: string, from: string, to: string) =>
+  `${sameClock(from, `(R->>'$.${path}.from')`)} AND ${sameClock(to, `(R->>'$.${path}.to')`)}`;
+/** Times all around the clock have no mean: what is said of it then is nobody's. */
+const NO_MEAN = 1e-6;
+/** Whether a piece of advice is given where it must be; at its very limit it may or may not be. */
+const advised = (code: string, when: string, limit: string) =>
+  `(${limit} OR (LIST_CONTAINS(R->>'$.advice[*].code', '${code}') = (${when})))`;
+
+const MATCHING = `N = ${said("nights")} AND A.LAST_SLEEP_AT = E.LAST_SLEEP_AT AND ZONE = (R->>'time_zone')
+      AND NEWEST = EPOCH_MS(CAST(RTRIM(R->>'as_of', 'Z') AS TIMESTAMP))
+      AND ABS(HOURS - ${said("phase.sleep_hours")}) <= ${DECIMALS} AND ABS(SD - ${
+  said("irregularity_hours")
+}) <= ${DECIMALS}
+      AND BEFORE = ${said("phase.cbt_min_before_wake")}
+      AND (R_LOCAL < ${NO_MEAN} OR ${sameHour("WAKE_LOCAL", said("phase.wake_local"))})
+      AND (R_UTC < ${NO_MEAN} OR (${sameHour("WAKE_UTC", said("phase.wake_utc"))}
+        AND ${sameHour("((WAKE_UTC - BEFORE + 24) % 24)", said("phase.cbt_min_utc"))}
+        AND ${sameClock("WAKE - BEFORE", "(R->>'cbt_min')")} AND ${stretch("sleep", "BED", "WAKE")}
+        AND ${stretch("light.day", "WAKE", "BED - 3")} AND ${stretch("light.evening", "BED - 3", "BED")}
+        AND ${stretch("light.night", "BED", "WAKE")}))
+      AND ${said("light.day.at_least_lux")} = 250 AND ${said("light.evening.at_most_lux")} = 10
+      AND ${said("light.night.at_most_lux")} = 1
+      AND ${advised("sleep_longer", "HOURS < 7", "FALSE")} AND ${
+  advised("keep_regular", "SD > 1", "ABS(SD - 1) < 1e-9")
+}
+      AND ${advised("keep_going", "HOURS >= 7 AND SD <= 1", "ABS(SD - 1) < 1e-9")}
+      AND (R->>'note') = 'General guidance from published averages, not medical advice: people differ, ask a physician'`;
 
 /** Rules by name. */
 export const circadian = (): Rules => ({
   "typed columns are what the raw record says": `
-    WITH ${EVENTS},
-    EXPECTED AS (SELECT P, O, USER_ID, KIND, T, ZONE FROM EVENTS),
-    ACTUAL AS (SELECT ${position("RECORD_METADATA")}, USER_ID, ACTIVITY_TYPE, TIMESTAMP, TIME_ZONE FROM USER_ACTIVITY)
-    ${differing("EXPECTED", "ACTUAL")}`,
+    WITH ${EVENTS}
+    SELECT * FROM EVENTS
+    WHERE ${differs({ USER_ID: "A_USER_ID", KIND: "ACTIVITY_TYPE", T: "A_T", "LOWER(TOLD_ZONE)": "LOWER(ZONE)" })}`,
+  "each partition has the counts of its days": `
+    WITH ${EVENTS}, ${
+    partDifferences({
+      table: "CIRCADIAN_DAILY_PARTS",
+      keys: { USER_ID: "USER_ID", TIME_ZONE: "ZONE", LOCAL_DATE: "D" },
+      counts: Object.fromEntries(
+        ["sleep", "meal", "light"].map((kind) => [`${kind.toUpperCase()}_COUNT`, `COUNT(*) FILTER (KIND = '${kind}')`]),
+      ),
+      from: onTime("CIRCADIAN_DAILY_PARTS"),
+    })
+  }`,
   "local days equal GROUP BY on what the users' clocks showed": `
-    WITH ${EVENTS}, ${DAYS},
+    WITH ${EVENTS}, ${COUNTED}, ${DAYS},
+    ${
+    exactly({
+      into: "SUMS",
+      from: "COUNTED",
+      keys: DAY,
+      values: { SLEEP: "CASE WHEN KIND = 'sleep' THEN H END", LIGHT: "LUX_HOURS" },
+      what: "sum",
+      below: MERGED_EXACTLY_BELOW,
+    })
+  },
     EXPECTED AS (
-      SELECT *, TIMEZONE('UTC', TIMEZONE(ZONE, CAST(D AS TIMESTAMP))) AS DAY_START,
-        TIMEZONE('UTC', TIMEZONE(ZONE, CAST(D + 1 AS TIMESTAMP))) AS DAY_END
-      FROM DAYS
+      SELECT *, ${dayStart("D")} AS DAY_START, ${dayStart("(D + 1)")} AS DAY_END
+      FROM DAYS LEFT JOIN LONGEST USING (USER_ID, D, ZONE) LEFT JOIN SUMS USING (USER_ID, D, ZONE)
     )
     SELECT * FROM EXPECTED AS E FULL JOIN CIRCADIAN_DAILY AS A
       ON E.USER_ID = A.USER_ID AND E.D = A.LOCAL_DATE AND E.ZONE = A.TIME_ZONE
-    WHERE NOT COALESCE(DAY_START = WINDOW_START AND DAY_END = WINDOW_END AND MEALS = MEAL_COUNT
-      AND ${alike("SLEEP", "SLEEP_HOURS")} AND ${alike("MIDPOINT", "SLEEP_MIDPOINT")}
-      AND ${alike("EATING", "EATING_WINDOW_HOURS")}
-      AND (LIGHT IS NULL AND LIGHT_LUX_HOURS IS NULL OR ABS(LIGHT - LIGHT_LUX_HOURS) <= 1e-9 * LIGHT), FALSE)`,
+    WHERE NOT (COALESCE(DAY_START = WINDOW_START AND DAY_END = WINDOW_END AND MEALS = MEAL_COUNT, FALSE)
+      AND ${same("SLEEP", "SLEEP_HOURS", `SLEEP_OFF + ${ENDS_OFF}`)} AND ${same("EATING", "EATING_WINDOW_HOURS")}
+      AND ${same("LIGHT", "LIGHT_LUX_HOURS", "LIGHT_OFF")}
+      AND (MIDPOINTS IS NULL AND SLEEP_MIDPOINT IS NULL
+        OR COALESCE(LEN(LIST_FILTER(MIDPOINTS, LAMBDA M: ABS(M - SLEEP_MIDPOINT) <= ${MOMENT})) > 0, FALSE)))`,
+  // Of the midpoints that the days say: another rule recomputes those.
   "regularity is the circular spread of a week's midpoints": `
-    WITH ${EVENTS}, ${DAYS},
-    EXPECTED AS (
-      SELECT D.USER_ID, D.D, D.ZONE, CASE WHEN COUNT(*) >= 2 THEN ${
-    spread(resultant("RADIANS(W.MIDPOINT * 15)"))
-  } END AS SD
-      FROM DAYS AS D JOIN DAYS AS W ON W.USER_ID = D.USER_ID AND D.D - W.D BETWEEN 0 AND 6
-      WHERE W.MIDPOINT IS NOT NULL GROUP BY ALL
+    WITH EXPECTED AS (
+      SELECT D.USER_ID, D.LOCAL_DATE, D.TIME_ZONE, COUNT(*) AS NIGHTS, ${
+    resultant("RADIANS(W.SLEEP_MIDPOINT * 15)")
+  } AS R
+      FROM CIRCADIAN_DAILY AS D
+      JOIN CIRCADIAN_DAILY AS W ON W.USER_ID = D.USER_ID AND D.LOCAL_DATE - W.LOCAL_DATE BETWEEN 0 AND 6
+        AND W.WINDOW_END <= D.WINDOW_END
+      WHERE W.SLEEP_MIDPOINT IS NOT NULL GROUP BY ALL
     )
-    SELECT * FROM CIRCADIAN_DAILY AS A LEFT JOIN EXPECTED AS E
-      ON E.USER_ID = A.USER_ID AND E.D = A.LOCAL_DATE AND E.ZONE = A.TIME_ZONE
-    WHERE NOT COALESCE(${alike("SD", "SLEEP_REGULARITY")}, FALSE)`,
+    SELECT * FROM (
+      SELECT A.*, CASE WHEN NIGHTS >= 2 THEN ${spread("R")} END AS SD
+      FROM CIRCADIAN_DAILY AS A LEFT JOIN EXPECTED AS E USING (USER_ID, LOCAL_DATE, TIME_ZONE)
+    )
+    -- Of midpoints that are all but the same the spread is the root of what rounding leaves.
+    WHERE NOT ${same("SD", "SLEEP_REGULARITY", `CASE WHEN SD < 1e-3 THEN 1e-6 ELSE ${MOMENT} END`)}`,
   "recommendations come from the main sleeps of the last seven nights": `
-    WITH ${EVENTS},
-    SLEEPS AS (SELECT DISTINCT USER_ID, T, H, ZONE, D, LOCAL_T FROM EVENTS WHERE KIND = 'sleep'),
-    RECENT AS (
-      SELECT * FROM SLEEPS QUALIFY T > MAX(T) OVER (PARTITION BY USER_ID) - INTERVAL 14 DAY
-        AND ROW_NUMBER() OVER (PARTITION BY USER_ID ORDER BY T DESC) <= 64
-    ),
-    MAIN AS (SELECT * FROM RECENT QUALIFY ROW_NUMBER() OVER (PARTITION BY USER_ID, D ORDER BY H DESC, T) = 1),
-    NIGHTS AS (SELECT * FROM MAIN QUALIFY ROW_NUMBER() OVER (PARTITION BY USER_ID ORDER BY T DESC) <= 7),
-    EXPECTED AS (
-      SELECT USER_ID, COUNT(*) AS N, AVG(H) AS HOURS, MAX(T) AS NEWEST, ARG_MAX(ZONE, T) AS ZONE,
-        ${meanHour("(EPOCH_MS(T) / 3600000.0)")} AS WAKE_UTC,
-        ${meanHour("(EPOCH_MS(LOCAL_T) / 3600000.0)")} AS WAKE_LOCAL,
-        ${spread(resultant("RADIANS((EPOCH_MS(T) / 3600000.0 - H / 2) * 15)"))} AS SD
-      FROM NIGHTS GROUP BY USER_ID
-    ),
+    WITH ${EVENTS}, ${RECOMMENDED},
     ACTUAL AS (
-      SELECT USER_ID, RECOMMENDATION AS R, LAST_SLEEP_AT, RECOMMENDATION->'phase' AS PHASE FROM RECOMMENDATIONS
+      SELECT KAFKA_PARTITION AS P, USER_ID, RECOMMENDATION AS R, LAST_SLEEP_AT FROM RECOMMENDATIONS_PARTS
     )
-    SELECT * FROM EXPECTED AS E FULL JOIN ACTUAL AS A USING (USER_ID)
-    WHERE NOT COALESCE(N = CAST(R->>'nights' AS BIGINT) AND ZONE = (R->>'time_zone')
-      AND NEWEST = CAST(RTRIM(R->>'as_of', 'Z') AS TIMESTAMP)
-      AND LAST_SLEEP_AT = (SELECT MAX(T) FROM SLEEPS AS S WHERE S.USER_ID = E.USER_ID)
-      AND ABS(HOURS - CAST(PHASE->>'sleep_hours' AS DOUBLE)) <= 1e-4
-      AND ABS(SD - CAST(R->>'irregularity_hours' AS DOUBLE)) <= 1e-4
-      AND ${sameHour("WAKE_UTC", "CAST(PHASE->>'wake_utc' AS DOUBLE)")}
-      AND ${sameHour("WAKE_LOCAL", "CAST(PHASE->>'wake_local' AS DOUBLE)")}
-      AND ${
-    sameHour("WAKE_UTC - CASE WHEN HOURS > 7 THEN 3 ELSE 2 END", "CAST(PHASE->>'cbt_min_utc' AS DOUBLE)")
-  }, FALSE)`,
+    SELECT E.*, A.R, A.LAST_SLEEP_AT FROM EXPECTED AS E FULL JOIN ACTUAL AS A ON A.P = E.P AND A.USER_ID = E.USER_ID
+    WHERE NOT COALESCE(${MATCHING}, FALSE)`,
+  "a user's recommendation is that of the partition with the newest sleep": `
+    WITH EXPECTED AS (
+      SELECT USER_ID, LAST_SLEEP_AT, CAST(RECOMMENDATION AS VARCHAR) AS R FROM RECOMMENDATIONS_PARTS AS A
+      WHERE NOT EXISTS (FROM RECOMMENDATIONS_PARTS AS B WHERE B.USER_ID = A.USER_ID AND (B.LAST_SLEEP_AT > A.LAST_SLEEP_AT
+        OR (B.LAST_SLEEP_AT = A.LAST_SLEEP_AT AND B.KAFKA_PARTITION < A.KAFKA_PARTITION)))
+    ),
+    ACTUAL AS (SELECT USER_ID, LAST_SLEEP_AT, CAST(RECOMMENDATION AS VARCHAR) AS R FROM RECOMMENDATIONS)
+    (FROM EXPECTED EXCEPT ALL FROM ACTUAL) UNION ALL (FROM ACTUAL EXCEPT ALL FROM EXPECTED)`,
   "no day is there twice": `
-    SELECT KAFKA_PARTITION, USER_ID, TIME_ZONE, WINDOW_START FROM CIRCADIAN_DAILY_PARTS GROUP BY ALL HAVING COUNT(*) > 1
-    UNION ALL SELECT 0, USER_ID, TIME_ZONE, WINDOW_START FROM CIRCADIAN_DAILY GROUP BY ALL HAVING COUNT(*) > 1`,
-  "nobody has two recommendations": `SELECT USER_ID FROM RECOMMENDATIONS GROUP BY ALL HAVING COUNT(*) > 1`,
+    SELECT USER_ID, TIME_ZONE, WINDOW_START FROM CIRCADIAN_DAILY GROUP BY ALL HAVING COUNT(*) > 1`,
 });
-
-/** Activity that the rules cannot judge: sleep told by its two ends, and time zones in another spelling than the tables'. */
-export const circadianUnjudged = `
-  SELECT 1 FROM USER_ACTIVITY
-  WHERE (RECORD_CONTENT->>'sleep_start') IS NOT NULL OR (RECORD_CONTENT->>'time_zone') <> TIME_ZONE
-    OR (ACTIVITY_TYPE = 'sleep' AND (RECORD_CONTENT->>'duration_minutes') IS NULL)`;

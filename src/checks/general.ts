@@ -1,8 +1,8 @@
 // Rules that the tables of any domain keep, made of what the domain declares.
 import type { Domain } from "../domains/domain.ts";
 import { tableKeyOf } from "../engine/rows.ts";
-import { StateBackend, Stream } from "../stream/mod.ts";
-import { position, type Rules } from "./rules.ts";
+import { type Output, StateBackend, Stream } from "../stream/mod.ts";
+import { passed, position, type Rules } from "./rules.ts";
 
 /** Where every record of the domain is that has been worked off. */
 const seen = ({ name, raw }: Domain) =>
@@ -17,44 +17,108 @@ const positions = ({ name, topic }: Domain) =>
 /** Offsets that one BIGINT has a bit for. */
 const BLOCK = 60;
 
-/** Rules by name; each is one query, so it sees one moment even while a run writes. */
-export function generalRules(domain: Domain): Rules {
-  const { name, raw } = domain;
-  const rules: Record<string, string> = {
-    // First by blocks of offsets, one bit an offset: a group for every offset takes more memory than DuckDB is given.
-    "no offset is there twice": `
-      WITH ${seen(domain)},
-      BLOCKS AS (
-        SELECT P, O // ${BLOCK} AS BLOCK FROM SEEN GROUP BY ALL
+/** Places of `from` (`P` and `O`) that are there twice. */
+function twice(from: string): string {
+  // First by blocks of offsets, one bit an offset: a group for every offset takes more memory than DuckDB is given.
+  return `BLOCKS AS (
+        SELECT P, O // ${BLOCK} AS BLOCK FROM ${from} GROUP BY ALL
         HAVING COUNT(*) > BIT_COUNT(BIT_OR(1::BIGINT << (O % ${BLOCK})))
       )
       SELECT P, O, COUNT(*) AS TIMES, STRING_AGG(WHERE_IT_IS, ', ' ORDER BY WHERE_IT_IS) AS WHERE_IT_IS
-      FROM SEEN WHERE (P, O // ${BLOCK}) IN (FROM BLOCKS) GROUP BY P, O HAVING COUNT(*) > 1`,
+      FROM ${from} WHERE (P, O // ${BLOCK}) IN (FROM BLOCKS) GROUP BY P, O HAVING COUNT(*) > 1`;
+}
+
+/** Rules by name; each is one query, so it sees one moment even while a run writes. */
+export function generalRules(domain: Domain): Rules {
+  const { raw } = domain;
+  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  return {
+    "no offset is there twice": `WITH ${seen(domain)}, ${twice("SEEN")}`,
     "no record is beyond its partition's position": `
       WITH ${seen(domain)}, ${positions(domain)}
       SELECT S.P, S.O, S.WHERE_IT_IS, F.NEXT_OFFSET
       FROM SEEN AS S LEFT JOIN POSITIONS AS F ON F.KAFKA_PARTITION = S.P
-      WHERE F.NEXT_OFFSET IS NULL OR S.O >= F.NEXT_OFFSET`,
+      WHERE F.NEXT_OFFSET IS NULL OR S.O IS NULL OR S.O < 0 OR S.O >= F.NEXT_OFFSET`,
+    // Accepted before there was the reason duplicate_name: what such a record says depends on who reads it. Of inner objects
+    // only what the tables have of them shows.
+    "no raw record has a name twice": `
+      SELECT ${position(raw.metadata)}, ${raw.content} FROM ${raw.table}
+      WHERE LEN(JSON_KEYS(${raw.content})) <> LEN(LIST_DISTINCT(JSON_KEYS(${raw.content})))`,
+    ...lateRules(domain, outputs),
+    ...Object.assign({}, ...outputs.map((output) => tableRules(domain, output))),
+  };
+}
+
+function lateRules({ name, raw }: Domain, outputs: readonly Output<unknown>[]): Rules {
+  const operators = outputs.map((output) => `'${output.kind === "episodes" ? operatorOf(output) : output.name}'`);
+  return {
     "late records are in the raw table": `
       SELECT KAFKA_PARTITION, KAFKA_OFFSET, OPERATOR FROM LATE_RECORDS AS L
       WHERE DOMAIN = '${name}' AND NOT EXISTS (
         FROM (SELECT ${position(raw.metadata)} FROM ${raw.table}) AS R
         WHERE R.P = L.KAFKA_PARTITION AND R.O = L.KAFKA_OFFSET
       )`,
+    "late records are told once, by an operator that there is": `
+      SELECT OPERATOR, KAFKA_PARTITION, KAFKA_OFFSET, COUNT(*) AS TIMES FROM LATE_RECORDS WHERE DOMAIN = '${name}'
+      GROUP BY ALL HAVING COUNT(*) > 1 OR OPERATOR NOT IN (${operators.join(", ")})`,
   };
-  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
-  for (const output of outputs) {
-    const key = tableKeyOf(output)?.keyColumns.join(", ");
-    if (key === undefined) continue;
-    rules[`no key is there twice in ${output.name}`] =
-      `SELECT ${key}, COUNT(*) AS TIMES FROM ${output.name} GROUP BY ${key} HAVING COUNT(*) > 1`;
-    if (output.kind !== "windows" && output.kind !== "sessions") continue;
-    rules[`windows of ${output.name} are final once the watermark has passed them`] = `
-      WITH ${positions(domain)}
-      SELECT T.*, F.WATERMARK FROM ${output.name} AS T JOIN POSITIONS AS F USING (KAFKA_PARTITION)
-      WHERE T.IS_FINAL IS DISTINCT FROM COALESCE(T.WINDOW_END <= F.WATERMARK, FALSE)`;
+}
+
+const operatorOf = ({ name, type }: Extract<Output<unknown>, { readonly kind: "episodes" }>) => `${name}/${type}`;
+
+function tableRules(domain: Domain, output: Output<unknown>): Rules {
+  const { name } = output;
+  const key = tableKeyOf(output)?.keyColumns.join(", ");
+  if (key === undefined) {
+    const rows = `TYPED AS (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O, '${name}' AS WHERE_IT_IS FROM ${name})`;
+    return { [`no row is there twice in ${name}`]: `WITH ${rows}, ${twice("TYPED")}` };
   }
-  return rules;
+  const once = {
+    [`no key is there twice in ${name}`]:
+      `SELECT ${key}, COUNT(*) AS TIMES FROM ${name} GROUP BY ${key} HAVING COUNT(*) > 1`,
+  };
+  if (output.kind !== "windows" && output.kind !== "sessions") return once;
+  const view = mergedView(output);
+  return {
+    ...once,
+    // What was final stays so when a late record corrects it.
+    [`windows of ${name} are final once the watermark has passed them`]: `
+      SELECT T.*, F.UP_TO FROM ${name} AS T LEFT JOIN ${passed(domain, name)} AS F ON F.P = T.KAFKA_PARTITION
+      WHERE T.IS_FINAL IS DISTINCT FROM COALESCE(T.WINDOW_END <= F.UP_TO, FALSE)
+        AND NOT (T.IS_FINAL AND T.VERSION > 1) OR NOT COALESCE(T.VERSION >= 1, FALSE)`,
+    ...(view === undefined ? {} : versionRule(view, output)),
+    ...(view === undefined ? {} : mergedFinalRule(domain, output)),
+  };
+}
+
+type Windows = Extract<Output<unknown>, { readonly kind: "windows" | "sessions" }>;
+
+/** The view that merges what the partitions have in an output's table. */
+function mergedView({ name }: Windows): string | undefined {
+  return name.endsWith("_PARTS") ? name.slice(0, -"_PARTS".length) : undefined;
+}
+
+function versionRule(view: string, output: Windows): Rules {
+  const key = [...output.keyNames, "WINDOW_START"].join(", ");
+  return {
+    [`${view} has a version for every correction`]: `
+      SELECT V.*, P.LEAST_VERSION FROM ${view} AS V
+      FULL JOIN (SELECT ${key}, 1 + SUM(VERSION - 1) AS LEAST_VERSION FROM ${output.name} GROUP BY ALL) AS P USING (${key})
+      WHERE NOT COALESCE(V.VERSION >= P.LEAST_VERSION, FALSE)`,
+  };
+}
+
+/** A merged row is final exactly when every partition of the topic has passed its end, whether it adds to the row or not. */
+export function mergedFinalRule(domain: Domain, output: Windows): Rules {
+  const view = mergedView(output);
+  return {
+    [`windows of ${view} are final once every partition has passed them`]: `
+      WITH LEAST_PASSED AS (
+        SELECT CASE WHEN BOOL_AND(UP_TO IS NOT NULL) THEN MIN(UP_TO) END AS UP_TO FROM ${passed(domain, output.name)}
+      )
+      SELECT V.*, F.UP_TO FROM ${view} AS V CROSS JOIN LEAST_PASSED AS F
+      WHERE V.IS_FINAL IS DISTINCT FROM COALESCE(V.WINDOW_END <= F.UP_TO, FALSE)`,
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
-// Rules that tables must keep, as SQL of their own: every query gives the rows that break a rule, and none must come back.
-// They recompute from the raw rows without any of Freshet's code, for `doctor` and for tests. They run on DuckDB.
+// What the rules have in common: how records are read out of raw rows, what was late, and when two values are the same.
+// Rules recompute from the raw rows without any of Freshet's code, for `doctor` and for tests. They run on DuckDB; every
+// query gives the rows that break a rule, and none must come back.
 
 /** Queries by what must hold. */
 export type Rules = Readonly<Record<string, string>>;
@@ -11,17 +12,45 @@ export type Settings = Readonly<Record<string, unknown>>;
 export const position = (metadata: string) =>
   `CAST(${metadata}->>'partition' AS BIGINT) AS P, CAST(${metadata}->>'offset' AS BIGINT) AS O`;
 
-/** The rows of `EVENTS` (with `P` and `O`) that were not too late for an operator. */
-export const onTime = (operator: string) =>
-  `EVENTS ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS WHERE OPERATOR = '${operator}') USING (P, O)`;
+/**
+ * Fields of a JSON column. They are read together: each call of a JSON function reads the whole text again, and keeps
+ * megabytes for it, of which a query has few.
+ */
+export class Fields {
+  /** `paths` are names, of inner objects with a point between them. */
+  constructor(private readonly content: string, private readonly paths: readonly string[]) {}
 
-/** Whether two numbers are the same but for rounding. */
-export const near = (a: string, b: string) => `ABS(${a} - ${b}) <= 1e-12 * GREATEST(ABS(${a}), ABS(${b}), 1e-300)`;
+  /** The table with the fields read. */
+  from(table: string): string {
+    const paths = `[${this.paths.map((path) => `'$.${path}'`).join(", ")}]`;
+    return `(SELECT *, JSON_EXTRACT_STRING(${this.content}, ${paths}) AS SAID, JSON_TYPE(${this.content}, ${paths}) AS KINDS
+      FROM ${table})`;
+  }
 
-/** The rows that are in one of two tables and not in the other, each as often as it is there. */
-export const differing = (expected: string, actual: string) =>
-  `(SELECT 'missing' AS WHAT, * FROM (FROM ${expected} EXCEPT ALL FROM ${actual}))
-   UNION ALL (SELECT 'extra', * FROM (FROM ${actual} EXCEPT ALL FROM ${expected}))`;
+  /** Where a field is in the lists of {@link from}. */
+  at(path: string): number {
+    const index = this.paths.indexOf(path);
+    if (index < 0) throw new Error(`The field ${path} is not read`);
+    return index + 1;
+  }
+}
+
+/** A field as text. */
+export const text = (fields: Fields, path: string) => `SAID[${fields.at(path)}]`;
+
+/** Whether a field is a text, and not a number. */
+export const isText = (fields: Fields, path: string) => `KINDS[${fields.at(path)}] = 'VARCHAR'`;
+
+/** A field as a double, however its number is written. */
+export const double = (fields: Fields, path: string) => `CAST(${text(fields, path)} AS DOUBLE)`;
+
+/** A field that is a whole number, which JSON may also write as `1e2` or `1.0`. */
+export const whole = (fields: Fields, path: string) => `CAST(${double(fields, path)} AS BIGINT)`;
+
+/** An identifier that is text or a whole number, as text. */
+export const identifier = (fields: Fields, path: string) =>
+  `CASE WHEN ${isText(fields, path)} THEN ${text(fields, path)} ` +
+  `ELSE CAST(${whole(fields, path)} AS VARCHAR) END`;
 
 /** The value of a setting that is a number, for SQL. */
 export function number(settings: Settings, name: string): string {
@@ -34,20 +63,63 @@ export function number(settings: Settings, name: string): string {
 export const seconds = (amount: string) => `TO_MICROSECONDS(CAST(ROUND(${amount} * 1e6) AS BIGINT))`;
 
 /**
- * The event time that a text says: ISO 8601, where an offset is taken off and none means UTC, or a number of epoch
- * milliseconds; `NULL` when it is none of these.
+ * The event time that a field says, to the microsecond: a text of ISO 8601, where an offset is taken off and none means UTC,
+ * or a number of epoch milliseconds. `NULL` when it is none of these.
  */
-export function eventTime(text: string): string {
-  const clock = `UPPER(REPLACE(SUBSTR(${text}, 12), ',', '.'))`;
+export function eventTime(fields: Fields, path: string): string {
+  const said = text(fields, path);
+  const clock = `UPPER(REPLACE(SUBSTR(${said}, 12), ',', '.'))`;
   const zone = `REGEXP_EXTRACT(${clock}, '[-+][0-9][0-9](:?[0-9][0-9])?$')`;
   const minutes = `CASE WHEN ${zone}[1] = '-' THEN -1 ELSE 1 END * (CAST(${zone}[2:3] AS INTEGER) * 60 ` +
     `+ CASE WHEN LENGTH(${zone}) > 3 THEN CAST(${zone}[-2:] AS INTEGER) ELSE 0 END)`;
   return `CASE
-      WHEN REGEXP_FULL_MATCH(${text}, '[0-9]+([.][0-9]+)?')
-        THEN MAKE_TIMESTAMP(CAST(FLOOR(CAST(${text} AS DOUBLE) * 1000) AS BIGINT))
+      WHEN NOT ${isText(fields, path)}
+        THEN MAKE_TIMESTAMP(CAST(FLOOR(${double(fields, path)} * 1000) AS BIGINT))
       ELSE TRY_CAST(
-        LEFT(${text}, 10) || CASE WHEN LENGTH(${text}) > 10 THEN ' ' ELSE '' END ||
+        LEFT(${said}, 10) || CASE WHEN LENGTH(${said}) > 10 THEN ' ' ELSE '' END ||
           REGEXP_REPLACE(${clock}, '(Z|[-+][0-9][0-9](:?[0-9][0-9])?)$', '') AS TIMESTAMP
       ) - CASE WHEN ${zone} = '' THEN INTERVAL 0 MINUTE ELSE TO_MINUTES(${minutes}) END
     END`;
 }
+
+/** The rows of `events` (with `P` and `O`) that were not too late for an operator of which each is in one window. */
+export const onTime = (operator: string, events = "EVENTS") =>
+  `${events} ANTI JOIN (SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O FROM LATE_RECORDS WHERE OPERATOR = '${operator}') USING (P, O)`;
+
+/**
+ * The rows of `events` with `MISSED_UP_TO`: a record that is in several windows missed those that end at it or before, none
+ * where it is `NULL`. A late record that does not say which windows it missed is in none.
+ */
+export const withMissed = (operator: string, events: string) =>
+  `(SELECT E.*, L.MISSED_UP_TO FROM ${events} AS E LEFT JOIN (
+      SELECT KAFKA_PARTITION AS P, KAFKA_OFFSET AS O, COALESCE(WINDOW_END, TIMESTAMP 'infinity') AS MISSED_UP_TO
+      FROM LATE_RECORDS WHERE OPERATOR = '${operator}'
+    ) AS L ON L.P = E.P AND L.O = E.O
+    WHERE L.MISSED_UP_TO IS DISTINCT FROM TIMESTAMP 'infinity')`;
+
+/** Whether a record counts in the window that ends at `end`, see {@link withMissed}. */
+export const countsIn = (end: string) => `(MISSED_UP_TO IS NULL OR ${end} > MISSED_UP_TO)`;
+
+/**
+ * Up to where each partition's windows of an operator are closed, for its domain's topic: columns `P` and `UP_TO`, which is
+ * `NULL` while nothing is. That is the watermark, or what the operator has closed where that is further.
+ */
+export function passed(domain: { readonly name: string; readonly topic: string }, operator: string): string {
+  const place = `DOMAIN = '${domain.name}' AND TOPIC = '${domain.topic}'`;
+  return `(SELECT F.KAFKA_PARTITION AS P, GREATEST(F.WATERMARK, C.CLOSED_UP_TO) AS UP_TO
+      FROM (FROM FRESHET_OFFSETS WHERE ${place}) AS F
+      LEFT JOIN (FROM FRESHET_CLOSED WHERE ${place} AND OPERATOR = '${operator}') AS C USING (KAFKA_PARTITION))`;
+}
+
+/** Whether two numbers are the same, or both are missing; `within` is how far they may be apart, where the promise says so. */
+export const same = (a: string, b: string, within = "0") =>
+  `(${a} IS NOT DISTINCT FROM ${b} OR COALESCE(ABS(${a} - ${b}) <= COALESCE(${within}, 0), FALSE))`;
+
+/** Whether any of the pairs is not the same, NULL being the same as NULL. */
+export const differs = (pairs: Readonly<Record<string, string>>) =>
+  `(${Object.entries(pairs).map(([a, b]) => `${a} IS DISTINCT FROM ${b}`).join(" OR ")})`;
+
+/** The rows that are in one of two tables and not in the other, each as often as it is there. */
+export const differing = (expected: string, actual: string) =>
+  `(SELECT 'missing' AS WHAT, * FROM (FROM ${expected} EXCEPT ALL FROM ${actual}))
+   UNION ALL (SELECT 'extra', * FROM (FROM ${actual} EXCEPT ALL FROM ${expected}))`;

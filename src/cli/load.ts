@@ -1,11 +1,15 @@
-// Works off a topic into the tables, as `run --until-end` does, with a bar: the second half of loading a history.
+// Works off a topic into the tables, much as `run --until-end` does, with a bar: the second half of loading a history.
 import { runApp } from "../app.ts";
+import type { TimeBefore } from "../engine/options.ts";
 import type { DomainStatus } from "../engine/status.ts";
 import type { DomainInfo } from "../parts.ts";
 import { ask, findRunning } from "../run_file.ts";
 import type { Context } from "./context.ts";
 import { type Progress, startProgress, totalLine } from "./progress.ts";
 import { VERSION } from "./version.ts";
+
+/** The end of the input is not the end of time. */
+const STAYS_OPEN: TimeBefore = { watermarks: new Map(), closed: [] };
 
 /** Loads what is in the domain's topic, unless a run is up that does. */
 export async function load(context: Context, domain: DomainInfo): Promise<void> {
@@ -34,7 +38,8 @@ export async function load(context: Context, domain: DomainInfo): Promise<void> 
     clock: host.clock,
     pid: host.pid,
     version: VERSION,
-    untilEnd: true,
+    // The present follows on a history: what is open at its end stays open.
+    untilEnd: STAYS_OPEN,
     feeds: [],
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),

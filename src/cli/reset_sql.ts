@@ -7,7 +7,14 @@ import { useStatements } from "./snowflake_names.ts";
 
 const MADE = /^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/i;
 /** Tables of Freshet's own with rows of every domain, in the order in which they are emptied of one. */
-const SHARED = ["DEAD_LETTERS", "LATE_RECORDS", "FRESHET_STATE", "FRESHET_OPERATORS", "FRESHET_OFFSETS"];
+const SHARED = [
+  "DEAD_LETTERS",
+  "LATE_RECORDS",
+  "FRESHET_STATE",
+  "FRESHET_CLOSED",
+  "FRESHET_OPERATORS",
+  "FRESHET_OFFSETS",
+];
 
 export interface ResetOptions {
   /** Drop the tables instead of setting them aside. */

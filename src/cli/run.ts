@@ -27,7 +27,10 @@ export const addRun: Verb = (program, context) => {
     .argument("[domain...]")
     .option("--simulate", "simulate, also into Kafka")
     .option("--no-simulate", "do not simulate")
-    .option("--until-end", "work off what is in the topics now, write a checkpoint and end; does not simulate")
+    .option(
+      "--until-end",
+      "work off what is in the topics now, close all windows, write a checkpoint and end; does not simulate",
+    )
     .option(
       "--speed <factor>",
       `seconds of simulated event time in a second (default ${DEMO_SPEED})`,

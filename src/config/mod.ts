@@ -81,7 +81,7 @@ export const SETTINGS = {
   ),
   FRESHET_IDLE_AFTER_MS: s.wholeOrNone(
     { min: 1, unit: "milliseconds" },
-    "After this long without records a partition's watermark moves with the clock; by default the domain's.",
+    "After this long without records a partition's watermark goes on at the clock's pace; by default the domain's.",
   ),
   FRESHET_MAX_FUTURE_SKEW_MS: s.wholeOrNone(
     { min: 0, unit: "milliseconds" },

@@ -51,14 +51,14 @@ export const circadian = domain({
           facts.keyBy(userKey).localDays("TIME_ZONE", (fact) => fact.timeZone).aggregate("CIRCADIAN_DAILY_PARTS", {
             LOCAL_DATE: first((fact) => fact.date),
             SLEEP_COUNT: count(isSleep),
-            SLEEP_HOURS: sum(sleepHours),
+            SLEEP_HOURS: sum(sleepHours, { mergeable: true }),
             MAIN_SLEEP_HOURS: max(sleepHours),
-            SLEEP_MIDPOINT: atMax(sleepHours, midpointHour),
+            SLEEP_MIDPOINT: atMax(sleepHours, midpointHour, { timed: true }),
             MEAL_COUNT: count(isMeal),
             FIRST_MEAL_AT: min(mealTime),
             LAST_MEAL_AT: max(mealTime),
             LIGHT_COUNT: count((fact) => fact.kind === "light"),
-            LIGHT_LUX_HOURS: sum((fact) => fact.luxHours),
+            LIGHT_LUX_HOURS: sum((fact) => fact.luxHours, { mergeable: true }),
           }),
           facts.filter(isSleep).keyBy(userKey).aggregate("RECOMMENDATIONS_PARTS", {
             LAST_SLEEP_AT: max((fact) => fact.time),

@@ -10,7 +10,7 @@ export interface TimeSettings {
   readonly maxOutOfOrdernessMs: number;
   /** How long after a window's end late events correct it. */
   readonly allowedLatenessMs: number;
-  /** How long a caught-up partition is silent, in wall-clock time, before its watermark follows the clock. */
+  /** How long a caught-up partition is silent, in wall-clock time, before its watermark goes on at the clock's pace. */
   readonly idleAfterMs: number;
   /** How far ahead of the wall clock an event time may be; what is further ahead is a dead letter. */
   readonly maxFutureSkewMs: number;

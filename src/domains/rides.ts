@@ -105,7 +105,7 @@ type Compared = ComparedWindow<{ readonly n: number }>;
 const demand = {
   REQUEST_COUNT: count<RideEvent>(),
   FARE_COUNT: count((e: RideEvent) => typeof e.fare_estimate === "number"),
-  SUM_FARE_ESTIMATE: sum((e: RideEvent) => e.fare_estimate),
+  SUM_FARE_ESTIMATE: sum((e: RideEvent) => e.fare_estimate, { mergeable: true }),
 };
 
 export const rides = domain({

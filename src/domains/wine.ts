@@ -86,10 +86,10 @@ const isOrder = (e: SalesEvent): e is OrderCreated => e.event_type === "ORDER_CR
 const isSpoilage = (e: SalesEvent): e is InventoryAdjusted => !isOrder(e) && e.adjustment_type === "SPOILAGE";
 
 function movementOf(e: SalesEvent): Movement {
-  const channel = isOrder(e) ? e.sales_channel : undefined;
+  const channel = isOrder(e) ? e.sales_channel ?? "" : "";
   return {
     product: e.product_id,
-    warehouse: e.warehouse_location ?? SHIPS_FROM[channel ?? ""] ?? CENTRAL_WAREHOUSE,
+    warehouse: e.warehouse_location ?? (Object.hasOwn(SHIPS_FROM, channel) ? SHIPS_FROM[channel]! : CENTRAL_WAREHOUSE),
     change: isOrder(e) ? -e.quantity : e.quantity_change,
     productName: e.product_name ?? null,
   };

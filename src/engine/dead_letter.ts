@@ -15,6 +15,8 @@ export interface Verdict {
   readonly reason: string;
   /** For people: which field, which position. */
   readonly detail: string;
+  /** JSON Pointer (RFC 6901) of the one place that is wrong, where `detail` is about one. */
+  readonly pointer?: string;
 }
 
 /** A record that was given up. */

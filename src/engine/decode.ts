@@ -4,7 +4,8 @@
 import type { LogRecord, SchemaTypes } from "../log/log.ts";
 import { isFramed, SCHEMA_HEADER, schemaHeader, schemaOfHeader, type SchemaRef, unframed } from "../log/wire_format.ts";
 import type { Verdict } from "./dead_letter.ts";
-import { type ReadText, textOf } from "./text.ts";
+import { type DuplicateName, duplicateName } from "./duplicate_names.ts";
+import { oneByOne, type TextReader } from "./text.ts";
 
 /** A decoded record: its JSON text as it came, without a frame, and what it says. */
 export interface Decoded {
@@ -19,6 +20,9 @@ export const MAX_DEPTH = 500;
 /** Larger values are refused, in bytes: a VARIANT holds 16 MiB on older Snowflake accounts, and text may grow there. */
 export const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 
+/** The reason of a record that is JSON, and says a name twice. */
+export const DUPLICATE_NAME = "duplicate_name";
+
 const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", reason, detail });
 
 /**
@@ -28,14 +32,14 @@ const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", re
 export function decodeJson(
   record: LogRecord,
   schemas?: SchemaTypes,
-  read: ReadText = textOf,
+  reader: TextReader = oneByOne,
 ): Decoded | Verdict {
   const { value } = record;
   if (value === null) return dead("tombstone", "The record has a key and no value");
   if (schemas !== undefined && SCHEMA_HEADER in record.headers) {
     return decodeWritten(schemaOfHeader(schemaHeader(record)!), value, schemas);
   }
-  if (!isFramed(value)) return decodePlain(value, read);
+  if (!isFramed(value)) return decodePlain(value, reader);
   const frame = unframed(value);
   if (frame) return decodeWritten(frame.schema, frame.payload, schemas);
   return dead(
@@ -44,8 +48,8 @@ export function decodeJson(
   );
 }
 
-function decodePlain(value: Uint8Array, read: ReadText): Decoded | Verdict {
-  const parsed = parseJson(value, read);
+function decodePlain(value: Uint8Array, reader: TextReader): Decoded | Verdict {
+  const parsed = parseJson(value, reader);
   if (!("stage" in parsed) || !beginsWithControl(value)) return parsed;
   return dead(
     "wrong_magic_byte",
@@ -83,21 +87,33 @@ function decodeWritten(
 }
 
 /** Reads bytes as JSON, or says why they cannot be. */
-export function parseJson(value: Uint8Array, read: ReadText = textOf): Decoded | Verdict {
+export function parseJson(value: Uint8Array, reader: TextReader = oneByOne): Decoded | Verdict {
   if (value.length === 0) return dead("empty_value", "The value has no bytes");
   if (value.length > MAX_VALUE_BYTES) {
     return dead("too_large", `The value has ${value.length} bytes, more than ${MAX_VALUE_BYTES}`);
   }
-  const text = read(value);
+  const text = reader.read(value);
   if (text === undefined) return dead("invalid_utf8", "The value is not UTF-8");
   if (text.length > 2 * MAX_DEPTH && nestedDeeperThan(text, MAX_DEPTH)) {
     return dead("nested_too_deep", `The value is nested deeper than ${MAX_DEPTH} levels`);
   }
+  let json: unknown;
   try {
-    return { text, json: JSON.parse(text) };
+    json = JSON.parse(text);
   } catch (error) {
     return dead("invalid_json", (error as Error).message);
   }
+  const duplicate = duplicateName(text, json, reader.namesAtMost);
+  return duplicate ? duplicateVerdict(duplicate) : { text, json };
+}
+
+/** Longer names and pointers are cut in what is said of them. */
+const SAID_CHARACTERS = 300;
+
+function duplicateVerdict({ name, pointer }: DuplicateName): Verdict {
+  const cut = (text: string) => text.length > SAID_CHARACTERS ? `${text.slice(0, SAID_CHARACTERS)}…` : text;
+  const detail = `An object has the name ${JSON.stringify(cut(name))} twice, at ${cut(pointer)}: write each name once`;
+  return { ...dead(DUPLICATE_NAME, detail), pointer: cut(pointer) };
 }
 
 function nestedDeeperThan(text: string, limit: number): boolean {

@@ -5,14 +5,17 @@
 import { setImmediate } from "node:timers/promises";
 import { LogDivergedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
-import type { FailedElement, SideOutputs } from "../stream/mod.ts";
+import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
+import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
+import { EventTime } from "./event_time.ts";
 import { Pending } from "./pending.ts";
 import { type Pipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
+import { SharedTopic } from "./shared_topic.ts";
 import { startingPoint, verifiedFrom } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 
@@ -58,9 +61,11 @@ export async function runGeneration(
   const { options, writer } = context;
   const { domain, logger } = options;
   if (generation.partitions.length === 0) {
-    return await waitForEnd(generation, signal, options.untilEnd === true);
+    return await waitForEnd(generation, signal, Boolean(options.untilEnd));
   }
-  const claims = await writer.claim(domain.topic, generation.partitions);
+  const [topic] = await options.log.topics([domain.topic]);
+  const all = Array.from(topic?.partitions ?? [], (_, partition) => partition);
+  const claims = await writer.claim(domain.topic, generation.partitions, all);
   const bounds = await generation.bounds();
   const starts = new Map<number, Claim>();
   for (const claim of claims) {
@@ -80,7 +85,8 @@ export async function runGeneration(
   });
   context.progress.assigned([...starts.values()]);
   context.progress.bounds(bounds);
-  const run = new GenerationRun(context, generation, pipeline, claims, starts, bounds);
+  const others = all.filter((partition) => !generation.partitions.includes(partition));
+  const run = new GenerationRun(context, { generation, pipeline, claims, starts, bounds, others });
   try {
     return await run.run(signal);
   } finally {
@@ -132,6 +138,17 @@ interface Cut {
   readonly openWindows: Readonly<Record<string, number>>;
 }
 
+/** A generation whose partitions are claimed, with their state. */
+interface Started {
+  readonly generation: Generation;
+  readonly pipeline: Pipeline;
+  readonly claims: readonly Claim[];
+  readonly starts: ReadonlyMap<number, Claim>;
+  readonly bounds: ReadonlyMap<number, PartitionBounds>;
+  /** The topic's partitions that belong to others. */
+  readonly others: readonly number[];
+}
+
 class GenerationRun {
   readonly #partitions: ReadonlyMap<number, PartitionIngest>;
   /** Timestamp that the record before the position must have, until it has been seen. */
@@ -145,15 +162,17 @@ class GenerationRun {
   #nextTick = 0;
   #nextBounds = 0;
   #asking: Promise<void> = Promise.resolve();
+  readonly #eventTime: EventTime;
+  readonly #shared: SharedTopic | undefined;
+  private readonly generation: Generation;
+  private readonly pipeline: Pipeline;
 
   constructor(
     private readonly context: GenerationContext,
-    private readonly generation: Generation,
-    private readonly pipeline: Pipeline,
-    claims: readonly Claim[],
-    starts: ReadonlyMap<number, Claim>,
-    bounds: ReadonlyMap<number, PartitionBounds>,
+    { generation, pipeline, claims, starts, bounds, others }: Started,
   ) {
+    this.generation = generation;
+    this.pipeline = pipeline;
     const { options: { domain, clock, log }, time, writer, condemned } = context;
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
@@ -169,6 +188,18 @@ class GenerationRun {
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
     this.#pending = this.#newPending();
+    this.#shared = others.length === 0 ? undefined : this.#sharedWith(others);
+    const push = (batch: Batch<unknown>) => this.#push(batch);
+    this.#eventTime = new EventTime({ partitions: this.#partitions, generation, claims, shared: this.#shared, push });
+  }
+
+  #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
+    const { options: { domain: { topic }, log, checkpointMs }, writer } = this.context;
+    const windows = this.pipeline.outputs.filter((output) => output.kind === "windows");
+    if (windows.length === 0) return undefined;
+    const everyMs = Math.max(checkpointMs, Math.min(...windows.map((output) => output.everyMs)));
+    const sizeMs = Math.max(...windows.map((output) => output.sizeMs));
+    return new SharedTopic({ log, writer, topic, partitions, everyMs, sizeMs });
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {
@@ -199,9 +230,21 @@ class GenerationRun {
 
   /** A last checkpoint. */
   async #finish(outcome: Outcome): Promise<Outcome> {
+    if (outcome === "reached end") await this.#endInput();
     if (!this.#pending.empty || this.#failed.length > 0) await this.#checkpoint();
     await this.#settle();
     return outcome;
+  }
+
+  async #endInput(): Promise<void> {
+    const { untilEnd, clock } = this.context.options;
+    const push = (batch: Batch<unknown>) => this.#push(batch);
+    const ended = { pipeline: this.pipeline, partitions: this.#partitions, push };
+    if (typeof untilEnd === "object") return await resumeTime(ended, untilEnd);
+    const hadNothing = this.#pending.empty;
+    await closeAll(ended);
+    if (hadNothing && this.#pending.keyedChanges === 0) this.#pending = this.#newPending();
+    else noteClosed(ended, this.#pending, clock.now());
   }
 
   /** Takes a batch in slices, so that a commit under way gets its turns of the JavaScript thread in between. */
@@ -240,9 +283,10 @@ class GenerationRun {
     return { ...log, records: log.records.slice(1) };
   }
 
-  async #push(batch: Parameters<Pipeline["operators"]["push"]>[0]): Promise<void> {
+  async #push(batch: Batch<unknown>): Promise<void> {
     const answers = await this.pipeline.operators.push(batch);
     this.#pending.addAnswers(batch, answers, this.context.options.clock.now());
+    this.#eventTime.madeRows(this.#pending.takeEnds());
     this.#collectFailures(batch.side);
   }
 
@@ -250,29 +294,23 @@ class GenerationRun {
     for (const failure of failed) this.#failed.push(failure);
   }
 
-  /** Lets idle partitions' watermarks follow the clock. */
+  /** Lets the watermarks of silent partitions go on by the clock. */
   async #tick(): Promise<void> {
     const now = this.context.options.clock.now();
     if (now < this.#nextTick) return;
     this.#nextTick = now + TICK_MS;
     this.context.progress.pausedPartitions = this.generation.paused?.() ?? 0;
     this.#askBounds(now);
-    for (const [partition, ingest] of this.#partitions) {
-      if (!this.generation.caughtUp(partition)) {
-        ingest.watermark.busy();
-      } else if (ingest.watermark.quiet(now)) {
-        await this.#push(ingest.batch());
-        // Only what windows have closed by it is worth a checkpoint: a clock that ticks must not keep a warehouse awake.
-        if (this.#pending.keyedChanges > 0) this.#touch();
-      }
-    }
+    const makesFinal = await this.#eventTime.tick(now, !this.#writing);
+    if (makesFinal || this.#pending.keyedChanges > 0) this.#touch();
   }
 
   /** Asks in the background how far the log reaches; the lag is only for people, so failures do not matter. */
   #askBounds(now: number): void {
     if (now < this.#nextBounds) return;
     this.#nextBounds = now + BOUNDS_MS;
-    this.#asking = this.generation.bounds().then((bounds) => this.context.progress.bounds(bounds), () => {});
+    const bounds = this.generation.bounds().then((bounds) => this.context.progress.bounds(bounds));
+    this.#asking = Promise.allSettled([bounds, this.#shared?.look()]).then(() => {});
   }
 
   #touch(): void {
@@ -323,16 +361,17 @@ class GenerationRun {
   async #checkpoint(): Promise<void> {
     const decidedAt = this.context.options.clock.now();
     for (const partition of [...this.#pending.partitions]) {
-      await this.#push(this.#ingest(partition).batch([], true));
+      await this.#push(this.#ingest(partition).batch([], { emit: true }));
     }
     this.#condemnFailed();
     const pending = this.#pending;
     const state = this.pipeline.state.drain();
     const openWindows = this.pipeline.state.sizes();
     await this.#settle();
-    const moves = [...pending.partitions].map((partition) =>
-      this.#checkpointer.move(partition, this.#ingest(partition).position)
-    );
+    const moves = [...this.#partitions].filter(([partition, { position }]) =>
+      pending.partitions.has(partition) || position.watermark !== this.#checkpointer.claim(partition).watermark
+    ).map(([partition, { position }]) => this.#checkpointer.move(partition, position));
+    this.#eventTime.written();
     const unit = pending.unit(moves, state);
     this.#pending = this.#newPending();
     this.#pendingSince = 0;

@@ -10,7 +10,7 @@ import { type Batch, days, type Element, PartitionWatermark } from "../stream/mo
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
-import { printable, reading, type ReadText, textOf } from "./text.ts";
+import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
 const BACKFILL_AFTER_MS = days(7);
@@ -58,11 +58,13 @@ export interface Ingested {
 /** A partition's way into the pipeline. */
 export class PartitionIngest {
   readonly watermark: PartitionWatermark;
+  /** The watermark of the last batch. */
+  #closedBefore: number;
   #nextOffset: number;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
   /** Of the batch that is being taken. */
-  #read: ReadText = textOf;
+  #reader: TextReader = oneByOne;
 
   constructor(
     private readonly domain: Domain,
@@ -75,6 +77,7 @@ export class PartitionIngest {
     private readonly schemas?: SchemaTypes,
   ) {
     this.watermark = new PartitionWatermark(time, from);
+    this.#closedBefore = from.watermark ?? -Infinity;
     this.#nextOffset = from.nextOffset;
     this.#lastTimestamp = from.lastTimestamp;
     this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
@@ -98,13 +101,13 @@ export class PartitionIngest {
     const dead: DeadLetter[] = [];
     let bytes = 0;
     const first = log.records[0];
-    this.#read = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
+    this.#reader = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
     for (const record of log.records) {
       bytes += record.value?.length ?? 0;
       const verdict = this.#accept(record, now, elements, raw);
       if (verdict) dead.push({ ...verdict, partition: this.partition, record, seenAt: now });
     }
-    this.#read = textOf;
+    this.#reader = oneByOne;
     this.#nextOffset = log.nextOffset;
     const lastRecord = log.records.at(-1);
     if (lastRecord) {
@@ -114,16 +117,23 @@ export class PartitionIngest {
     return { batch: this.batch(elements), raw, dead, bytes };
   }
 
-  /** A batch at the present position; without elements it tells the time, and with `emit` asks for early rows. */
-  batch(elements: readonly Element<unknown>[] = [], emit = false): Batch<unknown> {
+  /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */
+  batch(
+    elements: readonly Element<unknown>[] = [],
+    { emit = false, ended = false }: { readonly emit?: boolean; readonly ended?: boolean } = {},
+  ): Batch<unknown> {
+    const closedBefore = this.#closedBefore;
+    this.#closedBefore = this.watermark.current;
     return {
       partition: this.partition,
       elements,
       nextOffset: this.#nextOffset,
       watermark: this.watermark.current,
+      closedBefore,
       eventWatermark: this.watermark.eventWatermark,
       emit,
       backfill: this.#isBackfill(),
+      ended,
       side: { late: [], failed: [] },
     };
   }
@@ -137,7 +147,7 @@ export class PartitionIngest {
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
     const condemned = this.condemned.get(this.partition, record.offset);
     if (condemned) return condemned;
-    const decoded = decodeJson(record, this.schemas, this.#read);
+    const decoded = decodeJson(record, this.schemas, this.#reader);
     if ("stage" in decoded) return decoded;
     let parsed: z.ZodSafeParseResult<unknown>;
     try {
@@ -189,7 +199,7 @@ export class PartitionIngest {
 
   #metadata(record: LogRecord, schema: SchemaRef | undefined, now: number): string {
     let json = this.#metadataStart + record.offset;
-    if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key, this.#read).text)}`;
+    if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key, this.#reader).text)}`;
     if (schema !== undefined) {
       json += typeof schema === "number" ? `,"schema_id":${schema}` : `,"schema_guid":"${schema}"`;
     }

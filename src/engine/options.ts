@@ -40,6 +40,13 @@ export interface Observer {
   restart(domain: string, error: unknown): void;
 }
 
+/** Where event time was when records were worked off before. Epoch milliseconds. */
+export interface TimeBefore {
+  readonly watermarks: ReadonlyMap<number, number>;
+  /** How far ends of inputs had closed the windows of operators. */
+  readonly closed: readonly { readonly operator: string; readonly partition: number; readonly upTo: number }[];
+}
+
 export interface RunnerOptions {
   readonly domain: Domain;
   readonly log: Log;
@@ -56,8 +63,11 @@ export interface RunnerOptions {
   readonly checkpointMs: number;
   /** While more records wait in the log a checkpoint grows to this many, or to what it has; none is made smaller by it. */
   readonly checkpointBacklogRows?: number;
-  /** Stop when all that was in the topic at the start has been committed. */
-  readonly untilEnd?: boolean;
+  /**
+   * Stop when all that was in the topic at the start has been committed. That is the end of time for it, and closes
+   * everything; or, for records that were worked off before, event time goes on to where it was then.
+   */
+  readonly untilEnd?: boolean | TimeBefore;
   /** Restarts in a row without a checkpoint in between before the run gives up. */
   readonly maxRestarts: number;
 }

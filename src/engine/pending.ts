@@ -1,7 +1,7 @@
 // What has been made since the last checkpoint and is to be written with the next one.
 
 import type { Domain } from "../domains/domain.ts";
-import type { Batch, Element, LateElement, Output } from "../stream/mod.ts";
+import type { Batch, Element, LateElement, Output, WindowResult } from "../stream/mod.ts";
 import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
@@ -21,6 +21,10 @@ interface PendingRows {
   readonly offsets: number[];
 }
 
+/** How far ends of inputs have closed windows. */
+const CLOSED_TABLE = "FRESHET_CLOSED";
+const CLOSED_KEY = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION"];
+
 export class Pending {
   readonly dead: DeadLetter[] = [];
   /** Records taken, usable or not. */
@@ -34,6 +38,8 @@ export class Pending {
   readonly #appends = new Map<string, PendingRows>();
   readonly #keyed = new Map<string, KeyedTable>();
   readonly #changed = new Set<number>();
+  #ends = new Set<number>();
+  readonly #closed: Row[] = [];
 
   /** `packer` says how rows of a table may wait, where the warehouse has a say in it. */
   constructor(
@@ -78,6 +84,7 @@ export class Pending {
       if (output.kind === "append") {
         addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
       } else this.#addKeyed(output, keyedChanges(output, elements, now));
+      if (output.kind === "windows") this.#addEnds(elements as Element<WindowResult<unknown>>[]);
     });
     for (const late of batch.side.late) this.#addLate(late);
   }
@@ -101,7 +108,31 @@ export class Pending {
       if (upserted.length > 0) upserts.push({ table, ...key, rows: upserted });
       if (deleted.length > 0) deletes.push({ table, keyColumns: key.keyColumns, rows: deleted });
     }
+    if (this.#closed.length > 0) {
+      upserts.push({ table: CLOSED_TABLE, keyColumns: CLOSED_KEY, rows: this.#closed });
+    }
     return { topic: this.domain.topic, appends, upserts, deletes, state, moves };
+  }
+
+  /** The ends of windows that rows have been made of since the last call, epoch milliseconds. */
+  takeEnds(): ReadonlySet<number> {
+    const ends = this.#ends;
+    if (ends.size > 0) this.#ends = new Set();
+    return ends;
+  }
+
+  /** The end of an input has closed the windows of an operator, up to `upTo`. Epoch milliseconds. */
+  addClosed(operator: string, partition: number, { upTo, now }: { readonly upTo: number; readonly now: number }): void {
+    const { name: DOMAIN, topic: TOPIC } = this.domain;
+    const of = { DOMAIN, OPERATOR: operator, TOPIC, KAFKA_PARTITION: partition };
+    this.#closed.push({ ...of, CLOSED_UP_TO: upTo, UPDATED_AT: now });
+  }
+
+  #addEnds(elements: readonly Element<WindowResult<unknown>>[]): void {
+    let last = NaN;
+    for (const { value: { end } } of elements) {
+      if (end !== last) this.#ends.add(last = end);
+    }
   }
 
   #rowsOf(table: string): PendingRows {
@@ -124,7 +155,7 @@ export class Pending {
 
   #addLate(late: LateElement): void {
     this.late.push(late);
-    const { operator, partition, offset, time, watermark } = late;
+    const { operator, partition, offset, time, watermark, missed } = late;
     const row: Row = {
       DOMAIN: this.domain.name,
       OPERATOR: operator,
@@ -134,6 +165,9 @@ export class Pending {
       EVENT_TIME: time,
       WATERMARK: watermark,
       LATENESS_MS: Math.round(watermark - time),
+      WINDOW_START: missed.start,
+      WINDOW_END: missed.end,
+      WINDOWS_MISSED: missed.count,
     };
     addRow(this.#rowsOf("LATE_RECORDS"), partition, offset, row);
   }

@@ -125,10 +125,10 @@ function episodeChange(output: EpisodeOutput, change: SessionChange<Named>, now:
       ALERT_TYPE: output.type,
       ...key,
       // What is still open but long past is no alert: it becomes one when the partition has caught up and it still is.
-      STATUS: change.final || change.backfill ? "CLEARED" : "ACTIVE",
+      STATUS: change.open && !change.backfill ? "ACTIVE" : "CLEARED",
       STARTED_AT: change.start,
       LAST_SEEN_AT: change.last,
-      CLEARED_AT: change.final ? change.end : null,
+      CLEARED_AT: change.open ? null : change.end,
       THRESHOLD: output.threshold,
       ...change.values,
       VERSION: change.version,

@@ -94,7 +94,7 @@ async function ingest(
   { bodies, now }: IngestOptions,
 ): Promise<Outcome<Answer>> {
   const body = await bodies.json(c.req.raw);
-  if (body.kind === "refused") return body;
+  if (body.kind === "refused") return { refusal: ofEvent(body.refusal) };
   const count = generated(source, body.kind === "none" ? {} : body.json);
   if (typeof count === "number") {
     const events = Array.from({ length: count }, () => ownEvent(source));
@@ -108,6 +108,10 @@ async function ingest(
   const checked = check(source, { json: body.json, bytes: body.bytes, text: body.text }, now());
   return "refusal" in checked ? checked : await publish(source, [checked.ok], oneAnswer);
 }
+
+/** Where the body is an event, what is wrong with its fields is wrong with the event. */
+const ofEvent = (refusal: Refusal): Refusal =>
+  refusal.code === "invalid_request" ? { ...refusal, code: "invalid_event" } : refusal;
 
 /** How many events the request asks to be generated; `undefined` when it brings its own. */
 function generated({ generate }: IngestSource, json: unknown): number | undefined | Outcome<never> {

@@ -1,6 +1,6 @@
 // Takes in a request's body as JSON: bytes counted against a limit, in bounded time, strictly UTF-8, nested no deeper than
 // the pipeline takes. Knows nothing of what the JSON is about.
-import { parseJson } from "../engine/decode.ts";
+import { DUPLICATE_NAME, parseJson } from "../engine/decode.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Refusal } from "./problem.ts";
 
@@ -71,7 +71,13 @@ function jsonOf(bytes: Uint8Array, type: string | null): Body {
     return refused("unsupported_media_type", detail);
   }
   const parsed = parseJson(bytes);
-  if ("stage" in parsed) return refused("malformed_body", parsed.detail);
+  if ("stage" in parsed) {
+    const { reason, detail, pointer } = parsed;
+    if (reason !== DUPLICATE_NAME) return refused("malformed_body", detail);
+    // It is JSON, with a field that is wrong.
+    const errors = [{ pointer: pointer!, code: reason, detail }];
+    return { kind: "refused", refusal: { code: "invalid_request", detail, errors } };
+  }
   return { kind: "json", bytes, ...parsed };
 }
 

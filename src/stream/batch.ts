@@ -15,7 +15,17 @@ export interface Element<T> {
   readonly watermark: number;
 }
 
-/** An element that came too late for a window of an operator. It is not part of that operator's output. */
+/** Windows that an element came too late for: those that end at `end`, or before it back to the one that begins at `start`. */
+export interface MissedWindows {
+  /** Start of the first, inclusive, epoch milliseconds. */
+  readonly start: number;
+  /** End of the last, exclusive, epoch milliseconds. */
+  readonly end: number;
+  /** How many. */
+  readonly count: number;
+}
+
+/** An element that came too late for windows of an operator. It is in none of them; it is in later ones that hold it too. */
 export interface LateElement {
   readonly operator: string;
   readonly partition: number;
@@ -24,6 +34,7 @@ export interface LateElement {
   readonly time: number;
   /** The watermark it was late against, epoch milliseconds. */
   readonly watermark: number;
+  readonly missed: MissedWindows;
 }
 
 /**
@@ -56,12 +67,16 @@ export interface Batch<T> {
   readonly nextOffset: number;
   /** Windows that end at or before this are closed, epoch milliseconds. Moves with events and, when idle, with the clock. */
   readonly watermark: number;
+  /** The watermark of the partition's batch before: what changes a window that ends at or before it is a correction. */
+  readonly closedBefore: number;
   /** The part of the watermark that events alone have moved: lateness and state retention go by this one. */
   readonly eventWatermark: number;
   /** Asks windows to answer with the early rows of what changed since they were last asked. */
   readonly emit: boolean;
   /** Event time is so far behind the wall clock that this is history: what it makes is no news to anybody. */
   readonly backfill: boolean;
+  /** The input ends here: every window closes, wherever the watermark stands. More input may come in a later run. */
+  readonly ended: boolean;
   readonly side: SideOutputs;
 }
 
@@ -78,9 +93,11 @@ export function withElements<T>(batch: Batch<unknown>, elements: readonly Elemen
     elements,
     nextOffset: batch.nextOffset,
     watermark: batch.watermark,
+    closedBefore: batch.closedBefore,
     eventWatermark: batch.eventWatermark,
     emit: batch.emit,
     backfill: batch.backfill,
+    ended: batch.ended,
     side: batch.side,
   };
 }

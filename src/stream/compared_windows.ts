@@ -63,25 +63,37 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   readonly #again = new Map<string, number>();
   #upTo: number;
   #since: number;
+  /** Windows that end at this or before are out of reach. */
+  #forgottenUpTo: number;
 
   constructor(
     private readonly options: Comparison<T, S>,
-    panes: KeyedState<unknown[]>,
+    private readonly state: KeyedState<unknown[]>,
     private readonly looked: KeyedState<Looked>,
     private readonly partition: number,
   ) {
     const restored = looked.get(partition, 0, "")?.value;
     this.#upTo = restored?.upTo ?? -Infinity;
     this.#since = restored?.since ?? Infinity;
-    this.#panes = new PaneIndex(panes, partition);
+    this.#forgottenUpTo = state.marks(partition).forgottenUpTo;
+    this.#panes = new PaneIndex(state, partition);
     for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
   }
 
-  /** Takes an element in, or reports it as late. */
+  /**
+   * Takes an element in, and reports it as late for the windows that are out of reach. It counts in all the others: in those
+   * that hold it, and before those that begin later.
+   */
   add(batch: Batch<unknown>, element: Element<T>): void {
-    const { keys, advanceMs, contents, allowedLatenessMs, name } = this.options;
+    const { keys, advanceMs, sizeMs, trailingMs, contents, name } = this.options;
     const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
-    if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
+    const lastEnd = end - advanceMs + sizeMs + trailingMs;
+    const missedUpTo = Math.min(lastEnd, this.reach(element.watermark));
+    if (end <= missedUpTo) {
+      const count = (Math.min(missedUpTo, lastEnd - trailingMs) - end) / advanceMs + 1;
+      reportLate(name, batch, { element, missed: { start: end - sizeMs, end: missedUpTo, count } });
+      if (missedUpTo === lastEnd) return;
+    }
     const key = keys.textOf(element.value);
     const known = this.#panes.get(end, key);
     // First, because it may throw: an element that is skipped must leave no pane behind.
@@ -93,9 +105,32 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
       this.#since = element.time;
       this.looked.add(this.partition, 0, "", { upTo: null, since: element.time });
     }
-    if (end > this.#upTo) return;
-    this.#again.set(key, Math.min(end, this.#again.get(key) ?? Infinity));
-    this.#slidings.delete(this.#panes.of(key)!);
+    const from = Math.max(end, missedUpTo + advanceMs);
+    if (end <= this.#upTo) this.#slidings.delete(this.#panes.of(key)!);
+    if (from <= this.#upTo) this.#again.set(key, Math.min(from, this.#again.get(key) ?? Infinity));
+  }
+
+  /** Windows that end at or before this are out of reach of an element that comes at `watermark`. */
+  reach(watermark: number): number {
+    const { allowedLatenessMs, advanceMs } = this.options;
+    return Math.max(Math.floor((watermark - allowedLatenessMs) / advanceMs) * advanceMs, this.#forgottenUpTo);
+  }
+
+  /** What the watermark has passed, or the end of an input closed. */
+  closedUpTo({ watermark }: { readonly watermark: number }): number {
+    return Math.max(watermark, this.state.marks(this.partition).closedUpTo);
+  }
+
+  /** The end of an input closes windows that end at `upTo` or before. */
+  close(upTo: number): void {
+    this.state.mark(this.partition, { closedUpTo: upTo });
+  }
+
+  /** The end of the last window that holds anything; the watermark need not have passed it. */
+  get lastEnd(): number {
+    let last = -Infinity;
+    for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
+    return last - this.options.advanceMs + this.options.sizeMs;
   }
 
   /** Whether a late element has come since the last look. */
@@ -161,12 +196,15 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     return sliding;
   }
 
-  /** Drops what no window that ends after `reach` holds or has before it. */
-  forget(reach: number): void {
+  /** Drops what no window that ends after `reach` holds or has before it. Says whether that is further than before. */
+  forget(reach: number): boolean {
+    if (!(reach > this.#forgottenUpTo)) return false;
+    this.state.mark(this.partition, { forgottenUpTo: this.#forgottenUpTo = reach });
     this.#panes.forget(reach - this.options.sizeMs - this.options.trailingMs, (keyPanes) => {
       this.#slidings.delete(keyPanes);
       this.#active.delete(keyPanes);
     });
+    return true;
   }
 }
 

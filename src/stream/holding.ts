@@ -148,6 +148,7 @@ class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
       id,
       start,
       last,
+      open: !ending.final,
       ...ending,
       values: accumulators.results(accs!),
       version: 1,

@@ -36,7 +36,7 @@ interface HoppingState {
  *
  * Answers a batch with the final rows of the windows that its watermark has closed and of closed windows that late elements
  * have corrected; a batch with `emit` also with the early row of the one window that closes next, for each key that has
- * changed. An element is late when it is past the allowed lateness of the first window that it is in; then it is in none.
+ * changed. An element is late for those of its windows that are past the allowed lateness, and counts in the others.
  *
  * ```
  * time      0    5    10   15   20    (size 10, advance 5)
@@ -88,7 +88,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
   readonly #corrected = new Map<string, Set<number>>();
   #closedUpTo: number;
   /** Windows that end at this or before are out of reach, and what only they held is gone. */
-  #forgottenUpTo = -Infinity;
+  #forgottenUpTo: number;
 
   constructor(
     private readonly options: HoppingAggregation<T, S>,
@@ -96,6 +96,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     private readonly partition: number,
   ) {
     this.#closedUpTo = state.closed.get(partition, 0, "")?.value ?? -Infinity;
+    this.#forgottenUpTo = state.panes.marks(partition).forgottenUpTo;
     this.#panes = new PaneIndex(state.panes, partition);
     for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
   }
@@ -104,7 +105,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     const rows: Rows<S> = [];
     for (const element of batch.elements) {
       try {
-        this.#add(batch, element);
+        this.#add(batch, element, rows);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
@@ -116,17 +117,25 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     return rows;
   }
 
-  #add(batch: Batch<T>, element: Element<T>): void {
-    const { keys, advanceMs, accumulators, allowedLatenessMs, name } = this.options;
-    const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
-    if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
+  #add(batch: Batch<T>, element: Element<T>, rows: Rows<S>): void {
+    const { keys, sizeMs, advanceMs, accumulators, name } = this.options;
+    const end = this.#endAfter(element.time);
+    const lastEnd = end - advanceMs + sizeMs;
+    const missedUpTo = Math.min(lastEnd, this.#reach(element.watermark));
+    if (end <= missedUpTo) {
+      const missed = { start: end - sizeMs, end: missedUpTo, count: (missedUpTo - end) / advanceMs + 1 };
+      reportLate(name, batch, { element, missed });
+      if (missedUpTo === lastEnd) return;
+      // The rows of the windows that it misses are made without it, as if it had come in a batch of its own.
+      this.#giveOutCorrected(batch, rows);
+      this.#closeUpTo(this.#endAfter(element.watermark) - advanceMs, batch, rows);
+    }
     const key = keys.textOf(element.value);
     const known = this.#panes.get(end, key);
     // First, because it may throw: an element that is skipped must leave no pane behind.
     const accs = known?.value ?? accumulators.initial();
     accumulators.add(accs, element);
-    const closedUpTo = Math.max(this.#closedUpTo, Math.floor(element.watermark / advanceMs) * advanceMs);
-    if (end <= closedUpTo) this.#correct(key, end, closedUpTo, known !== undefined);
+    this.#correct(key, { from: Math.max(end, missedUpTo + advanceMs), lastEnd, watermark: element.watermark });
     if (known) this.#panes.touch(known);
     const keyPanes = known ? this.#panes.of(key)! : this.#panes.add(end, key, accs);
     if (!known) this.#active.add(keyPanes);
@@ -134,18 +143,29 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     this.#changed.add(keyPanes);
   }
 
-  /** A late element of the pane ending at `paneEnd` changes the closed windows that hold it: each gets a new version. */
-  #correct(key: string, paneEnd: number, closedUpTo: number, paneKnown: boolean): void {
-    const { sizeMs, advanceMs } = this.options;
-    const panes = this.#panes.of(key)?.panes ?? [];
-    const before = paneKnown ? paneEnd : panes.findLast((p) => p.namespace < paneEnd)?.namespace ?? -Infinity;
-    const after = panes.find((p) => p.namespace > paneEnd)?.namespace ?? Infinity;
+  /** The first end of a window after `time`. */
+  #endAfter(time: number): number {
+    return (Math.floor(time / this.options.advanceMs) + 1) * this.options.advanceMs;
+  }
+
+  /** Windows that end at or before this are out of reach of an element that comes at `watermark`. */
+  #reach(watermark: number): number {
+    const reach = this.#endAfter(watermark - this.options.allowedLatenessMs) - this.options.advanceMs;
+    return Math.max(reach, this.#forgottenUpTo);
+  }
+
+  /** An element changes the closed windows that hold it, from the one ending at `from` on: each gets a new version. */
+  #correct(
+    key: string,
+    { from, lastEnd, watermark }: { readonly from: number; readonly lastEnd: number; readonly watermark: number },
+  ): void {
+    const { advanceMs } = this.options;
+    const closedUpTo = Math.min(lastEnd, Math.max(this.#closedUpTo, this.#endAfter(watermark) - advanceMs));
+    if (from > closedUpTo) return;
     let corrected = this.#corrected.get(key);
     if (!corrected) this.#corrected.set(key, corrected = new Set());
-    for (let end = paneEnd; end <= Math.min(closedUpTo, paneEnd - advanceMs + sizeMs); end += advanceMs) {
+    for (let end = from; end <= closedUpTo; end += advanceMs) {
       if (end <= this.#closedUpTo) corrected.add(end);
-      const hadRow = before > end - sizeMs || after <= end;
-      if (!hadRow) continue;
       const entry = this.state.corrections.get(this.partition, end, key);
       if (entry) {
         entry.value++;
@@ -167,10 +187,23 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     this.#corrected.clear();
   }
 
-  /** Gives out every window that ends after the last one closed and at the watermark or before. */
+  /** Closes the windows that the watermark has passed, and all that there are when the input has ended. */
   #close(batch: Batch<T>, rows: Rows<S>): void {
+    if (batch.ended) this.state.panes.mark(this.partition, { closedUpTo: this.#lastEnd() });
+    const passed = this.#endAfter(batch.watermark) - this.options.advanceMs;
+    this.#closeUpTo(Math.max(passed, this.state.panes.marks(this.partition).closedUpTo), batch, rows);
+  }
+
+  /** The end of the last window that holds anything. */
+  #lastEnd(): number {
+    let last = -Infinity;
+    for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
+    return last - this.options.advanceMs + this.options.sizeMs;
+  }
+
+  /** Gives out every window that ends after the last one closed and at `closeUpTo` or before. */
+  #closeUpTo(closeUpTo: number, batch: Batch<T>, rows: Rows<S>): void {
     const { advanceMs, sizeMs } = this.options;
-    const closeUpTo = Math.floor(batch.watermark / advanceMs) * advanceMs;
     if (!(closeUpTo > this.#closedUpTo)) return;
     for (const keyPanes of this.#active) {
       const { panes } = keyPanes;
@@ -205,7 +238,7 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
   /** The window that closes next, for the keys that have changed. */
   #giveOutNext(batch: Batch<T>, rows: Rows<S>): void {
     const { sizeMs, advanceMs, accumulators } = this.options;
-    const end = (Math.floor(batch.watermark / advanceMs) + 1) * advanceMs;
+    const end = this.#closedUpTo + advanceMs;
     for (const keyPanes of this.#changed) {
       const sliding = this.#sliding(keyPanes);
       sliding.evict(end - sizeMs);
@@ -261,10 +294,9 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
 
   /** Drops panes that no window in reach holds, and corrections of windows out of reach. */
   #forget(batch: Batch<T>): void {
-    const { allowedLatenessMs, advanceMs } = this.options;
-    const reach = Math.floor((batch.eventWatermark - allowedLatenessMs) / advanceMs) * advanceMs;
+    const reach = this.#reach(batch.eventWatermark);
     if (!(reach > this.#forgottenUpTo)) return;
-    this.#forgottenUpTo = reach;
+    this.state.panes.mark(this.partition, { forgottenUpTo: this.#forgottenUpTo = reach });
     for (const end of [...this.state.corrections.namespaces(this.partition)]) {
       if (end > reach) continue;
       for (const entry of [...this.state.corrections.entries(this.partition, end)]) {

@@ -27,11 +27,7 @@ export class Keys<T> {
 
   /** The key of a value as text: the part itself when it is one string, else a JSON array of the parts. */
   textOf(value: T): string {
-    if (this.#selectors.length === 1) {
-      const part = this.#selectors[0]!(value);
-      // A string that could be taken for a JSON array is written as one.
-      return typeof part === "string" && part.charCodeAt(0) !== BRACKET ? part : JSON.stringify([part ?? null]);
-    }
+    if (this.#selectors.length === 1) return textOfOne(this.#selectors[0]!(value));
     return JSON.stringify(this.#selectors.map((select) => select(value) ?? null));
   }
 
@@ -43,3 +39,13 @@ export class Keys<T> {
 }
 
 const BRACKET = "[".charCodeAt(0);
+
+/** A string that could be taken for a JSON array is written as one. */
+function textOfOne(part: KeyPart | undefined): string {
+  return typeof part === "string" && part.charCodeAt(0) !== BRACKET ? part : JSON.stringify([part ?? null]);
+}
+
+/** The text that a key of these parts is filed under. */
+export function keyTextOf(parts: readonly KeyPart[]): string {
+  return parts.length === 1 ? textOfOne(parts[0]) : JSON.stringify(parts);
+}

@@ -121,11 +121,17 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       while (!previous && ids.has(id)) id++;
       ids.add(id);
       const final = last + this.settings.gapMs <= answering.watermark;
-      const version = previous ? previous.version + (previous.final ? 1 : 0) : 1;
+      const version = previous ? previous.version + (hasClosed(previous) ? 1 : 0) : 1;
       const next = { id, start, last, final, version };
       this.#giveOut(key, next, { stretch, previous }, answering);
       return next;
     });
+  }
+
+  /** The end of the last episode that is open; the watermark need not have passed it. */
+  get lastEnd(): number {
+    const ends = [...this.#open].flatMap(({ value }) => value.shown.map(({ last }) => last + this.settings.gapMs));
+    return Math.max(-Infinity, ...ends);
   }
 
   /** After a backfill, or a start, gives out what is open. */
@@ -179,7 +185,8 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       last,
       end: last + gapMs,
       values: accumulators.results(stretch.accs),
-      final,
+      open: !final,
+      final: hasClosed({ final, version }),
       version,
       backfill: batch.backfill,
       previousStart: previous && previous.start !== start ? previous.start : null,
@@ -226,6 +233,9 @@ function matched(shown: readonly Shown[], stretches: readonly Stretch[]): (Shown
     return heir;
   });
 }
+
+/** Whether the episode has closed once: each change since then has a version of its own. */
+const hasClosed = ({ final, version }: Pick<Shown, "final" | "version">) => final || version > 1;
 
 function same(a: Stretch, b: Stretch): boolean {
   return a.start === b.start && a.last === b.last && JSON.stringify(a.accs) === JSON.stringify(b.accs);

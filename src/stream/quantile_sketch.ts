@@ -9,6 +9,9 @@ export interface QuantileSketch {
   readonly positive: Record<string, number>;
   readonly negative: Record<string, number>;
   zeros: number;
+  /** The smallest and the greatest value; `null` of none. Absent from sketches stored before these were kept. */
+  min?: number | null;
+  max?: number | null;
 }
 
 /** Quantiles are within this fraction of the true value. */
@@ -19,12 +22,13 @@ const LOG_GAMMA = Math.log(GAMMA);
 const SMALLEST = 1e-15;
 
 export function emptySketch(): QuantileSketch {
-  return { positive: {}, negative: {}, zeros: 0 };
+  return { positive: {}, negative: {}, zeros: 0, min: null, max: null };
 }
 
 /** Counts a value, in place. Values that are not finite are not counted. */
 export function addToSketch(sketch: QuantileSketch, value: number): void {
   if (!Number.isFinite(value)) return;
+  widen(sketch, value, value);
   const magnitude = Math.abs(value);
   if (magnitude < SMALLEST) {
     sketch.zeros++;
@@ -33,6 +37,21 @@ export function addToSketch(sketch: QuantileSketch, value: number): void {
   const buckets = value > 0 ? sketch.positive : sketch.negative;
   const index = Math.ceil(Math.log(magnitude) / LOG_GAMMA);
   buckets[index] = (buckets[index] ?? 0) + 1;
+}
+
+/** Notes that values from `low` to `high` are in the sketch; of one that does not know its own bounds they stay unknown. */
+function widen(sketch: QuantileSketch, low: number, high: number): void {
+  const { min, max } = sketch;
+  if (min === undefined || max === undefined) return;
+  sketch.min = min === null ? low : Math.min(min, low);
+  sketch.max = max === null ? high : Math.max(max, high);
+}
+
+function boundsOfBoth(a: QuantileSketch, b: QuantileSketch): Pick<QuantileSketch, "min" | "max"> {
+  const both: QuantileSketch = { ...emptySketch(), min: a.min, max: a.max };
+  if (b.min === undefined || b.max === undefined) return {};
+  if (b.min !== null && b.max !== null) widen(both, b.min, b.max);
+  return both.min === undefined ? {} : { min: both.min, max: both.max };
 }
 
 /** Both counted together, as a new sketch. */
@@ -46,10 +65,14 @@ export function mergeSketches(a: QuantileSketch, b: QuantileSketch): QuantileSke
     positive: add(a.positive, b.positive),
     negative: add(a.negative, b.negative),
     zeros: a.zeros + b.zeros,
+    ...boundsOfBoth(a, b),
   };
 }
 
-/** The value at quantile `q` (0 to 1) by nearest rank, within {@link RELATIVE_ERROR}; `null` for an empty sketch. */
+/**
+ * The value at quantile `q` (0 to 1) by nearest rank, within {@link RELATIVE_ERROR} and never outside of the values that were
+ * added; `null` for an empty sketch.
+ */
 export function quantileOf(sketch: QuantileSketch, q: number): number | null {
   const byIndex = (buckets: Record<string, number>) =>
     Object.entries(buckets).map(([index, count]) => [Number(index), count] as const).sort((a, b) => a[0] - b[0]);
@@ -63,7 +86,7 @@ export function quantileOf(sketch: QuantileSketch, q: number): number | null {
   let rank = Math.max(1, Math.ceil(q * total));
   for (const [value, count] of ascending) {
     rank -= count;
-    if (rank <= 0) return value;
+    if (rank <= 0) return Math.min(Math.max(value, sketch.min ?? -Infinity), sketch.max ?? Infinity);
   }
   return null;
 }

@@ -2,7 +2,7 @@
 // they come.
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
-import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import { type Batch, type Element, type MissedWindows, type Operator, withElements } from "./batch.ts";
 import type { Key, Keys } from "./key.ts";
 import { Schedule } from "./schedule.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
@@ -25,9 +25,11 @@ export interface SessionRow<R> {
   /** `last` plus the gap, exclusive, epoch milliseconds. */
   readonly end: number;
   readonly values: R;
-  /** The watermark has passed the end. */
+  /** The watermark has not passed the end. */
+  readonly open: boolean;
+  /** It has closed once. An element that makes it longer may open it again, and it stays final: every change has a new version. */
   readonly final: boolean;
-  /** 1, and one more for each late element that changed the session after it was final. */
+  /** 1, and one more for each element that changed the session after it was final. */
   readonly version: number;
   /** Given out by a batch of history: whether it is open or not, it is no news. */
   readonly backfill: boolean;
@@ -51,10 +53,13 @@ interface Session {
   start: number;
   last: number;
   accs: unknown[];
+  open: boolean;
   final: boolean;
   version: number;
   /** The start that its last row said; `null` before its first row. */
   shownStart: number | null;
+  /** Elements before this cannot be a part of it: what they would join has been forgotten. `null` where there is none. */
+  floor: number | null;
   /** Changed since its last row; not stored. */
   pending: boolean;
 }
@@ -72,18 +77,29 @@ type StoredSession = [
   start: number,
   last: number,
   accs: unknown[],
-  final: 0 | 1,
+  closed: 0 | 1 | 2,
   version: number,
   shown: number | null,
+  floor?: number | null,
 ];
 
+/** Open; closed; open again. */
+const [OPEN, CLOSED, REOPENED] = [0, 1, 2] as const;
+
+function encoded({ id, start, last, accs, open, final, version, shownStart, floor }: Session): StoredSession {
+  const closed = !open ? CLOSED : final ? REOPENED : OPEN;
+  return [id, start, last, accs, closed, version, shownStart, floor];
+}
+
+function decoded([id, start, last, accs, closed, version, shownStart, floor = null]: StoredSession): Session {
+  const [open, final] = [closed !== CLOSED, closed !== OPEN];
+  return { id, start, last, accs, open, final, version, shownStart, floor, pending: false };
+}
+
 const codec = {
-  encode: ({ sessions }: KeySessions): unknown =>
-    sessions.map((s): StoredSession => [s.id, s.start, s.last, s.accs, s.final ? 1 : 0, s.version, s.shownStart]),
+  encode: ({ sessions }: KeySessions): unknown => sessions.map(encoded),
   decode: (json: unknown): KeySessions => ({
-    sessions: (json as StoredSession[]).map(([id, start, last, accs, final, version, shownStart]) => (
-      { id, start, last, accs, final: final === 1, version, shownStart, pending: false }
-    )),
+    sessions: (json as StoredSession[]).map(decoded),
     closeAt: Infinity,
     forgetAt: Infinity,
   }),
@@ -106,8 +122,9 @@ export interface SessionAggregation<T, S extends AccumulatorSpec<T>> extends Lat
  * Aggregates by key and session.
  *
  * Answers a batch with the sessions that its watermark has closed, and with `emit` also with open sessions that have
- * changed. An element is late when a session of it alone would be past the allowed lateness; a session is kept one gap
- * longer than that, so that whatever is not late still finds the session that it belongs to.
+ * changed. An element is late when the session that it would be a part of is past the allowed lateness: one inside a session
+ * that goes on is never late. A session is kept until no element that is not late can be a part of it. What has been out of
+ * reach once stays as it is: a session does not grow back to it.
  *
  * ```
  * time      0   1   2       6   7     (gap 3)
@@ -165,7 +182,7 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
     }
     this.#close(batch, out);
     if (batch.emit) this.#giveOutChanged(batch, out);
-    this.#forget(batch);
+    this.#forget(batch, out);
     return out;
   }
 
@@ -174,7 +191,9 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
     if (!batch.backfill && !this.#live) {
       for (const entry of this.state.entries(this.partition, 0)) {
         for (const session of entry.value.sessions) {
-          if (session.last + this.options.gapMs > batch.watermark) this.#giveOut(entry, session, batch, out);
+          if (session.open && !this.#isOver(session, this.#closedUpTo(batch))) {
+            this.#giveOut(entry, session, batch, out);
+          }
         }
       }
     }
@@ -182,49 +201,78 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
   }
 
   #add(batch: Batch<T>, element: Element<T>, out: Changes<S>): void {
-    const { keys, gapMs, accumulators, allowedLatenessMs, name } = this.options;
-    const { time, watermark } = element;
-    if (time + gapMs + allowedLatenessMs <= watermark) return reportLate(name, batch, element);
+    const { keys, accumulators, name } = this.options;
     const key = keys.textOf(element.value);
-    const entry = this.state.get(batch.partition, 0, key) ??
+    const known = this.state.get(batch.partition, 0, key);
+    if (known) this.#dropUnreachable(known, element.watermark, batch, out);
+    const near = known ? this.#near(known.value.sessions, element.time) : [];
+    const missed = this.#missed(near, element);
+    if (missed) return reportLate(name, batch, { element, missed });
+    const entry = known ??
       this.state.add(batch.partition, 0, key, { sessions: [], closeAt: Infinity, forgetAt: Infinity });
-    const session = this.#sessionFor(entry, element, batch, out);
+    const session = this.#sessionFor(entry, near, { element, batch, out });
     accumulators.add(session.accs, element);
-    session.final = false;
+    session.open = true;
     session.pending = true;
     this.state.touch(entry);
     this.#changed.add(entry);
     this.#schedule(entry);
   }
 
+  /** The sessions that an element at `time` would be a part of: at most two, which it would join. */
+  #near(sessions: readonly Session[], time: number): Session[] {
+    const { gapMs } = this.options;
+    return sessions.filter((s) => time < s.last + gapMs && time > s.start - gapMs);
+  }
+
+  /** The session that the element is too late for, if it is. */
+  #missed(near: readonly Session[], { time, watermark }: Element<T>): MissedWindows | undefined {
+    const { gapMs, allowedLatenessMs } = this.options;
+    const start = Math.min(time, near[0]?.start ?? time);
+    const end = Math.max(time, near.at(-1)?.last ?? time) + gapMs;
+    const floor = near[0] ? near[0].floor ?? -Infinity : this.state.marks(this.partition).forgottenUpTo;
+    const isLate = end + allowedLatenessMs <= watermark || (start === time && time < floor);
+    return isLate ? { start, end, count: 1 } : undefined;
+  }
+
   /** The session that the element belongs to, grown to hold it; those that it bridges become one. */
-  #sessionFor(entry: StateEntry<KeySessions>, element: Element<T>, batch: Batch<T>, out: Changes<S>): Session {
-    const { gapMs, accumulators } = this.options;
-    const { time, watermark } = element;
-    const { sessions } = entry.value;
-    const near = sessions.filter((s) => time < s.last + gapMs && time > s.start - gapMs);
-    const [session, ...others] = near;
-    if (!session) {
-      const fresh: Session = {
-        id: time,
-        start: time,
-        last: time,
-        accs: accumulators.initial(),
-        final: false,
-        version: 1,
-        shownStart: null,
-        pending: true,
-      };
-      const at = sessions.findIndex((s) => s.start > time);
-      sessions.splice(at < 0 ? sessions.length : at, 0, fresh);
-      return fresh;
-    }
-    const wasClosed = near.some((s) => s.final || s.last + gapMs <= watermark);
+  #sessionFor(
+    entry: StateEntry<KeySessions>,
+    [session, ...others]: readonly Session[],
+    { element, batch, out }: { readonly element: Element<T>; readonly batch: Batch<T>; readonly out: Changes<S> },
+  ): Session {
+    const { time } = element;
+    if (!session) return this.#begin(entry.value.sessions, element);
+    const closedUpTo = this.#closedUpTo(element);
+    const hadClosed = [session, ...others].some((s) => s.final || this.#isOver(s, closedUpTo));
     for (const other of others) this.#absorb(entry, session, other, batch, out);
     session.start = Math.min(session.start, time);
     session.last = Math.max(session.last, time);
-    if (wasClosed) session.version++;
+    if (hadClosed) {
+      session.version++;
+      session.final = true;
+    }
     return session;
+  }
+
+  #begin(sessions: Session[], { time, watermark }: Element<T>): Session {
+    const { gapMs, allowedLatenessMs, accumulators } = this.options;
+    const floor = Math.max(watermark - allowedLatenessMs - gapMs, this.state.marks(this.partition).forgottenUpTo);
+    const fresh: Session = {
+      id: time,
+      start: time,
+      last: time,
+      accs: accumulators.initial(),
+      open: true,
+      final: false,
+      version: 1,
+      shownStart: null,
+      floor: floor === -Infinity ? null : floor,
+      pending: true,
+    };
+    const at = sessions.findIndex((s) => s.start > time);
+    sessions.splice(at < 0 ? sessions.length : at, 0, fresh);
+    return fresh;
   }
 
   #absorb(entry: StateEntry<KeySessions>, session: Session, other: Session, batch: Batch<T>, out: Changes<S>): void {
@@ -242,19 +290,47 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
     session.last = Math.max(session.last, other.last);
     session.accs = this.options.accumulators.merge(session.accs, other.accs);
     session.version += other.version - 1;
+    session.final ||= other.final;
   }
 
   #close(batch: Batch<T>, out: Changes<S>): void {
-    for (const entry of this.#closing.due(batch.watermark)) {
+    if (batch.ended) this.state.mark(this.partition, { closedUpTo: this.#lastEnd() });
+    const watermark = this.#closedUpTo(batch);
+    for (const entry of this.#closing.due(watermark)) {
       entry.value.closeAt = Infinity;
       if (entry.removed) continue;
       for (const session of entry.value.sessions) {
-        if (session.final || session.last + this.options.gapMs > batch.watermark) continue;
-        session.final = true;
-        this.#giveOut(entry, session, batch, out);
+        if (session.open && this.#isOver(session, watermark)) this.#finish(entry, session, batch, out);
       }
       this.#schedule(entry);
     }
+  }
+
+  /** What the watermark has passed, or the end of an input closed. */
+  #closedUpTo({ watermark }: Pick<Batch<T>, "watermark">): number {
+    return Math.max(watermark, this.state.marks(this.partition).closedUpTo);
+  }
+
+  #lastEnd(): number {
+    let last = -Infinity;
+    for (const { value } of this.state.entries(this.partition, 0)) {
+      last = Math.max(last, value.sessions.at(-1)?.last ?? -Infinity);
+    }
+    return last + this.options.gapMs;
+  }
+
+  /** Whether the watermark has passed the session's end. */
+  #isOver({ last }: Session, watermark: number): boolean {
+    return last + this.options.gapMs <= watermark;
+  }
+
+  #finish(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
+    // That a session was open again shows in episodes alone.
+    const hasRow = session.final && !session.pending && !this.options.alerts;
+    session.open = false;
+    session.final = true;
+    this.state.touch(entry);
+    if (!hasRow) this.#giveOut(entry, session, batch, out);
   }
 
   #giveOutChanged(batch: Batch<T>, out: Changes<S>): void {
@@ -266,7 +342,7 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
 
   #giveOut(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
     const { keys, gapMs, accumulators } = this.options;
-    const { id, start, last, final, version, shownStart } = session;
+    const { id, start, last, open, final, version, shownStart } = session;
     const row: SessionRow<ResultsOf<S>> = {
       kind: "session",
       key: keys.partsOf(entry.key),
@@ -276,6 +352,7 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
       last,
       end: last + gapMs,
       values: accumulators.results(session.accs),
+      open,
       final,
       version,
       backfill: batch.backfill,
@@ -288,22 +365,38 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
   }
 
   /** Drops sessions that no element can reach any more. */
-  #forget(batch: Batch<T>): void {
+  #forget(batch: Batch<T>, out: Changes<S>): void {
     for (const entry of this.#forgetting.due(batch.eventWatermark)) {
       entry.value.forgetAt = Infinity;
       if (entry.removed) continue;
-      const kept = entry.value.sessions.filter((s) => this.#forgetTime(s) > batch.eventWatermark);
-      if (kept.length < entry.value.sessions.length) this.state.touch(entry);
-      entry.value.sessions = kept;
-      if (kept.length === 0) {
+      this.#dropUnreachable(entry, batch.eventWatermark, batch, out);
+      if (entry.value.sessions.length === 0) {
         this.state.remove(entry);
         this.#changed.delete(entry);
       } else this.#schedule(entry);
     }
   }
 
-  #forgetTime(session: Session): number {
-    return session.last + 2 * this.options.gapMs + this.options.allowedLatenessMs;
+  /** Takes out the key's sessions that are out of reach at `watermark`; the next one does not grow back to them. */
+  #dropUnreachable(entry: StateEntry<KeySessions>, watermark: number, batch: Batch<T>, out: Changes<S>): void {
+    const { sessions } = entry.value;
+    while (sessions.length > 0 && this.#reachableUntil(sessions[0]!, sessions[1]) <= watermark) {
+      const session = sessions[0]!;
+      if (session.open || session.pending) this.#finish(entry, session, batch, out);
+      sessions.shift();
+      const floor = session.last + this.options.gapMs;
+      if (sessions[0]) sessions[0].floor = Math.max(floor, sessions[0].floor ?? -Infinity);
+      this.state.mark(this.partition, { forgottenUpTo: floor });
+      this.state.touch(entry);
+    }
+  }
+
+  /** The watermark at which no element that is not late can be a part of the session, alone or together with the next. */
+  #reachableUntil(session: Session, next: Session | undefined): number {
+    const { gapMs, allowedLatenessMs } = this.options;
+    const alone = session.last + 2 * gapMs + allowedLatenessMs;
+    if (!next || next.start - session.last >= 2 * gapMs) return alone;
+    return Math.max(alone, next.last + gapMs + allowedLatenessMs);
   }
 
   /** Has the key looked at when the first of its sessions may close, and when the first may be forgotten. */
@@ -312,9 +405,10 @@ class SessionAggregator<T, S extends AccumulatorSpec<T>> {
     let closeAt = Infinity;
     let forgetAt = Infinity;
     for (const session of keyed.sessions) {
-      if (!session.final) closeAt = Math.min(closeAt, session.last + this.options.gapMs);
-      forgetAt = Math.min(forgetAt, this.#forgetTime(session));
+      if (session.open) closeAt = Math.min(closeAt, session.last + this.options.gapMs);
     }
+    const [first, second] = keyed.sessions;
+    if (first) forgetAt = this.#reachableUntil(first, second);
     if (closeAt < keyed.closeAt) this.#closing.add(keyed.closeAt = closeAt, entry);
     if (forgetAt < keyed.forgetAt) this.#forgetting.add(keyed.forgetAt = forgetAt, entry);
   }

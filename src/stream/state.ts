@@ -30,10 +30,28 @@ export interface StateCodec<V> {
   decode(json: unknown): V;
 }
 
+/** How far an operator has come with a partition's windows, beyond what watermark and settings say. Epoch milliseconds. */
+export interface Marks {
+  /**
+   * Windows that end at or before this have been forgotten, in whole or in part: they must not be made anew, whatever the
+   * allowed lateness is by now.
+   */
+  readonly forgottenUpTo: number;
+  /** Windows that end at or before this were closed by the end of an input, wherever the watermark stands. */
+  readonly closedUpTo: number;
+}
+
+const NO_MARKS: Marks = { forgottenUpTo: -Infinity, closedUpTo: -Infinity };
+/** The namespace that a partition's marks are stored under; no window ends there. */
+export const MARKS_NAMESPACE = Number.MIN_SAFE_INTEGER;
+const finite = (ms: number): number | null => Number.isFinite(ms) ? ms : null;
+
 /** Keyed state of one operator, by partition and namespace. */
 export class KeyedState<V> {
   readonly #partitions = new Map<number, Map<number, Map<string, StateEntry<V>>>>();
   #dirty: StateEntry<V>[] = [];
+  readonly #marks = new Map<number, Marks>();
+  readonly #dirtyMarks = new Set<number>();
   #size = 0;
   // The last namespace looked up: elements of a batch mostly fall into the same window.
   #lastPartition = -1;
@@ -81,6 +99,22 @@ export class KeyedState<V> {
     this.touch(entry);
   }
 
+  /** How far the partition's windows have been forgotten and closed. */
+  marks(partition: number): Marks {
+    return this.#marks.get(partition) ?? NO_MARKS;
+  }
+
+  /** Raises the partition's marks. They never go back. */
+  mark(partition: number, { forgottenUpTo = -Infinity, closedUpTo = -Infinity }: Partial<Marks>): void {
+    const before = this.marks(partition);
+    if (!(forgottenUpTo > before.forgottenUpTo || closedUpTo > before.closedUpTo)) return;
+    this.#marks.set(partition, {
+      forgottenUpTo: Math.max(forgottenUpTo, before.forgottenUpTo),
+      closedUpTo: Math.max(closedUpTo, before.closedUpTo),
+    });
+    this.#dirtyMarks.add(partition);
+  }
+
   /** The partition's namespaces that hold keys, in no particular order. */
   namespaces(partition: number): Iterable<number> {
     return this.#partitions.get(partition)?.keys() ?? [];
@@ -108,11 +142,23 @@ export class KeyedState<V> {
       entry.stored = true;
     }
     this.#dirty = [];
+    for (const partition of this.#dirtyMarks) {
+      const { forgottenUpTo, closedUpTo } = this.marks(partition);
+      const value = JSON.stringify([finite(forgottenUpTo), finite(closedUpTo)]);
+      deltas.push({ operator: this.operator, partition, namespace: MARKS_NAMESPACE, key: "", value });
+    }
+    this.#dirtyMarks.clear();
     return deltas;
   }
 
   /** Puts back what an earlier drain handed out. */
   restore(partition: number, namespace: number, key: string, json: string): void {
+    if (namespace === MARKS_NAMESPACE) {
+      const [forgottenUpTo, closedUpTo] = JSON.parse(json) as [number | null, number | null];
+      const marks = { forgottenUpTo: forgottenUpTo ?? -Infinity, closedUpTo: closedUpTo ?? -Infinity };
+      this.#marks.set(partition, marks);
+      return;
+    }
     this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
   }
 
@@ -165,6 +211,21 @@ export class StateBackend {
   /** Keys held by operator. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#states].map(([name, state]) => [name, state.size]));
+  }
+
+  /** Names of the operators that have state. */
+  get operators(): readonly string[] {
+    return [...this.#states.keys()];
+  }
+
+  /** How far the end of an input has closed the operator's windows of a partition; `-Infinity` when none has. */
+  closedUpTo(operator: string, partition: number): number {
+    return this.#states.get(operator)?.marks(partition).closedUpTo ?? -Infinity;
+  }
+
+  /** Raises how far the operator's windows of a partition are closed, by the end of an input that it has a part in. */
+  close(operator: string, partition: number, closedUpTo: number): void {
+    this.#states.get(operator)?.mark(partition, { closedUpTo });
   }
 
   /** What changed in any state since the last call. */

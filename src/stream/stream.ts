@@ -18,6 +18,7 @@ import { scan, type Scanned } from "./scan.ts";
 import { aggregateSessions, type SessionChange } from "./session.ts";
 import type { StateBackend } from "./state.ts";
 import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
+import { hours, minutes } from "./time.ts";
 import type { WindowResult } from "./window.ts";
 import { aggregateWindowEpisodes } from "./window_episodes.ts";
 
@@ -49,6 +50,10 @@ export type Output<E> =
     readonly kind: "windows";
     readonly name: string;
     readonly keyNames: readonly string[];
+    /** How far apart windows end, milliseconds. */
+    readonly everyMs: number;
+    /** How long a window is at most, milliseconds. */
+    readonly sizeMs: number;
     readonly operator: Operator<E, WindowResult<Named>>;
   }
   /** One row for each key and session. */
@@ -179,7 +184,7 @@ export class KeyedStream<E, T> {
 
   /** Windows of `sizeMs`, one after the other, anchored to the epoch. */
   tumbling(sizeMs: number): WindowedStream<E, T> {
-    return this.#windowed(tumblingWindows(sizeMs));
+    return this.#windowed(tumblingWindows(sizeMs), { everyMs: sizeMs, sizeMs });
   }
 
   /**
@@ -187,16 +192,22 @@ export class KeyedStream<E, T> {
    * that changes zones has a row for each of them.
    */
   localDays(zoneName: string, zoneOf: (value: T) => string): WindowedStream<E, T> {
-    return this.#windowed(localDayWindows(zoneOf), this.keys.with({ [zoneName]: zoneOf }));
+    // Zones differ by whole quarters of an hour, and a day has an hour more when clocks go back.
+    const lengths = { everyMs: minutes(15), sizeMs: hours(25) };
+    return this.#windowed(localDayWindows(zoneOf), lengths, this.keys.with({ [zoneName]: zoneOf }));
   }
 
-  #windowed(windows: WindowAssigner<T>, keys = this.keys): WindowedStream<E, T> {
+  #windowed(
+    windows: WindowAssigner<T>,
+    lengths: { readonly everyMs: number; readonly sizeMs: number },
+    keys = this.keys,
+  ): WindowedStream<E, T> {
     const { context, operators } = this;
     return {
       aggregate(name, spec) {
         const accumulators = new AccumulatorRow(spec);
         const aggregate = aggregateWindows({ ...context, name, keys, windows, accumulators });
-        return { kind: "windows", name, keyNames: keys.names, operator: chain([...operators, aggregate]) };
+        return { kind: "windows", name, keyNames: keys.names, ...lengths, operator: chain([...operators, aggregate]) };
       },
     };
   }
@@ -225,7 +236,8 @@ export class KeyedStream<E, T> {
       aggregate(name, spec) {
         const accumulators = new AccumulatorRow(spec);
         const aggregate = aggregateHopping({ ...context, name, keys, sizeMs, advanceMs, accumulators });
-        return { kind: "windows", name, keyNames: keys.names, operator: chain([...operators, aggregate]) };
+        const lengths = { everyMs: advanceMs, sizeMs };
+        return { kind: "windows", name, keyNames: keys.names, ...lengths, operator: chain([...operators, aggregate]) };
       },
     };
   }

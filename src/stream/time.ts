@@ -20,7 +20,10 @@ const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
  * not exist, years before 1970 or after 9999, numbers that can only be seconds.
  */
 export function parseTimestamp(value: string | number): number {
-  if (typeof value === "number") return value >= 1e11 && value < 253_402_300_800_000 ? value : NaN;
+  if (typeof value === "number") {
+    // What is stored has microseconds: the rest must not put an event into another window than its stored time is in.
+    return value >= 1e11 && value < 253_402_300_800_000 ? Math.floor(value * 1000) / 1000 : NaN;
+  }
   const date = parseDate(value);
   if (value.length === 10) return date;
   const separator = value.charCodeAt(10);

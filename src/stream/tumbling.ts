@@ -4,7 +4,7 @@ import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { LocalCalendar } from "./local_day.ts";
-import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
+import type { KeyedState, Marks, StateBackend, StateEntry } from "./state.ts";
 import { answer, type LatenessSettings, reportFailed, reportLate, type WindowResult } from "./window.ts";
 
 /** Says which window an element is in. */
@@ -70,7 +70,8 @@ export interface WindowAggregation<T, S extends AccumulatorSpec<T>> extends Late
  * Aggregates by key and window.
  *
  * Answers a batch with the final rows of the windows that its watermark has closed and of closed windows that late
- * elements have corrected; a batch with `emit` also with the early rows of open windows that have changed.
+ * elements have corrected; a batch with `emit` also with the early rows of open windows that have changed. An element is late
+ * when its window is past the allowed lateness, or has been forgotten under another setting.
  *
  * ```
  * time       0      5   10 |11    (size 10, watermark = time)
@@ -96,7 +97,7 @@ export function aggregateWindows<T, S extends AccumulatorSpec<T>>(
 class WindowAggregator<T, S extends AccumulatorSpec<T>> {
   /** Open windows whose rows have changed since they were last given out, by partition. */
   readonly #changed = new Map<number, StateEntry<WindowState>[]>();
-  /** The watermark up to which windows have been closed, by partition. */
+  /** The end up to which windows have been closed, by partition. */
   readonly #closedUpTo = new Map<number, number>();
 
   constructor(
@@ -105,12 +106,17 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
   ) {}
 
   process(batch: Batch<T>): Element<WindowResult<ResultsOf<S>>>[] {
+    const { forgottenUpTo, closedUpTo } = this.state.marks(batch.partition);
+    const bounds = { forgottenUpTo, closedUpTo: Math.max(closedUpTo, batch.closedBefore) };
     let changed = this.#changed.get(batch.partition);
     if (!changed) this.#changed.set(batch.partition, changed = []);
     const closed: StateEntry<WindowState>[] = [];
     for (const element of batch.elements) {
       try {
-        this.#add(batch, element, changed, closed);
+        const entry = this.#add(batch, element, bounds);
+        if (!entry || entry.value.pending) continue;
+        entry.value.pending = true;
+        (entry.namespace > Math.max(batch.watermark, bounds.closedUpTo) ? changed : closed).push(entry);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
@@ -122,36 +128,39 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
     return early.length === 0 ? rows : rows.concat(early);
   }
 
-  #add(batch: Batch<T>, element: Element<T>, changed: StateEntry<WindowState>[], closed: StateEntry<WindowState>[]) {
+  /** Adds the element to its window; `undefined` when it is late. */
+  #add(batch: Batch<T>, element: Element<T>, bounds: Marks): StateEntry<WindowState> | undefined {
     const { keys, windows, accumulators, allowedLatenessMs, name } = this.options;
     const { start, end } = windows.assign(element.value, element.time);
-    if (end + allowedLatenessMs <= element.watermark) return reportLate(name, batch, element);
+    if (end + allowedLatenessMs <= element.watermark || end <= bounds.forgottenUpTo) {
+      reportLate(name, batch, { element, missed: { start, end, count: 1 } });
+      return undefined;
+    }
+    const isClosed = end <= element.watermark || end <= bounds.closedUpTo;
     const key = keys.textOf(element.value);
-    let entry = this.state.get(batch.partition, end, key);
+    const entry = this.state.get(batch.partition, end, key);
     // First, because it may throw: an element that is skipped must leave no window behind.
     const accs = entry?.value.accs ?? accumulators.initial();
     accumulators.add(accs, element);
     if (!entry) {
-      const fresh = { start, accs, final: false, version: 1, pending: false };
-      entry = this.state.add(batch.partition, end, key, fresh);
-    } else {
-      if (entry.value.final || end <= element.watermark) entry.value.version++;
-      this.state.touch(entry);
+      const fresh = { start, accs, final: false, version: isClosed ? 2 : 1, pending: false };
+      return this.state.add(batch.partition, end, key, fresh);
     }
-    if (entry.value.pending) return;
-    entry.value.pending = true;
-    if (end > batch.watermark) changed.push(entry);
-    else closed.push(entry);
+    if (entry.value.final || isClosed) entry.value.version++;
+    this.state.touch(entry);
+    return entry;
   }
 
-  /** Adds what the watermark has newly passed to `closed`, and makes all of that final. */
+  /** Adds what has newly closed to `closed`, and makes all of that final. */
   #close(batch: Batch<T>, closed: StateEntry<WindowState>[]): void {
-    const { partition, watermark } = batch;
+    const { partition } = batch;
     for (const entry of closed) entry.value.final = true;
+    if (batch.ended) this.state.mark(partition, { closedUpTo: this.#lastEnd(partition) });
+    const upTo = Math.max(batch.watermark, this.state.marks(partition).closedUpTo);
     const before = this.#closedUpTo.get(partition) ?? -Infinity;
-    if (watermark <= before) return;
+    if (upTo <= before) return;
     for (const end of this.state.namespaces(partition)) {
-      if (end <= before || end > watermark) continue;
+      if (end <= before || end > upTo) continue;
       for (const entry of this.state.entries(partition, end)) {
         if (entry.value.final) continue;
         entry.value.final = entry.value.pending = true;
@@ -159,7 +168,13 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
         closed.push(entry);
       }
     }
-    this.#closedUpTo.set(partition, watermark);
+    this.#closedUpTo.set(partition, upTo);
+  }
+
+  #lastEnd(partition: number): number {
+    let last = -Infinity;
+    for (const end of this.state.namespaces(partition)) last = Math.max(last, end);
+    return last;
   }
 
   /** The rows of those that still wait to be given out; empties the list. */
@@ -180,6 +195,7 @@ class WindowAggregator<T, S extends AccumulatorSpec<T>> {
     for (const end of [...this.state.namespaces(batch.partition)]) {
       if (end > limit) continue;
       for (const entry of [...this.state.entries(batch.partition, end)]) this.state.remove(entry);
+      this.state.mark(batch.partition, { forgottenUpTo: end });
     }
   }
 

@@ -11,13 +11,16 @@ export interface WatermarkSettings {
 /**
  * A partition's watermark.
  *
- * Events move it: greatest event time less the allowed disorder. A caught-up, silent partition's follows the wall clock at
- * the same distance, so its last windows close without a next event. Only the part that events have moved decides
+ * Events move it: greatest event time less the allowed disorder. While a caught-up partition is silent its watermark goes on
+ * at the pace of the wall clock, from where its events stood: its last windows close without a next event, and old events
+ * stay old. A partition that never had an event goes along with the others. Only the part that events have moved decides
  * what is late: a silence closes windows early but never makes a record late; such a record corrects them.
  */
 export class PartitionWatermark {
   #maxEventTime: number;
   #watermark: number;
+  /** Where events had brought the watermark when the silence began. */
+  #stood: number;
   #quietSince: number | undefined;
   #idle = false;
 
@@ -29,7 +32,7 @@ export class PartitionWatermark {
     },
   ) {
     this.#maxEventTime = restored.maxEventTime ?? -Infinity;
-    this.#watermark = Math.max(restored.watermark ?? -Infinity, this.eventWatermark);
+    this.#watermark = this.#stood = Math.max(restored.watermark ?? -Infinity, this.eventWatermark);
   }
 
   /** Greatest event time seen, epoch milliseconds; `-Infinity` before the first event. */
@@ -57,7 +60,8 @@ export class PartitionWatermark {
     const before = this.eventWatermark;
     if (time > this.#maxEventTime) {
       this.#maxEventTime = time;
-      if (this.eventWatermark > this.#watermark) this.#watermark = this.eventWatermark;
+      this.#stood = this.eventWatermark;
+      if (this.#stood > this.#watermark) this.#watermark = this.#stood;
     }
     return before;
   }
@@ -68,15 +72,28 @@ export class PartitionWatermark {
     this.#idle = false;
   }
 
-  /** The partition is caught up and silent at wall time `now`; returns whether the watermark has moved. */
-  quiet(now: number): boolean {
-    // A clock that steps back must not make the silence begin in the future.
-    if (this.#quietSince === undefined || now < this.#quietSince) this.#quietSince = now;
-    if (this.#maxEventTime === -Infinity || now - this.#quietSince < this.settings.idleAfterMs) return false;
-    this.#idle = true;
-    const idle = now - this.settings.maxOutOfOrdernessMs;
-    if (idle <= this.#watermark) return false;
-    this.#watermark = idle;
+  /** Brings the watermark to where it once was. */
+  advance(watermark: number): void {
+    this.#watermark = this.#stood = Math.max(this.#watermark, watermark);
+  }
+
+  /**
+   * The partition is caught up and silent at wall time `now`; returns whether the watermark has moved. `others` is the least
+   * watermark of the topic's partitions that have had events.
+   */
+  quiet(now: number, others = -Infinity): boolean {
+    if (this.#quietSince === undefined) this.#quietSince = now;
+    if (now < this.#quietSince) {
+      // The clock has stepped back: the silence goes on from what it has come to.
+      this.#stood = Math.max(this.#stood, this.#watermark);
+      this.#quietSince = now;
+    }
+    const silentMs = now - this.#quietSince;
+    if (silentMs < this.settings.idleAfterMs) return false;
+    this.#idle = this.#maxEventTime > -Infinity;
+    const moved = this.#idle ? this.#stood + silentMs : others;
+    if (!(moved > this.#watermark)) return false;
+    this.#watermark = moved;
     return true;
   }
 }

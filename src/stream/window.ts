@@ -1,6 +1,6 @@
 // What the window operators share: their results, when a window is closed, and when an element is late for it.
 
-import type { Batch, Element } from "./batch.ts";
+import type { Batch, Element, MissedWindows } from "./batch.ts";
 import type { Key } from "./key.ts";
 
 /** The row of one key and window. */
@@ -12,9 +12,9 @@ export interface WindowResult<R> {
   /** Exclusive, epoch milliseconds. */
   readonly end: number;
   readonly values: R;
-  /** The watermark has passed the end: only a correction changes the row from here. */
+  /** The window has closed: only a correction changes the row from here, and it stays final. */
   readonly final: boolean;
-  /** 1, and one more for each late element that changed the row after it was final. */
+  /** 1, and one more for each element that came after the window had closed, also where that made the row. */
   readonly version: number;
 }
 
@@ -24,14 +24,19 @@ export interface LatenessSettings {
   readonly allowedLatenessMs: number;
 }
 
-/** Reports an element that is too late for the operator. */
-export function reportLate(operator: string, batch: Batch<unknown>, element: Element<unknown>): void {
+/** Reports an element that is too late for windows of the operator. */
+export function reportLate(
+  operator: string,
+  batch: Batch<unknown>,
+  { element, missed }: { readonly element: Element<unknown>; readonly missed: MissedWindows },
+): void {
   batch.side.late.push({
     operator,
     partition: batch.partition,
     offset: element.offset,
     time: element.time,
     watermark: element.watermark,
+    missed,
   });
 }
 

@@ -42,7 +42,7 @@ interface EpisodeState {
  *
  * Rows are those of sessions with the ends of windows for times: `start` is the end of the first window of the episode.
  * An episode is answered with when it changes, whether the batch asks for it or not. Its id is the start that it was
- * raised with. An element is late when it is past the allowed lateness of the first window that it is in.
+ * raised with. An element is late for windows that are past the allowed lateness; it counts in the others, and before them.
  *
  * ```
  * time      0    5    10   15   20   25     (size 5, advance 5, trailing 10, gap 10; holds: more than in 10 before)
@@ -91,7 +91,6 @@ class PartitionEpisodes<
 > {
   readonly #windows: ComparedWindows<T, S>;
   readonly #episodes: PointEpisodes<ComparedWindow<ResultsOf<S>>, A>;
-  #settledUpTo = -Infinity;
 
   constructor(private readonly options: WindowEpisodes<T, S, A>, state: EpisodeState, partition: number) {
     this.#windows = new ComparedWindows(options, state.panes, state.looked, partition);
@@ -101,24 +100,32 @@ class PartitionEpisodes<
   process(batch: Batch<T>): Element<SessionChange<ResultsOf<A>>>[] {
     const out: Element<SessionChange<ResultsOf<A>>>[] = [];
     for (const element of batch.elements) {
-      const answering = { batch, watermark: element.watermark, out };
+      const answering = { batch, watermark: this.#windows.closedUpTo(element), out };
       try {
         this.#take(element, answering);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
     }
-    const answering = { batch, watermark: batch.watermark, out };
-    if (this.#windows.isDue(batch.watermark)) this.#look(answering);
+    if (batch.ended) this.#end({ batch, watermark: this.#windows.closedUpTo(batch), out });
+    const answering = { batch, watermark: this.#windows.closedUpTo(batch), out };
+    if (this.#windows.isDue(answering.watermark)) this.#look(answering);
     this.#episodes.close(answering);
     this.#episodes.announce(answering);
     this.#forget(batch);
     return out;
   }
 
+  /** The input has ended: all windows are looked at, and the episodes that they make are over. */
+  #end(answering: Answering<ResultsOf<A>>): void {
+    this.#windows.close(this.#windows.lastEnd);
+    this.#look({ ...answering, watermark: this.#windows.closedUpTo(answering.batch) });
+    this.#windows.close(this.#episodes.lastEnd);
+  }
+
   /** As if the element came alone, so that versions do not depend on where batches begin. */
   #take(element: Element<T>, answering: Answering<ResultsOf<A>>): void {
-    if (this.#windows.isDue(element.watermark)) this.#look(answering);
+    if (this.#windows.isDue(answering.watermark)) this.#look(answering);
     this.#windows.add(answering.batch, element);
     if (!this.#windows.hasLate) return;
     // What is over by now is corrected, and not just continued.
@@ -136,11 +143,7 @@ class PartitionEpisodes<
 
   /** Drops what no element can reach any more. */
   #forget(batch: Batch<T>): void {
-    const { allowedLatenessMs, advanceMs } = this.options;
-    const reach = Math.floor((batch.eventWatermark - allowedLatenessMs) / advanceMs) * advanceMs;
-    if (!(reach > this.#settledUpTo)) return;
-    this.#settledUpTo = reach;
-    this.#windows.forget(reach);
-    this.#episodes.settle(reach);
+    const reach = this.#windows.reach(batch.eventWatermark);
+    if (this.#windows.forget(reach)) this.#episodes.settle(reach);
   }
 }

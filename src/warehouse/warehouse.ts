@@ -92,8 +92,13 @@ export interface Unit {
 
 /** One domain's writer, with a session of its own. Calls do not overlap. */
 export interface Writer extends AsyncDisposable {
-  /** Raises the epoch of each partition (making its row when there is none, at offset 0) and says where to go on. */
-  claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
+  /**
+   * Raises the epoch of each partition (making its row when there is none, at offset 0) and says where to go on.
+   *
+   * `all` are the topic's partitions: each of them gets a row, for a merged row is final only when all have passed it. One that
+   * comes to a topic that others are known of begins with the greatest watermark of those: what they closed, stays closed.
+   */
+  claim(topic: string, partitions: readonly number[], all?: readonly number[]): Promise<readonly Claim[]>;
   /** The live state of the partitions, in chunks. */
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
   /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */

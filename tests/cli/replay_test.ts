@@ -143,6 +143,12 @@ Deno.test("replay refuses raw rows that are dead letters by now, and rows that n
   const invalid = await terminal.run(["replay", "trains", "--yes"]);
   assertEquals(invalid.code, 1);
   assertStringIncludes(invalid.stderr, "would be a dead letter now");
+  const twice = '{"train_id":"T1","train_id":"T2"}';
+  await tamper(terminal, `UPDATE ATS_RAW_JSON SET RECORD_CONTENT = '${twice}' WHERE rowid = 3`);
+  const older = await terminal.run(["replay", "trains", "--yes"]);
+  assertEquals(older.code, 1);
+  assertStringIncludes(older.stderr, 'the name "train_id" twice, at /train_id');
+  assertStringIncludes(older.stderr, "move its row from ATS_RAW_JSON to DEAD_LETTERS");
   await tamper(
     terminal,
     "DELETE FROM ATS_RAW_JSON WHERE rowid = 3; UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET - 7",

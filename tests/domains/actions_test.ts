@@ -55,7 +55,7 @@ const said = (rows: readonly Row[], columns: readonly string[]) => rows.map((row
 async function run(events: readonly (readonly [clock: string, changes?: Row])[]): Promise<World> {
   const world = new World(domainOf("actions"));
   for (const [clock, changes] of events) world.produce({ ...ACTION, timestamp: `2027-01-15T${clock}`, ...changes });
-  await world.workOff();
+  await world.catchUp();
   return world;
 }
 

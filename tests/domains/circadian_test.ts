@@ -76,7 +76,7 @@ for (const [name, event, field] of refused) {
 async function run(events: readonly Event[]): Promise<World> {
   const world = new World(domainOf("circadian"));
   for (const event of events) world.produce(event);
-  await world.workOff();
+  await world.catchUp();
   return world;
 }
 
@@ -136,9 +136,9 @@ Deno.test("who travels has a row for each zone of the day, in that zone's days",
     meal("2026-05-11T02:00:00Z", newYork),
     meal("2026-05-11T12:00:00Z", newYork),
   ]);
-  assertEquals(days(world, ["LOCAL_DATE", "TIME_ZONE", "MEAL_COUNT"]), [
-    ["2026-05-10", "Europe/Paris", 1],
+  assertEquals(days(world, ["LOCAL_DATE", "TIME_ZONE", "MEAL_COUNT"]).toSorted(), [
     ["2026-05-10", "America/New_York", 1],
+    ["2026-05-10", "Europe/Paris", 1],
     ["2026-05-11", "America/New_York", 1],
   ]);
 });

@@ -97,7 +97,7 @@ async function run(
   for (const [i, [clock, changes]] of events.entries()) {
     world.produce({ ...RIDE, timestamp: `2027-01-15T${clock}`, ...changes }, { partition: i % partitions });
   }
-  await world.workOff();
+  await world.catchUp();
   return world;
 }
 

@@ -41,7 +41,7 @@ async function run(
 ): Promise<World> {
   const world = new World(trainsDomain(settings));
   for (const [clock, changes] of events) world.produce({ ...TELEMETRY, timestamp: `2027-01-15T${clock}`, ...changes });
-  await world.workOff();
+  await world.catchUp();
   return world;
 }
 
@@ -102,8 +102,15 @@ Deno.test("hourly statistics hold the sums, peaks and counts of each train and h
     "HIGH_POWER_DRAW_COUNT",
     "IS_FINAL",
   ]);
-  assertEquals(rows, [
-    ["T1", at("09:00:00"), 2, 1300, 1200, 0.1 + 0.2, 30, 1, 0, true],
+  // Of 0.3 the sum holds what is a whole number of 2^-21; the rest has a column of its own.
+  const power = Math.round(0.3 * 2 ** 21) / 2 ** 21;
+  const parts = warehouse.rows("ATS_HOURLY_STATS_PARTS").toSorted((a, b) =>
+    Number(a.WINDOW_START) - Number(b.WINDOW_START)
+  );
+  const low = parts.map((row) => Number(row.SUM_POWER_DRAW_KW_LOW));
+  assertEquals([power + low[0]!, low[1], low[2]], [0.1 + 0.2, 0, 0]);
+  assertEquals(rows.toSorted((a, b) => Number(a[1]) - Number(b[1])), [
+    ["T1", at("09:00:00"), 2, 1300, 1200, power, 30, 1, 0, true],
     ["T1", at("10:00:00"), 1, 5, 5, 2700, 60, 0, 1, true],
     ["T1", at("11:00:00"), 1, 300, 300, 800.25, 60, 0, 0, false],
   ]);

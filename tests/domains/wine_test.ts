@@ -179,6 +179,16 @@ Deno.test("orders leave their shop's warehouse, adjustments change the one that 
   assertEquals(warehouse.rows("LATE_RECORDS"), []);
 });
 
+Deno.test("a channel whose name every object of JavaScript has sells from the central warehouse, as any unknown one", async () => {
+  const names = ["constructor", "__proto__", "toString"];
+  const { warehouse } = await run(
+    names.map((sales_channel, i) => [`09:00:0${i}`, { sales_channel, quantity: 1, product_id: 1025 }] as const),
+  );
+  assertEquals(said(warehouse.rows("STOCK_LEVELS_PARTS"), ["PRODUCT_ID", "WAREHOUSE", "QUANTITY_CHANGE"]), [
+    [1025, "Cave Centrale", -3],
+  ]);
+});
+
 const ALERT = [
   "ALERT_ID",
   "STATUS",
@@ -320,11 +330,11 @@ Deno.test("of history no alert is active, and what still lasts is one when the p
     world.produce({ ...ORDER, product_id, quantity: 100, event_ts: days(n) });
   const more = (product_id: number, n: number) => world.produce({ ...ADJUSTMENT, product_id, event_ts: days(n) });
   order(1, 400);
-  await world.workOff();
+  await world.catchUp();
   order(2, 300);
   more(1, 200);
   world.produce({ ...ADJUSTMENT, adjustment_type: "SPOILAGE", quantity_change: -3, event_ts: days(100) });
-  await world.workOff();
+  await world.catchUp();
   const statuses = () =>
     said(world.warehouse.rows("STOCK_ALERTS"), ["ALERT_TYPE", "PRODUCT_ID", "STATUS", "CLEARED_AT"]).toSorted();
   assertEquals(statuses(), [
@@ -334,7 +344,7 @@ Deno.test("of history no alert is active, and what still lasts is one when the p
   ], "what lasts is told, but not as an alert");
   assertEquals([...seen].filter((row) => row.endsWith("ACTIVE")), []);
   more(3, 0);
-  await world.workOff();
+  await world.catchUp();
   assertEquals(statuses(), [
     ["LOW_STOCK", 1, "CLEARED", Date.parse(days(200))],
     ["LOW_STOCK", 2, "ACTIVE", null],

@@ -115,11 +115,11 @@ Deno.test("a silent partition does not hold the windows of others, and a fast on
   const world = worldOf(3, Infinity);
   world.produce(at(10, "slow"), { partition: 0 });
   for (let ms = 0; ms < 5000; ms += 50) world.produce(at(ms, "fast"), { partition: 1 });
-  await world.workOff();
+  await world.catchUp();
   assert(windows(world, "fast").filter((row) => (row as unknown[])[2] === true).length >= 48);
   assertEquals(windows(world, "slow"), [[0, 1, false, 1]]);
   world.produce(at(20, "slow"), { partition: 0 });
-  await world.workOff();
+  await world.catchUp();
   assertEquals(windows(world, "slow"), [[0, 2, false, 1]]);
   assertEquals(world.warehouse.rows("LATE_RECORDS"), []);
 });
@@ -128,14 +128,14 @@ Deno.test("within the allowed lateness a record corrects a final row, later it i
   const world = worldOf(1, Infinity);
   world.produce(at(10));
   world.produce(at(120, "b"));
-  await world.workOff();
+  await world.catchUp();
   assertEquals(windows(world), [[0, 1, true, 1]]);
   world.produce(at(20));
-  await world.workOff();
+  await world.catchUp();
   assertEquals(windows(world), [[0, 2, true, 2]]);
   world.produce(at(200, "b"));
   world.produce(at(30));
-  await world.workOff();
+  await world.catchUp();
   assertEquals(windows(world), [[0, 2, true, 2]]);
   assertEquals(lateOffsets(world, "TUMBLING"), [4]);
   const [row] = world.warehouse.rows("LATE_RECORDS").filter(({ OPERATOR }) => OPERATOR === "TUMBLING");
@@ -149,6 +149,9 @@ Deno.test("within the allowed lateness a record corrects a final row, later it i
     EVENT_TIME: WINDOW_START + 30,
     WATERMARK: watermark,
     LATENESS_MS: 160,
+    WINDOW_START,
+    WINDOW_END: WINDOW_START + 100,
+    WINDOWS_MISSED: 1,
   });
   assertEquals(world.warehouse.rows("RAW").length, 5);
 });
@@ -162,7 +165,7 @@ Deno.test("the same records are late after a crash as before: lateness does not 
   world.expel(instance);
   world.produce(at(20));
   world.produce(at(280));
-  await world.workOff();
+  await world.catchUp();
   assertEquals(lateOffsets(world, "TUMBLING"), [2]);
   assertEquals(windows(world), [[0, 1, true, 1], [200, 1, false, 1]]);
 });

@@ -90,10 +90,32 @@ const bad: readonly (readonly [string, string | Uint8Array | null, string, strin
   [
     "a duplicate key whose last is wrong",
     written("speed_kmh", '1,"speed_kmh":"x"'),
-    "validate",
-    "wrong_type",
-    "speed_kmh: ",
+    "decode",
+    "duplicate_name",
+    "/speed_kmh",
   ],
+  [
+    "a duplicate key, both right",
+    written("train_id", '"T9","train_id":"T1"'),
+    "decode",
+    "duplicate_name",
+    '"train_id" twice',
+  ],
+  [
+    "a duplicate key, once escaped",
+    written("train_id", '"T9","\\u0074rain_id":"T1"'),
+    "decode",
+    "duplicate_name",
+    "/train_id",
+  ],
+  [
+    "a duplicate key in a field that nobody knows",
+    telemetry().replace("{", '{"extra":[0,{"a/b":1,"a/b":2}],'),
+    "decode",
+    "duplicate_name",
+    "/extra/1/a~1b",
+  ],
+  ["a duplicate key in a frame", framed(7, written("line", '"A","line":"B"')), "decode", "duplicate_name", "schema 7"],
   ["a timestamp that is no time", telemetry({ timestamp: "soon" }), "time", "invalid_timestamp", "event time"],
   [
     "a date that does not exist",
@@ -138,7 +160,9 @@ const good: readonly (readonly [string, string])[] = [
   ["a field called __proto__", telemetry().replace("{", '{"__proto__":{"train_id":"evil"},')],
   ["-0", written("passenger_count", "-0")],
   ["control characters, HTML and formulas", telemetry({ train_id: "=cmd|'/C calc'!A0 <img onerror=x> \u0001\n" })],
-  ["a duplicate key", written("train_id", '"T9","train_id":"T1"')],
+  ["a name that is in two objects", telemetry().replace("{", '{"extra":{"train_id":"T9"},')],
+  ["a text that looks like names", telemetry({ extra: '":":" : \\":' })],
+  ["names with white space around them", JSON.stringify(TELEMETRY, null, "\t").replaceAll('":', '" \n:')],
 ];
 
 for (const [name, value] of good) {

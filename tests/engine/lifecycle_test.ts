@@ -139,7 +139,7 @@ Deno.test("while records wait a checkpoint grows to what is told, and without an
     restart() {},
   };
   const world = worldOf(400);
-  await world.workOff({ ...NEVER, checkpointRows: 10, checkpointBacklogRows: 150, observer });
+  await world.catchUp({ ...NEVER, checkpointRows: 10, checkpointBacklogRows: 150, observer });
   assert(records.slice(0, -1).every((count) => count >= 150), `${records}`);
   assert(records.length >= 2 && records.length <= 3, `${records}`);
 

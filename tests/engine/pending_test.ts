@@ -17,9 +17,11 @@ const batchOf = <T>(values: readonly T[], partition = 1): Batch<T> => ({
   elements: values.map((value, i) => ({ value, time: i, offset: 100 + i, watermark: 0 })),
   nextOffset: 200,
   watermark: 0,
+  closedBefore: -Infinity,
   eventWatermark: 0,
   backfill: false,
   emit: false,
+  ended: false,
   side: { late: [], failed: [] },
 });
 
@@ -44,6 +46,7 @@ const session = (id: number, start: number, last: number, previousStart: number 
   last,
   end: last + 15,
   values: { n: 1 },
+  open: true,
   final: false,
   version: 1,
   previousStart,
@@ -160,15 +163,17 @@ Deno.test("appended rows and dead letters know the records that they came from",
   assertEquals([pending.records, pending.accepted, pending.bytes, [...pending.partitions]], [2, 1, 12, [1]]);
 });
 
-Deno.test("late records are rows that name the window operator and how late they were", () => {
+Deno.test("late records are rows that name the window operator, how late they were, and the windows that they missed", () => {
   const pending = new Pending(domain, outputs);
   const batch = batchOf([]);
-  batch.side.late.push({ operator: "TUMBLING", partition: 1, offset: 8, time: 1000, watermark: 1500.4 });
+  const missed = { start: 500, end: 1500, count: 1 };
+  batch.side.late.push({ operator: "TUMBLING", partition: 1, offset: 8, time: 1000, watermark: 1500.4, missed });
   pending.addAnswers(batch, names.map(() => batchOf([])), 50);
   const [append] = unitOf(pending).appends;
   assertEquals(append!.table, "LATE_RECORDS");
   const [row] = rowsOf(append!);
   assertEquals([row!.OPERATOR, row!.KAFKA_OFFSET, row!.LATENESS_MS], ["TUMBLING", 8, 500]);
+  assertEquals([row!.WINDOW_START, row!.WINDOW_END, row!.WINDOWS_MISSED], [500, 1500, 1]);
 });
 
 Deno.test("a partition that only told the time is in the unit too, so that its watermark is kept", () => {

@@ -68,7 +68,7 @@ Deno.test("an instance that lost its partitions without knowing is fenced, and w
   const slow = world.start({ checkpointRows: 1000, checkpointMs: 1e9 });
   await world.until(() => slow.runner.status().partitions[0]?.highOffset === 30);
   world.expel(slow);
-  await world.workOff();
+  await world.catchUp();
   assertEquals(world.warehouse.claims.get(0)!.nextOffset, 30);
   produce(world, 30, 35);
   await world.stopped(slow);
@@ -152,7 +152,7 @@ Deno.test("state of other windows is refused with a message that names them, and
 
 Deno.test("records that retention deleted before they were read are named in an error message, and the rest is read", async () => {
   const world = worldOf(20);
-  await world.workOff();
+  await world.catchUp();
   produce(world, 20, 40);
   world.log.retain(TOPIC, 0, 26);
   world.produce({ key: "end", time: START + 9000, x: 0 });

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { reading, textOf } from "../../src/engine/text.ts";
+import { namesAtMost, reading, textOf } from "../../src/engine/text.ts";
 
 /** Pieces one after another in one buffer, with bytes between them that belong to nobody. */
 function laidOut(pieces: readonly Uint8Array[], gaps: readonly number[], lead: number): Uint8Array[] {
@@ -31,8 +31,8 @@ Deno.test("a view reads the same out of its stretch as by itself", () => {
       fc.nat(9),
       (pieces, lead) => {
         const views = laidOut(pieces.map(([piece]) => piece), pieces.map(([, gap]) => gap), lead);
-        const read = reading(views[0], views.at(-1));
-        assertEquals(views.map(read), views.map(textOf));
+        const reader = reading(views[0], views.at(-1));
+        assertEquals(views.map((view) => reader.read(view)), views.map(textOf));
       },
     ),
     { numRuns: 1000 },
@@ -41,7 +41,8 @@ Deno.test("a view reads the same out of its stretch as by itself", () => {
 
 Deno.test("a view from elsewhere, before or behind the stretch reads as by itself", () => {
   const bytes = new TextEncoder().encode("one two three four");
-  const read = reading(bytes.subarray(4, 7), bytes.subarray(8, 13));
+  const reader = reading(bytes.subarray(4, 7), bytes.subarray(8, 13));
+  const read = (view: Uint8Array) => reader.read(view);
   assertEquals(read(bytes.subarray(0, 3)), "one");
   assertEquals(read(bytes.subarray(14)), "four");
   assertEquals(read(new TextEncoder().encode("héllo")), "héllo");
@@ -50,5 +51,25 @@ Deno.test("a view from elsewhere, before or behind the stretch reads as by itsel
 
 Deno.test("without a first or last view, or with two of different buffers, every view is read by itself", () => {
   const [a, b] = [new TextEncoder().encode("a"), new TextEncoder().encode("b")];
-  for (const read of [reading(undefined, a), reading(a, null), reading(a, b)]) assertEquals(read(b), "b");
+  for (const reader of [reading(undefined, a), reading(a, null), reading(a, b)]) assertEquals(reader.read(b), "b");
+});
+
+Deno.test("reading ASCII out of a stretch counts its names as looking for them does, or one more at an edge", () => {
+  const letters = fc.string({ unit: fc.constantFrom(...'a:"" \n!#9{}'), maxLength: 1200 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(letters, fc.nat(9)), { minLength: 1, maxLength: 5 }), fc.nat(9), (pieces, lead) => {
+      const views = laidOut(
+        pieces.map(([text]) => new TextEncoder().encode(text)),
+        pieces.map(([, gap]) => gap),
+        lead,
+      );
+      const reader = reading(views[0], views.at(-1));
+      for (const view of views) {
+        const names = namesAtMost(reader.read(view)!);
+        const counted = reader.namesAtMost ?? names;
+        if (counted !== names) assertEquals(counted, names + 1);
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -7,6 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FreshetError } from "../../src/errors.ts";
+import { MARKS_NAMESPACE } from "../../src/stream/mod.ts";
 import { readings } from "../support/simulation/domain.ts";
 import { checkAccounting, checkDerived, type Fate, isEnd, watchInvariants } from "../support/simulation/oracle.ts";
 import { firstSeed, runCount } from "../support/simulation/runs.ts";
@@ -144,8 +145,8 @@ class Simulation {
 
   #checkState(): void {
     const { warehouse } = this.world;
-    const left = [...warehouse.stateRows.values()].filter(({ operator, key }) =>
-      operator !== "HOPPING/closed" && operator !== "RUNNING" && !isEnd(key)
+    const left = [...warehouse.stateRows.values()].filter(({ operator, namespace, key }) =>
+      operator !== "HOPPING/closed" && operator !== "RUNNING" && namespace !== MARKS_NAMESPACE && !isEnd(key)
     );
     assertEquals(left, [], "State is left after the last watermark");
     for (const table of ["TUMBLING", "HOPPING", "SESSIONS"]) {

@@ -69,7 +69,8 @@ const TRAINS = [
    VALUES ('OLD', '2026-01-15 09:50:00', 'Red', 999, 999)`,
   `INSERT INTO ATS_HOURLY_STATS_PARTS SELECT 0, TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP), DATE_TRUNC('hour', TIMESTAMP) + INTERVAL 1 HOUR,
      COUNT(*), SUM(PASSENGER_COUNT), MAX(PASSENGER_COUNT), SUM(POWER_DRAW_KW), MAX(POWER_DRAW_KW), SUM(SPEED_KMH), 200, 0, 0,
-     DATE_TRUNC('hour', TIMESTAMP) < '2026-01-15 10:00:00', 1, '2026-01-15 00:00:00'
+     DATE_TRUNC('hour', TIMESTAMP) < '2026-01-15 10:00:00', 1, '2026-01-15 00:00:00',
+     0, NULL, 0, NULL, 0, NULL
    FROM ATS_TRANSFORMED GROUP BY TRAIN_ID, DATE_TRUNC('hour', TIMESTAMP)`,
   `INSERT INTO ATS_ALERTS VALUES
      ('1', 'OVERCROWDING', 'A1', 'Red', 'ACTIVE', '2026-01-15 10:00:00', '2026-01-15 10:10:00', NULL, 3, 1200, 1100, 1, 0, NULL),
@@ -177,7 +178,7 @@ Deno.test("trains: alerts come active first, then the newest", async () => {
 const window = (zone: string, start: string, requests: number) =>
   `(0, '${zone}', 'standard', '2026-01-15 ${start}', TIMESTAMP '2026-01-15 ${start}' + INTERVAL 15 MINUTE, ${requests}, ${requests}, ${
     requests * 10
-  }, TRUE, 1, NULL)`;
+  }, TRUE, 1, NULL, 0, NULL)`;
 
 Deno.test("rides: the newest closed window is compared with that of an hour before", async () => {
   await using rides = await panels("rides", [

@@ -81,6 +81,7 @@ const CASES: readonly Case[] = [
     status: 413,
     code: "body_too_large",
   },
+  field("a name that is there twice", text.replace("{", '{"extra":[{"a":1,"\\u0061":2}],'), "/extra/0/a"),
   field("null", "null", ""),
   field("a number", "42", ""),
   field("a text", '"report"', ""),

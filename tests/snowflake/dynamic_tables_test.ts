@@ -233,7 +233,8 @@ Deno.test({
     const { double, client } = await startEmptyAccount();
     try {
       for (const { text } of SETUP_PARTS.filter(({ optional }) => !optional)) await runAll(client, text);
-      await runAll(client, `USE ROLE FRESHET_WRITER; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA;${domainOf("trains").sql}`);
+      const place = "USE ROLE FRESHET_WRITER; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA";
+      for (const text of [place, ownSql, domainOf("trains").sql]) await runAll(client, text);
       const good = { train_id: "T", passenger_count: 1, total_weight_tons: 1, power_draw_kw: 1, speed_kmh: 1 };
       const rows = TIMES.map((timestamp, offset) => [
         JSON.stringify({ topic: "t", partition: 0, offset, CreateTime: Date.UTC(2026, 0, 16) }),

@@ -11,46 +11,23 @@ import {
   type Element,
   type ExactSum,
   first,
+  highOf,
   last,
+  lowestOf,
+  lowOf,
   max,
   mean,
+  meanExactly,
   mergeExactly,
   min,
   quantile,
-  RELATIVE_ERROR,
   roundExactly,
   sum,
 } from "../../src/stream/mod.ts";
 import { propertyRuns } from "../support/simulation/runs.ts";
+import { asWhole, nearest, wholeSum } from "./rationals.ts";
 
-const SMALLEST_EXPONENT = 1074n;
-
-/** The double as a whole number of the smallest subnormals (2 ** -1074). */
-function asWhole(x: number): bigint {
-  const bits = new DataView(new ArrayBuffer(8));
-  bits.setFloat64(0, x);
-  const raw = bits.getBigUint64(0);
-  const exponent = (raw >> 52n) & 0x7ffn;
-  const fraction = raw & 0xfffffffffffffn;
-  const magnitude = exponent === 0n ? fraction : (fraction | (1n << 52n)) << (exponent - 1n);
-  return raw >> 63n === 1n ? -magnitude : magnitude;
-}
-
-/** The double nearest to a whole number of the smallest subnormals, ties to even. */
-function nearest(whole: bigint): number {
-  const magnitude = whole < 0n ? -whole : whole;
-  const drop = BigInt(Math.max(0, magnitude.toString(2).length - 53));
-  const half = drop === 0n ? 0n : 1n << (drop - 1n);
-  let kept = magnitude >> drop;
-  const rest = magnitude - (kept << drop);
-  if (drop > 0n && (rest > half || (rest === half && (kept & 1n) === 1n))) kept += 1n;
-  // In two steps: 2 ** -1074 alone is the smallest there is.
-  const shift = Number(drop - SMALLEST_EXPONENT);
-  const x = Number(kept) * 2 ** Math.max(shift, -1000) * 2 ** Math.min(shift + 1000, 0);
-  return whole < 0n ? -x : x;
-}
-
-const reference = (xs: readonly number[]) => nearest(xs.reduce((total, x) => total + asWhole(x), 0n));
+const reference = (xs: readonly number[]) => nearest(wholeSum(xs));
 
 function exactly(xs: readonly number[]): ExactSum {
   const sum: ExactSum = [];
@@ -60,10 +37,17 @@ function exactly(xs: readonly number[]): ExactSum {
 
 const same = (a: number, b: number) => assertEquals(a + 0, b + 0);
 
-/** Of every magnitude, but small enough that no partial sum overflows. */
+const HOSTILE = [
+  ...[Number.MAX_VALUE, 1.7e308, 2 ** 1023, 2 ** 970, 2 ** 969, 2 ** 960, 2 ** 960 - 2 ** 907, 1e300].flatMap((
+    x,
+  ) => [x, -x]),
+  ...[1, 2 ** 53, 2 ** -53, 0.1, -0.3, 1e-308, 5e-324, -5e-324, 2 ** -1022],
+];
+
+/** Of every magnitude: sums of a few of them are beyond the range of a double, and come back. */
 const anyDouble = fc.oneof(
-  fc.double({ noNaN: true, min: -1e300, max: 1e300 }),
-  fc.constantFrom(1e300, -1e300, 1, -1, 1e-308, -1e-308, 5e-324, -5e-324, 0.1, 0.2, -0.3, 2 ** 53, 1, 2 ** -53),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.constantFrom(...HOSTILE),
 );
 const doubles = fc.array(anyDouble, { maxLength: 60, size: "max" });
 
@@ -88,7 +72,117 @@ Deno.test("an exact sum does not depend on the order, and merging sums is the su
   );
 });
 
+Deno.test("an exact sum goes on after every restart, and in any split into merges, as if nothing had been", () => {
+  const split = fc.tuple(
+    fc.array(fc.array(anyDouble, { maxLength: 12 }), { maxLength: 8 }),
+    fc.infiniteStream(fc.nat(1)),
+  );
+  fc.assert(
+    fc.property(split, ([parts, coins]) => {
+      const stored = (sum: ExactSum): ExactSum => JSON.parse(JSON.stringify(sum));
+      let all: ExactSum = [];
+      for (const part of parts) {
+        const one: ExactSum = [];
+        for (const x of part) addExactly(coins.next().value === 0 ? all : one, x);
+        all = stored(coins.next().value === 0 ? mergeExactly(stored(one), all) : mergeExactly(all, one));
+      }
+      same(roundExactly(all), reference(parts.flat()));
+    }),
+    propertyRuns(700),
+  );
+});
+
+Deno.test("a mean is the double nearest to the exact sum divided by the count", () => {
+  const few = fc.array(fc.oneof(anyDouble, fc.integer({ min: -50, max: 50 }), fc.constantFrom(0.1, 0.2, 0.7)), {
+    minLength: 1,
+    maxLength: 40,
+    size: "max",
+  });
+  fc.assert(
+    fc.property(few, (xs) => same(meanExactly(exactly(xs), xs.length), nearest(wholeSum(xs), BigInt(xs.length)))),
+    propertyRuns(1500),
+  );
+});
+
+Deno.test("the mean of readings with two decimals is rounded once, where rounding the sum first would be off", () => {
+  let offBefore = 0;
+  for (let n = 2; n < 400; n++) {
+    const xs = Array.from({ length: n }, (_, i) => ((i * 7919 + n * 104729) % 260_000) / 100);
+    const exact = nearest(wholeSum(xs), BigInt(n));
+    same(meanExactly(exactly(xs), n), exact);
+    if (roundExactly(exactly(xs)) / n !== exact) offBefore++;
+  }
+  assert(offBefore > 20, "these readings do not show the difference");
+});
+
+const elementOf = (value: number | null, offset = 0, time = offset): Element<number | null> => (
+  { value, offset, time, watermark: -Infinity }
+);
+type Value = number | null;
+const self = (x: Value) => x;
+
+/** Multiples of 2^-107, some of many digits; all sums of them are below 2^31. */
+const withinParts = fc.oneof(
+  fc.double({ noNaN: true, min: -1e6, max: 1e6 }).filter((x) => x === 0 || Math.abs(x) >= 2 ** -54),
+  fc.integer({ min: -1_000_000, max: 1_000_000 }).map((x) => x / 1000),
+  fc.constantFrom(2 ** -22, -(2 ** -22), 3 * 2 ** -22, 2 ** -65, -(2 ** -65), 2 ** -107, 0.1, -0),
+);
+
+Deno.test("the three parts of a sum are the sum, however many sums of parts are added up, in any order", () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(withinParts, { maxLength: 6 }), { maxLength: 30, size: "max" }), (partitions) => {
+      const plus = (a: number, b: number) => a + b;
+      const sums = partitions.map(exactly);
+      const parts = [sums.map(highOf), sums.map(lowOf), sums.map((sum) => lowestOf(sum) ?? 0)];
+      for (const order of [parts, parts.map((part) => part.toReversed())]) {
+        const added = order.map((part) => asWhole(part.reduce(plus, 0)));
+        assertEquals(added.reduce((a, b) => a + b, 0n), wholeSum(partitions.flat()));
+      }
+    }),
+    propertyRuns(700),
+  );
+});
+
+Deno.test("parts of sums out of their range are as near as doubles can be", () => {
+  const nearlyWhole = (xs: readonly number[]) => {
+    const sum = exactly(xs);
+    const told = [highOf(sum), lowOf(sum), lowestOf(sum) ?? 0].reduce((whole, part) => whole + asWhole(part), 0n);
+    const [exact, off] = [wholeSum(xs), wholeSum(xs) - told];
+    return (off < 0n ? -off : off) << 52n <= (exact < 0n ? -exact : exact);
+  };
+  fc.assert(
+    fc.property(doubles, (xs) => !Number.isFinite(roundExactly(exactly(xs))) || nearlyWhole(xs)),
+    propertyRuns(700),
+  );
+  for (const x of [5e-324, 1e-30, 1.5e-18]) assert(nearlyWhole([x, -2 * x]));
+});
+
+Deno.test("a sum with few decimals has no lowest part, and one beyond the range of a double says so in it", () => {
+  for (const xs of [[], [0], [-0.5], [1e6, 0.01, -0.07], [4e15, 0.125], [2 ** -64], [1e300]]) {
+    assertEquals(lowestOf(exactly(xs)), null);
+  }
+  assertEquals([1.7e308, -1.7e308].map((x) => lowestOf(exactly([x, x]))), [Number.MAX_VALUE, Number.MAX_VALUE]);
+});
+
+Deno.test("a mergeable sum has the state of any sum, and gives its parts as more results", () => {
+  const row = new AccumulatorRow({ S: sum(self, { mergeable: true }) });
+  const accs = row.initial();
+  for (const x of [0.1, 1e-30]) row.add(accs, elementOf(x));
+  const high = Math.round(0.1 * 2 ** 21) / 2 ** 21;
+  assertEquals<unknown>(row.results(accs), {
+    S: high,
+    S_LOW: 0.1 - high,
+    S_LOWEST: Math.round(2 ** 107 * 1e-30) / 2 ** 107,
+  });
+  assertEquals(row.config, new AccumulatorRow({ S: sum(self) }).config);
+});
+
 const sums: readonly (readonly [string, readonly number[], number])[] = [
+  ["numbers that go beyond the range and come back", [1.7e308, 1.7e308, -1.7e308, 5], 1.7e308],
+  ["numbers beyond the range that cancel", [1.7e308, 1.7e308, -1.7e308, -1.7e308, 5], 5],
+  ["numbers beyond the range", [1.7e308, 1.7e308, 1.7e308], Infinity],
+  ["half a digit more than the greatest double", [Number.MAX_VALUE, 2 ** 970], Infinity],
+  ["less than half a digit more than the greatest double", [Number.MAX_VALUE, 2 ** 970, -5e-324], Number.MAX_VALUE],
   ["nothing", [], 0],
   ["great numbers that cancel", [1e308, 1, 1e-308, -1e308], 1],
   ["all but the smallest cancel", [1e308, 5e-324, -1e308], 5e-324],
@@ -106,32 +200,19 @@ for (const [name, xs, expected] of sums) {
   });
 }
 
-const elementOf = (value: number | null, offset = 0, time = offset): Element<number | null> => (
-  { value, offset, time, watermark: -Infinity }
-);
-type Value = number | null;
-const self = (x: Value) => x;
+Deno.test("a sum stored before there was a second expansion is read, and goes on", () => {
+  for (const stored of [[1.7e308], [5, 1.7e308], [5e-324, 3, 2 ** 1023]]) {
+    const sum: ExactSum = [...stored];
+    for (const x of [1.7e308, 1, -1.7e308, -1]) addExactly(sum, x);
+    same(roundExactly(sum), reference(stored));
+  }
+});
 
-Deno.test("a quantile is within 1 % of the value at its rank, whatever is merged", () => {
-  const values = fc.array(
-    fc.oneof(
-      fc.double({ noNaN: true, min: 1e-9, max: 1e12 }),
-      fc.double({ noNaN: true, min: -1e12, max: -1e-9 }),
-      fc.constant(0),
-    ),
-    { minLength: 1, maxLength: 80, size: "max" },
-  );
-  fc.assert(
-    fc.property(values, fc.nat(80), fc.double({ min: 0, max: 1, noNaN: true }), (xs, cut, q) => {
-      const row = new AccumulatorRow({ q: quantile(self, q) });
-      const [left, right] = [row.initial(), row.initial()];
-      xs.forEach((x, i) => row.add(i < cut ? left : right, elementOf(x)));
-      const { q: found } = row.results(JSON.parse(JSON.stringify(row.merge(left, right))));
-      const exact = xs.toSorted((a, b) => a - b)[Math.max(1, Math.ceil(q * xs.length)) - 1]!;
-      assert(Math.abs(found! - exact) <= (RELATIVE_ERROR + 1e-9) * Math.abs(exact), `${found} is not near ${exact}`);
-    }),
-    propertyRuns(500),
-  );
+Deno.test("the stored form of an ordinary sum is a flat list of numbers, also after huge ones have cancelled", () => {
+  const sum = exactly([0.1, 1e-20, 1e9, 1.7e308, 1.7e308]);
+  assert(sum.some((part) => typeof part !== "number"));
+  for (const x of [-1.7e308, -1.7e308, 1e10]) addExactly(sum, x);
+  assert(sum.every((part) => typeof part === "number"), JSON.stringify(sum));
 });
 
 const everything = () =>

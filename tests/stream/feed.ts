@@ -5,6 +5,7 @@ import {
   type Batch,
   type Element,
   FanOut,
+  MARKS_NAMESPACE,
   type Operator,
   PartitionWatermark,
   type SessionChange,
@@ -30,26 +31,38 @@ export const xOf = (e: Event): number => e.x;
 export class Feed {
   readonly watermark: PartitionWatermark;
   #nextOffset = 0;
+  #closedBefore = -Infinity;
 
   constructor(maxOutOfOrdernessMs = 0, readonly partition = 0, idleAfterMs = Infinity) {
     this.watermark = new PartitionWatermark({ maxOutOfOrdernessMs, idleAfterMs });
   }
 
-  batch(events: readonly Event[], emit = false, backfill = false): Batch<Event> {
+  /** The partition is silent for so long, and then idle; says whether that moved its watermark. */
+  silence(ms: number): boolean {
+    this.watermark.busy();
+    this.watermark.quiet(0);
+    return this.watermark.quiet(ms);
+  }
+
+  batch(events: readonly Event[], emit = false, backfill = false, ended = false): Batch<Event> {
+    const closedBefore = this.#closedBefore;
     const elements = events.map((value): Element<Event> => ({
       value,
       time: value.time,
       offset: this.#nextOffset++,
       watermark: this.watermark.observe(value.time),
     }));
+    this.#closedBefore = this.watermark.current;
     return {
       partition: this.partition,
       elements,
       nextOffset: this.#nextOffset,
       watermark: this.watermark.current,
+      closedBefore,
       eventWatermark: this.watermark.eventWatermark,
       emit,
       backfill,
+      ended,
       side: { late: [], failed: [] },
     };
   }
@@ -58,6 +71,8 @@ export class Feed {
 /** An operator over some state, asked batch by batch. */
 export class Harness<T> {
   readonly late: number[] = [];
+  /** Of each late element, what it missed: "start..end", and how many windows that are. */
+  readonly missed: string[] = [];
   readonly failed: number[] = [];
   readonly #fanOut: FanOut<Event>;
 
@@ -70,6 +85,7 @@ export class Harness<T> {
     const [answer] = await this.#fanOut.push(batch) as Batch<T>[];
     assertEquals(answer!.nextOffset, batch.nextOffset);
     this.late.push(...batch.side.late.map(({ offset }) => offset));
+    this.missed.push(...batch.side.late.map(({ missed: { start, end, count } }) => `${start}..${end} ${count}`));
     this.failed.push(...batch.side.failed.map(({ offset }) => offset));
     return answer!.elements.map(({ value }) => value);
   }
@@ -98,9 +114,11 @@ export class StoredState {
     for (const delta of this.#stored.values()) backend.restore(delta);
   }
 
-  /** Keys held, without those of operators that the name ends in `except`. */
+  /** Keys held, without marks and without those of operators that the name ends in `except`. */
   keys(except = "/closed"): string[] {
-    return [...this.#stored.values()].filter((d) => !d.operator.endsWith(except)).map((d) => `${d.operator} ${d.key}`);
+    return [...this.#stored.values()].filter(({ operator, namespace }) =>
+      !operator.endsWith(except) && namespace !== MARKS_NAMESPACE
+    ).map((d) => `${d.operator} ${d.key}`);
   }
 }
 
@@ -154,7 +172,13 @@ export class SessionTable {
         continue;
       }
       const before = this.byId.get(id);
-      if (before?.final) assert(change.version > before.version, `${id} was final and changed without a new version`);
+      if (before?.final) {
+        assert(change.final, `${id} was final and is not any more`);
+        assert(
+          change.version > before.version || saysTheSame(change, before),
+          `${id} was final and changed under its version`,
+        );
+      }
       if (change.previousStart !== null) this.byStart.delete(`${key} ${change.previousStart}`);
       this.byId.set(id, change);
       this.byStart.set(start, change);
@@ -175,6 +199,10 @@ export class SessionTable {
     return [...this.byId.values()].filter(({ final }) => !final).map(nameOf);
   }
 }
+
+/** Whether two rows differ in nothing but whether they are open. */
+const saysTheSame = (a: SessionRow<unknown>, b: SessionRow<unknown>) =>
+  JSON.stringify([a.start, a.last, a.values]) === JSON.stringify([b.start, b.last, b.values]);
 
 const nameOf = (row: SessionRow<unknown>) => `${Object.values(row.key).join("/")} ${row.start}..${row.last}`;
 

@@ -3,8 +3,9 @@
 
 import { type Event, sorted } from "./feed.ts";
 
-/** An element, and the watermark just before it. */
+/** An element, its offset, and the watermark just before it. */
 interface Seen extends Event {
+  readonly offset: number;
   readonly watermark: number;
 }
 
@@ -17,22 +18,17 @@ export interface Expected {
   readonly late: number[];
 }
 
-function split(
+/** The events that reach the windows, each with its offset and the watermark just before it. */
+function seenOf(
   events: readonly Event[],
   { maxOutOfOrderness, where = () => true }: { readonly maxOutOfOrderness: number; where?(event: Event): boolean },
-  isLate: (e: Seen) => boolean,
-) {
+): Seen[] {
   let greatest = -Infinity;
-  const accepted: Seen[] = [];
-  const late: number[] = [];
-  events.forEach((event, offset) => {
-    const seen = { ...event, watermark: greatest - maxOutOfOrderness };
+  return events.map((event, offset) => {
+    const seen = { ...event, offset, watermark: greatest - maxOutOfOrderness };
     greatest = Math.max(greatest, event.time);
-    if (!where(event)) return;
-    if (isLate(seen)) late.push(offset);
-    else accepted.push(seen);
-  });
-  return { accepted, late };
+    return seen;
+  }).filter(where);
 }
 
 /** What the tests' accumulators make of elements. */
@@ -50,19 +46,18 @@ export interface WindowModel {
   where?(event: Event): boolean;
 }
 
-/** Hopping windows, and tumbling ones with `advance` = `size`. */
+/** Hopping windows, and tumbling ones with `advance` = `size`: an element counts in each window that is not past its lateness. */
 export function expectWindows(events: readonly Event[], model: WindowModel): Expected {
   const { size, advance, allowedLateness } = model;
-  const firstEnd = (time: number) => (Math.floor(time / advance) + 1) * advance;
-  const { accepted, late } = split(
-    events,
-    model,
-    ({ time, watermark }) => firstEnd(time) + allowedLateness <= watermark,
-  );
+  const late: number[] = [];
   const windows = new Map<string, { readonly end: number; readonly elements: Seen[] }>();
-  for (const element of accepted) {
-    for (let end = firstEnd(element.time); end - size <= element.time; end += advance) {
-      const name = `${element.key} ${end - size}..${end}`;
+  for (const element of seenOf(events, model)) {
+    const { key, time, watermark, offset } = element;
+    const ends = endsOf(time, { size, advance });
+    const reached = ends.filter((end) => end + allowedLateness > watermark);
+    if (reached.length < ends.length) late.push(offset);
+    for (const end of reached) {
+      const name = `${key} ${end - size}..${end}`;
       const window = windows.get(name);
       if (window) window.elements.push(element);
       else windows.set(name, { end, elements: [element] });
@@ -73,11 +68,17 @@ export function expectWindows(events: readonly Event[], model: WindowModel): Exp
     versions: sorted(
       [...windows].map(([name, { end, elements }]) => [
         name,
-        1 + elements.slice(1).filter(({ watermark }) => end <= watermark).length,
+        1 + elements.filter(({ watermark }) => end <= watermark).length,
       ]),
     ),
     late,
   };
+}
+
+/** The ends of the windows that hold a time. */
+function endsOf(time: number, { size, advance }: { readonly size: number; readonly advance: number }): number[] {
+  const first = (Math.floor(time / advance) + 1) * advance;
+  return Array.from({ length: size / advance }, (_, i) => first + i * advance);
 }
 
 export interface SessionModel {
@@ -88,34 +89,68 @@ export interface SessionModel {
   where?(event: Event): boolean;
 }
 
-/** Sessions: a key's elements by time, cut where two neighbours are a gap or more apart. */
+/** An element of a session: with how far back the session that it joined may grow, and whether that had closed before. */
+interface Joined extends Seen {
+  readonly floor: number;
+  readonly corrects: boolean;
+}
+
+/**
+ * Sessions: a key's elements by time, cut where two neighbours are a gap or more apart. An element is late when the session
+ * that it would be a part of is past the allowed lateness, or when it would grow back to one that was out of reach before.
+ */
 export function expectSessions(events: readonly Event[], model: SessionModel): Expected {
   const { gap, allowedLateness } = model;
-  const { accepted, late } = split(
-    events,
-    model,
-    ({ time, watermark }) => time + gap + allowedLateness <= watermark,
-  );
-  // An element corrects when, as it came, it touched a session that its watermark had passed.
-  const correcting = new Set<Seen>();
-  accepted.forEach((element, i) => {
-    const near = sessionsOf(accepted.slice(0, i), gap).filter((session) =>
-      session[0]!.key === element.key && element.time < session.at(-1)!.time + gap &&
-      element.time > session[0]!.time - gap
-    );
-    if (near.some((session) => session.at(-1)!.time + gap <= element.watermark)) correcting.add(element);
-  });
-  const sessions = sessionsOf(accepted, gap);
+  const late: number[] = [];
+  const accepted = new Map<string, Joined[]>();
+  /** By key: what is before this was out of reach at some time. */
+  const settled = new Map<string, number>();
+  for (const element of seenOf(events, model)) {
+    const { key, time, watermark, offset } = element;
+    const own = accepted.get(key) ?? [];
+    const all = sessionsOf(own, gap);
+    const settledUpTo = Math.max(settled.get(key) ?? -Infinity, ...outOfReach(all, { ...model, watermark }));
+    settled.set(key, settledUpTo);
+    const reachable = all.filter((session) => endOf(session, gap) > settledUpTo);
+    const near = reachable.filter((session) => time < endOf(session, gap) && time > session[0]!.time - gap);
+    const end = Math.max(time + gap, ...near.map((session) => endOf(session, gap)));
+    const grownFrom = near[0];
+    const floor = grownFrom ? grownFrom[0]!.floor : watermark - allowedLateness - gap;
+    const growsBack = grownFrom !== undefined && time < grownFrom[0]!.time && time < Math.max(floor, settledUpTo);
+    if (end + allowedLateness <= watermark || growsBack) {
+      late.push(offset);
+      continue;
+    }
+    const corrects = near.some((session) => endOf(session, gap) <= watermark || session.some((e) => e.corrects));
+    accepted.set(key, [...own, { ...element, floor, corrects }]);
+  }
+  const sessions = [...accepted.values()].flatMap((own) => sessionsOf(own, gap));
   const name = (session: readonly Seen[]) => `${session[0]!.key} ${session[0]!.time}..${session.at(-1)!.time}`;
   return {
     values: sorted(sessions.map((session) => [name(session), valuesOf(session)])),
-    versions: sorted(sessions.map((session) => [name(session), 1 + session.filter((e) => correcting.has(e)).length])),
+    versions: sorted(sessions.map((session) => [name(session), 1 + session.filter((e) => e.corrects).length])),
     late,
   };
 }
 
-function sessionsOf(elements: readonly Seen[], gap: number): Seen[][] {
-  const sessions: Seen[][] = [];
+const endOf = (session: readonly Seen[], gap: number) => session.at(-1)!.time + gap;
+
+/** The ends of a key's oldest sessions that no element which is not late can be a part of, alone or with the next session. */
+function outOfReach(
+  sessions: readonly (readonly Seen[])[],
+  { gap, allowedLateness, watermark }: SessionModel & { readonly watermark: number },
+): number[] {
+  const reachable = sessions.findIndex((session, i) => {
+    const next = sessions[i + 1];
+    const bridged = next !== undefined && next[0]!.time - session.at(-1)!.time < 2 * gap &&
+      endOf(next, gap) + allowedLateness > watermark;
+    return bridged || endOf(session, gap) + gap + allowedLateness > watermark;
+  });
+  return sessions.slice(0, reachable < 0 ? undefined : reachable).map((session) => endOf(session, gap));
+}
+
+export function sessionsOf<E extends Event>(elements: readonly E[], gap: number): E[][] {
+  const sessions: E[][] = [];
   const ordered = elements.toSorted((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : a.time - b.time);
   for (const element of ordered) {
     const last = sessions.at(-1)?.at(-1);
@@ -133,27 +168,23 @@ export interface WindowEpisodeModel extends Omit<WindowModel, "where"> {
 
 /** Episodes of hopping windows that hold: every window of every key is looked at, and what was before it counted. */
 export function expectWindowEpisodes(events: readonly Event[], model: WindowEpisodeModel): Omit<Expected, "versions"> {
-  const { size, advance, trailing, gap, allowedLateness, holds } = model;
-  const firstEnd = (time: number) => (Math.floor(time / advance) + 1) * advance;
-  const { accepted, late } = split(
-    events,
-    model,
-    ({ time, watermark }) => firstEnd(time) + allowedLateness <= watermark,
-  );
+  const { size, trailing, gap, allowedLateness, holds } = model;
+  const seen = seenOf(events, model);
+  /** Whether an element counts in, and before, the window that ends there. */
+  const counts = ({ watermark }: Seen, end: number) => end + allowedLateness > watermark;
+  const late = seen.filter((e) => !counts(e, endsOf(e.time, model)[0]!)).map(({ offset }) => offset);
+  const accepted = seen.filter((e) => counts(e, endsOf(e.time, model).at(-1)! + trailing));
   const since = accepted[0]?.time ?? 0;
   const episodes: { key: string; start: number; last: number; ns: number[] }[] = [];
   for (const key of new Set(accepted.map((element) => element.key))) {
-    const times = accepted.filter((element) => element.key === key).map(({ time }) => time);
-    const within = (from: number, to: number) => times.filter((time) => time >= from && time < to).length;
-    const ends = [
-      ...new Set(times.flatMap((time) => {
-        const first = firstEnd(time);
-        return Array.from({ length: size / advance }, (_, i) => first + i * advance);
-      })),
-    ].sort((a, b) => a - b);
+    const elements = accepted.filter((element) => element.key === key);
+    const ends = [...new Set(elements.flatMap(({ time }) => endsOf(time, model)))].sort((a, b) => a - b);
     for (const end of ends) {
+      const within = (from: number, to: number) =>
+        elements.filter((e) => e.time >= from && e.time < to && counts(e, end)).length;
       const n = within(end - size, end);
-      if (end - size - trailing < since || !holds(n, within(end - size - trailing, end - size))) continue;
+      if (n === 0 || end - size - trailing < since) continue;
+      if (!holds(n, within(end - size - trailing, end - size))) continue;
       const episode = episodes.at(-1);
       if (episode && episode.key === key && end - episode.last < gap) {
         episode.last = end;

@@ -24,6 +24,8 @@ const valid: readonly (readonly [text: string | number, sameAs: string])[] = [
   ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"],
   [1_714_566_896_789, "2024-05-01T12:34:56.789Z"],
   [1_714_566_896_789.125, "2024-05-01T12:34:56.789125Z"],
+  [1_714_566_896_789.1238, "2024-05-01T12:34:56.789123Z"],
+  [1_714_567_199_999.9998, "2024-05-01T12:39:59.999999Z"],
 ];
 
 for (const [text, sameAs] of valid) {
@@ -32,6 +34,11 @@ for (const [text, sameAs] of valid) {
     assertEquals(Math.round(parseTimestamp(text) * 1000), micros);
   });
 }
+
+Deno.test("a time of epoch milliseconds is in the window that its microseconds are in", () => {
+  assert(parseTimestamp(1_714_567_199_999.9998) < 1_714_567_200_000);
+  assertEquals(Math.round(parseTimestamp(1_714_567_199_999.9998) * 1000), 1_714_567_199_999_999);
+});
 
 const invalid: readonly (string | number)[] = [
   "",

@@ -110,13 +110,13 @@ async function run<T>(
   for (const [i, { events, emit }] of batches.entries()) {
     await push(feed.batch(events, emit));
     const silence = silences[i] ?? 0;
-    if (silence > 0 && feed.watermark.quiet(feed.watermark.maxEventTime + silence)) await push(feed.batch([]));
+    if (silence > 0 && feed.silence(silence)) await push(feed.batch([]));
     if (!crashes.includes(i)) continue;
-    const last = now.taken.at(-1);
+    const [first, last] = [now.taken[0], now.taken.at(-1)];
     const elements = now.taken.flatMap((batch) => batch.elements);
     await now.harness.close();
     now = start();
-    if (last) await push({ ...last, elements, side: { late: [], failed: [] } });
+    if (last) await push({ ...last, closedBefore: first!.closedBefore, elements, side: { late: [], failed: [] } });
   }
   await now.harness.close();
   return {

@@ -50,14 +50,14 @@ async function answers<T>(
   operator: Operator<Event, T>,
   batches: readonly (readonly Event[] | "emit")[],
   { say, feed = new Feed() }: { say: (row: T) => string; feed?: Feed },
-): Promise<{ rows: string[][]; late: number[] }> {
+): Promise<{ rows: string[][]; late: number[]; missed: string[] }> {
   const harness = new Harness(operator);
   const rows: string[][] = [];
   for (const batch of batches) {
     rows.push((await harness.push(batch === "emit" ? feed.batch([], true) : feed.batch(batch))).map(say));
   }
   await harness.close();
-  return { rows, late: harness.late };
+  return { rows, late: harness.late, missed: harness.missed };
 }
 
 // time     0    5    10   15   20
@@ -112,9 +112,9 @@ Deno.test("within the allowed lateness an element corrects a closed window, afte
   assertEquals(late, [7]);
 });
 
-Deno.test("a window that only a late element makes starts at version 1, and is final at once", async () => {
+Deno.test("a window that only a late element makes corrects the one that was not there: version 2, and final at once", async () => {
   const { rows, late } = await answers(tumbling(15), [[event(12, "other")], [event(3)], [event(4)]], { say: text });
-  assertEquals(rows, [[], ["k 0..10 n=1 sum=1 v1 final"], ["k 0..10 n=2 sum=2 v2 final"]]);
+  assertEquals(rows, [[], ["k 0..10 n=1 sum=1 v2 final"], ["k 0..10 n=2 sum=2 v3 final"]]);
   assertEquals(late, []);
 });
 
@@ -124,8 +124,7 @@ Deno.test("a silence closes windows by the clock, and a record that comes then c
     const feed = new Feed(0, 0, 100);
     const harness = new Harness(operator);
     await harness.push(feed.batch([event(1)]));
-    feed.watermark.quiet(1000);
-    feed.watermark.quiet(1100);
+    assertEquals([feed.silence(99), feed.silence(100)], [false, true]);
     const closed = await harness.push(feed.batch([]));
     assertEquals(closed.map(text).slice(0, 2).at(name === "hopping" ? 1 : 0), "k 0..10 n=1 sum=1 v1 final");
     const corrected = await harness.push(feed.batch([event(2)]));
@@ -179,19 +178,22 @@ Deno.test("of hopping windows only the one that closes next appears early", asyn
   ]);
 });
 
-Deno.test("a late element of a hopping window corrects every closed window that holds it, or is in none", async () => {
-  const { rows, late } = await answers(hopping(5), [[event(1), event(16, "end")], [event(8)], [event(3)]], {
+Deno.test("an element of hopping windows is late for those past their lateness, and corrects the others", async () => {
+  const { rows, late, missed } = await answers(hopping(5), [[event(1), event(16, "end")], [event(8)], [event(3)]], {
     say: text,
   });
   assertEquals(rows, [
     ["k -5..5 n=1 sum=1 v1 final", "k 0..10 n=1 sum=1 v1 final", "end 10..20 n=1 sum=1 v1 final"].slice(0, 2),
-    [],
+    ["k 5..15 n=1 sum=1 v2 final"],
     [],
   ]);
-  assertEquals(late, [2, 3]);
+  assertEquals([late, missed], [[2, 3], ["0..10 1", "-5..10 2"]]);
   const lenient = await answers(hopping(10), [[event(1), event(16, "end")], [event(8)], [event(3)]], { say: text });
-  assertEquals(lenient.rows.slice(1), [["k 0..10 n=2 sum=2 v2 final", "k 5..15 n=1 sum=1 v1 final"], []]);
-  assertEquals(lenient.late, [3]);
+  assertEquals(lenient.rows.slice(1), [
+    ["k 0..10 n=2 sum=2 v2 final", "k 5..15 n=1 sum=1 v2 final"],
+    ["k 0..10 n=3 sum=3 v3 final"],
+  ]);
+  assertEquals([lenient.late, lenient.missed], [[3], ["-5..5 1"]]);
 });
 
 // time   0 1 2 3 4 5 6 7 8 9       (gap 3)

@@ -12,7 +12,7 @@ export type { Rules };
 /** The rules of a domain with its default settings, and that every offset is there once, none missing. */
 export function checksOf(name: string): Rules {
   const domain = domainOf(name);
-  return { ...everyOffsetOnce(domain), ...generalRules(domain), ...ownRules(name, defaultSettings()) };
+  return { ...everyOffsetOnce(domain), ...generalRules(domain), ...ownRules(domain, defaultSettings()) };
 }
 
 /** Every offset of the domain's topic is in its raw table or in DEAD_LETTERS, once. */

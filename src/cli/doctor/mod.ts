@@ -1,6 +1,6 @@
 // `doctor`: checks on live tables that everything is there once and that derived tables are what the raw ones make them.
 import type { Domain } from "../../domains/mod.ts";
-import { generalRules, missingOffsets, ownRules, type Rules, unjudgedRows } from "../../checks/mod.ts";
+import { generalRules, missingOffsets, ownRules, type Rules } from "../../checks/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
@@ -151,14 +151,7 @@ async function inTables(tables: Tables, patient: Patient): Promise<Seen[]> {
   const { domain, config } = patient;
   const general = await keep(tables, generalRules(domain), ADVICE_ON_ROWS);
   const gaps = await inGaps(tables, patient);
-  const unjudged = unjudgedRows(domain.name);
-  if (unjudged !== undefined) {
-    const { rows } = await tables.query(unjudged, { maxRows: 1, timeoutMs: QUERY_MS });
-    if (rows.length > 0) {
-      return [...general, gaps, notChecked("derived tables", "there are raw records that the rules cannot judge")];
-    }
-  }
-  const own = await keep(tables, ownRules(domain.name, config.domains), adviceOnDerived(domain));
+  const own = await keep(tables, ownRules(domain, config.domains), adviceOnDerived(domain));
   return [...general, gaps, ...own];
 }
 

@@ -4,6 +4,7 @@
 // What comes of that takes the place of the derived rows and the state in one transaction, fenced as every checkpoint is:
 // raw rows, dead letters and offsets are not touched, so whatever happens on the way, each record stays counted once.
 import type { Domain } from "../../domains/mod.ts";
+import type { TimeBefore } from "../../engine/mod.ts";
 import { fingerprintsOf } from "../../engine/pipeline.ts";
 import { FencedError, FreshetError, WarehouseRefusedError } from "../../errors.ts";
 import { createMetrics } from "../../metrics/mod.ts";
@@ -14,6 +15,7 @@ import { confirmed } from "../confirm.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { startProgress } from "../progress.ts";
 import { openExistingWarehouse } from "../warehouse_access.ts";
+import { writableRows } from "../writable_rows.ts";
 import { RawLog } from "./raw_log.ts";
 import { swapUnit } from "./swap.ts";
 
@@ -61,6 +63,7 @@ async function replay(context: Context, name: string, { maxRows, yes = false }: 
     host.stdout.write("Nothing was changed\n");
     return;
   }
+  await warehouse.migrate(scriptsOf([domain]));
   const claims = await writer.claim(domain.topic, partitions);
   const folder = await Deno.makeTempDir({ prefix: "freshet_replay_" });
   try {
@@ -97,6 +100,24 @@ interface Work {
   readonly to: Warehouse;
 }
 
+/** Where event time stood when the records were worked off before: what was closed then is closed again. */
+async function timeBefore(
+  warehouse: Warehouse,
+  { name, topic }: Domain,
+  claims: readonly Claim[],
+): Promise<TimeBefore> {
+  const watermarks = new Map(
+    claims.flatMap(({ partition, watermark }) => watermark === null ? [] : [[partition, watermark]]),
+  );
+  const sql = `SELECT OPERATOR, KAFKA_PARTITION, CLOSED_UP_TO FROM FRESHET_CLOSED
+    WHERE DOMAIN = '${name}' AND TOPIC = '${topic}'`;
+  const rows = writableRows(await warehouse.query(sql));
+  const closed = rows.map(({ OPERATOR, KAFKA_PARTITION, CLOSED_UP_TO }) => (
+    { operator: String(OPERATOR), partition: Number(KAFKA_PARTITION), upTo: Number(CLOSED_UP_TO) }
+  ));
+  return { watermarks, closed };
+}
+
 /** Runs the domain's engine over the raw rows; resolves with their number. */
 async function workOff(context: Context, { domain, claims, from, to }: Work): Promise<number> {
   const { host, parts } = context;
@@ -118,7 +139,7 @@ async function workOff(context: Context, { domain, claims, from, to }: Work): Pr
     metrics: createMetrics(),
     observers: [],
     config: { ...context.config(), maxRestarts: 0 },
-    untilEnd: true,
+    untilEnd: await timeBefore(from, domain, claims),
   });
   await runner.run(host.signal);
   host.signal.throwIfAborted();

@@ -60,10 +60,11 @@ export class RawLog implements Log {
     const headers = records[0]?.headers ?? {};
     const said = (name: string) => String(headers[`__connect.errors.${name}`]);
     throw new NotAcceptedError(
-      `The record at offset ${said("offset")} of partition ${
-        said("partition")
-      } is in ${this.description}, and would be a dead ` +
-        `letter now: ${said("exception.message")}. Nothing was changed`,
+      `The record at offset ${said("offset")} of partition ${said("partition")} is in ${this.description}, and would ` +
+        `be a dead letter now: ${
+          said("exception.message")
+        }. Nothing was changed. If it was accepted by an older version ` +
+        `or other settings, move its row from ${this.description} to DEAD_LETTERS by hand, and replay again`,
     );
   }
 

@@ -3,9 +3,10 @@
 import type { Domain } from "../../domains/mod.ts";
 import { tableKeyOf } from "../../engine/rows.ts";
 import { FreshetError } from "../../errors.ts";
-import { StateBackend, Stream } from "../../stream/mod.ts";
-import type { Claim, Delete, Row, StateChange, Unit, Upsert, Warehouse, Writer } from "../../warehouse/warehouse.ts";
+import { type Output, StateBackend, Stream } from "../../stream/mod.ts";
+import type { Claim, Delete, Row, Unit, Upsert, Warehouse, Writer } from "../../warehouse/warehouse.ts";
 import { writableRows } from "../writable_rows.ts";
+import { raiseStoredVersion, ReplayedState, versionAfter, type Versioned } from "./versions.ts";
 
 /** More rows than may be held in memory. */
 export class TooManyRowsError extends FreshetError {
@@ -34,14 +35,28 @@ export async function swapUnit(old: Side, fresh: Side, { domain, claims, maxRows
   const partitions = claims.map(({ partition }) => partition);
   const upserts: Upsert[] = [];
   const deletes: Delete[] = [];
-  for (const { table, keyColumns, where } of derivedTables(domain)) {
+  const state = await replayedState(old.writer, fresh.writer, domain.topic, partitions);
+  for (const { table, keyColumns, where, outputs } of derivedTables(domain)) {
     const sql = (columns: string) => `SELECT ${columns} FROM ${table} ${where}`;
     const keyOf = (row: Row) => JSON.stringify(keyColumns.map((column) => row[column] ?? null));
-    const rows = await readRows(fresh.warehouse, { table, sql: sql("*"), maxRows });
-    const there = await readRows(old.warehouse, { table, sql: sql(keyColumns.join(", ")), maxRows });
-    const staying = new Set(rows.map(keyOf));
+    const made = await readRows(fresh.warehouse, { table, sql: sql("*"), maxRows });
+    const isVersioned = outputs.length > 0;
+    const there = await readRows(old.warehouse, {
+      table,
+      sql: sql(isVersioned ? "*" : keyColumns.join(", ")),
+      maxRows,
+    });
+    const staying = new Set(made.map(keyOf));
+    const before = new Map(isVersioned ? there.map((row) => [keyOf(row), row]) : []);
+    const rows = isVersioned ? made.map((row) => versioned(row, before.get(keyOf(row)), { outputs, state })) : made;
     upserts.push({ table, keyColumns, rows });
-    deletes.push({ table, keyColumns, rows: there.filter((row) => !staying.has(keyOf(row))) });
+    deletes.push({
+      table,
+      keyColumns,
+      rows: there.filter((row) => !staying.has(keyOf(row))).map((row) =>
+        Object.fromEntries(keyColumns.map((column) => [column, row[column]]))
+      ),
+    });
   }
   const positions = new Map(
     (await fresh.writer.positions(domain.topic, partitions)).map((position) => [position.partition, position]),
@@ -51,7 +66,7 @@ export async function swapUnit(old: Side, fresh: Side, { domain, claims, maxRows
     appends: [],
     upserts,
     deletes,
-    state: await stateChanges(old.writer, fresh.writer, domain.topic, partitions),
+    state: state.changes,
     moves: claims.map(({ partition, epoch, checkpoint, nextOffset, watermark, maxEventTime, lastTimestamp }) => ({
       partition,
       epoch,
@@ -70,21 +85,42 @@ export async function swapUnit(old: Side, fresh: Side, { domain, claims, maxRows
 
 const greatest = (a: number | null, b: number | null) => a === null ? b : b === null ? a : Math.max(a, b);
 
+/** The row with the version that it has to have; the state goes on from there. */
+function versioned(
+  row: Row,
+  before: Row | undefined,
+  { outputs, state }: { readonly outputs: readonly Versioned[]; readonly state: ReplayedState },
+): Row {
+  const version = versionAfter(row, before);
+  if (version === row.VERSION) return row;
+  const raised = { ...row, VERSION: version };
+  const output = outputs.find((each) => each.kind !== "episodes" || each.type === row.ALERT_TYPE);
+  if (output) raiseStoredVersion(state, output, raised);
+  return raised;
+}
+
 interface DerivedTable {
   readonly table: string;
   readonly keyColumns: readonly string[];
   readonly where: string;
+  /** Those that make its rows, where rows have a version. */
+  readonly outputs: readonly Versioned[];
 }
+
+const isVersionedOutput = (output: Output<unknown>): output is Versioned =>
+  output.kind === "windows" || output.kind === "sessions" || output.kind === "episodes";
 
 function derivedTables(domain: Domain): readonly DerivedTable[] {
   const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
   const tables = new Map(outputs.map((output): [string, DerivedTable] => {
     // Rows that are only ever added are told apart by the record that they come from.
     const keyColumns = tableKeyOf(output)?.keyColumns ?? ["KAFKA_PARTITION", "KAFKA_OFFSET"];
-    return [output.name, { table: output.name, keyColumns, where: "" }];
+    const versioned = outputs.filter((other) => other.name === output.name).filter(isVersionedOutput);
+    return [output.name, { table: output.name, keyColumns, where: "", outputs: versioned }];
   }));
   const late = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"];
-  return [...tables.values(), { table: "LATE_RECORDS", keyColumns: late, where: `WHERE DOMAIN = '${domain.name}'` }];
+  const ofDomain = `WHERE DOMAIN = '${domain.name}'`;
+  return [...tables.values(), { table: "LATE_RECORDS", keyColumns: late, where: ofDomain, outputs: [] }];
 }
 
 interface Reading {
@@ -101,20 +137,16 @@ async function readRows(warehouse: Warehouse, { table, sql, maxRows }: Reading):
   );
 }
 
-async function stateChanges(
+async function replayedState(
   old: Writer,
   fresh: Writer,
   topic: string,
   partitions: readonly number[],
-): Promise<readonly StateChange[]> {
-  const changes = new Map<string, StateChange>();
-  const keyOf = ({ operator, partition, namespace, key }: StateChange) =>
-    JSON.stringify([operator, partition, namespace, key]);
+): Promise<ReplayedState> {
+  const state = new ReplayedState();
   for await (const chunk of old.state(topic, partitions)) {
-    for (const change of chunk) changes.set(keyOf(change), { ...change, value: null });
+    for (const change of chunk) state.set({ ...change, value: null });
   }
-  for await (const chunk of fresh.state(topic, partitions)) {
-    for (const change of chunk) changes.set(keyOf(change), change);
-  }
-  return [...changes.values()];
+  for await (const chunk of fresh.state(topic, partitions)) for (const change of chunk) state.set(change);
+  return state;
 }

@@ -24,8 +24,9 @@ const RAISE = `UPDATE FRESHET_OFFSETS SET EPOCH = EPOCH + 1, UPDATED_AT = make_t
   WHERE DOMAIN = $1 AND TOPIC = $2 AND KAFKA_PARTITION = $3::BIGINT`;
 
 const START = `INSERT INTO FRESHET_OFFSETS
-  (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT)
-  VALUES ($1, $2, $3::BIGINT, 0, 1, 0, make_timestamp($4::BIGINT))`;
+  (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, WATERMARK, UPDATED_AT)
+  SELECT $1, $2, $3::BIGINT, 0, $5::BIGINT, 0, MAX(WATERMARK), make_timestamp($4::BIGINT)
+  FROM FRESHET_OFFSETS WHERE DOMAIN = $1 AND TOPIC = $2`;
 
 /** All moves at once: every statement's answer waits for a turn of the JavaScript thread. */
 const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.next_offset, CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
@@ -60,17 +61,25 @@ export async function readOffsets(session: Session, scope: Scope, partitions: re
   }));
 }
 
-/** Raises the epochs, making the rows that are missing. `now`: epoch milliseconds. */
-export async function claimOffsets(
-  session: Session,
-  scope: Scope,
-  partitions: readonly number[],
-  now: number,
-): Promise<Claim[]> {
-  const known = new Set((await readOffsets(session, scope, partitions)).map(({ partition }) => partition));
-  for (const partition of new Set(partitions)) {
+/** What is claimed of a topic. */
+export interface Claiming {
+  readonly partitions: readonly number[];
+  /** All of the topic's. */
+  readonly all: readonly number[];
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** Raises the epochs, making the rows that are missing. */
+export async function claimOffsets(session: Session, scope: Scope, claiming: Claiming): Promise<Claim[]> {
+  const { partitions, all, now } = claiming;
+  const wanted = new Set([...partitions, ...all]);
+  const known = new Set((await readOffsets(session, scope, [...wanted])).map(({ partition }) => partition));
+  for (const partition of wanted) {
+    const isClaimed = partitions.includes(partition);
     const values = [scope.domain, scope.topic, String(partition), micros(now)];
-    await session.run(known.has(partition) ? RAISE : START, values);
+    if (!known.has(partition)) await session.run(START, [...values, isClaimed ? "1" : "0"]);
+    else if (isClaimed) await session.run(RAISE, values);
   }
   return await readOffsets(session, scope, partitions);
 }

@@ -59,11 +59,9 @@ export class DuckDbWriter implements Writer {
     return writer;
   }
 
-  claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
-    const now = this.#options.now();
-    return this.#work(() =>
-      this.#session.transaction(() => claimOffsets(this.#session, this.#scope(topic), partitions, now))
-    );
+  claim(topic: string, partitions: readonly number[], all: readonly number[] = []): Promise<readonly Claim[]> {
+    const claiming = { partitions, all, now: this.#options.now() };
+    return this.#work(() => this.#session.transaction(() => claimOffsets(this.#session, this.#scope(topic), claiming)));
   }
 
   async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {

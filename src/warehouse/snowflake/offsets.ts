@@ -21,12 +21,14 @@ const READ = `SELECT KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, DATE_PA
   FROM FRESHET_OFFSETS WHERE ${OF_PARTITIONS} ORDER BY KAFKA_PARTITION`;
 
 const RAISE = `MERGE INTO FRESHET_OFFSETS T USING (
-    SELECT ? AS DOMAIN, ? AS TOPIC, value::NUMBER(38,0) AS KAFKA_PARTITION FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))
-    WHERE CURRENT_TRANSACTION() = ?
+    SELECT ? AS DOMAIN, ? AS TOPIC, value[0]::NUMBER(38,0) AS KAFKA_PARTITION, value[1]::NUMBER(38,0) AS CLAIMED,
+      (SELECT MAX(WATERMARK) FROM FRESHET_OFFSETS WHERE DOMAIN = ? AND TOPIC = ?) AS WATERMARK
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) WHERE CURRENT_TRANSACTION() = ?
   ) S ON T.DOMAIN = S.DOMAIN AND T.TOPIC = S.TOPIC AND T.KAFKA_PARTITION = S.KAFKA_PARTITION
-  WHEN MATCHED THEN UPDATE SET EPOCH = T.EPOCH + 1, UPDATED_AT = SYSDATE()
-  WHEN NOT MATCHED THEN INSERT (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT)
-    VALUES (S.DOMAIN, S.TOPIC, S.KAFKA_PARTITION, 0, 1, 0, SYSDATE())`;
+  WHEN MATCHED AND S.CLAIMED = 1 THEN UPDATE SET EPOCH = T.EPOCH + 1, UPDATED_AT = SYSDATE()
+  WHEN NOT MATCHED THEN
+    INSERT (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, WATERMARK, UPDATED_AT)
+    VALUES (S.DOMAIN, S.TOPIC, S.KAFKA_PARTITION, 0, S.CLAIMED, 0, S.WATERMARK, SYSDATE())`;
 
 /** All moves at once. Without the transaction's number they would move by themselves after Snowflake took its rows back. */
 const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = S.NEXT_OFFSET, CHECKPOINT_ID = S.CHECKPOINT_ID + 1,
@@ -69,10 +71,12 @@ export async function readOffsets(session: Session, scope: Scope, partitions: re
 export async function claimOffsets(
   { session, number }: Transaction,
   scope: Scope,
-  partitions: readonly number[],
+  { partitions, all }: { readonly partitions: readonly number[]; readonly all: readonly number[] },
 ): Promise<Claim[]> {
   const wanted = [...new Set(partitions)];
-  await session.change(RAISE, [scope.domain, scope.topic, JSON.stringify(wanted), number]);
+  const rows = [...new Set([...wanted, ...all])].map((partition) => [partition, wanted.includes(partition) ? 1 : 0]);
+  const { domain, topic } = scope;
+  await session.change(RAISE, [domain, topic, domain, topic, JSON.stringify(rows), number]);
   const claims = await readOffsets(session, scope, wanted);
   if (claims.length === wanted.length) return claims;
   throw new WarehouseRefusedError(

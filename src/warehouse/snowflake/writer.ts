@@ -59,9 +59,9 @@ export class SnowflakeWriter implements Writer {
     return writer;
   }
 
-  claim(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+  claim(topic: string, partitions: readonly number[], all: readonly number[] = []): Promise<readonly Claim[]> {
     return this.#work(() =>
-      this.#transaction((transaction) => claimOffsets(transaction, this.#scope(topic), partitions))
+      this.#transaction((transaction) => claimOffsets(transaction, this.#scope(topic), { partitions, all }))
     );
   }
 

@@ -28,17 +28,13 @@ export function migrations(under: WarehouseUnderTest): void {
     const second = "CREATE TABLE IF NOT EXISTS B (X BIGINT); CREATE OR REPLACE VIEW C AS SELECT X FROM B";
     const versions = async (script: Script) =>
       (await warehouse.migrate([SYSTEM, script])).map(({ name, version }) => `${name} ${version}`);
-    assertEquals(await versions(script(first)), ["freshet 1", "script 1"]);
+    assertEquals(await versions(script(first)), ["freshet 1", "freshet 2", "script 1"]);
     assertEquals(await versions(script(first)), []);
     assertEquals(await versions(script(first, second)), ["script 2"]);
     assertEquals(await rowsOf(warehouse, "SELECT * FROM C"), []);
     assertEquals(
-      await rowsOf(warehouse, "SELECT NAME, VERSION, TITLE FROM FRESHET_MIGRATIONS ORDER BY NAME, VERSION"),
-      [["freshet", 1, "migrations, offsets, state, dead letters, late records"], ["script", 1, "step 1"], [
-        "script",
-        2,
-        "step 2",
-      ]],
+      await rowsOf(warehouse, "SELECT VERSION, TITLE FROM FRESHET_MIGRATIONS WHERE NAME = 'script' ORDER BY VERSION"),
+      [[1, "step 1"], [2, "step 2"]],
     );
   });
 

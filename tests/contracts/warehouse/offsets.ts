@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FencedError } from "../../../src/errors.ts";
+import type { Claim } from "../../../src/warehouse/warehouse.ts";
 import { append, rowsOf, segment, type Test, TOPIC, unit } from "./suite.ts";
 
 export function offsets(test: Test): void {
@@ -43,6 +44,32 @@ export function offsets(test: Test): void {
       unit([], 0, { moves: [{ partition: 0, epoch: claim!.epoch, checkpoint: 0, expectedOffset: 0, to }] }),
     );
     assertEquals((await writer.positions(TOPIC, [0]))[0]!.watermark, null);
+  });
+
+  test("with a claim all partitions of the topic get a row, and the rows of others stay as they are", async ({ warehouse, writer }) => {
+    const claims = await writer.claim(TOPIC, [1], [0, 1, 2]);
+    assertEquals(claims.map(({ partition, epoch, watermark }) => [partition, epoch, watermark]), [[1, 1, null]]);
+    await using other = await warehouse.writer("domain");
+    const all = async () => (await other.positions(TOPIC, [0, 1, 2])).map(({ partition, epoch }) => [partition, epoch]);
+    assertEquals(await all(), [[0, 0], [1, 1], [2, 0]]);
+    await other.claim(TOPIC, [0, 2], [0, 1, 2]);
+    assertEquals(await all(), [[0, 1], [1, 1], [2, 1]]);
+    await writer.commit(unit(claims, 3));
+  });
+
+  test("a partition that is added begins with the greatest watermark of those that are there", async ({ writer }) => {
+    const [first, second] = await writer.claim(TOPIC, [0, 1], [0, 1]);
+    const to = (watermark: number) => ({ nextOffset: 1, watermark, maxEventTime: watermark, lastTimestamp: null });
+    const move = ({ partition, epoch, checkpoint }: Claim, watermark: number) => (
+      { partition, epoch, checkpoint, expectedOffset: 0, to: to(watermark) }
+    );
+    await writer.commit(unit([], 0, { moves: [move(first!, 5000), move(second!, 7000)] }));
+    const claims = await writer.claim(TOPIC, [0, 2], [0, 1, 2, 3]);
+    assertEquals(claims.map(({ partition, watermark, maxEventTime }) => [partition, watermark, maxEventTime]), [
+      [0, 5000, 5000],
+      [2, 7000, null],
+    ]);
+    assertEquals((await writer.positions(TOPIC, [3])).map(({ watermark, epoch }) => [watermark, epoch]), [[7000, 0]]);
   });
 
   test("the second writer to claim a partition fences the first", async ({ warehouse, writer }) => {

@@ -125,28 +125,29 @@ export class MemoryWarehouse implements Warehouse {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
+const finite = (ms: number) => Number.isFinite(ms) ? ms : null;
+const UNCLAIMED = { epoch: 0, checkpoint: 0, nextOffset: 0, maxEventTime: null, lastTimestamp: null };
+
 class MemoryWriter implements Writer {
   #busy = false;
 
   constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
 
-  claim(_topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
-    return this.#call(() =>
-      partitions.map((partition) => {
-        const before = this.store.claims.get(partition) ?? {
-          partition,
-          epoch: 0,
-          checkpoint: 0,
-          nextOffset: 0,
-          watermark: null,
-          maxEventTime: null,
-          lastTimestamp: null,
-        };
+  claim(_topic: string, partitions: readonly number[], all: readonly number[] = []): Promise<readonly Claim[]> {
+    return this.#call(() => {
+      const { claims } = this.store;
+      const watermarks = [...claims.values()].map(({ watermark }) => watermark ?? -Infinity);
+      const watermark = finite(Math.max(...watermarks));
+      for (const partition of [...partitions, ...all]) {
+        if (!claims.has(partition)) claims.set(partition, { ...UNCLAIMED, partition, watermark });
+      }
+      return partitions.map((partition) => {
+        const before = claims.get(partition)!;
         const claim = { ...before, epoch: before.epoch + 1 };
-        this.store.claims.set(partition, claim);
+        claims.set(partition, claim);
         return claim;
-      })
-    );
+      });
+    });
   }
 
   async *state(_topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[]> {

@@ -118,7 +118,14 @@ export class World {
     );
   }
 
-  /** Runs an instance until all that is in the topic is committed, and returns it. */
+  /** Runs an instance until all that is in the topic is committed, and stops it: more is to come. */
+  async catchUp(options: Partial<RunnerOptions> = {}): Promise<void> {
+    const instance = this.start(options);
+    await this.until(() => this.committed || instance.outcome !== undefined);
+    await this.stopped(instance);
+  }
+
+  /** Runs an instance until the end of what is in the topic, which closes everything, and returns it. */
   async workOff(options: Partial<RunnerOptions> = {}): Promise<Instance> {
     const instance = this.start({ untilEnd: true, ...options });
     const outcome = await this.ended(instance);

@@ -47,7 +47,7 @@ const startsAt = (ms: number): Condition => ({
   binds: [timestampText(ms)],
 });
 
-const FARE = "SUM(SUM_FARE_ESTIMATE) / NULLIF(SUM(FARE_COUNT), 0)";
+const FARE = "SUM(SUM_FARE_ESTIMATE + COALESCE(SUM_FARE_ESTIMATE_LOW, 0)) / NULLIF(SUM(FARE_COUNT), 0)";
 
 async function windowTotals(start: number, filter: Chosen, context: PanelContext) {
   const where = all(startsAt(start), oneOf("ZONE", filter.zone));
@@ -108,7 +108,7 @@ async function zones(filter: Chosen, context: PanelContext): Promise<Rows> {
   return await context.ask(
     `SELECT LEFT(P.ZONE, 200) AS ZONE, SUM(${at} P.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT,
        SUM(${at} P.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT_BEFORE,
-       SUM(${at} P.SUM_FARE_ESTIMATE END) / NULLIF(SUM(${at} P.FARE_COUNT END), 0) AS AVG_FARE_ESTIMATE,
+       SUM(${at} P.SUM_FARE_ESTIMATE + COALESCE(P.SUM_FARE_ESTIMATE_LOW, 0) END) / NULLIF(SUM(${at} P.FARE_COUNT END), 0) AS AVG_FARE_ESTIMATE,
        MAX(A.SURGE_RATIO) AS SURGE_RATIO
      FROM RIDE_DEMAND_PARTS AS P
      LEFT JOIN (

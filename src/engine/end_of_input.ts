@@ -1,0 +1,48 @@
+// The end of an input is the end of time for what was read: all windows, sessions and episodes close. More may come in a later
+// run, and corrects them.
+
+import type { Batch } from "../stream/mod.ts";
+import type { PartitionIngest } from "./ingest.ts";
+import type { TimeBefore } from "./options.ts";
+import type { Pending } from "./pending.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export interface EndedInput {
+  readonly pipeline: Pipeline;
+  readonly partitions: ReadonlyMap<number, PartitionIngest>;
+  readonly push: (batch: Batch<unknown>) => Promise<void>;
+}
+
+/** Closes everything that is open in any of the partitions. */
+export async function closeAll({ partitions, push }: EndedInput): Promise<void> {
+  for (const ingest of partitions.values()) await push(ingest.batch([], { ended: true }));
+}
+
+/**
+ * Notes what the end of the input has closed. What one partition has closed is closed in all of them where rows are merged: a
+ * merged row is final when every partition has closed its window. `now`: epoch milliseconds.
+ */
+export function noteClosed({ pipeline, partitions }: EndedInput, pending: Pending, now: number): void {
+  const { state, outputs } = pipeline;
+  const merged = new Set(outputs.filter(({ kind }) => kind === "windows").map(({ name }) => name));
+  for (const operator of state.operators) {
+    const upTo = Math.max(...Array.from(partitions.keys(), (partition) => state.closedUpTo(operator, partition)));
+    for (const partition of partitions.keys()) {
+      if (merged.has(operator)) state.close(operator, partition, upTo);
+      const closedUpTo = state.closedUpTo(operator, partition);
+      if (closedUpTo > -Infinity) pending.addClosed(operator, partition, { upTo: closedUpTo, now });
+    }
+  }
+}
+
+/** Event time goes on to where it was when the records were worked off before. */
+export async function resumeTime(
+  { pipeline, partitions, push }: EndedInput,
+  { watermarks, closed }: TimeBefore,
+): Promise<void> {
+  for (const { operator, partition, upTo } of closed) pipeline.state.close(operator, partition, upTo);
+  for (const [partition, ingest] of partitions) {
+    ingest.watermark.advance(watermarks.get(partition) ?? -Infinity);
+    await push(ingest.batch());
+  }
+}
