@@ -118,29 +118,47 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
   }
 
   #add(batch: Batch<T>, element: Element<T>, rows: Rows<S>): void {
-    const { keys, sizeMs, advanceMs, accumulators, name } = this.options;
+    const { keys, advanceMs, accumulators, allowedLatenessMs } = this.options;
     const end = this.#endAfter(element.time);
-    const lastEnd = end - advanceMs + sizeMs;
-    const missedUpTo = Math.min(lastEnd, this.#reach(element.watermark));
-    if (end <= missedUpTo) {
-      const missed = { start: end - sizeMs, end: missedUpTo, count: (missedUpTo - end) / advanceMs + 1 };
-      reportLate(name, batch, { element, missed });
-      if (missedUpTo === lastEnd) return;
-      // The rows of the windows that it misses are made without it, as if it had come in a batch of its own.
-      this.#giveOutCorrected(batch, rows);
-      this.#closeUpTo(this.#endAfter(element.watermark) - advanceMs, batch, rows);
+    let from = end;
+    if (end + allowedLatenessMs <= element.watermark || end <= this.#forgottenUpTo) {
+      from = this.#reportMissed(batch, element, rows);
+      if (from > this.#lastEnd(end)) return;
     }
     const key = keys.textOf(element.value);
     const known = this.#panes.get(end, key);
     // First, because it may throw: an element that is skipped must leave no pane behind.
     const accs = known?.value ?? accumulators.initial();
     accumulators.add(accs, element);
-    this.#correct(key, { from: Math.max(end, missedUpTo + advanceMs), lastEnd, watermark: element.watermark });
+    if (from <= this.#closedUpTo || from <= element.watermark) {
+      const closedUpTo = Math.max(this.#closedUpTo, this.#endAfter(element.watermark) - advanceMs);
+      this.#correct(key, from, Math.min(this.#lastEnd(end), closedUpTo));
+    }
     if (known) this.#panes.touch(known);
     const keyPanes = known ? this.#panes.of(key)! : this.#panes.add(end, key, accs);
     if (!known) this.#active.add(keyPanes);
     if (end <= this.#closedUpTo) this.#slidings.delete(keyPanes);
     this.#changed.add(keyPanes);
+  }
+
+  /** Reports the windows that the element is too late for; returns the end of the first that it is not too late for. */
+  #reportMissed(batch: Batch<T>, element: Element<T>, rows: Rows<S>): number {
+    const { sizeMs, advanceMs, name } = this.options;
+    const end = this.#endAfter(element.time);
+    const missedUpTo = Math.min(this.#lastEnd(end), this.#reach(element.watermark));
+    const missed = { start: end - sizeMs, end: missedUpTo, count: (missedUpTo - end) / advanceMs + 1 };
+    reportLate(name, batch, { element, missed });
+    if (missedUpTo < this.#lastEnd(end)) {
+      // The rows of the windows that it misses are made without it, as if it had come in a batch of its own.
+      this.#giveOutCorrected(batch, rows);
+      this.#closeUpTo(this.#endAfter(element.watermark) - advanceMs, batch, rows);
+    }
+    return missedUpTo + advanceMs;
+  }
+
+  /** The end of the last window that holds a pane. */
+  #lastEnd(pane: number): number {
+    return pane - this.options.advanceMs + this.options.sizeMs;
   }
 
   /** The first end of a window after `time`. */
@@ -154,17 +172,12 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
     return Math.max(reach, this.#forgottenUpTo);
   }
 
-  /** An element changes the closed windows that hold it, from the one ending at `from` on: each gets a new version. */
-  #correct(
-    key: string,
-    { from, lastEnd, watermark }: { readonly from: number; readonly lastEnd: number; readonly watermark: number },
-  ): void {
+  /** An element changes the closed windows that hold it, which end at `from` to `upTo`: each gets a new version. */
+  #correct(key: string, from: number, upTo: number): void {
     const { advanceMs } = this.options;
-    const closedUpTo = Math.min(lastEnd, Math.max(this.#closedUpTo, this.#endAfter(watermark) - advanceMs));
-    if (from > closedUpTo) return;
     let corrected = this.#corrected.get(key);
     if (!corrected) this.#corrected.set(key, corrected = new Set());
-    for (let end = from; end <= closedUpTo; end += advanceMs) {
+    for (let end = from; end <= upTo; end += advanceMs) {
       if (end <= this.#closedUpTo) corrected.add(end);
       const entry = this.state.corrections.get(this.partition, end, key);
       if (entry) {
@@ -189,16 +202,16 @@ class HoppingAggregator<T, S extends AccumulatorSpec<T>> {
 
   /** Closes the windows that the watermark has passed, and all that there are when the input has ended. */
   #close(batch: Batch<T>, rows: Rows<S>): void {
-    if (batch.ended) this.state.panes.mark(this.partition, { closedUpTo: this.#lastEnd() });
+    if (batch.ended) this.state.panes.mark(this.partition, { closedUpTo: this.#endOfAll() });
     const passed = this.#endAfter(batch.watermark) - this.options.advanceMs;
     this.#closeUpTo(Math.max(passed, this.state.panes.marks(this.partition).closedUpTo), batch, rows);
   }
 
   /** The end of the last window that holds anything. */
-  #lastEnd(): number {
+  #endOfAll(): number {
     let last = -Infinity;
     for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
-    return last - this.options.advanceMs + this.options.sizeMs;
+    return this.#lastEnd(last);
   }
 
   /** Gives out every window that ends after the last one closed and at `closeUpTo` or before. */

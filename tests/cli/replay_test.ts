@@ -80,6 +80,50 @@ for (const checked of checkedDomains) {
   });
 }
 
+/** Rows of a table with windows or alerts, by their key, with their version. */
+async function versions(terminal: Terminal, name: string): Promise<Map<string, { version: number; said: string }>> {
+  await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
+  const found = new Map<string, { version: number; said: string }>();
+  for (const table of derivedTables(name)) {
+    const { columns, rows } = await warehouse.query(`SELECT * FROM ${table}`);
+    const at = (column: string) => columns.findIndex((each) => each.name === column);
+    if (at("VERSION") < 0) continue;
+    const isKey = ({ name: column }: { readonly name: string }) =>
+      /^(KAFKA_PARTITION|WINDOW_START|ALERT_ID)$/.test(column) ||
+      /^(TRAIN_ID|ZONE|RIDE_TYPE|CHANNEL|CATEGORY|ACTION|USER_ID|TIME_ZONE)$/.test(column);
+    for (const row of rows) {
+      const key = JSON.stringify([table, ...columns.flatMap((column, i) => isKey(column) ? [row[i]] : [])]);
+      const said = row.filter((_, i) => i !== at("VERSION") && i !== at("UPDATED_AT"));
+      found.set(key, { version: Number(row[at("VERSION")]), said: JSON.stringify(said) });
+    }
+  }
+  return found;
+}
+
+for (const checked of checkedDomains) {
+  Deno.test(`rows of ${checked.name} that were corrected keep their versions in a replay, and the next correction is above`, async () => {
+    await using terminal = await Terminal.open();
+    const ran = { terminal, checked, traffic: new Traffic(checked, 11) };
+    // The end of each input closes what the next one corrects.
+    for (let i = 0; i < 3; i++) await work(ran, 700);
+    const before = await versions(terminal, checked.name);
+    assert([...before.values()].some(({ version }) => version > 1));
+    assertEquals((await terminal.run(["replay", checked.name, "--yes"])).code, 0);
+    assertEquals(await versions(terminal, checked.name), before);
+    await work(ran, 700);
+    const after = await versions(terminal, checked.name);
+    let corrected = 0;
+    for (const [key, { version, said }] of after) {
+      const known = before.get(key);
+      if (known === undefined || known.said === said) continue;
+      corrected++;
+      assert(version > known.version, `${key} was VERSION ${known.version}, and says something else under ${version}`);
+    }
+    assert(corrected > 0);
+    await assertSound(ran);
+  });
+}
+
 const trains = checkedDomains.find(({ name }) => name === "trains")!;
 
 Deno.test("replay takes the tables to other thresholds and other windows, where a run alone refuses", async () => {
