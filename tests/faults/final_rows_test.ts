@@ -20,6 +20,8 @@ const RECORDS = Number(Deno.env.get("FRESHET_POLLED") ?? 12_000);
 const PARTITIONS = 4;
 const POLL_MS = 50;
 const CHECKPOINT_ROWS = 500;
+/** The reader asks for the whole view, of which the long form makes a million rows. */
+const MEMORY = RECORDS > 100_000 ? "1GB" : "96MB";
 
 interface View {
   readonly name: string;
@@ -95,7 +97,7 @@ for (const name of ["trains", "rides", "wine", "actions", "circadian"]) {
       const domain = domainOf(name);
       await using log = await openEmbeddedLog({ dataDir });
       await log.createTopics([{ topic: domain.topic, partitions: PARTITIONS }]);
-      await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
+      await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb`, memoryLimit: MEMORY });
       await warehouse.migrate(scriptsOf([domain]));
       const readers = mergedViews(domain).map((view) => new Reader(warehouse, view));
       const records = recordsOf(domain);
