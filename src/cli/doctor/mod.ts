@@ -107,14 +107,16 @@ interface Patient {
 type Seen = Omit<Finding, "domain">;
 
 async function examine(patient: Patient): Promise<Seen[]> {
-  const { tables, domain } = patient;
+  const { tables, domain, config } = patient;
+  // Before the tables' positions, which a run moves first; and how far the log reaches after them.
+  const committed = await committedOf(patient);
   const positions = await positionsOf(patient);
   if (positions === undefined) return [notChecked("tables", `"freshet run ${domain.name}" has not been there yet`)];
-  const inLog = await againstLog(patient, positions);
-  if (!patient.config.snowflake) return [...await inTables(tables, patient), ...inLog];
+  const inLog = await againstLog(patient, { positions, committed });
+  if (!config.snowflake) return [...await inTables(tables, patient), ...inLog];
   const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });
   try {
-    const { config, context, maxRows } = patient;
+    const { context, maxRows } = patient;
     const scripts = scriptsOf(context.domains().filter(({ name }) => name === domain.name));
     await using copy = await mirror({ from: tables, domain: domain.name, scripts, maxRows, folder });
     const now = await positionsOf(patient);
@@ -132,6 +134,12 @@ async function examine(patient: Patient): Promise<Seen[]> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The group's offsets by partition; none without a log or a topic. */
+async function committedOf({ domain, config, log }: Patient): Promise<ReadonlyMap<number, number>> {
+  if (log instanceof Error || (await log.topics([domain.topic])).length === 0) return new Map();
+  return await log.committed(domain.topic, groupOf(config, domain));
 }
 
 /** `NEXT_OFFSET` by partition; `undefined` when the domain has not run. */
@@ -220,12 +228,17 @@ async function inGaps(tables: Tables, { domain, log, context: { host } }: Patien
   return notChecked(check, `${all}; the log no longer has ${unknown.slice(0, SHOWN_ROWS).map(tell).join("; ")}`);
 }
 
-async function againstLog({ domain, config, log }: Patient, positions: ReadonlyMap<number, number>): Promise<Seen[]> {
+/** Offsets by partition: where the tables stand, and what the group has committed. */
+interface Offsets {
+  readonly positions: ReadonlyMap<number, number>;
+  readonly committed: ReadonlyMap<number, number>;
+}
+
+async function againstLog({ domain, log }: Patient, { positions, committed }: Offsets): Promise<Seen[]> {
   const checks = ["committed offsets are not ahead of the tables", "the log reaches as far as the tables"] as const;
   if (log instanceof Error) return checks.map((check) => notChecked(check, log.message));
   const [topic] = await log.topics([domain.topic]);
   if (!topic) return checks.map((check) => notChecked(check, `there is no topic "${domain.topic}"`));
-  const committed = await log.committed(domain.topic, groupOf(config, domain));
   const ahead = [...committed].filter(([partition, offset]) => offset > (positions.get(partition) ?? 0));
   const beyond = [...positions].filter(([partition, next]) => next > (topic.partitions[partition]?.high ?? 0));
   const told = (pairs: readonly (readonly [number, number])[]) =>
