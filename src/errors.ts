@@ -42,6 +42,11 @@ export class RecordTooLargeError extends LogRefusedError {
   override readonly code = "record_too_large";
 }
 
+/** The log does not take the record's timestamp, which is too far from its own clock. */
+export class TimestampRefusedError extends LogRefusedError {
+  override readonly code = "timestamp_refused";
+}
+
 /** Too much is waiting for the log already; nothing of the call was written. */
 export class LogOverloadedError extends FreshetError {
   readonly code = "log_overloaded";

@@ -6,6 +6,7 @@ import type { Domain } from "../domains/domain.ts";
 import type { Generation, Log } from "../log/log.ts";
 import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
+import { type Copies, DeadLetterTopic } from "./dead_letter_topic.ts";
 
 /** Compacting waits until the state log has this many rows to drop, and as many as there are live keys. */
 const COMPACT_AFTER_ROWS = 20_000;
@@ -13,15 +14,17 @@ const COMPACT_AFTER_ROWS = 20_000;
 export class Checkpointer {
   /** Where the warehouse stands, by partition. */
   readonly #claims: Map<number, Claim>;
+  readonly #deadLetters: DeadLetterTopic;
   #stateRowsAppended = 0;
 
   constructor(
     private readonly domain: Domain,
-    private readonly log: Log,
+    log: Log,
     private readonly writer: Writer,
     private readonly generation: Generation,
     claims: readonly Claim[],
   ) {
+    this.#deadLetters = new DeadLetterTopic(log, deadLetterTopic(domain.topic));
     this.#claims = new Map(claims.map((claim) => [claim.partition, claim]));
   }
 
@@ -39,11 +42,15 @@ export class Checkpointer {
   /**
    * Commits a unit made of {@link move}s.
    *
-   * Dead letters go to their topic first, so they are there at least once. Rejects with what the writer rejects with; a
-   * commit whose answer was lost is settled first and then counts as committed, or as not written.
+   * Dead letters go to their topic first, so they are there at least once, unless the topic refuses them; resolves with how
+   * many it has. Rejects with what the writer rejects with; a commit whose answer was lost is settled first and then counts
+   * as committed, or as not written.
    */
-  async commit(unit: Unit, dead: readonly DeadLetter[]): Promise<void> {
-    if (dead.length > 0) await this.#produceDeadLetters(dead);
+  async commit(unit: Unit, dead: readonly DeadLetter[]): Promise<Copies> {
+    const { name, topic } = this.domain;
+    const copies = await this.#deadLetters.send(
+      dead.map((letter) => ({ record: deadLetterRecord(name, topic, letter), loggedAt: letter.record.timestamp })),
+    );
     try {
       await this.writer.commit(unit);
     } catch (error) {
@@ -53,8 +60,10 @@ export class Checkpointer {
     for (const { partition, checkpoint, to } of unit.moves) {
       this.#claims.set(partition, { ...this.claim(partition), ...to, checkpoint: checkpoint + 1 });
     }
-    if (this.generation.signal.aborted) return;
-    await this.generation.commit(new Map(unit.moves.map(({ partition, to }) => [partition, to.nextOffset])));
+    if (!this.generation.signal.aborted) {
+      await this.generation.commit(new Map(unit.moves.map(({ partition, to }) => [partition, to.nextOffset])));
+    }
+    return copies;
   }
 
   /** Compacts the stored state when enough of it has been replaced; `liveKeys` is how much there is. */
@@ -63,11 +72,6 @@ export class Checkpointer {
     if (this.#stateRowsAppended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return;
     this.#stateRowsAppended = 0;
     await this.writer.compactState(this.domain.topic, [...this.#claims.keys()]);
-  }
-
-  async #produceDeadLetters(dead: readonly DeadLetter[]): Promise<void> {
-    const { name, topic } = this.domain;
-    await this.log.produce(deadLetterTopic(topic), dead.map((letter) => deadLetterRecord(name, topic, letter)));
   }
 
   async #settle(unit: Unit, cause: CommitUnknownError): Promise<void> {

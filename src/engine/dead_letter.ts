@@ -73,14 +73,11 @@ export function deadLetterRow(domain: string, topic: string, letter: DeadLetter)
  */
 export function deadLetterRecord(domain: string, topic: string, letter: DeadLetter): NewRecord {
   const { key, value, offset, headers } = letter.record;
-  const single = Object.entries(headers).map(([name, content]) =>
-    [name, content instanceof Uint8Array ? content : content.at(-1)!] as const
-  );
   return {
     key,
     value,
     headers: {
-      ...Object.fromEntries(single),
+      ...headers,
       "__connect.errors.topic": topic,
       "__connect.errors.partition": String(letter.partition),
       "__connect.errors.offset": String(offset),

@@ -7,7 +7,8 @@ import { LogDivergedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
-import { Checkpointer } from "./checkpoint.ts";
+import { Checkpointer, deadLetterTopic } from "./checkpoint.ts";
+import type { Copies } from "./dead_letter_topic.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
@@ -381,13 +382,24 @@ class GenerationRun {
   async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
     const { clock } = this.context.options;
     const startedAt = clock.now();
-    await this.#checkpointer.commit(unit, pending.dead);
+    const copies = await this.#checkpointer.commit(unit, pending.dead);
+    if (copies.leftOut > 0) this.#warnOfCopies(copies);
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
     const now = clock.now();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
-    this.context.progress.committed(unit, pending, openWindows, took);
+    this.context.progress.committed({ unit, pending, copies, openWindows, took });
     const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
     await this.#checkpointer.compact(unit.state.length, liveKeys);
+  }
+
+  #warnOfCopies({ leftOut, why }: Copies): void {
+    const { domain, logger } = this.context.options;
+    logger.warn("{leftOut} dead letters are in DEAD_LETTERS and not in {topic}, which refuses them: {why}", {
+      domain: domain.name,
+      topic: deadLetterTopic(domain.topic),
+      leftOut,
+      why,
+    });
   }
 
   /** Waits for the commit under way; rejects with what it failed with. */

@@ -19,6 +19,9 @@ export interface CheckpointSummary {
   readonly records: number;
   readonly accepted: number;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
+  /** Dead letters of which the dead letter topic has only a part, and of which it has nothing. */
+  readonly copiesCut: number;
+  readonly copiesLeftOut: number;
   readonly late: readonly { readonly operator: string; readonly count: number }[];
   /** Rows of raw and derived tables, and of state. */
   readonly rows: number;

@@ -2,6 +2,7 @@
 
 import type { PartitionBounds } from "../log/log.ts";
 import type { Claim, Unit } from "../warehouse/warehouse.ts";
+import type { Copies } from "./dead_letter_topic.ts";
 import type { Ingested } from "./ingest.ts";
 import type { CheckpointSummary, Observer } from "./options.ts";
 import type { Pending } from "./pending.ts";
@@ -9,6 +10,17 @@ import type { DomainStatus, DomainTotals, PartitionStatus } from "./status.ts";
 
 /** See `CheckpointSummary`. */
 type Durations = Pick<CheckpointSummary, "durationMs" | "processingMs">;
+
+/** A unit that was committed. */
+export interface Committed {
+  readonly unit: Unit;
+  readonly pending: Pending;
+  /** What the dead letter topic did not take as it was. */
+  readonly copies: Copies;
+  /** The keys that were held by operator when it was cut. */
+  readonly openWindows: Readonly<Record<string, number>>;
+  readonly took: Durations;
+}
 
 export class Progress {
   phase: DomainStatus["phase"] = "starting";
@@ -51,8 +63,9 @@ export class Progress {
     }
   }
 
-  /** A unit was committed; `openWindows` are the keys that were held by operator when it was cut. */
-  committed(unit: Unit, pending: Pending, openWindows: Readonly<Record<string, number>>, took: Durations): void {
+  /** A unit was committed. */
+  committed(committed: Committed): void {
+    const { unit, pending, openWindows } = committed;
     const t = this.#totals;
     this.#totals = {
       ...t,
@@ -69,7 +82,7 @@ export class Progress {
     this.#openWindows = openWindows;
     this.#lastCheckpointAt = this.now();
     this.lastError = null;
-    this.observer?.checkpoint(this.domain, this.#summary(unit, pending, took));
+    this.observer?.checkpoint(this.domain, this.#summary(committed));
   }
 
   restarted(error: unknown): void {
@@ -96,7 +109,7 @@ export class Progress {
     };
   }
 
-  #summary(unit: Unit, pending: Pending, took: Durations): CheckpointSummary {
+  #summary({ unit, pending, copies, took }: Committed): CheckpointSummary {
     const now = this.now();
     const lateBy = new Map<string, number>();
     for (const { operator } of pending.late) lateBy.set(operator, (lateBy.get(operator) ?? 0) + 1);
@@ -105,6 +118,8 @@ export class Progress {
       records: pending.records,
       accepted: pending.accepted,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
+      copiesCut: copies.cut,
+      copiesLeftOut: copies.leftOut,
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
       rows: rowsOf(unit),
       upserts: unit.upserts,

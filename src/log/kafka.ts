@@ -14,6 +14,7 @@ import type {
   Log,
   NewRecord,
   PartitionBounds,
+  ProduceOptions,
   RecordPosition,
   SubscribeOptions,
   Subscription,
@@ -80,12 +81,16 @@ export class KafkaLog implements Log {
     return created;
   }
 
-  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+  async produce(
+    topic: string,
+    records: readonly NewRecord[],
+    options: ProduceOptions = {},
+  ): Promise<readonly RecordPosition[]> {
     this.#assertOpen();
     // kafkajs would look for a missing topic for seconds.
     if (!this.#producedTo.has(topic)) await this.#bounds(topic);
     this.#producedTo.add(topic);
-    return await this.#producer.produce(topic, records);
+    return await this.#producer.produce(topic, records, options);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {

@@ -24,11 +24,17 @@ export interface LogBatch {
 export interface NewRecord {
   readonly key?: string | Uint8Array | null;
   readonly value: string | Uint8Array | null;
-  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
+  /** An array is a header that is repeated. */
+  readonly headers?: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>;
   /** Epoch milliseconds; the log's own clock when left out. */
   readonly timestamp?: number;
   /** By the key's murmur2 hash when left out (Kafka's default partitioner; without a key, in turn). */
   readonly partition?: number;
+}
+
+export interface ProduceOptions {
+  /** Compress what is sent, where the log can: a topic's limit on a record's size is one on its compressed size. */
+  readonly compressed?: boolean;
 }
 
 /** Where a produced record is. */
@@ -127,7 +133,7 @@ export interface Log extends AsyncDisposable {
   /** Creates those that are missing; returns the names created. */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]>;
   /** Appends durably (acknowledged by all replicas; on disk for the embedded log). One position per record, in order. */
-  produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]>;
+  produce(topic: string, records: readonly NewRecord[], options?: ProduceOptions): Promise<readonly RecordPosition[]>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** The group's committed offsets by partition, for lag; a partition without one is absent. */
   committed(topic: string, group: string): Promise<ReadonlyMap<number, number>>;

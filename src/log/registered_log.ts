@@ -10,6 +10,7 @@ import type {
   LogBatch,
   NewRecord,
   PartitionBounds,
+  ProduceOptions,
   RecordPosition,
   SubscribeOptions,
   Subscription,
@@ -83,12 +84,16 @@ export class RegisteredLog implements Log {
   }
 
   /** Also rejects with `SchemaRegistryUnavailableError` or `SchemaRegistryRefusedError`; then nothing was written. */
-  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+  async produce(
+    topic: string,
+    records: readonly NewRecord[],
+    options?: ProduceOptions,
+  ): Promise<readonly RecordPosition[]> {
     const { log, registry, schemas } = this.#options;
     const schema = schemas.get(topic);
-    if (!schema || records.length === 0) return await log.produce(topic, records);
+    if (!schema || records.length === 0) return await log.produce(topic, records, options);
     const id = await registry.idOf(schema.subject, schema.schema);
-    return await log.produce(topic, records.map((record) => inWireFormat(id, record)));
+    return await log.produce(topic, records.map((record) => inWireFormat(id, record)), options);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {

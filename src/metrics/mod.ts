@@ -13,6 +13,8 @@ export interface Metrics {
   /** Records that reached a committed checkpoint, by where they ended. */
   readonly records: Counter<"domain" | "result">;
   readonly deadLetters: Counter<"domain" | "stage" | "reason">;
+  /** Dead letters of which the dead letter topic has a part or nothing. */
+  readonly deadLetterCopies: Counter<"domain" | "outcome">;
   readonly lateRecords: Counter<"domain" | "operator">;
   readonly checkpoints: Counter<"domain">;
   /** Seconds that a checkpoint's transaction took. */
@@ -71,6 +73,12 @@ export function createMetrics(): Metrics {
       name: "freshet_dead_letters_total",
       help: "Records that could not be used, by stage and reason",
       labelNames: ["domain", "stage", "reason"],
+      registers,
+    }),
+    deadLetterCopies: new Counter({
+      name: "freshet_dead_letter_copies_total",
+      help: "Dead letters that the dead letter topic did not take whole: cut, or left out",
+      labelNames: ["domain", "outcome"],
       registers,
     }),
     lateRecords: new Counter({
@@ -217,6 +225,10 @@ export function observerOf(metrics: Metrics): Observer {
       metrics.records.inc({ domain, result: "accepted" }, summary.accepted);
       metrics.records.inc({ domain, result: "dead_letter" }, summary.deadLetters.length);
       for (const { stage, reason } of summary.deadLetters) metrics.deadLetters.inc({ domain, stage, reason });
+      if (summary.copiesCut > 0) metrics.deadLetterCopies.inc({ domain, outcome: "cut" }, summary.copiesCut);
+      if (summary.copiesLeftOut > 0) {
+        metrics.deadLetterCopies.inc({ domain, outcome: "left_out" }, summary.copiesLeftOut);
+      }
       for (const { operator, count } of summary.late) metrics.lateRecords.inc({ domain, operator }, count);
       metrics.checkpoints.inc({ domain });
       metrics.checkpointDuration.observe({ domain }, summary.durationMs / 1000);
@@ -243,6 +255,7 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     assignedPartitions.set({ domain }, partitions.length);
     pausedPartitions.set({ domain }, status.pausedPartitions);
     for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
+    for (const outcome of ["cut", "left_out"] as const) metrics.deadLetterCopies.inc({ domain, outcome }, 0);
     for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten]) counter.inc({ domain }, 0);
     if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);
     for (const [operator, keys] of Object.entries(openWindows)) stateKeys.set({ domain, operator }, keys);

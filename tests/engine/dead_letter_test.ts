@@ -63,7 +63,7 @@ Deno.test("a dead letter's record is the original bytes, key and headers, with K
     value: NOT_UTF8,
     headers: {
       trace: NOT_UTF8,
-      twice: utf8.encode("y"),
+      twice: [utf8.encode("x"), utf8.encode("y")],
       "__connect.errors.topic": "ats_telemetry",
       "__connect.errors.partition": "2",
       "__connect.errors.offset": "17",

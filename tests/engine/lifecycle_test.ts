@@ -170,6 +170,8 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     records: 13,
     accepted: 12,
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
+    copiesCut: 0,
+    copiesLeftOut: 0,
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),
   });
   assert(rows > 24 && durationMs >= 0 && processingMs >= durationMs && bytes > 13 * 20);

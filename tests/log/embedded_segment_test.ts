@@ -11,9 +11,13 @@ const record: fc.Arbitrary<NewRecord & { timestamp: number }> = fc.record({
   key: value,
   value,
   timestamp: fc.integer({ min: 0, max: 4e12 }),
-  headers: fc.option(fc.dictionary(fc.string({ maxLength: 8 }), fc.oneof(bytes, fc.string({ maxLength: 9 }))), {
-    nil: undefined,
-  }),
+  headers: fc.option(
+    fc.dictionary(
+      fc.string({ maxLength: 8 }),
+      fc.oneof(bytes, fc.string({ maxLength: 9 }), fc.array(bytes, { minLength: 2, maxLength: 4 })),
+    ),
+    { nil: undefined },
+  ),
 });
 
 function write(records: readonly (NewRecord & { timestamp: number })[]): SegmentWriter {
@@ -33,6 +37,9 @@ function asBytes(value: string | Uint8Array | null | undefined): number[] | null
   return [...(typeof value === "string" ? new TextEncoder().encode(value) : value)];
 }
 
+const asList = (header: string | Uint8Array | readonly Uint8Array[]) =>
+  typeof header === "string" || header instanceof Uint8Array ? asBytes(header) : header.map(asBytes);
+
 Deno.test("any records come back as they were written", () => {
   fc.assert(fc.property(fc.array(record, { maxLength: 20 }), (records) => {
     const decoded = read(write(records).bytes(), records.length);
@@ -41,14 +48,14 @@ Deno.test("any records come back as they were written", () => {
         ...rest,
         key: asBytes(rest.key),
         value: asBytes(rest.value),
-        headers: Object.entries(headers).map(([name, bytes]) => [name, asBytes(bytes as Uint8Array)]),
+        headers: Object.entries(headers).map(([name, bytes]) => [name, asList(bytes)]),
       })),
       records.map(({ key, value, timestamp, headers }, i) => ({
         offset: 100 + i,
         key: asBytes(key),
         value: asBytes(value),
         timestamp,
-        headers: Object.entries(headers ?? {}).map(([name, bytes]) => [name, asBytes(bytes)]),
+        headers: Object.entries(headers ?? {}).map(([name, bytes]) => [name, asList(bytes)]),
       })),
     );
   }));

@@ -4,6 +4,7 @@
 // A record: u32 key length + 1 (0 = null), u32 value length + 1 (0 = null), f64 timestamp, u32 bytes of headers;
 // then key, value, headers. A header: u32 bytes of name, u32 bytes of value, name, value. Little endian.
 
+import { HeadersBuilder } from "../headers.ts";
 import type { LogRecord, NewRecord } from "../log.ts";
 
 const RECORD_HEAD_BYTES = 20;
@@ -61,15 +62,21 @@ export class SegmentWriter {
   #putHeaders(headers: NonNullable<NewRecord["headers"]>): number {
     const start = this.#end;
     for (const name in headers) {
-      const head = this.#end;
-      this.#reserve(HEADER_HEAD_BYTES);
-      this.#end += HEADER_HEAD_BYTES;
-      const nameBytes = this.#put(name);
-      const valueBytes = this.#put(headers[name]!);
-      this.#view.setUint32(head, nameBytes, true);
-      this.#view.setUint32(head + 4, valueBytes, true);
+      const value = headers[name]!;
+      if (typeof value === "string" || value instanceof Uint8Array) this.#putHeader(name, value);
+      else for (const each of value) this.#putHeader(name, each);
     }
     return this.#end - start;
+  }
+
+  #putHeader(name: string, value: string | Uint8Array): void {
+    const head = this.#end;
+    this.#reserve(HEADER_HEAD_BYTES);
+    this.#end += HEADER_HEAD_BYTES;
+    const nameBytes = this.#put(name);
+    const valueBytes = this.#put(value);
+    this.#view.setUint32(head, nameBytes, true);
+    this.#view.setUint32(head + 4, valueBytes, true);
   }
 
   /** Returns the bytes written, -1 for null. */
@@ -133,13 +140,13 @@ export function decodeSegment(
 
 function decodeHeaders(bytes: Uint8Array, from: number, to: number): LogRecord["headers"] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headers: [string, Uint8Array][] = [];
+  const headers = new HeadersBuilder();
   for (let at = from; at < to;) {
     const nameAt = at + HEADER_HEAD_BYTES;
     const valueAt = nameAt + view.getUint32(at, true);
     const end = valueAt + view.getUint32(at + 4, true);
-    headers.push([decoder.decode(bytes.subarray(nameAt, valueAt)), bytes.subarray(valueAt, end)]);
+    headers.add(decoder.decode(bytes.subarray(nameAt, valueAt)), bytes.subarray(valueAt, end));
     at = end;
   }
-  return Object.fromEntries(headers);
+  return headers.build();
 }

@@ -6,6 +6,7 @@ import {
   LogRefusedError,
   LogUnavailableError,
   RecordTooLargeError,
+  TimestampRefusedError,
   TopicMissingError,
 } from "../../errors.ts";
 
@@ -103,6 +104,14 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
     ({ topics }, cause) =>
       new RecordTooLargeError(
         `A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`,
+        { cause },
+      ),
+  ],
+  [
+    ({ type }) => type === "INVALID_TIMESTAMP",
+    ({ topics }, cause) =>
+      new TimestampRefusedError(
+        `Kafka refused the time of a record for ${names(topics ?? [])}: set this machine's clock, or the broker's`,
         { cause },
       ),
   ],

@@ -4,12 +4,21 @@
 import { Buffer } from "node:buffer";
 import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
 import { connected, type KafkaClient } from "./client.ts";
-import type { NewRecord, RecordPosition } from "../log.ts";
+import type { NewRecord, ProduceOptions, RecordPosition } from "../log.ts";
 import { partitionOfKey } from "../murmur2.ts";
 
 /** kafkajs groups a send by partition in quadratic time, and brokers take batches of up to 1 MiB. */
 const SEND_RECORDS = 500;
 const SEND_BYTES = 768 * 1024;
+
+/** kafkajs's `CompressionTypes`; it comes with gzip. */
+const [NO_COMPRESSION, GZIP] = [0, 1];
+
+interface Sending {
+  readonly topic: string;
+  readonly messages: Message[];
+  readonly compression: number;
+}
 
 export class KafkaProducer implements AsyncDisposable {
   #producer: Promise<Producer> | undefined;
@@ -21,9 +30,14 @@ export class KafkaProducer implements AsyncDisposable {
    * Appends `records` in order. When a send fails, earlier ones of the same call may have been written: whoever calls
    * again may write those twice.
    */
-  async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
+  async produce(
+    topic: string,
+    records: readonly NewRecord[],
+    { compressed = false }: ProduceOptions = {},
+  ): Promise<readonly RecordPosition[]> {
     const positions: RecordPosition[] = [];
-    for (const messages of chunks(records)) positions.push(...await this.#send(topic, messages));
+    const compression = compressed ? GZIP : NO_COMPRESSION;
+    for (const messages of chunks(records)) positions.push(...await this.#send({ topic, messages, compression }));
     return positions;
   }
 
@@ -31,10 +45,10 @@ export class KafkaProducer implements AsyncDisposable {
     await this.#reset();
   }
 
-  async #send(topic: string, messages: Message[]): Promise<RecordPosition[]> {
+  async #send({ topic, messages, compression }: Sending): Promise<RecordPosition[]> {
     try {
       const producer = await (this.#producer ??= this.#connect());
-      return positionsOf(messages, await producer.send({ topic, messages, acks: -1 }));
+      return positionsOf(messages, await producer.send({ topic, messages, compression, acks: -1 }));
     } catch (thrown) {
       // An idempotent producer whose numbering broke stays broken: the next send begins a new one.
       await this.#reset();
@@ -93,9 +107,12 @@ function messageOf(record: NewRecord): Message {
     partition: record.partition,
     timestamp: record.timestamp === undefined ? undefined : String(record.timestamp),
     headers: record.headers &&
-      Object.fromEntries(Object.entries(record.headers).map(([name, value]) => [name, bufferOf(value)])),
+      Object.fromEntries(Object.entries(record.headers).map(([name, value]) => [name, headerOf(value)])),
   };
 }
+
+const headerOf = (value: string | Uint8Array | readonly Uint8Array[]): Buffer | Buffer[] =>
+  typeof value === "string" || value instanceof Uint8Array ? bufferOf(value) : value.map(bufferOf);
 
 /** kafkajs writes only Buffers as they are; other bytes it would turn into text. */
 function bufferOf(value: string | Uint8Array): Buffer {

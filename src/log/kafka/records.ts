@@ -2,6 +2,7 @@
 
 import type { Codecs } from "./codecs.ts";
 import type { RecordBatch } from "./fetch.ts";
+import { HeadersBuilder } from "../headers.ts";
 import type { LogRecord } from "../log.ts";
 
 /** What one batch may unfold to. Brokers take batches of 1 MiB by default, so this allows for 64-fold compression. */
@@ -60,14 +61,12 @@ export class RecordReader {
 
   #headers(count: number, end: number): LogRecord["headers"] {
     if (count < 0 || count > end - this.#at) throw new RangeError("A record has more headers than bytes");
-    const headers = new Map<string, Uint8Array | Uint8Array[]>();
+    const headers = new HeadersBuilder();
     for (let i = 0; i < count; i++) {
       const name = decoder.decode(this.#nullableBytes() ?? NO_BYTES);
-      const value = this.#nullableBytes() ?? NO_BYTES;
-      const before = headers.get(name);
-      headers.set(name, before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]);
+      headers.add(name, this.#nullableBytes() ?? NO_BYTES);
     }
-    return Object.fromEntries(headers);
+    return headers.build();
   }
 
   #nullableBytes(): Uint8Array | null {

@@ -9,6 +9,7 @@ import {
   logWithTopic,
   pull,
   pullRecords,
+  readAll,
   soon,
   startAt,
   text,
@@ -55,6 +56,19 @@ export function readingTests(adapter: LogAdapter): void {
       { offset: 2, key: [...binary], value: [...binary], timestamp: 1_700_000_000_124, headers: {} },
       { offset: 3, key: [], value: [], timestamp: 1_700_000_000_125, headers: {} },
     ]);
+  });
+
+  test("a header that is repeated comes back as often as it was there", async (log, topic) => {
+    const [x, y] = [new Uint8Array([120]), new Uint8Array([255, 0])];
+    await log.produce(topic, [{ value: "v", headers: { once: x, twice: [x, y], thrice: [y, y, x] } }]);
+    const [record] = (await readAll(log, topic, 1)).flatMap(({ records }) => records);
+    assertEquals(
+      Object.entries(record!.headers).map(([name, value]) => [
+        name,
+        value instanceof Uint8Array ? [...value] : value.map((one) => [...one]),
+      ]),
+      [["once", [120]], ["twice", [[120], [255, 0]]], ["thrice", [[255, 0], [255, 0], [120]]]],
+    );
   });
 
   test("the log's clock stamps a record that brings no timestamp", async (log, topic) => {

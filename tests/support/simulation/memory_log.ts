@@ -53,7 +53,11 @@ export class LogStore {
   append(topic: string, partition: number, record: NewRecord, now: number): RecordPosition {
     const stored = this.partition(topic, partition);
     const offset = stored.high++;
-    const headers = Object.fromEntries(Object.entries(record.headers ?? {}).map(([name, text]) => [name, bytes(text)]));
+    const headers = Object.fromEntries(
+      Object.entries(record.headers ?? {}).map((
+        [name, value],
+      ) => [name, typeof value === "string" ? bytes(value) : value]),
+    );
     const key = record.key === null || record.key === undefined ? null : bytes(record.key);
     const value = record.value === null ? null : bytes(record.value);
     stored.records.push({ offset, key, value, timestamp: record.timestamp ?? now, headers });
