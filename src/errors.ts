@@ -91,8 +91,13 @@ export class SchemaRegistryRefusedError extends FreshetError {
 
 /** The warehouse cannot be reached, is out of space or was interrupted; nothing of the unit was written. */
 export class WarehouseUnavailableError extends FreshetError {
-  readonly code = "warehouse_unavailable";
+  readonly code: string = "warehouse_unavailable";
   readonly retriable = true;
+}
+
+/** The warehouse ran out of memory; nothing of the unit was written, and a smaller one may go through. */
+export class WarehouseMemoryError extends WarehouseUnavailableError {
+  override readonly code = "warehouse_memory";
 }
 
 /** The warehouse file is damaged or locked, or the account refuses the login: trying again cannot help. */

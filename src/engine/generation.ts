@@ -11,6 +11,7 @@ import { Checkpointer, deadLetterTopic } from "./checkpoint.ts";
 import type { Copies } from "./dead_letter_topic.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
+import type { UnitLimit } from "./unit_limit.ts";
 import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
 import { EventTime } from "./event_time.ts";
 import { Pending } from "./pending.ts";
@@ -30,8 +31,8 @@ const ROWS_WHILE_WRITING = 1.5;
 const WRITING_POLL_MS = 5;
 /** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
 const SLICE_RECORDS = 500;
-/** A checkpoint is due with this many bytes of records, however few they are. */
-const MAX_PENDING_BYTES = 32 * 1024 * 1024;
+/** Bytes of values in one turn, so that a unit ends where its limit is. */
+const SLICE_BYTES = 1024 * 1024;
 
 /** Why a generation's run came back. */
 export type Outcome = "rebalanced" | "stopped" | "reached end";
@@ -51,6 +52,7 @@ export interface GenerationContext {
   readonly writer: Writer;
   readonly condemned: Condemned;
   readonly progress: Progress;
+  readonly unitLimit: UnitLimit;
 }
 
 /** Runs a generation to its end. Rejects with what failed. */
@@ -105,14 +107,15 @@ async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd:
   return signal.aborted ? "stopped" : "rebalanced";
 }
 
-/** The batch in pieces of at most {@link SLICE_RECORDS}; the last one ends where the batch does. */
+/** The batch in pieces of a few records and bytes; the last one ends where the batch does. */
 function* slices(batch: LogBatch): Generator<LogBatch> {
   const { partition, records, nextOffset } = batch;
-  if (records.length <= SLICE_RECORDS) return yield batch;
-  for (let from = 0; from < records.length; from += SLICE_RECORDS) {
-    const slice = records.slice(from, from + SLICE_RECORDS);
-    const isLast = from + SLICE_RECORDS >= records.length;
-    yield { partition, records: slice, nextOffset: isLast ? nextOffset : slice.at(-1)!.offset + 1 };
+  for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {
+    for (let bytes = 0; to < records.length && to - from < SLICE_RECORDS && bytes < SLICE_BYTES; to++) {
+      bytes += records[to]!.value?.length ?? 0;
+    }
+    if (from === 0 && to === records.length) return yield batch;
+    yield { partition, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };
   }
 }
 
@@ -259,7 +262,8 @@ class GenerationRun {
       this.#touch();
       this.#pending.add(ingested);
       await this.#push(ingested.batch);
-      if (this.#writing) await setImmediate();
+      if (this.#pending.bytes >= this.context.unitLimit.bytes) await this.#checkpoint();
+      else if (this.#writing) await setImmediate();
     }
   }
 
@@ -336,9 +340,9 @@ class GenerationRun {
   #due(): boolean {
     if (this.#pendingSince === 0) return false;
     const { clock, checkpointMs, checkpointRows, checkpointBacklogRows = 0 } = this.context.options;
-    const { records, bytes } = this.#pending;
+    const { records } = this.#pending;
     const mostRows = Math.max(checkpointRows, checkpointBacklogRows);
-    if (bytes >= MAX_PENDING_BYTES || records >= ROWS_WHILE_WRITING * mostRows) return true;
+    if (records >= ROWS_WHILE_WRITING * mostRows) return true;
     if (this.#writing) return false;
     if (records >= mostRows || clock.now() - this.#pendingSince >= checkpointMs) return true;
     return records >= checkpointRows && !this.#recordsWait();

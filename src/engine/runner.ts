@@ -2,7 +2,7 @@
 // again, a bounded number of times.
 
 import { ExponentialBackoff } from "cockatiel";
-import { FencedError, FreshetError, RowsRefusedError, TopicMissingError } from "../errors.ts";
+import { FencedError, FreshetError, RowsRefusedError, TopicMissingError, WarehouseMemoryError } from "../errors.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 import type { Subscription } from "../log/log.ts";
 import type { Writer } from "../warehouse/warehouse.ts";
@@ -14,6 +14,7 @@ import { checkOperators } from "./pipeline.ts";
 import { Progress } from "./progress.ts";
 import { runStartChecks } from "./start_checks.ts";
 import type { DomainStatus } from "./status.ts";
+import { UnitLimit } from "./unit_limit.ts";
 
 const MAX_BACKOFF_MS = 30_000;
 
@@ -22,6 +23,7 @@ export class DomainRunner {
   readonly #time: TimeSettings;
   readonly #progress: Progress;
   readonly #condemned = new Condemned();
+  readonly #unitLimit = new UnitLimit();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -77,7 +79,7 @@ export class DomainRunner {
       } catch (error) {
         if (!isRetriable(error)) throw error;
         this.#progress.restarted(error);
-        if (this.#condemn(error)) continue;
+        if (this.#condemn(error) || this.#makeSmaller(error)) continue;
         if (this.#progress.checkpoints > checkpoints) [failures, backoff] = [0, freshBackoff()];
         if (signal.aborted || ++failures > maxRestarts) throw error;
         this.#progress.phase = "restarting";
@@ -106,6 +108,21 @@ export class DomainRunner {
     return added.length > 0;
   }
 
+  /** Makes units smaller where the warehouse had not enough memory for one; says whether they are. */
+  #makeSmaller(error: unknown): boolean {
+    if (!(error instanceof WarehouseMemoryError) || !this.#unitLimit.halve()) return false;
+    const { domain, logger } = this.#options;
+    logger.warn(
+      "{domain}: the warehouse has not enough memory for a unit, they have at most {bytes} bytes now: {error}",
+      {
+        domain: domain.name,
+        bytes: this.#unitLimit.bytes,
+        error: error.message,
+      },
+    );
+    return true;
+  }
+
   async #attempt(signal: AbortSignal): Promise<void> {
     const { domain, log, warehouse, group = domain.group } = this.#options;
     await using writer = await warehouse.writer(domain.name);
@@ -132,6 +149,7 @@ export class DomainRunner {
         writer,
         condemned: this.#condemned,
         progress: this.#progress,
+        unitLimit: this.#unitLimit,
       };
       let outcome: Outcome;
       try {

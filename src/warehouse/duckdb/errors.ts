@@ -1,7 +1,7 @@
 // Turns DuckDB's errors into those of the port, with what to do next. DuckDB gives no codes, only messages that begin with
 // a kind ("IO Error: …"); everything that leans on their wording is here. Must not know tables or units.
 
-import { FreshetError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import { FreshetError, WarehouseMemoryError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
@@ -87,9 +87,10 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: OUT_OF_MEMORY,
-    make: unavailable((file, message) =>
-      `Warehouse file "${file}": DuckDB ran into its memory limit; raise it, or make queries and checkpoints smaller (${message})`
-    ),
+    make: (file, message) =>
+      new WarehouseMemoryError(
+        `Warehouse file "${file}": DuckDB ran into its memory limit; raise FRESHET_DUCKDB_MEMORY, or make queries smaller (${message})`,
+      ),
   },
   {
     pattern: /Trying to read a database file with version number|storage version|newer (DuckDB )?version/,

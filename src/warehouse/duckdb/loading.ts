@@ -13,8 +13,8 @@ export type TableKey = Pick<Upsert, "keyColumns" | "guardColumns">;
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const CHUNK_ROWS = 16_384;
-/** Bytes per statement, over all columns, beyond which a chunk is halved. */
-const CHUNK_BYTES = 32 * 1024 * 1024;
+/** Bytes per statement, over all columns, beyond which a chunk is made smaller. DuckDB needs some eight times as much memory. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
 function pack(columns: readonly Column[], cells: Cells, from: number, to: number): PackedColumn[] | undefined {

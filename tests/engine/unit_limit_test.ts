@@ -1,0 +1,47 @@
+// Units that the warehouse has not the memory for: they become smaller, and the limit stays.
+
+import { assert, assertEquals } from "@std/assert";
+import { WarehouseMemoryError } from "../../src/errors.ts";
+import { readings, TOPIC } from "../support/simulation/domain.ts";
+import { START, World } from "../support/simulation/world.ts";
+
+const RECORDS = 60;
+const PAD = "x".repeat(100_000);
+const NEVER = { checkpointRows: 1_000_000, checkpointMs: 1e12 };
+
+function worldOfLargeRecords(): World {
+  const world = new World(readings(Infinity), 1, 1);
+  for (let i = 0; i < RECORDS; i++) world.produce({ key: "a", time: START - 2000 + i, x: i, pad: PAD });
+  return world;
+}
+
+Deno.test("a unit that is too large for the warehouse's memory is halved until it fits, and nothing is lost", async () => {
+  const world = worldOfLargeRecords();
+  const [refused, taken]: [number[], number[]] = [[], []];
+  world.warehouse.watch = ({ moves }) => {
+    const records = moves[0]!.to.nextOffset - moves[0]!.expectedOffset;
+    if (records > 15) {
+      refused.push(records);
+      throw new WarehouseMemoryError("It does not fit");
+    }
+    taken.push(records);
+  };
+  const { runner } = await world.workOff({ ...NEVER, maxRestarts: 0 });
+  assertEquals(world.warehouse.rows("RAW").length, RECORDS);
+  assertEquals(world.log.group(TOPIC, "freshet-readings").committed.get(0), RECORDS);
+  assert(refused.length > 1 && refused.at(-1)! < refused[0]!, `${refused}`);
+  // What was learnt is kept: no refusal comes after the first unit that was taken.
+  assertEquals(runner.status().totals.restarts, refused.length);
+  assert(taken.length >= RECORDS / 15 && Math.max(...taken) > 4, `${taken}`);
+});
+
+Deno.test("a warehouse that has memory for nothing ends the run with that error", async () => {
+  const world = worldOfLargeRecords();
+  world.warehouse.watch = () => {
+    throw new WarehouseMemoryError("Nothing fits");
+  };
+  const instance = world.start({ ...NEVER, untilEnd: true, maxRestarts: 1 });
+  const outcome = await world.ended(instance);
+  assert(outcome instanceof WarehouseMemoryError, String(outcome));
+  assertEquals(world.warehouse.rows("RAW").length, 0);
+});
