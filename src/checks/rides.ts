@@ -193,6 +193,17 @@ function surges(settings: Settings, domain: Domain): Rules {
   };
 }
 
+/** Mean fares of rows by zone, type and window, as `MEANS`. */
+const fareMeans = (from: string) =>
+  exactly({
+    into: "MEANS",
+    from,
+    keys: ["ZONE", "RIDE_TYPE", "WINDOW_START"],
+    values: { F1: "FARE" },
+    what: "mean",
+    below: MERGED_EXACTLY_BELOW,
+  });
+
 /** Rules by name. */
 export const rides = (settings: Settings, domain: Domain): Rules => ({
   "typed columns are what the content says": `
@@ -219,16 +230,7 @@ export const rides = (settings: Settings, domain: Domain): Rules => ({
         USING (P, ZONE, RIDE_TYPE, WINDOW_START)
     ),
     EXPECTED AS (SELECT ZONE, RIDE_TYPE, WINDOW_START, COUNT(*) AS N FROM THERE GROUP BY ALL),
-    ${
-    exactly({
-      into: "MEANS",
-      from: "THERE",
-      keys: ["ZONE", "RIDE_TYPE", "WINDOW_START"],
-      values: { F1: "FARE" },
-      what: "mean",
-      below: MERGED_EXACTLY_BELOW,
-    })
-  }
+    ${fareMeans("THERE")}
     SELECT * FROM EXPECTED LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
     FULL JOIN RIDE_DEMAND USING (ZONE, RIDE_TYPE, WINDOW_START)
     WHERE NOT (N IS NOT DISTINCT FROM REQUEST_COUNT AND WINDOW_END IS NOT DISTINCT FROM WINDOW_START + INTERVAL 15 MINUTE
@@ -248,16 +250,7 @@ export const rides = (settings: Settings, domain: Domain): Rules => ({
     EXPECTED AS (
       SELECT ZONE, RIDE_TYPE, WINDOW_START, COUNT(*) AS N, COUNT(DISTINCT USER_ID) AS U FROM COUNTED GROUP BY ALL
     ),
-    ${
-    exactly({
-      into: "MEANS",
-      from: "COUNTED",
-      keys: ["ZONE", "RIDE_TYPE", "WINDOW_START"],
-      values: { F1: "FARE" },
-      what: "mean",
-      below: MERGED_EXACTLY_BELOW,
-    })
-  }
+    ${fareMeans("COUNTED")}
     SELECT * FROM EXPECTED LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
     FULL JOIN RIDE_HOURLY_STATS USING (ZONE, RIDE_TYPE, WINDOW_START)
     WHERE NOT (N IS NOT DISTINCT FROM REQUEST_COUNT AND U IS NOT DISTINCT FROM UNIQUE_USERS
