@@ -46,7 +46,7 @@ async function overLog(): Promise<void> {
     isWarehouseReachable: () => Promise.resolve(true),
     stallMs: 300_000,
     metrics: createMetrics(),
-    now: () => Date.now(),
+    clock: systemClock,
     query: () => Promise.reject(new Error("There is no warehouse")),
     ingest: ingestSources(domains, { group: new GroupCommit(log, systemClock), config }),
     rateLimit: config.rateLimit === Infinity ? Infinity : 1e9,

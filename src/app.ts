@@ -117,7 +117,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     metrics,
     ...reachability({ log, warehouse, clock }),
     stallMs: config.stallMs,
-    now: () => clock.now(),
+    clock,
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
     ...recommending?.http,
     rateLimit: config.rateLimit,
@@ -132,7 +132,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     log: log.description,
     warehouse,
     statuses,
-    now: () => clock.now(),
+    clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
     settings: config.domains,
   }));

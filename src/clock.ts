@@ -1,9 +1,14 @@
 // Time as a dependency, so that tests decide what time it is.
 
-/** Wall clock and waiting. */
+/**
+ * Two clocks and waiting. The wall clock is for what is compared with event time and for times that are stored or shown: it
+ * may be set back or forward at any moment. Ages and waits are measured by the monotonic clock.
+ */
 export interface Clock {
-  /** Epoch milliseconds. */
+  /** The wall clock: epoch milliseconds. */
   now(): number;
+  /** Milliseconds since some moment of this process. Never goes back, whatever happens to the wall clock. */
+  monotonic(): number;
   /** Resolves after `ms` milliseconds, or rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -11,6 +16,7 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

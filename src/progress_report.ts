@@ -25,15 +25,15 @@ export async function reportProgress({ statuses, clock, signal, show }: Progress
     await clock.sleep(SHOW_EVERY_MS, signal).catch(() => {});
   }
   const last = new Map<string, { readonly status: DomainStatus; readonly at: number }>();
-  const begin = clock.now();
+  const begin = clock.monotonic();
   while (true) {
     const stopped = signal.aborted;
     for (const status of statuses()) {
       const before = last.get(status.domain);
       if (status.totals.checkpoints === (before?.status.totals.checkpoints ?? 0)) continue;
       if (status.totals.records === (before?.status.totals.records ?? 0)) continue;
-      logLine(status, recordsPerSecond(status, before, { begin, now: clock.now() }));
-      last.set(status.domain, { status, at: clock.now() });
+      logLine(status, recordsPerSecond(status, before, { begin, now: clock.monotonic() }));
+      last.set(status.domain, { status, at: clock.monotonic() });
     }
     if (stopped) return;
     await clock.sleep(EVERY_MS, signal).catch(() => {});

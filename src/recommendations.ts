@@ -70,7 +70,7 @@ export class Recommendations {
 
   async #read(user: string): Promise<StoredRecommendation | null> {
     const { warehouse, cache, clock, expiryMs } = this.options;
-    const begin = clock.now();
+    const begin = clock.monotonic();
     const { rows } = await warehouse.query(
       "SELECT RECOMMENDATION, UPDATED_AT FROM RECOMMENDATIONS WHERE USER_ID = ?",
       { binds: [user], maxRows: 1, timeoutMs: READ_MS },
@@ -81,7 +81,7 @@ export class Recommendations {
       updatedAt: `${String(updatedAt).replace(" ", "T")}Z`,
     };
     // Nobody waits for it to be kept.
-    if (clock.now() - begin < READ_MS) void cache.set(keyOf(user), JSON.stringify(found), expiryMs);
+    if (clock.monotonic() - begin < READ_MS) void cache.set(keyOf(user), JSON.stringify(found), expiryMs);
     return found;
   }
 }

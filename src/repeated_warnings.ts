@@ -17,7 +17,7 @@ interface Seen {
 export function repeatedWarnings(logger: Logger, clock: Clock): (message: string) => void {
   const seen = new Map<string, Seen>();
   return (message) => {
-    const now = clock.now();
+    const now = clock.monotonic();
     const before = seen.get(message);
     if (!before || now - Math.max(before.firstAt, before.shownAt) > 2 * EVERY_MS) {
       if (seen.size >= MAX_REMEMBERED) seen.clear();

@@ -47,13 +47,13 @@ class MemoryCache implements Cache {
     const entry = this.#entries.get(key);
     if (!entry) return Promise.resolve(undefined);
     this.#entries.delete(key);
-    if (entry.expiresAt <= this.#clock.now()) return Promise.resolve(undefined);
+    if (entry.expiresAt <= this.#clock.monotonic()) return Promise.resolve(undefined);
     this.#entries.set(key, entry);
     return Promise.resolve(entry.value);
   }
 
   set(key: string, value: string, expiryMs: number): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const heldUntil = Math.max(this.#held.get(key) ?? -Infinity, this.#allHeldUntil);
     if (heldUntil > now) return Promise.resolve();
     this.#entries.delete(key);
@@ -63,7 +63,7 @@ class MemoryCache implements Cache {
   }
 
   delete(keys: readonly string[]): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const [key, until] of this.#held) {
       if (until > now) break;
       this.#held.delete(key);
@@ -80,7 +80,7 @@ class MemoryCache implements Cache {
 
   clear(): Promise<void> {
     this.#entries.clear();
-    this.#holdAll(this.#clock.now());
+    this.#holdAll(this.#clock.monotonic());
     return Promise.resolve();
   }
 

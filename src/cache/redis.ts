@@ -107,7 +107,7 @@ class RedisCache implements Cache {
   }
 
   async set(key: string, value: string, expiryMs: number): Promise<void> {
-    if (this.#generation === undefined || this.#heldUntil > this.#options.clock.now()) return;
+    if (this.#generation === undefined || this.#heldUntil > this.#options.clock.monotonic()) return;
     const entry = `${this.#generation}\n${value}`;
     await this.#ask((client) =>
       client.eval(SET_UNLESS_HELD, { keys: [this.#keyOf(key)], arguments: [entry, String(Math.ceil(expiryMs))] })
@@ -145,7 +145,7 @@ class RedisCache implements Cache {
   #know(generation: string): void {
     if (generation === this.#generation) return;
     // Values that somebody here is about to set may be of the one before.
-    if (this.#generation !== undefined) this.#heldUntil = this.#options.clock.now() + this.#holdMs;
+    if (this.#generation !== undefined) this.#heldUntil = this.#options.clock.monotonic() + this.#holdMs;
     this.#generation = generation;
   }
 

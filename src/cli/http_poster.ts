@@ -112,8 +112,8 @@ export class HttpPoster {
       maxDelay: MAX_PAUSE_MS,
     }).next();
     for (let tries = 1;; tries++) {
-      while (clock.now() < this.#quietUntil && !stop.aborted) {
-        await clock.sleep(this.#quietUntil - clock.now(), stop).catch(() => {});
+      while (clock.monotonic() < this.#quietUntil && !stop.aborted) {
+        await clock.sleep(this.#quietUntil - clock.monotonic(), stop).catch(() => {});
       }
       if (stop.aborted) return;
       const unsettled = await this.#send(record);
@@ -123,7 +123,7 @@ export class HttpPoster {
       }
       const waitMs = unsettled.retryAfterMs ?? backoff.duration;
       backoff = (backoff as ReturnType<ExponentialBackoff<unknown>["next"]>).next({});
-      this.#quietUntil = Math.max(this.#quietUntil, clock.now() + waitMs);
+      this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + waitMs);
     }
   }
 

@@ -29,7 +29,7 @@ export async function load(context: Context, domain: DomainInfo): Promise<void> 
     );
     return;
   }
-  const begin = host.clock.now();
+  const begin = host.clock.monotonic();
   using bar = new LoadBar(context);
   await runApp({
     config,
@@ -49,7 +49,9 @@ export async function load(context: Context, domain: DomainInfo): Promise<void> 
   });
   bar[Symbol.dispose]();
   if (host.signal.aborted) return;
-  host.stdout.write(`Loaded into the tables of ${domain.name}: ${totalLine(bar.records, host.clock.now() - begin)}\n`);
+  host.stdout.write(
+    `Loaded into the tables of ${domain.name}: ${totalLine(bar.records, host.clock.monotonic() - begin)}\n`,
+  );
 }
 
 /** Records loaded of those that were in the log at the start. */

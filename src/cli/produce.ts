@@ -42,7 +42,7 @@ async function produce(
   const input = stack.use(await openInput(host.stdin, file));
   const log = stack.use(await parts.openLog(config, host.clock));
   await requireTopic(context, log, topic);
-  const begin = host.clock.now();
+  const begin = host.clock.monotonic();
   let records = 0;
   {
     using progress = startProgress(host, input.bytes);
@@ -59,7 +59,7 @@ async function produce(
       throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
     }
   }
-  host.stdout.write(`Sent to ${topic}: ${totalLine(records, host.clock.now() - begin)}\n`);
+  host.stdout.write(`Sent to ${topic}: ${totalLine(records, host.clock.monotonic() - begin)}\n`);
 }
 
 interface Input extends AsyncDisposable {

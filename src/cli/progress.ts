@@ -22,7 +22,7 @@ export interface Progress extends Disposable {
 /** Starts a bar over `total` units, with what is done before it; without a total the bar shows the count only. */
 export function startProgress(host: Host, total: number | undefined, doing = ""): Progress {
   if (!host.stderr.isTerminal) return { update() {}, [Symbol.dispose]() {} };
-  const begin = host.clock.now();
+  const begin = host.clock.monotonic();
   const bar = new SingleBar({
     format: (doing && `${doing} `) + (total === undefined ? "" : "{bar} {percentage}%  ") +
       "{records} records  {rate}/s",
@@ -35,7 +35,7 @@ export function startProgress(host: Host, total: number | undefined, doing = "")
   bar.start(total ?? 1, 0, { records: 0, rate: 0 });
   return {
     update(done, records) {
-      const rate = Math.round(records * 1000 / Math.max(1, host.clock.now() - begin));
+      const rate = Math.round(records * 1000 / Math.max(1, host.clock.monotonic() - begin));
       bar.update(total === undefined ? 0 : done, {
         records: records.toLocaleString("en"),
         rate: rate.toLocaleString("en"),

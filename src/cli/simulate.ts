@@ -73,9 +73,11 @@ async function send(context: Context, domain: DomainInfo, flags: SimulateFlags):
   const intervalMs = intervalOf(simulator, config.domains);
   const basis = { simulator: { ...simulator, intervalMs }, log: target.log, domain, clock: host.clock };
   const plan = await makePlan(flags, basis);
-  const begin = host.clock.now();
+  const begin = host.clock.monotonic();
   const records = await sendWithProgress(context, { domain, simulator, plan, target });
-  host.stdout.write(`Sent to ${target.name}: ${totalLine(records, host.clock.now() - begin)}\n${target.summary()}`);
+  host.stdout.write(
+    `Sent to ${target.name}: ${totalLine(records, host.clock.monotonic() - begin)}\n${target.summary()}`,
+  );
 }
 
 interface Sending {
@@ -116,8 +118,8 @@ function teller(domain: string, describe: (record: SimulatedRecord) => string, c
   const logger = loggerFor(domain);
   let toldAt = -Infinity;
   return (record: SimulatedRecord) => {
-    if (clock.now() - toldAt < TELL_EVERY_MS) return;
-    toldAt = clock.now();
+    if (clock.monotonic() - toldAt < TELL_EVERY_MS) return;
+    toldAt = clock.monotonic();
     logger.info("{record}", { record: describe(record) });
   };
 }

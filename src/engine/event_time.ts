@@ -41,7 +41,7 @@ export class EventTime {
 
   /**
    * Lets the watermarks of silent partitions go on. Says whether that makes rows final: only then is it worth a checkpoint, a
-   * clock that ticks must not keep a warehouse awake. `canAsk`: whether the warehouse may be asked just now.
+   * clock that ticks must not keep a warehouse awake. `now`: by the monotonic clock. `canAsk`: whether the warehouse may be asked just now.
    */
   async tick(now: number, canAsk: boolean): Promise<boolean> {
     const { partitions, generation, shared, push } = this.options;

@@ -136,7 +136,7 @@ class InFlight {
 
 /** When a unit was cut, and what operators held then. */
 interface Cut {
-  /** Epoch milliseconds. */
+  /** By the monotonic clock. */
   readonly decidedAt: number;
   /** Keys by operator. */
   readonly openWindows: Readonly<Record<string, number>>;
@@ -160,11 +160,11 @@ class GenerationRun {
   readonly #targets: ReadonlyMap<number, number>;
   readonly #checkpointer: Checkpointer;
   #pending: Pending;
-  #pendingSince = 0;
+  #pendingSince: number | undefined;
   #failed: FailedElement[] = [];
   #inFlight: InFlight | undefined;
-  #nextTick = 0;
-  #nextBounds = 0;
+  #nextTick = -Infinity;
+  #nextBounds = -Infinity;
   #asking: Promise<void> = Promise.resolve();
   readonly #eventTime: EventTime;
   readonly #shared: SharedTopic | undefined;
@@ -301,7 +301,7 @@ class GenerationRun {
 
   /** Lets the watermarks of silent partitions go on by the clock. */
   async #tick(): Promise<void> {
-    const now = this.context.options.clock.now();
+    const now = this.context.options.clock.monotonic();
     if (now < this.#nextTick) return;
     this.#nextTick = now + TICK_MS;
     this.context.progress.pausedPartitions = this.generation.paused?.() ?? 0;
@@ -319,13 +319,13 @@ class GenerationRun {
   }
 
   #touch(): void {
-    if (this.#pendingSince === 0) this.#pendingSince = this.context.options.clock.now();
+    this.#pendingSince ??= this.context.options.clock.monotonic();
   }
 
   #waitMs(): number {
-    if (this.#pendingSince === 0) return TICK_MS;
+    if (this.#pendingSince === undefined) return TICK_MS;
     const { clock, checkpointMs } = this.context.options;
-    const leftMs = this.#pendingSince + checkpointMs - clock.now();
+    const leftMs = this.#pendingSince + checkpointMs - clock.monotonic();
     return Math.min(TICK_MS, Math.max(leftMs, this.#writing ? WRITING_POLL_MS : 0));
   }
 
@@ -338,13 +338,13 @@ class GenerationRun {
    * commit makes the next unit larger before it makes the reading stop. While more records wait it grows by itself.
    */
   #due(): boolean {
-    if (this.#pendingSince === 0) return false;
+    if (this.#pendingSince === undefined) return false;
     const { clock, checkpointMs, checkpointRows, checkpointBacklogRows = 0 } = this.context.options;
     const { records } = this.#pending;
     const mostRows = Math.max(checkpointRows, checkpointBacklogRows);
     if (records >= ROWS_WHILE_WRITING * mostRows) return true;
     if (this.#writing) return false;
-    if (records >= mostRows || clock.now() - this.#pendingSince >= checkpointMs) return true;
+    if (records >= mostRows || clock.monotonic() - this.#pendingSince >= checkpointMs) return true;
     return records >= checkpointRows && !this.#recordsWait();
   }
 
@@ -364,7 +364,7 @@ class GenerationRun {
 
   /** Makes a unit of what is pending and lets it be written while reading goes on; at most one is under way. */
   async #checkpoint(): Promise<void> {
-    const decidedAt = this.context.options.clock.now();
+    const decidedAt = this.context.options.clock.monotonic();
     for (const partition of [...this.#pending.partitions]) {
       await this.#push(this.#ingest(partition).batch([], { emit: true }));
     }
@@ -379,17 +379,17 @@ class GenerationRun {
     this.#eventTime.written();
     const unit = pending.unit(moves, state);
     this.#pending = this.#newPending();
-    this.#pendingSince = 0;
+    this.#pendingSince = undefined;
     this.#inFlight = new InFlight(this.#commit(unit, pending, { openWindows, decidedAt }));
   }
 
   async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
     const { clock } = this.context.options;
-    const startedAt = clock.now();
+    const startedAt = clock.monotonic();
     const copies = await this.#checkpointer.commit(unit, pending.dead);
     if (copies.leftOut > 0) this.#warnOfCopies(copies);
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
-    const now = clock.now();
+    const now = clock.monotonic();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
     this.context.progress.committed({ unit, pending, copies, openWindows, took });
     const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);

@@ -2,6 +2,7 @@
 // Knows the statuses, sources and queries it is handed, nothing of engines, logs or warehouses.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import type { Clock } from "../clock.ts";
 import type { DomainStatus } from "../engine/status.ts";
 import { loggerFor } from "../logging.ts";
 import type { Metrics } from "../metrics/mod.ts";
@@ -35,8 +36,7 @@ export interface ApiOptions extends Names {
   /** How long a domain may have records waiting and commit nothing before it counts as stalled, milliseconds. */
   readonly stallMs: number;
   readonly metrics: Metrics;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** The domains' ways in. */
   readonly ingest: readonly IngestSource[];
@@ -57,7 +57,8 @@ const UNLIMITED = /^\/(health|livez|readyz|metrics)$/;
 
 /** The routes, without a server. */
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { tokens } = options;
+  const { tokens, clock } = options;
+  const now = () => clock.now();
   const bodies = new BodyReader(options.body ?? BODY_LIMITS);
   const api = new OpenAPIHono();
   api.use(countRequests(options.metrics.http));
@@ -71,7 +72,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   }));
   api.use(checkHost(options));
   api.use(checkOrigin(options));
-  const limited = limitRate({ perSecond: options.rateLimit, now: options.now });
+  const limited = limitRate({ perSecond: options.rateLimit, now: () => options.clock.monotonic() });
   api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
 
   // On loopback without a token everybody on the machine may look and send; a query always needs one.
@@ -84,12 +85,12 @@ export function createApi(options: ApiOptions): OpenAPIHono {
 
   for (const source of options.ingest) {
     describeIngest(api, source, guarded);
-    ingestRoute(api, source, { bodies, now: options.now, metrics: options.metrics.http });
+    ingestRoute(api, source, { bodies, now, metrics: options.metrics.http });
   }
   const { recommendationOf } = options;
-  if (recommendationOf) recommendationsRoute(api, { ...options, recommendationOf, guarded });
-  healthRoutes(api, options);
-  metricsRoute(api, { ...options, guarded });
+  if (recommendationOf) recommendationsRoute(api, { ...options, now, recommendationOf, guarded });
+  healthRoutes(api, { ...options, now: () => clock.monotonic() });
+  metricsRoute(api, { ...options, now, guarded });
   statusRoutes(api, { ...options, guarded });
   queryRoute(api, { query: options.query, bodies });
   docsRoutes(api, options.version);

@@ -5,7 +5,7 @@ import type { DomainStatus } from "../engine/status.ts";
 export interface LivenessOptions {
   /** How long a domain may have records waiting and commit nothing, milliseconds. */
   readonly stallMs: number;
-  /** Epoch milliseconds. */
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
@@ -27,8 +27,7 @@ export class Liveness {
     return statuses.filter((status) => {
       const position = positionOf(status);
       const stand = this.#stands.get(status.domain);
-      // A clock that was set back counts from then on.
-      if (stand && stand.position === position && stand.since <= now && mustGetOn(status)) {
+      if (stand && stand.position === position && mustGetOn(status)) {
         return now - stand.since >= this.options.stallMs;
       }
       this.#stands.set(status.domain, { position, since: now });

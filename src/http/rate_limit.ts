@@ -6,7 +6,7 @@ import { problem } from "./problem.ts";
 export interface RateLimit {
   /** Requests per second that one address may send for long; a second's worth at once. `Infinity` for no limit. */
   readonly perSecond: number;
-  /** Epoch milliseconds. */
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
@@ -29,9 +29,9 @@ export class Buckets {
     const at = now();
     const known = this.#buckets.get(address);
     const capacity = Math.max(1, perSecond);
-    // The clock may have been set back: that must not empty a bucket.
-    const elapsedMs = known === undefined ? 0 : Math.max(0, at - known.at);
-    const tokens = known === undefined ? capacity : Math.min(capacity, known.tokens + elapsedMs * perSecond / 1000);
+    const tokens = known === undefined
+      ? capacity
+      : Math.min(capacity, known.tokens + (at - known.at) * perSecond / 1000);
     this.#remember(address, { tokens: tokens >= 1 ? tokens - 1 : tokens, at });
     return tokens >= 1 ? { ok: true } : { ok: false, retryAfter: (1 - tokens) / perSecond };
   }

@@ -30,10 +30,10 @@ export class Reachability {
   async isReachable(): Promise<boolean> {
     const { clock, timeoutMs = 2_000, freshMs = 1_000 } = this.options;
     const outcome = this.#question?.outcome;
-    if (outcome && clock.now() - outcome.at < freshMs) return outcome.isReachable;
+    if (outcome && clock.monotonic() - outcome.at < freshMs) return outcome.isReachable;
     if (!this.#question || outcome) this.#question = this.#ask();
     const { askedAt, answered } = this.#question;
-    const remainingMs = askedAt + timeoutMs - clock.now();
+    const remainingMs = askedAt + timeoutMs - clock.monotonic();
     if (remainingMs <= 0) return false;
     const done = new AbortController();
     const tooLate = clock.sleep(remainingMs, done.signal).then(() => false, () => false);
@@ -47,9 +47,9 @@ export class Reachability {
   #ask(): Question {
     const { ask, clock } = this.options;
     const { promise: answered, resolve } = Promise.withResolvers<boolean>();
-    const question: Question = { askedAt: clock.now(), answered };
+    const question: Question = { askedAt: clock.monotonic(), answered };
     const settle = (isReachable: boolean) => {
-      question.outcome = { isReachable, at: clock.now() };
+      question.outcome = { isReachable, at: clock.monotonic() };
       resolve(isReachable);
     };
     ask().then(() => settle(true), () => settle(false));

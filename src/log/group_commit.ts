@@ -88,7 +88,7 @@ class TopicQueue {
       );
     }
     const done = Promise.withResolvers<readonly RecordPosition[]>();
-    this.#waiting.push({ records, bytes, deadlineMs: clock.now() + limits.timeoutMs, done });
+    this.#waiting.push({ records, bytes, deadlineMs: clock.monotonic() + limits.timeoutMs, done });
     this.records += records.length;
     this.bytes += bytes;
     if (!this.#sending) void this.#send();
@@ -152,10 +152,10 @@ class TopicQueue {
     while (!idle.aborted) {
       // Callers wait in order, so the first is the next to run out of time; one that comes later has longer.
       const next = this.#underWay[0] ?? this.#waiting[0];
-      const sleepMs = next === undefined ? limits.timeoutMs : next.deadlineMs - clock.now();
+      const sleepMs = next === undefined ? limits.timeoutMs : next.deadlineMs - clock.monotonic();
       await clock.sleep(Math.max(1, sleepMs), idle).catch(() => {});
       if (idle.aborted) return;
-      const now = clock.now();
+      const now = clock.monotonic();
       if (this.#underWay.some(({ deadlineMs }) => deadlineMs <= now)) {
         for (const { done } of this.#underWay) done.reject(unknown(this.topic, limits));
         this.#underWay = [];

@@ -159,10 +159,12 @@ export class KafkaLog implements Log {
   }
 }
 
-/** A topic just made, or moved, has partitions without a leader for a moment. */
+/** A topic just made, or moved, has partitions without a leader for a moment, or that their broker does not know yet. */
 const leaderElected = retry(
   handleWhen((error) =>
-    /^(NOT_LEADER_FOR_PARTITION|LEADER_NOT_AVAILABLE)$/.test((error as { type?: string }).type ?? "")
+    /^(NOT_LEADER_FOR_PARTITION|LEADER_NOT_AVAILABLE|UNKNOWN_TOPIC_OR_PARTITION)$/.test(
+      (error as { type?: string }).type ?? "",
+    )
   ),
   { maxAttempts: 20, backoff: new ConstantBackoff(100) },
 );

@@ -49,6 +49,28 @@ export interface PartitionBounds {
   readonly high: number;
 }
 
+/** What the log last said of a partition that is being read. */
+export interface PartitionLook {
+  /** The offset after the last record that the log holds: Kafka's high watermark. */
+  readonly end: number;
+  /** The offset after the last record that a reader may see: below `end` while a transaction is open. */
+  readonly readableEnd: number;
+  /** When the log said so, milliseconds of the monotonic clock. */
+  readonly atMs: number;
+  /** Why the partition cannot be read just now, for people: "has no leader". */
+  readonly obstacle?: string;
+}
+
+/** How a member of a group is doing. */
+export interface Membership {
+  /** `joining` until the group has given out its partitions, and again while it does so anew. */
+  readonly state: "joining" | "member";
+  /** Since when, milliseconds of the monotonic clock. */
+  readonly sinceMs: number;
+  /** What went wrong last while joining, for people. */
+  readonly trouble?: string;
+}
+
 export interface TopicSpec {
   readonly topic: string;
   readonly partitions: number;
@@ -91,6 +113,8 @@ export interface Generation {
    * and the log has confirmed that recently. False while paused by backpressure or while the log is away.
    */
   caughtUp(partition: number): boolean;
+  /** What the log last said of the partition; `undefined` before it has said anything. Asks nobody. */
+  look(partition: number): PartitionLook | undefined;
   /** How many partitions are paused by backpressure just now; left out by adapters that never read ahead. */
   paused?(): number;
   /** Moves the group's committed offsets, for lag tools only; failures are reported in a log line, never thrown. */
@@ -105,6 +129,7 @@ export interface Subscription extends AsyncDisposable {
    * A group with more members than partitions gives this member generations without partitions.
    */
   nextGeneration(): Promise<Generation>;
+  membership(): Membership;
   /** Leaves and joins again, so that the group decides anew who owns what (after being fenced). */
   rejoin(): Promise<void>;
 }

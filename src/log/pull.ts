@@ -47,11 +47,11 @@ export class Pull {
       await setImmediate();
       this.#gaveWayAt = performance.now();
     }
-    const waitUntil = this.#clock.now() + waitMs;
+    const waitUntil = this.#clock.monotonic() + waitMs;
     while (!this.signal.aborted) {
       const batch = take();
       if (batch !== undefined) return batch;
-      const leftMs = waitUntil - this.#clock.now();
+      const leftMs = waitUntil - this.#clock.monotonic();
       if (leftMs <= 0) return undefined;
       await this.#bell.wait(leftMs);
       this.#gaveWayAt = performance.now();

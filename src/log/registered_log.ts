@@ -8,8 +8,10 @@ import type {
   Generation,
   Log,
   LogBatch,
+  Membership,
   NewRecord,
   PartitionBounds,
+  PartitionLook,
   ProduceOptions,
   RecordPosition,
   SubscribeOptions,
@@ -121,6 +123,10 @@ class RegisteredSubscription implements Subscription {
     return new RegisteredGeneration(await this.inner.nextGeneration(), this.options);
   }
 
+  membership(): Membership {
+    return this.inner.membership();
+  }
+
   rejoin(): Promise<void> {
     return this.inner.rejoin();
   }
@@ -176,6 +182,12 @@ class RegisteredGeneration implements Generation {
 
   caughtUp(partition: number): boolean {
     return !this.#held.has(partition) && this.inner.caughtUp(partition);
+  }
+
+  look(partition: number): PartitionLook | undefined {
+    const look = this.inner.look(partition);
+    const waits = this.#held.get(partition)?.answered === false;
+    return look && waits ? { ...look, obstacle: "waits for a schema of the Schema Registry" } : look;
   }
 
   /** As the port says. A registry that does not answer makes a partition with a new schema wait, and no other. */

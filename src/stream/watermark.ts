@@ -4,7 +4,7 @@
 export interface WatermarkSettings {
   /** How much later than a newer event an event may come and still be on time. */
   readonly maxOutOfOrdernessMs: number;
-  /** How long a caught-up partition stays silent before the wall clock moves its watermark. `Infinity` never. */
+  /** How long a caught-up partition stays silent before the clock moves its watermark. `Infinity` never. */
   readonly idleAfterMs: number;
 }
 
@@ -12,7 +12,7 @@ export interface WatermarkSettings {
  * A partition's watermark.
  *
  * Events move it: greatest event time less the allowed disorder. While a caught-up partition is silent its watermark goes on
- * at the pace of the wall clock, from where its events stood: its last windows close without a next event, and old events
+ * at the pace of the clock, from where its events stood: its last windows close without a next event, and old events
  * stay old. A partition that never had an event goes along with the others. Only the part that events have moved decides
  * what is late: a silence closes windows early but never makes a record late; such a record corrects them.
  */
@@ -78,16 +78,11 @@ export class PartitionWatermark {
   }
 
   /**
-   * The partition is caught up and silent at wall time `now`; returns whether the watermark has moved. `others` is the least
-   * watermark of the topic's partitions that have had events.
+   * The partition is caught up and silent at `now`, milliseconds of a clock that never goes back; returns whether the watermark
+   * has moved. `others` is the least watermark of the topic's partitions that have had events.
    */
   quiet(now: number, others = -Infinity): boolean {
-    if (this.#quietSince === undefined) this.#quietSince = now;
-    if (now < this.#quietSince) {
-      // The clock has stepped back: the silence goes on from what it has come to.
-      this.#stood = Math.max(this.#stood, this.#watermark);
-      this.#quietSince = now;
-    }
+    this.#quietSince ??= now;
     const silentMs = now - this.#quietSince;
     if (silentMs < this.settings.idleAfterMs) return false;
     this.#idle = this.#maxEventTime > -Infinity;

@@ -102,12 +102,14 @@ function logWith(offsets: readonly number[], { low, high }: { readonly low: numb
       return Promise.resolve({ partition: 0, records: [record], nextOffset: position });
     },
     caughtUp: () => position >= high,
+    look: () => ({ end: high, readableEnd: high, atMs: 0 }),
     commit: () => Promise.reject(new Error("Nothing is committed")),
   };
   const log: Partial<Log> = {
     subscribe: () =>
       Promise.resolve({
         nextGeneration: () => Promise.resolve(generation),
+        membership: () => ({ state: "member", sinceMs: 0 }),
         rejoin: () => Promise.resolve(),
         [Symbol.asyncDispose]: () => Promise.resolve(),
       }),

@@ -42,7 +42,7 @@ async function withLog(partitions: number, body: (bench: Bench) => Promise<void>
       bad: 0,
       history: true,
     };
-    const clock = { now: () => NOW, sleep: () => Promise.resolve() };
+    const clock = { now: () => NOW, monotonic: () => 0, sleep: () => Promise.resolve() };
     await body({
       log,
       simulation: (changes = {}, other = log) => ({

@@ -11,7 +11,7 @@ const basis = {
   simulator: { sources: 24, intervalMs: 30_000 },
   log: emptyLog,
   domain: { name: "trains", topic: "t", group: "g", sql: "" },
-  clock: { now: () => NOW, sleep: () => Promise.resolve() },
+  clock: { now: () => NOW, monotonic: () => 0, sleep: () => Promise.resolve() },
 };
 const plan = (flags: Partial<SimulateFlags>) => makePlan({ seed: 1, bad: 0, ...flags }, basis);
 

@@ -11,7 +11,7 @@ import { START } from "../support/simulation/world.ts";
 
 const domain = trainsDomain();
 const utf8 = new TextEncoder();
-const clock = { now: () => START, sleep: () => Promise.resolve() };
+const clock = { now: () => START, monotonic: () => 0, sleep: () => Promise.resolve() };
 const NOWHERE = { nextOffset: 0, watermark: null, maxEventTime: null, lastTimestamp: null };
 
 const record = (value: string | Uint8Array | null, offset = 0, more: Partial<LogRecord> = {}): LogRecord => ({

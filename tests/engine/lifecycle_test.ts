@@ -132,6 +132,17 @@ Deno.test("a checkpoint is due by rows or by age, whichever comes first", async 
   await byAge.stopped(instance);
 });
 
+Deno.test("a wall clock that is set back an hour holds no checkpoint up", async () => {
+  const world = worldOf(1);
+  const instance = world.start({ ...NEVER, checkpointMs: 700 });
+  await world.until(() => instance.runner.status().phase === "running");
+  world.turns.setNow(world.turns.now() - 3_600_000);
+  const from = world.turns.now();
+  await world.until(() => world.committed);
+  assert(world.turns.now() - from < 1000);
+  await world.stopped(instance);
+});
+
 Deno.test("while records wait a checkpoint grows to what is told, and without any waiting it does not", async () => {
   const records: number[] = [];
   const observer = {

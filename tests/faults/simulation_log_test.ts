@@ -19,7 +19,7 @@ const gate: Gate = {
   clock: systemClock,
   random: new Greedy(1),
   async turn(notBefore = 0, ready = () => false) {
-    while (Date.now() < notBefore && !ready()) await systemClock.sleep(5);
+    while (systemClock.monotonic() < notBefore && !ready()) await systemClock.sleep(5);
   },
   fault: () => false,
 };

@@ -3,6 +3,7 @@ import type { DomainStatus } from "../../src/engine/status.ts";
 import { ConfigError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
 import { createMetrics, observerOf } from "../../src/metrics/mod.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 
 const status: DomainStatus = {
   domain: "trains",
@@ -33,7 +34,7 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     tokens: { api: undefined, run: "run-token" },
     statuses: () => [status],
     metrics: createMetrics(),
-    now: () => 121_000,
+    clock: new ManualClock(121_000),
     query: (sql) => Promise.resolve({ columns: [{ name: "SQL", type: "VARCHAR" }], rows: [[sql]], truncated: false }),
     ...overrides,
   };

@@ -25,7 +25,7 @@ class Scene {
         await this.#held?.promise;
         return { columns: [{ name: "N", type: "BIGINT" }], rows: [[count]], truncated: false };
       },
-      now: () => this.now,
+      clock: { now: () => this.now, monotonic: () => this.now },
       version: () => this.version,
       freshMs: 1_000,
       staleMs: 60_000,

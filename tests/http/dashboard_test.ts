@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { DomainStatus } from "../../src/engine/status.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 
 const status: DomainStatus = {
   domain: "trains",
@@ -24,7 +25,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     log: "the log",
     warehouse: { kind: "duckdb", description: "the file" },
     statuses: () => [status],
-    now: () => 121_000,
+    clock: new ManualClock(121_000),
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
     settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
     ...overrides,
@@ -131,8 +132,8 @@ Deno.test("the token, given once, gets a cookie that opens the data and does not
 });
 
 Deno.test("wrong tokens are counted, and too many make everybody wait", async () => {
-  let now = 0;
-  const { app, live } = createDashboard(options({ ...locked, now: () => now }));
+  const clock = new ManualClock();
+  const { app, live } = createDashboard(options({ ...locked, clock }));
   using _live = live;
   const login = async (token: string) =>
     (await app.request("http://127.0.0.1:8501/api/session", {
@@ -142,7 +143,7 @@ Deno.test("wrong tokens are counted, and too many make everybody wait", async ()
     })).status;
   for (let i = 0; i < 20; i++) assertEquals(await login(`guess ${i}`), 401);
   assertEquals(await login("api-token"), 429);
-  now += 60_001;
+  await clock.advance(60_001);
   assertEquals(await login("api-token"), 204);
 });
 
@@ -163,12 +164,12 @@ Deno.test("a warehouse that is away is told as such", async () => {
 });
 
 Deno.test("Snowflake is asked only while somebody looks, and then no more than every 30 s", async () => {
-  let now = 1_000_000;
+  const clock = new ManualClock(1_000_000);
   const asked: string[] = [];
   const { app, live } = createDashboard(options({
     warehouse: { kind: "snowflake", description: "an account" },
-    now: () => now,
-    statuses: () => [{ ...status, totals: { ...status.totals, checkpoints: now } }],
+    clock,
+    statuses: () => [{ ...status, totals: { ...status.totals, checkpoints: clock.now() } }],
     query(sql) {
       asked.push(sql);
       return Promise.resolve({ columns: [], rows: [], truncated: false });
@@ -181,14 +182,14 @@ Deno.test("Snowflake is asked only while somebody looks, and then no more than e
   const viewers = await Promise.all([1, 2, 3].map(() => app.request("http://127.0.0.1/api/live?topic=alerts/trains")));
   await looks(3);
   assertEquals(asked.length, 1);
-  now += 29_000;
+  await clock.advance(29_000);
   await looks(2);
   assertEquals(asked.length, 1);
-  now += 1_001;
+  await clock.advance(1_001);
   await looks(2);
   assertEquals(asked.length, 2);
   for (const viewer of viewers) await viewer.body?.cancel();
-  now += 100_000;
+  await clock.advance(100_000);
   await looks(2);
   assertEquals(asked.length, 2);
 });

@@ -8,6 +8,7 @@ import { createApi } from "../../src/http/mod.ts";
 import { ingestSources } from "../../src/ingest_sources.ts";
 import { GroupCommit } from "../../src/log/group_commit.ts";
 import { createMetrics } from "../../src/metrics/mod.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 
 /** The API with every domain's routes. */
 function wholeApi() {
@@ -23,7 +24,7 @@ function wholeApi() {
     isWarehouseReachable: () => Promise.resolve(true),
     stallMs: 1_000,
     metrics: createMetrics(),
-    now: () => 0,
+    clock: new ManualClock(),
     query: () => Promise.reject(new Error("There is no warehouse")),
     ingest: ingestSources(defineDomains(config.domains), { group, config, makeEvents: () => () => ({}) }),
     recommendationOf: () => Promise.resolve(undefined),

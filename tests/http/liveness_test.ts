@@ -53,7 +53,6 @@ const CASES: readonly (readonly [name: string, looks: readonly Look[], stalled: 
     next: 5,
     restarts: 1,
   }], false],
-  ["the clock was set back", [{ at: 5_000, next: 5 }, { at: 0, next: 5 }, { at: 999, next: 5 }], false],
   ["it stands by", [{ at: 0, next: 5, phase: "waiting" }, { at: 5_000, next: 5, phase: "waiting" }], false],
 ];
 

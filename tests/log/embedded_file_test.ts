@@ -34,12 +34,28 @@ function hastyClock(): Clock {
   let now = 1_700_000_000_000;
   return {
     now: () => now,
+    monotonic: () => now,
     sleep: () => {
       now += 1_000;
       return Promise.resolve();
     },
   };
 }
+
+Deno.test("a member that died before the wall clock was set back an hour is expelled in its session's time all the same", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openEmbeddedLog({ dataDir, sessionTimeoutMs: 300 });
+    await log.createTopics([{ topic: "t", partitions: 2 }]);
+    const other = new DatabaseSync(fileOf(dataDir));
+    other.exec(`INSERT INTO groups SELECT topic_id, 'g', 1 FROM partitions LIMIT 1`);
+    other.exec(
+      `INSERT INTO members SELECT topic_id, 'g', 'dead', 1, ${Date.now() + 3_600_000} FROM partitions LIMIT 1`,
+    );
+    other.close();
+    const { signal } = new AbortController();
+    await using subscription = await log.subscribe({ topic: "t", group: "g", signal });
+    assertEquals((await subscription.nextGeneration()).partitions, [0, 1]);
+  }));
 
 Deno.test("the data directory is made when it is missing", () =>
   inFolder(async (folder) => {

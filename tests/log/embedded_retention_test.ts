@@ -17,6 +17,9 @@ class MovableClock implements Clock {
   now(): number {
     return systemClock.now() + this.aheadMs;
   }
+  monotonic(): number {
+    return systemClock.monotonic() + this.aheadMs;
+  }
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return systemClock.sleep(ms, signal);
   }

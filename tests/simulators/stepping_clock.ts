@@ -8,6 +8,9 @@ export class SteppingClock implements Clock {
   now(): number {
     return this.time;
   }
+  monotonic(): number {
+    return this.time;
+  }
   /** Time passes by other means than sleeping. */
   pass(ms: number): void {
     this.time += ms;

@@ -2,6 +2,7 @@
 // same records both must answer the same.
 
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../src/clock.ts";
 import type { DomainStatus } from "../../src/engine/status.ts";
 import { createDashboard } from "../../src/http/dashboard/mod.ts";
 import { allPanels } from "../../src/http/dashboard/panels/mod.ts";
@@ -80,7 +81,7 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     log: "none",
     warehouse,
     statuses: () => [status],
-    now: () => Date.now(),
+    clock: systemClock,
     query: (sql, options) => warehouse.query(sql, options),
     settings: SETTINGS,
   });

@@ -59,16 +59,6 @@ Deno.test("without idleness only events move the watermark", () => {
   assertEquals([watermark.quiet(1e12), watermark.current], [false, 970]);
 });
 
-Deno.test("a wall clock that steps back does not move the watermark back, and the silence goes on from what it has come to", () => {
-  const watermark = new PartitionWatermark(settings);
-  watermark.observe(9_000_000);
-  watermark.quiet(10_000_000);
-  assertEquals([watermark.quiet(10_000_100), watermark.current], [true, 9_000_070]);
-  // An hour back.
-  assertEquals([watermark.quiet(6_400_100), watermark.quiet(6_400_199), watermark.current], [false, false, 9_000_070]);
-  assertEquals([watermark.quiet(6_400_200), watermark.current], [true, 9_000_170]);
-});
-
 Deno.test("a restored watermark goes on where it was, the part of the clock included", () => {
   const watermark = new PartitionWatermark(settings, { maxEventTime: 1000, watermark: 5070 });
   assertEquals([watermark.current, watermark.eventWatermark], [5070, 970]);

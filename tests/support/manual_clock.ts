@@ -1,8 +1,10 @@
-// A clock that moves only when the test says so; who sleeps wakes when it has moved far enough.
+// A clock that moves only when the test says so, the wall clock also back; who sleeps wakes when it has moved far enough.
 import type { Clock } from "../../src/clock.ts";
 
 export class ManualClock implements Clock {
   #now: number;
+  /** What the wall clock shows more than the monotonic one. */
+  #ahead = 0;
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
 
   constructor(now = 0) {
@@ -10,7 +12,16 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#ahead;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Sets the wall clock. */
+  set(now: number): void {
+    this.#ahead = now - this.#now;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

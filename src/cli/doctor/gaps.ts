@@ -39,7 +39,7 @@ export async function lookUp(gap: Gap, { log, topic, clock, signal }: GapOptions
 }
 
 async function readThrough(generation: Generation, gap: Gap, clock: Clock): Promise<InLog | undefined> {
-  for (const end = clock.now() + PATIENCE_MS; clock.now() < end;) {
+  for (const end = clock.monotonic() + PATIENCE_MS; clock.monotonic() < end;) {
     const batch = await generation.next(1_000);
     if (!batch) {
       if (generation.signal.aborted) return undefined;

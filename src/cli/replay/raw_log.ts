@@ -9,6 +9,7 @@ import type {
   LogRecord,
   NewRecord,
   PartitionBounds,
+  PartitionLook,
   RecordPosition,
   Subscription,
   TopicInfo,
@@ -76,6 +77,7 @@ export class RawLog implements Log {
     const generation = new RawGeneration(topic, this.options, signal);
     return Promise.resolve({
       nextGeneration: () => Promise.resolve(generation),
+      membership: () => ({ state: "member", sinceMs: 0 }),
       rejoin: () => Promise.resolve(),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     });
@@ -122,6 +124,11 @@ class RawGeneration implements Generation {
 
   caughtUp(partition: number): boolean {
     return this.#positions.get(partition)! >= this.options.ends.get(partition)!;
+  }
+
+  look(partition: number): PartitionLook {
+    const end = this.options.ends.get(partition)!;
+    return { end, readableEnd: end, atMs: 0 };
   }
 
   commit(): Promise<void> {

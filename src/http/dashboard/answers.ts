@@ -1,5 +1,6 @@
 // Answers out of the warehouse, shared: who asks the same gets the same answer, and the warehouse is asked once, only when
 // somebody looks, and not before the last answer is old enough. Must not know what is asked.
+import type { Clock } from "../../clock.ts";
 import { WarehouseUnavailableError } from "../../errors.ts";
 import type { Bind, QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
 import type { Answer } from "./protocol.ts";
@@ -14,8 +15,7 @@ export type Ask = (sql: string, options?: { readonly binds?: readonly Bind[]; re
 
 export interface AnswersOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Changes when a domain's tables may have changed. */
   readonly version: (domain: string) => string | number;
   /** An answer this old is asked for again, if the version has changed, milliseconds. */
@@ -26,6 +26,7 @@ export interface AnswersOptions {
 
 interface Entry {
   readonly version: string | number;
+  /** When it was asked for, by the monotonic clock. */
   readonly at: number;
   readonly answer: Promise<Answer<unknown>>;
   done: boolean;
@@ -69,7 +70,7 @@ export class Answers {
       this.#entries.set(id, known);
       return await known.answer as Answer<T>;
     }
-    const entry: Entry = { version, at: this.#options.now(), answer: this.once(make), done: false };
+    const entry: Entry = { version, at: this.#options.clock.monotonic(), answer: this.once(make), done: false };
     this.#entries.set(id, entry);
     this.#forgetOldest();
     try {
@@ -85,18 +86,19 @@ export class Answers {
   /** An answer of its own, not remembered. */
   async once<T>(make: (ask: Ask) => Promise<T>): Promise<Answer<T>> {
     return await this.#inTurn(async () => {
-      const at = this.#options.now();
+      const { clock } = this.#options;
+      const [at, begin] = [clock.now(), clock.monotonic()];
       const data = await make((sql, { binds, maxRows = MAX_ROWS } = {}) =>
         this.#options.query(sql, { binds, maxRows, timeoutMs: TIMEOUT_MS })
       );
-      return { data, asked_at: new Date(at).toISOString(), took_ms: Math.max(0, this.#options.now() - at) };
+      return { data, asked_at: new Date(at).toISOString(), took_ms: clock.monotonic() - begin };
     });
   }
 
   #isFresh({ done, at, version }: Entry, current: string | number, freshMs: number): boolean {
     if (!done) return true;
-    const { now, staleMs } = this.#options;
-    const ageMs = now() - at;
+    const { clock, staleMs } = this.#options;
+    const ageMs = clock.monotonic() - at;
     return ageMs < freshMs || (version === current && ageMs < staleMs);
   }
 

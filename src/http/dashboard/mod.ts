@@ -4,6 +4,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
+import type { Clock } from "../../clock.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
@@ -28,8 +29,7 @@ export interface DashboardOptions extends Names {
   readonly log: string;
   readonly warehouse: { readonly kind: "duckdb" | "snowflake"; readonly description: string };
   readonly statuses: () => readonly DomainStatus[];
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** Settings of the domains by name. Panels hand out thresholds of them, never all. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -50,11 +50,11 @@ const MAX_BODY_BYTES = 10_000;
 
 /** The routes, and the streams that must be ended before the server is. */
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
-  const { token, now, statuses, warehouse } = options;
+  const { token, clock, statuses, warehouse } = options;
   const shown = shownPanels(statuses());
   const answers = new Answers({
     query: options.query,
-    now,
+    clock,
     version: (domain) => versionOf(statuses(), domain),
     freshMs: FRESH_MS[warehouse.kind],
     staleMs: STALE_MS[warehouse.kind],
@@ -88,7 +88,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     onError: (c) => failure(c, 413, "body_too_large", `The body exceeds ${MAX_BODY_BYTES} bytes`),
   }));
   pageFiles(app);
-  sessionRoute(app, token, now);
+  sessionRoute(app, token, () => clock.monotonic());
   app.use("/api/*", requireSession(token));
   aboutRoute(app, { ...options, shown, answers });
   panelRoutes(app, { ...options, shown, answers });
@@ -130,7 +130,7 @@ interface Shown extends DashboardOptions {
 }
 
 function createLive(options: DashboardOptions, shown: readonly DomainPanels[], answers: Answers): Live {
-  const { statuses, now, settings, warehouse: { kind } } = options;
+  const { statuses, clock, settings, warehouse: { kind } } = options;
   const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
   const complained = new Set<string>();
   let toldAt = -Infinity;
@@ -140,9 +140,9 @@ function createLive(options: DashboardOptions, shown: readonly DomainPanels[], a
     heartbeatMs: HEARTBEAT_MS,
     maxClients: MAX_CLIENTS,
     async look(topics) {
-      if (topics.has("status") && now() - toldAt >= STATUS_EVERY_MS) {
-        toldAt = now();
-        live.publish("status", { now: toldAt, domains: statuses() } satisfies LiveStatus);
+      if (topics.has("status") && clock.monotonic() - toldAt >= STATUS_EVERY_MS) {
+        toldAt = clock.monotonic();
+        live.publish("status", { now: clock.now(), domains: statuses() } satisfies LiveStatus);
       }
       for (const { domain, alerts } of withAlerts) {
         if (!topics.has(`alerts/${domain}`)) continue;
@@ -169,7 +169,7 @@ function createLive(options: DashboardOptions, shown: readonly DomainPanels[], a
   return live;
 }
 
-function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, statuses, now }: Shown): void {
+function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, statuses, clock }: Shown): void {
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
@@ -178,7 +178,7 @@ function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, status
       domains: statuses().map(({ domain, topic }) => ({ name: domain, topic })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
       fresh_ms: answers.freshMs,
-      now: new Date(now()).toISOString(),
+      now: new Date(clock.now()).toISOString(),
     }));
 }
 

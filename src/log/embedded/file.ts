@@ -55,7 +55,7 @@ export class EmbeddedFile implements AsyncDisposable {
 
   /** Opens or creates the file. Errors: `LogRefusedError`, `LogUnavailableError`. */
   static async open(path: string, clock: Clock): Promise<EmbeddedFile> {
-    const giveUpAt = clock.now() + LOCK_PATIENCE_MS;
+    const giveUpAt = clock.monotonic() + LOCK_PATIENCE_MS;
     while (true) {
       let db: DatabaseSync | undefined;
       try {
@@ -64,7 +64,7 @@ export class EmbeddedFile implements AsyncDisposable {
         return new EmbeddedFile(path, clock, db);
       } catch (cause) {
         db?.close();
-        if (!isBusy(cause) || clock.now() > giveUpAt) throw translate(cause, path);
+        if (!isBusy(cause) || clock.monotonic() > giveUpAt) throw translate(cause, path);
         await clock.sleep(BUSY_PAUSE_MS);
       }
     }
@@ -109,14 +109,14 @@ export class EmbeddedFile implements AsyncDisposable {
    */
   async write<T>(what: Change, body: () => T): Promise<T> {
     this.check();
-    const giveUpAt = this.clock.now() + LOCK_PATIENCE_MS;
+    const giveUpAt = this.clock.monotonic() + LOCK_PATIENCE_MS;
     while (true) {
       try {
         const result = this.#transaction(body);
         this.#tell(what);
         return result;
       } catch (cause) {
-        if (!isBusy(cause) || this.clock.now() > giveUpAt) throw translate(cause, this.path);
+        if (!isBusy(cause) || this.clock.monotonic() > giveUpAt) throw translate(cause, this.path);
       }
       await this.clock.sleep(BUSY_PAUSE_MS);
     }

@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import { LogDivergedError, LogRefusedError } from "../../errors.ts";
 import type { EmbeddedFile } from "./file.ts";
 import { decodeSegment } from "./segment.ts";
-import type { Generation, LogBatch, LogRecord, PartitionBounds } from "../log.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds, PartitionLook } from "../log.ts";
 import { Pull } from "../pull.ts";
 
 const BATCH_RECORDS = 250;
@@ -90,16 +90,21 @@ export class EmbeddedGeneration implements Generation {
 
   caughtUp(partition: number): boolean {
     const place = this.#places.get(partition);
-    if (place === undefined || this.signal.aborted) return false;
+    const look = place && this.look(partition);
+    return look !== undefined && place!.next >= look.end;
+  }
+
+  look(partition: number): PartitionLook | undefined {
+    if (this.signal.aborted) return undefined;
     try {
       const row = this.file.get<{ high: number }>(
         "SELECT high FROM partitions WHERE topic_id = ? AND partition = ?",
         this.spec.topicId,
         partition,
       );
-      return row !== undefined && place.next >= row.high;
+      return row && { end: row.high, readableEnd: row.high, atMs: this.file.clock.monotonic() };
     } catch {
-      return false; // whoever reads next hears of it
+      return undefined; // whoever reads next hears of it
     }
   }
 

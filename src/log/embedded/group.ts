@@ -9,7 +9,7 @@ import { Bell } from "../bell.ts";
 import type { EmbeddedFile } from "./file.ts";
 import { EmbeddedGeneration } from "./generation.ts";
 import { Handover } from "../handover.ts";
-import type { Generation, SubscribeOptions, Subscription } from "../log.ts";
+import type { Generation, Membership, SubscribeOptions, Subscription } from "../log.ts";
 
 /** Another process's writes are noticed within this time. */
 const POLL_MS = 25;
@@ -36,6 +36,7 @@ export class EmbeddedSubscription implements Subscription {
   #heartbeatDueMs = 0;
   #dataVersion = -1;
   #tending: Promise<void> | undefined;
+  #membership: Membership;
 
   constructor(
     readonly file: EmbeddedFile,
@@ -44,6 +45,7 @@ export class EmbeddedSubscription implements Subscription {
     readonly group: GroupOptions,
   ) {
     this.#bell = new Bell(file.clock);
+    this.#membership = { state: "joining", sinceMs: file.clock.monotonic() };
     this.#stopListening = file.onChange("groups", () => this.#bell.ring());
   }
 
@@ -57,6 +59,10 @@ export class EmbeddedSubscription implements Subscription {
 
   nextGeneration(): Promise<Generation> {
     return this.#handover.next();
+  }
+
+  membership(): Membership {
+    return this.#membership;
   }
 
   async rejoin(): Promise<void> {
@@ -100,6 +106,7 @@ export class EmbeddedSubscription implements Subscription {
       } catch (cause) {
         if (!(cause instanceof LogUnavailableError)) return this.#close(cause, cause);
         this.group.onWarning(`Group "${this.options.group}" could not be tended: ${cause.message}`);
+        if (this.#membership.state === "joining") this.#membership = { ...this.#membership, trouble: cause.message };
         await this.#bell.wait(this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION);
       }
     }
@@ -107,7 +114,7 @@ export class EmbeddedSubscription implements Subscription {
 
   /** Waits for a change in the groups, a write by another process, or the time of the next heartbeat. */
   async #untilChanged(): Promise<void> {
-    while (!this.#closed && this.file.clock.now() < this.#heartbeatDueMs) {
+    while (!this.#closed && this.file.clock.monotonic() < this.#heartbeatDueMs) {
       const version = this.file.dataVersion();
       if (version !== this.#dataVersion) {
         this.#dataVersion = version;
@@ -123,7 +130,7 @@ export class EmbeddedSubscription implements Subscription {
     if (mine === undefined || mine < generation) {
       this.#endCurrent();
       await (mine === undefined ? this.#join() : this.#acknowledge());
-    } else if (this.file.clock.now() >= this.#heartbeatDueMs) {
+    } else if (this.file.clock.monotonic() >= this.#heartbeatDueMs) {
       await this.#heartbeat();
     }
     if (this.#current === undefined && !this.#closed) this.#begin();
@@ -158,10 +165,12 @@ export class EmbeddedSubscription implements Subscription {
       partitions,
       commit: (offsets) => this.#commit(generation, offsets),
     });
+    this.#membership = { state: "member", sinceMs: this.file.clock.monotonic() };
     this.#handover.offer(this.#current);
   }
 
   #endCurrent(failure?: unknown): void {
+    if (this.#current) this.#membership = { state: "joining", sinceMs: this.file.clock.monotonic() };
     this.#current?.end(failure);
     this.#current = undefined;
     this.#handover.withdraw();
@@ -219,10 +228,16 @@ export class EmbeddedSubscription implements Subscription {
 
   async #changeGroup(body: () => void): Promise<void> {
     await this.file.write("groups", body);
-    this.#heartbeatDueMs = this.file.clock.now() + this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION;
+    this.#heartbeatDueMs = this.file.clock.monotonic() + this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION;
   }
 
+  /** Members of other processes have only the wall clock in common. One that was set back must not keep the dead for longer. */
   #expel(): number {
+    this.file.run(
+      "UPDATE members SET expires_ms = ?3 WHERE topic_id = ?1 AND group_name = ?2 AND expires_ms > ?3",
+      ...this.#key(),
+      this.#expiresMs(),
+    );
     return this.file.run(
       "DELETE FROM members WHERE topic_id = ? AND group_name = ? AND expires_ms < ?",
       ...this.#key(),

@@ -8,6 +8,22 @@ import { CODEC_MASK } from "./codecs.ts";
 
 /** Kafka's error code for an offset that the log does not hold. */
 export const OFFSET_OUT_OF_RANGE = 1;
+/** Other answers, for people; all of them pass by themselves. */
+const OBSTACLES: ReadonlyMap<number, string> = new Map([
+  [3, "is not known to its broker"],
+  [5, "has no leader"],
+  [6, "has another leader now"],
+  [9, "has no replica that answers"],
+  [56, "cannot be read from its broker's disk"],
+  [74, "has another leader now"],
+  [76, "has another leader now"],
+]);
+
+/** What an error of a partition means for its reader, for people. */
+export function obstacleOf(errorCode: number): string {
+  return OBSTACLES.get(errorCode) ?? `is answered with Kafka's error ${errorCode}`;
+}
+
 /** Fetch versions read here; older ones belong to brokers before 0.11 (2017). */
 export const FETCH_VERSIONS = { oldest: 4, newest: 11 } as const;
 

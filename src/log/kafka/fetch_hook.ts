@@ -14,6 +14,8 @@ export interface FetchListener {
   answered(fetched: FetchedPartition, fromOffset: number): void;
   /** The log does not hold `fromOffset`. */
   outOfRange(partition: number, fromOffset: number): void;
+  /** The broker does not hand out the partition just now. */
+  refused(partition: number, errorCode: number): void;
   /** An answer cannot be read, and will not become readable. */
   unreadable(error: Error): void;
   /** Kafka's checksum. */
@@ -122,6 +124,7 @@ function partitionFor(fetched: FetchedPartition, fromOffset: number, listener: F
   const isOutOfRange = fetched.errorCode === OFFSET_OUT_OF_RANGE;
   if (isOutOfRange) listener.outOfRange(fetched.partition, fromOffset);
   else if (fetched.errorCode === 0) listener.answered(fetched, fromOffset);
+  else listener.refused(fetched.partition, fetched.errorCode);
   const messages: FetchedMessage[] = [];
   if (fetched.nextOffset !== undefined && fetched.nextOffset > fromOffset) {
     messages.push({ offset: String(fetched.nextOffset - 1), isControlRecord: false, fetched });

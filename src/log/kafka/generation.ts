@@ -6,7 +6,7 @@ import { LogDivergedError, LogRefusedError } from "../../errors.ts";
 import type { Codecs } from "./codecs.ts";
 import type { FetchedPartition, RecordBatch } from "./fetch.ts";
 import { RecordReader } from "./records.ts";
-import type { Generation, LogBatch, LogRecord, PartitionBounds } from "../log.ts";
+import type { Generation, LogBatch, LogRecord, PartitionBounds, PartitionLook } from "../log.ts";
 import { Pull } from "../pull.ts";
 
 const BATCH_RECORDS = 1000;
@@ -59,6 +59,7 @@ export class KafkaGeneration implements Generation {
   readonly partitions: readonly number[];
   readonly #pull: Pull;
   readonly #places = new Map<number, Place>();
+  readonly #looks = new Map<number, PartitionLook>();
 
   constructor(readonly fetching: Fetching, readonly options: KafkaGenerationOptions) {
     this.id = options.id;
@@ -126,10 +127,18 @@ export class KafkaGeneration implements Generation {
 
   /** The broker answered a fetch from `fromOffset`: notes where the log ends for readers. */
   answered({ partition, highWatermark, lastStableOffset }: FetchedPartition, fromOffset: number): void {
+    const readableEnd = lastStableOffset >= 0 ? Math.min(lastStableOffset, highWatermark) : highWatermark;
+    const atMs = this.options.clock.monotonic();
+    this.#looks.set(partition, { end: highWatermark, readableEnd, atMs });
     const place = this.#places.get(partition);
     if (place === undefined || place.paused || fromOffset !== place.expected) return;
-    const offset = lastStableOffset >= 0 ? Math.min(lastStableOffset, highWatermark) : highWatermark;
-    place.end = { offset, atMs: this.options.clock.now() };
+    place.end = { offset: readableEnd, atMs };
+  }
+
+  /** The partition cannot be read just now, for the reason given. What was known of it stays, and ages. */
+  blocked(partition: number, obstacle: string): void {
+    const look = this.#looks.get(partition) ?? { end: 0, readableEnd: 0, atMs: -Infinity };
+    this.#looks.set(partition, { ...look, obstacle });
   }
 
   /** The log does not hold `fromOffset`: fails if that is what comes next. */
@@ -159,7 +168,12 @@ export class KafkaGeneration implements Generation {
   caughtUp(partition: number): boolean {
     const place = this.#places.get(partition);
     if (place?.end === undefined || place.paused || place.queue.length > 0) return false;
-    return place.handedOut >= place.end.offset && this.options.clock.now() - place.end.atMs <= this.options.recentMs;
+    return place.handedOut >= place.end.offset &&
+      this.options.clock.monotonic() - place.end.atMs <= this.options.recentMs;
+  }
+
+  look(partition: number): PartitionLook | undefined {
+    return this.#looks.get(partition);
   }
 
   paused(): number {

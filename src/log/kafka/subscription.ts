@@ -14,7 +14,8 @@ import { type KafkaClient, withDeadline } from "./client.ts";
 import type { Codecs } from "./codecs.ts";
 import { type FetchedMessage, hookFetch } from "./fetch_hook.ts";
 import { type Fetching, KafkaGeneration } from "./generation.ts";
-import type { Generation, PartitionBounds, SubscribeOptions, Subscription } from "../log.ts";
+import { obstacleOf } from "./fetch.ts";
+import type { Generation, Membership, PartitionBounds, SubscribeOptions, Subscription } from "../log.ts";
 
 const WATCH_MS = 1_000;
 const DISCONNECT_PATIENCE_MS = 15_000;
@@ -53,18 +54,24 @@ export class KafkaSubscription implements Subscription {
   #awaySinceMs: number | undefined;
   #backoffMs: number = BACKOFF_MS.first;
   #closed = false;
+  #membership: Membership;
   #left = Promise.withResolvers<void>();
   readonly #supervising: Promise<void>;
 
   constructor(readonly parts: SubscriptionParts, readonly options: SubscribeOptions) {
     this.#clock = parts.clock ?? systemClock;
     this.#bell = new Bell(this.#clock);
+    this.#membership = { state: "joining", sinceMs: this.#clock.monotonic() };
     options.signal.addEventListener("abort", this.#onAbort);
     this.#supervising = this.#supervise();
   }
 
   nextGeneration(): Promise<Generation> {
     return this.#handover.next();
+  }
+
+  membership(): Membership {
+    return this.#membership;
   }
 
   async rejoin(): Promise<void> {
@@ -97,6 +104,9 @@ export class KafkaSubscription implements Subscription {
   }
 
   #endGeneration(): void {
+    if (this.#membership.state === "member") {
+      this.#membership = { state: "joining", sinceMs: this.#clock.monotonic() };
+    }
     this.#generation?.end();
     this.#generation = undefined;
     this.#handover.withdraw();
@@ -137,7 +147,7 @@ export class KafkaSubscription implements Subscription {
     });
     this.#listen(consumer);
     this.#consumer = consumer;
-    this.#lastSignMs = this.#clock.now();
+    this.#lastSignMs = this.#clock.monotonic();
     const running = this.#run(consumer).catch((error) => {
       if (this.#consumer === consumer) this.#fell({ kind: "crash", error });
     });
@@ -154,7 +164,7 @@ export class KafkaSubscription implements Subscription {
     const ifCurrent = (listener: () => void) => () => {
       if (this.#consumer === consumer) listener();
     };
-    const sign = ifCurrent(() => this.#lastSignMs = this.#clock.now());
+    const sign = ifCurrent(() => this.#lastSignMs = this.#clock.monotonic());
     consumer.on(consumer.events.FETCH, sign);
     consumer.on(consumer.events.HEARTBEAT, sign);
     consumer.on(consumer.events.REBALANCING, ifCurrent(() => this.#endGeneration()));
@@ -167,7 +177,7 @@ export class KafkaSubscription implements Subscription {
   /** Runs synchronously before the first fetch of the new assignment. */
   #joined(consumer: Consumer, { payload }: ConsumerGroupJoinEvent): void {
     this.#endGeneration();
-    this.#lastSignMs = this.#clock.now();
+    this.#lastSignMs = this.#clock.monotonic();
     this.#awaySinceMs = undefined;
     this.#backoffMs = BACKOFF_MS.first;
     if (this.#closed) return;
@@ -185,6 +195,7 @@ export class KafkaSubscription implements Subscription {
       partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
       recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
     });
+    this.#membership = { state: "member", sinceMs: this.#lastSignMs };
     this.#handover.offer(this.#generation);
   }
 
@@ -214,6 +225,7 @@ export class KafkaSubscription implements Subscription {
   readonly #fetchListener: Parameters<typeof hookFetch>[1] = {
     answered: (fetched, fromOffset) => this.#generation?.answered(fetched, fromOffset),
     outOfRange: (partition, fromOffset) => void this.#generation?.outOfRange(partition, fromOffset),
+    refused: (partition, errorCode) => this.#generation?.blocked(partition, obstacleOf(errorCode)),
     unreadable: (error) => this.#close(error),
     crc32c: (bytes) => this.parts.codecs.crc32c(bytes),
   };
@@ -243,7 +255,7 @@ export class KafkaSubscription implements Subscription {
     const silenceMs = sessionTimeoutMs + rebalanceTimeoutMs;
     while (this.#down === undefined) {
       await this.#bell.wait(WATCH_MS);
-      if (this.#clock.now() - this.#lastSignMs > silenceMs) this.#fell({ kind: "silent" });
+      if (this.#clock.monotonic() - this.#lastSignMs > silenceMs) this.#fell({ kind: "silent" });
     }
     return this.#down;
   }
@@ -261,7 +273,7 @@ export class KafkaSubscription implements Subscription {
   /** Waits before the next consumer, or gives up. */
   async #recover(down: Down): Promise<void> {
     if (this.#closed) return;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     this.#awaySinceMs ??= now;
     const error = down.kind === "crash"
       ? this.parts.client.error(down.error, [this.options.topic])
@@ -269,6 +281,7 @@ export class KafkaSubscription implements Subscription {
     const isHopeless = error instanceof FreshetError && !error.retriable;
     if (isHopeless || now - this.#awaySinceMs > this.parts.client.settings.outagePatienceMs) return this.#close(error);
     this.parts.client.onWarning(`Group "${this.options.group}" connects again: ${error.message}`);
+    this.#membership = { ...this.#membership, trouble: error.message };
     await this.#bell.wait(this.#backoffMs);
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MS.most);
   }

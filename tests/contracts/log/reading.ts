@@ -1,6 +1,7 @@
 // The log contract: what a generation delivers, from where, and when it is caught up.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../src/clock.ts";
 import { LogDivergedError } from "../../../src/errors.ts";
 import type { Generation, Log, LogRecord } from "../../../src/log/log.ts";
 import {
@@ -159,6 +160,23 @@ export function readingTests(adapter: LogAdapter): void {
     await until(() => !generation.caughtUp(0), "the new record is noticed");
     await pull(generation, 1);
     await until(() => generation.caughtUp(0), "caught up again");
+  }, 2);
+
+  test("a member knows that it is one, and how far its partitions reach", async (log, topic) => {
+    await log.produce(topic, [{ value: "a", partition: 0 }, { value: "b", partition: 0 }]);
+    await using subscription = await subscribe(log, topic);
+    const generation = await generationOf(subscription, 2);
+    const { state, sinceMs } = subscription.membership();
+    assertEquals(state, "member");
+    assert(sinceMs <= systemClock.monotonic());
+    await startAt(generation);
+    await until(() => generation.look(0)?.end === 2 && generation.look(1)?.end === 0, "the ends are known");
+    const first = generation.look(0)!;
+    assertEquals([first.readableEnd, first.obstacle], [2, undefined]);
+    await pull(generation, 2);
+    await log.produce(topic, [{ value: "c", partition: 0 }]);
+    await until(() => generation.look(0)!.end === 3, "the new end is known");
+    assert(generation.look(0)!.atMs > first.atMs);
   }, 2);
 
   test("a reader that does not pull keeps memory bounded and is not caught up", async (log, topic) => {

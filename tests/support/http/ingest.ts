@@ -71,7 +71,7 @@ export async function openBench({ api: changes, limits, through }: BenchOptions 
     isWarehouseReachable: () => Promise.resolve(true),
     stallMs: 300_000,
     metrics: createMetrics(),
-    now: () => Date.now(),
+    clock: systemClock,
     query: () => Promise.resolve({ columns: [], rows: [], truncated: false }),
     ingest: ingestSources(domains(), {
       group,

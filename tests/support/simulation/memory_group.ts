@@ -2,7 +2,14 @@
 // that an expelled member goes on, and is told only when it asks for its next batch.
 
 import { LogDivergedError, LogUnavailableError } from "../../../src/errors.ts";
-import type { Generation, LogBatch, PartitionBounds, Subscription } from "../../../src/log/log.ts";
+import type {
+  Generation,
+  LogBatch,
+  Membership,
+  PartitionBounds,
+  PartitionLook,
+  Subscription,
+} from "../../../src/log/log.ts";
 import type { LogStore } from "./memory_log.ts";
 import type { Gate } from "./turns.ts";
 
@@ -60,7 +67,7 @@ export class MemorySubscription implements Subscription {
 
   async nextGeneration(): Promise<Generation> {
     while (true) {
-      await this.gate.turn(this.gate.clock.now() + this.gate.random.below(JOIN_MS));
+      await this.gate.turn(this.gate.clock.monotonic() + this.gate.random.below(JOIN_MS));
       if (this.#closed) throw new DOMException("The subscription is closed", "AbortError");
       if (!this.group.members.includes(this)) this.group.join(this);
       const next = this.#next;
@@ -68,6 +75,10 @@ export class MemorySubscription implements Subscription {
       this.#next = undefined;
       return this.#current = next;
     }
+  }
+
+  membership(): Membership {
+    return { state: this.#current?.signal.aborted === false ? "member" : "joining", sinceMs: 0 };
   }
 
   rejoin(): Promise<void> {
@@ -136,7 +147,7 @@ class MemoryGeneration implements Generation {
     if (this.gate.fault("log.next")) throw new LogUnavailableError("The log has closed the connection");
     if (this.#readable().length === 0) {
       const ready = () => this.signal.aborted || this.#readable().length > 0;
-      await this.gate.turn(this.gate.clock.now() + waitMs, ready);
+      await this.gate.turn(this.gate.clock.monotonic() + waitMs, ready);
     }
     const readable = this.signal.aborted || this.#superseded ? [] : this.#readable();
     return readable.length === 0 ? undefined : this.#read(this.gate.random.pick(readable));
@@ -155,6 +166,12 @@ class MemoryGeneration implements Generation {
 
   caughtUp(partition: number): boolean {
     return !this.store.away && this.#rest(partition) <= 0;
+  }
+
+  look(partition: number): PartitionLook | undefined {
+    if (this.store.away) return undefined;
+    const { high } = this.store.partition(this.topic, partition);
+    return { end: high, readableEnd: high, atMs: this.gate.clock.monotonic() };
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {

@@ -33,7 +33,10 @@ interface Waiting {
 }
 
 export class Turns {
+  /** Since the beginning, by the monotonic clock. */
   #now: number;
+  /** What the wall clock shows more. */
+  #ahead = 0;
   #waiting: Waiting[] = [];
   readonly #crashed = new WeakSet<object>();
 
@@ -41,13 +44,14 @@ export class Turns {
     this.#now = startsAt;
   }
 
+  /** The wall clock. */
   now(): number {
-    return this.#now;
+    return this.#now + this.#ahead;
   }
 
   /** Moves the wall clock, also back. */
   setNow(now: number): void {
-    this.#now = now;
+    this.#ahead = now - this.#now;
   }
 
   gate(owner: object, fault: (place: Place) => boolean = () => false): Gate {
@@ -56,7 +60,8 @@ export class Turns {
         if (!this.#crashed.has(owner)) this.#waiting.push({ owner, notBefore, ready, resolve });
       });
     const clock: Clock = {
-      now: () => this.#now,
+      now: () => this.now(),
+      monotonic: () => this.#now,
       sleep: async (ms, signal) => {
         signal?.throwIfAborted();
         await turn(this.#now + ms);
