@@ -44,7 +44,6 @@ async function overLog(): Promise<void> {
     statuses: () => [],
     isLogReachable: () => Promise.resolve(true),
     isWarehouseReachable: () => Promise.resolve(true),
-    stallMs: 300_000,
     metrics: createMetrics(),
     clock: systemClock,
     query: () => Promise.reject(new Error("There is no warehouse")),

@@ -12,10 +12,12 @@ import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { addGauge, createMetrics, type Metrics } from "./metrics/mod.ts";
 import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
-import { type DomainInfo, type Parts, provideTopics, type Runner, scriptsOf } from "./parts.ts";
+import type { DomainInfo, Parts, Runner } from "./parts.ts";
+import { prepare, type Prepared } from "./preparation.ts";
 import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
+import { supervise } from "./supervision.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** How much one answer to a query from outside may hold: it is in the memory of the run, beside those of others. */
@@ -63,7 +65,7 @@ export interface Up {
 
 /**
  * Runs the domains. Resolves when the signal was aborted and the last checkpoint is written, or with `untilEnd` when
- * everything is worked off. Rejects when a domain cannot go on, after the others have drained.
+ * everything is worked off. Rejects when a domain that cannot go on ends the run, after the others have drained.
  */
 export async function runApp(options: AppOptions): Promise<void> {
   const stop = new AbortController();
@@ -81,16 +83,10 @@ export async function runApp(options: AppOptions): Promise<void> {
 
 async function openAndRun(options: AppOptions, stop: AbortController): Promise<void> {
   const { config, parts, domains, clock } = options;
-  const logger = loggerFor("run");
   await using stack = new AsyncDisposableStack();
   const runFile = stack.use(await claimRunFile({ dataDir: config.dataDir, pid: options.pid }));
   const log = stack.use(await parts.openLog(config, clock));
-  const created = await provideTopics(log, domains, config);
-  if (created.length > 0) logger.info("Created topics", { topics: created.join(",") });
   const warehouse = stack.use(await parts.openWarehouse(config, clock));
-  const steps = await warehouse.migrate(scriptsOf(domains));
-  for (const { name, version, title } of steps) logger.debug("Migrated", { name, version, title });
-
   const metrics = createMetrics();
   addProcessMetrics(metrics.registry, { version: options.version, clock });
   const recommending = await openRecommendations({ ...options, warehouse, metrics, stack });
@@ -116,7 +112,6 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     statuses,
     metrics,
     ...reachability({ log, warehouse, clock }),
-    stallMs: config.stallMs,
     clock,
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
     ...recommending?.http,
@@ -136,14 +131,17 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
     settings: config.domains,
   }));
-  await runFile.publish(http.url);
+  const publish = () => runFile.publish(http.url);
+  const prepared = await prepare({ ...options, log, warehouse, onWait: publish }, stop.signal);
+  if (stop.signal.aborted) return;
+  await publish();
   options.onUp?.({
     log: log.description,
     warehouse: warehouse.description,
     url: http.url,
     dashboard: dashboard.url,
   });
-  await runUntilDone({ ...options, log, runners, statuses, metrics }, stop);
+  await runUntilDone({ ...options, log, runners, statuses, metrics, prepared }, stop);
 }
 
 interface Asked {
@@ -191,6 +189,7 @@ interface RunningApp extends AppOptions {
   readonly metrics: Metrics;
   readonly runners: readonly Runner[];
   readonly statuses: () => readonly DomainStatus[];
+  readonly prepared: Prepared;
 }
 
 async function runUntilDone(app: RunningApp, stop: AbortController): Promise<void> {
@@ -201,31 +200,24 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal, show: app.onProgress }),
     ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];
-  const failures = await settle(app, stop);
+  const failures = await supervise({
+    domains: app.domains.map(({ name }, i) => ({
+      name,
+      runner: app.runners[i]!,
+      prepare: () => app.prepared.domain(name),
+    })),
+    clock: app.clock,
+    onFailure: app.config.onFailedDomain,
+    retryMs: app.config.failedRetryMs,
+    ends: Boolean(app.untilEnd),
+    stop,
+  });
   app.onDone?.(app.statuses());
   beside.abort();
   const sideFailures = (await Promise.allSettled(side)).filter((result) => result.status === "rejected");
   failures.push(...sideFailures.map((result) => result.reason));
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, "Several things failed");
-}
-
-/** Runs all; when one fails the others are stopped, and drain. Resolves with the failures. */
-async function settle({ runners, domains }: RunningApp, stop: AbortController): Promise<unknown[]> {
-  const results = await Promise.allSettled(runners.map(async (runner, i) => {
-    try {
-      await runner.run(stop.signal);
-    } catch (error) {
-      const others = domains.length > 1 && !stop.signal.aborted ? ", the others write a last checkpoint" : "";
-      loggerFor("run").error(`{domain} cannot go on${others}: {error}`, {
-        domain: domains[i]!.name,
-        error: error instanceof Error ? error.message : String(error),
-      });
-      stop.abort(error);
-      throw error;
-    }
-  }));
-  return results.filter((result) => result.status === "rejected").map((result) => result.reason);
 }
 
 interface FeedContext {

@@ -29,6 +29,10 @@ export interface Runner {
   /** Resolves after the signal was aborted and the last checkpoint is written, or when everything is worked off. */
   run(signal: AbortSignal): Promise<void>;
   status(): DomainStatus;
+  /** Tells its status that it has failed: as a run of it, or before one. */
+  failed(error: unknown): void;
+  /** Tells its status when it will be run again. Epoch milliseconds. */
+  retriesAt(at: number): void;
 }
 
 export interface RunnerOptions {
@@ -76,7 +80,8 @@ export function groupOf(config: Config, domain: DomainInfo): string {
 
 /**
  * Makes sure that the domains' topics are there. On the embedded log the missing ones are created, their names returned;
- * on Kafka how they should be is their owner's choice. Throws `TopicMissingError`.
+ * on Kafka how they should be is their owner's choice: one that is missing is its domain's failure. Throws
+ * `TopicMissingError` when there is none of them.
  */
 export async function provideTopics(
   log: Log,
@@ -87,8 +92,7 @@ export async function provideTopics(
   if (log.kind === "embedded") {
     return await log.createTopics(topics.map((topic) => ({ topic, partitions: config.topicPartitions })));
   }
-  const found = new Set((await log.topics(topics)).map(({ topic }) => topic));
-  const missing = topics.filter((topic) => !found.has(topic));
-  if (missing.length > 0) throw new TopicMissingError(missing);
+  const found = await log.topics(topics);
+  if (found.length === 0) throw new TopicMissingError(topics);
   return [];
 }

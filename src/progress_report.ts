@@ -64,9 +64,8 @@ function logLine(status: DomainStatus, rate: number): void {
 
 /** Records that are in the log and not yet in the warehouse; `null` when that is not known for any partition. */
 export function totalLag(status: DomainStatus): number | null {
-  const known = status.partitions.filter((partition) => partition.highOffset !== null);
-  if (known.length === 0) return null;
-  return known.reduce((sum, partition) => sum + Math.max(0, partition.highOffset! - partition.nextOffset), 0);
+  const known = status.partitions.filter(({ lag }) => lag !== null);
+  return known.length === 0 ? null : known.reduce((sum, { lag }) => sum + lag!, 0);
 }
 
 /** The watermark of the partition that is furthest behind, epoch milliseconds. */

@@ -161,6 +161,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     ...checkpoints(config, warehouse),
     untilEnd,
     maxRestarts: config.maxRestarts,
+    patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
   });
 }
 

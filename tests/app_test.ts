@@ -2,12 +2,12 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { type AppOptions, runApp } from "../src/app.ts";
 import { systemClock } from "../src/clock.ts";
 import { readConfig } from "../src/config/mod.ts";
-import type { DomainStatus } from "../src/engine/status.ts";
-import { WarehouseRefusedError } from "../src/errors.ts";
+import { LogUnavailableError, WarehouseRefusedError } from "../src/errors.ts";
 import type { Log } from "../src/log/log.ts";
 import { setUpLogging } from "../src/logging.ts";
 import type { DomainInfo, Parts, Runner } from "../src/parts.ts";
 import type { Warehouse } from "../src/warehouse/warehouse.ts";
+import { domainStatus } from "./support/status.ts";
 
 /** What happened, in order. */
 type Story = string[];
@@ -37,17 +37,9 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
       await behaviour[name]!(signal);
       story.push(`${name} done`);
     },
-    status: (): DomainStatus => ({
-      domain: name,
-      topic,
-      phase: "running",
-      lastError: null,
-      lastCheckpointAt: null,
-      totals: { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 },
-      partitions: [],
-      openWindows: {},
-      pausedPartitions: 0,
-    }),
+    status: () => domainStatus({ domain: name, topic }),
+    failed: () => {},
+    retriesAt: () => {},
   });
   return {
     modules: [],
@@ -109,8 +101,65 @@ Deno.test("a signal drains every domain, then everything is closed in reverse or
   assertEquals([...Deno.readDirSync(dataDir)], []);
 });
 
-Deno.test("a domain that fails stops the others, which drain, and the run rejects with its error", async () => {
-  const { run, story } = await play({ behaviour: { a: aborted, b: () => Promise.reject(new Error("b is broken")) } });
+const broken = () => Promise.reject(new Error("b is broken"));
+
+Deno.test("a domain that fails stops the others where that is wanted; they drain, and the run rejects with its error", async () => {
+  const env = { FRESHET_ON_FAILED_DOMAIN: "exit" };
+  const { run, story } = await play({ behaviour: { a: aborted, b: broken }, env });
+  await assertRejects(() => run, Error, "b is broken");
+  assertEquals(story, ["up", "a done", "close warehouse", "close log"]);
+});
+
+Deno.test("a domain that fails is tried again until it runs, and the others go on meanwhile", async () => {
+  const env = { FRESHET_FAILED_RETRY_MS: "100" };
+  let tries = 0;
+  const runs = Promise.withResolvers<void>();
+  const b = async (signal: AbortSignal) => {
+    if (++tries < 3) throw new Error("b is broken");
+    runs.resolve();
+    await aborted(signal);
+  };
+  const { run, story, stop } = await play({ behaviour: { a: aborted, b }, env });
+  await runs.promise;
+  assertEquals(story, ["up"]);
+  stop.abort();
+  await run;
+  assertEquals(story.toSorted(), ["a done", "b done", "close log", "close warehouse", "up"]);
+});
+
+Deno.test("when no domain is left that could go on the run ends with what they failed of", async () => {
+  const { run } = await play({ behaviour: { a: () => Promise.reject(new Error("a is broken")), b: broken } });
+  const { errors } = await assertRejects(() => run, AggregateError);
+  assertEquals(errors.map(({ message }) => message), ["a is broken", "b is broken"]);
+});
+
+Deno.test("what is away comes back: all domains wait for it, and a stop ends the waiting", async () => {
+  const away = () => Promise.reject(new LogUnavailableError("Kafka is away"));
+  const failed = Promise.withResolvers<void>();
+  const env = { FRESHET_FAILED_RETRY_MS: "600000" };
+  const b = () => {
+    failed.resolve();
+    return away();
+  };
+  const { run, story, stop } = await play({ behaviour: { a: away, b }, env });
+  await failed.promise;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(story, ["up"]);
+  stop.abort();
+  await assertRejects(() => run, AggregateError);
+});
+
+Deno.test("in a run that ends by itself a failed domain does not keep the others from their end", async () => {
+  const { promise: bHasFailed, resolve } = Promise.withResolvers<void>();
+  const a = async () => {
+    await bHasFailed;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const b = () => {
+    resolve();
+    return broken();
+  };
+  const { run, story } = await play({ behaviour: { a, b }, options: () => ({ untilEnd: true }) });
   await assertRejects(() => run, Error, "b is broken");
   assertEquals(story, ["up", "a done", "close warehouse", "close log"]);
 });
@@ -137,7 +186,7 @@ Deno.test("when all domains have reached the end the feeds are stopped and the r
 Deno.test("draining that takes longer than it may gives up", async () => {
   const stuck = Promise.withResolvers<void>();
   const gaveUp = Promise.withResolvers<string>();
-  const { run, stop } = await play({
+  const { run, stop, story } = await play({
     behaviour: { a: () => stuck.promise },
     env: { FRESHET_DRAIN_MS: "20" },
     options: () => ({
@@ -147,6 +196,7 @@ Deno.test("draining that takes longer than it may gives up", async () => {
       },
     }),
   });
+  while (!story.includes("up")) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();
   assertStringIncludes(await gaveUp.promise, "FRESHET_DRAIN_MS");
   stuck.resolve();

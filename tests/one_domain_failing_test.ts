@@ -10,6 +10,7 @@ import type { Warehouse, Writer } from "../src/warehouse/warehouse.ts";
 import { Terminal } from "./cli/terminal.ts";
 import { checkRules } from "./support/checks.ts";
 import { ridesChecks } from "./support/rides_checks.ts";
+import { tamper } from "./support/tamper.ts";
 import { trainsChecks } from "./support/trains_checks.ts";
 
 /** The same object, but for a method. */
@@ -102,10 +103,10 @@ Deno.test("a domain that fails starts again until it can go on, is reported, and
   await checkBoth(terminal);
 });
 
-Deno.test("a domain that cannot go on ends the run with its error, after the others have written all they had", async () => {
+Deno.test("where a failed domain shall end the run it does, after the others have written all they had", async () => {
   await using terminal = await Terminal.open();
   await simulated(terminal);
-  const env = { ...ENV, FRESHET_MAX_RESTARTS: "1" };
+  const env = { ...ENV, FRESHET_MAX_RESTARTS: "1", FRESHET_ON_FAILED_DOMAIN: "exit" };
   const { code, stderr } = await terminal.run(["run", "trains", "rides", "--no-simulate"], {
     env: { ...env, FRESHET_CHECKPOINT_MS: "600", FRESHET_CHECKPOINT_ROWS: "100000" },
     parts: partsWithoutRides(() => true),
@@ -124,15 +125,51 @@ Deno.test("a domain that cannot go on ends the run with its error, after the oth
   await checkBoth(terminal);
 });
 
-Deno.test("state of other windows in one domain ends the run naming the operator, and the others' work is kept", async () => {
+Deno.test("state of other windows sets its domain apart, naming the operator, until the SQL that it names is run", async () => {
   await using terminal = await Terminal.open();
   await simulated(terminal);
   await terminal.run(["run", "rides", "--until-end"], { env: ENV });
-  const changed = { ...ENV, RIDE_SURGE_GAP_MINUTES: "5" };
-  const { code, stderr } = await terminal.run(["run", "trains", "rides", "--no-simulate"], { env: changed });
+  const changed = { ...ENV, RIDE_SURGE_GAP_MINUTES: "5", FRESHET_FAILED_RETRY_MS: "100" };
+  const stop = new AbortController();
+  const running = terminal.run(["run", "trains", "rides", "--no-simulate"], { env: changed, signal: stop.signal });
+  const isWorkedOff = (text: string) =>
+    text.includes('freshet_records_total{domain="trains",result="accepted"} 1000') &&
+    text.includes('freshet_domain_up{domain="rides"} 0');
+  await answer(terminal, "/metrics", isWorkedOff);
+  const ready = JSON.parse(await answer(terminal, "/readyz", () => true));
+  assertEquals([ready.status, ready.domains], ["not ready", ["rides"]]);
+  assertStringIncludes(ready.reasons.rides, "RIDE_SURGE_ALERTS/SURGE/episodes");
+  assertEquals(JSON.parse(await answer(terminal, "/livez", () => true)).status, "ok");
+  const health = JSON.parse(await answer(terminal, "/health", (text) => JSON.parse(text).domains.rides.retry_at));
+  assertEquals([health.domains.trains.phase, health.domains.rides.phase], ["running", "failed"]);
+  const status = await terminal.run(["status"], { env: changed });
+  assertStringIncludes(status.stdout, "rides (ride_events): failed, tried again at ");
+  stop.abort();
+  const { code, stderr } = await running;
   assertEquals(code, 1);
-  assertStringIncludes(stderr, "RIDE_SURGE_ALERTS/SURGE/episodes");
+  assertStringIncludes(stderr, "the others go on, and it is tried again in");
   assert(!stderr.includes("TypeError"), stderr);
+  const mended = await terminal.run(["run", "trains", "rides", "--until-end"], { env: ENV });
+  assertEquals(mended.code, 0, mended.stderr);
+  await checkBoth(terminal);
+});
+
+Deno.test("a table that is gone sets its domain apart until it is there again, and no other", async () => {
+  await using terminal = await Terminal.open();
+  await simulated(terminal);
+  await terminal.run(["migrate"], { env: ENV });
+  await tamper(terminal, "ALTER TABLE RIDE_REQUESTS RENAME TO GONE");
+  const stop = new AbortController();
+  const running = terminal.run(["run", "trains", "rides", "--no-simulate"], { env: ENV, signal: stop.signal });
+  const isWorkedOff = (text: string) =>
+    text.includes('freshet_records_total{domain="trains",result="accepted"} 1000') &&
+    text.includes('freshet_domain_up{domain="rides"} 0');
+  await answer(terminal, "/metrics", isWorkedOff);
+  const { reasons } = JSON.parse(await answer(terminal, "/readyz", (text) => text.includes("failed")));
+  assertStringIncludes(reasons.rides, "RIDE_REQUESTS");
+  stop.abort();
+  assertEquals((await running).code, 1);
+  await tamper(terminal, "ALTER TABLE GONE RENAME TO RIDE_REQUESTS");
   const mended = await terminal.run(["run", "trains", "rides", "--until-end"], { env: ENV });
   assertEquals(mended.code, 0, mended.stderr);
   await checkBoth(terminal);

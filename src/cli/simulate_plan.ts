@@ -26,7 +26,7 @@ export interface SimulateFlags {
 }
 
 interface PlanBasis {
-  readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs">;
+  readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs" | "generate">;
   /** Where the topic's end is looked up; absent when the records go elsewhere. */
   readonly log?: Log;
   readonly domain: DomainInfo;
@@ -44,6 +44,37 @@ export async function makePlan(flags: SimulateFlags, basis: PlanBasis): Promise<
   throw new UsageError(
     `That would begin before 1970: give ${flags.days === undefined ? "a smaller --count" : "fewer --days"}`,
   );
+}
+
+/**
+ * Where to begin so that `count` records are all dated before `now`, and the last of them shortly before. They do not come evenly:
+ * at night there are fewer than on the average.
+ */
+function startOf(
+  { count, seed, intervalMs }: { readonly count: number; readonly seed: number; readonly intervalMs: number },
+  { sources, generate }: PlanBasis["simulator"],
+  now: number,
+): number {
+  let span = count * intervalMs / sources;
+  let enough: number | undefined;
+  while (now - span >= 0) {
+    let [made, last] = [0, now - span];
+    for (const { timestamp } of generate({ seed, start: now - span, intervalMs })) {
+      if (timestamp > now) break;
+      last = timestamp;
+      if (++made === count) break;
+    }
+    if (made === count) {
+      enough = span;
+      const left = now - last;
+      if (left <= span / 20) break;
+      span -= left * 0.9;
+    } else {
+      if (enough !== undefined) break;
+      span *= Math.max(1.02, count / Math.max(1, made));
+    }
+  }
+  return now - (enough ?? span);
 }
 
 async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
@@ -73,8 +104,8 @@ async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
   // Over HTTP there is no topic to look into: as many as there would be, dated now.
   if (!basis.log && count === undefined && speed === undefined) return { ...common, start: now, speed: 1 };
   if (count !== undefined) {
-    const span = count * intervalMs / sources;
-    return { ...common, start: now - span, speed: speed ?? Infinity };
+    const start = startOf({ count, seed, intervalMs }, basis.simulator, now);
+    return { ...common, start, speed: speed ?? Infinity };
   }
   return {
     ...common,

@@ -1,5 +1,5 @@
 // `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
-import type { DomainStatus, PartitionStatus } from "../engine/status.ts";
+import { type DomainStatus, lagOf, type PartitionStatus } from "../engine/status.ts";
 import { FreshetError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
@@ -20,6 +20,10 @@ interface Report {
 interface DomainReport extends Pick<DomainStatus, "domain" | "topic" | "openWindows"> {
   readonly phase: DomainStatus["phase"];
   readonly lastError: string | null;
+  /** Why the domain does not get on, if it does not, and since when. */
+  readonly standstill: { readonly kind: string; readonly reason: string; readonly since: string } | null;
+  /** When a failed domain is tried again. */
+  readonly retryAt: string | null;
   /** Only of a run that is up. */
   readonly totals: DomainStatus["totals"] | null;
   readonly partitions: readonly {
@@ -27,6 +31,10 @@ interface DomainReport extends Pick<DomainStatus, "domain" | "topic" | "openWind
     readonly nextOffset: number;
     readonly highOffset: number | null;
     readonly lag: number | null;
+    /** When the log last said so. */
+    readonly confirmedAt: string | null;
+    /** Why the partition cannot be read just now. */
+    readonly obstacle: string | null;
     readonly watermark: string | null;
   }[];
 }
@@ -48,7 +56,22 @@ async function status(context: Context, { json }: { readonly json?: boolean }): 
 async function liveReport(instance: RunningInstance): Promise<Report> {
   const response = await ask(instance, "GET", "/api/status", { timeoutMs: 30_000 });
   const answer = await response.json() as StatusAnswer;
-  return { pid: answer.pid, domains: answer.domains.map((domain) => ({ ...domain, ...withPartitions(domain) })) };
+  return { pid: answer.pid, domains: answer.domains.map(liveDomain) };
+}
+
+function liveDomain(status: DomainStatus): DomainReport {
+  const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows } = status;
+  return {
+    domain,
+    topic,
+    phase,
+    lastError,
+    standstill: standstill && { ...standstill, since: timeText(standstill.since)! },
+    retryAt: timeText(retryAt),
+    totals,
+    openWindows,
+    ...withPartitions(status),
+  };
 }
 
 async function storedReport(context: Context): Promise<Report> {
@@ -60,16 +83,21 @@ async function storedReport(context: Context): Promise<Report> {
   });
   if (warehouse) stack.use(warehouse);
   const domains: DomainReport[] = [];
-  for (const domain of context.domains()) domains.push(await storedDomain(domain, { log, warehouse }));
+  const { clock } = context.host;
+  for (const domain of context.domains()) {
+    domains.push(await storedDomain(domain, { log, warehouse, now: clock.now() }));
+  }
   return { pid: null, domains };
 }
 
 interface Stores {
   readonly log: Log;
   readonly warehouse: Warehouse | undefined;
+  /** Epoch milliseconds. */
+  readonly now: number;
 }
 
-async function storedDomain(domain: DomainInfo, { log, warehouse }: Stores): Promise<DomainReport> {
+async function storedDomain(domain: DomainInfo, { log, warehouse, now }: Stores): Promise<DomainReport> {
   const [topic] = await log.topics([domain.topic]);
   const numbers = topic?.partitions.map((_, partition) => partition) ?? [];
   const stored = warehouse && await readStored(domain, { warehouse, numbers });
@@ -79,7 +107,11 @@ async function storedDomain(domain: DomainInfo, { log, warehouse }: Stores): Pro
       partition,
       nextOffset: position?.nextOffset ?? bounds.low,
       highOffset: bounds.high,
+      readableOffset: bounds.high,
+      lag: lagOf({ nextOffset: position?.nextOffset ?? bounds.low, ...bounds }),
+      confirmedAt: now,
       watermark: position?.watermark ?? null,
+      obstacle: null,
     };
   });
   return {
@@ -87,6 +119,8 @@ async function storedDomain(domain: DomainInfo, { log, warehouse }: Stores): Pro
     topic: domain.topic,
     phase: "stopped",
     lastError: null,
+    standstill: null,
+    retryAt: null,
     totals: null,
     openWindows: stored?.openWindows ?? {},
     ...withPartitions({ partitions }),
@@ -118,14 +152,20 @@ async function readStored(domain: DomainInfo, { warehouse, numbers }: StoredQues
 
 function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<DomainReport, "partitions"> {
   return {
-    partitions: partitions.map(({ partition, nextOffset, highOffset, watermark }) => ({
+    partitions: partitions.map(({ partition, nextOffset, highOffset, lag, confirmedAt, obstacle, watermark }) => ({
       partition,
       nextOffset,
       highOffset,
-      lag: highOffset === null ? null : Math.max(0, highOffset - nextOffset),
-      watermark: watermark === null || !Number.isFinite(watermark) ? null : new Date(watermark).toISOString(),
+      lag,
+      confirmedAt: timeText(confirmedAt),
+      obstacle,
+      watermark: timeText(watermark),
     })),
   };
+}
+
+function timeText(at: number | null): string | null {
+  return at === null || !Number.isFinite(at) ? null : new Date(at).toISOString();
 }
 
 function reportText({ pid, domains }: Report): string {
@@ -133,8 +173,11 @@ function reportText({ pid, domains }: Report): string {
   return head + domains.map(domainText).join("");
 }
 
-function domainText({ domain, topic, phase, lastError, totals, openWindows, partitions }: DomainReport): string {
-  const lines = [`\n${domain} (${topic}): ${phase}${lastError ? `, last error: ${lastError}` : ""}\n`];
+function domainText(report: DomainReport): string {
+  const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows, partitions } = report;
+  const error = lastError ? `, last error: ${lastError}` : "";
+  const lines = [`\n${domain} (${topic}): ${phase}${retryAt ? `, tried again at ${retryAt}` : ""}${error}\n`];
+  if (standstill) lines.push(`Stands still since ${standstill.since}: ${standstill.reason}\n`);
   if (totals) lines.push(Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(", ") + "\n");
   if (partitions.length === 0) lines.push("The topic does not exist yet\n");
   else {
@@ -142,6 +185,9 @@ function domainText({ domain, topic, phase, lastError, totals, openWindows, part
       p,
     ) => [p.partition, p.nextOffset, p.highOffset ?? "-", p.lag ?? "-", p.watermark ?? "-"]);
     lines.push(textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, [true, true, true, true, false]));
+    for (const { partition, obstacle, confirmedAt } of partitions) {
+      if (obstacle !== null) lines.push(`Partition ${partition} ${obstacle}; its lag is of ${confirmedAt}\n`);
+    }
   }
   const open = Object.entries(openWindows);
   if (open.length > 0) lines.push(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}\n`);

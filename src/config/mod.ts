@@ -99,9 +99,22 @@ export const SETTINGS = {
     { min: 1_000, unit: "milliseconds", default: 300_000 },
     "How long a domain may have records waiting and commit nothing, beside FRESHET_CHECKPOINT_MS, before /livez says that it is stalled.",
   ),
+  FRESHET_STANDSTILL_MS: s.whole(
+    { min: 1_000, unit: "milliseconds", default: 15_000 },
+    "After this long without an answer of the log, with a partition that cannot be read, an open transaction or a group that cannot be joined, /readyz and the page say that a domain stands still.",
+  ),
   FRESHET_MAX_RESTARTS: s.whole(
     { min: 0, default: 10 },
-    "How often in a row a failed domain is started again before the run ends.",
+    "How often in a row a domain is started again at once before it counts as failed.",
+  ),
+  FRESHET_ON_FAILED_DOMAIN: s.choice(
+    ["continue", "exit"],
+    "continue",
+    "What a failed domain does to the others: they continue, and it is tried again now and then; or the process exits.",
+  ),
+  FRESHET_FAILED_RETRY_MS: s.whole(
+    { min: 100, unit: "milliseconds", default: 30_000 },
+    "How long a failed domain waits before it is tried again; each time twice as long, up to thirty times this.",
   ),
   FRESHET_DUCKDB_MEMORY: s.text(
     { form: "a size such as 96MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "96MB" },
@@ -213,6 +226,9 @@ export interface Config {
   };
   readonly drainMs: number;
   readonly maxRestarts: number;
+  readonly onFailedDomain: "continue" | "exit";
+  readonly failedRetryMs: number;
+  readonly standstillMs: number;
   /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
   readonly stallMs: number;
   readonly duckdbMemory: string;
@@ -293,6 +309,9 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     },
     drainMs: v.FRESHET_DRAIN_MS,
     maxRestarts: v.FRESHET_MAX_RESTARTS,
+    onFailedDomain: v.FRESHET_ON_FAILED_DOMAIN,
+    failedRetryMs: v.FRESHET_FAILED_RETRY_MS,
+    standstillMs: v.FRESHET_STANDSTILL_MS,
     stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },

@@ -11,6 +11,7 @@ import { Checkpointer, deadLetterTopic } from "./checkpoint.ts";
 import type { Copies } from "./dead_letter_topic.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
+import { InFlight } from "./in_flight.ts";
 import type { UnitLimit } from "./unit_limit.ts";
 import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
 import { EventTime } from "./event_time.ts";
@@ -18,6 +19,7 @@ import { Pending } from "./pending.ts";
 import { type Pipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
 import { SharedTopic } from "./shared_topic.ts";
+import { slices } from "./slices.ts";
 import { startingPoint, verifiedFrom } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 
@@ -29,10 +31,6 @@ const BOUNDS_MS = 5000;
 const ROWS_WHILE_WRITING = 1.5;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
 const WRITING_POLL_MS = 5;
-/** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
-const SLICE_RECORDS = 500;
-/** Bytes of values in one turn, so that a unit ends where its limit is. */
-const SLICE_BYTES = 1024 * 1024;
 
 /** Why a generation's run came back. */
 export type Outcome = "rebalanced" | "stopped" | "reached end";
@@ -86,7 +84,7 @@ export async function runGeneration(
     domain: domain.name,
     positions: Object.fromEntries(positions),
   });
-  context.progress.assigned([...starts.values()]);
+  context.progress.assigned(generation, [...starts.values()]);
   context.progress.bounds(bounds);
   const others = all.filter((partition) => !generation.partitions.includes(partition));
   const run = new GenerationRun(context, { generation, pipeline, claims, starts, bounds, others });
@@ -105,33 +103,6 @@ async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd:
     else ended.addEventListener("abort", () => resolve(), { once: true });
   });
   return signal.aborted ? "stopped" : "rebalanced";
-}
-
-/** The batch in pieces of a few records and bytes; the last one ends where the batch does. */
-function* slices(batch: LogBatch): Generator<LogBatch> {
-  const { partition, records, nextOffset } = batch;
-  for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {
-    for (let bytes = 0; to < records.length && to - from < SLICE_RECORDS && bytes < SLICE_BYTES; to++) {
-      bytes += records[to]!.value?.length ?? 0;
-    }
-    if (from === 0 && to === records.length) return yield batch;
-    yield { partition, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };
-  }
-}
-
-/** A commit under way; `done` never rejects. */
-class InFlight {
-  readonly done: Promise<void>;
-  error: unknown;
-  settled = false;
-
-  constructor(commit: Promise<void>) {
-    this.done = commit.catch((error) => {
-      this.error = error;
-    }).finally(() => {
-      this.settled = true;
-    });
-  }
 }
 
 /** When a unit was cut, and what operators held then. */
@@ -165,7 +136,10 @@ class GenerationRun {
   #inFlight: InFlight | undefined;
   #nextTick = -Infinity;
   #nextBounds = -Infinity;
-  #asking: Promise<void> = Promise.resolve();
+  /** The log is being asked for its ends. */
+  #isAsking = false;
+  /** The others' partitions are being looked at. */
+  #looking: Promise<unknown> = Promise.resolve();
   readonly #eventTime: EventTime;
   readonly #shared: SharedTopic | undefined;
   private readonly generation: Generation;
@@ -210,7 +184,7 @@ class GenerationRun {
     const { options } = this.context;
     while (true) {
       if (this.#inFlight?.settled) await this.#settle();
-      if (this.generation.signal.aborted) return signal.aborted ? "stopped" : "rebalanced";
+      if (this.generation.signal.aborted) return await this.#handOver(signal.aborted ? "stopped" : "rebalanced");
       if (signal.aborted) return await this.#finish("stopped");
       const batch = await this.generation.next(this.#waitMs());
       if (batch) await this.#take(batch);
@@ -223,7 +197,7 @@ class GenerationRun {
   /** Waits for what is under way and closes the operators. Does not write. */
   async close(): Promise<void> {
     await this.#inFlight?.done;
-    await this.#asking;
+    await this.#looking;
     await this.pipeline.operators.close();
   }
 
@@ -237,6 +211,23 @@ class GenerationRun {
     if (outcome === "reached end") await this.#endInput();
     if (!this.#pending.empty || this.#failed.length > 0) await this.#checkpoint();
     await this.#settle();
+    return outcome;
+  }
+
+  /**
+   * The generation has ended: what is pending is still written, for a group that rebalances often would never commit anything
+   * otherwise. A partition that has a new owner by now is fenced, and nothing of the unit is written then.
+   */
+  async #handOver(outcome: Outcome): Promise<Outcome> {
+    if (this.#pendingSince === undefined) return outcome;
+    try {
+      await this.#checkpoint();
+      await this.#settle();
+    } catch (error) {
+      const { domain, logger } = this.context.options;
+      const message = (error as Error).message;
+      logger.debug("What was pending is read again: {message}", { domain: domain.name, message });
+    }
     return outcome;
   }
 
@@ -304,7 +295,7 @@ class GenerationRun {
     const now = this.context.options.clock.monotonic();
     if (now < this.#nextTick) return;
     this.#nextTick = now + TICK_MS;
-    this.context.progress.pausedPartitions = this.generation.paused?.() ?? 0;
+    this.context.progress.look();
     this.#askBounds(now);
     const makesFinal = await this.#eventTime.tick(now, !this.#writing);
     if (makesFinal || this.#pending.keyedChanges > 0) this.#touch();
@@ -312,10 +303,13 @@ class GenerationRun {
 
   /** Asks in the background how far the log reaches; the lag is only for people, so failures do not matter. */
   #askBounds(now: number): void {
-    if (now < this.#nextBounds) return;
+    if (now < this.#nextBounds || this.#isAsking) return;
     this.#nextBounds = now + BOUNDS_MS;
-    const bounds = this.generation.bounds().then((bounds) => this.context.progress.bounds(bounds));
-    this.#asking = Promise.allSettled([bounds, this.#shared?.look()]).then(() => {});
+    this.#isAsking = true;
+    // Nobody waits for this: a log that is away takes long to say so.
+    this.generation.bounds().then((bounds) => this.context.progress.bounds(bounds)).catch(() => {})
+      .finally(() => this.#isAsking = false);
+    this.#looking = this.#shared?.look().catch(() => {}) ?? this.#looking;
   }
 
   #touch(): void {

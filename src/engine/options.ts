@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { Log } from "../log/log.ts";
+import type { StandstillPatience } from "./standstill.ts";
 import type { Upsert, Warehouse } from "../warehouse/warehouse.ts";
 
 /** Where the engine's messages go. */
@@ -71,6 +72,8 @@ export interface RunnerOptions {
    * everything; or, for records that were worked off before, event time goes on to where it was then.
    */
   readonly untilEnd?: boolean | TimeBefore;
-  /** Restarts in a row without a checkpoint in between before the run gives up. */
+  /** Restarts in a row without a checkpoint in between before the run gives up; a log that is away is waited for. */
   readonly maxRestarts: number;
+  /** When a domain that does not get on is said to stand still. */
+  readonly patience?: Partial<StandstillPatience>;
 }

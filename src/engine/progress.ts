@@ -1,12 +1,14 @@
-// Keeps count of a domain's run and tells the observer: totals, positions, lag.
+// Keeps count of a domain's run and tells the observer: totals, positions, lag, standstills.
 
-import type { PartitionBounds } from "../log/log.ts";
+import type { Clock } from "../clock.ts";
+import type { Generation, PartitionBounds, Subscription } from "../log/log.ts";
 import type { Claim, Unit } from "../warehouse/warehouse.ts";
 import type { Copies } from "./dead_letter_topic.ts";
 import type { Ingested } from "./ingest.ts";
 import type { CheckpointSummary, Observer } from "./options.ts";
 import type { Pending } from "./pending.ts";
-import type { DomainStatus, DomainTotals, PartitionStatus } from "./status.ts";
+import { type PartitionView, type Stand, type StandstillPatience, StandstillWatch } from "./standstill.ts";
+import { type DomainStatus, type DomainTotals, lagOf, type Phase } from "./status.ts";
 
 /** See `CheckpointSummary`. */
 type Durations = Pick<CheckpointSummary, "durationMs" | "processingMs">;
@@ -22,45 +24,80 @@ export interface Committed {
   readonly took: Durations;
 }
 
+/** What is known of a partition that is being read. */
+interface Place {
+  readonly partition: number;
+  nextOffset: number;
+  takenOffset: number;
+  watermark: number | null;
+  /** The log's ends as it was last asked for them; a reader's end is not beyond the log's. */
+  low: number;
+  high: number;
+  /** When it was last asked, if it was. */
+  askedMs: number;
+  /** When the partition became ours. */
+  readonly sinceMs: number;
+}
+
+export interface ProgressOptions {
+  readonly domain: string;
+  readonly topic: string;
+  readonly clock: Clock;
+  readonly patience: StandstillPatience;
+  readonly observer: Observer | undefined;
+}
+
 export class Progress {
-  phase: DomainStatus["phase"] = "starting";
+  phase: Phase = "starting";
   lastError: string | null = null;
-  pausedPartitions = 0;
+  /** When a failed domain is tried again, epoch milliseconds. */
+  retryAt: number | null = null;
+  /** Where the present membership is told, and the present generation. */
+  subscription: Pick<Subscription, "membership"> | undefined;
+  #generation: Pick<Generation, "look" | "paused"> | undefined;
   #lastCheckpointAt: number | null = null;
   #totals: DomainTotals = { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 };
-  #partitions = new Map<number, PartitionStatus>();
+  #places = new Map<number, Place>();
   #openWindows: Readonly<Record<string, number>> = {};
+  #generations = 0;
+  readonly #standstill: StandstillWatch;
 
-  constructor(
-    private readonly domain: string,
-    private readonly topic: string,
-    private readonly now: () => number,
-    private readonly observer: Observer | undefined,
-  ) {}
+  constructor(private readonly options: ProgressOptions) {
+    this.#standstill = new StandstillWatch(options.patience);
+  }
 
-  /** A new assignment, and where it starts. */
-  assigned(claims: readonly Claim[]): void {
-    this.#partitions = new Map(
-      claims.map((
-        { partition, nextOffset, watermark },
-      ) => [partition, { partition, nextOffset, highOffset: null, watermark }]),
-    );
+  /** A new generation, and where it starts. */
+  assigned(generation: Pick<Generation, "look" | "paused">, claims: readonly Claim[]): void {
+    this.#generation = generation;
+    this.#generations++;
+    const sinceMs = this.options.clock.monotonic();
+    this.#places = new Map(claims.map(({ partition, nextOffset, watermark }) => [partition, {
+      partition,
+      nextOffset,
+      takenOffset: nextOffset,
+      watermark,
+      low: 0,
+      high: nextOffset,
+      askedMs: -Infinity,
+      sinceMs,
+    }]));
   }
 
   /** The log's ends, as just asked. */
   bounds(bounds: ReadonlyMap<number, PartitionBounds>): void {
-    for (const [partition, { high }] of bounds) {
-      const status = this.#partitions.get(partition);
-      if (status) this.#partitions.set(partition, { ...status, highOffset: Math.max(high, status.nextOffset) });
+    const askedMs = this.options.clock.monotonic();
+    for (const [partition, { low, high }] of bounds) {
+      const place = this.#places.get(partition);
+      if (place) Object.assign(place, { low, high: Math.max(high, place.takenOffset), askedMs });
     }
   }
 
   /** A log batch was taken. */
   taken({ batch }: Ingested): void {
-    const status = this.#partitions.get(batch.partition);
-    if (status && (status.highOffset ?? 0) < batch.nextOffset) {
-      this.#partitions.set(batch.partition, { ...status, highOffset: batch.nextOffset });
-    }
+    const place = this.#places.get(batch.partition);
+    if (!place) return;
+    place.takenOffset = Math.max(place.takenOffset, batch.nextOffset);
+    place.high = Math.max(place.high, batch.nextOffset);
   }
 
   /** A unit was committed. */
@@ -76,19 +113,24 @@ export class Progress {
       checkpoints: t.checkpoints + 1,
     };
     for (const { partition, to } of unit.moves) {
-      const highOffset = Math.max(this.#partitions.get(partition)?.highOffset ?? 0, to.nextOffset);
-      this.#partitions.set(partition, { partition, nextOffset: to.nextOffset, highOffset, watermark: to.watermark });
+      const place = this.#places.get(partition);
+      if (place) Object.assign(place, { nextOffset: to.nextOffset, watermark: to.watermark });
     }
     this.#openWindows = openWindows;
-    this.#lastCheckpointAt = this.now();
+    this.#lastCheckpointAt = this.options.clock.now();
     this.lastError = null;
-    this.observer?.checkpoint(this.domain, this.#summary(committed));
+    this.options.observer?.checkpoint(this.options.domain, this.#summary(committed));
   }
 
   restarted(error: unknown): void {
     this.#totals = { ...this.#totals, restarts: this.#totals.restarts + 1 };
     this.lastError = error instanceof Error ? error.message : String(error);
-    this.observer?.restart(this.domain, error);
+    this.options.observer?.restart(this.options.domain, error);
+  }
+
+  /** Looks whether the domain stands still. */
+  look(): void {
+    this.#stand();
   }
 
   get checkpoints(): number {
@@ -96,25 +138,80 @@ export class Progress {
   }
 
   status(): DomainStatus {
+    const { domain, topic } = this.options;
+    const stand = this.#stand();
     return {
-      domain: this.domain,
-      topic: this.topic,
+      domain,
+      topic,
       phase: this.phase,
       lastError: this.lastError,
+      retryAt: this.retryAt,
+      standstill: stand ? { kind: stand.kind, reason: stand.reason, since: this.#wall(stand.sinceMs) } : null,
       lastCheckpointAt: this.#lastCheckpointAt,
       totals: this.#totals,
-      partitions: [...this.#partitions.values()].sort((a, b) => a.partition - b.partition),
+      partitions: this.#views().map((view) => this.#partitionStatus(view)),
       openWindows: this.#openWindows,
-      pausedPartitions: this.pausedPartitions,
+      pausedPartitions: this.phase === "running" ? this.#generation?.paused?.() ?? 0 : 0,
     };
   }
 
+  #stand(): Stand | undefined {
+    const { phase, subscription } = this;
+    const view = {
+      phase,
+      partitions: this.#views(),
+      membership: subscription?.membership(),
+      turns: this.#generations + this.#totals.restarts,
+    };
+    return this.#standstill.look(view, this.options.clock.monotonic());
+  }
+
+  #views(): PartitionView[] {
+    return [...this.#places.values()].sort((a, b) => a.partition - b.partition).map((place) => {
+      const { partition, nextOffset, takenOffset, askedMs, sinceMs, high } = place;
+      const look = this.#generation?.look(partition);
+      const toldMs = Math.max(askedMs, look?.atMs ?? -Infinity);
+      const isTold = toldMs > -Infinity;
+      return {
+        partition,
+        nextOffset,
+        takenOffset,
+        highOffset: isTold ? Math.max(high, look?.end ?? 0) : null,
+        // Both may be old: a reader's end only rises.
+        readableOffset: isTold ? Math.max(high, look?.readableEnd ?? 0) : null,
+        // What is asked aside is no sign that the partition can be read.
+        confirmedMs: Math.max(sinceMs, look?.obstacle === undefined ? toldMs : look.atMs),
+        obstacle: look?.obstacle ?? null,
+      };
+    });
+  }
+
+  #partitionStatus({ partition, nextOffset, highOffset, readableOffset, confirmedMs, obstacle }: PartitionView) {
+    const { low, watermark } = this.#places.get(partition)!;
+    return {
+      partition,
+      nextOffset,
+      highOffset,
+      readableOffset,
+      lag: highOffset === null ? null : lagOf({ nextOffset, low, high: highOffset }),
+      confirmedAt: highOffset === null ? null : this.#wall(confirmedMs),
+      watermark,
+      obstacle,
+    };
+  }
+
+  /** A moment of the monotonic clock by the wall clock of now. */
+  #wall(atMs: number): number {
+    const { clock } = this.options;
+    return Math.round(clock.now() - (clock.monotonic() - atMs));
+  }
+
   #summary({ unit, pending, copies, took }: Committed): CheckpointSummary {
-    const now = this.now();
+    const now = this.options.clock.now();
     const lateBy = new Map<string, number>();
     for (const { operator } of pending.late) lateBy.set(operator, (lateBy.get(operator) ?? 0) + 1);
     return {
-      topic: this.topic,
+      topic: this.options.topic,
       records: pending.records,
       accepted: pending.accepted,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),

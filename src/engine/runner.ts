@@ -2,7 +2,14 @@
 // again, a bounded number of times.
 
 import { ExponentialBackoff } from "cockatiel";
-import { FencedError, FreshetError, RowsRefusedError, TopicMissingError, WarehouseMemoryError } from "../errors.ts";
+import {
+  FencedError,
+  FreshetError,
+  LogUnavailableError,
+  RowsRefusedError,
+  TopicMissingError,
+  WarehouseMemoryError,
+} from "../errors.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 import type { Subscription } from "../log/log.ts";
 import type { Writer } from "../warehouse/warehouse.ts";
@@ -13,10 +20,17 @@ import type { RunnerOptions } from "./options.ts";
 import { checkOperators } from "./pipeline.ts";
 import { Progress } from "./progress.ts";
 import { runStartChecks } from "./start_checks.ts";
+import type { StandstillPatience } from "./standstill.ts";
 import type { DomainStatus } from "./status.ts";
 import { UnitLimit } from "./unit_limit.ts";
 
 const MAX_BACKOFF_MS = 30_000;
+/** Asking a log costs nothing: whoever waits for it goes on soon after it is back. */
+const MAX_LOG_BACKOFF_MS = 5_000;
+const TELL_AGAIN_MS = 60_000;
+
+/** See `StandstillPatience`. */
+const PATIENCE: StandstillPatience = { outsideMs: 15_000, stallMs: 300_000 };
 
 export class DomainRunner {
   readonly #options: RunnerOptions;
@@ -24,34 +38,48 @@ export class DomainRunner {
   readonly #progress: Progress;
   readonly #condemned = new Condemned();
   readonly #unitLimit = new UnitLimit();
+  /** What the domain wants looked at has been. */
+  #isChecked = false;
+  #told: { readonly message: string; readonly atMs: number } | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     const { domain, clock, observer } = options;
     const overrides = Object.entries(options.time ?? {}).filter(([, value]) => value !== undefined);
     this.#time = { ...domain.time, ...Object.fromEntries(overrides) };
-    this.#progress = new Progress(domain.name, domain.topic, () => clock.now(), observer);
+    const patience = { ...PATIENCE, ...options.patience };
+    this.#progress = new Progress({ domain: domain.name, topic: domain.topic, clock, patience, observer });
   }
 
   status(): DomainStatus {
     return this.#progress.status();
   }
 
+  /** The run of the domain has failed, or what must come before it. */
+  failed(error: unknown): void {
+    this.#progress.phase = "failed";
+    this.#progress.lastError = error instanceof Error ? error.message : String(error);
+  }
+
+  /** Tells when the domain, which has failed, is tried again. Epoch milliseconds. */
+  retriesAt(at: number): void {
+    this.#progress.retryAt = at;
+  }
+
   /**
    * Runs until `signal` is aborted and a last checkpoint is written, or with `untilEnd` until the end is reached.
-   * Rejects when the run cannot go on; everything committed before stays.
+   * Rejects when the run cannot go on; everything committed before stays, and it may be called again.
    */
   async run(signal: AbortSignal): Promise<void> {
     const draining = () => void (this.#progress.phase = "draining");
     signal.addEventListener("abort", draining, { once: true });
+    this.#progress.retryAt = null;
+    if (this.#progress.phase === "failed") this.#progress.phase = "restarting";
     try {
-      await this.#ensureTopics();
-      await runStartChecks(this.#options.domain, this.#options.warehouse, this.#options.logger);
       await this.#runWithRestarts(signal);
       this.#progress.phase = "stopped";
     } catch (error) {
-      this.#progress.phase = "failed";
-      this.#progress.lastError = error instanceof Error ? error.message : String(error);
+      this.failed(error);
       throw error;
     } finally {
       signal.removeEventListener("abort", draining);
@@ -68,7 +96,7 @@ export class DomainRunner {
   }
 
   async #runWithRestarts(signal: AbortSignal): Promise<void> {
-    const { maxRestarts, clock, logger, domain } = this.#options;
+    const { maxRestarts, clock, logger, domain, untilEnd } = this.#options;
     const freshBackoff = () => new ExponentialBackoff({ initialDelay: 250, maxDelay: MAX_BACKOFF_MS }).next();
     let backoff = freshBackoff();
     let failures = 0;
@@ -81,10 +109,15 @@ export class DomainRunner {
         this.#progress.restarted(error);
         if (this.#condemn(error) || this.#makeSmaller(error)) continue;
         if (this.#progress.checkpoints > checkpoints) [failures, backoff] = [0, freshBackoff()];
-        if (signal.aborted || ++failures > maxRestarts) throw error;
+        // A log that is away comes back, however long that takes; who is stopped meanwhile has nothing to write.
+        const isWaiting = error instanceof LogUnavailableError && !untilEnd;
+        if (signal.aborted && isWaiting) return;
+        if (signal.aborted) throw error;
+        if (!isWaiting && ++failures > maxRestarts) throw error;
         this.#progress.phase = "restarting";
-        const waitMs = Math.round(backoff.duration);
-        logger.warn("{domain} failed and starts again in {waitMs} ms: {error}", {
+        const waitMs = Math.round(Math.min(backoff.duration, isWaiting ? MAX_LOG_BACKOFF_MS : MAX_BACKOFF_MS));
+        const level = isWaiting && !this.#isNews(error as Error) ? "debug" : "warn";
+        logger[level]("{domain} failed and starts again in {waitMs} ms: {error}", {
           domain: domain.name,
           error: (error as Error).message,
           waitMs,
@@ -95,6 +128,14 @@ export class DomainRunner {
         backoff = backoff.next({});
       }
     }
+  }
+
+  /** The same failure is told once in a while: a log may be away for hours. */
+  #isNews({ message }: Error): boolean {
+    const now = this.#options.clock.monotonic();
+    if (this.#told?.message === message && now - this.#told.atMs < TELL_AGAIN_MS) return false;
+    this.#told = { message, atMs: now };
+    return true;
   }
 
   /** Notes records that must become dead letters; says whether the failure was only that. */
@@ -124,14 +165,16 @@ export class DomainRunner {
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    const { domain, log, warehouse, group = domain.group } = this.#options;
+    const { domain, log, warehouse, group = domain.group, logger } = this.#options;
+    await this.#ensureTopics();
+    if (!this.#isChecked) await runStartChecks(domain, warehouse, logger);
+    this.#isChecked = true;
     await using writer = await warehouse.writer(domain.name);
     await checkOperators(domain, writer);
     // Not the run's signal: the last checkpoint is written after that, and still commits the group's offsets.
     const { signal: never } = new AbortController();
     await using subscription = await log.subscribe({ topic: domain.topic, group, signal: never });
-    // Not before: who cannot reach the warehouse does not stand by.
-    this.#progress.phase = "waiting";
+    this.#progress.subscription = subscription;
     await this.#runGenerations(subscription, writer, signal);
   }
 
@@ -141,8 +184,8 @@ export class DomainRunner {
       const generation = await untilAborted(subscription.nextGeneration(), signal);
       if (!generation) return;
       const standsBy = generation.partitions.length === 0;
-      this.#progress.phase = standsBy ? "waiting" : "running";
-      if (standsBy) this.#progress.assigned([]);
+      this.#progress.phase = standsBy ? "standby" : "running";
+      if (standsBy) this.#progress.assigned(generation, []);
       const context = {
         options: this.#options,
         time: this.#time,
@@ -160,7 +203,7 @@ export class DomainRunner {
         outcome = "rebalanced";
       }
       if (outcome !== "rebalanced") return;
-      this.#progress.phase = "waiting";
+      this.#progress.phase = "joining";
       logger.info("{domain}: the group rebalances", { domain: domain.name, generation: generation.id });
     }
   }

@@ -1,13 +1,21 @@
-// What a running domain says of itself: read by `status`, `/health`, `/metrics` and the dashboard.
+// What a running domain says of itself: read by `status`, the health routes, `/metrics` and the dashboard.
 
 export interface PartitionStatus {
   readonly partition: number;
   /** Offset after the last committed record. */
   readonly nextOffset: number;
-  /** Log end as of the last look; `null` before the first. */
+  /** Offset after the last record that the log holds, as it last said; `null` before the first look. */
   readonly highOffset: number | null;
+  /** Offset where a reader must stop now: below `highOffset` while a transaction is open. */
+  readonly readableOffset: number | null;
+  /** Records up to `highOffset` that are not yet committed to the warehouse; those that were deleted do not count. */
+  readonly lag: number | null;
+  /** When the log last said so, epoch milliseconds. The older, the less the lag says. */
+  readonly confirmedAt: number | null;
   /** Epoch milliseconds, `null` before the first event. */
   readonly watermark: number | null;
+  /** Why the partition cannot be read just now, for people: "has no leader". */
+  readonly obstacle: string | null;
 }
 
 /** Totals since the process started. */
@@ -20,12 +28,42 @@ export interface DomainTotals {
   readonly restarts: number;
 }
 
+/** What a domain is doing. `standby`: a member of its group whose partitions are all owned by others. */
+export type Phase = "starting" | "joining" | "standby" | "running" | "restarting" | "draining" | "stopped" | "failed";
+
+/** What holds a domain up. */
+export type StandstillKind =
+  /** It cannot become, or stay, a member of its group. */
+  | "joining"
+  /** The log does not answer. */
+  | "unreachable"
+  /** Some partitions cannot be read. */
+  | "partition_blocked"
+  /** A transaction that is open hides the records after it. */
+  | "open_transaction"
+  /** Its group shares the partitions out again and again, and nothing is committed in between. */
+  | "rebalancing"
+  /** Records can be read, and none are committed. */
+  | "stalled";
+
+/** A domain that does not get on although it should. */
+export interface Standstill {
+  readonly kind: StandstillKind;
+  /** For people. */
+  readonly reason: string;
+  /** Epoch milliseconds. */
+  readonly since: number;
+}
+
 export interface DomainStatus {
   readonly domain: string;
   readonly topic: string;
-  readonly phase: "starting" | "waiting" | "running" | "restarting" | "draining" | "stopped" | "failed";
+  readonly phase: Phase;
   /** Message of the last failure, if any. */
   readonly lastError: string | null;
+  /** When a failed domain is tried again, epoch milliseconds. */
+  readonly retryAt: number | null;
+  readonly standstill: Standstill | null;
   /** Epoch milliseconds. */
   readonly lastCheckpointAt: number | null;
   readonly totals: DomainTotals;
@@ -34,4 +72,14 @@ export interface DomainStatus {
   readonly openWindows: Readonly<Record<string, number>>;
   /** Partitions that are not read just now because what was read of them waits to be taken. */
   readonly pausedPartitions: number;
+}
+
+/** Records that wait in a partition: those that were deleted before they were read do not. */
+export function lagOf(partition: { readonly nextOffset: number; readonly low: number; readonly high: number }): number {
+  return Math.max(0, partition.high - Math.max(partition.nextOffset, partition.low));
+}
+
+/** Whether a domain does what it is there for: it runs, stands by, or waits for its group to share out the partitions. */
+export function isWell({ phase, standstill }: DomainStatus): boolean {
+  return standstill === null && (phase === "running" || phase === "standby" || phase === "joining");
 }

@@ -33,8 +33,6 @@ export interface ApiOptions extends Names {
   readonly isLogReachable: () => Promise<boolean>;
   /** Whether the warehouse answers, within a bounded time. */
   readonly isWarehouseReachable: () => Promise<boolean>;
-  /** How long a domain may have records waiting and commit nothing before it counts as stalled, milliseconds. */
-  readonly stallMs: number;
   readonly metrics: Metrics;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
@@ -89,7 +87,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   }
   const { recommendationOf } = options;
   if (recommendationOf) recommendationsRoute(api, { ...options, now, recommendationOf, guarded });
-  healthRoutes(api, { ...options, now: () => clock.monotonic() });
+  healthRoutes(api, options);
   metricsRoute(api, { ...options, now, guarded });
   statusRoutes(api, { ...options, guarded });
   queryRoute(api, { query: options.query, bodies });

@@ -1,13 +1,13 @@
 // Health: whether the process should be restarted (/livez), be sent work (/readyz), and a summary for people (/health).
-// Judges by the domains' statuses and whether log and warehouse answer.
+// Judges by the domains' statuses and whether log and warehouse answer. A restart helps against what stands still inside of the
+// process, and not against what does outside: only the first fails /livez.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import * as z from "zod";
-import type { DomainStatus } from "../engine/status.ts";
-import { Liveness, type LivenessOptions } from "./liveness.ts";
+import { type DomainStatus, isWell } from "../engine/status.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
 
-export interface HealthOptions extends LivenessOptions {
+export interface HealthOptions {
   readonly statuses: () => readonly DomainStatus[];
   /** Whether the log answers, within a bounded time. */
   readonly isLogReachable: () => Promise<boolean>;
@@ -20,6 +20,7 @@ export interface HealthOptions extends LivenessOptions {
 const Probe = z.object({
   status: z.enum(["ok", "failed", "stalled", "not ready"]),
   domains: z.array(z.string()).optional().meta({ description: "Those that are to blame" }),
+  reasons: z.record(z.string(), z.string()).optional().meta({ description: "What is wrong with each of them" }),
   warehouse: z.literal("unreachable").optional(),
 });
 
@@ -33,8 +34,14 @@ const Health = z.object({
   domains: z.record(
     z.string(),
     z.object({
-      phase: z.enum(["starting", "waiting", "running", "restarting", "draining", "stopped", "failed"]),
+      phase: z.enum(["starting", "joining", "standby", "running", "restarting", "draining", "stopped", "failed"]),
+      standstill: z.object({
+        kind: z.enum(["joining", "unreachable", "partition_blocked", "open_transaction", "rebalancing", "stalled"]),
+        reason: z.string(),
+        since: z.string(),
+      }).nullable().meta({ description: "Why the domain does not get on, if it does not" }),
       last_error: z.string().nullable(),
+      retry_at: z.string().nullable().meta({ description: "When a failed domain is tried again" }),
       last_checkpoint_at: z.string().nullable(),
     }),
   ),
@@ -44,49 +51,55 @@ const Health = z.object({
 export function healthRoutes(api: OpenAPIHono, options: HealthOptions): void {
   const { statuses, isLogReachable, isWarehouseReachable, isCacheReachable } = options;
   describeRoutes(api);
-  const liveness = new Liveness(options);
   api.get("/livez", (c) => {
     const all = statuses();
-    const stalled = liveness.stalled(all);
-    const failed = all.filter(({ phase }) => phase === "failed").map(({ domain }) => domain);
-    if (failed.length > 0) return answer(c, { status: "failed", domains: failed });
-    return answer(c, stalled.length > 0 ? { status: "stalled", domains: [...stalled] } : { status: "ok" });
+    const stalled = all.filter(({ phase, standstill }) => phase === "running" && standstill?.kind === "stalled");
+    if (all.length > 0 && all.every(({ phase }) => phase === "failed")) return answer(c, blame("failed", all));
+    return answer(c, stalled.length > 0 ? blame("stalled", stalled) : { status: "ok" });
   });
   api.get("/readyz", async (c) => {
     const reachable = await isWarehouseReachable();
-    const waiting = statuses().filter((status) => !isReady(status)).map((status) => status.domain);
+    const waiting = statuses().filter((status) => !isWell(status));
     if (reachable && waiting.length === 0) return answer(c, { status: "ok" });
-    return answer(c, {
-      status: "not ready",
-      domains: waiting.length > 0 ? waiting : undefined,
-      warehouse: reachable ? undefined : "unreachable",
-    });
+    return answer(c, { ...blame("not ready", waiting), warehouse: reachable ? undefined : "unreachable" });
   });
   api.get("/health", async (c) => {
     const [log, warehouse] = await Promise.all([isLogReachable(), isWarehouseReachable()]);
     const all = statuses();
     return answer(c, {
-      status: log && warehouse && all.every(isReady) ? "ok" : "degraded",
+      status: log && warehouse && all.every(isWell) ? "ok" : "degraded",
       kafka: log ? "ok" : "unreachable",
       warehouse: warehouse ? "ok" : "unreachable",
       redis: isCacheReachable && (isCacheReachable() ? "ok" : "unreachable"),
-      domains: Object.fromEntries(all.map(({ domain, phase, lastError, lastCheckpointAt }) => [domain, {
-        phase,
-        last_error: lastError,
-        last_checkpoint_at: lastCheckpointAt === null ? null : new Date(lastCheckpointAt).toISOString(),
+      domains: Object.fromEntries(all.map((status) => [status.domain, {
+        phase: status.phase,
+        standstill: status.standstill && { ...status.standstill, since: timeText(status.standstill.since)! },
+        last_error: status.lastError,
+        retry_at: timeText(status.retryAt),
+        last_checkpoint_at: timeText(status.lastCheckpointAt),
       }])),
     });
   });
 }
 
+function blame(status: z.infer<typeof Probe>["status"], domains: readonly DomainStatus[]): z.infer<typeof Probe> {
+  if (domains.length === 0) return { status };
+  const reasonOf = ({ phase, standstill, lastError }: DomainStatus) =>
+    standstill?.reason ?? (lastError === null ? phase : `${phase}: ${lastError}`);
+  return {
+    status,
+    domains: domains.map(({ domain }) => domain),
+    reasons: Object.fromEntries(domains.map((status) => [status.domain, reasonOf(status)])),
+  };
+}
+
+function timeText(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
 function answer(c: Context, body: z.infer<typeof Probe> | z.infer<typeof Health>): Response {
   c.header("cache-control", "no-store");
   return c.json(body, body.status === "ok" ? 200 : 503);
-}
-
-/** Waiting means that other members of the group own all partitions: that is a healthy standby. */
-function isReady(status: DomainStatus): boolean {
-  return status.phase === "running" || status.phase === "waiting";
 }
 
 function describeRoutes(api: OpenAPIHono): void {

@@ -64,7 +64,6 @@ export class FormerMetrics {
     for (const counter of [this.#consumed, this.#inserted, this.#dlq]) counter.inc(labels, 0);
     for (const gauge of [this.#currentBatchSize, this.#insertRows]) gauge.inc(labels, 0);
     this.#eventSize.add(labels, 0, 0);
-    const lag = partitions.reduce((sum, p) => sum + Math.max(0, (p.highOffset ?? p.nextOffset) - p.nextOffset), 0);
-    this.#lag.set(labels, lag);
+    this.#lag.set(labels, partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0));
   }
 }

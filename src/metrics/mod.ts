@@ -1,5 +1,5 @@
 // Every metric of Freshet, in one place, and how the engine's reports become numbers in them.
-import type { DomainStatus } from "../engine/status.ts";
+import { type DomainStatus, isWell } from "../engine/status.ts";
 import type { Observer } from "../engine/options.ts";
 import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";
 import { FormerMetrics } from "./former.ts";
@@ -32,7 +32,7 @@ export interface Metrics {
   readonly pausedPartitions: Gauge<"domain">;
   readonly assignedPartitions: Gauge<"domain">;
   readonly restarts: Counter<"domain">;
-  /** 1 while a domain runs (or stands by), 0 while it is starting again or has failed. */
+  /** 1 while a domain runs or stands by, 0 while it is starting again, has failed or stands still. */
   readonly domainUp: Gauge<"domain">;
   /** Seconds between the wall clock and the watermark. */
   readonly watermarkLag: Gauge<"domain" | "partition">;
@@ -42,6 +42,10 @@ export interface Metrics {
   readonly cacheReachable: Gauge<"kind">;
   /** Records in the log after the last one committed to the warehouse. */
   readonly consumerLag: Gauge<"domain" | "partition">;
+  /** Seconds since the log said how far it reaches: the older, the less the lag says. */
+  readonly consumerLagAge: Gauge<"domain" | "partition">;
+  /** Seconds for which a domain has not got on although it should, by what holds it up. */
+  readonly standstill: Gauge<"domain" | "kind">;
   /** By the wine system's names. */
   readonly former: FormerMetrics;
   readonly eventLoopDelay: Summary;
@@ -178,6 +182,18 @@ export function createMetrics(): Metrics {
       labelNames: ["domain", "partition"],
       registers,
     }),
+    consumerLagAge: new Gauge({
+      name: "freshet_consumer_lag_age_seconds",
+      help: "Seconds since the log last said how far it reaches; the older, the less the lag says",
+      labelNames: ["domain", "partition"],
+      registers,
+    }),
+    standstill: new Gauge({
+      name: "freshet_standstill_seconds",
+      help: "How long a domain has not got on although it should, by what holds it up; nothing while all is well",
+      labelNames: ["domain", "kind"],
+      registers,
+    }),
     former: new FormerMetrics(registry),
     eventLoopDelay: eventLoopDelay(registry),
     http: httpMetrics(registry),
@@ -247,11 +263,23 @@ export function observerOf(metrics: Metrics): Observer {
 
 /** Sets the gauges to what the domains say now, and counters of which there was nothing yet to 0: for each scrape. */
 export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[], now: number): void {
-  const { watermarkLag, consumerLag, stateKeys, domainUp, pausedPartitions, assignedPartitions } = metrics;
-  for (const gauge of [watermarkLag, consumerLag, stateKeys]) gauge.reset();
+  const {
+    watermarkLag,
+    consumerLag,
+    consumerLagAge,
+    standstill,
+    stateKeys,
+    domainUp,
+    pausedPartitions,
+    assignedPartitions,
+  } = metrics;
+  for (const gauge of [watermarkLag, consumerLag, consumerLagAge, standstill, stateKeys]) gauge.reset();
   for (const status of statuses) {
-    const { domain, phase, partitions, openWindows, lastCheckpointAt } = status;
-    domainUp.set({ domain }, phase === "running" || phase === "waiting" ? 1 : 0);
+    const { domain, partitions, openWindows, lastCheckpointAt } = status;
+    domainUp.set({ domain }, isWell(status) ? 1 : 0);
+    if (status.standstill !== null) {
+      standstill.set({ domain, kind: status.standstill.kind }, (now - status.standstill.since) / 1000);
+    }
     assignedPartitions.set({ domain }, partitions.length);
     pausedPartitions.set({ domain }, status.pausedPartitions);
     for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
@@ -259,9 +287,10 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten]) counter.inc({ domain }, 0);
     if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);
     for (const [operator, keys] of Object.entries(openWindows)) stateKeys.set({ domain, operator }, keys);
-    for (const { partition, nextOffset, highOffset, watermark } of partitions) {
+    for (const { partition, lag, confirmedAt, watermark } of partitions) {
       const labels = { domain, partition: String(partition) };
-      if (highOffset !== null) consumerLag.set(labels, Math.max(0, highOffset - nextOffset));
+      if (lag !== null) consumerLag.set(labels, lag);
+      if (confirmedAt !== null) consumerLagAge.set(labels, Math.max(0, now - confirmedAt) / 1000);
       if (watermark !== null && Number.isFinite(watermark)) watermarkLag.set(labels, (now - watermark) / 1000);
     }
     metrics.former.gauge(status);

@@ -1,4 +1,6 @@
-import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { rides } from "../../simulators/rides.ts";
+import type { GenerateOptions, SimulatedRecord } from "../../simulators/simulator.ts";
 import { UsageError } from "../../src/cli/context.ts";
 import { makePlan, type SimulateFlags } from "../../src/cli/simulate_plan.ts";
 import { demoMorning, type Plan } from "../../src/cli/simulation.ts";
@@ -7,8 +9,13 @@ import type { Log } from "../../src/log/log.ts";
 const HOUR = 3_600_000;
 const NOW = Date.parse("2026-11-19T10:00:00Z");
 const emptyLog = { topics: () => Promise.resolve([]) } as unknown as Log;
+/** Records that come one after the other, evenly. */
+function* evenly({ start, intervalMs }: GenerateOptions): Generator<SimulatedRecord, never, undefined> {
+  for (let i = 0;; i++) yield { timestamp: start + i * intervalMs / 24, key: "k", value: "{}" };
+}
+
 const basis = {
-  simulator: { sources: 24, intervalMs: 30_000 },
+  simulator: { sources: 24, intervalMs: 30_000, generate: evenly },
   log: emptyLog,
   domain: { name: "trains", topic: "t", group: "g", sql: "" },
   clock: { now: () => NOW, monotonic: () => 0, sleep: () => Promise.resolve() },
@@ -39,6 +46,20 @@ const PLANS: readonly (readonly [name: string, flags: Partial<SimulateFlags>, ex
   ["a rate and a count", { rate: 24, count: 10 }, { start: NOW, speed: 1, intervalMs: 1000, count: 10 }],
 ];
 
+Deno.test("a count of rides is dated before now at any hour, in the dead of night too, and the last shortly before", async () => {
+  for (const at of ["2026-11-22T00:30:00Z", "2026-11-23T04:00:00Z", "2026-11-20T17:30:00Z"]) {
+    const now = Date.parse(at);
+    const clock = { ...basis.clock, now: () => now };
+    const { start, intervalMs } = await makePlan({ seed: 1, bad: 0, count: 1000 }, {
+      ...basis,
+      simulator: rides,
+      clock,
+    });
+    const times = [...rides.generate({ seed: 1, start, intervalMs }).take(1000)].map(({ timestamp }) => timestamp);
+    assert(times.at(-1)! <= now && now - times.at(-1)! < (now - start) / 4, `${at}: ${now - times.at(-1)!} ms before`);
+  }
+});
+
 for (const [name, flags, expected] of PLANS) {
   Deno.test(`simulate with ${name}`, async () => {
     const made = await plan(flags) as unknown as Record<string, number>;
@@ -60,7 +81,7 @@ for (const flags of [{ days: 1e9 }, { days: Infinity }, { count: 9e15 }, { days:
 }
 
 Deno.test("a history may be less dense than what is live", async () => {
-  const simulator = { sources: 1, intervalMs: 1000, historyIntervalMs: 60_000 };
+  const simulator = { sources: 1, intervalMs: 1000, historyIntervalMs: 60_000, generate: evenly };
   const made = await makePlan({ seed: 1, bad: 0, days: 1 }, { ...basis, simulator });
   assertEquals(made.intervalMs, 60_000);
   await assertRejects(() => plan({ perDay: 5 }), UsageError, "--days");

@@ -190,16 +190,23 @@ Deno.test("observers are told what each checkpoint holds", async () => {
   assert(ages.every(({ ageMs }) => Number.isFinite(ageMs)));
   const latest = upserts.find(({ table }) => table === "LATEST")!;
   assertEquals([latest.keyColumns, latest.rows.map(({ K }) => K).includes("a")], [["K"], true]);
-  const { totals, lastCheckpointAt, openWindows, ...status } = runner.status();
+  const { totals, lastCheckpointAt, openWindows, partitions: [partition], ...status } = runner.status();
   assertEquals(totals, { records: 13, accepted: 12, deadLetters: 1, late: 3, checkpoints: 1, restarts: 0 });
   assertEquals<unknown>(status, {
     domain: "readings",
     topic: TOPIC,
     phase: "stopped",
     lastError: null,
+    retryAt: null,
+    standstill: null,
     pausedPartitions: 0,
-    partitions: [{ partition: 0, nextOffset: 13, highOffset: 13, watermark: START - 10 }],
   });
+  const { confirmedAt, ...place } = partition!;
+  assertEquals(
+    place,
+    { partition: 0, nextOffset: 13, highOffset: 13, readableOffset: 13, lag: 0, watermark: START - 10, obstacle: null },
+  );
+  assert(confirmedAt !== null && confirmedAt <= world.turns.now());
   assert(lastCheckpointAt !== null && openWindows.TUMBLING! > 0);
 });
 
@@ -217,20 +224,35 @@ Deno.test("two instances share the partitions, a third waits, and when one stops
   assertEquals(world.warehouse.rows("RAW").length, 60);
 });
 
+Deno.test("what is pending when the group rebalances is committed: a member that comes and goes keeps nobody from it", async () => {
+  const world = worldOf(40, 2);
+  const first = world.start(NEVER);
+  const taken = () => first.runner.status().partitions.map(({ readableOffset }) => readableOffset).join();
+  await world.until(() => taken() === "20,20");
+  for (let i = 0; i < 50; i++) await world.turns.next();
+  assertEquals(world.committed, false);
+  const second = world.start(NEVER);
+  await world.until(() => world.committed);
+  world.crash(second);
+  world.expel(second);
+  await world.stopped(first);
+  assertEquals(world.warehouse.rows("RAW").length, 40);
+});
+
 Deno.test("who has lost all partitions to another stands by, and tells nothing of them any more", async () => {
   const world = worldOf(40);
   const first = world.start({ maxRestarts: 100 });
   await world.until(() => first.runner.status().partitions.length === 1);
   const second = world.start({ maxRestarts: 100 });
   const phases = () => [first, second].map(({ runner }) => runner.status().phase);
-  await world.until(() => second.runner.status().phase === "waiting");
+  await world.until(() => second.runner.status().phase === "standby");
   // The first fails, again and again until it comes back as the second in line.
-  for (let i = 40; first.runner.status().phase !== "waiting"; i++) {
+  for (let i = 40; first.runner.status().phase !== "standby"; i++) {
     world.warehouse.away = true;
     world.produce(good(i), { partition: 0 });
     await world.until(() => phases().includes("restarting"));
     world.warehouse.away = false;
-    await world.until(() => phases().toSorted().join() === "running,waiting");
+    await world.until(() => phases().toSorted().join() === "running,standby");
   }
   for (let turn = 0; turn < 100; turn++) await world.turns.next();
   assertEquals(first.runner.status().partitions, []);

@@ -95,13 +95,25 @@ Deno.test("while dead letters cannot be written to their topic nothing is commit
   const world = worldOf(5);
   world.produce("no JSON");
   world.faults = { "log.produce": 1 };
-  const outcome = await world.ended(world.start({ maxRestarts: 2 }));
+  const outcome = await world.ended(world.start({ maxRestarts: 2, untilEnd: true }));
   assert(outcome instanceof LogUnavailableError);
   assertEquals([world.warehouse.rows("RAW").length, world.warehouse.rows("DEAD_LETTERS").length], [0, 0]);
   world.faults = {};
   await world.workOff();
   const fates = [0, 1, 2, 3, 4].map((i): [string, Fate] => [`0/${i}`, undefined]);
   checkAccounting(world, new Map([...fates, ["0/5", "decode"]]));
+});
+
+Deno.test("a log that is away is waited for, however often it is asked, and told of once in a while", async () => {
+  const world = worldOf(5);
+  const instance = world.start({ maxRestarts: 2 });
+  world.log.away = true;
+  await world.until(() => instance.runner.status().totals.restarts > 10);
+  assertEquals(instance.runner.status().phase, "restarting");
+  assertEquals(world.messages.filter(({ level }) => level === "warn").length, 1);
+  world.log.away = false;
+  await world.until(() => world.committed);
+  await world.stopped(instance);
 });
 
 Deno.test("a run gives up after so many restarts in a row, waiting longer each time", async () => {

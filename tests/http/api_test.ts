@@ -1,24 +1,28 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { DomainStatus } from "../../src/engine/status.ts";
+import type { DomainStatus, StandstillKind } from "../../src/engine/status.ts";
 import { ConfigError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
 import { createMetrics, observerOf } from "../../src/metrics/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { domainStatus, partitionStatus } from "../support/status.ts";
 
-const status: DomainStatus = {
-  domain: "trains",
+const status = domainStatus({
   topic: "t",
-  phase: "running",
-  lastError: null,
   lastCheckpointAt: 1000,
   totals: { records: 5, accepted: 4, deadLetters: 1, late: 0, checkpoints: 2, restarts: 0 },
   partitions: [
-    { partition: 0, nextOffset: 5, highOffset: 9, watermark: 61_000 },
-    { partition: 1, nextOffset: 0, highOffset: null, watermark: null },
+    partitionStatus({
+      nextOffset: 5,
+      highOffset: 9,
+      readableOffset: 9,
+      lag: 4,
+      confirmedAt: 111_000,
+      watermark: 61_000,
+    }),
+    partitionStatus({ partition: 1, highOffset: null, readableOffset: null, lag: null, confirmedAt: null }),
   ],
   openWindows: { stats: 3 },
-  pausedPartitions: 0,
-};
+});
 
 function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
   return {
@@ -28,7 +32,6 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     version: "1.2.3",
     isLogReachable: () => Promise.resolve(true),
     isWarehouseReachable: () => Promise.resolve(true),
-    stallMs: 300_000,
     ingest: [],
     rateLimit: Infinity,
     tokens: { api: undefined, run: "run-token" },
@@ -108,27 +111,67 @@ for (const [name, question, over, expected] of CASES) {
   });
 }
 
-const PHASES: readonly (readonly [DomainStatus["phase"], livez: number, readyz: number])[] = [
-  ["starting", 200, 503],
-  ["waiting", 200, 200],
-  ["running", 200, 200],
-  ["restarting", 200, 503],
-  ["draining", 200, 503],
-  ["failed", 503, 503],
+const stands = (kind: StandstillKind) => ({ kind, reason: `because of ${kind}`, since: 1_000 });
+
+/** What each route answers while a domain is in a state: a restart of the process helps only where /livez says so. */
+const STATES: readonly (readonly [state: string, Partial<DomainStatus>, livez: number, readyz: number])[] = [
+  ["starting", { phase: "starting" }, 200, 503],
+  ["joining", { phase: "joining" }, 200, 200],
+  ["standing by", { phase: "standby" }, 200, 200],
+  ["running", {}, 200, 200],
+  ["starting again", { phase: "restarting" }, 200, 503],
+  ["draining", { phase: "draining" }, 200, 503],
+  ["failed", { phase: "failed", lastError: "no such topic" }, 503, 503],
+  ["unable to join its group", { phase: "joining", standstill: stands("joining") }, 200, 503],
+  ["cut off from the log", { standstill: stands("unreachable") }, 200, 503],
+  ["without a partition's leader", { standstill: stands("partition_blocked") }, 200, 503],
+  ["behind an open transaction", { standstill: stands("open_transaction") }, 200, 503],
+  ["in one rebalance after the other", { standstill: stands("rebalancing") }, 200, 503],
+  ["stalled", { standstill: stands("stalled") }, 503, 503],
 ];
 
-for (const [phase, livez, readyz] of PHASES) {
-  Deno.test(`while ${phase}, livez is ${livez} and readyz and health are ${readyz}`, async () => {
-    const statuses = () => [{ ...status, phase }];
+for (const [state, given, livez, readyz] of STATES) {
+  Deno.test(`while a domain is ${state}, livez is ${livez} and readyz and health are ${readyz}, and they say why`, async () => {
+    const statuses = () => [{ ...status, ...given }];
     const codes = [];
     for (const path of ["/livez", "/readyz", "/health"]) {
       const response = await ask({ path }, { statuses });
-      await response.body?.cancel();
       codes.push(response.status);
+      const body = await response.json();
+      if (path === "/health") {
+        assertEquals(body.domains.trains.standstill?.reason, given.standstill?.reason);
+      } else if (response.status === 503) {
+        assertEquals(body.domains, ["trains"]);
+        assertStringIncludes(body.reasons.trains, given.standstill?.reason ?? given.lastError ?? given.phase!);
+      }
     }
     assertEquals(codes, [livez, readyz, readyz]);
   });
 }
+
+Deno.test("a domain that has failed beside one that runs is no reason to end the process, and readyz names it", async () => {
+  const statuses = () => [status, domainStatus({ domain: "rides", phase: "failed", lastError: "no such topic" })];
+  assertEquals((await (await ask({ path: "/livez" }, { statuses })).json()).status, "ok");
+  assertEquals(await (await ask({ path: "/readyz" }, { statuses })).json(), {
+    status: "not ready",
+    domains: ["rides"],
+    reasons: { rides: "failed: no such topic" },
+  });
+});
+
+Deno.test("the metrics tell how old the lag is, and for how long a domain has stood still", async () => {
+  const statuses = () => [{ ...status, standstill: stands("open_transaction") }];
+  const metrics = await (await ask({ path: "/metrics" }, { statuses })).text();
+  for (
+    const line of [
+      'freshet_consumer_lag{domain="trains",partition="0"} 4',
+      'freshet_consumer_lag_age_seconds{domain="trains",partition="0"} 10',
+      'freshet_standstill_seconds{domain="trains",kind="open_transaction"} 120',
+      'freshet_domain_up{domain="trains"} 0',
+    ]
+  ) assertStringIncludes(metrics, line);
+  assert(!(await (await ask({ path: "/metrics" })).text()).includes("freshet_standstill_seconds{"));
+});
 
 Deno.test("a query is answered with its rows, limits passed on", async () => {
   const seen: unknown[] = [];

@@ -1,20 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { DomainStatus } from "../../src/engine/status.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { domainStatus, partitionStatus } from "../support/status.ts";
 
-const status: DomainStatus = {
-  domain: "trains",
-  topic: "ats_telemetry",
-  phase: "running",
-  lastError: null,
+const status = domainStatus({
   lastCheckpointAt: 1000,
   totals: { records: 5, accepted: 4, deadLetters: 1, late: 0, checkpoints: 2, restarts: 0 },
-  partitions: [{ partition: 0, nextOffset: 5, highOffset: 9, watermark: 61_000 }],
-  openWindows: {},
-  pausedPartitions: 0,
-};
+  partitions: [partitionStatus({ nextOffset: 5, highOffset: 9, readableOffset: 9, lag: 4, watermark: 61_000 })],
+});
 
 function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
   return {

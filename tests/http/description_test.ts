@@ -22,7 +22,6 @@ function wholeApi() {
     statuses: () => [],
     isLogReachable: () => Promise.resolve(true),
     isWarehouseReachable: () => Promise.resolve(true),
-    stallMs: 1_000,
     metrics: createMetrics(),
     clock: new ManualClock(),
     query: () => Promise.reject(new Error("There is no warehouse")),

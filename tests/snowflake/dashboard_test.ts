@@ -3,7 +3,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
-import type { DomainStatus } from "../../src/engine/status.ts";
 import { createDashboard } from "../../src/http/dashboard/mod.ts";
 import { allPanels } from "../../src/http/dashboard/panels/mod.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
@@ -15,6 +14,7 @@ import { type CheckedDomain, checkedDomains } from "../support/checked_domains.t
 import { domainOf } from "../support/domains.ts";
 import { quietDriver } from "../support/snowflake/driver.ts";
 import { type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { domainStatus } from "../support/status.ts";
 import { Traffic } from "../support/traffic.ts";
 
 const skip = await whyNoSnowflake();
@@ -62,17 +62,7 @@ async function fill(terminal: Terminal, domain: CheckedDomain, double: Snowflake
 
 function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
   const { topic } = domainOf(domain.name);
-  const status: DomainStatus = {
-    domain: domain.name,
-    topic,
-    phase: "running",
-    lastError: null,
-    lastCheckpointAt: null,
-    totals: { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 },
-    partitions: [],
-    openWindows: {},
-    pausedPartitions: 0,
-  };
+  const status = domainStatus({ domain: domain.name, topic });
   const { app } = createDashboard({
     hostname: "127.0.0.1",
     port: 0,

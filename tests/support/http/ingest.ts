@@ -69,7 +69,6 @@ export async function openBench({ api: changes, limits, through }: BenchOptions 
     statuses: () => [],
     isLogReachable: () => Promise.resolve(true),
     isWarehouseReachable: () => Promise.resolve(true),
-    stallMs: 300_000,
     metrics: createMetrics(),
     clock: systemClock,
     query: () => Promise.resolve({ columns: [], rows: [], truncated: false }),

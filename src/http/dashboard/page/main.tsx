@@ -214,8 +214,10 @@ function StateLine({ page, live, paused, lostAt, dataTime }: StateLineProps) {
   const status = live.news.status as LiveStatus | undefined;
   const domains = status?.domains.filter(({ domain }) => page.domain === undefined || domain === page.domain) ?? [];
   const lag = domains.flatMap(({ partitions }) => partitions)
-    .reduce((sum, { highOffset, nextOffset }) => sum + Math.max(0, (highOffset ?? nextOffset) - nextOffset), 0);
-  const broken = domains.filter(({ phase }) => phase === "failed" || phase === "restarting");
+    .reduce((sum, { lag }) => sum + (lag ?? 0), 0);
+  const broken = domains.filter(({ phase, standstill }) =>
+    phase === "failed" || phase === "restarting" || standstill !== null
+  );
   const behindMs = dataTime === undefined ? 0 : second + serverNow - dataTime;
   return (
     <div class="state-line">
@@ -224,14 +226,21 @@ function StateLine({ page, live, paused, lostAt, dataTime }: StateLineProps) {
           Freshet has not answered for {durationText(second - lostAt)}. Trying again; what you see is from before.
         </p>
       )}
-      {broken.map(({ domain, phase, lastError }) => (
+      {broken.map(({ domain, phase, standstill, lastError }) => (
         <p key={domain} class="problem" role="alert">
-          {wordsOf(domain)} {phase === "failed" ? "has failed" : "is being restarted"}:{" "}
-          <bdi>{(lastError ?? "").slice(0, 300)}</bdi>
+          {wordsOf(domain)} {phase === "failed"
+            ? "has failed"
+            : standstill !== null
+            ? `stands still for ${durationText(Math.max(0, second + serverNow - standstill.since))}`
+            : "is being restarted"}:{" "}
+          <bdi>{(phase === "failed" ? lastError ?? "" : standstill?.reason ?? lastError ?? "").slice(0, 300)}</bdi>
         </p>
       ))}
       <p>
-        <span class={`dot ${paused ? "" : live.state === "live" ? "dot-ok" : "dot-warn"}`} aria-hidden="true" />
+        <span
+          class={`dot ${paused ? "" : live.state === "live" && broken.length === 0 ? "dot-ok" : "dot-warn"}`}
+          aria-hidden="true"
+        />
         {paused ? "paused" : live.state === "live" ? "live" : "connecting"}
         {dataTime !== undefined && (
           <>

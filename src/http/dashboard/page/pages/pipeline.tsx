@@ -68,7 +68,8 @@ function useRates(status: LiveStatus | undefined): Rates {
 
 const PHASES: Readonly<Record<DomainStatus["phase"], readonly [mark: string, tone: string]>> = {
   starting: ["◷", ""],
-  waiting: ["◷", ""],
+  joining: ["◷", ""],
+  standby: ["◷", ""],
   running: ["✓", "tag-ok"],
   restarting: ["▲", "tag-warn"],
   draining: ["◷", ""],
@@ -87,7 +88,8 @@ interface DomainCardProps {
 function DomainCard({ domain: status, now, rates }: DomainCardProps) {
   const { zone } = useContext(LookContext);
   const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
-  const [mark, tone] = PHASES[phase];
+  const { standstill, retryAt } = status;
+  const [mark, tone] = standstill === null ? PHASES[phase] : ["▲", "tag-bad"];
   const columns: readonly Column<Partition>[] = [
     { key: "partition", title: "Partition", show: ({ partition }) => partition, by: ({ partition }) => partition },
     {
@@ -102,8 +104,14 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       title: "Lag",
       unit: "records",
       numeric: true,
-      show: (partition) => numberText(lagOf(partition)),
-      by: lagOf,
+      show: ({ lag }) => numberText(lag),
+      by: ({ lag }) => lag,
+    },
+    {
+      key: "confirmed",
+      title: "Lag told",
+      show: ({ confirmedAt }) => confirmedAt === null ? "not yet" : agoText(Math.max(0, now - confirmedAt)),
+      by: ({ confirmedAt }) => confirmedAt,
     },
     {
       key: "next",
@@ -128,6 +136,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
     },
   ];
   const open = Object.entries(openWindows);
+  const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
   return (
     <Card
       title={wordsOf(domain)}
@@ -135,7 +144,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
         <>
           topic <bdi>{topic}</bdi> ·{" "}
           <span class={`tag ${tone}`}>
-            <span aria-hidden="true">{mark}</span> {phase}
+            <span aria-hidden="true">{mark}</span> {standstill === null ? phase : "stands still"}
           </span>
         </>
       }
@@ -143,13 +152,22 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       {lastError !== null && (
         <p class="problem" role="alert">
           <bdi>{cutText(lastError, 2_000)}</bdi>
+          {retryAt !== null && ` It is tried again in ${durationText(Math.max(0, retryAt - now))}.`}
         </p>
       )}
+      {standstill !== null && (
+        <p class="problem" role="alert">
+          Stands still for {durationText(now - standstill.since)}: <bdi>{standstill.reason}</bdi>
+        </p>
+      )}
+      {standstill === null &&
+        obstacles.map(({ partition, obstacle }) => <p key={partition} class="note">Partition {partition} {obstacle}.
+        </p>)}
       <dl class="facts">
         <Fact name="Rate" value={numberText(rates.get(domain), "records/s")} />
         <Fact
           name="Lag"
-          value={numberText(partitions.reduce((sum, partition) => sum + (lagOf(partition) ?? 0), 0), "records")}
+          value={numberText(partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0), "records")}
         />
         <Fact
           name="Last checkpoint"
@@ -166,7 +184,9 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
         columns={columns}
         rows={partitions}
         keyOf={({ partition }) => String(partition)}
-        empty="No partition is assigned to this process: another one of the group has them all."
+        empty={phase === "standby"
+          ? "No partition is assigned to this process: another one of the group has them all."
+          : "No partition is assigned to this process yet."}
       />
       <p class="note">
         Open windows and sessions:{" "}
@@ -179,10 +199,6 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       </p>
     </Card>
   );
-}
-
-function lagOf({ nextOffset, highOffset }: Partition): number | null {
-  return highOffset === null ? null : Math.max(0, highOffset - nextOffset);
 }
 
 function LateCard() {

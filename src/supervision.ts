@@ -1,0 +1,98 @@
+// Keeps the domains running beside one another: one that fails is set apart and tried again now and then, and the others go
+// on. Knows runners by their port, nothing of engines.
+import { ExponentialBackoff } from "cockatiel";
+import type { Clock } from "./clock.ts";
+import { FreshetError } from "./errors.ts";
+import { loggerFor } from "./logging.ts";
+import type { Runner } from "./parts.ts";
+
+/** Each try may wake a warehouse that costs money: the longer it fails, the rarer they become, up to so many times the first wait. */
+const MOST_WAITS = 30;
+
+export interface SupervisedDomain {
+  readonly name: string;
+  readonly runner: Runner;
+  /** What must be there before it runs. Rejects when it cannot be had. */
+  readonly prepare: () => Promise<void>;
+}
+
+export interface SupervisionOptions {
+  readonly domains: readonly SupervisedDomain[];
+  readonly clock: Clock;
+  /** What a failed domain does to the others. */
+  readonly onFailure: "continue" | "exit";
+  /** How long a failed domain waits for its first other try, milliseconds. */
+  readonly retryMs: number;
+  /** A run that ends by itself: what fails in it is not tried again. */
+  readonly ends: boolean;
+  /** Aborted to end the run; a failure that ends it aborts it, too. */
+  readonly stop: AbortController;
+}
+
+/**
+ * Runs the domains until each has ended. Resolves with the failures that they ended with: none, when the run was stopped and
+ * all was well. The run ends by itself when no domain is left that could still do something: all have failed, and not
+ * because something is away.
+ */
+export async function supervise(options: SupervisionOptions): Promise<unknown[]> {
+  const failed = new Map<string, unknown>();
+  const results = await Promise.allSettled(options.domains.map((domain) => keep(domain, failed, options)));
+  return results.filter((result) => result.status === "rejected").map((result) => result.reason);
+}
+
+/** Runs one domain, again and again when it fails. `failed` has the errors of those that are set apart. */
+async function keep(
+  domain: SupervisedDomain,
+  failed: Map<string, unknown>,
+  options: SupervisionOptions,
+): Promise<void> {
+  const { clock, stop, retryMs } = options;
+  const { runner, name } = domain;
+  const freshBackoff = () => new ExponentialBackoff({ initialDelay: retryMs, maxDelay: MOST_WAITS * retryMs }).next();
+  let backoff = freshBackoff();
+  while (true) {
+    const { checkpoints } = runner.status().totals;
+    try {
+      await domain.prepare();
+      return await runner.run(stop.signal);
+    } catch (error) {
+      runner.failed(error);
+      if (stop.signal.aborted) throw error;
+      failed.set(name, error);
+      if (endsTheRun(failed, options)) {
+        say(name, error, options.domains.length > 1 ? "the others write a last checkpoint" : "");
+        stop.abort(error);
+        throw error;
+      }
+      if (options.ends) {
+        say(name, error, "the others work off what there is");
+        throw error;
+      }
+      if (runner.status().totals.checkpoints > checkpoints) backoff = freshBackoff();
+      const waitMs = Math.round(backoff.duration);
+      say(name, error, `the others go on, and it is tried again in ${Math.round(waitMs / 1000)} s`);
+      runner.retriesAt(clock.now() + waitMs);
+      await clock.sleep(waitMs, stop.signal).catch(() => {});
+      if (stop.signal.aborted) throw error;
+      failed.delete(name);
+      backoff = backoff.next({});
+    }
+  }
+}
+
+function endsTheRun(failed: ReadonlyMap<string, unknown>, { domains, onFailure }: SupervisionOptions): boolean {
+  if (onFailure === "exit") return true;
+  return failed.size === domains.length && failed.values().every((error) => !canPass(error));
+}
+
+/** Whether what failed may go without anybody doing something. */
+function canPass(error: unknown): boolean {
+  return error instanceof FreshetError && error.retriable;
+}
+
+function say(domain: string, error: unknown, consequence: string): void {
+  loggerFor("run").error(`{domain} cannot go on${consequence && `, ${consequence}`}: {error}`, {
+    domain,
+    error: error instanceof Error ? error.message : String(error),
+  });
+}
