@@ -4,11 +4,9 @@ import { join } from "node:path";
 import type { Cache } from "./cache/cache.ts";
 import { memoryCache } from "./cache/memory.ts";
 import type { Clock } from "./clock.ts";
-import type { Config, KafkaConfig } from "./config/mod.ts";
+import type { Config } from "./config/mod.ts";
 import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
 import { DomainRunner, type Observer } from "./engine/mod.ts";
-import { ConfigError } from "./errors.ts";
-import type { KafkaSettings } from "./log/kafka.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
@@ -66,7 +64,8 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
     message.startsWith("kafkajs:") ? chatter(message) : logger.warn("{message}", { message });
   if (config.kafka) {
     const { openKafkaLog } = await import("./log/kafka.ts");
-    return await openKafkaLog({ settings: await kafkaSettings(config.kafka), clock, onWarning });
+    const { kafkaSettings } = await import("./kafka_settings.ts");
+    return await openKafkaLog({ settings: await kafkaSettings(config.kafka, clock), clock, onWarning });
   }
   const { openEmbeddedLog } = await import("./log/embedded.ts");
   return await openEmbeddedLog({
@@ -75,24 +74,6 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
     retention: { maxAgeMs: config.logRetention.hours * 3_600_000, maxPartitionBytes: config.logRetention.bytes },
     onWarning,
   });
-}
-
-async function kafkaSettings(
-  { brokers, clientId, ssl, caFile, sasl, settingNames }: KafkaConfig,
-): Promise<KafkaSettings> {
-  const ca = ssl && caFile !== undefined ? { ca: await readCa(caFile) } : undefined;
-  return { brokers, clientId, ssl: ca ?? ssl, sasl, settingNames };
-}
-
-async function readCa(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError(`KAFKA_SSL_CA_FILE is "${path}", which cannot be read (${why}): expected a PEM file's path`, {
-      cause,
-    });
-  }
 }
 
 async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {

@@ -50,7 +50,9 @@ const WRONG: readonly (readonly [setting: string, value: string, expected: strin
   ["KAFKA_BROKERS", "broker", "host:port, several with commas between them"],
   ["KAFKA_BROKERS", "https://broker:9092", "host:port"],
   ["KAFKA_SSL", "maybe", "true or false"],
-  ["KAFKA_SASL_MECHANISM", "kerberos", "plain, scram-sha-256 or scram-sha-512"],
+  ["KAFKA_SASL_MECHANISM", "kerberos", "plain, scram-sha-256, scram-sha-512, oauthbearer or aws-msk-iam"],
+  ["KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", "idp.example/token", `is "idp.example/token": expected an http`],
+  ["KAFKA_SASL_OAUTHBEARER_EXTENSIONS", "logicalCluster", "name=value, several with commas between them"],
   ["KAFKA_GROUP_ID", "a b", "letters, digits"],
   ["BOATS_LIMIT", "none", `BOATS_LIMIT is "none": expected number (default 7)`],
 ];
@@ -130,56 +132,6 @@ Deno.test("waiting for a checkpoint that is not due is not standing still", () =
   assertEquals(readConfig({}, []).stallMs, 300_000);
   assertEquals(readConfig({ FRESHET_CHECKPOINT_MS: "900000" }, []).stallMs, 1_200_000);
 });
-
-Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name for KAFKA_BROKERS", () => {
-  const sasl = { KAFKA_SASL_MECHANISM: "SCRAM-SHA-512", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "pa55" };
-  assertEquals(read({ KAFKA_BROKERS: "a:9092, b:9093", KAFKA_SSL_CA_FILE: "ca.pem", ...sasl }).kafka, {
-    brokers: ["a:9092", "b:9093"],
-    clientId: "freshet",
-    ssl: true,
-    caFile: "ca.pem",
-    sasl: { mechanism: "scram-sha-512", username: "me", password: "pa55" },
-  });
-  assertEquals(read({ KAFKA_BROKER: "c:1" }).kafka?.brokers, ["c:1"]);
-  assertEquals(read({ KAFKA_BROKERS: "a:1", KAFKA_BROKER: "c:1" }).kafka?.brokers, ["a:1"]);
-  assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
-});
-
-const CONFLUENT = { CONFLUENT_BOOTSTRAP: "pkc-1.example:9092", CONFLUENT_API_KEY: "K", CONFLUENT_API_SECRET: "s3cret" };
-
-Deno.test("Confluent Cloud is Kafka over TLS with a login by API key", () => {
-  const { kafka, secrets, warnings } = read({ ...CONFLUENT, KAFKA_CLIENT_ID: "me", KAFKA_SSL_CA_FILE: "ca.pem" });
-  assertEquals(kafka, {
-    brokers: ["pkc-1.example:9092"],
-    clientId: "me",
-    ssl: true,
-    caFile: "ca.pem",
-    sasl: { mechanism: "plain", username: "K", password: "s3cret" },
-    settingNames: { brokers: "CONFLUENT_BOOTSTRAP", login: "CONFLUENT_API_KEY and CONFLUENT_API_SECRET" },
-  });
-  assertEquals([secrets, warnings], [["s3cret"], []]);
-});
-
-const WRONG_CONFLUENT: readonly (readonly [string, Record<string, string>])[] = [
-  ["CONFLUENT_API_SECRET is missing", { CONFLUENT_BOOTSTRAP: "b:1", CONFLUENT_API_KEY: "K" }],
-  ["CONFLUENT_BOOTSTRAP is missing", { CONFLUENT_API_KEY: "K", CONFLUENT_API_SECRET: "s3cret" }],
-  ["expected one Kafka", { ...CONFLUENT, KAFKA_BROKERS: "b:1" }],
-  ["expected one Kafka", {
-    ...CONFLUENT,
-    KAFKA_SASL_MECHANISM: "plain",
-    KAFKA_SASL_USERNAME: "u",
-    KAFKA_SASL_PASSWORD: "s3cret",
-  }],
-  ["KAFKA_SSL is", { ...CONFLUENT, KAFKA_SSL: "false" }],
-  ["host:port", { ...CONFLUENT, CONFLUENT_BOOTSTRAP: "https://pkc-1.example" }],
-];
-
-for (const [says, environment] of WRONG_CONFLUENT) {
-  Deno.test(`Confluent Cloud by ${Object.keys(environment)} is refused: ${says}`, () => {
-    const error = assertThrows(() => read(environment), ConfigError, says);
-    assert(!error.message.includes("s3cret"), error.message);
-  });
-}
 
 Deno.test("a Schema Registry is described by its address and one way to log in", () => {
   const url = "https://psrc-1.example/apis/v7";

@@ -2,6 +2,8 @@
 // Delete the "links" line of the root deno.json to use the real package.
 import strict from "node:assert/strict";
 
+// `message as string` below: the types of node:assert know two kinds of messages and none that may be missing.
+
 /** Throws unless `condition` is true. */
 export function assert(condition: unknown, message = "Expected the condition to be true"): asserts condition {
   strict.ok(condition, message);
@@ -9,12 +11,12 @@ export function assert(condition: unknown, message = "Expected the condition to 
 
 /** Throws unless the two are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, message?: string): void {
-  strict.deepStrictEqual(actual, expected, message);
+  strict.deepStrictEqual(actual, expected, message as string);
 }
 
 /** Throws when the two are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, message?: string): void {
-  strict.notDeepStrictEqual(actual, expected, message);
+  strict.notDeepStrictEqual(actual, expected, message as string);
 }
 
 /** Throws unless the two are within `tolerance` (a ten-millionth of `expected` by default). */
@@ -34,7 +36,7 @@ export function assertStringIncludes(text: string, expected: string, message?: s
 
 /** Throws unless `text` matches `expected`. */
 export function assertMatch(text: string, expected: RegExp, message?: string): void {
-  strict.match(text, expected, message);
+  strict.match(text, expected, message as string);
 }
 
 /** Throws unless `value` is neither null nor undefined. */

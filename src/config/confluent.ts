@@ -1,6 +1,6 @@
 // Kafka on Confluent Cloud, by the three settings that people have for it. For the whole process, as every Kafka: a process
 // reads one log. Knows only these settings; mod.ts puts them beside the others.
-import type { KafkaConfig } from "./mod.ts";
+import type { KafkaConfig } from "./kafka.ts";
 import * as s from "./setting.ts";
 
 export const CONFLUENT_SETTINGS = {
@@ -25,7 +25,8 @@ export function confluentKafka(
   const { CONFLUENT_BOOTSTRAP: brokers, CONFLUENT_API_KEY: username, CONFLUENT_API_SECRET: password } = values;
   if (!brokers || !username || !password) return undefined;
   const settingNames = { brokers: "CONFLUENT_BOOTSTRAP", login: "CONFLUENT_API_KEY and CONFLUENT_API_SECRET" };
-  return { brokers, clientId, caFile, ssl: true, sasl: { mechanism: "plain", username, password }, settingNames };
+  const sasl = { mechanism: "plain", username, password } as const;
+  return { brokers, clientId, caFile, ssl: true, clientCertificate: undefined, sasl, settingNames };
 }
 
 /** What is missing, and what contradicts; `given` are the settings that have a value. */
@@ -36,7 +37,7 @@ export function confluentProblems(given: Readonly<Record<string, string>>): stri
   const problems = names.filter((name) => !given[name]).map((name) =>
     `${name} is missing: ${set} is set, and Confluent Cloud needs all of ${names.join(", ")}`
   );
-  const others = Object.keys(given).filter((name) => /^KAFKA_(BROKERS?|SASL_\w+)$/.test(name));
+  const others = Object.keys(given).filter((name) => /^KAFKA_(BROKERS?|SASL_\w+|SSL_(CERT|KEY)_\w+)$/.test(name));
   if (others.length > 0) {
     problems.push(`${set} and ${others.join(", ")} are set: expected one Kafka, because a process reads one log`);
   }

@@ -3,6 +3,14 @@
 import * as z from "zod";
 import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";
 import { ConfigError } from "../errors.ts";
+import {
+  doubtfulKafka,
+  KAFKA_SETTINGS,
+  type KafkaConfig,
+  kafkaConfig,
+  kafkaProblems,
+  missingForKafka,
+} from "./kafka.ts";
 import * as s from "./setting.ts";
 import {
   doubtfulSnowflake,
@@ -144,21 +152,7 @@ export const SETTINGS = {
     { min: 1, max: 100 },
     "Replicas of the topics that Freshet creates in Kafka; by default as many as the broker is set to.",
   ),
-  KAFKA_BROKERS: s.brokersOrNone("Kafka instead of the embedded log."),
-  KAFKA_BROKER: s.brokersOrNone("The same by its other name; KAFKA_BROKERS wins."),
-  KAFKA_SSL: s.flagOrNone("Whether to use TLS; on by itself when there is a CA file."),
-  KAFKA_SSL_CA_FILE: s.textOrNone({ form: "a PEM file's path" }, "Certificates to trust instead of the system's."),
-  KAFKA_SASL_MECHANISM: s.choiceOrNone(["plain", "scram-sha-256", "scram-sha-512"], "How to log in to Kafka."),
-  KAFKA_SASL_USERNAME: s.textOrNone({ form: "a user name" }, "User name for Kafka."),
-  KAFKA_SASL_PASSWORD: s.textOrNone({ form: "a password", secret: true }, "Password for Kafka."),
-  KAFKA_GROUP_ID: s.textOrNone(
-    { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/ },
-    "Consumer group, to which a dash and the domain's name are added; by default the domain's.",
-  ),
-  KAFKA_CLIENT_ID: s.text(
-    { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]+$/, default: "freshet" },
-    "Name that brokers see in their logs.",
-  ),
+  ...KAFKA_SETTINGS,
   ...CONFLUENT_SETTINGS,
   SCHEMA_REGISTRY_URL: s.addressOrNone(
     "Schema Registry with Confluent's API: schemas of records are looked up there, and what Freshet produces to topics with a schema goes out in its wire format.",
@@ -176,21 +170,6 @@ export const SETTINGS = {
 } satisfies DomainSettings;
 
 type Values = { readonly [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name]> };
-
-/** Kafka as configured. */
-export interface KafkaConfig {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-  readonly ssl: boolean;
-  readonly caFile: string | undefined;
-  readonly sasl: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  } | undefined;
-  /** Under which names people set brokers and login, for messages; by default KAFKA_BROKERS and so on. */
-  readonly settingNames?: { readonly brokers: string; readonly login: string };
-}
 
 /** The Schema Registry as configured. */
 export interface SchemaRegistryConfig {
@@ -273,7 +252,7 @@ export function readConfig(
   ) as Record<string, string>;
   const parsed = z.object(settings).safeParse(pick(given, Object.keys(settings)));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => wrong(issue, given, settings));
-  problems.push(...missing(given), ...confluentProblems(given));
+  problems.push(...missing(given), ...kafkaProblems(given), ...confluentProblems(given));
   const unknown = unknownNames(given, Object.keys(settings));
   if (!parsed.success || problems.length > 0) throw new ConfigError(report(problems, unknown));
   const values = parsed.data as unknown as Values;
@@ -319,27 +298,10 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,
-    kafka: kafka(v),
+    kafka: confluentKafka(v, { clientId: v.KAFKA_CLIENT_ID, caFile: v.KAFKA_SSL_CA_FILE }) ?? kafkaConfig(v),
     schemaRegistry: schemaRegistry(v),
     snowflake: snowflakeConfig(v),
     ...rest,
-  };
-}
-
-function kafka(v: Values): KafkaConfig | undefined {
-  const confluent = confluentKafka(v, { clientId: v.KAFKA_CLIENT_ID, caFile: v.KAFKA_SSL_CA_FILE });
-  if (confluent) return confluent;
-  const brokers = v.KAFKA_BROKERS ?? v.KAFKA_BROKER;
-  if (!brokers) return undefined;
-  const sasl = v.KAFKA_SASL_MECHANISM && v.KAFKA_SASL_USERNAME && v.KAFKA_SASL_PASSWORD
-    ? { mechanism: v.KAFKA_SASL_MECHANISM, username: v.KAFKA_SASL_USERNAME, password: v.KAFKA_SASL_PASSWORD }
-    : undefined;
-  return {
-    brokers,
-    clientId: v.KAFKA_CLIENT_ID,
-    ssl: v.KAFKA_SSL ?? v.KAFKA_SSL_CA_FILE !== undefined,
-    caFile: v.KAFKA_SSL_CA_FILE,
-    sasl,
   };
 }
 
@@ -359,6 +321,8 @@ export function isLoopback(host: string): boolean {
 /** Whether a setting's value must never be shown. */
 export function isSecret(name: string, settings: DomainSettings): boolean {
   const schema = settings[name];
+  // An address is none for what it is the address of (a token endpoint); one that may hold a password says so itself.
+  if (schema !== undefined && name.endsWith("_URL")) return s.settingMeta(schema as z.ZodType).secret === true;
   return /PASSWORD|TOKEN|SECRET|PASSPHRASE|PRIVATE_KEY(?!_PATH)/.test(name) ||
     (schema !== undefined && s.settingMeta(schema as z.ZodType).secret === true);
 }
@@ -401,35 +365,19 @@ function missing(given: Record<string, string>): string[] {
   if (host && !isLoopback(host) && !given.FRESHET_ALLOWED_HOSTS) {
     need("FRESHET_API_TOKEN", `FRESHET_HOST is ${JSON.stringify(host)}, which others can reach`, "a bearer token");
   }
-  const saslNames = ["KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"];
-  const set = saslNames.find((name) => given[name]);
-  if (set) {
-    need("KAFKA_SASL_MECHANISM", `${set} is set`, "plain, scram-sha-256 or scram-sha-512");
-    need("KAFKA_SASL_USERNAME", `${set} is set`, "a user name");
-    need("KAFKA_SASL_PASSWORD", `${set} is set`, "a password");
-  }
   const login = "the login of the Schema Registry needs both";
   if (given.SCHEMA_REGISTRY_API_KEY) need("SCHEMA_REGISTRY_API_SECRET", login, "an API secret");
   if (given.SCHEMA_REGISTRY_API_SECRET) need("SCHEMA_REGISTRY_API_KEY", login, "an API key");
   if (given.SCHEMA_REGISTRY_API_KEY && given.SCHEMA_REGISTRY_TOKEN) {
     problems.push("SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_API_KEY are both set: expected one of them");
   }
-  if (given.KAFKA_SSL_CA_FILE && /^(false|no|off|0)$/i.test(given.KAFKA_SSL ?? "")) {
-    problems.push(`KAFKA_SSL is ${JSON.stringify(given.KAFKA_SSL)}: expected true, because KAFKA_SSL_CA_FILE is set`);
-  }
+  for (const [name, because, form] of missingForKafka(given)) need(name, because, form);
   for (const [name, because, form] of missingForSnowflake(given)) need(name, because, form);
   return problems;
 }
 
 function doubtful(given: Record<string, string>): string[] {
-  const warnings: string[] = [];
-  const connection = Object.keys(given).filter((name) => /^KAFKA_S(SL|ASL)/.test(name));
-  if (connection.length > 0 && !given.KAFKA_BROKERS && !given.KAFKA_BROKER && !given.CONFLUENT_BOOTSTRAP) {
-    warnings.push(`${connection.join(", ")} set, but not KAFKA_BROKERS: the embedded log is used, not Kafka`);
-  }
-  if (given.KAFKA_BROKERS && given.KAFKA_BROKER && given.KAFKA_BROKERS !== given.KAFKA_BROKER) {
-    warnings.push("KAFKA_BROKERS and KAFKA_BROKER differ: KAFKA_BROKERS is used");
-  }
+  const warnings: string[] = [...doubtfulKafka(given)];
   const registry = Object.keys(given).filter((name) => /^SCHEMA_REGISTRY_/.test(name));
   if (registry.length > 0 && !given.SCHEMA_REGISTRY_URL) {
     warnings.push(`${registry.join(", ")} set, but not SCHEMA_REGISTRY_URL: no Schema Registry is used`);

@@ -89,6 +89,11 @@ export function wholeOrNone(range: Range, meaning: string): z.ZodType<number | u
   return from({ form: wholeForm(range) }, meaning, parseWhole(range));
 }
 
+/** The word that the text means, whatever the case and the dashes. */
+export function wordOf<const T extends string>(words: readonly T[], text: string): T | undefined {
+  return words.find((word) => word === text.toLowerCase().replaceAll("_", "-"));
+}
+
 /** One of a few words, whatever the case. */
 export function choice<const T extends string>(
   words: readonly T[],
@@ -96,7 +101,7 @@ export function choice<const T extends string>(
   meaning: string,
 ): z.ZodType<T, unknown> {
   const form = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-  return always(from({ form, default: preset }, meaning, (text) => words.find((word) => word === text.toLowerCase())));
+  return always(from({ form, default: preset }, meaning, (text) => wordOf(words, text)));
 }
 
 /** One of a few words, or none. */
@@ -105,7 +110,7 @@ export function choiceOrNone<const T extends string>(
   meaning: string,
 ): z.ZodType<T | undefined, unknown> {
   const form = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-  return from({ form }, meaning, (text) => words.find((word) => word === text.toLowerCase()));
+  return from({ form }, meaning, (text) => wordOf(words, text));
 }
 
 const FLAGS: Readonly<Record<string, boolean>> = {
@@ -147,6 +152,23 @@ export function addressOrNone(meaning: string): z.ZodType<string | undefined, un
     const url = URL.parse(given);
     const plain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
     return plain ? given.replace(/\/+$/, "") : undefined;
+  });
+}
+
+/** An http or https address as it is written, which may have a query but no user and password; or none. */
+export function endpointOrNone(meaning: string): z.ZodType<string | undefined, unknown> {
+  return from({ form: "an http or https address, without user and password" }, meaning, (given) => {
+    const url = URL.parse(given);
+    return url && /^https?:$/.test(url.protocol) && !url.username && !url.password ? given : undefined;
+  });
+}
+
+/** Comma-separated `name=value`, or none. */
+export function pairsOrNone(meaning: string): z.ZodType<Readonly<Record<string, string>> | undefined, unknown> {
+  return from({ form: "name=value, several with commas between them" }, meaning, (given) => {
+    const pairs = given.split(",").map((pair) => /^\s*([A-Za-z]+)=([\x21-\x7e]+)\s*$/.exec(pair));
+    if (!pairs.every((pair) => pair !== null)) return undefined;
+    return Object.fromEntries(pairs.map(([, name, value]) => [name!, value!]));
   });
 }
 

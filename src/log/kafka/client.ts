@@ -1,9 +1,10 @@
-// Makes kafkajs clients: loads the package when it is first needed, mends what has to be mended in it, and turns settings
-// into its configuration. Knows nothing of records, groups or generations.
+// Makes kafkajs clients: loads the package, mended, when it is first needed. Knows nothing of records, groups or generations.
 
-import type { Kafka, logCreator, SASLOptions } from "kafkajs";
+import type { Kafka, logCreator } from "kafkajs";
 import { LogUnavailableError } from "../../errors.ts";
-import { type ErrorContext, translateKafkaError } from "./errors.ts";
+import { ALERT, type ErrorContext, translateKafkaError } from "./errors.ts";
+import { kafkaJsConfig } from "./kafkajs_config.ts";
+import { mendKafkaJs } from "./kafkajs_mends.ts";
 import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./settings.ts";
 
 /** kafkajs, loaded. */
@@ -13,6 +14,8 @@ export type KafkaJs = typeof import("kafkajs");
 export class KafkaClient {
   /** What kafkajs said lately, and when. */
   readonly #said = new Map<string, number>();
+  /** What a broker said last as it broke TLS off. A call may fail by what comes of it instead ("write after end"). */
+  #alert: { readonly message: string; readonly atMs: number } | undefined;
 
   private constructor(
     readonly kafkajs: KafkaJs,
@@ -27,17 +30,8 @@ export class KafkaClient {
 
   /** A new client. Consumers of one client share state by group, so every consumer gets its own. */
   connectable(): Kafka {
-    const { settings } = this;
     return new this.kafkajs.Kafka({
-      brokers: [...settings.brokers],
-      clientId: settings.clientId,
-      connectionTimeout: settings.connectionTimeoutMs,
-      authenticationTimeout: settings.connectionTimeoutMs,
-      requestTimeout: settings.requestTimeoutMs,
-      ssl: typeof settings.ssl === "object" ? { ca: [settings.ssl.ca] } : settings.ssl ?? false,
-      sasl: saslOf(settings),
-      // About three seconds of trying; whoever wants more calls again.
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      ...kafkaJsConfig(this.settings),
       logLevel: this.kafkajs.logLevel.WARN,
       logCreator: this.#logCreator,
     });
@@ -46,8 +40,14 @@ export class KafkaClient {
   /** Translates an error of kafkajs; `topics` are those that the call was about. */
   error(thrown: unknown, topics?: readonly string[]): Error {
     const { brokers, ssl, sasl, settingNames } = this.settings;
-    const context: ErrorContext = { brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, settingNames, topics };
-    return translateKafkaError(thrown, context);
+    const context: ErrorContext = {
+      ...{ brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, settingNames, topics },
+      clientCertificate: typeof ssl === "object" ? ssl.cert : undefined,
+    };
+    const error = translateKafkaError(thrown, context);
+    const alert = this.#alert;
+    if (alert === undefined || !error.retriable || performance.now() - alert.atMs > ALERT_MS) return error;
+    return translateKafkaError(new Error(alert.message, { cause: thrown }), context);
   }
 
   /** Runs a call of kafkajs, its errors translated. */
@@ -62,6 +62,7 @@ export class KafkaClient {
   /** kafkajs logs stacks and whole requests: only the message, the error's message and the broker go on. */
   readonly #logCreator: logCreator = () => ({ log: { message, error, broker } }) => {
     if (UNHELPFUL.test(message)) return;
+    if (ALERT.test(message)) this.#alert = { message, atMs: performance.now() };
     const detail = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     this.#warnOnce(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
   };
@@ -103,47 +104,20 @@ export async function withDeadline<T>(promise: Promise<T>, ms: number, what: str
   }
 }
 
-function saslOf({ sasl }: CompleteKafkaSettings): SASLOptions | undefined {
-  if (sasl === undefined) return undefined;
-  if (sasl.mechanism !== "oauthbearer") return { ...sasl } as SASLOptions;
-  return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await sasl.token() }) };
-}
-
 /** Said at every start whatever we do: retries of our producer are limited so that a call ends at some time. */
 const UNHELPFUL = /^Limiting retries for the idempotent producer/;
 
 const REPEAT_WARNING_MS = 30_000;
+
+/** So long after an alert a call that failed failed by it: kafkajs tries for about three seconds. */
+const ALERT_MS = 5_000;
 
 let loading: Promise<KafkaJs> | undefined;
 
 function loadKafkaJs(): Promise<KafkaJs> {
   return loading ??= (async () => {
     const kafkajs = await import("kafkajs");
-    const { default: requestQueue } = await import("kafkajs/src/network/requestQueue/index.js");
-    mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
+    await mendKafkaJs();
     return kafkajs;
   })();
-}
-
-/** The part of kafkajs's request queue that is mended. */
-interface RequestQueue {
-  readonly pending: readonly unknown[];
-  readonly throttledUntil: number;
-  throttleCheckTimeoutId: ReturnType<typeof setTimeout> | null;
-  scheduleCheckPendingRequests(): void;
-  checkPendingRequests(): void;
-}
-
-/**
- * kafkajs 2.2.4 sets a timer with a negative time after every answer, which wakes up each millisecond for ever and prints
- * TimeoutNegativeWarning (kafkajs#1751). A check is only needed while requests wait.
- */
-function mendRequestQueue({ prototype }: { prototype: RequestQueue }): void {
-  prototype.scheduleCheckPendingRequests = function () {
-    if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return;
-    this.throttleCheckTimeoutId = setTimeout(() => {
-      this.throttleCheckTimeoutId = null;
-      this.checkPendingRequests();
-    }, Math.max(this.throttledUntil - Date.now(), 10));
-  };
 }

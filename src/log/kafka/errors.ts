@@ -1,6 +1,7 @@
 // What kafkajs throws, as our errors with what to do next. Knows kafkajs's error names and nothing else of it; repeats no
 // settings in its messages but the brokers' names.
 
+import { X509Certificate } from "node:crypto";
 import {
   FreshetError,
   LogRefusedError,
@@ -14,6 +15,8 @@ import {
 export interface ErrorContext {
   readonly brokers: readonly string[];
   readonly ssl: boolean;
+  /** PEM text of what the client shows of itself in the handshake. */
+  readonly clientCertificate?: string;
   readonly mechanism: string | undefined;
   readonly settingNames: { readonly brokers: string; readonly login: string };
   /** The topics that the call was about. */
@@ -37,6 +40,43 @@ const refused = (message: string, cause: unknown) => new LogRefusedError(message
 
 /** Tried in order on every error of the chain; the first that matches decides. */
 const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, translate: Advice])[] = [
+  // An alert is what the broker has to say of us; what is wrong with its own certificate comes below.
+  [
+    ({ message }) => ALERT.test(message),
+    ({ brokers, clientCertificate }, cause) => {
+      const alert = ALERT.exec(cause.message)![1]!;
+      if (!/Certificate|UnknownCA|AccessDenied/.test(alert)) {
+        return refused(
+          `Kafka at ${brokers} and this program find no TLS that both take (${alert}): look at the broker's ssl settings`,
+          cause,
+        );
+      }
+      return refused(
+        clientCertificate === undefined
+          ? `Kafka at ${brokers} wants a client certificate: set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE`
+          : `Kafka at ${brokers} does not take the client certificate (${alert}): ${whyNotTaken(clientCertificate)}`,
+        cause,
+      );
+    },
+  ],
+  [
+    ({ type }) => type === "ILLEGAL_SASL_STATE",
+    ({ brokers, ssl }, cause) =>
+      refused(
+        `Kafka at ${brokers} takes no login on this port: use its port for ${ssl ? "SASL_SSL" : "SASL_PLAINTEXT"}, ` +
+          "or unset KAFKA_SASL_MECHANISM",
+        cause,
+      ),
+  ],
+  [
+    ({ type }) => type === "INCONSISTENT_GROUP_PROTOCOL",
+    (_, cause) =>
+      refused(
+        "The consumer group has a member that shares out partitions in another way, so it is another program: stop that, " +
+          "or set KAFKA_GROUP_ID to a name that only Freshet uses",
+        cause,
+      ),
+  ],
   [
     ({ type, message }) => type === "UNSUPPORTED_SASL_MECHANISM" || /mechanism is not supported/.test(message),
     ({ brokers, mechanism }, cause) =>
@@ -129,7 +169,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
     ({ name, message }) =>
       /closed (the )?connection|closed by the server|ECONNRESET/i.test(message) &&
       name !== "KafkaJSNumberOfRetriesExceeded",
-    ({ brokers, ssl, mechanism }) => `Kafka at ${brokers} closed the connection: ` + likelyCause(ssl, mechanism),
+    (context) => `Kafka at ${context.brokers} closed the connection: ${likelyCause(context)}`,
   ],
   [
     ({ code }) => String(code) === "ENOTFOUND" || String(code) === "EAI_AGAIN",
@@ -145,9 +185,26 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
 ];
 
-function likelyCause(ssl: boolean, mechanism: string | undefined): string {
-  if (!ssl) return "if this is a TLS port, set KAFKA_SSL=true; if it wants a login, set KAFKA_SASL_MECHANISM";
-  return mechanism === undefined ? "it may want a login (KAFKA_SASL_MECHANISM) or a client certificate" : "see its log";
+/** The alert of TLS that the other side sent. */
+export const ALERT = /received fatal alert: (\w+)/;
+
+function whyNotTaken(certificate: string): string {
+  const { validToDate } = new X509Certificate(certificate);
+  return validToDate.getTime() < Date.now()
+    ? `it expired at ${validToDate.toISOString().slice(0, 19)}Z, renew it and start again (KAFKA_SSL_CERT_FILE)`
+    : "it does not trust the authority that signed it, or the certificate is not for clients; check KAFKA_SSL_CERT_FILE";
+}
+
+function likelyCause({ ssl, mechanism, clientCertificate }: ErrorContext): string {
+  const isNoLogin = mechanism === undefined;
+  if (!ssl) {
+    return "if this is a TLS port, set KAFKA_SSL=true" +
+      (isNoLogin ? "; if it wants a login, set KAFKA_SASL_MECHANISM" : "");
+  }
+  if (!isNoLogin) return "see its log";
+  return `it may want a login (KAFKA_SASL_MECHANISM)${
+    clientCertificate === undefined ? " or a client certificate (KAFKA_SSL_CERT_FILE)" : ""
+  }`;
 }
 
 function names(topics: readonly string[]): string {
@@ -176,7 +233,8 @@ function chainOf(thrown: unknown): KafkaErrorShape[] {
     const shape = error as KafkaErrorShape;
     if (chain.includes(shape)) break;
     chain.push(shape);
-    error = shape.cause ?? shape.originalError ?? shape.errors?.[0];
+    // What kafkajs wraps may be an error of ours that has a cause: kafkajs gives that out as its own.
+    error = shape.originalError ?? shape.cause ?? shape.errors?.[0];
   }
   return chain;
 }

@@ -7,18 +7,27 @@ export interface KafkaPassword {
   readonly password: string;
 }
 
-/** A bearer token, asked for with each new connection. */
+/** A bearer token, asked for with each login: at a new connection, and again before the broker's session ends. */
 export interface KafkaBearer {
   readonly mechanism: "oauthbearer";
   readonly token: () => Promise<string>;
+  /** What goes to the broker beside the token. */
+  readonly extensions?: Readonly<Record<string, string>>;
+}
+
+/** What is trusted, and what the client shows of itself; all of it PEM text, the key without a pass phrase. */
+export interface KafkaTls {
+  /** Only these authorities are trusted; without, those of the system. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 export interface KafkaSettings {
   /** `host:port` of one or more brokers to ask first. */
   readonly brokers: readonly string[];
   readonly clientId?: string;
-  /** TLS. With `ca` (PEM text) only that authority is trusted, else those of the system. */
-  readonly ssl?: boolean | { readonly ca: string };
+  readonly ssl?: boolean | KafkaTls;
   readonly sasl?: KafkaPassword | KafkaBearer;
   /** Under which names people set brokers and login: what a message tells them to check. */
   readonly settingNames?: { readonly brokers: string; readonly login: string };

@@ -18,6 +18,20 @@ export interface Listeners {
   readonly saslSsl: string;
 }
 
+/** A listener beside those that every broker has. */
+export interface FurtherListener {
+  readonly protocol: "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
+  /** Its settings, without the prefix of its name. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface BrokerOptions {
+  /** Listeners by name, in capitals. They are told the broker's folder, where its certificates are. */
+  readonly listeners?: (folder: string) => Promise<Readonly<Record<string, FurtherListener>>>;
+  /** Options of Java. */
+  readonly java?: readonly string[];
+}
+
 export class KafkaBroker implements AsyncDisposable {
   #process: Deno.ChildProcess | undefined;
 
@@ -26,23 +40,31 @@ export class KafkaBroker implements AsyncDisposable {
     readonly classPath: string,
     readonly listeners: Listeners,
     readonly certificates: Certificates,
+    /** `host:port` of the further listeners. */
+    readonly further: Readonly<Record<string, string>>,
+    readonly java: readonly string[],
   ) {}
 
   /** A formatted, running broker. */
-  static async start(): Promise<KafkaBroker> {
+  static async start({ listeners: wanted, java = [] }: BrokerOptions = {}): Promise<KafkaBroker> {
     const classPath = await kafkaClassPath();
     const folder = await Deno.makeTempDir({ prefix: "freshet-kafka-" });
     const certificates = await makeCertificates(folder);
-    const [plaintext, ssl, saslPlaintext, saslSsl, controller] = freeAddresses(5) as [
+    const furtherListeners = await wanted?.(folder) ?? {};
+    const names = Object.keys(furtherListeners);
+    const [plaintext, ssl, saslPlaintext, saslSsl, controller, ...rest] = freeAddresses(5 + names.length) as [
       string,
       string,
       string,
       string,
       string,
+      ...string[],
     ];
+    const further = Object.fromEntries(names.map((name, index) => [name, rest[index]!]));
     const listeners = { plaintext, ssl, saslPlaintext, saslSsl };
-    const broker = new KafkaBroker(folder, classPath, listeners, certificates);
-    await Deno.writeTextFile(`${folder}/server.properties`, properties(folder, listeners, controller, certificates));
+    const broker = new KafkaBroker(folder, classPath, listeners, certificates, further, java);
+    const text = withListeners(properties(folder, listeners, controller, certificates), furtherListeners, further);
+    await Deno.writeTextFile(`${folder}/server.properties`, text);
     await broker.#format();
     await broker.resume();
     return broker;
@@ -51,8 +73,9 @@ export class KafkaBroker implements AsyncDisposable {
   /** Starts the process again on the same data and ports; waits until it answers. */
   async resume(): Promise<void> {
     // The shell sends Kafka's log into a file and becomes Java, so that signals go to Java.
-    const command =
-      `exec java ${HEAP} -Djava.io.tmpdir="$2" -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
+    const command = `exec java ${HEAP} ${
+      this.java.join(" ")
+    } -Djava.io.tmpdir="$2" -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
     this.#process = new Deno.Command("sh", {
       args: ["-c", command, "sh", this.classPath, this.folder],
       stdin: "null",
@@ -149,6 +172,22 @@ listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config=${plain}
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${scram}
 `;
+}
+
+/** The properties with further listeners in them. */
+function withListeners(
+  text: string,
+  wanted: Readonly<Record<string, FurtherListener>>,
+  addresses: Readonly<Record<string, string>>,
+): string {
+  const entries = Object.entries(wanted);
+  const at = entries.map(([name]) => `,${name}://${addresses[name]}`).join("");
+  const protocols = entries.map(([name, { protocol }]) => `,${name}:${protocol}`).join("");
+  const settings = entries.flatMap(([name, { settings }]) =>
+    Object.entries(settings).map(([key, value]) => `listener.name.${name.toLowerCase()}.${key}=${value}`)
+  );
+  return text.replace(/^((?:advertised\.)?listeners=.*)$/gm, `$1${at}`)
+    .replace(/^(listener\.security\.protocol\.map=.*)$/m, `$1${protocols}`) + `${settings.join("\n")}\n`;
 }
 
 /** Addresses nobody listens on; all held at once, so that they differ. */

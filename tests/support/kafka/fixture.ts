@@ -1,7 +1,7 @@
 // One broker for the tests of one file, and logs and topics on it. The tests skip themselves where Kafka cannot run.
 
 import { type KafkaLog, type KafkaSettings, openKafkaLog } from "../../../src/log/kafka.ts";
-import { KafkaBroker } from "./broker.ts";
+import { type BrokerOptions, KafkaBroker } from "./broker.ts";
 import { whyNoKafka } from "./jars.ts";
 
 export interface KafkaFixture {
@@ -12,10 +12,10 @@ export interface KafkaFixture {
 }
 
 /** Starts a broker that goes with the file's last test. */
-export async function kafkaFixture(subject: string): Promise<KafkaFixture> {
+export async function kafkaFixture(subject: string, options: BrokerOptions = {}): Promise<KafkaFixture> {
   const skip = await whyNoKafka();
   if (skip !== undefined) console.info(`The tests of ${subject} are skipped: ${skip}`);
-  const broker = skip === undefined ? await KafkaBroker.start() : undefined;
+  const broker = skip === undefined ? await KafkaBroker.start(options) : undefined;
   Deno.test.afterAll(async () => await broker?.[Symbol.asyncDispose]());
   return {
     skip,
@@ -34,6 +34,10 @@ export const QUICK = {
 } as const satisfies Partial<KafkaSettings>;
 
 /** A log on the broker's plaintext listener unless `settings` say otherwise. */
-export function openOn(broker: KafkaBroker, settings: Partial<KafkaSettings> = {}): Promise<KafkaLog> {
-  return openKafkaLog({ settings: { brokers: [broker.listeners.plaintext], ...QUICK, ...settings } });
+export function openOn(
+  broker: KafkaBroker,
+  settings?: Partial<KafkaSettings>,
+  onWarning?: (message: string) => void,
+): Promise<KafkaLog> {
+  return openKafkaLog({ settings: { brokers: [broker.listeners.plaintext], ...QUICK, ...settings }, onWarning });
 }

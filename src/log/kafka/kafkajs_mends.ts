@@ -1,0 +1,90 @@
+// What has to be mended in kafkajs 2.2.4, which nobody maintains: methods of its classes, replaced once, when it is loaded.
+// Knows kafkajs's insides and nothing of ours but how a login gets its token.
+
+import type { BearerMechanism } from "./kafkajs_config.ts";
+
+/** The classes, by deep imports. */
+export async function mendKafkaJs(): Promise<void> {
+  const [{ default: requestQueue }, { default: connection }, { default: authenticator }] = await Promise.all([
+    import("kafkajs/src/network/requestQueue/index.js"),
+    import("kafkajs/src/network/connection.js"),
+    import("kafkajs/src/broker/saslAuthenticator/index.js"),
+  ]);
+  mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
+  mendConnection(connection as unknown as { prototype: Connection });
+  mendAuthenticator(authenticator as unknown as { prototype: Authenticator });
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  throttleCheckTimeoutId: ReturnType<typeof setTimeout> | null;
+  scheduleCheckPendingRequests(): void;
+  checkPendingRequests(): void;
+}
+
+/**
+ * kafkajs sets a timer with a negative time after every answer, which wakes up each millisecond for ever and prints
+ * TimeoutNegativeWarning (kafkajs#1751). A check is only needed while requests wait.
+ */
+function mendRequestQueue({ prototype }: { prototype: RequestQueue }): void {
+  prototype.scheduleCheckPendingRequests = function () {
+    if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return;
+    this.throttleCheckTimeoutId = setTimeout(() => {
+      this.throttleCheckTimeoutId = null;
+      this.checkPendingRequests();
+    }, Math.max(this.throttledUntil - Date.now(), 10));
+  };
+}
+
+interface Connection {
+  sasl: unknown;
+  /** As process.hrtime says it; null when the login has to be made. */
+  readonly authenticatedAt: [seconds: number, nanoseconds: number] | null;
+  /** Milliseconds that the broker gives the session, 0 for no end. */
+  readonly sessionLifetime: { toString(): string };
+  isAuthenticated(): boolean;
+}
+
+/** Kafka's own clients log in again at 85 to 95 % of a session. */
+const RENEW_AT = 0.85;
+/** Brokers refuse it within a second of the last time. */
+const RENEW_AFTER_MS = 1_100;
+
+/**
+ * kafkajs logs in again ten seconds before the broker's session ends, so before every request when sessions are shorter
+ * than that: brokers break that off. Here it is a part of the session, however long that is.
+ */
+function mendConnection({ prototype }: { prototype: Connection }): void {
+  prototype.isAuthenticated = function () {
+    if (this.authenticatedAt === null) return false;
+    const lifetimeMs = Number(this.sessionLifetime.toString());
+    if (lifetimeMs === 0) return true;
+    const [seconds, nanoseconds] = process.hrtime(this.authenticatedAt);
+    return seconds * 1000 + nanoseconds / 1e6 < Math.max(lifetimeMs * RENEW_AT, RENEW_AFTER_MS);
+  };
+}
+
+interface Authenticator {
+  readonly connection: Connection;
+  authenticate(): Promise<void>;
+}
+
+/**
+ * kafkajs asks for a token when it has begun the login. If there is none to be had it begins once more on the same
+ * connection, which the broker takes for a breach of the protocol. Here the token is there before the login begins.
+ */
+function mendAuthenticator({ prototype }: { prototype: Authenticator }): void {
+  const { authenticate } = prototype;
+  prototype.authenticate = async function () {
+    const { connection } = this;
+    const sasl = connection.sasl as Partial<BearerMechanism>;
+    if (sasl.withToken === undefined) return await authenticate.call(this);
+    connection.sasl = await sasl.withToken();
+    try {
+      await authenticate.call(this);
+    } finally {
+      connection.sasl = sasl;
+    }
+  };
+}
