@@ -1,13 +1,15 @@
 // OAUTHBEARER from settings to a real broker that checks the tokens by their issuer's keys, sessions that end in mid-run,
 // and what is said when the broker does not take a token.
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
 import { readConfig } from "../../src/config/mod.ts";
-import { LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
+import { ConfigError, LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
 import { kafkaSettings } from "../../src/kafka_settings.ts";
 import type { KafkaSettings } from "../../src/log/kafka.ts";
 import type { Generation } from "../../src/log/log.ts";
+import { issueCertificate } from "../support/certificates.ts";
+import { withAws } from "../support/kafka/aws.ts";
 import { type KafkaBroker, USERS } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { CLIENT, TokenEndpoint } from "../support/kafka/token_endpoint.ts";
@@ -28,8 +30,9 @@ const BEARER = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginMod
 
 const kafka = await kafkaFixture("OAUTHBEARER", {
   java: [`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${endpoint.jwksUrl}`],
-  listeners: () =>
-    Promise.resolve({
+  listeners: async (folder) => {
+    await issueCertificate(folder, { name: "idp", server: true });
+    return {
       BEARER: {
         protocol: "SASL_PLAINTEXT",
         settings: {
@@ -53,7 +56,8 @@ const kafka = await kafkaFixture("OAUTHBEARER", {
           "scram-sha-256.connections.max.reauth.ms": String(SESSION_MS),
         },
       },
-    }),
+    };
+  },
 });
 
 /** As people write it. */
@@ -119,6 +123,79 @@ kafka.test("a token endpoint that is away is waited for, and one that refuses is
   await log.topics();
 });
 
+kafka.test("the CA of the token endpoint is taken from its file, and missed by name", async (broker) => {
+  const { folder } = broker;
+  const [cert, key] = await Promise.all(
+    [`${folder}/idp.pem`, `${folder}/idp.key`].map((path) => Deno.readTextFile(path)),
+  );
+  await using own = new TokenEndpoint({ cert, key });
+  const url = { KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL: own.url };
+  const trusting = await settingsOf({ ...url, KAFKA_SASL_OAUTHBEARER_CA_FILE: `${folder}/ca.pem` });
+  assert(trusting.sasl?.mechanism === "oauthbearer");
+  assertMatch(await trusting.sasl.token(), /^eyJ/);
+  const { sasl } = await settingsOf(url);
+  assert(sasl?.mechanism === "oauthbearer");
+  await assertRejects(sasl.token, LogRefusedError, "set KAFKA_SASL_OAUTHBEARER_CA_FILE");
+  const { cert: oldCert, key: oldKey } = await issueCertificate(folder, { name: "old-idp", server: true, days: -1 });
+  await using old = new TokenEndpoint({ cert: oldCert, key: oldKey });
+  const expired = await settingsOf({
+    KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL: old.url,
+    KAFKA_SASL_OAUTHBEARER_CA_FILE: `${folder}/ca.pem`,
+  });
+  assert(expired.sasl?.mechanism === "oauthbearer");
+  await assertRejects(expired.sasl.token, LogRefusedError, "is not valid now: renew it");
+  const wrong = settingsOf({ ...url, KAFKA_SASL_OAUTHBEARER_CA_FILE: `${folder}/idp.key` });
+  await assertRejects(() => wrong, ConfigError, "which holds no certificate");
+});
+
+kafka.test("a token for MSK goes over the wire as OAUTHBEARER: a broker that is none of MSK's refuses it", async (broker) => {
+  const environment = { KAFKA_BROKERS: "by:1", KAFKA_SASL_MECHANISM: "aws-msk-iam", AWS_REGION: "eu-central-1" };
+  await withAws({ AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cret" }, async () => {
+    const settings = await kafkaSettings(readConfig(environment, []).kafka!, systemClock);
+    await using log = await openOn(broker, { ...settings, brokers: [broker.further.BEARER!], ssl: false });
+    const error = await assertRejects(
+      () => log.topics(),
+      LogRefusedError,
+      "refused the token of the login (invalid_token)",
+    );
+    assertStringIncludes(error.message, "AWS_REGION");
+    assert(!Deno.inspect(error).includes("s3cret"));
+  });
+});
+
+kafka.test("a token endpoint that is away for longer than a session: reading goes on when it is back, without a gap", async (broker) => {
+  endpoint.lifeSeconds = SESSION_MS / 1000;
+  await using log = await openOn(broker, { ...await settingsOf(), brokers: [broker.further.BEARER!] });
+  const topic = topicName();
+  await log.createTopics([{ topic, partitions: 1 }]);
+  await using subscription = await log.subscribe({ topic, group: topicName(), signal: new AbortController().signal });
+  let generation = await soon(subscription.nextGeneration(), "A generation");
+  await generation.start(new Map([[0, 0]]));
+  await log.produce(topic, [{ value: "before" }]);
+  const got: string[] = [];
+  while (got.length < 1) got.push(...await readOnce(generation));
+  endpoint.failure = () => new Response("busy", { status: 503 });
+  await assertRejects(
+    async () => {
+      for (;;) await log.produce(topic, [{ value: "lost" }]).then(() => got.push("lost"));
+    },
+    LogUnavailableError,
+    "has trouble (503)",
+  );
+  endpoint.failure = undefined;
+  await log.produce(topic, [{ value: "after" }]);
+  const before = got.splice(0);
+  while (!got.includes("after")) {
+    if (generation.signal.aborted) {
+      generation = await soon(subscription.nextGeneration(), "A new generation");
+      await generation.start(new Map([[0, 1]]));
+      got.length = 0;
+    }
+    got.push(...await soon(readOnce(generation), "Records").catch(() => []));
+  }
+  assertEquals(got, [...before.slice(1), "after"]);
+});
+
 type Place = readonly [name: string, settings: (broker: KafkaBroker) => Promise<Partial<KafkaSettings>>];
 
 const ending: readonly Place[] = [
@@ -158,6 +235,7 @@ for (const [name, settings] of ending) {
     await generation.commit(new Map([[0, 1]]));
     assert(sent.length > 20);
     assertEquals(warnings, []);
+    if (name.startsWith("tokens")) assert(endpoint.asked > 8, `${endpoint.asked} tokens for three connections`);
     stop.abort();
     await subscription[Symbol.asyncDispose]();
   });

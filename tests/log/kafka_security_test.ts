@@ -111,6 +111,40 @@ const failing: readonly Refusal[] = [
     "KAFKA_SASL_MECHANISM",
   ],
   [
+    "a login where the port takes none",
+    ({ listeners }) => ({ brokers: [listeners.plaintext], sasl: login("plain") }),
+    LogRefusedError,
+    "takes no login on this port: use its port for SASL_PLAINTEXT, or unset KAFKA_SASL_MECHANISM",
+  ],
+  [
+    "a login over TLS where the port takes none",
+    ({ listeners, certificates: { ca } }) => ({ brokers: [listeners.ssl], ssl: { ca }, sasl: login("scram-sha-512") }),
+    LogRefusedError,
+    "takes no login on this port: use its port for SASL_SSL",
+  ],
+  [
+    "a login without TLS where the broker wants both",
+    ({ listeners }) => ({ brokers: [listeners.saslSsl], sasl: login("plain") }),
+    LogUnavailableError,
+    "if this is a TLS port, set KAFKA_SSL=true",
+  ],
+  [
+    "TLS without a login where the broker wants both",
+    ({ listeners, certificates: { ca } }) => ({ brokers: [listeners.saslSsl], ssl: { ca } }),
+    LogUnavailableError,
+    "it may want a login (KAFKA_SASL_MECHANISM)",
+  ],
+  [
+    "a login and TLS where the broker speaks no TLS",
+    ({ listeners, certificates: { ca } }) => ({
+      brokers: [listeners.saslPlaintext],
+      ssl: { ca },
+      sasl: login("plain"),
+    }),
+    LogUnavailableError,
+    "unset KAFKA_SSL",
+  ],
+  [
     "a broker that nobody runs",
     () => ({ brokers: ["127.0.0.1:1"] }),
     LogUnavailableError,

@@ -79,25 +79,35 @@ function errorOf(thrown: unknown): string | undefined {
 }
 
 function unreachable(address: string, thrown: unknown): Error {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof Error && thrown.name === "TimeoutError") {
     return new LogUnavailableError(
       `The token endpoint ${address} does not answer: check that it runs, and ${URL_SETTING}`,
     );
   }
-  if (/UnknownIssuer|certificate/i.test(message)) {
+  const why = connectFailure(thrown);
+  const certificate = `The certificate of the token endpoint ${address} is`;
+  if (/Expired|NotValidYet/.test(why)) {
+    return new LogRefusedError(`${certificate} not valid now: renew it, or set this machine's clock`);
+  }
+  if (/NotValidForName|not valid for/.test(why)) {
+    return new LogRefusedError(`${certificate} not made out to it: use the name that it is made out to in ${URL_SETTING}`);
+  }
+  if (/peer certificate/.test(why)) {
     return new LogRefusedError(
-      /expired|NotValidYet/i.test(message)
-        ? `The certificate of the token endpoint ${address} is not valid now: renew it, or set this machine's clock`
-        : /NotValidForName/i.test(message)
-        ? `The certificate of the token endpoint ${address} is not made out to it: use the name that it is made out to in ${URL_SETTING}`
-        : `The certificate of the token endpoint ${address} is signed by nobody this machine trusts: set ${CA_SETTING} to the authority's certificate (PEM)`,
+      `${certificate} not trusted by this machine (${why}): set ${CA_SETTING} to its authority's certificate (PEM)`,
     );
   }
   return new LogUnavailableError(
-    `The token endpoint ${address} cannot be reached: check that it runs, and ${URL_SETTING}`,
-    { cause: thrown },
+    `The token endpoint ${address} cannot be reached (${why}): check that it runs, and ${URL_SETTING}`,
   );
+}
+
+/** What fetch says of a connection that failed, without the whole address, of which the query may hold a secret. */
+function connectFailure(thrown: unknown): string {
+  let error = thrown;
+  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
+  const message = error instanceof Error ? error.message : "";
+  return /client error \(\w+\): (.+)$/s.exec(message)?.[1] ?? "it broke the connection off";
 }
 
 function refusal(address: string, { status, error }: { readonly status: number; readonly error?: string }): Error {
