@@ -136,12 +136,12 @@ export class KafkaLog implements Log {
       return await body(await (this.#admin ??= this.#connectAdmin()));
     } catch (thrown) {
       await this.#dropAdmin();
-      const error = this.client.error(thrown, topics);
+      const error = this.client.error(thrown, { topics });
       // A kept connection may have gone, and kafkajs goes on asking for topics that were deleted since.
       if (!isKept || thrown instanceof FreshetError || error instanceof LogRefusedError) throw error;
     }
     this.#assertOpen();
-    return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), topics);
+    return await this.client.call(async () => await body(await (this.#admin ??= this.#connectAdmin())), { topics });
   }
 
   #connectAdmin(): Promise<Admin> {

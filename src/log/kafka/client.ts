@@ -2,7 +2,7 @@
 
 import type { Kafka, logCreator } from "kafkajs";
 import { LogUnavailableError } from "../../errors.ts";
-import { ALERT, type ErrorContext, translateKafkaError } from "./errors.ts";
+import { type About, ALERT, errorContext, translateKafkaError } from "./errors.ts";
 import { kafkaJsConfig } from "./kafkajs_config.ts";
 import { mendKafkaJs } from "./kafkajs_mends.ts";
 import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./settings.ts";
@@ -37,13 +37,9 @@ export class KafkaClient {
     });
   }
 
-  /** Translates an error of kafkajs; `topics` are those that the call was about. */
-  error(thrown: unknown, topics?: readonly string[]): Error {
-    const { brokers, ssl, sasl, settingNames } = this.settings;
-    const context: ErrorContext = {
-      ...{ brokers, ssl: Boolean(ssl), mechanism: sasl?.mechanism, settingNames, topics },
-      clientCertificate: typeof ssl === "object" ? ssl.cert : undefined,
-    };
+  /** Translates an error of kafkajs. */
+  error(thrown: unknown, about?: About): Error {
+    const context = errorContext(this.settings, about);
     const error = translateKafkaError(thrown, context);
     const alert = this.#alert;
     if (alert === undefined || !error.retriable || performance.now() - alert.atMs > ALERT_MS) return error;
@@ -51,11 +47,11 @@ export class KafkaClient {
   }
 
   /** Runs a call of kafkajs, its errors translated. */
-  async call<T>(body: () => Promise<T>, topics?: readonly string[]): Promise<T> {
+  async call<T>(body: () => Promise<T>, about?: About): Promise<T> {
     try {
       return await body();
     } catch (thrown) {
-      throw this.error(thrown, topics);
+      throw this.error(thrown, about);
     }
   }
 

@@ -10,17 +10,34 @@ import {
   TimestampRefusedError,
   TopicMissingError,
 } from "../../errors.ts";
+import type { CompleteKafkaSettings } from "./settings.ts";
 
-/** What the messages may say of the settings. */
-export interface ErrorContext {
+/** What a call was about. */
+export interface About {
+  readonly topics?: readonly string[];
+  readonly group?: string;
+}
+
+/** What the messages may say of the settings, and of the call. */
+export interface ErrorContext extends About {
   readonly brokers: readonly string[];
   readonly ssl: boolean;
   /** PEM text of what the client shows of itself in the handshake. */
-  readonly clientCertificate?: string;
+  readonly clientCertificate: string | undefined;
   readonly mechanism: string | undefined;
   readonly settingNames: { readonly brokers: string; readonly login: string };
-  /** The topics that the call was about. */
-  readonly topics?: readonly string[];
+}
+
+export function errorContext(settings: CompleteKafkaSettings, about: About = {}): ErrorContext {
+  const { brokers, ssl, sasl, settingNames } = settings;
+  return {
+    ...about,
+    brokers,
+    ssl: Boolean(ssl),
+    clientCertificate: typeof ssl === "object" ? ssl.cert : undefined,
+    mechanism: sasl?.mechanism,
+    settingNames,
+  };
 }
 
 /** What kafkajs and Node put on their errors, all of it optional. */
@@ -70,12 +87,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     ({ type }) => type === "INCONSISTENT_GROUP_PROTOCOL",
-    (_, cause) =>
-      refused(
-        "The consumer group has a member that shares out partitions in another way, so it is another program: stop that, " +
-          "or set KAFKA_GROUP_ID to a name that only Freshet uses",
-        cause,
-      ),
+    ({ group }, cause) => strangerInGroup(group, cause),
   ],
   [
     ({ type, message }) => type === "UNSUPPORTED_SASL_MECHANISM" || /mechanism is not supported/.test(message),
@@ -184,6 +196,15 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       `Kafka cannot be reached at ${brokers}: check that it runs, and ${settingNames.brokers}`,
   ],
 ];
+
+/** Freshet alone must be in its groups: what another program reads of the topic comes into no table. */
+export function strangerInGroup(group: string | undefined, cause?: unknown): LogRefusedError {
+  return new LogRefusedError(
+    `Group "${group}" has a member that shares out partitions in another way, so it is another program: stop that, ` +
+      "or set KAFKA_GROUP_ID to a name that only Freshet uses",
+    { cause },
+  );
+}
 
 /** The alert of TLS that the other side sent. */
 export const ALERT = /received fatal alert: (\w+)/;

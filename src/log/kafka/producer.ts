@@ -52,7 +52,7 @@ export class KafkaProducer implements AsyncDisposable {
     } catch (thrown) {
       // An idempotent producer whose numbering broke stays broken: the next send begins a new one.
       await this.#reset();
-      throw this.client.error(thrown, [topic]);
+      throw this.client.error(thrown, { topics: [topic] });
     }
   }
 

@@ -12,6 +12,7 @@ import { Bell } from "../bell.ts";
 import { Handover } from "../handover.ts";
 import { type KafkaClient, withDeadline } from "./client.ts";
 import type { Codecs } from "./codecs.ts";
+import { strangerInGroup } from "./errors.ts";
 import { type FetchedMessage, hookFetch } from "./fetch_hook.ts";
 import { type Fetching, KafkaGeneration } from "./generation.ts";
 import { obstacleOf } from "./fetch.ts";
@@ -181,7 +182,10 @@ export class KafkaSubscription implements Subscription {
     this.#awaySinceMs = undefined;
     this.#backoffMs = BACKOFF_MS.first;
     if (this.#closed) return;
-    const { topic } = this.options;
+    const { topic, group } = this.options;
+    // No member leads a group that the broker itself shares out, as it does when one member wants KIP-848. Such a member
+    // is none of ours, and takes partitions without a word.
+    if (payload.leaderId === "") return this.#close(strangerInGroup(group));
     const partitions = [...payload.memberAssignment[topic] ?? []].sort((a, b) => a - b);
     if (partitions.length > 0) consumer.pause([{ topic, partitions }]);
     const { settings } = this.parts.client;
@@ -245,7 +249,7 @@ export class KafkaSubscription implements Subscription {
     try {
       await withDeadline(consumer.commitOffsets(entries), COMMIT_PATIENCE_MS, "Committing offsets");
     } catch (cause) {
-      const { message } = this.parts.client.error(cause, [topic]);
+      const { message } = this.parts.client.error(cause, { topics: [topic], group });
       this.parts.client.onWarning(`Offsets of group "${group}" were not committed to Kafka: ${message}`);
     }
   }
@@ -276,7 +280,7 @@ export class KafkaSubscription implements Subscription {
     const now = this.#clock.monotonic();
     this.#awaySinceMs ??= now;
     const error = down.kind === "crash"
-      ? this.parts.client.error(down.error, [this.options.topic])
+      ? this.parts.client.error(down.error, { topics: [this.options.topic], group: this.options.group })
       : new LogUnavailableError("Kafka has not answered this member for too long");
     const isHopeless = error instanceof FreshetError && !error.retriable;
     if (isHopeless || now - this.#awaySinceMs > this.parts.client.settings.outagePatienceMs) return this.#close(error);

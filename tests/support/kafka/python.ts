@@ -27,3 +27,43 @@ export async function whyNoPython(): Promise<string | undefined> {
 export async function python(script: string, args: readonly string[]): Promise<string> {
   return await run(`${FOLDER}bin/python`, ["-c", script, ...args]);
 }
+
+/** A script that runs until the test is done with it. */
+export class PythonProgram implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+  #rest = "";
+
+  constructor(script: string, args: readonly string[]) {
+    const command = new Deno.Command(`${FOLDER}bin/python`, {
+      args: ["-u", "-c", script, ...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    });
+    this.#process = command.spawn();
+    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line that it prints and that begins so. */
+  async line(beginning: string): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf("\n");
+      if (end < 0) {
+        const { value, done } = await this.#lines.read();
+        if (done) throw new Error(`The program ended before it said "${beginning}"`);
+        this.#rest += value;
+        continue;
+      }
+      const line = this.#rest.slice(0, end);
+      this.#rest = this.#rest.slice(end + 1);
+      if (line.startsWith(beginning)) return line;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#lines.cancel();
+    await this.#process.status;
+  }
+}
