@@ -90,7 +90,9 @@ function unreachable(address: string, thrown: unknown): Error {
     return new LogRefusedError(`${certificate} not valid now: renew it, or set this machine's clock`);
   }
   if (/NotValidForName|not valid for/.test(why)) {
-    return new LogRefusedError(`${certificate} not made out to it: use the name that it is made out to in ${URL_SETTING}`);
+    return new LogRefusedError(
+      `${certificate} not made out to it: use the name that it is made out to in ${URL_SETTING}`,
+    );
   }
   if (/peer certificate/.test(why)) {
     return new LogRefusedError(
