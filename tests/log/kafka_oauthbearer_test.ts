@@ -24,7 +24,9 @@ Deno.test.beforeEach(() => {
   endpoint.asked = 0;
 });
 
-const SESSION_MS = 3_000;
+/** How long a token lasts where that is tested, and a session without tokens. */
+const TOKEN_MS = 3_000;
+const SESSION_MS = 1_500;
 const SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
 const BEARER = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
 
@@ -164,7 +166,7 @@ kafka.test("a token for MSK goes over the wire as OAUTHBEARER: a broker that is 
 });
 
 kafka.test("a token endpoint that is away for longer than a session: reading goes on when it is back, without a gap", async (broker) => {
-  endpoint.lifeSeconds = SESSION_MS / 1000;
+  endpoint.lifeSeconds = TOKEN_MS / 1000;
   await using log = await openOn(broker, { ...await settingsOf(), brokers: [broker.further.BEARER!] });
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
@@ -200,10 +202,10 @@ type Place = readonly [name: string, settings: (broker: KafkaBroker) => Promise<
 
 const ending: readonly Place[] = [
   ["tokens that last three seconds", async ({ further }) => {
-    endpoint.lifeSeconds = SESSION_MS / 1000;
+    endpoint.lifeSeconds = TOKEN_MS / 1000;
     return { ...await settingsOf(), brokers: [further.BEARER!] };
   }],
-  ["SCRAM on a broker that wants it anew every three seconds", ({ further }) =>
+  ["SCRAM on a broker that wants it anew again and again", ({ further }) =>
     Promise.resolve({
       brokers: [further.SESSIONS!],
       sasl: { mechanism: "scram-sha-256", username: USERS.scram[0], password: USERS.scram[1] },
@@ -221,7 +223,7 @@ for (const [name, settings] of ending) {
     const generation = await soon(subscription.nextGeneration(), "A generation");
     await generation.start(new Map([[0, 0], [1, 0]]));
     const sent: string[] = [];
-    const until = Date.now() + 4 * SESSION_MS;
+    const until = Date.now() + 3 * TOKEN_MS;
     const got: string[] = [];
     while (Date.now() < until) {
       const value = `record ${sent.length}`;
@@ -229,6 +231,12 @@ for (const [name, settings] of ending) {
       sent.push(value);
       got.push(...await readOnce(generation));
     }
+    // The producer is silent for longer than its session.
+    for (const silentUntil = Date.now() + 1.2 * TOKEN_MS; Date.now() < silentUntil;) {
+      got.push(...await readOnce(generation));
+    }
+    sent.push("after a silence");
+    await log.produce(topic, [{ value: "after a silence" }]);
     while (got.length < sent.length) got.push(...await soon(readOnce(generation), "The last records"));
     assertEquals(got.toSorted(), sent.toSorted());
     assert(!generation.signal.aborted, "the generation ended");

@@ -98,7 +98,11 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       ),
   ],
   [
-    ({ name, type }) => name === "KafkaJSSASLAuthenticationError" || type === "SASL_AUTHENTICATION_FAILED",
+    // kafkajs also says so of a connection that is lost in the midst of a login: that is none of the password's doing.
+    ({ name, type, message }) =>
+      type === "SASL_AUTHENTICATION_FAILED" ||
+      name === "KafkaJSSASLAuthenticationError" &&
+        !/failed: (Closed connection|Not connected|Connection |Request .* timed out)/.test(message),
     ({ brokers, mechanism, settingNames }, cause) =>
       refused(
         `Kafka at ${brokers} refused the login by ${mechanism?.toUpperCase()}: check ${settingNames.login}`,

@@ -5,14 +5,24 @@ import type { BearerMechanism } from "./kafkajs_config.ts";
 
 /** The classes, by deep imports. */
 export async function mendKafkaJs(): Promise<void> {
-  const [{ default: requestQueue }, { default: connection }, { default: authenticator }] = await Promise.all([
-    import("kafkajs/src/network/requestQueue/index.js"),
-    import("kafkajs/src/network/connection.js"),
-    import("kafkajs/src/broker/saslAuthenticator/index.js"),
-  ]);
+  const [{ default: errors }, { default: requestQueue }, { default: connection }, { default: authenticator }] =
+    await Promise.all([
+      import("kafkajs/src/errors.js"),
+      import("kafkajs/src/network/requestQueue/index.js"),
+      import("kafkajs/src/network/connection.js"),
+      import("kafkajs/src/broker/saslAuthenticator/index.js"),
+    ]);
   mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
   mendConnection(connection as unknown as { prototype: Connection });
-  mendAuthenticator(authenticator as unknown as { prototype: Authenticator });
+  mendAuthenticator(authenticator as unknown as { prototype: Authenticator }, (cause) => {
+    const { KafkaJSConnectionError } = errors as { KafkaJSConnectionError: new (message: string) => Error };
+    return Object.assign(new KafkaJSConnectionError(cause.message), { cause });
+  });
+}
+
+/** A request that is ready to be written. */
+interface Pushed {
+  readonly entry: { readonly apiKey: number; readonly reject: (error: Error) => void };
 }
 
 interface RequestQueue {
@@ -21,11 +31,19 @@ interface RequestQueue {
   throttleCheckTimeoutId: ReturnType<typeof setTimeout> | null;
   scheduleCheckPendingRequests(): void;
   checkPendingRequests(): void;
+  push(request: Pushed): void;
+  /** Ours: what has to wait for the end of a login. */
+  held?: Pushed[];
 }
+
+/** What belongs to a login: SaslHandshake, ApiVersions, SaslAuthenticate. */
+const LOGIN_KEYS: readonly number[] = [17, 18, 36];
 
 /**
  * kafkajs sets a timer with a negative time after every answer, which wakes up each millisecond for ever and prints
  * TimeoutNegativeWarning (kafkajs#1751). A check is only needed while requests wait.
+ *
+ * A request that was begun before a login may be ready in the midst of it; brokers then break the connection off. It waits.
  */
 function mendRequestQueue({ prototype }: { prototype: RequestQueue }): void {
   prototype.scheduleCheckPendingRequests = function () {
@@ -35,15 +53,32 @@ function mendRequestQueue({ prototype }: { prototype: RequestQueue }): void {
       this.checkPendingRequests();
     }, Math.max(this.throttledUntil - Date.now(), 10));
   };
+  const { push } = prototype;
+  prototype.push = function (request) {
+    if (this.held === undefined || LOGIN_KEYS.includes(request.entry.apiKey)) push.call(this, request);
+    else this.held.push(request);
+  };
+}
+
+/** Ends the holding: what waited is written, or rejected when the login failed. */
+function letGo(queue: RequestQueue, failure: Error | undefined): void {
+  const held = queue.held ?? [];
+  queue.held = undefined;
+  for (const request of held) {
+    if (failure === undefined) queue.push(request);
+    else request.entry.reject(failure);
+  }
 }
 
 interface Connection {
   sasl: unknown;
+  readonly requestQueue: RequestQueue;
   /** As process.hrtime says it; null when the login has to be made. */
   readonly authenticatedAt: [seconds: number, nanoseconds: number] | null;
   /** Milliseconds that the broker gives the session, 0 for no end. */
   readonly sessionLifetime: { toString(): string };
   isAuthenticated(): boolean;
+  disconnect(): Promise<unknown>;
 }
 
 /** Kafka's own clients log in again at 85 to 95 % of a session. */
@@ -72,19 +107,34 @@ interface Authenticator {
 
 /**
  * kafkajs asks for a token when it has begun the login. If there is none to be had it begins once more on the same
- * connection, which the broker takes for a breach of the protocol. Here the token is there before the login begins.
+ * connection, which the broker takes for a breach of the protocol. Here the token is there before the login begins. And it
+ * leaves a connection open whose login failed while the client was being closed. Here it is closed.
  */
-function mendAuthenticator({ prototype }: { prototype: Authenticator }): void {
+function mendAuthenticator(
+  { prototype }: { prototype: Authenticator },
+  connectionError: (cause: Error) => Error,
+): void {
   const { authenticate } = prototype;
   prototype.authenticate = async function () {
     const { connection } = this;
+    const { requestQueue } = connection;
     const sasl = connection.sasl as Partial<BearerMechanism>;
-    if (sasl.withToken === undefined) return await authenticate.call(this);
-    connection.sasl = await sasl.withToken();
+    let failure: Error | undefined;
     try {
+      const ready = await sasl.withToken?.().catch((thrown) => {
+        // By any other error that may pass, kafkajs goes on connecting when the client is closed long since.
+        throw thrown.retriable ? connectionError(thrown) : thrown;
+      });
+      requestQueue.held = [];
+      connection.sasl = ready ?? sasl;
       await authenticate.call(this);
+    } catch (thrown) {
+      failure = thrown as Error;
+      connection.disconnect().catch(() => {}); // not waited for: it waits for answers to what was sent before
+      throw thrown;
     } finally {
       connection.sasl = sasl;
+      letGo(requestQueue, failure);
     }
   };
 }
