@@ -10,9 +10,9 @@ export async function awsMskIam({ region }: { readonly region: string }): Promis
   let hasWorked = false;
   return async () => {
     try {
-      const { token: value, expiryTime: expiresAtMs } = await generateAuthToken({ region });
+      const { token: value, expiryTime } = await generateAuthToken({ region });
       hasWorked = true;
-      return { value, expiresAtMs };
+      return { value, lifeMs: expiryTime - Date.now() };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       // Credentials that were there before come back: the machine's or the pod's service for them is away.

@@ -37,7 +37,6 @@ export async function clientCredentials(endpoint: TokenEndpoint): Promise<() => 
   const address = shortUrl(endpoint.url);
   return async () => {
     using http = httpClient(endpoint.ca);
-    const askedAtMs = Date.now();
     const options = {
       [oauth.allowInsecureRequests]: true,
       [oauth.customFetch]: (url: string, init: unknown) => fetch(url, { ...init as RequestInit, client: http }),
@@ -49,7 +48,7 @@ export async function clientCredentials(endpoint: TokenEndpoint): Promise<() => 
       });
     try {
       const token = await oauth.processClientCredentialsResponse(server, client, answer);
-      return { value: token.access_token, expiresAtMs: askedAtMs + 1000 * (token.expires_in ?? 0) };
+      return { value: token.access_token, lifeMs: 1000 * (token.expires_in ?? 0) };
     } catch (thrown) {
       if (!answer.bodyUsed) await answer.body?.cancel();
       throw refusal(address, { status: answer.status, error: errorOf(thrown) });

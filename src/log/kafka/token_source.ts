@@ -6,7 +6,8 @@ import { FreshetError } from "../../errors.ts";
 
 export interface Token {
   readonly value: string;
-  readonly expiresAtMs: number;
+  /** How long it was valid when it was asked for. */
+  readonly lifeMs: number;
 }
 
 /**
@@ -16,28 +17,45 @@ export interface Token {
 const SPENT = 0.8;
 const LEAST_LEFT_MS = 10_000;
 
+/** A token and when it was asked for. */
+interface Kept extends Token {
+  readonly askedAt: Moment;
+}
+
+/** By both clocks: the wall clock may be set back, and the monotonic one may stand still while a machine sleeps. */
+interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+const momentOf = (clock: Clock): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() });
+
+function ageMs({ wallMs, monotonicMs }: Moment, clock: Clock): number {
+  return Math.max(clock.now() - wallMs, clock.monotonic() - monotonicMs);
+}
+
 /**
  * Gives out tokens of `fetchToken`. When that fails and may succeed later, the token from before is given out for as long
  * as it is valid.
  */
 export function tokenSource(fetchToken: () => Promise<Token>, clock: Clock): () => Promise<string> {
-  let kept: { readonly token: Token; readonly freshUntilMs: number } | undefined;
+  let kept: Kept | undefined;
   let fetching: Promise<Token> | undefined;
   const renewed = async (): Promise<Token> => {
-    const askedAtMs = clock.now();
+    const askedAt = momentOf(clock);
     try {
-      const token = await fetchToken();
-      const lifeMs = token.expiresAtMs - askedAtMs;
-      kept = { token, freshUntilMs: askedAtMs + Math.min(lifeMs * SPENT, lifeMs - LEAST_LEFT_MS) };
-      return token;
+      kept = { ...await fetchToken(), askedAt };
+      return kept;
     } catch (error) {
       const mayPass = error instanceof FreshetError && error.retriable;
-      if (mayPass && kept !== undefined && clock.now() < kept.token.expiresAtMs) return kept.token;
+      if (mayPass && kept !== undefined && ageMs(kept.askedAt, clock) < kept.lifeMs) return kept;
       throw error;
     }
   };
+  const isFresh = ({ askedAt, lifeMs }: Kept): boolean =>
+    ageMs(askedAt, clock) < Math.min(lifeMs * SPENT, lifeMs - LEAST_LEFT_MS);
   return async () => {
-    if (kept !== undefined && clock.now() < kept.freshUntilMs) return kept.token.value;
+    if (kept !== undefined && isFresh(kept)) return kept.value;
     fetching ??= renewed().finally(() => fetching = undefined);
     return (await fetching).value;
   };
