@@ -253,9 +253,14 @@ class GenerationRun {
       this.#touch();
       this.#pending.add(ingested);
       await this.#push(ingested.batch);
-      if (this.#pending.bytes >= this.context.unitLimit.bytes) await this.#checkpoint();
+      if (this.#unitIsFull()) await this.#checkpoint();
       else if (this.#writing) await setImmediate();
     }
+  }
+
+  #unitIsFull(): boolean {
+    const { unitLimit, writer } = this.context;
+    return unitLimit.isReachedBy(this.#pending, writer.largeBytes);
   }
 
   #ingest(partition: number): PartitionIngest {
@@ -378,9 +383,11 @@ class GenerationRun {
   }
 
   async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
-    const { clock } = this.context.options;
+    const { options: { clock }, unitLimit } = this.context;
     const startedAt = clock.monotonic();
+    unitLimit.trying(pending);
     const copies = await this.#checkpointer.commit(unit, pending.dead);
+    unitLimit.taken();
     if (copies.leftOut > 0) this.#warnOfCopies(copies);
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
     const now = clock.monotonic();

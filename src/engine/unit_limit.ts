@@ -4,19 +4,58 @@
 const MOST_BYTES = 32 * 1024 * 1024;
 /** With less than this in a unit it is not the records that fill a warehouse's memory. */
 const LEAST_BYTES = 64 * 1024;
+/** What each record may have and not be large. */
+const SMALL_RECORD_BYTES = 4 * 1024;
+/** Units that are taken at the limit before a larger one is tried; twice as many after each that is refused. */
+const FIRST_PATIENCE = 64;
+const MOST_PATIENCE = 4096;
 
+/** Records that wait for their unit. */
+export interface Waiting {
+  readonly records: number;
+  /** Of their values. */
+  readonly bytes: number;
+}
+
+/**
+ * Starts at 32 MiB. It is half of what the warehouse refused, and stays there for 64 units of about that size; then it doubles. When
+ * the warehouse refuses that, it halves again and stays for twice as many. So what took the memory for a moment (a query beside
+ * the writer) makes units small for a while only, and what takes it for good costs a refused unit now and then.
+ */
 export class UnitLimit {
   #bytes = MOST_BYTES;
+  #patience = FIRST_PATIENCE / 2;
+  #taken = 0;
+  #tried = 0;
 
   /** A unit with so many bytes is due. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Halves it; says whether that was possible. */
+  /** Whether no more should wait. `largeBytes` is how much more than small records the warehouse wants in a unit at most. */
+  isReachedBy({ records, bytes }: Waiting, largeBytes = Infinity): boolean {
+    return bytes >= this.#bytes || bytes - records * SMALL_RECORD_BYTES >= largeBytes;
+  }
+
+  /** To be called before a unit is written. */
+  trying({ bytes }: Waiting): void {
+    this.#tried = bytes;
+  }
+
+  /** To be called when it is. */
+  taken(): void {
+    if (this.#bytes >= MOST_BYTES || this.#tried < this.#bytes / 2 || ++this.#taken < this.#patience) return;
+    this.#bytes *= 2;
+    this.#taken = 0;
+  }
+
+  /** Halves it, for the unit that was tried did not fit; says whether that was possible. */
   halve(): boolean {
     if (this.#bytes <= LEAST_BYTES) return false;
-    this.#bytes /= 2;
+    this.#bytes = Math.max(LEAST_BYTES, Math.min(this.#bytes, this.#tried || this.#bytes) / 2);
+    this.#patience = Math.min(MOST_PATIENCE, 2 * this.#patience);
+    this.#taken = 0;
     return true;
   }
 }

@@ -23,6 +23,8 @@ export interface EmbeddedLogOptions {
   readonly dataDir: string;
   readonly clock?: Clock;
   readonly retention?: Partial<Retention>;
+  /** The largest record that is taken; 1 MiB unless told, which is Kafka's default. */
+  readonly recordMaxBytes?: number;
   /** A group's member that has not been heard of for this long is expelled. */
   readonly sessionTimeoutMs?: number;
   /** Told of trouble that needs no action by the caller. */
@@ -55,7 +57,7 @@ export class EmbeddedLog implements Log {
 
   constructor(readonly file: EmbeddedFile, options: EmbeddedLogOptions) {
     this.description = file.path;
-    this.#producer = new EmbeddedProducer(file);
+    this.#producer = new EmbeddedProducer(file, options.recordMaxBytes);
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#group = {
       sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,

@@ -99,6 +99,11 @@ export interface Writer extends AsyncDisposable {
    * comes to a topic that others are known of begins with the greatest watermark of those: what they closed, stays closed.
    */
   claim(topic: string, partitions: readonly number[], all?: readonly number[]): Promise<readonly Claim[]>;
+  /**
+   * How many bytes of large records a unit should have at most, each counted without its first 4 KiB, where large ones take the
+   * warehouse more memory than as many bytes of small ones.
+   */
+  readonly largeBytes?: number;
   /** The live state of the partitions, in chunks. */
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
   /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */

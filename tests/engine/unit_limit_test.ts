@@ -1,6 +1,7 @@
-// Units that the warehouse has not the memory for: they become smaller, and the limit stays.
+// Units that the warehouse has not the memory for: they become smaller, and in time larger again.
 
 import { assert, assertEquals } from "@std/assert";
+import { UnitLimit } from "../../src/engine/unit_limit.ts";
 import { WarehouseMemoryError } from "../../src/errors.ts";
 import { readings, TOPIC } from "../support/simulation/domain.ts";
 import { START, World } from "../support/simulation/world.ts";
@@ -44,4 +45,52 @@ Deno.test("a warehouse that has memory for nothing ends the run with that error"
   const outcome = await world.ended(instance);
   assert(outcome instanceof WarehouseMemoryError, String(outcome));
   assertEquals(world.warehouse.rows("RAW").length, 0);
+});
+
+const MIB = 1024 * 1024;
+
+/** Units at the limit, all taken; how many it takes until the limit grows. */
+function takenUntilItGrows(limit: UnitLimit): number {
+  const { bytes } = limit;
+  for (let units = 0;; units++) {
+    if (limit.bytes > bytes) return units;
+    limit.trying({ records: 1, bytes });
+    limit.taken();
+  }
+}
+
+Deno.test("a limit that was halved grows again, each time later that it is refused, and never above the first", () => {
+  const limit = new UnitLimit();
+  const most = limit.bytes;
+  const waits = [];
+  for (let refusals = 0; refusals < 3; refusals++) {
+    limit.trying({ records: 1, bytes: limit.bytes });
+    assert(limit.halve());
+    waits.push(takenUntilItGrows(limit));
+    assertEquals(limit.bytes, most);
+  }
+  assertEquals(waits, [64, 128, 256]);
+  limit.trying({ records: 1, bytes: most });
+  limit.taken();
+  assertEquals(limit.bytes, most);
+});
+
+Deno.test("half of the unit that was refused is the limit, and small units say nothing of what fits", () => {
+  const limit = new UnitLimit();
+  limit.trying({ records: 10, bytes: 8 * MIB });
+  limit.halve();
+  assertEquals(limit.bytes, 4 * MIB);
+  for (let unit = 0; unit < 1_000; unit++) {
+    limit.trying({ records: 10, bytes: MIB });
+    limit.taken();
+  }
+  assertEquals(limit.bytes, 4 * MIB);
+});
+
+Deno.test("large records fill a unit sooner where the warehouse says so, and small ones do not", () => {
+  const limit = new UnitLimit();
+  assert(limit.isReachedBy({ records: 9, bytes: 9 * MIB }, 8 * MIB));
+  assert(!limit.isReachedBy({ records: 9, bytes: 9 * MIB }));
+  assert(!limit.isReachedBy({ records: 30_000, bytes: 31 * MIB }, 8 * MIB));
+  assert(limit.isReachedBy({ records: 30_000, bytes: 32 * MIB }, 8 * MIB));
 });

@@ -42,7 +42,7 @@ export class EmbeddedProducer {
   #flushing = false;
   #turn = Math.floor(Math.random() * 1000);
 
-  constructor(readonly file: EmbeddedFile) {}
+  constructor(readonly file: EmbeddedFile, private readonly recordMaxBytes = RECORD_MAX_BYTES) {}
 
   /** Appends `records`; the promise resolves when they are on disk. Errors: as `EmbeddedFile.write`. */
   produce(topic: ProducerTopic, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
@@ -81,9 +81,9 @@ export class EmbeddedProducer {
         chunks.push(chunk);
       }
       const bytes = chunk.writer.add(record, key, record.timestamp ?? now);
-      if (bytes > RECORD_MAX_BYTES) {
+      if (bytes > this.recordMaxBytes) {
         throw new RecordTooLargeError(
-          `A record for "${topic.name}" has ${bytes} bytes, the limit is ${RECORD_MAX_BYTES}`,
+          `A record for "${topic.name}" has ${bytes} bytes, the limit is ${this.recordMaxBytes}`,
         );
       }
     }

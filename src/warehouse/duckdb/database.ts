@@ -7,43 +7,15 @@ import { WarehouseUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
 import { type Client, loadClient } from "./client.ts";
 import { isFatal, isLocked, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
+import { LargeRows } from "./large_rows.ts";
+import { CATALOG, type DatabaseOptions, openInstance, ROW_GROUP_ROWS } from "./opening.ts";
 import { Session, type SessionHost } from "./session.ts";
+import { Sweep } from "./sweep.ts";
 import { Tally, turns } from "./turns.ts";
-
-export interface DatabaseOptions {
-  /** The file, or `:memory:`. */
-  readonly path: string;
-  /** What DuckDB may hold, such as `256MB`; the process itself needs more. */
-  readonly memoryLimit: string;
-  /** Threads that one statement may use. */
-  readonly threads: number;
-  /** Size of the write-ahead log at which it is folded into the file, such as `256MB`. */
-  readonly checkpointThreshold: string;
-}
-
-/**
- * What the file is called inside DuckDB. It is attached to an instance in memory, as only a file that is attached may say
- * how long its row groups are.
- */
-const CATALOG = "freshet";
-/**
- * Rows of a row group of a new table, a multiple of 2048. Units of fewer rows go through the log, and folding that into the
- * file compresses a table's last row group again: with DuckDB's own 122,880 rows that is most of what writing costs. Whole row
- * groups of larger units go straight into the file. Measured on a backlog of 2 million records, units of 31 thousand: 78 to
- * 84 thousand records a second with this, 60 with 30,720; 16 and 20 thousand are in between.
- */
-const ROW_GROUP_ROWS = 10_240;
 
 /** How long opening waits for another process that has the file, and how often it looks. */
 const LOCK_PATIENCE_MS = 3_000;
 const LOCK_PAUSE_MS = 50;
-
-/** Types that Snowflake has and DuckDB has not. VARIANT cannot be made (DuckDB has one, slower to load): scripts say JSON instead. */
-const TYPES: readonly (readonly [name: string, is: string])[] = [
-  ["TIMESTAMP_NTZ", "TIMESTAMP"],
-  ["TIMESTAMP_LTZ", "TIMESTAMP WITH TIME ZONE"],
-  ["OBJECT", "JSON"],
-];
 
 /**
  * Rows that may be written, over all tables, before the instance is opened anew. DuckDB 1.5 keeps a block of 256 KiB for the
@@ -56,6 +28,8 @@ const ROWS_UNTIL_WORN = 1_000_000;
 const ROWS_UNTIL_URGENT = 3 * ROWS_UNTIL_WORN;
 /** Rows after which running out of memory is put down to it. */
 const ROWS_UNTIL_SUSPECT = ROWS_UNTIL_WORN / 10;
+/** A fold of large rows counts as so many: it begins a row group in each table that is written to. */
+const ROWS_OF_A_FOLD = 2 * ROW_GROUP_ROWS;
 
 export class Database implements SessionHost {
   readonly path: string;
@@ -73,6 +47,8 @@ export class Database implements SessionHost {
   #opening: Promise<void> | undefined;
   #renewing: Promise<void> | undefined;
   #rowsWritten = 0;
+  readonly #largeRows = new LargeRows();
+  readonly #sweep = new Sweep();
   /**
    * Runs work in the turn of those who write, of which there is one at a time: DuckDB refuses, rather than waits, when two
    * transactions change the same row. It lets others append and delete while one folds the write-ahead log into the file,
@@ -158,7 +134,13 @@ export class Database implements SessionHost {
   /** Runs one call that writes, in its turn. */
   async write<T>(work: () => Promise<T>): Promise<T> {
     this.check();
-    const result = await this.work(() => this.turn(work));
+    const result = await this.work(() =>
+      this.turn(async () => {
+        const result = await work();
+        await this.#tidy();
+        return result;
+      })
+    );
     if (this.#isWorn()) this.#renewing ??= this.#renew();
     return result;
   }
@@ -178,8 +160,37 @@ export class Database implements SessionHost {
     return this.#reading.begin();
   }
 
-  wrote(rows: number): void {
+  wrote(rows: number, bytes = 0): void {
     this.#rowsWritten += rows;
+    this.#largeRows.wrote(rows, bytes);
+  }
+
+  deleted(table: string, rows: number): void {
+    this.#sweep.deleted(table, rows);
+  }
+
+  /** Folds large rows, and sweeps. What was written is committed, whatever comes of this: who connects next meets what failed. */
+  async #tidy(): Promise<void> {
+    if (this.#broken || this.path === ":memory:") return;
+    const large = this.#largeRows;
+    if (!large.needMark && !large.areMany && !(large.areThere && this.#sweep.isDue)) return;
+    try {
+      const connection = await this.connect();
+      try {
+        await this.statement(async () => {
+          await large.markIfNeeded(connection);
+          if (this.#sweep.isDue && large.areThere) await this.#sweep.run(connection);
+          if (!large.areMany) return;
+          await connection.run(`CHECKPOINT ${CATALOG}`);
+          large.folded();
+          this.#rowsWritten += ROWS_OF_A_FOLD;
+        });
+      } finally {
+        connection.closeSync();
+      }
+    } catch {
+      // It is tried again after the next unit.
+    }
   }
 
   /** Opens the instance anew once nobody reads, between two who write. */
@@ -213,6 +224,7 @@ export class Database implements SessionHost {
       return await this.#stating.run(statement);
     } catch (error) {
       if (isFatal(error)) this.#broken = true;
+      if (isFatal(error) && isOutOfMemory(error)) this.#largeRows.suspect();
       if (isOutOfMemory(error) && this.#rowsWritten >= ROWS_UNTIL_SUSPECT) {
         this.#rowsWritten = Math.max(this.#rowsWritten, ROWS_UNTIL_WORN);
       }
@@ -227,7 +239,11 @@ export class Database implements SessionHost {
     await this.#working.idle();
     await this.#stating.idle();
     try {
-      if (!this.#broken) await this.#fold();
+      if (this.#broken) return;
+      await this.#fold();
+      if (!this.#broken) return;
+      await this.#reopen();
+      await this.#fold();
     } finally {
       this.#closeInstance();
     }
@@ -237,12 +253,13 @@ export class Database implements SessionHost {
     return new WarehouseUnavailableError(`Warehouse file "${this.path}" is closed`);
   }
 
-  /** A failure is harmless: the log is replayed when the file is opened next. */
+  /** A failure is harmless: the log is replayed when the file is opened next. Without memory for it the instance is broken. */
   async #fold(): Promise<void> {
     for (const session of this.#sessions) session.disconnect();
     const connection = await this.#instance!.connect();
     try {
-      await connection.run(`CHECKPOINT ${CATALOG}`);
+      await this.statement(() => connection.run(`CHECKPOINT ${CATALOG}`));
+      this.#largeRows.folded();
     } catch (error) {
       if (!/CHECKPOINT|No space|Out of Memory|IO Error/i.test(messageOf(error))) throw error;
     } finally {
@@ -272,31 +289,7 @@ export class Database implements SessionHost {
   }
 
   async #openInstance(): Promise<void> {
-    const instance = await this.client.DuckDBInstance.create(":memory:", {
-      ...(this.path === ":memory:" ? {} : { temp_directory: `${this.path}.tmp` }),
-      memory_limit: this.#options.memoryLimit,
-      threads: String(this.#options.threads),
-      checkpoint_threshold: this.#options.checkpointThreshold,
-      autoinstall_known_extensions: "false",
-      autoload_known_extensions: "false",
-      allow_community_extensions: "false",
-    });
-    const connection = await instance.connect();
-    try {
-      const file = this.path.replaceAll("'", "''");
-      await connection.run(`ATTACH '${file}' AS ${CATALOG} (ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`);
-      await connection.run(`USE ${CATALOG}`);
-      await connection.run("SET GLOBAL TimeZone = 'UTC'");
-      for (const [name, is] of TYPES) await connection.run(`CREATE TYPE IF NOT EXISTS ${name} AS ${is}`);
-      await connection.run("SET enable_external_access = false");
-      await connection.run("SET lock_configuration = true");
-    } catch (error) {
-      connection.closeSync();
-      instance.closeSync();
-      throw error;
-    }
-    connection.closeSync();
-    this.#instance = instance;
+    this.#instance = await openInstance(this.client, this.#options, this.#largeRows);
     this.#generation++;
     this.#rowsWritten = 0;
   }

@@ -29,7 +29,7 @@ export function isFatal(error: unknown): boolean {
   return FATAL.test(messageOf(error));
 }
 
-const OUT_OF_MEMORY = /^Out of Memory Error|could not allocate|failed to (allocate|pin) block/i;
+const OUT_OF_MEMORY = /^Out of Memory Error|could not allocate|failed to (allocate|pin) (block|data)/i;
 
 export function isOutOfMemory(error: unknown): boolean {
   return OUT_OF_MEMORY.test(messageOf(error));

@@ -4,7 +4,18 @@
 import { Cells, type PackedCells, type Packer } from "../cells.ts";
 import type { Delete, Upsert } from "../warehouse.ts";
 import { WarehouseRefusedError } from "../../errors.ts";
-import { cellSql, type Column, joinPacked, packColumn, type PackedColumn, unpackColumn, unpackSql } from "./columns.ts";
+import {
+  type Cargo,
+  cargoOf,
+  cellSql,
+  type Column,
+  joinPacked,
+  type PackedColumn,
+  parameterOf,
+  sizeOf,
+  unpackColumn,
+  unpackSql,
+} from "./columns.ts";
 import type { Session } from "./session.ts";
 import { columnsIn, quoted, type Table } from "./tables.ts";
 
@@ -17,36 +28,36 @@ const CHUNK_ROWS = 16_384;
 const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
-function pack(columns: readonly Column[], cells: Cells, from: number, to: number): PackedColumn[] | undefined {
-  const packed: PackedColumn[] = [];
+function pack(columns: readonly Column[], cells: Cells, from: number, to: number): Cargo[] | undefined {
+  const packed: Cargo[] = [];
   let bytes = 0;
   for (const column of columns) {
     const all = cells.column(column.name) ?? new Array(cells.length).fill(null);
-    const one = packColumn(from === 0 && to === cells.length ? all : all.slice(from, to), column);
+    const one = cargoOf(from === 0 && to === cells.length ? all : all.slice(from, to), column);
     packed.push(one);
-    bytes += one.bytes.length;
+    bytes += sizeOf(one);
     if (bytes > CHUNK_BYTES && to - from > 1) return undefined;
   }
   return packed;
 }
 
 /** `SELECT` of the packed cells under their columns' names, typed. */
-function sourceSql(packed: readonly PackedColumn[]): string {
+function sourceSql(packed: readonly Cargo[]): string {
   const inner = packed.map((one, i) => `${unpackSql(one, i + 1)} AS c${i}`);
   const outer = packed.map((one, i) => `${cellSql(one, `c${i}`)} AS ${quoted(one.column.name)}`);
   return `SELECT ${outer.join(", ")} FROM (SELECT ${inner.join(", ")})`;
 }
 
-function list(packed: readonly PackedColumn[], of: (name: string) => string = (name) => name): string {
+function list(packed: readonly Cargo[], of: (name: string) => string = (name) => name): string {
   return packed.map(({ column }) => of(quoted(column.name))).join(", ");
 }
 
-function insertSql(table: Table, packed: readonly PackedColumn[]): string {
+function insertSql(table: Table, packed: readonly Cargo[]): string {
   return `INSERT INTO ${quoted(table.name)} (${list(packed)}) ${sourceSql(packed)}`;
 }
 
 /** Plain equality where the new rows' keys hold no NULL: by that alone DuckDB passes over the parts of a large table. */
-function keyMatch(packed: readonly PackedColumn[], keyColumns: readonly string[]): string {
+function keyMatch(packed: readonly Cargo[], keyColumns: readonly string[]): string {
   return keyColumns.map((name) => {
     const holdsNulls = packed.find(({ column }) => column.name === name)?.packing !== "split";
     return `t.${quoted(name)} ${holdsNulls ? "IS NOT DISTINCT FROM" : "="} s.${quoted(name)}`;
@@ -62,7 +73,7 @@ function guardSql(columns: readonly string[]): string {
   return `(${greater} OR (${s} IS NOT DISTINCT FROM ${t} AND ${guardSql(rest)}))`;
 }
 
-function mergeSql(table: Table, packed: readonly PackedColumn[], { keyColumns, guardColumns = [] }: TableKey): string {
+function mergeSql(table: Table, packed: readonly Cargo[], { keyColumns, guardColumns = [] }: TableKey): string {
   const sets = packed.map(({ column }) => column.name).filter((name) => !keyColumns.includes(name)).map(quoted);
   const guard = guardColumns.length > 0 ? ` AND ${guardSql(guardColumns)}` : "";
   const update = `WHEN MATCHED${guard} THEN UPDATE SET ${sets.map((name) => `${name} = s.${name}`).join(", ")}`;
@@ -71,13 +82,13 @@ function mergeSql(table: Table, packed: readonly PackedColumn[], { keyColumns, g
     `WHEN NOT MATCHED THEN INSERT (${list(packed)}) VALUES (${list(packed, (name) => `s.${name}`)})`;
 }
 
-function deleteSql(table: Table, packed: readonly PackedColumn[], keyColumns: readonly string[]): string {
+function deleteSql(table: Table, packed: readonly Cargo[], keyColumns: readonly string[]): string {
   return `DELETE FROM ${quoted(table.name)} AS t USING (${sourceSql(packed)}) AS s WHERE ${
     keyMatch(packed, keyColumns)
   }`;
 }
 
-type Statement = (packed: readonly PackedColumn[]) => Promise<unknown>;
+type Statement = (packed: readonly Cargo[]) => Promise<unknown>;
 
 /** Runs the statement on chunk after chunk of the cells. */
 async function load(columns: readonly Column[], cells: Cells, statement: Statement): Promise<void> {
@@ -90,8 +101,13 @@ async function load(columns: readonly Column[], cells: Cells, statement: Stateme
   }
 }
 
-const runOn = (session: Session, sql: (packed: readonly PackedColumn[]) => string): Statement => (packed) =>
-  session.runPrepared(sql(packed), packed.map(({ bytes }) => bytes));
+const runOn = (session: Session, sql: (packed: readonly Cargo[]) => string) => (packed: readonly Cargo[]) =>
+  session.runPrepared(sql(packed), packed.map(parameterOf));
+
+function removeFrom(session: Session, table: Table, keyColumns: readonly string[]): Statement {
+  const remove = runOn(session, (packed) => deleteSql(table, packed, keyColumns));
+  return async (packed) => session.deleted(table.name, await remove(packed));
+}
 
 /** Rows of one table, packed before their unit is made. */
 class PackedRows implements PackedCells {
@@ -116,7 +132,7 @@ export function packerFor(table: Table): Packer {
   return (cells) => {
     if (cells.names.some((name) => !table.names.has(name))) return undefined;
     const packed = pack(columnsIn(table, cells), cells, 0, cells.length);
-    return packed && new PackedRows(cells.length, packed);
+    return packed?.every((one) => one.packing !== "none") ? new PackedRows(cells.length, packed) : undefined;
   };
 }
 
@@ -157,7 +173,7 @@ export async function mergeRows(session: Session, table: Table, key: TableKey, c
   if (guardColumns.length > 0 || columns.length < table.columns.length) {
     return await load(columns, cells, runOn(session, (packed) => mergeSql(table, packed, key)));
   }
-  const remove = runOn(session, (packed) => deleteSql(table, packed, keyColumns));
+  const remove = removeFrom(session, table, keyColumns);
   const insert = runOn(session, (packed) => insertSql(table, packed));
   await load(columns, cells, async (packed) => {
     await remove(packed.filter(({ column }) => keyColumns.includes(column.name)));
@@ -167,7 +183,7 @@ export async function mergeRows(session: Session, table: Table, key: TableKey, c
 
 export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const columns = withColumns(table, [], keyColumns);
-  await load(columns, Cells.of(rows), runOn(session, (packed) => deleteSql(table, packed, keyColumns)));
+  await load(columns, Cells.of(rows), removeFrom(session, table, keyColumns));
 }
 
 /** `columns` and the named ones, in the table's order. Errors: `WarehouseRefusedError` when the table has no such column. */

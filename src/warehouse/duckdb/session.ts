@@ -3,22 +3,31 @@
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, DuckDBValue } from "@duckdb/node-api";
 import { CommitUnknownError } from "../../errors.ts";
+import type { Client } from "./client.ts";
 import { messageOf, reopenedMeanwhile } from "./errors.ts";
 
 /** What a session needs of its database. */
 export interface SessionHost {
   readonly path: string;
+  readonly client: Client;
   /** Raised each time the instance is opened anew. */
   readonly generation: number;
   /** A new connection to the present instance. */
   connect(): Promise<DuckDBConnection>;
   /** Runs one statement. */
   statement<T>(statement: () => Promise<T>): Promise<T>;
-  /** Counts rows that were written or deleted. */
-  wrote(rows: number): void;
+  /** Counts rows that were written or deleted, and the bytes of the parameters that they came in. */
+  wrote(rows: number, bytes?: number): void;
+  /** Counts rows of a table that were deleted. */
+  deleted(table: string, rows: number): void;
   /** Called by a session when it is closed. */
   forget(session: Session): void;
 }
+
+/** A parameter of a statement: a BLOB, or a list of texts that count as values of the type without being looked at. */
+export type Parameter =
+  | Uint8Array
+  | { readonly texts: readonly (string | null)[]; readonly type: string; readonly length: number };
 
 /** A statement's rows, as the client's values. */
 export type Values = readonly (readonly DuckDBValue[])[];
@@ -59,21 +68,32 @@ export class Session {
     return await this.#database.statement(async () => await (await connection.run(sql, values)).getRows());
   }
 
-  /** Runs a statement that is kept prepared, with BLOB parameters; returns the number of rows it changed. */
-  async runPrepared(sql: string, blobs: readonly Uint8Array[]): Promise<number> {
+  /** Runs a statement that is kept prepared; returns the number of rows it changed. */
+  async runPrepared(sql: string, parameters: readonly Parameter[]): Promise<number> {
     const connection = await this.connection();
     return await this.#database.statement(async () => {
       let statement = this.#prepared.get(sql);
       if (!statement) this.#prepared.set(sql, statement = await connection.prepare(sql));
-      for (let i = 0; i < blobs.length; i++) statement.bindBlob(i + 1, blobs[i]!);
+      for (let i = 0; i < parameters.length; i++) this.#bind(statement, i + 1, parameters[i]!);
       const result = await statement.run();
       statement.clearBindings();
-      return this.#wrote(result);
+      return this.#wrote(result, parameters.reduce((sum, { length }) => sum + length, 0));
     });
   }
 
-  #wrote({ rowsChanged }: DuckDBResult): number {
-    this.#database.wrote(rowsChanged);
+  /** To be told of rows that were deleted, whatever comes of the transaction. */
+  deleted(table: string, rows: number): void {
+    this.#database.deleted(table, rows);
+  }
+
+  #bind(statement: DuckDBPreparedStatement, index: number, parameter: Parameter): void {
+    if (parameter instanceof Uint8Array) return statement.bindBlob(index, parameter);
+    const { LIST, DuckDBVarCharType } = this.#database.client;
+    statement.bindList(index, parameter.texts, LIST(DuckDBVarCharType.create(parameter.type)));
+  }
+
+  #wrote({ rowsChanged }: DuckDBResult, bytes = 0): number {
+    this.#database.wrote(rowsChanged, bytes);
     return rowsChanged;
   }
 

@@ -58,5 +58,5 @@ export async function* readState(
 
 /** Deletes changes that later ones replaced, and keys that are gone. */
 export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
-  await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]);
+  session.deleted("FRESHET_STATE", await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]));
 }

@@ -6,6 +6,7 @@ import { Cells, type Packer } from "../cells.ts";
 import { stateRows } from "../state_rows.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Database } from "./database.ts";
+import { FOLD_BYTES } from "./large_rows.ts";
 import type { Session } from "./session.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { deleteRows, insertRows, mergeRows, packerFor } from "./loading.ts";
@@ -37,6 +38,7 @@ function cellsOf(step: Append | Upsert): Cells {
 }
 
 export class DuckDbWriter implements Writer {
+  readonly largeBytes = FOLD_BYTES;
   readonly #options: WriterOptions;
   readonly #session: Session;
   readonly #tables: Tables;
