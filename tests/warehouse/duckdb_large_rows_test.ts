@@ -165,14 +165,19 @@ test("large rows of a version that did not leave them apart hold no run up", asy
     connection.closeSync();
     instance.closeSync();
   }
+  const isFolded = async () => await Deno.stat(`${file}.wal`).then(() => false, () => true);
   // What is folded as a file is closed, and what is while it is written to.
+  await Deno.copyFile(file, `${file}.copy`);
   await on(file, (writer) => commit(writer, { rows: [rawRow("{}")] }));
+  assert(await isFolded());
+  await Deno.rename(`${file}.copy`, file);
   await on(file, async (writer, warehouse) => {
     for (let unit = 0; unit < 4; unit++) {
       await commit(writer, { rows: Array.from({ length: 5_000 }, () => rawRow(JSON.stringify(noise(3_600)))) });
     }
     assertEquals(await longerThan(warehouse, 0.9 * MB), 128);
   });
+  assert(await isFolded());
 });
 
 test("rows that are replaced again and again leave their room in a file with large rows, too", (file) =>
