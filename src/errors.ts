@@ -146,3 +146,6 @@ export class QueryRefusedError extends FreshetError {
   readonly code = "query_refused";
   readonly retriable = false;
 }
+
+/** A query's answer, or what it takes to find it, is more than the memory there is: one for fewer or shorter rows may do. */
+export class QueryTooLargeError extends QueryRefusedError {}

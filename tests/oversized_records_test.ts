@@ -122,3 +122,26 @@ for (const { records, bytes, note } of BACKLOGS) {
     assert(!stderr.includes("memory"), stderr);
   });
 }
+
+Deno.test("what reads tables with large rows has the memory for it, or says what to do", async () => {
+  await using terminal = await Terminal.open();
+  const env = { FRESHET_TOPIC_PARTITIONS: "1" };
+  assertEquals((await terminal.run(["simulate", "rides", "--count", "1"], { env })).code, 0);
+  await produce(terminal.dataDir, backlog(150, 900_000));
+  {
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir, recordMaxBytes: 16 * 1024 * 1024 });
+    for (let i = 0; i < 12; i++) await log.produce("ride_events", [{ value: `{${noise(7_000_000)}` }]);
+  }
+  assertEquals((await terminal.run(["run", "rides", "--until-end", "--no-simulate"], { env })).code, 0);
+  const listed = await terminal.run(["dead-letters"], { env });
+  assertEquals(listed.stdout.match(/ invalid_json +12 /g)?.length, 1, listed.stderr);
+  const replayed = await terminal.run(["replay", "rides", "--yes"], { env });
+  assertStringIncludes(replayed.stdout, "anew from 151 records", replayed.stderr);
+  const asked = await terminal.run([
+    "query",
+    "SELECT string_agg(CAST(RECORD_CONTENT AS VARCHAR), '') FROM RIDE_REQUESTS",
+  ], { env });
+  assertStringIncludes(asked.stderr, "ask for fewer rows, for fewer columns with long texts or LEFT of them, or raise");
+  const doctor = await terminal.run(["doctor", "rides"], { env });
+  assertStringIncludes(doctor.stdout, " ok, 0 not ok");
+});

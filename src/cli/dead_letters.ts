@@ -34,6 +34,8 @@ const COLUMNS = [
 type DeadLetterRow = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
 
 const LISTED = 20;
+/** Of a text no more is read than a line of the list may show. */
+const SHOWN_CHARACTERS = 1_000;
 const SENT_AT_ONCE = 500;
 /** Says in a republished record where it was before: partition and offset. */
 const REPUBLISHED_HEADER = "freshet.republished.from";
@@ -64,8 +66,11 @@ async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<vo
   const where = condition(context, flags);
   await using target = await openQueryTarget(context);
   if (flags.republish) return await republish(context, flags, await chosen(target, where, flags));
+  const columns = flags.json
+    ? COLUMNS
+    : COLUMNS.map((name) => name.startsWith("RECORD_") ? `LEFT(${name}, ${SHOWN_CHARACTERS}) AS ${name}` : name);
   const order = "ORDER BY SEEN_AT DESC, TOPIC, KAFKA_PARTITION, KAFKA_OFFSET DESC";
-  const { rows } = await ask(target, `SELECT ${COLUMNS.join(", ")} FROM DEAD_LETTERS ${where} ${order}`, {
+  const { rows } = await ask(target, `SELECT ${columns.join(", ")} FROM DEAD_LETTERS ${where} ${order}`, {
     maxRows: flags.limit ?? LISTED,
   });
   if (flags.json) {

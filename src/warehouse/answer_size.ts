@@ -1,6 +1,6 @@
 // How much an answer may hold: rows are bounded by their number elsewhere, and cells by nothing. Must not know who asks, nor
 // which warehouse answers.
-import { QueryRefusedError } from "../errors.ts";
+import { QueryTooLargeError } from "../errors.ts";
 
 /** What a number, a boolean or the bookkeeping of a value is counted as, bytes. */
 const BYTES_OF_VALUE = 8;
@@ -13,12 +13,12 @@ export class AnswerSize {
   /** Without a limit nothing is counted. */
   constructor(private readonly maxBytes: number | undefined) {}
 
-  /** Counts a row of JSON values. Throws `QueryRefusedError` when the rows so far are too large. */
+  /** Counts a row of JSON values. Throws `QueryTooLargeError` when the rows so far are too large. */
   add(row: readonly unknown[]): void {
     if (this.maxBytes === undefined) return;
     this.#count(row);
     if (this.#bytes > this.maxBytes) {
-      throw new QueryRefusedError(
+      throw new QueryTooLargeError(
         `The answer is larger than ${Math.ceil(this.maxBytes / MEBIBYTE)} MiB: ask for fewer rows or columns`,
       );
     }

@@ -2,8 +2,8 @@
 // in a file of an older version, and in one that goes on with small rows.
 
 import { DuckDBInstance } from "@duckdb/node-api";
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { RowsRefusedError } from "../../src/errors.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FreshetError, QueryTooLargeError, RowsRefusedError } from "../../src/errors.ts";
 import { Cells } from "../../src/warehouse/cells.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Claim, Row, Unit, Upsert, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
@@ -125,6 +125,40 @@ test("a large value that DuckDB does not take for JSON is refused alone", (file)
     assertEquals(error.rows.map(({ offset }) => offset), [1, 3]);
     await commit(writer, { rows: [rows[0]!, rows[2]!] });
     assertEquals(await longerThan(warehouse, 0.9 * MB), 2);
+  }));
+
+test("large rows are written beside queries that read all of them, and beside such as find no memory", (file) =>
+  on(file, async (writer, warehouse) => {
+    const [units, rowsOfAUnit] = [20, 8];
+    const reading = ["SELECT * FROM RAW", "SELECT string_agg(CAST(RECORD_CONTENT AS VARCHAR), '') FROM RAW"];
+    const rowsOf = (count: number) => Array.from({ length: count }, () => rawRow(json(MB)));
+    for (let unit = 0; unit < units / 2; unit++) await commit(writer, { rows: rowsOf(rowsOfAUnit) });
+    let refused = 0;
+    let written = false;
+    const reader = (async () => {
+      for (let asked = 0; !written; asked++) {
+        const error = await warehouse.query(reading[asked % 2]!).then(() => undefined, (error) => error);
+        if (error instanceof QueryTooLargeError) refused++;
+        else if (error) assert(error instanceof FreshetError && error.retriable, String(error));
+      }
+    })();
+    let failures = 0;
+    while (true) {
+      const [claim] = await writer.positions(TOPIC, [0]);
+      if (claim!.nextOffset === units * rowsOfAUnit) break;
+      try {
+        await commit(writer, { rows: rowsOf(rowsOfAUnit) });
+      } catch (error) {
+        // As the engine does: what did not find the memory is tried again.
+        assert(error instanceof FreshetError && error.retriable && ++failures < units, String(error));
+      }
+    }
+    written = true;
+    await reader;
+    assert(refused > 0);
+    assertEquals(await longerThan(warehouse, 0.9 * MB), units * rowsOfAUnit);
+    const error = await assertRejects(() => warehouse.query(reading[1]!), QueryTooLargeError);
+    assertStringIncludes(error.message, "or raise FRESHET_DUCKDB_MEMORY");
   }));
 
 test("a file with large rows stays readable, though small ones are written to it by many runs", async (file) => {

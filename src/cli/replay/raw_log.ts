@@ -1,7 +1,7 @@
 // A domain's raw table as a log: the records that were accepted, at their old offsets, for an engine to work off again.
 // Read page by page. Must not know what becomes of them.
 import type { Domain } from "../../domains/mod.ts";
-import { FreshetError } from "../../errors.ts";
+import { FreshetError, QueryTooLargeError } from "../../errors.ts";
 import type {
   Generation,
   Log,
@@ -16,7 +16,10 @@ import type {
 } from "../../log/log.ts";
 import type { Warehouse } from "../../warehouse/warehouse.ts";
 
-const PAGE_ROWS = 20_000;
+/** Rows that are read at first; four times as many each time while they are small, and fewer where memory does not take them. */
+const FIRST_PAGE_ROWS = 16;
+const MOST_PAGE_ROWS = 20_000;
+const PAGE_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 1_000;
 const QUERY_MS = 600_000;
 
@@ -94,6 +97,7 @@ class RawGeneration implements Generation {
   #positions = new Map<number, number>();
   /** Of the partition that is being read. */
   #page: LogRecord[] = [];
+  #pageRows = FIRST_PAGE_ROWS;
   #read = 0;
 
   constructor(readonly topic: string, private readonly options: RawLogOptions, readonly signal: AbortSignal) {
@@ -113,10 +117,10 @@ class RawGeneration implements Generation {
     const partition = this.partitions.find((each) => !this.caughtUp(each));
     if (partition === undefined) return undefined;
     const end = this.options.ends.get(partition)!;
-    if (this.#page.length === 0) this.#page = await this.#readPage(partition, this.#positions.get(partition)!, end);
+    if (this.#page.length === 0) this.#page = await this.#pageThatFits(partition, this.#positions.get(partition)!, end);
     const records = this.#page.splice(0, BATCH_ROWS);
     // After the last record only offsets that are in no raw row are left.
-    const nextOffset = this.#page.length === 0 && records.length < BATCH_ROWS ? end : records.at(-1)!.offset + 1;
+    const nextOffset = records.length === 0 ? end : records.at(-1)!.offset + 1;
     this.#positions.set(partition, nextOffset);
     this.options.onRead(this.#read += records.length);
     return { partition, records, nextOffset };
@@ -135,16 +139,33 @@ class RawGeneration implements Generation {
     return Promise.resolve();
   }
 
+  /** Smaller pages where rows are large: as many rows as there is memory for. */
+  async #pageThatFits(partition: number, from: number, end: number): Promise<LogRecord[]> {
+    while (true) {
+      try {
+        const page = await this.#readPage(partition, from, end);
+        const bytes = page.reduce((sum, { value }) => sum + value!.length, 0);
+        if (bytes < PAGE_BYTES / 8) this.#pageRows = Math.min(MOST_PAGE_ROWS, this.#pageRows * 4);
+        return page;
+      } catch (error) {
+        if (!(error instanceof QueryTooLargeError) || this.#pageRows === 1) throw error;
+        this.#pageRows = Math.ceil(this.#pageRows / 4);
+      }
+    }
+  }
+
   async #readPage(partition: number, from: number, end: number): Promise<LogRecord[]> {
     const { warehouse, domain: { raw } } = this.options;
     const { table, metadata: m, content: c } = raw;
+    const pageRows = this.#pageRows;
     const sql = warehouse.kind === "duckdb"
       ? `SELECT CAST(${m}->>'offset' AS BIGINT) AS O, CAST(${m} AS VARCHAR) AS M, CAST(${c} AS VARCHAR) AS C FROM ${table}
-         WHERE CAST(${m}->>'partition' AS BIGINT) = ${partition} AND O >= ${from} AND O < ${end} ORDER BY O LIMIT ${PAGE_ROWS}`
+         WHERE CAST(${m}->>'partition' AS BIGINT) = ${partition} AND O >= ${from} AND O < ${end} ORDER BY O LIMIT ${pageRows}`
       : `SELECT ${m}:"offset"::BIGINT AS O, TO_JSON(${m}) AS M, TO_JSON(${c}) AS C FROM ${table}
          WHERE ${m}:"partition"::BIGINT = ${partition} AND ${m}:"offset"::BIGINT >= ${from}
-           AND ${m}:"offset"::BIGINT < ${end} ORDER BY O LIMIT ${PAGE_ROWS}`;
-    const { rows } = await warehouse.query(sql, { maxRows: PAGE_ROWS, timeoutMs: QUERY_MS, signal: this.signal });
+           AND ${m}:"offset"::BIGINT < ${end} ORDER BY O LIMIT ${pageRows}`;
+    const limits = { maxRows: pageRows, maxBytes: PAGE_BYTES, timeoutMs: QUERY_MS };
+    const { rows } = await warehouse.query(sql, { ...limits, signal: this.signal });
     return rows.map(([offset, metadata, content]) => recordOf(Number(offset), String(metadata), String(content)));
   }
 }

@@ -14,6 +14,11 @@ export function briefMessage(error: unknown): string {
   return text.length > 500 ? `${text.slice(0, 500)}…` : text;
 }
 
+/** What was missing when memory ran out. DuckDB's advice is left out: it is of settings that cannot be changed here. */
+export function withoutAdvice(error: unknown): string {
+  return briefMessage(messageOf(error).split("Possible solutions:")[0]);
+}
+
 const DATA =
   /^(Conversion|Constraint|Out of Range|Invalid Input|Mismatch Type|Invalid type|Decimal|Overflow|Parameter)/;
 
@@ -89,7 +94,8 @@ const RULES: readonly Rule[] = [
     pattern: OUT_OF_MEMORY,
     make: (file, message) =>
       new WarehouseMemoryError(
-        `Warehouse file "${file}": DuckDB ran into its memory limit; raise FRESHET_DUCKDB_MEMORY, or make queries smaller (${message})`,
+        `Warehouse file "${file}": DuckDB ran into its memory limit; raise FRESHET_DUCKDB_MEMORY, or make queries smaller ` +
+          `(${withoutAdvice(message)})`,
       ),
   },
   {

@@ -2,12 +2,12 @@
 // Must not know who asks.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
-import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import { QueryRefusedError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { briefMessage, isInterrupted, isOutOfMemory, messageOf, translate } from "./errors.ts";
+import { isInterrupted, isOutOfMemory, messageOf, translate, withoutAdvice } from "./errors.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
 import { Stop } from "./query_stop.ts";
@@ -25,9 +25,11 @@ function refusal(error: unknown, file: string): Error {
   if (error instanceof QueryRefusedError) return error;
   const text = messageOf(error);
   if (isOutOfMemory(error)) {
-    return new QueryRefusedError(`The query needs more memory than DuckDB may use: ${briefMessage(error)}`, {
-      cause: error,
-    });
+    return new QueryTooLargeError(
+      `The query needs more memory than DuckDB may use: ask for fewer rows, for fewer columns with long texts or LEFT of ` +
+        `them, or raise FRESHET_DUCKDB_MEMORY (${withoutAdvice(error)})`,
+      { cause: error },
+    );
   }
   if (/^(IO|FATAL|INTERNAL|Connection) Error|database has been invalidated|^Warehouse file/.test(text)) {
     return translate(error, file);
