@@ -116,6 +116,34 @@ test("large metadata and large dead letters are written and read", (file) =>
     assertEquals(await longerThan(warehouse, 6.9 * MB, "RECORD_VALUE", "DEAD_LETTERS"), 6);
   }));
 
+test("tombstones after a large dead letter do not make DEAD_LETTERS unreadable", async (file) => {
+  const letter = (value: string | null): Row => (
+    {
+      DOMAIN: "d",
+      TOPIC,
+      KAFKA_PARTITION: 0,
+      KAFKA_OFFSET: 0,
+      RECORD_VALUE: value,
+      STAGE: "s",
+      REASON: "r",
+      SEEN_AT: 0,
+    }
+  );
+  const tombstones = Array.from({ length: 200 }, () => letter(null));
+  const table = "DEAD_LETTERS";
+  await on(file, async (writer) => {
+    await commit(writer, { table, rows: [...tombstones, letter(noise(7 * MB)), ...tombstones] });
+    await commit(writer, { table, rows: tombstones });
+    await commit(writer, { table, rows: [letter(noise(7 * MB)), letter("short")] });
+    await commit(writer, { table, rows: tombstones });
+  });
+  await on(file, async (_writer, warehouse) => {
+    assertEquals(await longerThan(warehouse, 6 * MB, "RECORD_VALUE", table), 2);
+    const { rows } = await warehouse.query(`SELECT COUNT(*), COUNT(RECORD_VALUE) FROM ${table}`);
+    assertEquals(rows, [[803, 3]]);
+  });
+});
+
 test("a large value that DuckDB does not take for JSON is refused alone", (file) =>
   on(file, async (writer, warehouse) => {
     const half = JSON.stringify({ note: `${noise(MB)}\ud800` });

@@ -169,18 +169,29 @@ export class Database implements SessionHost {
     this.#sweep.deleted(table, rows);
   }
 
+  wroteLong(table: string, column: string): void {
+    this.#largeRows.wroteLong(table, column);
+  }
+
+  /** To be called in its turn before rows are added to the table; `hasNull` is asked of few columns, if any. */
+  async beforeAdding(table: string, hasNull: (column: string) => boolean): Promise<void> {
+    for (const column of this.#largeRows.noNullsIn(table)) {
+      if (hasNull(column)) return await this.#tidy({ fold: true });
+    }
+  }
+
   /** Folds large rows, and sweeps. What was written is committed, whatever comes of this: who connects next meets what failed. */
-  async #tidy(): Promise<void> {
+  async #tidy({ fold = this.#largeRows.areMany } = {}): Promise<void> {
     if (this.#broken || this.path === ":memory:") return;
     const large = this.#largeRows;
-    if (!large.needMark && !large.areMany && !(large.areThere && this.#sweep.isDue)) return;
+    if (!large.needMark && !fold && !(large.areThere && this.#sweep.isDue)) return;
     try {
       const connection = await this.connect();
       try {
         await this.statement(async () => {
           await large.markIfNeeded(connection);
           if (this.#sweep.isDue && large.areThere) await this.#sweep.run(connection);
-          if (!large.areMany) return;
+          if (!fold) return;
           await connection.run(`CHECKPOINT ${CATALOG}`);
           large.folded();
           this.#rowsWritten += ROWS_OF_A_FOLD;

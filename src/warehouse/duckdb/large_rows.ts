@@ -32,12 +32,28 @@ export const OPENING_SETTINGS = { [MERGING_SETTING]: "0" };
 
 export class LargeRows {
   #bytes = 0;
+  /** Columns that have got a long text since the last fold, by table. */
+  readonly #longTexts = new Map<string, Set<string>>();
   #marked = false;
   #suspected = false;
 
   /** Counts what a statement wrote. */
   wrote(rows: number, bytes: number): void {
     this.#bytes += Math.max(0, bytes - rows * SMALL_ROW_BYTES);
+  }
+
+  /**
+   * Notes a long text. A NULL that comes after it in its row group DuckDB 1.5 stores as that text once more, by reference, and
+   * reads it anew for each: a thousand tombstones after a dead letter of 7 MB are 7 GB.
+   */
+  wroteLong(table: string, column: string): void {
+    const columns = this.#longTexts.get(table) ?? new Set();
+    this.#longTexts.set(table, columns.add(column));
+  }
+
+  /** Columns of the table in which a NULL is to come only after a fold. */
+  noNullsIn(table: string): Iterable<string> {
+    return this.#longTexts.get(table) ?? [];
   }
 
   /** Whether the file has some, or must be taken for one that has. */
@@ -53,6 +69,7 @@ export class LargeRows {
   /** What was counted is in the file. */
   folded(): void {
     this.#bytes = 0;
+    this.#longTexts.clear();
   }
 
   /** A fold ran out of memory: the file has large rows of a version that did not mark it. It is marked when it is next opened. */

@@ -10,6 +10,7 @@ import {
   cellSql,
   type Column,
   joinPacked,
+  longLast,
   type PackedColumn,
   parameterOf,
   sizeOf,
@@ -160,7 +161,13 @@ export async function insertRows(session: Session, table: Table, cells: Cells): 
   const insert = runOn(session, (packed) => insertSql(table, packed));
   const { packed, rest } = cells.parts();
   for (const columns of joined(packed as readonly PackedRows[])) await insert(columns);
-  await load(columnsIn(table, rest), rest, insert);
+  const columns = columnsIn(table, rest);
+  await load(columns, longLast(columns, rest), async (cargo) => {
+    await insert(cargo);
+    for (const { packing, column: { name, type } } of cargo) {
+      if (packing === "none" && type === "VARCHAR") session.wroteLong(table.name, name);
+    }
+  });
 }
 
 /**

@@ -20,6 +20,8 @@ export interface SessionHost {
   wrote(rows: number, bytes?: number): void;
   /** Counts rows of a table that were deleted. */
   deleted(table: string, rows: number): void;
+  /** Notes that a column of a table got a long text. */
+  wroteLong(table: string, column: string): void;
   /** Called by a session when it is closed. */
   forget(session: Session): void;
 }
@@ -84,6 +86,11 @@ export class Session {
   /** To be told of rows that were deleted, whatever comes of the transaction. */
   deleted(table: string, rows: number): void {
     this.#database.deleted(table, rows);
+  }
+
+  /** To be told of a long text. */
+  wroteLong(table: string, column: string): void {
+    this.#database.wroteLong(table, column);
   }
 
   #bind(statement: DuckDBPreparedStatement, index: number, parameter: Parameter): void {

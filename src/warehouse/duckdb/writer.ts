@@ -82,6 +82,10 @@ export class DuckDbWriter implements Writer {
 
   async commit(unit: Unit): Promise<void> {
     await this.#work(async () => {
+      for (const { table, cells } of unit.appends) {
+        const hasNull = (column: string) => (cells.column(column) ?? [null]).some((cell) => cell === null || cell === undefined);
+        await this.#options.database.beforeAdding(table.toUpperCase(), hasNull);
+      }
       try {
         await this.#session.transaction(() => this.#write(unit));
       } catch (error) {
