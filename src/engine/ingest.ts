@@ -53,6 +53,17 @@ export interface Ingested {
   readonly dead: readonly DeadLetter[];
   /** Of the records' values. */
   readonly bytes: number;
+  /** Bytes of everything: keys and headers, too. */
+  readonly size: number;
+}
+
+/** Bytes of a record: value, key and headers. */
+export function sizeOf({ key, value, headers }: LogRecord): number {
+  let size = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const name in headers) {
+    for (const content of [headers[name]!].flat()) size += name.length + content.length;
+  }
+  return size;
 }
 
 /** A partition's way into the pipeline. */
@@ -99,11 +110,12 @@ export class PartitionIngest {
     const elements: Element<unknown>[] = [];
     const raw: Element<Row>[] = [];
     const dead: DeadLetter[] = [];
-    let bytes = 0;
+    let [bytes, size] = [0, 0];
     const first = log.records[0];
     this.#reader = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
     for (const record of log.records) {
       bytes += record.value?.length ?? 0;
+      size += sizeOf(record);
       const verdict = this.#accept(record, now, elements, raw);
       if (verdict) dead.push({ ...verdict, partition: this.partition, record, seenAt: now });
     }
@@ -114,7 +126,7 @@ export class PartitionIngest {
       this.#lastTimestamp = lastRecord.offset === log.nextOffset - 1 ? lastRecord.timestamp : null;
       this.watermark.busy();
     }
-    return { batch: this.batch(elements), raw, dead, bytes };
+    return { batch: this.batch(elements), raw, dead, bytes, size };
   }
 
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */

@@ -32,6 +32,8 @@ export class Pending {
   accepted = 0;
   /** Bytes of the records' values. */
   bytes = 0;
+  /** Bytes of the records: values, keys and headers. */
+  size = 0;
   /** Mean event time of accepted records, epoch milliseconds, by what was added together. */
   readonly times: { readonly mean: number; readonly records: number }[] = [];
   readonly late: LateElement[] = [];
@@ -65,8 +67,9 @@ export class Pending {
   }
 
   /** Takes what a log batch has become. */
-  add({ batch, raw, dead, bytes }: Ingested): void {
+  add({ batch, raw, dead, bytes, size }: Ingested): void {
     this.bytes += bytes;
+    this.size += size;
     this.#changed.add(batch.partition);
     this.records += raw.length + dead.length;
     this.accepted += raw.length;

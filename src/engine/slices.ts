@@ -1,10 +1,11 @@
 // A log batch in pieces of a few records, worked on in one turn of the JavaScript thread each.
 
 import type { LogBatch } from "../log/log.ts";
+import { sizeOf } from "./ingest.ts";
 
 /** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
 const SLICE_RECORDS = 500;
-/** Bytes of values in one turn, so that a unit ends where its limit is. */
+/** Bytes of records in one turn, so that a unit ends where its limit is. */
 const SLICE_BYTES = 1024 * 1024;
 
 /** The batch in pieces of a few records and bytes; the last one ends where the batch does. */
@@ -12,7 +13,7 @@ export function* slices(batch: LogBatch): Generator<LogBatch> {
   const { partition, records, nextOffset } = batch;
   for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {
     for (let bytes = 0; to < records.length && to - from < SLICE_RECORDS && bytes < SLICE_BYTES; to++) {
-      bytes += records[to]!.value?.length ?? 0;
+      bytes += sizeOf(records[to]!);
     }
     if (from === 0 && to === records.length) return yield batch;
     yield { partition, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };

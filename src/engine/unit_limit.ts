@@ -13,8 +13,8 @@ const MOST_PATIENCE = 4096;
 /** Records that wait for their unit. */
 export interface Waiting {
   readonly records: number;
-  /** Of their values. */
-  readonly bytes: number;
+  /** Bytes of them, with keys and headers. */
+  readonly size: number;
 }
 
 /**
@@ -34,13 +34,13 @@ export class UnitLimit {
   }
 
   /** Whether no more should wait. `largeBytes` is how much more than small records the warehouse wants in a unit at most. */
-  isReachedBy({ records, bytes }: Waiting, largeBytes = Infinity): boolean {
-    return bytes >= this.#bytes || bytes - records * SMALL_RECORD_BYTES >= largeBytes;
+  isReachedBy({ records, size }: Waiting, largeBytes = Infinity): boolean {
+    return size >= this.#bytes || size - records * SMALL_RECORD_BYTES >= largeBytes;
   }
 
   /** To be called before a unit is written. */
-  trying({ bytes }: Waiting): void {
-    this.#tried = bytes;
+  trying({ size }: Waiting): void {
+    this.#tried = size;
   }
 
   /** To be called when it is. */

@@ -1,6 +1,7 @@
 // Units that the warehouse has not the memory for: they become smaller, and in time larger again.
 
 import { assert, assertEquals } from "@std/assert";
+import { sizeOf } from "../../src/engine/ingest.ts";
 import { UnitLimit } from "../../src/engine/unit_limit.ts";
 import { WarehouseMemoryError } from "../../src/errors.ts";
 import { readings, TOPIC } from "../support/simulation/domain.ts";
@@ -54,7 +55,7 @@ function takenUntilItGrows(limit: UnitLimit): number {
   const { bytes } = limit;
   for (let units = 0;; units++) {
     if (limit.bytes > bytes) return units;
-    limit.trying({ records: 1, bytes });
+    limit.trying({ records: 1, size: bytes });
     limit.taken();
   }
 }
@@ -64,24 +65,24 @@ Deno.test("a limit that was halved grows again, each time later that it is refus
   const most = limit.bytes;
   const waits = [];
   for (let refusals = 0; refusals < 3; refusals++) {
-    limit.trying({ records: 1, bytes: limit.bytes });
+    limit.trying({ records: 1, size: limit.bytes });
     assert(limit.halve());
     waits.push(takenUntilItGrows(limit));
     assertEquals(limit.bytes, most);
   }
   assertEquals(waits, [64, 128, 256]);
-  limit.trying({ records: 1, bytes: most });
+  limit.trying({ records: 1, size: most });
   limit.taken();
   assertEquals(limit.bytes, most);
 });
 
 Deno.test("half of the unit that was refused is the limit, and small units say nothing of what fits", () => {
   const limit = new UnitLimit();
-  limit.trying({ records: 10, bytes: 8 * MIB });
+  limit.trying({ records: 10, size: 8 * MIB });
   limit.halve();
   assertEquals(limit.bytes, 4 * MIB);
   for (let unit = 0; unit < 1_000; unit++) {
-    limit.trying({ records: 10, bytes: MIB });
+    limit.trying({ records: 10, size: MIB });
     limit.taken();
   }
   assertEquals(limit.bytes, 4 * MIB);
@@ -89,8 +90,15 @@ Deno.test("half of the unit that was refused is the limit, and small units say n
 
 Deno.test("large records fill a unit sooner where the warehouse says so, and small ones do not", () => {
   const limit = new UnitLimit();
-  assert(limit.isReachedBy({ records: 9, bytes: 9 * MIB }, 8 * MIB));
-  assert(!limit.isReachedBy({ records: 9, bytes: 9 * MIB }));
-  assert(!limit.isReachedBy({ records: 30_000, bytes: 31 * MIB }, 8 * MIB));
-  assert(limit.isReachedBy({ records: 30_000, bytes: 32 * MIB }, 8 * MIB));
+  assert(limit.isReachedBy({ records: 9, size: 9 * MIB }, 8 * MIB));
+  assert(!limit.isReachedBy({ records: 9, size: 9 * MIB }));
+  assert(!limit.isReachedBy({ records: 30_000, size: 31 * MIB }, 8 * MIB));
+  assert(limit.isReachedBy({ records: 30_000, size: 32 * MIB }, 8 * MIB));
+});
+
+Deno.test("keys and headers count as much as values do", () => {
+  const of = (text: string) => new TextEncoder().encode(text);
+  const record = { offset: 0, timestamp: 0, key: of("key"), value: of("value") };
+  assertEquals(sizeOf({ ...record, headers: { one: of("1234"), two: [of("12"), of("34")] } }), 3 + 5 + 7 + 5 + 5);
+  assertEquals(sizeOf({ ...record, key: null, value: null, headers: {} }), 0);
 });

@@ -59,7 +59,7 @@ function test(name: string, body: (bench: Bench) => Promise<void>): void {
         await using schema = await ownSchema(double!);
         await using warehouse = await schema.open();
         await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
-        await using log = await openEmbeddedLog({ dataDir });
+        await using log = await openEmbeddedLog({ dataDir, recordMaxBytes: 64 * 1024 * 1024 });
         await log.createTopics([{ topic: domain.topic, partitions: 2 }]);
         const logger = { debug() {}, info() {}, warn() {}, error() {} };
         await body({
@@ -110,6 +110,16 @@ test("rows that the warehouse refuses become dead letters of the stage write, th
   }
   const events = await rowsOf(warehouse, "SELECT SUM(EVENT_COUNT) FROM ATS_HOURLY_STATS");
   assertEquals(events, [[98]]);
+});
+
+test("what is larger than a bind takes becomes a dead letter, and what is as large as records may be is written", async ({ log, runner, warehouse }) => {
+  // Each backslash is one more in JSON, and again in the request: the one is 8 MB, the other 16.
+  const note = "\\".repeat(3_900_000);
+  const headers = { trace: "\\".repeat(9_000_000) };
+  await log.produce(domain.topic, [train(0), train(1, { note }), { ...train(2), headers }, train(3)]);
+  await runner().run(new AbortController().signal);
+  assertEquals(await rowsOf(warehouse, "SELECT COUNT(*) FROM ATS_RAW_JSON"), [[3]]);
+  assertEquals(await rowsOf(warehouse, "SELECT STAGE, REASON FROM DEAD_LETTERS"), [["write", "row_refused"]]);
 });
 
 test("without new records nothing is sent, however many checkpoint intervals go by", async (bench) => {
