@@ -55,7 +55,12 @@ export interface Ingested {
   readonly bytes: number;
   /** Bytes of everything: keys and headers, too. */
   readonly size: number;
+  /** Of that what each record has above 4 KiB. */
+  readonly large: number;
 }
+
+/** What a record may have and not be large. */
+const SMALL_RECORD_BYTES = 4 * 1024;
 
 /** Bytes of a record: value, key and headers. */
 export function sizeOf({ key, value, headers }: LogRecord): number {
@@ -110,12 +115,14 @@ export class PartitionIngest {
     const elements: Element<unknown>[] = [];
     const raw: Element<Row>[] = [];
     const dead: DeadLetter[] = [];
-    let [bytes, size] = [0, 0];
+    let [bytes, size, large] = [0, 0, 0];
     const first = log.records[0];
     this.#reader = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
     for (const record of log.records) {
       bytes += record.value?.length ?? 0;
-      size += sizeOf(record);
+      const recordSize = sizeOf(record);
+      size += recordSize;
+      large += Math.max(0, recordSize - SMALL_RECORD_BYTES);
       const verdict = this.#accept(record, now, elements, raw);
       if (verdict) dead.push({ ...verdict, partition: this.partition, record, seenAt: now });
     }
@@ -126,7 +133,7 @@ export class PartitionIngest {
       this.#lastTimestamp = lastRecord.offset === log.nextOffset - 1 ? lastRecord.timestamp : null;
       this.watermark.busy();
     }
-    return { batch: this.batch(elements), raw, dead, bytes, size };
+    return { batch: this.batch(elements), raw, dead, bytes, size, large };
   }
 
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */

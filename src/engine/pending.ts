@@ -34,6 +34,8 @@ export class Pending {
   bytes = 0;
   /** Bytes of the records: values, keys and headers. */
   size = 0;
+  /** Of that what each record has above 4 KiB. */
+  large = 0;
   /** Mean event time of accepted records, epoch milliseconds, by what was added together. */
   readonly times: { readonly mean: number; readonly records: number }[] = [];
   readonly late: LateElement[] = [];
@@ -67,9 +69,10 @@ export class Pending {
   }
 
   /** Takes what a log batch has become. */
-  add({ batch, raw, dead, bytes, size }: Ingested): void {
+  add({ batch, raw, dead, bytes, size, large }: Ingested): void {
     this.bytes += bytes;
     this.size += size;
+    this.large += large;
     this.#changed.add(batch.partition);
     this.records += raw.length + dead.length;
     this.accepted += raw.length;

@@ -4,17 +4,16 @@
 const MOST_BYTES = 32 * 1024 * 1024;
 /** With less than this in a unit it is not the records that fill a warehouse's memory. */
 const LEAST_BYTES = 64 * 1024;
-/** What each record may have and not be large. */
-const SMALL_RECORD_BYTES = 4 * 1024;
 /** Units that are taken at the limit before a larger one is tried; twice as many after each that is refused. */
 const FIRST_PATIENCE = 64;
 const MOST_PATIENCE = 4096;
 
 /** Records that wait for their unit. */
 export interface Waiting {
-  readonly records: number;
   /** Bytes of them, with keys and headers. */
   readonly size: number;
+  /** Of that what each has above 4 KiB. */
+  readonly large: number;
 }
 
 /**
@@ -33,13 +32,13 @@ export class UnitLimit {
     return this.#bytes;
   }
 
-  /** Whether no more should wait. `largeBytes` is how much more than small records the warehouse wants in a unit at most. */
-  isReachedBy({ records, size }: Waiting, largeBytes = Infinity): boolean {
-    return size >= this.#bytes || size - records * SMALL_RECORD_BYTES >= largeBytes;
+  /** Whether no more should wait. `largeBytes` is how much of large records the warehouse wants in a unit at most. */
+  isReachedBy({ size, large }: Waiting, largeBytes = Infinity): boolean {
+    return size >= this.#bytes || large >= largeBytes;
   }
 
   /** To be called before a unit is written. */
-  trying({ size }: Waiting): void {
+  trying({ size }: Pick<Waiting, "size">): void {
     this.#tried = size;
   }
 

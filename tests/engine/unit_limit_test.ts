@@ -55,7 +55,7 @@ function takenUntilItGrows(limit: UnitLimit): number {
   const { bytes } = limit;
   for (let units = 0;; units++) {
     if (limit.bytes > bytes) return units;
-    limit.trying({ records: 1, size: bytes });
+    limit.trying({ size: bytes });
     limit.taken();
   }
 }
@@ -65,24 +65,24 @@ Deno.test("a limit that was halved grows again, each time later that it is refus
   const most = limit.bytes;
   const waits = [];
   for (let refusals = 0; refusals < 3; refusals++) {
-    limit.trying({ records: 1, size: limit.bytes });
+    limit.trying({ size: limit.bytes });
     assert(limit.halve());
     waits.push(takenUntilItGrows(limit));
     assertEquals(limit.bytes, most);
   }
   assertEquals(waits, [64, 128, 256]);
-  limit.trying({ records: 1, size: most });
+  limit.trying({ size: most });
   limit.taken();
   assertEquals(limit.bytes, most);
 });
 
 Deno.test("half of the unit that was refused is the limit, and small units say nothing of what fits", () => {
   const limit = new UnitLimit();
-  limit.trying({ records: 10, size: 8 * MIB });
+  limit.trying({ size: 8 * MIB });
   limit.halve();
   assertEquals(limit.bytes, 4 * MIB);
   for (let unit = 0; unit < 1_000; unit++) {
-    limit.trying({ records: 10, size: MIB });
+    limit.trying({ size: MIB });
     limit.taken();
   }
   assertEquals(limit.bytes, 4 * MIB);
@@ -90,10 +90,10 @@ Deno.test("half of the unit that was refused is the limit, and small units say n
 
 Deno.test("large records fill a unit sooner where the warehouse says so, and small ones do not", () => {
   const limit = new UnitLimit();
-  assert(limit.isReachedBy({ records: 9, size: 9 * MIB }, 8 * MIB));
-  assert(!limit.isReachedBy({ records: 9, size: 9 * MIB }));
-  assert(!limit.isReachedBy({ records: 30_000, size: 31 * MIB }, 8 * MIB));
-  assert(limit.isReachedBy({ records: 30_000, size: 32 * MIB }, 8 * MIB));
+  assert(limit.isReachedBy({ size: 9 * MIB, large: 8 * MIB }, 8 * MIB));
+  assert(!limit.isReachedBy({ size: 9 * MIB, large: 8 * MIB }));
+  assert(!limit.isReachedBy({ size: 31 * MIB, large: 0 }, 8 * MIB));
+  assert(limit.isReachedBy({ size: 32 * MIB, large: 0 }, 8 * MIB));
 });
 
 Deno.test("keys and headers count as much as values do", () => {
