@@ -155,7 +155,6 @@ function longColumn(cells: readonly unknown[], column: Column): LongColumn | und
   return { column, packing: "none", texts, length: texts.reduce((sum, text) => sum + (text?.length ?? 0), 0) };
 }
 
-
 /** The rows in another order: those with a long text last, so that few NULLs come after one. See `LargeRows`. */
 export function longLast(columns: readonly Column[], cells: Cells): Cells {
   const texts = columns.filter(({ type }) => type === "VARCHAR").map(({ name }) => cells.column(name) ?? []);

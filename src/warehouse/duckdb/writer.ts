@@ -83,7 +83,8 @@ export class DuckDbWriter implements Writer {
   async commit(unit: Unit): Promise<void> {
     await this.#work(async () => {
       for (const { table, cells } of unit.appends) {
-        const hasNull = (column: string) => (cells.column(column) ?? [null]).some((cell) => cell === null || cell === undefined);
+        const hasNull = (column: string) =>
+          (cells.column(column) ?? [null]).some((cell) => cell === null || cell === undefined);
         await this.#options.database.beforeAdding(table.toUpperCase(), hasNull);
       }
       try {
