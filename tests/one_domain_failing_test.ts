@@ -10,6 +10,7 @@ import type { Warehouse, Writer } from "../src/warehouse/warehouse.ts";
 import { Terminal } from "./cli/terminal.ts";
 import { checkRules } from "./support/checks.ts";
 import { ridesChecks } from "./support/rides_checks.ts";
+import { waitForAnswer } from "./support/running.ts";
 import { tamper } from "./support/tamper.ts";
 import { trainsChecks } from "./support/trains_checks.ts";
 
@@ -43,16 +44,6 @@ function partsWithoutRides(isDown: () => boolean): Parts {
   };
 }
 
-/** What the running instance answers with, once `is` takes it. */
-async function answer(terminal: Terminal, path: string, is: (text: string) => boolean): Promise<string> {
-  while (true) {
-    const file = await Deno.readTextFile(`${terminal.dataDir}/freshet.run.json`).catch(() => undefined);
-    const text = file && await fetch(JSON.parse(file).url + path).then((response) => response.text(), () => undefined);
-    if (text !== undefined && is(text)) return text;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const ENV = { FRESHET_DASHBOARD_PORT: "0", FRESHET_CHECKPOINT_MS: "100", FRESHET_LOG_FORMAT: "text" };
 
 async function simulated(terminal: Terminal): Promise<void> {
@@ -84,19 +75,19 @@ Deno.test("a domain that fails starts again until it can go on, is reported, and
   const isAwaited = (text: string) =>
     /freshet_restarts_total\{domain="rides"\} [2-9]/.test(text) &&
     text.includes('freshet_records_total{domain="trains",result="accepted"} 1000');
-  const metrics = await answer(terminal, "/metrics", isAwaited);
+  const metrics = await waitForAnswer(terminal, "/metrics", isAwaited);
   assertStringIncludes(metrics, 'freshet_domain_up{domain="trains"} 1');
-  const ill = JSON.parse(await answer(terminal, "/health", (text) => text.includes("restarting")));
+  const ill = JSON.parse(await waitForAnswer(terminal, "/health", (text) => text.includes("restarting")));
   assertEquals([ill.status, ill.domains.trains.phase, ill.domains.rides.phase], ["degraded", "running", "restarting"]);
   assertEquals(ill.domains.rides.last_error, "The warehouse does not take rides today");
-  assertEquals(JSON.parse(await answer(terminal, "/livez", () => true)).status, "ok");
+  assertEquals(JSON.parse(await waitForAnswer(terminal, "/livez", () => true)).status, "ok");
   isDown = false;
-  await answer(
+  await waitForAnswer(
     terminal,
     "/metrics",
     (text) => text.includes('freshet_records_total{domain="rides",result="accepted"} 1000'),
   );
-  await answer(terminal, "/health", (text) => JSON.parse(text).status === "ok");
+  await waitForAnswer(terminal, "/health", (text) => JSON.parse(text).status === "ok");
   stop.abort();
   const { code, stderr } = await running;
   assertEquals(code, 0, stderr);
@@ -135,12 +126,14 @@ Deno.test("state of other windows sets its domain apart, naming the operator, un
   const isWorkedOff = (text: string) =>
     text.includes('freshet_records_total{domain="trains",result="accepted"} 1000') &&
     text.includes('freshet_domain_up{domain="rides"} 0');
-  await answer(terminal, "/metrics", isWorkedOff);
-  const ready = JSON.parse(await answer(terminal, "/readyz", () => true));
+  await waitForAnswer(terminal, "/metrics", isWorkedOff);
+  const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", () => true));
   assertEquals([ready.status, ready.domains], ["not ready", ["rides"]]);
   assertStringIncludes(ready.reasons.rides, "RIDE_SURGE_ALERTS/SURGE/episodes");
-  assertEquals(JSON.parse(await answer(terminal, "/livez", () => true)).status, "ok");
-  const health = JSON.parse(await answer(terminal, "/health", (text) => JSON.parse(text).domains.rides.retry_at));
+  assertEquals(JSON.parse(await waitForAnswer(terminal, "/livez", () => true)).status, "ok");
+  const health = JSON.parse(
+    await waitForAnswer(terminal, "/health", (text) => JSON.parse(text).domains.rides.retry_at),
+  );
   assertEquals([health.domains.trains.phase, health.domains.rides.phase], ["running", "failed"]);
   const status = await terminal.run(["status"], { env: changed });
   assertStringIncludes(status.stdout, "rides (ride_events): failed, tried again at ");
@@ -164,8 +157,8 @@ Deno.test("a table that is gone sets its domain apart until it is there again, a
   const isWorkedOff = (text: string) =>
     text.includes('freshet_records_total{domain="trains",result="accepted"} 1000') &&
     text.includes('freshet_domain_up{domain="rides"} 0');
-  await answer(terminal, "/metrics", isWorkedOff);
-  const { reasons } = JSON.parse(await answer(terminal, "/readyz", (text) => text.includes("failed")));
+  await waitForAnswer(terminal, "/metrics", isWorkedOff);
+  const { reasons } = JSON.parse(await waitForAnswer(terminal, "/readyz", (text) => text.includes("failed")));
   assertStringIncludes(reasons.rides, "RIDE_REQUESTS");
   stop.abort();
   assertEquals((await running).code, 1);
