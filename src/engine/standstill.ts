@@ -55,6 +55,7 @@ export class StandstillWatch {
   /** Where partitions wait for an open transaction, by partition. */
   readonly #waits = new Map<number, Mark<number>>();
   #committed: Mark<string> | undefined;
+  #last: Stand | undefined;
 
   constructor(private readonly patience: StandstillPatience) {}
 
@@ -63,8 +64,11 @@ export class StandstillWatch {
     this.#noteWaits(view, nowMs);
     this.#noteCommitted(view, nowMs);
     const lasts = (sinceMs: number) => nowMs - sinceMs >= this.patience.outsideMs;
-    return this.#notJoined(view, lasts) ?? this.#blocked(view, lasts) ?? this.#openTransaction(view, lasts) ??
+    const stand = this.#notJoined(view, lasts) ?? this.#blocked(view, lasts) ?? this.#openTransaction(view, lasts) ??
       this.#stalled(view, nowMs);
+    // Who could not read, and now tries to join again, has not got on in between.
+    const isBetween = view.phase === "joining" || view.phase === "restarting";
+    return this.#last = stand ?? (isBetween ? this.#last : undefined);
   }
 
   #noteWaits({ phase, partitions, turns }: DomainView, nowMs: number): void {

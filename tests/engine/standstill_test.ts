@@ -77,6 +77,16 @@ const CASES: readonly (readonly [when: string, looks: readonly Look[], expected:
     "joining",
   ],
   ["it has only begun to join", [{ at: 999, phase: "joining", membership: joining }], undefined],
+  ["its log was away and it has begun to join again", [
+    { at: 1_000, partitions: [{ confirmedMs: 0 }] },
+    { at: 1_100, phase: "joining", membership: { ...joining, sinceMs: 1_050 }, partitions: [{ confirmedMs: 0 }] },
+    { at: 1_200, phase: "restarting", membership: { ...joining, sinceMs: 1_050 }, partitions: [{ confirmedMs: 0 }] },
+  ], "unreachable"],
+  ["its log was away and it has joined again", [
+    { at: 1_000, partitions: [{ confirmedMs: 0 }] },
+    { at: 1_100, phase: "joining", membership: { ...joining, sinceMs: 1_050 }, partitions: [{ confirmedMs: 0 }] },
+    { at: 1_200 },
+  ], undefined],
   ["it drains", [{ at: 60_000, phase: "draining", partitions: [{ ...waits, confirmedMs: 0 }] }], undefined],
   [
     "the log does not answer for any partition",
