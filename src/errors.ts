@@ -77,6 +77,43 @@ export class LogDivergedError extends FreshetError {
   readonly retriable = false;
 }
 
+/** Why a stretch of a partition cannot be read: a stable code, `snake_case`. */
+export type DamageReason =
+  /** Its bytes are not what was written, or unfold to more than is allowed. */
+  | "unreadable"
+  /** The log deleted it before it was read: retention, or somebody. */
+  | "deleted";
+
+/** A stretch of a partition that cannot be read, whatever is tried. */
+export interface Damage {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset that cannot be read; everything before it can. */
+  readonly from: number;
+  /** The first offset behind it; `undefined` when the log does not tell, so that a person has to. */
+  readonly to: number | undefined;
+  readonly reason: DamageReason;
+  /** For people. */
+  readonly why: string;
+}
+
+/** A stretch of one partition cannot be read; other partitions are not concerned. */
+export class LogDamagedError extends LogRefusedError {
+  override readonly code = "log_damaged";
+  constructor(readonly damage: Damage, options?: FreshetErrorOptions) {
+    super(damageMessage(damage), options);
+  }
+}
+
+function damageMessage({ topic, partition, from, to, reason, why }: Damage): string {
+  const offsets = to === undefined ? `from offset ${from} on` : `at offsets ${from} to ${to - 1}`;
+  const go = `"freshet skip ${topic} ${partition} ${from} ${to ?? "<to>"}" goes on behind it`;
+  const end = to === undefined ? ", where <to> is the first offset that can be read again" : "";
+  return reason === "deleted"
+    ? `"${topic}" partition ${partition} has lost records ${offsets} before they were read (${why}): ${go}`
+    : `"${topic}" partition ${partition} cannot be read ${offsets} (${why}): ${go}${end}, or mend the log`;
+}
+
 /** The Schema Registry cannot be reached or used right now. */
 export class SchemaRegistryUnavailableError extends FreshetError {
   readonly code = "schema_registry_unavailable";

@@ -104,13 +104,18 @@ export interface Generation {
   /**
    * The next batch of any partition, in offset order within each; `undefined` when none came within `waitMs`,
    * or when the generation has ended (then `signal` is aborted). One call at a time. Gives way to the event loop when it
-   * is called in a tight loop. Rejects when the log has failed for good: `LogDivergedError` when it does not hold the
-   * offset that is expected next, `LogRefusedError` when records are damaged.
+   * is called in a tight loop.
+   *
+   * Rejects with `LogDamagedError` when a stretch of one partition cannot be read, once everything before it has been
+   * handed out: the partition is set aside until `skip`, and `next` goes on with the others. Rejects with another error
+   * when the log has failed for good: `LogDivergedError` when it ends before the offset that is expected next.
    */
   next(waitMs: number): Promise<LogBatch | undefined>;
+  /** Delivery of a partition that was set aside goes on at `offset`. */
+  skip(partition: number, offset: number): void;
   /**
    * Whether the partition has nothing more to read: everything up to the log's end has been handed out by `next`,
-   * and the log has confirmed that recently. False while paused by backpressure or while the log is away.
+   * and the log has confirmed that recently. False while paused by backpressure, set aside, or while the log is away.
    */
   caughtUp(partition: number): boolean;
   /** What the log last said of the partition; `undefined` before it has said anything. Asks nobody. */

@@ -3,7 +3,7 @@
 
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
-import { FreshetError } from "../errors.ts";
+import { FreshetError, LogDamagedError } from "../errors.ts";
 import type {
   Generation,
   Log,
@@ -147,6 +147,8 @@ interface Held {
 
 class RegisteredGeneration implements Generation {
   readonly #held = new Map<number, Held>();
+  /** Told once what was read before them has been handed out. */
+  readonly #damages: LogDamagedError[] = [];
   #heldRecords = 0;
 
   constructor(private readonly inner: Generation, private readonly options: RegisteredLogOptions) {}
@@ -172,6 +174,10 @@ class RegisteredGeneration implements Generation {
     return this.inner.start(positions);
   }
 
+  skip(partition: number, offset: number): void {
+    this.inner.skip(partition, offset);
+  }
+
   commit(offsets: ReadonlyMap<number, number>): Promise<void> {
     return this.inner.commit(offsets);
   }
@@ -192,6 +198,8 @@ class RegisteredGeneration implements Generation {
 
   /** As the port says. A registry that does not answer makes a partition with a new schema wait, and no other. */
   async next(waitMs: number): Promise<LogBatch | undefined> {
+    const told = this.#damages.findIndex(({ damage }) => !this.#held.has(damage.partition));
+    if (told >= 0) throw this.#damages.splice(told, 1)[0]!;
     const batch = this.#takeAnswered() ?? await this.#read(waitMs);
     if (!batch) return undefined;
     const schemas = this.#schemasToAskFor(batch);
@@ -214,7 +222,11 @@ class RegisteredGeneration implements Generation {
     if (this.#held.size === 0) return await this.inner.next(waitMs);
     const lookMs = Math.min(waitMs, LOOK_MS);
     if (this.#heldRecords >= MAX_HELD_RECORDS) return await this.#sleep(lookMs);
-    const batch = await this.inner.next(lookMs);
+    const batch = await this.inner.next(lookMs).catch((error) => {
+      if (!(error instanceof LogDamagedError)) throw error;
+      this.#damages.push(error);
+      return undefined;
+    });
     const held = batch && this.#held.get(batch.partition);
     if (!held) return batch;
     held.batches.push(batch);

@@ -101,6 +101,7 @@ function logWith(offsets: readonly number[], { low, high }: { readonly low: numb
       const record = { offset, key: null, value: null, timestamp: 0, headers: {} };
       return Promise.resolve({ partition: 0, records: [record], nextOffset: position });
     },
+    skip: (_, offset) => void (position = offset),
     caughtUp: () => position >= high,
     look: () => ({ end: high, readableEnd: high, atMs: 0 }),
     commit: () => Promise.reject(new Error("Nothing is committed")),

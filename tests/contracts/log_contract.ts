@@ -1,5 +1,6 @@
 // The contract of the log port: one suite that every adapter passes.
 
+import { damageTests } from "./log/damage.ts";
 import { groupTests } from "./log/groups.ts";
 import type { LogAdapter } from "./log/place.ts";
 import { readingTests } from "./log/reading.ts";
@@ -12,5 +13,6 @@ export function logContract(adapter: LogAdapter): void {
   if (adapter.skip !== undefined) console.info(`The log contract of ${adapter.name} is skipped: ${adapter.skip}`);
   topicTests(adapter);
   readingTests(adapter);
+  damageTests(adapter);
   groupTests(adapter);
 }

@@ -4,8 +4,10 @@ import { systemClock } from "../../src/clock.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
 import { openRegisteredLog } from "../../src/log/registered_log.ts";
+import { damageEmbedded } from "../support/embedded_damage.ts";
 import { KafkaBroker } from "../support/kafka/broker.ts";
 import { whyNoKafka } from "../support/kafka/jars.ts";
+import { damageBatch, flipBit } from "../support/kafka/segment.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
 import { logContract } from "./log_contract.ts";
 
@@ -17,6 +19,7 @@ logContract({
     const options = { dataDir, sessionTimeoutMs: 1_000 };
     return {
       open: () => openEmbeddedLog(options),
+      damage: (topic, partition, offset) => damageEmbedded(dataDir, { topic, partition, offset }),
       member: { kind: "embedded", ...options },
       [Symbol.asyncDispose]: () => Deno.remove(dataDir, { recursive: true }),
     };
@@ -39,6 +42,7 @@ logContract({
           clock: systemClock,
           onWarning: () => {},
         }),
+      damage: (topic, partition, offset) => damageEmbedded(dataDir, { topic, partition, offset }),
       member: { kind: "embedded", ...options },
       async [Symbol.asyncDispose]() {
         await registry[Symbol.asyncDispose]();
@@ -64,6 +68,7 @@ logContract({
     };
     return Promise.resolve({
       open: () => openKafkaLog({ settings }),
+      damage: (topic, partition, offset) => damageBatch(broker!, { topic, partition, offset }, flipBit),
       member: { kind: "kafka", ...settings },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     });

@@ -135,7 +135,7 @@ Deno.test("a partition that is added to the topic begins where the others are: w
   const first = await merged.running();
   await merged.becomes({ n: 1, final: true, version: 1 });
   await merged.world.stopped(first);
-  merged.world.log.topics.get(TOPIC)!.push({ low: 0, high: 0, records: [] });
+  merged.world.log.topics.get(TOPIC)!.push({ low: 0, high: 0, records: [], damaged: [] });
   merged.produce(1, 20);
   const second = await merged.running();
   await merged.becomes({ n: 2, final: true, version: 2 });

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../src/clock.ts";
-import { LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
+import { LogDamagedError, LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
 import { type EmbeddedLog, type EmbeddedLogOptions, openEmbeddedLog } from "../../src/log/embedded.ts";
 import { generationOf, pull, readAll, startAt, text } from "../contracts/log/place.ts";
 
@@ -114,7 +114,7 @@ Deno.test("a damaged record is found by its checksum, and the error says where",
     await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
     const generation = await generationOf(subscription, 1);
     await startAt(generation, 1);
-    const error = await assertRejects(() => generation.next(0), LogRefusedError, "offsets 1 to 1");
+    const error = await assertRejects(() => generation.next(0), LogDamagedError, "offsets 1 to 1");
     assert(error.message.includes(fileOf(dataDir)));
   }));
 

@@ -1,6 +1,6 @@
 // Reading fetch answers: what a reader may see of transactions, gaps, cut and damaged answers.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
 import { loadCodecs } from "../../src/log/kafka/codecs.ts";
@@ -110,20 +110,52 @@ Deno.test("an answer that the broker cut ends with its last whole batch", async 
   }
 });
 
-Deno.test("the record format of Kafka before 0.11 is refused by name", async () => {
+Deno.test("the record format of Kafka before 0.11 is damage, by name", async () => {
   const old = await batchBytes(batch(0, "a"));
   old[16] = 1;
-  assertThrows(() => partitionOf(fetchAnswer("t", [{ partition: 0, records: old }])), RangeError, "0.11");
+  const { damage } = partitionOf(fetchAnswer("t", [{ partition: 0, records: old }]));
+  assertStringIncludes(damage!.why, "0.11");
+  assertEquals(damage!.to, undefined);
 });
 
-Deno.test("any flipped bit in a batch is found", async () => {
+const flipped = (bytes: Buffer, bit: number) => {
+  const damaged = Buffer.from(bytes);
+  damaged[bit >> 3]! ^= 1 << (bit & 7);
+  return damaged;
+};
+
+Deno.test("any flipped bit in a batch is found, and where reading can go on behind it", async () => {
   const records = await batchBytes(batch(0, "abcdefgh", 7));
-  fc.assert(fc.property(fc.integer({ min: 21 * 8, max: records.length * 8 - 1 }), (bit) => {
-    const damaged = Buffer.from(records);
-    damaged[bit >> 3]! ^= 1 << (bit & 7);
-    const answer = fetchAnswer("t", [{ partition: 0, records: damaged, aborted: [{ producerId: 5, firstOffset: 0 }] }]);
-    assertThrows(() => recordsOf(partitionOf(answer)), RangeError, "checksum");
+  const next = await batchBytes(batch(8, "ij"));
+  // Of the head, the length and what the checksum knows: neither the offset nor the leader's epoch.
+  const bits = fc.oneof(
+    fc.integer({ min: 8 * 8, max: 12 * 8 - 1 }),
+    fc.integer({ min: 16 * 8, max: records.length * 8 - 1 }),
+  );
+  fc.assert(fc.property(bits, (bit) => {
+    const bytes = Buffer.concat([flipped(records, bit), next]);
+    const aborted = [{ producerId: 5, firstOffset: 0 }];
+    const partition = partitionOf(fetchAnswer("t", [{ partition: 0, records: bytes, aborted }]));
+    assertEquals([partition.batches.length, partition.nextOffset, partition.damage?.to], [1, 10, 8]);
   }));
+});
+
+Deno.test("damage behind good batches ends what is read there; the next fetch begins with it", async () => {
+  const [first, second] = [await batchBytes(batch(0, "ab")), await batchBytes(batch(2, "cd"))];
+  const damaged = flipped(second, second.length * 8 - 1);
+  const answer = (records: Buffer) => partitionOf(fetchAnswer("t", [{ partition: 0, records }]));
+  const partition = answer(Buffer.concat([first, damaged, await batchBytes(batch(4, "e"))]));
+  assertEquals([partition.nextOffset, recordsOf(partition).length, partition.damage], [2, 2, undefined]);
+  // Without a batch behind it, its own head says where it ends, unless that cannot be.
+  assertEquals(answer(damaged).damage, { to: 4, why: "The checksum does not match" });
+  const beyond = await batchBytes({ ...batch(2, "cd"), lastOffsetDelta: 5_000 });
+  assertEquals(answer(flipped(beyond, beyond.length * 8 - 1)).damage?.to, undefined);
+});
+
+Deno.test("a batch whose offset cannot be is damage", async () => {
+  const records = flipped(await batchBytes(batch(0, "ab")), 3);
+  const { damage } = partitionOf(fetchAnswer("t", [{ partition: 0, records }]));
+  assertStringIncludes(damage!.why, "begins at offset");
 });
 
 Deno.test("random bytes are an error or nothing, never a hang", () => {

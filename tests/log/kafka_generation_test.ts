@@ -35,6 +35,7 @@ Deno.test("a partition is paused while too much of it waits to be taken, and cou
     clock: new ManualClock(),
     partitionBytes: 100,
     recentMs: 1_000,
+    unservedMs: 1_000,
   });
   await generation.start(new Map([[0, 0], [1, 0]]));
   assertEquals(generation.paused(), 0);

@@ -126,6 +126,10 @@ class RawGeneration implements Generation {
     return { partition, records, nextOffset };
   }
 
+  skip(): void {
+    throw new Error("A raw table has no damaged stretches");
+  }
+
   caughtUp(partition: number): boolean {
     return this.#positions.get(partition)! >= this.options.ends.get(partition)!;
   }

@@ -2,7 +2,7 @@
 // Knows nothing of membership: the subscription ends it.
 
 import { crc32 } from "node:zlib";
-import { LogDivergedError, LogRefusedError } from "../../errors.ts";
+import { type Damage, LogDamagedError, LogDivergedError, LogRefusedError } from "../../errors.ts";
 import type { EmbeddedFile } from "./file.ts";
 import { decodeSegment } from "./segment.ts";
 import type { Generation, LogBatch, LogRecord, PartitionBounds, PartitionLook } from "../log.ts";
@@ -13,6 +13,10 @@ const BATCH_BYTES = 1 << 20;
 
 const SELECT_SEGMENTS = `SELECT base_offset AS base, last_offset AS last, bytes, crc, records FROM segments
   WHERE topic_id = ? AND partition = ? AND last_offset >= ? ORDER BY last_offset`;
+
+/** Reads the index alone. */
+const SELECT_LAST = `SELECT last_offset AS last FROM segments INDEXED BY segments_by_offset
+  WHERE topic_id = ? AND partition = ? AND last_offset >= ? ORDER BY last_offset LIMIT 1`;
 
 interface SegmentRow {
   readonly base: number;
@@ -37,6 +41,8 @@ interface Place {
   next: number;
   /** Log end when last asked. */
   high: number;
+  /** What lies there cannot be read: `next` has told so. */
+  setAside: boolean;
 }
 
 export class EmbeddedGeneration implements Generation {
@@ -78,7 +84,7 @@ export class EmbeddedGeneration implements Generation {
     for (const partition of this.partitions) {
       const next = positions.get(partition);
       if (next === undefined) return Promise.reject(new RangeError(`Partition ${partition} has no start position`));
-      this.#places.set(partition, { next, high: next });
+      this.#places.set(partition, { next, high: next, setAside: false });
     }
     this.#pull.wake();
     return Promise.resolve();
@@ -88,9 +94,14 @@ export class EmbeddedGeneration implements Generation {
     return this.#pull.next(waitMs, () => this.#readAhead() ?? (this.#lookForMore() ? this.#readAhead() : undefined));
   }
 
+  skip(partition: number, offset: number): void {
+    this.#places.set(partition, { next: offset, high: offset, setAside: false });
+    this.#pull.wake();
+  }
+
   caughtUp(partition: number): boolean {
     const place = this.#places.get(partition);
-    const look = place && this.look(partition);
+    const look = place && !place.setAside ? this.look(partition) : undefined;
     return look !== undefined && place!.next >= look.end;
   }
 
@@ -115,7 +126,7 @@ export class EmbeddedGeneration implements Generation {
   #readAhead(): LogBatch | undefined {
     return this.#pull.inTurn((partition) => {
       const place = this.#places.get(partition);
-      return place && place.next < place.high ? this.#readPartition(partition, place) : undefined;
+      return place && !place.setAside && place.next < place.high ? this.#readPartition(partition, place) : undefined;
     });
   }
 
@@ -125,8 +136,9 @@ export class EmbeddedGeneration implements Generation {
     let found = false;
     for (const [partition, { low, high }] of readBounds(this.file, this.spec.topicId)) {
       const place = this.#places.get(partition);
-      if (place === undefined) continue;
-      if (place.next < low || place.next > high) throw this.#diverged(partition, place.next, { low, high });
+      if (place === undefined || place.setAside) continue;
+      if (place.next < low) throw this.#deleted(partition, place, low);
+      if (place.next > high) throw this.#diverged(partition, place.next, { low, high });
       place.high = high;
       if (place.next < high) found = true;
     }
@@ -138,31 +150,53 @@ export class EmbeddedGeneration implements Generation {
     const from = place.next;
     let bytes = 0;
     let next = from;
-    for (const row of this.file.each<SegmentRow>(SELECT_SEGMENTS, this.spec.topicId, partition, from)) {
-      if (row.base > next) break; // found by the check below when it is the first
-      this.#decode(partition, row, from, records);
-      bytes += row.bytes;
-      next = row.last + 1;
-      if (records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) break;
+    let damage: Pick<Damage, "to" | "why"> | undefined;
+    try {
+      for (const row of this.file.each<SegmentRow>(SELECT_SEGMENTS, this.spec.topicId, partition, from)) {
+        damage = row.base > next ? { to: row.base, why: "its rows are gone" } : decode(row, from, records);
+        if (damage !== undefined) break;
+        bytes += row.bytes;
+        next = row.last + 1;
+        if (records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) break;
+      }
+    } catch (error) {
+      damage = this.#damagedRow(partition, next, error);
     }
-    if (next === from) {
-      throw this.#diverged(partition, from, readBounds(this.file, this.spec.topicId).get(partition)!);
-    }
+    if (next === from) throw this.#unreadable(partition, place, damage);
     place.next = next;
     return { partition, records, nextOffset: next };
   }
 
-  #decode(partition: number, row: SegmentRow, fromOffset: number, into: LogRecord[]): void {
+  /** SQLite cannot read the row that holds `offset`; the index, which lies elsewhere, may still say how far that goes. */
+  #damagedRow(partition: number, offset: number, error: unknown): Pick<Damage, "to" | "why"> {
+    if (!(error instanceof LogRefusedError)) throw error;
     try {
-      if (crc32(row.records) !== row.crc) throw new RangeError("The checksum does not match");
-      decodeSegment(row.records, { baseOffset: row.base, count: row.last - row.base + 1, fromOffset }, into);
-    } catch (cause) {
-      throw new LogRefusedError(
-        `The log "${this.file.path}" is damaged in "${this.topic}" partition ${partition}, offsets ${row.base} to ` +
-          `${row.last}: move it and its -wal and -shm files away to begin with an empty log`,
-        { cause },
-      );
+      const row = this.file.get<{ last: number }>(SELECT_LAST, this.spec.topicId, partition, offset);
+      return { to: row === undefined ? undefined : row.last + 1, why: error.message };
+    } catch {
+      throw error;
     }
+  }
+
+  /** Where nothing at all was found the rows are gone, or the retention has just deleted them. */
+  #unreadable(partition: number, place: Place, damage: Pick<Damage, "to" | "why"> | undefined): Error {
+    const { low, high } = readBounds(this.file, this.spec.topicId).get(partition)!;
+    if (place.next < low) return this.#deleted(partition, place, low);
+    if (place.next > high) return this.#diverged(partition, place.next, { low, high });
+    place.setAside = true;
+    const { to, why } = damage ?? { to: high, why: "its rows are gone" };
+    return new LogDamagedError({
+      ...{ topic: this.topic, partition, from: place.next, to },
+      ...{ reason: "unreadable", why: `${why}, in "${this.file.path}"` },
+    });
+  }
+
+  #deleted(partition: number, place: Place, low: number): LogDamagedError {
+    place.setAside = true;
+    return new LogDamagedError({
+      ...{ topic: this.topic, partition, from: place.next, to: low },
+      ...{ reason: "deleted", why: `the log begins at ${low} now` },
+    });
   }
 
   #diverged(partition: number, next: number, { low, high }: PartitionBounds): LogDivergedError {
@@ -170,6 +204,18 @@ export class EmbeddedGeneration implements Generation {
       `"${this.topic}" partition ${partition} holds offsets ${low} to ${high}, but ${next} is expected next: ` +
         "the topic was created anew or its records were deleted",
     );
+  }
+}
+
+/** Decodes a segment into `into`, or says what of it cannot be read: all of it. */
+function decode(row: SegmentRow, fromOffset: number, into: LogRecord[]): Pick<Damage, "to" | "why"> | undefined {
+  const before = into.length;
+  try {
+    if (crc32(row.records) !== row.crc) throw new RangeError("The checksum does not match");
+    decodeSegment(row.records, { baseOffset: row.base, count: row.last - row.base + 1, fromOffset }, into);
+  } catch (cause) {
+    into.length = before;
+    return { to: row.last + 1, why: cause instanceof Error ? cause.message : String(cause) };
   }
 }
 

@@ -2,12 +2,15 @@
 // them. Knows Kafka's wire format and nothing of kafkajs. Source: the Kafka protocol guide, Fetch v4 to v11, and KIP-98.
 //
 // Here is decided what a reader may see: batches of aborted transactions and control batches are left out. The offset after
-// the last whole batch counts them all, so that a stretch without visible records is passed over.
+// the last whole batch counts them all, so that a stretch without visible records is passed over. And here damage is found:
+// every batch is checked, and reading ends before the first that cannot be read.
 
 import { CODEC_MASK } from "./codecs.ts";
 
 /** Kafka's error code for an offset that the log does not hold. */
 export const OFFSET_OUT_OF_RANGE = 1;
+/** Kafka's error code where the broker itself finds that what it holds is damaged. */
+export const CORRUPT_MESSAGE = 2;
 /** Other answers, for people; all of them pass by themselves. */
 const OBSTACLES: ReadonlyMap<number, string> = new Map([
   [3, "is not known to its broker"],
@@ -28,6 +31,9 @@ export function obstacleOf(errorCode: number): string {
 export const FETCH_VERSIONS = { oldest: 4, newest: 11 } as const;
 
 const BATCH_HEAD_BYTES = 61;
+/** A batch's length counts what comes after offset and length. */
+const LENGTH_END = 12;
+const MAGIC_AT = 16;
 const MAGIC = 2;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -44,10 +50,15 @@ export interface RecordBatch {
   readonly baseTimestamp: number;
   /** The timestamp of every record, when the topic stamps them itself. */
   readonly appendTimestamp: number | undefined;
-  /** Of everything after the checksum, as the broker computed it (CRC-32C). */
-  readonly crc: number;
-  readonly checked: Uint8Array;
   readonly records: Uint8Array;
+}
+
+/** What cannot be read, from the offset that was asked for. */
+export interface DamagedStretch {
+  /** Where what can be read begins again; undefined where nothing in the answer tells. */
+  readonly to: number | undefined;
+  /** For people. */
+  readonly why: string;
 }
 
 /** What the answer says of one partition. */
@@ -61,6 +72,11 @@ export interface FetchedPartition {
   readonly batches: readonly RecordBatch[];
   /** The offset after the last whole batch; undefined when there was none. */
   readonly nextOffset: number | undefined;
+  /**
+   * Set when the very first batch cannot be read: the batches are those behind it then. Where it is a later one, the next
+   * fetch begins with it.
+   */
+  readonly damage?: DamagedStretch;
   readonly bytes: number;
 }
 
@@ -108,10 +124,7 @@ const decoder = new TextDecoder();
 /** Kafka's checksum. */
 type Checksum = (bytes: Uint8Array) => number;
 
-/**
- * Reads a fetch answer of `version`. Batches that are left out are checked by their checksum here, those that are read
- * are checked then. Throws `RangeError` when something is damaged.
- */
+/** Reads a fetch answer of `version`. Throws `RangeError` when the answer itself is damaged; a batch may be, see there. */
 export function decodeFetchAnswer(version: number, payload: Uint8Array, crc32c: Checksum): FetchAnswer {
   // A plain Uint8Array: its views cost half of a Buffer's, and there are two for each record.
   const cursor = new Cursor(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength));
@@ -139,31 +152,45 @@ function decodePartition(version: number, cursor: Cursor, crc32c: Checksum): Fet
   const aborted = cursor.array((): AbortedTransaction => ({ producerId: cursor.int64(), firstOffset: cursor.int64() }));
   const preferredReadReplica = version >= 11 ? cursor.int32() : -1;
   const records = cursor.take(Math.max(0, cursor.int32()));
-  const readable = readableBatches(records, aborted, crc32c);
+  const readable = readableBatches(records, aborted, { crc32c, highWatermark });
   const bytes = records.length;
   return { partition, errorCode, highWatermark, lastStableOffset, preferredReadReplica, ...readable, bytes };
 }
 
+/** What a batch is checked by. */
+interface Checks {
+  readonly crc32c: Checksum;
+  /** No batch that a reader gets reaches beyond it. */
+  readonly highWatermark: number;
+}
+
 /**
- * The batches outside of aborted transactions. A producer's transaction is aborted from the offset that the broker names
- * until its abort marker. The broker's list is in no order, and one producer can be in it several times.
+ * The batches outside of aborted transactions, up to the first that cannot be read. A producer's transaction is aborted from
+ * the offset that the broker names until its abort marker. The broker's list is in no order, and one producer can be in it
+ * several times.
  */
 function readableBatches(
   records: Uint8Array,
   aborted: readonly AbortedTransaction[],
-  crc32c: Checksum,
-): Pick<FetchedPartition, "batches" | "nextOffset"> {
+  checks: Checks,
+): Pick<FetchedPartition, "batches" | "nextOffset" | "damage"> {
   const waiting = [...aborted].sort((a, b) => b.firstOffset - a.firstOffset); // the next one is last
   const aborting = new Set<number>();
   const batches: RecordBatch[] = [];
   let nextOffset: number | undefined;
-  for (let at = 0; at + BATCH_HEAD_BYTES <= records.length;) {
-    const cursor = new Cursor(records);
-    cursor.at = at;
-    const baseOffset = cursor.int64();
-    const end = at + 12 + cursor.int32();
-    if (end > records.length) break; // the broker cut the answer here
-    const { batch, attributes, producerId } = decodeBatchHead(cursor, baseOffset, end);
+  let damage: DamagedStretch | undefined;
+  for (let at = 0; at < records.length;) {
+    const found = batchAt(records, at, checks);
+    if (typeof found === "string") {
+      // The broker gives at least one whole batch. A later one it has cut, or it is damaged: the next fetch begins with it.
+      if (nextOffset !== undefined) break;
+      const behind = endOfDamage(records, checks);
+      damage = { to: behind.offset, why: found };
+      at = behind.at;
+      continue;
+    }
+    if (found.batch.baseOffset < (nextOffset ?? 0)) break;
+    const { batch, attributes, producerId, end } = found;
     nextOffset = batch.lastOffset + 1;
     while (waiting.length > 0 && waiting.at(-1)!.firstOffset <= batch.lastOffset) {
       aborting.add(waiting.pop()!.producerId);
@@ -171,23 +198,70 @@ function readableBatches(
     const isControl = (attributes & CONTROL) !== 0;
     const isAborted = (attributes & TRANSACTIONAL) !== 0 && aborting.has(producerId);
     if (!isControl && !isAborted && batch.count > 0) batches.push(batch);
-    else if (crc32c(batch.checked) !== batch.crc) throw new RangeError("The checksum of a batch does not match");
     if (isControl && controlType(batch) === ABORT_MARKER) aborting.delete(producerId);
     at = end;
   }
-  return { batches, nextOffset };
+  return { batches, nextOffset, damage };
 }
 
+/** A batch whose head and checksum are right. */
+interface FoundBatch {
+  readonly batch: RecordBatch;
+  readonly attributes: number;
+  readonly producerId: number;
+  /** Where the next one begins in the bytes. */
+  readonly end: number;
+}
+
+/** The batch that begins at `at`, or why there is none that can be read. */
+function batchAt(records: Uint8Array, at: number, { crc32c, highWatermark }: Checks): FoundBatch | string {
+  if (at + BATCH_HEAD_BYTES > records.length) return "A batch is cut off";
+  const cursor = new Cursor(records);
+  cursor.at = at + LENGTH_END - 4;
+  const end = at + LENGTH_END + cursor.int32();
+  if (end > records.length || end < at + BATCH_HEAD_BYTES) return "A batch says a length that it does not have";
+  const magic = records[at + MAGIC_AT];
+  if (magic !== MAGIC) return `Record format ${magic} of Kafka before 0.11 is not supported, or the head is damaged`;
+  const head = decodeBatchHead(records, at, end);
+  const { batch, crc, checked } = head;
+  if (crc32c(checked) !== crc) return "The checksum does not match";
+  // The offset of a batch is the one thing in it that its checksum does not know.
+  const isBeyond = batch.baseOffset < 0 || (highWatermark >= 0 && batch.lastOffset >= highWatermark);
+  return isBeyond ? `A batch says that it begins at offset ${batch.baseOffset}` : { ...head, end };
+}
+
+/**
+ * Behind the damaged batch at the beginning: where the next one that can be read begins, be it by looking for it byte by
+ * byte, since a damaged head need not say the right length. Without any: behind what the damaged head says.
+ */
+function endOfDamage(
+  records: Uint8Array,
+  checks: Checks,
+): { readonly offset: number | undefined; readonly at: number } {
+  for (let at = 1; at + BATCH_HEAD_BYTES <= records.length; at++) {
+    if (records[at + MAGIC_AT] !== MAGIC) continue;
+    const found = batchAt(records, at, checks);
+    if (typeof found !== "string") return { offset: found.batch.baseOffset, at };
+  }
+  const at = records.length;
+  if (at < BATCH_HEAD_BYTES || records[MAGIC_AT] !== MAGIC) return { offset: undefined, at };
+  const { baseOffset, lastOffset, count } = decodeBatchHead(records, 0, records.length).batch;
+  const isPlausible = count >= 0 && count <= lastOffset - baseOffset + 1 && lastOffset < checks.highWatermark;
+  return { offset: isPlausible ? lastOffset + 1 : undefined, at };
+}
+
+/** Reads a head without a doubt. */
 function decodeBatchHead(
-  cursor: Cursor,
-  baseOffset: number,
+  records: Uint8Array,
+  at: number,
   end: number,
-): { batch: RecordBatch; attributes: number; producerId: number } {
-  cursor.int32(); // partition leader epoch
-  const magic = cursor.int8();
-  if (magic !== MAGIC) throw new RangeError(`Record format ${magic} of Kafka before 0.11 is not supported`);
+): Omit<FoundBatch, "end"> & { readonly crc: number; readonly checked: Uint8Array } {
+  const cursor = new Cursor(records);
+  cursor.at = at;
+  const baseOffset = cursor.int64();
+  cursor.at += 4 + 4 + 1; // length, partition leader epoch, magic
   const crc = cursor.int32() >>> 0;
-  const checked = cursor.bytes.subarray(cursor.at, end);
+  const checked = records.subarray(cursor.at, end);
   const attributes = cursor.int16();
   const lastOffset = baseOffset + cursor.int32();
   const baseTimestamp = cursor.int64();
@@ -202,11 +276,9 @@ function decodeBatchHead(
     codec: attributes & CODEC_MASK,
     baseTimestamp,
     appendTimestamp: (attributes & LOG_APPEND_TIME) === 0 ? undefined : maxTimestamp,
-    crc,
-    checked,
-    records: cursor.bytes.subarray(cursor.at, end),
+    records: records.subarray(cursor.at, end),
   };
-  return { batch, attributes, producerId };
+  return { batch, attributes, producerId, crc, checked };
 }
 
 /**

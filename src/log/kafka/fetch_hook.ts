@@ -6,7 +6,14 @@
 
 import type { PartitionAssigner } from "kafkajs";
 import { LogRefusedError } from "../../errors.ts";
-import { decodeFetchAnswer, FETCH_VERSIONS, type FetchedPartition, OFFSET_OUT_OF_RANGE } from "./fetch.ts";
+import {
+  CORRUPT_MESSAGE,
+  type DamagedStretch,
+  decodeFetchAnswer,
+  FETCH_VERSIONS,
+  type FetchedPartition,
+  OFFSET_OUT_OF_RANGE,
+} from "./fetch.ts";
 
 /** Told of each partition of each answer before kafkajs sees it. */
 export interface FetchListener {
@@ -16,6 +23,10 @@ export interface FetchListener {
   outOfRange(partition: number, fromOffset: number): void;
   /** The broker does not hand out the partition just now. */
   refused(partition: number, errorCode: number): void;
+  /** What the log holds at `fromOffset` cannot be read. */
+  damaged(partition: number, fromOffset: number, stretch: DamagedStretch): void;
+  /** The broker says that it has records behind `fromOffset`, and gave none although nothing kept it from that. */
+  unserved(partition: number, fromOffset: number): void;
   /** An answer cannot be read, and will not become readable. */
   unreadable(error: Error): void;
   /** Kafka's checksum. */
@@ -35,6 +46,9 @@ interface FetchRequest {
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
   }[];
 }
+
+/** An answer with less in it was not full: it left out no partition for want of room. */
+const ROOMY_BYTES = 1024 * 1024;
 
 interface Protocol {
   readonly request: { readonly apiVersion: number };
@@ -104,6 +118,8 @@ function answerFor(version: number, payload: Uint8Array, asked: FetchRequest, li
     throw new RangeError(`the broker speaks fetch version ${version}, Kafka 0.11 or later is needed`);
   }
   const { throttleMs, errorCode, sessionId, topics } = decodeFetchAnswer(version, payload, listener.crc32c);
+  const bytes = topics.flatMap(({ partitions }) => partitions).reduce((sum, { bytes }) => sum + bytes, 0);
+  const hadRoom = throttleMs === 0 && bytes < ROOMY_BYTES;
   return {
     throttleTime: 0,
     clientSideThrottleTime: version >= 8 ? throttleMs : 0,
@@ -113,6 +129,7 @@ function answerFor(version: number, payload: Uint8Array, asked: FetchRequest, li
       topicName: topic,
       partitions: partitions.map((fetched) => {
         const fromOffset = offsetAsked(asked, topic, fetched.partition);
+        if (hadRoom && isUnserved(fetched, fromOffset)) listener.unserved(fetched.partition, fromOffset);
         return partitionFor(fetched, fromOffset, listener);
       }),
     })),
@@ -121,23 +138,44 @@ function answerFor(version: number, payload: Uint8Array, asked: FetchRequest, li
 
 /** A partition as kafkajs expects it, with one message that stands for everything. */
 function partitionFor(fetched: FetchedPartition, fromOffset: number, listener: FetchListener) {
-  const isOutOfRange = fetched.errorCode === OFFSET_OUT_OF_RANGE;
-  if (isOutOfRange) listener.outOfRange(fetched.partition, fromOffset);
-  else if (fetched.errorCode === 0) listener.answered(fetched, fromOffset);
-  else listener.refused(fetched.partition, fetched.errorCode);
+  const { partition, errorCode } = fetched;
+  const isOutOfRange = errorCode === OFFSET_OUT_OF_RANGE;
+  const damage = damageIn(fetched, fromOffset);
+  if (isOutOfRange) listener.outOfRange(partition, fromOffset);
+  else if (damage) listener.damaged(partition, fromOffset, damage);
+  else if (errorCode === 0) listener.answered(fetched, fromOffset);
+  else listener.refused(partition, errorCode);
   const messages: FetchedMessage[] = [];
-  if (fetched.nextOffset !== undefined && fetched.nextOffset > fromOffset) {
+  if (!damage && fetched.nextOffset !== undefined && fetched.nextOffset > fromOffset) {
     messages.push({ offset: String(fetched.nextOffset - 1), isControlRecord: false, fetched });
   }
   return {
-    partition: fetched.partition,
-    errorCode: isOutOfRange ? 0 : fetched.errorCode,
+    partition,
+    errorCode: isOutOfRange || damage ? 0 : errorCode,
     highWatermark: String(fetched.highWatermark),
     lastStableOffset: String(fetched.lastStableOffset),
     abortedTransactions: [],
     preferredReadReplica: fetched.preferredReadReplica,
     messages,
   };
+}
+
+/** What cannot be read at the offset that was asked for, if anything. */
+function damageIn(
+  { errorCode, damage, nextOffset }: FetchedPartition,
+  fromOffset: number,
+): DamagedStretch | undefined {
+  if (errorCode === CORRUPT_MESSAGE) return { to: undefined, why: "the broker says that what it holds is corrupt" };
+  // With a damaged offset a batch is found for offsets that are not in it.
+  if (damage && (damage.to ?? Infinity) > fromOffset) return damage;
+  if (nextOffset === undefined || nextOffset > fromOffset) return undefined;
+  return { to: undefined, why: `the broker answers with a batch that says that it ends at offset ${nextOffset - 1}` };
+}
+
+function isUnserved(fetched: FetchedPartition, fromOffset: number): boolean {
+  const { errorCode, bytes, highWatermark, lastStableOffset: stable, preferredReadReplica } = fetched;
+  const end = stable >= 0 ? Math.min(stable, highWatermark) : highWatermark;
+  return errorCode === 0 && bytes === 0 && preferredReadReplica < 0 && fromOffset < end;
 }
 
 function offsetAsked(asked: FetchRequest, topic: string, partition: number): number {

@@ -2,15 +2,17 @@
 // Knows nothing of kafkajs: the subscription fetches, pauses and seeks for it.
 
 import type { Clock } from "../../clock.ts";
-import { LogDivergedError, LogRefusedError } from "../../errors.ts";
+import { type Damage, LogDamagedError, LogDivergedError } from "../../errors.ts";
 import type { Codecs } from "./codecs.ts";
-import type { FetchedPartition, RecordBatch } from "./fetch.ts";
+import type { DamagedStretch, FetchedPartition, RecordBatch } from "./fetch.ts";
 import { RecordReader } from "./records.ts";
 import type { Generation, LogBatch, LogRecord, PartitionBounds, PartitionLook } from "../log.ts";
 import { Pull } from "../pull.ts";
 
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 1 << 20;
+/** So many answers in a row must have been empty: two of them before and after an outage say nothing. */
+const UNSERVED_ANSWERS = 5;
 
 /** What the subscription does for its generation; nothing of it throws. */
 export interface Fetching {
@@ -33,6 +35,8 @@ export interface KafkaGenerationOptions {
   readonly partitionBytes: number;
   /** How long an answer of the broker counts as recent, in milliseconds. */
   readonly recentMs: number;
+  /** How long the broker may give nothing where it says that there is something, in milliseconds. */
+  readonly unservedMs: number;
 }
 
 /** A reader's place in one partition. */
@@ -49,8 +53,21 @@ interface Place {
   queuedBytes: number;
   paused: boolean;
   outOfRange: boolean;
+  /** Since when, and how often in a row, the broker gave nothing where it says that there is something. */
+  unserved: { readonly sinceMs: number; answers: number } | undefined;
+  /** What cannot be read behind everything that is queued: nothing more is fetched. */
+  damage: Damage | undefined;
+  /** Whether `next` has told of it. */
+  setAside: boolean;
   /** The end for readers as the broker last said it, and when. */
   end: { readonly offset: number; readonly atMs: number } | undefined;
+}
+
+/** A batch to read on in, and the offset after everything before it. */
+interface Reading {
+  readonly batch: RecordBatch;
+  readonly into: LogRecord[];
+  readonly nextOffset: number;
 }
 
 export class KafkaGeneration implements Generation {
@@ -108,11 +125,12 @@ export class KafkaGeneration implements Generation {
    */
   enqueue(fetched: FetchedPartition, fromOffset: number): boolean {
     const place = this.#places.get(fetched.partition);
-    if (place === undefined || place.paused) return false;
+    if (place === undefined || place.paused || place.damage !== undefined) return false;
     if (fromOffset !== place.expected) {
       this.fetching.seek(fetched.partition, place.expected);
       return false;
     }
+    place.unserved = undefined;
     place.queue.push(fetched);
     place.expected = fetched.nextOffset!;
     place.queuedBytes += fetched.bytes;
@@ -131,7 +149,7 @@ export class KafkaGeneration implements Generation {
     const atMs = this.options.clock.monotonic();
     this.#looks.set(partition, { end: highWatermark, readableEnd, atMs });
     const place = this.#places.get(partition);
-    if (place === undefined || place.paused || fromOffset !== place.expected) return;
+    if (place === undefined || place.paused || place.damage !== undefined || fromOffset !== place.expected) return;
     place.end = { offset: readableEnd, atMs };
   }
 
@@ -141,7 +159,38 @@ export class KafkaGeneration implements Generation {
     this.#looks.set(partition, { ...look, obstacle });
   }
 
-  /** The log does not hold `fromOffset`: fails if that is what comes next. */
+  /** What the log holds at `fromOffset` cannot be read: the partition is set aside once what is queued has been taken. */
+  damaged(partition: number, fromOffset: number, { to, why }: DamagedStretch): void {
+    const place = this.#places.get(partition);
+    if (place?.expected !== fromOffset || place.damage !== undefined) return;
+    this.#stopAt(place, { from: fromOffset, to, reason: "unreadable", why });
+  }
+
+  /**
+   * The broker gave nothing from `fromOffset` on and says that there is something. Where that lasts it has lost its way: in a
+   * batch with a wrong length it finds nothing, and says so in no other way.
+   */
+  unserved(partition: number, fromOffset: number): void {
+    const place = this.#places.get(partition);
+    if (place?.expected !== fromOffset || place.damage !== undefined) return;
+    const { clock, unservedMs } = this.options;
+    place.unserved ??= { sinceMs: clock.monotonic(), answers: 0 };
+    place.unserved.answers += 1;
+    if (clock.monotonic() - place.unserved.sinceMs < unservedMs || place.unserved.answers < UNSERVED_ANSWERS) return;
+    const why = `for ${
+      Math.round(unservedMs / 1000)
+    } s the broker has given none of the records that it says are there`;
+    this.damaged(partition, fromOffset, { to: undefined, why });
+  }
+
+  skip(partition: number, offset: number): void {
+    if (this.signal.aborted) return;
+    this.#places.set(partition, newPlace(partition, offset));
+    this.fetching.seek(partition, offset);
+    this.fetching.resume([partition]);
+  }
+
+  /** The log does not hold `fromOffset`: deleted, or for another reason, which fails. Only if that is what comes next. */
   async outOfRange(partition: number, fromOffset: number): Promise<void> {
     const place = this.#places.get(partition);
     if (place?.expected !== fromOffset || place.outOfRange) return;
@@ -151,6 +200,11 @@ export class KafkaGeneration implements Generation {
     if (held !== undefined && fromOffset >= held.low && fromOffset <= held.high) {
       place.outOfRange = false; // a replica that lagged behind: asked again, it may know better
       return;
+    }
+    if (held !== undefined && fromOffset < held.low) {
+      if (this.#places.get(partition) !== place) return;
+      const why = `the log begins at ${held.low} now`;
+      return this.#stopAt(place, { from: fromOffset, to: held.low, reason: "deleted", why });
     }
     this.fail(
       new LogDivergedError(
@@ -167,7 +221,7 @@ export class KafkaGeneration implements Generation {
 
   caughtUp(partition: number): boolean {
     const place = this.#places.get(partition);
-    if (place?.end === undefined || place.paused || place.queue.length > 0) return false;
+    if (place?.end === undefined || place.paused || place.damage !== undefined || place.queue.length > 0) return false;
     return place.handedOut >= place.end.offset &&
       this.options.clock.monotonic() - place.end.atMs <= this.options.recentMs;
   }
@@ -187,12 +241,24 @@ export class KafkaGeneration implements Generation {
   #takeNext(): LogBatch | undefined {
     return this.#pull.inTurn((partition) => {
       const place = this.#places.get(partition);
-      return place && place.queue.length > 0 ? this.#take(place) : undefined;
+      if (place === undefined || place.setAside) return undefined;
+      const batch = place.queue.length > 0 ? this.#take(place) : undefined;
+      if (batch !== undefined || place.damage === undefined) return batch;
+      place.setAside = true;
+      throw new LogDamagedError(place.damage);
     });
   }
 
-  /** Decodes about a thousand records of the partition. */
-  #take(place: Place): LogBatch {
+  /** Nothing is fetched of the partition any more; what is queued is still handed out. */
+  #stopAt(place: Place, damage: Omit<Damage, "topic" | "partition">): void {
+    place.damage = { topic: this.topic, partition: place.partition, ...damage };
+    place.end = undefined;
+    this.fetching.pause([place.partition]);
+    this.#pull.wake();
+  }
+
+  /** Decodes about a thousand records of the partition; undefined when the first of them cannot be read. */
+  #take(place: Place): LogBatch | undefined {
     const records: LogRecord[] = [];
     let bytes = 0;
     let nextOffset = place.handedOut;
@@ -204,9 +270,9 @@ export class KafkaGeneration implements Generation {
         this.#drop(place, fetched);
         continue;
       }
-      this.#read(place, batch, records);
-      const after = place.reader === undefined ? batch.lastOffset + 1 : records.at(-1)!.offset + 1;
-      nextOffset = Math.max(nextOffset, after);
+      const isReadable = this.#read(place, { batch, into: records, nextOffset });
+      const isDone = isReadable && place.reader === undefined;
+      nextOffset = Math.max(nextOffset, isDone ? batch.lastOffset + 1 : (records.at(-1)?.offset ?? -1) + 1);
       bytes += batch.records.length;
     }
     // What follows the last record may hold nothing to see: account for it now rather than with an empty batch later.
@@ -214,32 +280,31 @@ export class KafkaGeneration implements Generation {
       nextOffset = place.queue[0].nextOffset!;
       this.#drop(place, place.queue[0]);
     }
+    if (nextOffset === place.handedOut) return undefined;
     place.handedOut = nextOffset;
     return { partition: place.partition, records, nextOffset };
   }
 
-  /** Reads on in `batch`; its reader stays open when there is more. */
-  #read(place: Place, batch: RecordBatch, into: LogRecord[]): void {
+  /** Reads on in the batch; its reader stays open when there is more. False where it cannot be read. */
+  #read(place: Place, { batch, into, nextOffset }: Reading): boolean {
     try {
       place.reader ??= new RecordReader(batch, this.options.codecs);
       const before = into.length;
       do place.reader.read(into, BATCH_RECORDS, place.handedOut); while (into.length === before && !place.reader.done);
     } catch (cause) {
-      const failure = new LogRefusedError(
-        `"${this.topic}" partition ${place.partition} cannot be read at offsets ${batch.baseOffset} to ` +
-          `${batch.lastOffset} (${
-            cause instanceof Error ? cause.message : cause
-          }): the records are damaged, or unfold to ` +
-          "more than is allowed",
-        { cause },
-      );
-      this.fail(failure);
-      throw failure;
+      // The checksum is right, and the records are not: those before are handed out, what follows is fetched again.
+      place.queue.length = 0;
+      place.reader = undefined;
+      const from = Math.max(nextOffset, (into.at(-1)?.offset ?? -1) + 1);
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.#stopAt(place, { from, to: batch.lastOffset + 1, reason: "unreadable", why });
+      return false;
     }
     if (place.reader.done) {
       place.reader = undefined;
       place.batchIndex += 1;
     }
+    return true;
   }
 
   /** Forgets the first of the queue; a paused partition goes on when half of its room is free. */
@@ -247,7 +312,7 @@ export class KafkaGeneration implements Generation {
     place.queue.shift();
     place.batchIndex = 0;
     place.queuedBytes -= fetched.bytes;
-    if (place.paused && place.queuedBytes <= this.options.partitionBytes / 2) {
+    if (place.paused && place.damage === undefined && place.queuedBytes <= this.options.partitionBytes / 2) {
       place.paused = false;
       this.fetching.resume([place.partition]);
     }
@@ -265,6 +330,9 @@ function newPlace(partition: number, position: number): Place {
     queuedBytes: 0,
     paused: false,
     outOfRange: false,
+    unserved: undefined,
+    damage: undefined,
+    setAside: false,
     end: undefined,
   };
 }

@@ -19,9 +19,8 @@ export class RecordReader {
   #at = 0;
   #left: number;
 
-  /** Checks and unfolds the batch. Throws when it is damaged or unfolds to more than the limit. */
+  /** Unfolds the batch. Throws when it is damaged or unfolds to more than the limit. */
   constructor(batch: RecordBatch, codecs: Codecs) {
-    if (codecs.crc32c(batch.checked) !== batch.crc) throw new RangeError("The checksum does not match");
     this.#batch = batch;
     this.#left = batch.count;
     this.#bytes = batch.codec === 0 ? batch.records : unfold(batch, codecs);
@@ -32,15 +31,20 @@ export class RecordReader {
     return this.#left === 0;
   }
 
-  /** Reads up to `limit` records into `into`, leaving out those below `fromOffset`. Throws when they are damaged. */
+  /**
+   * Reads up to `limit` records into `into`, leaving out those below `fromOffset`. Throws when one is damaged; those before it
+   * are in `into` then.
+   */
   read(into: LogRecord[], limit: number, fromOffset: number): void {
     const stopAt = Math.max(0, this.#left - limit);
     while (this.#left > stopAt) {
       const record = this.#record();
+      if (this.#left === 1 && this.#at !== this.#bytes.length) {
+        throw new RangeError("A batch is longer than its records");
+      }
       this.#left -= 1;
       if (record.offset >= fromOffset) into.push(record);
     }
-    if (this.#left === 0 && this.#at !== this.#bytes.length) throw new RangeError("A batch is longer than its records");
   }
 
   #record(): LogRecord {

@@ -47,6 +47,8 @@ export interface KafkaSettings {
   readonly readAheadBytes?: number;
   /** Partitions that were added to a topic are noticed within this time. */
   readonly metadataMaxAgeMs?: number;
+  /** When a broker gives nothing of a partition for so long, where it says that there is something, that is damage. */
+  readonly unservedMs?: number;
   /** How long a subscription tries to get back to a broker that is away before it fails. */
   readonly outagePatienceMs?: number;
 }
@@ -62,6 +64,7 @@ export const KAFKA_DEFAULTS = {
   fetchPartitionBytes: 1024 * 1024,
   readAheadBytes: 32 * 1024 * 1024,
   metadataMaxAgeMs: 60_000,
+  unservedMs: 60_000,
   outagePatienceMs: 600_000,
 } as const satisfies Partial<KafkaSettings>;
 

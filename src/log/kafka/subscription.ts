@@ -198,6 +198,7 @@ export class KafkaSubscription implements Subscription {
       clock: this.#clock,
       partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
       recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
+      unservedMs: settings.unservedMs,
     });
     this.#membership = { state: "member", sinceMs: this.#lastSignMs };
     this.#handover.offer(this.#generation);
@@ -230,6 +231,8 @@ export class KafkaSubscription implements Subscription {
     answered: (fetched, fromOffset) => this.#generation?.answered(fetched, fromOffset),
     outOfRange: (partition, fromOffset) => void this.#generation?.outOfRange(partition, fromOffset),
     refused: (partition, errorCode) => this.#generation?.blocked(partition, obstacleOf(errorCode)),
+    damaged: (partition, fromOffset, stretch) => this.#generation?.damaged(partition, fromOffset, stretch),
+    unserved: (partition, fromOffset) => this.#generation?.unserved(partition, fromOffset),
     unreadable: (error) => this.#close(error),
     crc32c: (bytes) => this.parts.codecs.crc32c(bytes),
   };

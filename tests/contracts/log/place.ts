@@ -6,6 +6,8 @@ import type { Generation, Log, LogBatch, LogRecord, Subscription } from "../../.
 export interface Place extends AsyncDisposable {
   /** Another log on the same topics, as a second process would open it. */
   open(): Promise<Log>;
+  /** Damages, behind the log's back, the produced run of records that `offset` is in. No log is open meanwhile. */
+  damage(topic: string, partition: number, offset: number): Promise<void>;
   /** What `member.ts` needs to open the same log in a process of its own. */
   readonly member: Readonly<Record<string, unknown>>;
 }

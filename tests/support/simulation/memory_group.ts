@@ -1,7 +1,7 @@
 // Consumer groups of the log in memory. Rebalances are eager: everybody's generation ends and everybody gets a new one, except
 // that an expelled member goes on, and is told only when it asks for its next batch.
 
-import { LogDivergedError, LogUnavailableError } from "../../../src/errors.ts";
+import { LogDamagedError, LogDivergedError, LogUnavailableError } from "../../../src/errors.ts";
 import type {
   Generation,
   LogBatch,
@@ -98,6 +98,7 @@ class MemoryGeneration implements Generation {
   readonly topic: string;
   readonly #ended = new AbortController();
   readonly #positions = new Map<number, number>();
+  readonly #setAside = new Set<number>();
   #superseded = false;
 
   constructor(
@@ -140,6 +141,11 @@ class MemoryGeneration implements Generation {
     }
   }
 
+  skip(partition: number, offset: number): void {
+    this.#positions.set(partition, offset);
+    this.#setAside.delete(partition);
+  }
+
   async next(waitMs: number): Promise<LogBatch | undefined> {
     await this.gate.turn();
     if (this.#superseded) this.end();
@@ -158,14 +164,14 @@ class MemoryGeneration implements Generation {
     if (this.store.away) return [];
     for (const [partition, position] of this.#positions) {
       const { low, high } = this.store.partition(this.topic, partition);
-      if (position >= low && position <= high) continue;
+      if (position <= high) continue;
       throw new LogDivergedError(`Partition ${partition} holds the offsets ${low} to ${high}, not ${position}`);
     }
-    return this.partitions.filter((partition) => this.#rest(partition) > 0);
+    return this.partitions.filter((partition) => !this.#setAside.has(partition) && this.#rest(partition) > 0);
   }
 
   caughtUp(partition: number): boolean {
-    return !this.store.away && this.#rest(partition) <= 0;
+    return !this.store.away && !this.#setAside.has(partition) && this.#rest(partition) <= 0;
   }
 
   look(partition: number): PartitionLook | undefined {
@@ -186,7 +192,14 @@ class MemoryGeneration implements Generation {
 
   #read(partition: number): LogBatch {
     const from = this.#positions.get(partition)!;
-    const nextOffset = from + 1 + this.gate.random.below(Math.min(this.store.maxBatch, this.#rest(partition)));
+    const damage = this.store.damageAt(this.topic, partition, from);
+    if (damage !== undefined && damage.from <= from) {
+      this.#setAside.add(partition);
+      const why = "a test has damaged it";
+      throw new LogDamagedError({ topic: this.topic, partition, ...damage, from, why });
+    }
+    const rest = Math.min(this.store.maxBatch, this.#rest(partition), (damage?.from ?? Infinity) - from);
+    const nextOffset = from + 1 + this.gate.random.below(rest);
     this.#positions.set(partition, nextOffset);
     return { partition, records: this.store.read(this.topic, partition, from, nextOffset), nextOffset };
   }

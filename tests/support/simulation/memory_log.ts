@@ -1,6 +1,6 @@
 // A log in memory for seeded schedules: a model of the log port, with batches cut at random and faults on request.
 
-import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../../../src/errors.ts";
+import { type Damage, LogRefusedError, LogUnavailableError, TopicMissingError } from "../../../src/errors.ts";
 import type {
   Log,
   LogRecord,
@@ -29,6 +29,14 @@ export interface StoredPartition {
   /** Offset of the next record. */
   high: number;
   records: LogRecord[];
+  /** Stretches that cannot be read. */
+  readonly damaged: Stretch[];
+}
+
+/** Without `to` nobody can tell where it ends, but it is one offset. */
+interface Stretch {
+  readonly from: number;
+  readonly to?: number;
 }
 
 /** What all instances share. */
@@ -41,7 +49,7 @@ export class LogStore {
   maxBatch = 12;
 
   create(topic: string, partitions: number): void {
-    this.topics.set(topic, Array.from({ length: partitions }, () => ({ low: 0, high: 0, records: [] })));
+    this.topics.set(topic, Array.from({ length: partitions }, () => ({ low: 0, high: 0, records: [], damaged: [] })));
   }
 
   partition(topic: string, partition: number): StoredPartition {
@@ -86,6 +94,14 @@ export class LogStore {
     const stored = this.partition(topic, partition);
     stored.low = offset;
     stored.records = stored.records.filter((record) => record.offset >= offset);
+  }
+
+  /** What cannot be read at `offset` or behind it, the nearest. */
+  damageAt(topic: string, partition: number, offset: number): Pick<Damage, "from" | "to" | "reason"> | undefined {
+    const { low, damaged } = this.partition(topic, partition);
+    if (offset < low) return { from: offset, to: low, reason: "deleted" };
+    const next = damaged.find(({ from, to = from + 1 }) => offset < to);
+    return next && { from: next.from, to: next.to, reason: "unreadable" };
   }
 
   bounds(topic: string): PartitionBounds[] {

@@ -1,0 +1,26 @@
+// Damages the file of an embedded log that nobody has open, behind Freshet's back.
+
+import { DatabaseSync } from "node:sqlite";
+
+/** Where to damage it. */
+export interface Spot {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Flips a bit of the segment that the offset is in. */
+export function damageEmbedded(dataDir: string, { topic, partition, offset }: Spot): Promise<void> {
+  const db = new DatabaseSync(`${dataDir}/freshet.log.db`);
+  try {
+    const { id, records } = db.prepare(
+      `SELECT s.id, s.records FROM segments s JOIN topics t ON t.id = s.topic_id
+       WHERE t.name = ? AND s.partition = ? AND ? BETWEEN s.base_offset AND s.last_offset`,
+    ).get(topic, partition, offset) as { readonly id: number; readonly records: Uint8Array };
+    records[records.length - 1]! ^= 1;
+    db.prepare("UPDATE segments SET records = ? WHERE id = ?").run(records, id);
+  } finally {
+    db.close();
+  }
+  return Promise.resolve();
+}
