@@ -46,6 +46,7 @@ async function overLog(): Promise<void> {
     isWarehouseReachable: () => Promise.resolve(true),
     metrics: createMetrics(),
     clock: systemClock,
+    skip: () => Promise.reject(new Error("There is nothing to skip")),
     query: () => Promise.reject(new Error("There is no warehouse")),
     ingest: ingestSources(domains, { group: new GroupCommit(log, systemClock), config }),
     rateLimit: config.rateLimit === Infinity ? Infinity : 1e9,

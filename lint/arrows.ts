@@ -34,7 +34,7 @@ const PARTS: readonly Part[] = [
     name: "The engine",
     files: /^src\/engine\//,
     ours:
-      /^src\/((engine|stream|domains)\/|log\/(log|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
+      /^src\/((engine|stream|domains)\/|log\/(log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
     name: "The dashboard's page",
@@ -47,7 +47,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/(status|decode)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|logging)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|domains)\/|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|logging)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

@@ -142,3 +142,32 @@ SELECT DOMAIN, OPERATOR, CASE WHEN COUNT(UP_TO) = COUNT(*) THEN MIN(UP_TO) END A
 FROM REACHED
 GROUP BY DOMAIN, OPERATOR;
 COMMENT ON VIEW FRESHET_FINAL IS 'Up to when all partitions of its topic have closed the windows of an operator: what ends at or before FINAL_UP_TO is final; NULL while a partition has no watermark';
+
+-- version 3: gaps that were gone over, headers of dead letters, and log timestamps beyond what a TIMESTAMP holds
+
+CREATE TABLE IF NOT EXISTS FRESHET_GAPS (
+  DOMAIN VARCHAR NOT NULL,
+  TOPIC VARCHAR NOT NULL,
+  KAFKA_PARTITION BIGINT NOT NULL,
+  FROM_OFFSET BIGINT NOT NULL,
+  TO_OFFSET BIGINT NOT NULL,
+  REASON VARCHAR NOT NULL,
+  DETAIL VARCHAR,
+  RECORDED_BY VARCHAR NOT NULL,
+  RECORDED_AT TIMESTAMP_NTZ NOT NULL
+);
+COMMENT ON TABLE FRESHET_GAPS IS 'Offsets of a partition that are in no table because they could not be read; written in the transaction that moved FRESHET_OFFSETS past them';
+COMMENT ON COLUMN FRESHET_GAPS.FROM_OFFSET IS 'The first offset of the gap';
+COMMENT ON COLUMN FRESHET_GAPS.TO_OFFSET IS 'The first offset behind it';
+COMMENT ON COLUMN FRESHET_GAPS.REASON IS 'A stable code: unreadable, deleted, or before_first_read';
+COMMENT ON COLUMN FRESHET_GAPS.DETAIL IS 'What was wrong there, for people';
+COMMENT ON COLUMN FRESHET_GAPS.RECORDED_BY IS 'Who chose to go on: freshet skip, FRESHET_ON_DAMAGE, or first start';
+COMMENT ON COLUMN FRESHET_GAPS.RECORDED_AT IS 'When, UTC';
+
+ALTER TABLE DEAD_LETTERS ADD COLUMN IF NOT EXISTS RECORD_HEADERS VARCHAR;
+COMMENT ON COLUMN DEAD_LETTERS.RECORD_HEADERS IS 'JSON array of the headers, in their order: [name, text], [name, null], or [name, base64, "base64"] where the value is not UTF-8; NULL when there are none, and in rows that an older Freshet wrote';
+ALTER TABLE DEAD_LETTERS ADD COLUMN IF NOT EXISTS KEY_ENCODING VARCHAR;
+COMMENT ON COLUMN DEAD_LETTERS.KEY_ENCODING IS 'utf-8 or base64: how RECORD_KEY is written; NULL when there is none, and in rows that an older Freshet wrote';
+
+ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS LAST_TIMESTAMP_MS BIGINT;
+COMMENT ON COLUMN FRESHET_OFFSETS.LAST_TIMESTAMP_MS IS 'LAST_TIMESTAMP in epoch milliseconds, as the log has it, also where that is no time that a TIMESTAMP can hold';

@@ -15,6 +15,7 @@ import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import type { DomainInfo, Parts, Runner } from "./parts.ts";
 import { prepare, type Prepared } from "./preparation.ts";
 import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
+import { skipIn } from "./engine/skip.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
 import { supervise } from "./supervision.ts";
@@ -117,6 +118,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     ...recommending?.http,
     rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
+    skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
   }));
   const dashboard = stack.use(startDashboard({
     hostname: config.host,

@@ -143,6 +143,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     untilEnd,
     maxRestarts: config.maxRestarts,
     patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
+    onDamage: config.onDamage,
   });
 }
 

@@ -14,6 +14,10 @@ const seen = ({ name, raw }: Domain) =>
 const positions = ({ name, topic }: Domain) =>
   `POSITIONS AS (SELECT * FROM FRESHET_OFFSETS WHERE DOMAIN = '${name}' AND TOPIC = '${topic}')`;
 
+/** Gaps on record. */
+const gaps = ({ name, topic }: Domain) =>
+  `(SELECT KAFKA_PARTITION AS P, FROM_OFFSET, TO_OFFSET FROM FRESHET_GAPS WHERE DOMAIN = '${name}' AND TOPIC = '${topic}')`;
+
 /** Offsets that one BIGINT has a bit for. */
 const BLOCK = 60;
 
@@ -39,6 +43,14 @@ export function generalRules(domain: Domain): Rules {
       SELECT S.P, S.O, S.WHERE_IT_IS, F.NEXT_OFFSET
       FROM SEEN AS S LEFT JOIN POSITIONS AS F ON F.KAFKA_PARTITION = S.P
       WHERE F.NEXT_OFFSET IS NULL OR S.O IS NULL OR S.O < 0 OR S.O >= F.NEXT_OFFSET`,
+    "no record is in a gap on record": `
+      WITH ${seen(domain)}
+      SELECT S.P, S.O, S.WHERE_IT_IS, G.FROM_OFFSET, G.TO_OFFSET
+      FROM SEEN AS S JOIN ${gaps(domain)} AS G ON G.P = S.P AND S.O >= G.FROM_OFFSET AND S.O < G.TO_OFFSET`,
+    "gaps on record are behind their partition's position": `
+      WITH ${positions(domain)}
+      SELECT G.*, F.NEXT_OFFSET FROM ${gaps(domain)} AS G LEFT JOIN POSITIONS AS F ON F.KAFKA_PARTITION = G.P
+      WHERE F.NEXT_OFFSET IS NULL OR G.TO_OFFSET > F.NEXT_OFFSET OR G.FROM_OFFSET >= G.TO_OFFSET OR G.FROM_OFFSET < 0`,
     // Accepted before there was the reason duplicate_name: what such a record says depends on who reads it. Of inner objects
     // only what the tables have of them shows.
     "no raw record has a name twice": `
@@ -122,17 +134,22 @@ export function mergedFinalRule(domain: Domain, output: Windows): Rules {
 }
 
 /**
- * Offsets below a partition's position that are nowhere, as ranges: `P`, `FROM_OFFSET`, `TO_OFFSET` (exclusive). Topics of
- * Kafka have such gaps where records were compacted away or transactions aborted, and before the first that was still there.
+ * Offsets below a partition's position that are nowhere, as ranges: `P`, `FROM_OFFSET`, `TO_OFFSET` (exclusive), without those
+ * that are on record as gaps. Topics of Kafka have others where records were compacted away or transactions aborted.
  */
 export function missingOffsets(domain: Domain): string {
   return `
     WITH ${seen(domain)}, ${positions(domain)},
-    MARKS AS (
-      SELECT P, O FROM SEEN
-      UNION SELECT KAFKA_PARTITION, -1 FROM POSITIONS
-      UNION SELECT KAFKA_PARTITION, NEXT_OFFSET FROM POSITIONS
+    ACCOUNTED AS (
+      SELECT P, O AS A, O + 1 AS B FROM SEEN
+      UNION ALL SELECT P, FROM_OFFSET, TO_OFFSET FROM ${gaps(domain)}
+      UNION ALL SELECT KAFKA_PARTITION, -1, 0 FROM POSITIONS
+      UNION ALL SELECT KAFKA_PARTITION, NEXT_OFFSET, NEXT_OFFSET + 1 FROM POSITIONS
     ),
-    STEPS AS (SELECT P, LAG(O) OVER (PARTITION BY P ORDER BY O) + 1 AS FROM_OFFSET, O AS TO_OFFSET FROM MARKS)
+    STEPS AS (
+      SELECT P, MAX(B) OVER (PARTITION BY P ORDER BY A ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS FROM_OFFSET,
+        A AS TO_OFFSET
+      FROM ACCOUNTED
+    )
     SELECT P, FROM_OFFSET, TO_OFFSET FROM STEPS WHERE FROM_OFFSET < TO_OFFSET ORDER BY P, FROM_OFFSET`;
 }

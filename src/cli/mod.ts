@@ -17,6 +17,7 @@ import { addQuery } from "./query.ts";
 import { addReplay } from "./replay/mod.ts";
 import { addRun } from "./run.ts";
 import { addSimulate } from "./simulate.ts";
+import { addSkip } from "./skip.ts";
 import { addSql } from "./sql.ts";
 import { addStatus } from "./status.ts";
 import { addTopics } from "./topics.ts";
@@ -37,6 +38,7 @@ const VERBS: readonly Verb[] = [
   addDeadLetters,
   addDoctor,
   addReplay,
+  addSkip,
   addMigrate,
   addKeygen,
   addSql,

@@ -1,6 +1,6 @@
 // `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
-import { type DomainStatus, lagOf, type PartitionStatus } from "../engine/status.ts";
-import { FreshetError } from "../errors.ts";
+import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt } from "../engine/status.ts";
+import { FreshetError, LogDamagedError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
 import type { DomainInfo } from "../parts.ts";
@@ -36,6 +36,8 @@ interface DomainReport extends Pick<DomainStatus, "domain" | "topic" | "openWind
     /** Why the partition cannot be read just now. */
     readonly obstacle: string | null;
     readonly watermark: string | null;
+    /** Where and why it has stopped, while the others go on. */
+    readonly stopped?: StoppedAt;
   }[];
 }
 
@@ -152,7 +154,9 @@ async function readStored(domain: DomainInfo, { warehouse, numbers }: StoredQues
 
 function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<DomainReport, "partitions"> {
   return {
-    partitions: partitions.map(({ partition, nextOffset, highOffset, lag, confirmedAt, obstacle, watermark }) => ({
+    partitions: partitions.map((
+      { partition, nextOffset, highOffset, lag, confirmedAt, obstacle, watermark, stopped },
+    ) => ({
       partition,
       nextOffset,
       highOffset,
@@ -160,6 +164,7 @@ function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<
       confirmedAt: timeText(confirmedAt),
       obstacle,
       watermark: timeText(watermark),
+      ...stopped && { stopped },
     })),
   };
 }
@@ -188,6 +193,11 @@ function domainText(report: DomainReport): string {
     for (const { partition, obstacle, confirmedAt } of partitions) {
       if (obstacle !== null) lines.push(`Partition ${partition} ${obstacle}; its lag is of ${confirmedAt}\n`);
     }
+  }
+  for (const { partition, stopped } of partitions) {
+    if (stopped === undefined) continue;
+    const { message } = new LogDamagedError({ topic, partition, ...stopped });
+    lines.push(`Partition ${partition} has stopped: ${message}\n`);
   }
   const open = Object.entries(openWindows);
   if (open.length > 0) lines.push(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}\n`);

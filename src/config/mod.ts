@@ -124,6 +124,12 @@ export const SETTINGS = {
     { min: 100, unit: "milliseconds", default: 30_000 },
     "How long a failed domain waits before it is tried again; each time twice as long, up to thirty times this.",
   ),
+  FRESHET_ON_DAMAGE: s.choice(
+    ["stop", "skip"],
+    "stop",
+    "What becomes of a partition with records that cannot be read, or were deleted before they were read: it stops there, " +
+      "or goes on behind them with the gap on record in FRESHET_GAPS. The others go on either way.",
+  ),
   FRESHET_DUCKDB_MEMORY: s.text(
     { form: "a size such as 96MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "96MB" },
     "Memory limit of the embedded warehouse.",
@@ -208,6 +214,8 @@ export interface Config {
   readonly onFailedDomain: "continue" | "exit";
   readonly failedRetryMs: number;
   readonly standstillMs: number;
+  /** What becomes of a partition with a stretch that cannot be read. */
+  readonly onDamage: "stop" | "skip";
   /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
   readonly stallMs: number;
   readonly duckdbMemory: string;
@@ -291,6 +299,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     onFailedDomain: v.FRESHET_ON_FAILED_DOMAIN,
     failedRetryMs: v.FRESHET_FAILED_RETRY_MS,
     standstillMs: v.FRESHET_STANDSTILL_MS,
+    onDamage: v.FRESHET_ON_DAMAGE,
     stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },

@@ -33,6 +33,11 @@ export class Checkpointer {
     return this.#claims.get(partition)!;
   }
 
+  /** A partition was claimed once more. */
+  taken(claim: Claim): void {
+    this.#claims.set(claim.partition, claim);
+  }
+
   /** The move of a partition from where the warehouse stands. */
   move(partition: number, to: Move["to"]): Move {
     const { epoch, checkpoint, nextOffset } = this.claim(partition);

@@ -3,7 +3,7 @@
 // goes on from the warehouse.
 
 import { setImmediate } from "node:timers/promises";
-import { LogDivergedError } from "../errors.ts";
+import { LogDamagedError, LogDivergedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
@@ -15,9 +15,11 @@ import { InFlight } from "./in_flight.ts";
 import type { UnitLimit } from "./unit_limit.ts";
 import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
 import { EventTime } from "./event_time.ts";
+import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
 import { type Pipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
+import { SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { slices } from "./slices.ts";
 import { startingPoint, verifiedFrom } from "./starting_point.ts";
@@ -130,6 +132,7 @@ class GenerationRun {
   readonly #unverified = new Map<number, { readonly offset: number; readonly timestamp: number }>();
   readonly #targets: ReadonlyMap<number, number>;
   readonly #checkpointer: Checkpointer;
+  readonly #setAside: SetAside;
   #pending: Pending;
   #pendingSince: number | undefined;
   #failed: FailedElement[] = [];
@@ -166,6 +169,11 @@ class GenerationRun {
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
     this.#pending = this.#newPending();
+    this.#setAside = new SetAside({
+      ...{ options: context.options, writer, generation, progress: context.progress },
+      ...{ partitions: this.#partitions, checkpointer: this.#checkpointer },
+    });
+    for (const claim of claims) this.#noteFirstGap(claim);
     this.#shared = others.length === 0 ? undefined : this.#sharedWith(others);
     const push = (batch: Batch<unknown>) => this.#push(batch);
     this.#eventTime = new EventTime({ partitions: this.#partitions, generation, claims, shared: this.#shared, push });
@@ -186,11 +194,11 @@ class GenerationRun {
       if (this.#inFlight?.settled) await this.#settle();
       if (this.generation.signal.aborted) return await this.#handOver(signal.aborted ? "stopped" : "rebalanced");
       if (signal.aborted) return await this.#finish("stopped");
-      const batch = await this.generation.next(this.#waitMs());
+      const batch = await this.#next();
       if (batch) await this.#take(batch);
       await this.#tick();
       if (this.#due()) await this.#checkpoint();
-      if (options.untilEnd && this.#reachedEnd()) return await this.#finish("reached end");
+      if (options.untilEnd && this.#reachedEnd()) return await this.#finishAtEnd();
     }
   }
 
@@ -201,9 +209,45 @@ class GenerationRun {
     await this.pipeline.operators.close();
   }
 
+  /** The next batch; what cannot be read of a partition is dealt with, once what came before it is on its way. */
+  async #next(): Promise<LogBatch | undefined> {
+    try {
+      return await this.generation.next(this.#waitMs());
+    } catch (error) {
+      if (!(error instanceof LogDamagedError)) throw error;
+      const { partition } = error.damage;
+      this.#unverified.delete(partition);
+      const gap = this.#setAside.tell(error);
+      if (gap) this.#addGap(gap);
+      if (this.#setAside.has(partition) && this.#pending.partitions.has(partition)) await this.#checkpoint();
+    }
+  }
+
+  /** What a topic lost before it was ever read is nobody's loss; it is on record all the same. */
+  #noteFirstGap({ partition, nextOffset: from }: Claim): void {
+    const { nextOffset: to } = this.#ingest(partition).position;
+    if (to === from) return;
+    const why = `the log began at ${to} when it was first read`;
+    const at = this.context.options.clock.now();
+    this.#addGap({ partition, from, to, reason: "before_first_read", why, by: "first start", at });
+  }
+
+  #addGap(gap: Gap): void {
+    this.#pending.addGap(gap);
+    this.#touch();
+  }
+
   #newPending(): Pending {
     const { options: { domain }, writer } = this.context;
     return new Pending(domain, this.pipeline.outputs, (table) => writer.packer?.(table));
+  }
+
+  /** The end, unless a partition has stopped before it: then nothing is closed, and the run ends with what stopped it. */
+  async #finishAtEnd(): Promise<Outcome> {
+    const { error } = this.#setAside;
+    if (!error) return await this.#finish("reached end");
+    await this.#finish("stopped");
+    throw error;
   }
 
   /** A last checkpoint. */
@@ -247,6 +291,7 @@ class GenerationRun {
     const verified = this.#verify(log);
     const ingest = this.#ingest(log.partition);
     if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) return;
+    this.#setAside.came(log.partition);
     for (const slice of slices(verified)) {
       const ingested = ingest.take(slice);
       this.context.progress.taken(ingested);
@@ -302,6 +347,7 @@ class GenerationRun {
     this.#nextTick = now + TICK_MS;
     this.context.progress.look();
     this.#askBounds(now);
+    if (!this.#writing) await this.#setAside.tick(now);
     const makesFinal = await this.#eventTime.tick(now, !this.#writing);
     if (makesFinal || this.#pending.keyedChanges > 0) this.#touch();
   }
@@ -348,13 +394,16 @@ class GenerationRun {
   }
 
   #recordsWait(): boolean {
-    for (const partition of this.#partitions.keys()) if (!this.generation.caughtUp(partition)) return true;
+    for (const partition of this.#partitions.keys()) {
+      if (!this.#setAside.has(partition) && !this.generation.caughtUp(partition)) return true;
+    }
     return false;
   }
 
   /** Everything that was in the log at the start has been taken, and the topic is known to be the one that was read. */
   #reachedEnd(): boolean {
     for (const [partition, ingest] of this.#partitions) {
+      if (this.#setAside.has(partition)) continue;
       const taken = ingest.position.nextOffset >= this.#targets.get(partition)! && !this.#unverified.has(partition);
       if (!taken && !this.generation.caughtUp(partition)) return false;
     }

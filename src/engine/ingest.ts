@@ -109,6 +109,12 @@ export class PartitionIngest {
     };
   }
 
+  /** Goes on at `offset`, with what is before it unread. Event time stays where it is. */
+  skipTo(offset: number): void {
+    this.#nextOffset = offset;
+    this.#lastTimestamp = null;
+  }
+
   /** Takes the partition's next batch. */
   take(log: LogBatch): Ingested {
     const now = this.clock.now();

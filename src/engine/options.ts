@@ -24,6 +24,8 @@ export interface CheckpointSummary {
   readonly copiesCut: number;
   readonly copiesLeftOut: number;
   readonly late: readonly { readonly operator: string; readonly count: number }[];
+  /** Offsets that were skipped because they could not be read. */
+  readonly skippedOffsets: number;
   /** Rows of raw and derived tables, and of state. */
   readonly rows: number;
   /** The rows of keyed tables that it has made or changed, by table. */
@@ -72,6 +74,8 @@ export interface RunnerOptions {
    * everything; or, for records that were worked off before, event time goes on to where it was then.
    */
   readonly untilEnd?: boolean | TimeBefore;
+  /** What becomes of a partition with a stretch that cannot be read: it stops there (so when left out), or goes on behind it. */
+  readonly onDamage?: "stop" | "skip";
   /** Restarts in a row without a checkpoint in between before the run gives up; a log that is away is waited for. */
   readonly maxRestarts: number;
   /** When a domain that does not get on is said to stand still. */

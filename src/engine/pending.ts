@@ -5,6 +5,7 @@ import type { Batch, Element, LateElement, Output, WindowResult } from "../strea
 import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
+import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import type { Ingested } from "./ingest.ts";
 import { type KeyedChange, keyedChanges, type TableKey, tableKeyOf } from "./rows.ts";
 
@@ -39,6 +40,8 @@ export class Pending {
   /** Mean event time of accepted records, epoch milliseconds, by what was added together. */
   readonly times: { readonly mean: number; readonly records: number }[] = [];
   readonly late: LateElement[] = [];
+  /** Offsets that were skipped because they could not be read. */
+  skippedOffsets = 0;
   readonly #appends = new Map<string, PendingRows>();
   readonly #keyed = new Map<string, KeyedTable>();
   readonly #changed = new Set<number>();
@@ -132,6 +135,13 @@ export class Pending {
     const { name: DOMAIN, topic: TOPIC } = this.domain;
     const of = { DOMAIN, OPERATOR: operator, TOPIC, KAFKA_PARTITION: partition };
     this.#closed.push({ ...of, CLOSED_UP_TO: upTo, UPDATED_AT: now });
+  }
+
+  /** A partition goes on behind a stretch that was not read. */
+  addGap(gap: Gap): void {
+    this.#changed.add(gap.partition);
+    if (gap.by === "FRESHET_ON_DAMAGE") this.skippedOffsets += gap.to - gap.from;
+    addRow(this.#rowsOf(GAPS_TABLE), gap.partition, gap.from, gapRow(this.domain, gap));
   }
 
   #addEnds(elements: readonly Element<WindowResult<unknown>>[]): void {

@@ -1,6 +1,7 @@
 // Keeps count of a domain's run and tells the observer: totals, positions, lag, standstills.
 
 import type { Clock } from "../clock.ts";
+import type { Damage } from "../errors.ts";
 import type { Generation, PartitionBounds, Subscription } from "../log/log.ts";
 import type { Claim, Unit } from "../warehouse/warehouse.ts";
 import type { Copies } from "./dead_letter_topic.ts";
@@ -8,7 +9,7 @@ import type { Ingested } from "./ingest.ts";
 import type { CheckpointSummary, Observer } from "./options.ts";
 import type { Pending } from "./pending.ts";
 import { type PartitionView, type Stand, type StandstillPatience, StandstillWatch } from "./standstill.ts";
-import { type DomainStatus, type DomainTotals, lagOf, type Phase } from "./status.ts";
+import { type DomainStatus, type DomainTotals, lagOf, type Phase, type StoppedAt } from "./status.ts";
 
 /** See `CheckpointSummary`. */
 type Durations = Pick<CheckpointSummary, "durationMs" | "processingMs">;
@@ -61,6 +62,7 @@ export class Progress {
   #openWindows: Readonly<Record<string, number>> = {};
   #generations = 0;
   readonly #standstill: StandstillWatch;
+  readonly #stopped = new Map<number, StoppedAt>();
 
   constructor(private readonly options: ProgressOptions) {
     this.#standstill = new StandstillWatch(options.patience);
@@ -68,6 +70,7 @@ export class Progress {
 
   /** A new generation, and where it starts. */
   assigned(generation: Pick<Generation, "look" | "paused">, claims: readonly Claim[]): void {
+    this.#stopped.clear();
     this.#generation = generation;
     this.#generations++;
     const sinceMs = this.options.clock.monotonic();
@@ -81,6 +84,16 @@ export class Progress {
       askedMs: -Infinity,
       sinceMs,
     }]));
+  }
+
+  /** A partition has stopped at a stretch that cannot be read. */
+  setAside({ partition, from, to, reason, why }: Damage): void {
+    this.#stopped.set(partition, { from, to, reason, why });
+  }
+
+  /** It goes on. */
+  goesOn(partition: number): void {
+    this.#stopped.delete(partition);
   }
 
   /** The log's ends, as just asked. */
@@ -159,7 +172,8 @@ export class Progress {
     const { phase, subscription } = this;
     const view = {
       phase,
-      partitions: this.#views(),
+      // What has stopped at damage waits for somebody: the domain gets on without it.
+      partitions: this.#views().filter(({ partition }) => !this.#stopped.has(partition)),
       membership: subscription?.membership(),
       turns: this.#generations + this.#totals.restarts,
     };
@@ -188,6 +202,7 @@ export class Progress {
 
   #partitionStatus({ partition, nextOffset, highOffset, readableOffset, confirmedMs, obstacle }: PartitionView) {
     const { low, watermark } = this.#places.get(partition)!;
+    const stopped = this.#stopped.get(partition);
     return {
       partition,
       nextOffset,
@@ -197,6 +212,7 @@ export class Progress {
       confirmedAt: highOffset === null ? null : this.#wall(confirmedMs),
       watermark,
       obstacle,
+      ...stopped && { stopped },
     };
   }
 
@@ -218,6 +234,7 @@ export class Progress {
       copiesCut: copies.cut,
       copiesLeftOut: copies.leftOut,
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
+      skippedOffsets: pending.skippedOffsets,
       rows: rowsOf(unit),
       upserts: unit.upserts,
       bytes: pending.bytes,

@@ -1,4 +1,4 @@
-// Where a partition goes on: after what the warehouse has, and not before what the log still holds.
+// Where a partition goes on: after what the warehouse has, and for the first time not before what the log still holds.
 
 import { LogDivergedError } from "../errors.ts";
 import type { PartitionBounds } from "../log/log.ts";
@@ -12,7 +12,7 @@ import type { RunnerOptions } from "./options.ts";
 export function startingPoint(
   claim: Claim,
   { low, high }: PartitionBounds,
-  { domain, logger }: Pick<RunnerOptions, "domain" | "logger">,
+  { domain }: Pick<RunnerOptions, "domain">,
 ): Claim {
   const at = `partition ${claim.partition} of "${domain.topic}"`;
   if (claim.nextOffset > high) {
@@ -21,16 +21,8 @@ export function startingPoint(
         `or truncated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
     );
   }
-  if (claim.nextOffset >= low) return claim;
-  if (claim.nextOffset > 0) {
-    logger.error("Records were deleted from the log before they were read: offsets {from} to {to} of {at} are lost", {
-      from: claim.nextOffset,
-      to: low - 1,
-      at,
-      domain: domain.name,
-    });
-  }
-  return { ...claim, nextOffset: low, lastTimestamp: null };
+  // What was deleted ahead of a position is damage, which the log tells; before the first read it is only the beginning.
+  return claim.nextOffset > 0 || low === 0 ? claim : { ...claim, nextOffset: low, lastTimestamp: null };
 }
 
 /** Where reading begins: at the record before the claim, where there is one, to see whether it is the one that was read. */

@@ -1,5 +1,10 @@
 // What a running domain says of itself: read by `status`, the health routes, `/metrics` and the dashboard.
 
+import type { Damage } from "../errors.ts";
+
+/** A stretch that cannot be read, at which a partition has stopped. */
+export type StoppedAt = Pick<Damage, "from" | "to" | "reason" | "why">;
+
 export interface PartitionStatus {
   readonly partition: number;
   /** Offset after the last committed record. */
@@ -16,6 +21,8 @@ export interface PartitionStatus {
   readonly watermark: number | null;
   /** Why the partition cannot be read just now, for people: "has no leader". */
   readonly obstacle: string | null;
+  /** Where and why the partition has stopped, while the others go on; absent when it has not. */
+  readonly stopped?: StoppedAt;
 }
 
 /** Totals since the process started. */

@@ -22,6 +22,7 @@ import { type BodyLimits, BodyReader } from "./request_body.ts";
 import { countRequests } from "./request_metrics.ts";
 import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute } from "./recommendations_route.ts";
 import { queryRoute } from "./query_route.ts";
+import { skipRoute, type SkipRouteOptions } from "./skip_route.ts";
 import { statusRoutes } from "./status_route.ts";
 
 export interface ApiOptions extends Names {
@@ -36,6 +37,7 @@ export interface ApiOptions extends Names {
   readonly metrics: Metrics;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  readonly skip: SkipRouteOptions["skip"];
   /** The domains' ways in. */
   readonly ingest: readonly IngestSource[];
   /** For the recommendations' route, where there are any. */
@@ -79,7 +81,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const paths = guarded
     ? ["/metrics", "/api/status", RECOMMENDATIONS_PATH, ...options.ingest.map(({ path }) => path)]
     : [];
-  for (const path of [...paths, "/api/query", "/api/instance"]) api.use(path, known);
+  for (const path of [...paths, "/api/query", "/api/skip", "/api/instance"]) api.use(path, known);
 
   for (const source of options.ingest) {
     describeIngest(api, source, guarded);
@@ -91,6 +93,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   metricsRoute(api, { ...options, now, guarded });
   statusRoutes(api, { ...options, guarded });
   queryRoute(api, { query: options.query, bodies });
+  skipRoute(api, { skip: options.skip, bodies });
   docsRoutes(api, options.version);
   api.get("/", (c) => c.redirect("/docs"));
   api.notFound((c) => problem(c, { code: "not_found", detail: `There is nothing at ${c.req.path.slice(0, 200)}` }));

@@ -52,6 +52,11 @@ export const PROBLEMS = {
     title: "The body came too slowly",
     meaning: "The whole body must arrive within a few seconds. Nothing was published.",
   },
+  skip_refused: {
+    status: 409,
+    title: "Nothing was skipped",
+    meaning: "The offsets can be read, or are not where the position is: the detail says which.",
+  },
   body_too_large: {
     status: 413,
     title: "The body is too large",

@@ -31,6 +31,10 @@ export interface Metrics {
   /** Partitions that are not read because what was read of them waits. */
   readonly pausedPartitions: Gauge<"domain">;
   readonly assignedPartitions: Gauge<"domain">;
+  /** Partitions that have stopped at a stretch that cannot be read. */
+  readonly stoppedPartitions: Gauge<"domain">;
+  /** Offsets that FRESHET_ON_DAMAGE has skipped. */
+  readonly skippedOffsets: Counter<"domain">;
   readonly restarts: Counter<"domain">;
   /** 1 while a domain runs or stands by, 0 while it is starting again, has failed or stands still. */
   readonly domainUp: Gauge<"domain">;
@@ -146,6 +150,18 @@ export function createMetrics(): Metrics {
       labelNames: ["domain"],
       registers,
     }),
+    stoppedPartitions: new Gauge({
+      name: "freshet_stopped_partitions",
+      help: "Partitions that have stopped at records that cannot be read, or were deleted before they were read",
+      labelNames: ["domain"],
+      registers,
+    }),
+    skippedOffsets: new Counter({
+      name: "freshet_skipped_offsets_total",
+      help: "Offsets that were skipped because they could not be read, as FRESHET_ON_DAMAGE says",
+      labelNames: ["domain"],
+      registers,
+    }),
     restarts: new Counter({
       name: "freshet_restarts_total",
       help: "Times a domain was started again after a failure",
@@ -253,6 +269,7 @@ export function observerOf(metrics: Metrics): Observer {
       for (const { ageMs, records } of summary.ages) {
         metrics.eventToCommit.observe({ domain }, Math.max(0, ageMs) / 1000, records);
       }
+      metrics.skippedOffsets.inc({ domain }, summary.skippedOffsets);
       metrics.former.checkpoint(domain, summary);
     },
     restart(domain) {
@@ -282,9 +299,12 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     }
     assignedPartitions.set({ domain }, partitions.length);
     pausedPartitions.set({ domain }, status.pausedPartitions);
+    metrics.stoppedPartitions.set({ domain }, partitions.filter(({ stopped }) => stopped !== undefined).length);
     for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
     for (const outcome of ["cut", "left_out"] as const) metrics.deadLetterCopies.inc({ domain, outcome }, 0);
-    for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten]) counter.inc({ domain }, 0);
+    for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten, metrics.skippedOffsets]) {
+      counter.inc({ domain }, 0);
+    }
     if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);
     for (const [operator, keys] of Object.entries(openWindows)) stateKeys.set({ domain, operator }, keys);
     for (const { partition, lag, confirmedAt, watermark } of partitions) {

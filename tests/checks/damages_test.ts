@@ -134,9 +134,22 @@ const DAMAGES: Readonly<Record<string, readonly Damage[]>> = {
     ],
     [
       "a raw row is also a dead letter",
-      `INSERT INTO DEAD_LETTERS SELECT 'trains', 'ats_telemetry', 0, MAX(KAFKA_OFFSET), NULL, NULL, NULL, 'write', 'x', NULL, NOW()::TIMESTAMP
+      `INSERT INTO DEAD_LETTERS (DOMAIN, TOPIC, KAFKA_PARTITION, KAFKA_OFFSET, STAGE, REASON, SEEN_AT)
+        SELECT 'trains', 'ats_telemetry', 0, MAX(KAFKA_OFFSET), 'write', 'x', NOW()::TIMESTAMP
         FROM ATS_TRANSFORMED WHERE KAFKA_PARTITION = 0`,
       "no offset is there twice",
+    ],
+    [
+      "a gap is on record where there is a row",
+      `INSERT INTO FRESHET_GAPS SELECT 'trains', 'ats_telemetry', 0, MAX(KAFKA_OFFSET), MAX(KAFKA_OFFSET) + 1, 'unreadable', NULL, 'x', NOW()::TIMESTAMP
+        FROM ATS_TRANSFORMED WHERE KAFKA_PARTITION = 0`,
+      "no record is in a gap on record",
+    ],
+    [
+      "a gap is on record that the position has not come to",
+      `INSERT INTO FRESHET_GAPS SELECT DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, NEXT_OFFSET + 5, 'unreadable', NULL, 'x', NOW()::TIMESTAMP
+        FROM FRESHET_OFFSETS WHERE KAFKA_PARTITION = 0`,
+      "gaps on record are behind their partition's position",
     ],
     [
       "a window is open again",

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { type InLog, lookUp } from "../../src/cli/doctor/gaps.ts";
+import { type InLog, lookUp } from "../../src/log/look_up.ts";
 import type { Finding } from "../../src/cli/doctor/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Generation, Log } from "../../src/log/log.ts";

@@ -181,6 +181,7 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     records: 13,
     accepted: 12,
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
+    skippedOffsets: 0,
     copiesCut: 0,
     copiesLeftOut: 0,
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),

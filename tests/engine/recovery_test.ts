@@ -162,20 +162,6 @@ Deno.test("state of other windows is refused with a message that names them, and
   await settle(world);
 });
 
-Deno.test("records that retention deleted before they were read are named in an error message, and the rest is read", async () => {
-  const world = worldOf(20);
-  await world.catchUp();
-  produce(world, 20, 40);
-  world.log.retain(TOPIC, 0, 26);
-  world.produce({ key: "end", time: START + 9000, x: 0 });
-  await world.workOff();
-  const [message] = world.messages.filter(({ level }) => level === "error");
-  assertEquals([message!.properties.from, message!.properties.to], [20, 25]);
-  const offsets = world.warehouse.rows("TYPED").map((row) => Number(row.KAFKA_OFFSET)).toSorted((a, b) => a - b);
-  assertEquals(offsets, Array.from({ length: 35 }, (_, i) => i < 20 ? i : i + 6));
-  checkDerived(world, { versions: true });
-});
-
 Deno.test("a first start reads what the log still has, without an error", async () => {
   const world = worldOf(20);
   world.log.retain(TOPIC, 0, 5);

@@ -38,6 +38,7 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     statuses: () => [status],
     metrics: createMetrics(),
     clock: new ManualClock(121_000),
+    skip: () => Promise.resolve("recorded"),
     query: (sql) => Promise.resolve({ columns: [{ name: "SQL", type: "VARCHAR" }], rows: [[sql]], truncated: false }),
     ...overrides,
   };
@@ -215,6 +216,7 @@ Deno.test("metrics tell what the engine reported, and lag and watermark as of no
     records: 10,
     accepted: 8,
     deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
+    skippedOffsets: 40,
     copiesCut: 1,
     copiesLeftOut: 0,
     late: [{ operator: "stats", count: 3 }],

@@ -24,6 +24,7 @@ function wholeApi() {
     isWarehouseReachable: () => Promise.resolve(true),
     metrics: createMetrics(),
     clock: new ManualClock(),
+    skip: () => Promise.reject(new Error("There is no log")),
     query: () => Promise.reject(new Error("There is no warehouse")),
     ingest: ingestSources(defineDomains(config.domains), { group, config, makeEvents: () => () => ({}) }),
     recommendationOf: () => Promise.resolve(undefined),

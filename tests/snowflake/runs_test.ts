@@ -1,10 +1,12 @@
 // Whole runs against the double: what a refused row becomes, what a run costs that has nothing to do, and a slow warehouse.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
-import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { skipOffsets, SkipRefusedError } from "../../src/engine/skip.ts";
+import { LogDamagedError } from "../../src/errors.ts";
+import { type EmbeddedLog, openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Log } from "../../src/log/log.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { until } from "../contracts/log/place.ts";
@@ -188,4 +190,27 @@ test("a warehouse that takes its time for every statement gets everything in the
   assertEquals(await rowsOf(warehouse, "SELECT COUNT(*), COUNT(DISTINCT PASSENGER_COUNT) FROM ATS_TRANSFORMED"), [
     [2_000, 2_000],
   ]);
+});
+
+test("a stretch that cannot be read is skipped by hand, with the gap on record, once", async ({ warehouse, log, runner }) => {
+  const records = Array.from({ length: 60 }, (_, i) => ({ ...train(i), partition: i % 2 }));
+  for (let from = 0; from < 60; from += 20) await log.produce(domain.topic, records.slice(from, from + 20));
+  const { file } = log as EmbeddedLog;
+  await file.write(
+    "other",
+    () => file.run("UPDATE segments SET crc = crc + 1 WHERE partition = 1 AND base_offset = 10"),
+  );
+  const error = await assertRejects(() => runner().run(never()), LogDamagedError);
+  assertEquals([error.damage.partition, error.damage.from, error.damage.to], [1, 10, 20]);
+  const request = { topic: domain.topic, partition: 1, from: 10, to: 20 };
+  const options = { log, warehouse, clock: systemClock, signal: never(), domain };
+  await assertRejects(() => skipOffsets({ ...request, to: 21 }, options), SkipRefusedError, "can be read at offset 20");
+  assertEquals(await skipOffsets(request, options), "recorded");
+  assertEquals(await skipOffsets(request, options), "recorded before");
+  await runner().run(never());
+  const counts =
+    "SELECT KAFKA_PARTITION, COUNT(*) FROM ATS_TRANSFORMED GROUP BY KAFKA_PARTITION ORDER BY KAFKA_PARTITION";
+  assertEquals(await rowsOf(warehouse, counts), [[0, 30], [1, 20]]);
+  const gaps = "SELECT KAFKA_PARTITION, FROM_OFFSET, TO_OFFSET, REASON, RECORDED_BY FROM FRESHET_GAPS";
+  assertEquals(await rowsOf(warehouse, gaps), [[1, 10, 20, "unreadable", "freshet skip"]]);
 });

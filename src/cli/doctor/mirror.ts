@@ -23,7 +23,14 @@ export interface MirrorOptions {
   readonly folder: string;
 }
 
-const SHARED = ["FRESHET_OFFSETS", "FRESHET_OPERATORS", "FRESHET_CLOSED", "DEAD_LETTERS", "LATE_RECORDS"];
+const SHARED = [
+  "FRESHET_OFFSETS",
+  "FRESHET_OPERATORS",
+  "FRESHET_CLOSED",
+  "FRESHET_GAPS",
+  "DEAD_LETTERS",
+  "LATE_RECORDS",
+];
 const ROWS_AT_ONCE = 5_000;
 const QUERY_MS = 600_000;
 

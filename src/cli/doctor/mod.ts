@@ -4,10 +4,10 @@ import { generalRules, missingOffsets, ownRules, type Rules } from "../../checks
 import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
+import { lookUp, type Stretch as Gap } from "../../log/look_up.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
-import { type Gap, lookUp } from "./gaps.ts";
 import { mirror, TooManyRowsError } from "./mirror.ts";
 
 interface DoctorFlags {
@@ -42,7 +42,7 @@ export const addDoctor: Verb = (program, context) => {
   program.command("doctor")
     .summary("check that the tables are right")
     .description(
-      "Checks on live tables that every offset is in the raw table or in DEAD_LETTERS, once; that derived tables equal a " +
+      "Checks on live tables that every offset is in the raw table, in DEAD_LETTERS or in a gap on record, once; that derived tables equal a " +
         "recomputation from the raw ones; and that the log's committed offsets are not ahead. Changes nothing. Works while " +
         "`run` is up. Exit code 1 when something is not right. Snowflake's tables are copied here to be judged.",
     )
@@ -218,6 +218,14 @@ async function inGaps(tables: Tables, { domain, log, context: { host } }: Patien
         detail: `${all}. ${tell(gap)}: the log has a record at ${inLog.offset}`,
         advice:
           `rows were deleted: "freshet sql reset ${domain.name}" prints the SQL to begin again with what the topic holds`,
+      };
+    }
+    if (inLog?.kind === "unreadable") {
+      return {
+        check,
+        result: "not ok",
+        detail: `${all}. ${tell(gap)}: the log has something there that cannot be read`,
+        advice: "the position was moved past it by something other than Freshet: compare with the topic",
       };
     }
     if (inLog?.kind !== "none") unknown.push(gap);

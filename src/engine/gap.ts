@@ -1,0 +1,37 @@
+// Offsets that a partition went past unread: as a row that tells of them, in the same transaction that moves the position.
+
+import type { DamageReason } from "../errors.ts";
+import type { Row } from "../warehouse/warehouse.ts";
+
+export const GAPS_TABLE = "FRESHET_GAPS";
+
+const MAX_DETAIL = 2000;
+
+export interface Gap {
+  readonly partition: number;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  readonly reason: DamageReason | "before_first_read";
+  /** For people. */
+  readonly why: string;
+  /** Who chose to go on. */
+  readonly by: "freshet skip" | "FRESHET_ON_DAMAGE" | "first start";
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** The row in `FRESHET_GAPS`. */
+export function gapRow({ name, topic }: { readonly name: string; readonly topic: string }, gap: Gap): Row {
+  return {
+    DOMAIN: name,
+    TOPIC: topic,
+    KAFKA_PARTITION: gap.partition,
+    FROM_OFFSET: gap.from,
+    TO_OFFSET: gap.to,
+    REASON: gap.reason,
+    DETAIL: gap.why.slice(0, MAX_DETAIL),
+    RECORDED_BY: gap.by,
+    RECORDED_AT: gap.at,
+  };
+}

@@ -1,0 +1,132 @@
+// Partitions of a generation that meet a stretch which cannot be read. Either the stretch is skipped, with a gap on record, or
+// the partition is set aside and the others go on: until somebody has the position moved past it (`freshet skip`), or the
+// log can be read there again. Must not know how a unit is made.
+
+import { type Damage, LogDamagedError } from "../errors.ts";
+import type { Generation } from "../log/log.ts";
+import type { Writer } from "../warehouse/warehouse.ts";
+import type { Checkpointer } from "./checkpoint.ts";
+import type { Gap } from "./gap.ts";
+import type { PartitionIngest } from "./ingest.ts";
+import type { RunnerOptions } from "./options.ts";
+import type { Progress } from "./progress.ts";
+
+/** How often the log is asked whether it can be read again, milliseconds. */
+const RETRY_MS = 60_000;
+/** The warehouse is asked no more often than this whether somebody has moved the position, milliseconds. */
+const LEAST_ASK_MS = 1_000;
+
+export interface SetAsideOptions {
+  readonly options: Pick<RunnerOptions, "domain" | "logger" | "clock" | "onDamage" | "checkpointMs">;
+  readonly writer: Pick<Writer, "positions" | "claim">;
+  readonly generation: Pick<Generation, "skip">;
+  readonly partitions: ReadonlyMap<number, PartitionIngest>;
+  readonly checkpointer: Checkpointer;
+  readonly progress: Progress;
+}
+
+export class SetAside {
+  readonly #damages = new Map<number, Damage>();
+  #nextAsk = 0;
+  #nextRetry = 0;
+
+  constructor(private readonly options: SetAsideOptions) {}
+
+  has(partition: number): boolean {
+    return this.#damages.has(partition);
+  }
+
+  /** What the first of them met; undefined when there is none. */
+  get error(): LogDamagedError | undefined {
+    const [damage] = this.#damages.values();
+    return damage && new LogDamagedError(damage);
+  }
+
+  /** What was told of a partition, which has nothing before it any more. Returns the gap to put on record where it is skipped. */
+  tell({ damage }: LogDamagedError): Gap | undefined {
+    const { options: { clock, onDamage }, generation } = this.options;
+    const { partition, to, reason, why } = damage;
+    const { nextOffset } = this.#ingest(partition).position;
+    const from = Math.max(damage.from, nextOffset);
+    if (to !== undefined && to <= from) {
+      // Only the record before the position: it is in the tables, and was to be seen once more.
+      generation.skip(partition, from);
+      return undefined;
+    }
+    if (onDamage !== "skip" || to === undefined) {
+      this.#stop({ ...damage, from });
+      return undefined;
+    }
+    this.#ingest(partition).skipTo(to);
+    generation.skip(partition, to);
+    this.#log("warn", "Offsets {from} to {last} of {at} are skipped and recorded in FRESHET_GAPS: {why}", damage);
+    return { partition, from, to, reason, why, by: "FRESHET_ON_DAMAGE", at: clock.now() };
+  }
+
+  /** A batch of the partition has come: it can be read after all. */
+  came(partition: number): void {
+    const damage = this.#damages.get(partition);
+    if (damage === undefined) return;
+    this.#goOn(partition);
+    this.#log("info", "{at} can be read again at offset {from}", damage);
+  }
+
+  /** Looks after those that are set aside. `now`: of the monotonic clock. The writer must have nothing else to do. */
+  async tick(now: number): Promise<void> {
+    if (this.#damages.size === 0) return;
+    if (now >= this.#nextAsk) {
+      this.#nextAsk = now + Math.max(LEAST_ASK_MS, this.options.options.checkpointMs);
+      await this.#ask();
+    }
+    if (now < this.#nextRetry) return;
+    this.#nextRetry = now + RETRY_MS;
+    for (const [partition, { from }] of this.#damages) this.options.generation.skip(partition, from);
+  }
+
+  /** Whether somebody has moved a position past the damage; then the partition is taken over again, and goes on there. */
+  async #ask(): Promise<void> {
+    const { writer, checkpointer, generation, options: { domain } } = this.options;
+    const found = await writer.positions(domain.topic, [...this.#damages.keys()]);
+    const moved = found.filter(({ partition, nextOffset }) => nextOffset > checkpointer.claim(partition).nextOffset);
+    if (moved.length === 0) return;
+    const claims = await writer.claim(domain.topic, moved.map(({ partition }) => partition));
+    for (const claim of claims) {
+      const { partition, nextOffset } = claim;
+      const damage = this.#damages.get(partition)!;
+      checkpointer.taken(claim);
+      this.#ingest(partition).skipTo(nextOffset);
+      generation.skip(partition, nextOffset);
+      this.#goOn(partition);
+      this.#log("info", "{at} goes on at offset {to}", { ...damage, to: nextOffset });
+    }
+  }
+
+  #stop(damage: Damage): void {
+    const before = this.#damages.get(damage.partition);
+    this.#damages.set(damage.partition, damage);
+    this.options.progress.setAside(damage);
+    if (before?.from === damage.from && before.to === damage.to) return;
+    this.#nextRetry = this.options.options.clock.monotonic() + RETRY_MS;
+    const { domain, logger } = this.options.options;
+    logger.error("{domain}: partition {partition} stops, the others go on: {error}", {
+      domain: domain.name,
+      partition: damage.partition,
+      error: new LogDamagedError(damage).message,
+    });
+  }
+
+  #goOn(partition: number): void {
+    this.#damages.delete(partition);
+    this.options.progress.goesOn(partition);
+  }
+
+  #ingest(partition: number): PartitionIngest {
+    return this.options.partitions.get(partition)!;
+  }
+
+  #log(level: "info" | "warn", message: string, { partition, from, to, why }: Omit<Damage, "topic" | "reason">): void {
+    const { domain, logger } = this.options.options;
+    const at = `partition ${partition} of "${domain.topic}"`;
+    logger[level](message, { domain: domain.name, at, from, to, last: to === undefined ? undefined : to - 1, why });
+  }
+}

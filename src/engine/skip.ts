@@ -1,0 +1,129 @@
+// Moves a partition's position past offsets that cannot be read, with a gap on record, because somebody chose so. Works as one
+// more owner of the partition would: what runs meanwhile is fenced off, and goes on from where the position is then.
+
+import type { Clock } from "../clock.ts";
+import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
+import { FreshetError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import { lookUp } from "../log/look_up.ts";
+import { Cells } from "../warehouse/cells.ts";
+import type { Claim, Warehouse } from "../warehouse/warehouse.ts";
+
+/** What is to be skipped. */
+export interface SkipRequest {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset, inclusive: where the position is. */
+  readonly from: number;
+  /** Exclusive: where reading is to go on. */
+  readonly to: number;
+}
+
+export interface SkipOptions {
+  readonly log: Log;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The domain that reads the topic. */
+  readonly domain: { readonly name: string; readonly topic: string };
+}
+
+/** Whether it was recorded now, or had been before. */
+export type Skipped = "recorded" | "recorded before";
+
+/** What is asked for would lose records that can be read, or is not what the position waits for. */
+export class SkipRefusedError extends FreshetError {
+  readonly code = "skip_refused";
+  readonly retriable = false;
+}
+
+/** Errors: `SkipRefusedError` says what is so, `FencedError` when the position moved meanwhile, and those of the ports. */
+export async function skipOffsets(request: SkipRequest, options: SkipOptions): Promise<Skipped> {
+  const { warehouse, domain } = options;
+  if (await isRecorded(request, options)) return "recorded before";
+  await using writer = await warehouse.writer(domain.name);
+  const { topic, partition } = request;
+  const [position] = await writer.positions(topic, [partition]);
+  checkPosition(request, position);
+  const reason = await reasonFor(request, options);
+  const [claim] = await writer.claim(topic, [partition]);
+  checkPosition(request, claim);
+  await writer.commit(unitOf(request, claim!, { reason, options }));
+  return "recorded";
+}
+
+/** The same for whichever of the domains reads the topic. */
+export function skipIn(
+  options: Omit<SkipOptions, "domain">,
+  domains: readonly SkipOptions["domain"][],
+): (request: SkipRequest) => Promise<Skipped> {
+  return async (request) => {
+    const domain = domains.find(({ topic }) => topic === request.topic);
+    if (domain) return await skipOffsets(request, { ...options, domain });
+    throw new SkipRefusedError(`This run does not read the topic "${request.topic}": ask the one that does`);
+  };
+}
+
+async function isRecorded(request: SkipRequest, { warehouse, domain }: SkipOptions): Promise<boolean> {
+  const { rows } = await warehouse.query(
+    `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ?`,
+    { binds: [domain.name, request.topic, request.partition, request.from, request.to] },
+  );
+  return Number(rows[0]![0]) > 0;
+}
+
+function checkPosition({ topic, partition, from, to }: SkipRequest, position: Claim | undefined): void {
+  const at = `partition ${partition} of "${topic}"`;
+  if (position === undefined) throw new SkipRefusedError(`The tables know nothing of ${at}: is the number right?`);
+  if (to <= from) {
+    throw new SkipRefusedError(`There is nothing to skip from ${from} to ${to}: <to> is the first offset to read`);
+  }
+  if (position.nextOffset === from) return;
+  throw new SkipRefusedError(
+    `The position of ${at} is ${position.nextOffset}, not ${from}: ` +
+      (position.nextOffset < to
+        ? `what cannot be read there begins at ${position.nextOffset}`
+        : `it is past ${to} already, and never goes back`),
+  );
+}
+
+/** Why the log does not give the records. Errors: `SkipRefusedError` when it does. */
+async function reasonFor(request: SkipRequest, { log, clock, signal }: SkipOptions): Promise<Gap["reason"]> {
+  const { topic, partition, to } = request;
+  const [info] = await log.topics([topic]);
+  const bounds = info?.partitions[partition];
+  const at = `Partition ${partition} of "${topic}"`;
+  if (bounds === undefined) throw new SkipRefusedError(`${at} is not in the log`);
+  if (to > bounds.high) throw new SkipRefusedError(`${at} ends at offset ${bounds.high}: skip no further than that`);
+  const found = await lookUp(request, { log, topic, clock, signal });
+  if (found?.kind === "record") {
+    throw new SkipRefusedError(`${at} can be read at offset ${found.offset}: skip no further than that`);
+  }
+  return found?.kind === "no longer there" ? "deleted" : "unreadable";
+}
+
+interface Chosen {
+  readonly reason: Gap["reason"];
+  readonly options: SkipOptions;
+}
+
+function unitOf({ topic, partition, from, to }: SkipRequest, claim: Claim, { reason, options }: Chosen) {
+  const gap: Gap = { partition, from, to, reason, why: "chosen by hand", by: "freshet skip", at: options.clock.now() };
+  const { epoch, checkpoint, watermark, maxEventTime } = claim;
+  return {
+    topic,
+    appends: [{
+      table: GAPS_TABLE,
+      cells: Cells.of([gapRow(options.domain, gap)]),
+      partitions: [partition],
+      offsets: [from],
+    }],
+    upserts: [],
+    deletes: [],
+    state: [],
+    moves: [{
+      ...{ partition, epoch, checkpoint, expectedOffset: from },
+      to: { nextOffset: to, watermark, maxEventTime, lastTimestamp: null },
+    }],
+  };
+}

@@ -1,0 +1,179 @@
+// What becomes of a partition with a stretch that cannot be read, and of the others.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { LogDamagedError } from "../../src/errors.ts";
+import type { Row } from "../../src/warehouse/warehouse.ts";
+import { readings, TOPIC } from "../support/simulation/domain.ts";
+import { type Instance, START, World } from "../support/simulation/world.ts";
+
+const good = (i: number) => ({ key: i % 3 ? "a" : "b", time: START - 2000 + i * 7, x: i });
+
+/** Thirty records in each of two partitions, of which offsets 10 to 14 of the first cannot be read. */
+function damagedWorld(stretch: { readonly from: number; readonly to?: number } = { from: 10, to: 15 }): World {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 60);
+  world.log.partition(TOPIC, 0).damaged.push(stretch);
+  return world;
+}
+
+function produce(world: World, from: number, to: number): void {
+  for (let i = from; i < to; i++) world.produce(good(i), { partition: i % 2 });
+}
+
+/** Offsets in the raw table, by partition. */
+function rawOffsets(world: World): number[][] {
+  const all = world.warehouse.rows("RAW").map(({ META }) => JSON.parse(String(META)));
+  return [0, 1].map((p) =>
+    all.filter(({ partition }) => partition === p).map(({ offset }) => offset).sort((a, b) => a - b)
+  );
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+const gapOf = (
+  { KAFKA_PARTITION, FROM_OFFSET, TO_OFFSET, REASON, RECORDED_BY }: Row,
+) => [KAFKA_PARTITION, FROM_OFFSET, TO_OFFSET, REASON, RECORDED_BY];
+const next = (world: World) => [0, 1].map((partition) => world.warehouse.claims.get(partition)?.nextOffset ?? 0);
+
+/** Waits until the first partition has stopped, and the positions are these. */
+async function stoppedAt(world: World, { runner }: Instance, positions: string): Promise<void> {
+  await world.until(() => runner.status().partitions[0]?.stopped !== undefined && next(world).join() === positions);
+}
+
+Deno.test("a damaged stretch stops its partition after what is before it, and the others go on", async () => {
+  const world = damagedWorld();
+  const instance = world.start();
+  await stoppedAt(world, instance, "10,30");
+  produce(world, 60, 70);
+  await world.until(() => next(world).join() === "10,35");
+  assertEquals(rawOffsets(world), [numbers(0, 10), numbers(0, 35)]);
+  const { phase, partitions, totals } = instance.runner.status();
+  assertEquals([phase, totals.restarts], ["running", 0]);
+  assertEquals(partitions.map(({ stopped }) => stopped && [stopped.from, stopped.to, stopped.reason]), [
+    [10, 15, "unreadable"],
+    undefined,
+  ]);
+  const told = world.messages.filter(({ level }) => level === "error");
+  assertEquals(told.length, 1);
+  assertStringIncludes(String(told[0]!.properties.error), `freshet skip ${TOPIC} 0 10 15`);
+  await world.stopped(instance);
+  assertEquals(world.warehouse.rows("FRESHET_GAPS"), []);
+});
+
+Deno.test("damage that is always there stops the partition in each run, and commits nothing twice", async () => {
+  const world = damagedWorld();
+  for (let run = 0; run < 3; run++) {
+    const instance = world.start();
+    await world.until(() => instance.runner.status().partitions[0]?.stopped !== undefined && next(world)[1] === 30);
+    await world.stopped(instance);
+  }
+  assertEquals(rawOffsets(world), [numbers(0, 10), numbers(0, 30)]);
+});
+
+Deno.test("where damage is to be skipped its partition goes on behind it, with the gap in the same transaction", async () => {
+  const world = damagedWorld();
+  const watermarks: (number | null)[] = [];
+  let isTogether = false;
+  world.warehouse.watch = ({ appends, moves }) => {
+    const move = moves.find(({ partition }) => partition === 0);
+    if (!move) return;
+    watermarks.push(move.to.watermark);
+    const isPast = move.expectedOffset <= 10 && move.to.nextOffset >= 15;
+    assertEquals(appends.some(({ table }) => table === "FRESHET_GAPS"), isPast);
+    isTogether ||= isPast;
+  };
+  const instance = world.start({ onDamage: "skip" });
+  await world.until(() => world.committed);
+  await world.stopped(instance);
+  assert(isTogether);
+  assertEquals(rawOffsets(world), [[...numbers(0, 10), ...numbers(15, 30)], numbers(0, 30)]);
+  assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [[0, 10, 15, "unreadable", "FRESHET_ON_DAMAGE"]]);
+  assertEquals(watermarks, watermarks.toSorted((a, b) => (a ?? -Infinity) - (b ?? -Infinity)));
+  assertEquals(instance.runner.status().partitions.map(({ stopped }) => stopped), [undefined, undefined]);
+});
+
+Deno.test("damage whose end nobody knows is not skipped by itself", async () => {
+  const world = damagedWorld({ from: 10 });
+  const instance = world.start({ onDamage: "skip" });
+  await stoppedAt(world, instance, "10,30");
+  assertEquals(instance.runner.status().partitions[0]!.stopped?.to, undefined);
+  assertStringIncludes(String(world.messages.find(({ level }) => level === "error")?.properties.error), "<to>");
+  await world.stopped(instance);
+  assertEquals(world.warehouse.rows("FRESHET_GAPS"), []);
+});
+
+Deno.test("a stopped partition goes on when its position was moved past the damage, in the run that is up", async () => {
+  const world = damagedWorld();
+  const instance = world.start();
+  await stoppedAt(world, instance, "10,30");
+  const claim = world.warehouse.claims.get(0)!;
+  world.warehouse.claims.set(0, { ...claim, epoch: claim.epoch + 1, checkpoint: claim.checkpoint + 1, nextOffset: 15 });
+  await world.until(() => world.committed);
+  assertEquals(rawOffsets(world), [[...numbers(0, 10), ...numbers(15, 30)], numbers(0, 30)]);
+  const { partitions, totals } = instance.runner.status();
+  assertEquals([partitions[0]!.stopped, totals.restarts], [undefined, 0]);
+  await world.stopped(instance);
+});
+
+Deno.test("a stopped partition goes on by itself when the log can be read again", async () => {
+  const world = damagedWorld();
+  const instance = world.start();
+  await stoppedAt(world, instance, "10,30");
+  const told = world.messages.length;
+  world.log.partition(TOPIC, 0).damaged.length = 0;
+  await world.until(() => world.committed);
+  assertEquals(rawOffsets(world), [numbers(0, 30), numbers(0, 30)]);
+  assertEquals(world.messages.slice(told).map(({ level }) => level), ["info"]);
+  await world.stopped(instance);
+});
+
+Deno.test("a run until the end commits what it can read, closes nothing, and ends with the damage", async () => {
+  const world = damagedWorld();
+  const outcome = await world.ended(world.start({ untilEnd: true }));
+  assert(outcome instanceof LogDamagedError);
+  assertEquals(next(world), [10, 30]);
+  assertEquals(world.warehouse.rows("FRESHET_CLOSED"), []);
+  await world.workOff({ onDamage: "skip" });
+  assertEquals(next(world), [30, 30]);
+});
+
+Deno.test("records deleted ahead of a position stop the partition, or are skipped with the gap on record", async () => {
+  for (const onDamage of ["stop", "skip"] as const) {
+    const world = new World(readings(Infinity), 1, 2);
+    produce(world, 0, 40);
+    await world.catchUp();
+    produce(world, 40, 80);
+    world.log.retain(TOPIC, 0, 33);
+    const instance = world.start({ onDamage });
+    const isStopped = onDamage === "stop";
+    if (isStopped) await stoppedAt(world, instance, "20,40");
+    else await world.until(() => world.committed);
+    const { stopped } = instance.runner.status().partitions[0]!;
+    assertEquals(stopped && [stopped.from, stopped.to, stopped.reason], isStopped ? [20, 33, "deleted"] : undefined);
+    await world.stopped(instance);
+    const gaps = isStopped ? [] : [[0, 20, 33, "deleted", "FRESHET_ON_DAMAGE"]];
+    assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), gaps);
+  }
+});
+
+Deno.test("damage at the record before the position, which is in the tables, loses nothing and stops nothing", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  await world.catchUp();
+  world.log.partition(TOPIC, 0).damaged.push({ from: 15, to: 20 });
+  produce(world, 40, 60);
+  const instance = world.start();
+  await world.until(() => world.committed);
+  await world.stopped(instance);
+  assertEquals(rawOffsets(world), [numbers(0, 30), numbers(0, 30)]);
+  assertEquals(world.messages.filter(({ level }) => level === "error"), []);
+});
+
+Deno.test("what a topic had lost before its first read is on record, once", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  world.log.retain(TOPIC, 0, 7);
+  await world.workOff();
+  await world.workOff();
+  assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [[0, 0, 7, "before_first_read", "first start"]]);
+  assertEquals(rawOffsets(world), [numbers(7, 20), numbers(0, 20)]);
+});
