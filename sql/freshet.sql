@@ -170,4 +170,4 @@ ALTER TABLE DEAD_LETTERS ADD COLUMN IF NOT EXISTS KEY_ENCODING VARCHAR;
 COMMENT ON COLUMN DEAD_LETTERS.KEY_ENCODING IS 'utf-8 or base64: how RECORD_KEY is written; NULL when there is none, and in rows that an older Freshet wrote';
 
 ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS LAST_TIMESTAMP_MS BIGINT;
-COMMENT ON COLUMN FRESHET_OFFSETS.LAST_TIMESTAMP_MS IS 'LAST_TIMESTAMP in epoch milliseconds, as the log has it, also where that is no time that a TIMESTAMP can hold';
+COMMENT ON COLUMN FRESHET_OFFSETS.LAST_TIMESTAMP_MS IS 'In the place of LAST_TIMESTAMP, where the log says a number of milliseconds that is no time between the years 1582 and 9999';

@@ -15,6 +15,9 @@ import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
 const BACKFILL_AFTER_MS = days(7);
 
+/** No TIMESTAMP of a warehouse need hold what is before. What is after the year 9999 is in the future. */
+const FIRST_TIME = Date.UTC(1582, 9, 15);
+
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
 export class Condemned {
   readonly #verdicts = new Map<number, Map<number, Verdict>>();
@@ -194,6 +197,10 @@ export class PartitionIngest {
         reason: "invalid_timestamp",
         detail: "The event time is not an ISO 8601 time or epoch ms",
       };
+    }
+    if (time < FIRST_TIME) {
+      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
+      return { stage: "time", reason: "invalid_timestamp", detail };
     }
     if (time > now + this.time.maxFutureSkewMs) {
       const detail = `The event time is ${Math.round((time - now) / 1000)} s ahead of the clock`;

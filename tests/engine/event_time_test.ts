@@ -184,3 +184,14 @@ Deno.test("a wall clock that steps back a day moves no watermark back, and windo
   assertEquals(windows(world), [[0, 1, true, 1]]);
   await world.stopped(instance);
 });
+
+Deno.test("an event time that no TIMESTAMP holds makes a dead letter, and moves no watermark", async () => {
+  const world = new World(readings(Infinity));
+  for (const time of [START, -1e15, -62_135_596_800_001, START + 5]) world.produce({ key: "a", time, x: 1 });
+  await world.workOff();
+  assertEquals(world.warehouse.rows("DEAD_LETTERS").map(({ KAFKA_OFFSET, REASON }) => [KAFKA_OFFSET, REASON]), [
+    [1, "invalid_timestamp"],
+    [2, "invalid_timestamp"],
+  ]);
+  assertEquals(world.warehouse.rows("RAW").length, 2);
+});

@@ -11,7 +11,8 @@ interface Encoded {
 
 export interface TestRecord {
   readonly offsetDelta: number;
-  readonly timestampDelta?: number;
+  /** As text where it is beyond 2^53. */
+  readonly timestampDelta?: number | string;
   readonly key?: Uint8Array | null;
   readonly value?: Uint8Array | null;
   readonly headers?: Readonly<Record<string, Uint8Array | readonly Uint8Array[]>>;
@@ -25,7 +26,7 @@ export interface TestBatch {
   readonly producerId?: number;
   readonly transactional?: boolean;
   readonly control?: "abort" | "commit";
-  readonly timestamp?: number;
+  readonly timestamp?: number | string;
   readonly appendTime?: boolean;
 }
 
@@ -56,7 +57,7 @@ export async function batchBytes(batch: TestBatch): Promise<Buffer> {
   const timestamp = batch.timestamp ?? 1_700_000_000_000;
   const encoded = await RecordBatch({
     firstTimestamp: timestamp,
-    maxTimestamp: timestamp + 5,
+    maxTimestamp: typeof timestamp === "string" ? timestamp : timestamp + 5,
     lastOffsetDelta: batch.lastOffsetDelta ?? records.at(-1)?.offsetDelta ?? 0,
     producerId: batch.producerId ?? -1,
     transactional: batch.transactional ?? batch.control !== undefined,

@@ -65,6 +65,19 @@ Deno.test("records come back with their offsets, timestamps, keys and headers", 
   ]);
 });
 
+Deno.test("a timestamp beyond 2^53 is the same number, whatever its batch counts from", async () => {
+  const nanoseconds = 1_790_000_000_123_456_789n;
+  const bases = [0n, 1_790_000_000_000n, nanoseconds - 1n, nanoseconds - 300n, nanoseconds, 2n ** 62n];
+  for (const base of bases) {
+    const one = { offsetDelta: 0, timestampDelta: String(nanoseconds - base), value: bytes("v") };
+    const [record] = recordsOf(await fetched([{ baseOffset: 0, records: [one], timestamp: String(base) }]));
+    assertEquals(record!.timestamp, Number(nanoseconds), `from ${base}`);
+  }
+  const before = { offsetDelta: 0, timestampDelta: String(-(2n ** 62n)), value: bytes("v") };
+  const [record] = recordsOf(await fetched([{ baseOffset: 0, records: [before], timestamp: "-1" }]));
+  assertEquals(record!.timestamp, Number(-(2n ** 62n) - 1n));
+});
+
 Deno.test("a topic that stamps records itself gives its own time", async () => {
   const records = recordsOf(await fetched([{ ...batch(0, "ab"), appendTime: true }]));
   assertEquals(records.map(({ timestamp }) => timestamp), [1_700_000_000_005, 1_700_000_000_005]);

@@ -214,3 +214,20 @@ test("a stretch that cannot be read is skipped by hand, with the gap on record, 
   const gaps = "SELECT KAFKA_PARTITION, FROM_OFFSET, TO_OFFSET, REASON, RECORDED_BY FROM FRESHET_GAPS";
   assertEquals(await rowsOf(warehouse, gaps), [[1, 10, 20, "unreadable", "freshet skip"]]);
 });
+
+test("records whose log timestamp is no time are taken like any others, also before the next run's position", async ({ warehouse, log, runner }) => {
+  const times = [1_790_000_000_000_000_000, -5e17, 1_790_000_000_123_456];
+  for (const timestamp of times) {
+    await log.produce(domain.topic, [{ ...train(0), partition: 0, timestamp }, {
+      value: "no JSON",
+      partition: 1,
+      timestamp,
+    }]);
+    await runner().run(never());
+  }
+  const { rows } = await warehouse.query(
+    'SELECT RECORD_METADATA:"CreateTime"::BIGINT AS T FROM ATS_RAW_JSON ORDER BY RECORD_METADATA:"offset"::BIGINT',
+  );
+  assertEquals(rows.map(([time]) => Number(time)), times);
+  assertEquals(await rowsOf(warehouse, "SELECT COUNT(*) FROM DEAD_LETTERS"), [[3]]);
+});

@@ -47,7 +47,8 @@ export interface RecordBatch {
   readonly count: number;
   /** Kafka's codec number, 0 for none. */
   readonly codec: number;
-  readonly baseTimestamp: number;
+  /** What the records' timestamps count from; a bigint beyond 2^53. */
+  readonly baseTimestamp: number | bigint;
   /** The timestamp of every record, when the topic stamps them itself. */
   readonly appendTimestamp: number | undefined;
   readonly records: Uint8Array;
@@ -105,10 +106,15 @@ class Cursor {
     this.at += 4;
     return this.#view.getInt32(this.at - 4);
   }
-  /** Offsets, timestamps and producer ids stay far below 2^53. */
+  /** Offsets and producer ids stay far below 2^53. */
   int64(): number {
     this.at += 8;
     return this.#view.getInt32(this.at - 8) * 0x1_0000_0000 + this.#view.getUint32(this.at - 4);
+  }
+  /** A timestamp is whatever a producer sent: a bigint where a number would not be exact. */
+  timestamp(): number | bigint {
+    const number = this.int64();
+    return Number.isSafeInteger(number) ? number : this.#view.getBigInt64(this.at - 8);
   }
   take(length: number): Uint8Array {
     this.at += length;
@@ -264,8 +270,8 @@ function decodeBatchHead(
   const checked = records.subarray(cursor.at, end);
   const attributes = cursor.int16();
   const lastOffset = baseOffset + cursor.int32();
-  const baseTimestamp = cursor.int64();
-  const maxTimestamp = cursor.int64();
+  const baseTimestamp = cursor.timestamp();
+  const maxTimestamp = cursor.timestamp();
   const producerId = cursor.int64();
   cursor.at += 6; // producer epoch, base sequence
   const count = cursor.int32();
@@ -275,7 +281,7 @@ function decodeBatchHead(
     count,
     codec: attributes & CODEC_MASK,
     baseTimestamp,
-    appendTimestamp: (attributes & LOG_APPEND_TIME) === 0 ? undefined : maxTimestamp,
+    appendTimestamp: (attributes & LOG_APPEND_TIME) === 0 ? undefined : Number(maxTimestamp),
     records: records.subarray(cursor.at, end),
   };
   return { batch, attributes, producerId, crc, checked };

@@ -59,7 +59,7 @@ export class RecordReader {
     const headerCount = this.#varint();
     const headers = headerCount === 0 ? NO_HEADERS : this.#headers(headerCount, end);
     if (this.#at !== end) throw new RangeError("A record does not end where it says");
-    const timestamp = this.#batch.appendTimestamp ?? this.#batch.baseTimestamp + timestampDelta;
+    const timestamp = this.#batch.appendTimestamp ?? sum(this.#batch.baseTimestamp, timestampDelta);
     return { offset, key, value, timestamp, headers };
   }
 
@@ -93,18 +93,35 @@ export class RecordReader {
     throw new RangeError("A number is longer than 32 bits");
   }
 
-  /** A zigzag varint of 64 bits, exact up to 2^53. */
-  #varlong(): number {
+  /** A zigzag varint of 64 bits: a bigint where a number would not be exact. */
+  #varlong(): number | bigint {
+    const start = this.#at;
     let value = 0;
     let factor = 1;
     for (let i = 0; i < 10; i++) {
       const byte = this.#bytes[this.#at++]!;
       value += (byte & 0x7f) * factor;
-      if (!(byte >= 0x80)) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      if (!(byte >= 0x80)) {
+        if (value > Number.MAX_SAFE_INTEGER) return this.#longVarlong(start);
+        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      }
       factor *= 128;
     }
     throw new RangeError("A number is longer than 64 bits");
   }
+
+  #longVarlong(start: number): bigint {
+    let value = 0n;
+    for (let at = start, shift = 0n; at < this.#at; at++, shift += 7n) {
+      value |= BigInt(this.#bytes[at]! & 0x7f) << shift;
+    }
+    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
+  }
+}
+
+/** Rounded once, so that it is the same number whichever of its parts is large. */
+function sum(a: number | bigint, b: number | bigint): number {
+  return typeof a === "number" && typeof b === "number" ? a + b : Number(BigInt(a) + BigInt(b));
 }
 
 function unfold(batch: RecordBatch, codecs: Codecs): Uint8Array {

@@ -3,6 +3,7 @@
 
 import type { DuckDBValue } from "@duckdb/node-api";
 import { FencedError } from "../../errors.ts";
+import { timestampCells, timestampOf } from "../log_timestamp.ts";
 import type { Claim, Move } from "../warehouse.ts";
 import type { Session } from "./session.ts";
 
@@ -17,7 +18,7 @@ export const OF_PARTITIONS =
   `DOMAIN = $1 AND TOPIC = $2 AND list_contains(string_split($3, ','), KAFKA_PARTITION::VARCHAR)`;
 
 const READ = `SELECT KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID,
-  epoch_us(WATERMARK), epoch_us(MAX_EVENT_TIME), epoch_us(LAST_TIMESTAMP)
+  epoch_us(WATERMARK), epoch_us(MAX_EVENT_TIME), epoch_us(LAST_TIMESTAMP), LAST_TIMESTAMP_MS
   FROM FRESHET_OFFSETS WHERE ${OF_PARTITIONS} ORDER BY KAFKA_PARTITION`;
 
 const RAISE = `UPDATE FRESHET_OFFSETS SET EPOCH = EPOCH + 1, UPDATED_AT = make_timestamp($4::BIGINT)
@@ -31,10 +32,10 @@ const START = `INSERT INTO FRESHET_OFFSETS
 /** All moves at once: every statement's answer waits for a turn of the JavaScript thread. */
 const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.next_offset, CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
   WATERMARK = make_timestamp(m.watermark), MAX_EVENT_TIME = make_timestamp(m.max_event_time),
-  LAST_TIMESTAMP = make_timestamp(m.last_timestamp), UPDATED_AT = make_timestamp($4::BIGINT)
+  LAST_TIMESTAMP = make_timestamp(m.last_timestamp), LAST_TIMESTAMP_MS = m.last_timestamp_ms, UPDATED_AT = make_timestamp($4::BIGINT)
   FROM (SELECT unnest(from_json($3, '[{"partition": "BIGINT", "epoch": "BIGINT", "checkpoint": "BIGINT",
     "expected": "BIGINT", "next_offset": "BIGINT", "watermark": "BIGINT", "max_event_time": "BIGINT",
-    "last_timestamp": "BIGINT"}]'), recursive := true)) AS m
+    "last_timestamp": "BIGINT", "last_timestamp_ms": "BIGINT"}]'), recursive := true)) AS m
   WHERE o.DOMAIN = $1 AND o.TOPIC = $2 AND o.KAFKA_PARTITION = m.partition
   AND o.EPOCH = m.epoch AND o.CHECKPOINT_ID = m.checkpoint AND o.NEXT_OFFSET = m.expected`;
 
@@ -57,7 +58,7 @@ export async function readOffsets(session: Session, scope: Scope, partitions: re
     checkpoint: Number(row[3]),
     watermark: millis(row[4]),
     maxEventTime: millis(row[5]),
-    lastTimestamp: millis(row[6]),
+    lastTimestamp: timestampOf(millis(row[6]), row[7]),
   }));
 }
 
@@ -87,7 +88,8 @@ export async function claimOffsets(session: Session, scope: Scope, claiming: Cla
 /** Errors: `FencedError` when a row is not as its move expects it. `now`: epoch milliseconds. */
 export async function moveOffsets(session: Session, scope: Scope, moves: readonly Move[], now: number): Promise<void> {
   if (moves.length === 0) return;
-  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }) => ({
+  const logged = moves.map(({ to }) => timestampCells(to.lastTimestamp));
+  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }, i) => ({
     partition,
     epoch,
     checkpoint,
@@ -95,7 +97,8 @@ export async function moveOffsets(session: Session, scope: Scope, moves: readonl
     next_offset: to.nextOffset,
     watermark: micros(to.watermark),
     max_event_time: micros(to.maxEventTime),
-    last_timestamp: micros(to.lastTimestamp),
+    last_timestamp: micros(logged[i]!.time),
+    last_timestamp_ms: logged[i]!.ms,
   }));
   const changed = await session.run(MOVE, [scope.domain, scope.topic, JSON.stringify(rows), micros(now)]);
   if (changed === moves.length) return;

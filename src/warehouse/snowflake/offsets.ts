@@ -2,6 +2,7 @@
 // Runs inside the caller's transaction. Must not know rows of other tables.
 
 import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import { timestampCells, timestampOf } from "../log_timestamp.ts";
 import type { Claim, Move } from "../warehouse.ts";
 import type { Transaction } from "./loading.ts";
 import type { Session } from "./session.ts";
@@ -17,7 +18,7 @@ export const OF_PARTITIONS = "DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION IN " 
   "(SELECT value::NUMBER(38,0) FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))))";
 
 const READ = `SELECT KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, DATE_PART(EPOCH_MICROSECOND, WATERMARK) AS W,
-  DATE_PART(EPOCH_MICROSECOND, MAX_EVENT_TIME) AS M, DATE_PART(EPOCH_MICROSECOND, LAST_TIMESTAMP) AS L
+  DATE_PART(EPOCH_MICROSECOND, MAX_EVENT_TIME) AS M, DATE_PART(EPOCH_MICROSECOND, LAST_TIMESTAMP) AS L, LAST_TIMESTAMP_MS
   FROM FRESHET_OFFSETS WHERE ${OF_PARTITIONS} ORDER BY KAFKA_PARTITION`;
 
 const RAISE = `MERGE INTO FRESHET_OFFSETS T USING (
@@ -32,12 +33,13 @@ const RAISE = `MERGE INTO FRESHET_OFFSETS T USING (
 
 /** All moves at once. Without the transaction's number they would move by themselves after Snowflake took its rows back. */
 const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = S.NEXT_OFFSET, CHECKPOINT_ID = S.CHECKPOINT_ID + 1,
-    WATERMARK = S.WATERMARK, MAX_EVENT_TIME = S.MAX_EVENT_TIME, LAST_TIMESTAMP = S.LAST_TIMESTAMP, UPDATED_AT = SYSDATE()
+    WATERMARK = S.WATERMARK, MAX_EVENT_TIME = S.MAX_EVENT_TIME, LAST_TIMESTAMP = S.LAST_TIMESTAMP, LAST_TIMESTAMP_MS = S.LAST_TIMESTAMP_MS,
+    UPDATED_AT = SYSDATE()
   FROM (
     SELECT value[0]::NUMBER(38,0) AS KAFKA_PARTITION, value[1]::NUMBER(38,0) AS EPOCH,
       value[2]::NUMBER(38,0) AS CHECKPOINT_ID, value[3]::NUMBER(38,0) AS EXPECTED, value[4]::NUMBER(38,0) AS NEXT_OFFSET,
       TO_TIMESTAMP_NTZ(value[5]::NUMBER(38,0), 6) AS WATERMARK, TO_TIMESTAMP_NTZ(value[6]::NUMBER(38,0), 6) AS MAX_EVENT_TIME,
-      TO_TIMESTAMP_NTZ(value[7]::NUMBER(38,0), 6) AS LAST_TIMESTAMP
+      TO_TIMESTAMP_NTZ(value[7]::NUMBER(38,0), 6) AS LAST_TIMESTAMP, value[8]::NUMBER(38,0) AS LAST_TIMESTAMP_MS
     FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))
   ) S
   WHERE FRESHET_OFFSETS.DOMAIN = ? AND FRESHET_OFFSETS.TOPIC = ? AND FRESHET_OFFSETS.KAFKA_PARTITION = S.KAFKA_PARTITION
@@ -63,7 +65,7 @@ export async function readOffsets(session: Session, scope: Scope, partitions: re
     checkpoint: Number(row[3]),
     watermark: millis(row[4]),
     maxEventTime: millis(row[5]),
-    lastTimestamp: millis(row[6]),
+    lastTimestamp: timestampOf(millis(row[6]), row[7]),
   }));
 }
 
@@ -92,7 +94,8 @@ export async function moveOffsets(
   moves: readonly Move[],
 ): Promise<void> {
   if (moves.length === 0) return;
-  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }) => [
+  const logged = moves.map(({ to }) => timestampCells(to.lastTimestamp));
+  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }, i) => [
     partition,
     epoch,
     checkpoint,
@@ -100,7 +103,8 @@ export async function moveOffsets(
     to.nextOffset,
     micros(to.watermark),
     micros(to.maxEventTime),
-    micros(to.lastTimestamp),
+    micros(logged[i]!.time),
+    logged[i]!.ms,
   ]);
   const [changed] = await session.change(MOVE, [JSON.stringify(rows), scope.domain, scope.topic, number]);
   if (changed === moves.length) return;

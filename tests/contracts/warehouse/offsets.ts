@@ -37,6 +37,21 @@ export function offsets(test: Test): void {
     assertEquals([one!.nextOffset, one!.checkpoint], [0, 0]);
   });
 
+  test("a log timestamp that is no time comes back as it was: it is what a topic is recognised by", async ({ warehouse, writer }) => {
+    // Nanoseconds, microseconds and what no number of the log can exceed, sent as milliseconds; and long before any calendar.
+    const times = [1.79e18, 1_790_000_000_123_456, 2 ** 63, -(2 ** 63), -5e17, 253_402_300_800_000, -1];
+    let [claim] = await writer.claim(TOPIC, [0]);
+    for (const lastTimestamp of times) {
+      const { epoch, checkpoint, nextOffset: expectedOffset } = claim!;
+      const to = { nextOffset: expectedOffset + 1, watermark: 5, maxEventTime: 5, lastTimestamp };
+      await writer.commit(unit([], 0, { moves: [{ partition: 0, epoch, checkpoint, expectedOffset, to }] }));
+      [claim] = await writer.positions(TOPIC, [0]);
+      assertEquals([claim!.nextOffset, claim!.lastTimestamp], [to.nextOffset, lastTimestamp]);
+    }
+    const told = await rowsOf(warehouse, "SELECT LAST_TIMESTAMP, LAST_TIMESTAMP_MS FROM FRESHET_OFFSETS");
+    assertEquals(told, [["1969-12-31 23:59:59.999", null]]);
+  });
+
   test("positions before the first event are null, not minus infinity", async ({ writer }) => {
     const [claim] = await writer.claim(TOPIC, [0]);
     const to = { nextOffset: 1, watermark: -Infinity, maxEventTime: null, lastTimestamp: null };

@@ -1,0 +1,29 @@
+// The log's own timestamp of a record, as FRESHET_OFFSETS keeps it. It is whatever a producer sent, nanoseconds or worse, and
+// what a topic is recognised by, so it must come back as it was. Must not know any warehouse.
+
+/** The days that every warehouse has: from the Gregorian calendar's first to the last of year 9999, epoch milliseconds. */
+const [FIRST, BEHIND_LAST] = [Date.UTC(1582, 9, 15), Date.UTC(10_000, 0, 1)];
+
+/** The most and the least that a BIGINT holds, which are the most and least of Kafka's timestamps too. */
+const [MOST, LEAST] = [2n ** 63n - 1n, -(2n ** 63n)];
+
+/** The cells of `LAST_TIMESTAMP` and `LAST_TIMESTAMP_MS`, of which at most one is not NULL. */
+export interface TimestampCells {
+  /** A time, epoch milliseconds. */
+  readonly time: number | null;
+  /** What is no time, as a whole number. */
+  readonly ms: string | null;
+}
+
+/** Splits it up. `ms`: epoch milliseconds, as the log says. */
+export function timestampCells(ms: number | null): TimestampCells {
+  if (ms === null || !Number.isFinite(ms)) return { time: null, ms: null };
+  if (ms >= FIRST && ms < BEHIND_LAST) return { time: ms, ms: null };
+  const whole = BigInt(Math.round(ms));
+  return { time: null, ms: String(whole > MOST ? MOST : whole < LEAST ? LEAST : whole) };
+}
+
+/** Puts it together again; of an older Freshet there is the time alone. */
+export function timestampOf(time: number | null, ms: unknown): number | null {
+  return time ?? (ms === null || ms === undefined ? null : Number(ms));
+}
