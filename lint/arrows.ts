@@ -34,7 +34,7 @@ const PARTS: readonly Part[] = [
     name: "The engine",
     files: /^src\/engine\//,
     ours:
-      /^src\/((engine|stream|domains)\/|log\/(log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
+      /^src\/((engine|stream|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
     name: "The dashboard's page",

@@ -1,5 +1,5 @@
 // `dead-letters`: lists the records that could not be used, and sends them to their topic again.
-import { CUT } from "../engine/dead_letter.ts";
+import { bytesOf, CUT, headersOf } from "../engine/dead_letter.ts";
 import type { NewRecord } from "../log/log.ts";
 import { MOST_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
@@ -18,21 +18,21 @@ interface DeadLetterFlags {
 }
 
 const STAGES = ["decode", "validate", "time", "operator", "write"];
-const COLUMNS = [
-  "DOMAIN",
-  "TOPIC",
-  "KAFKA_PARTITION",
-  "KAFKA_OFFSET",
-  "RECORD_KEY",
-  "RECORD_VALUE",
-  "ENCODING",
-  "STAGE",
-  "REASON",
-  "DETAIL",
-  "SEEN_AT",
-] as const;
-type DeadLetterRow = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
 
+/** A row of `DEAD_LETTERS`; the last two columns are not there before the tables were migrated. */
+interface DeadLetterRow extends Readonly<Record<string, unknown>> {
+  readonly TOPIC: unknown;
+  readonly KAFKA_PARTITION: unknown;
+  readonly KAFKA_OFFSET: unknown;
+  readonly RECORD_KEY: string | null;
+  readonly RECORD_VALUE: string | null;
+  readonly ENCODING: string | null;
+  readonly KEY_ENCODING?: string | null;
+  readonly RECORD_HEADERS?: string | null;
+}
+
+/** Columns of the list for people. */
+const SHOWN = ["SEEN_AT", "DOMAIN", "KAFKA_PARTITION", "KAFKA_OFFSET", "REASON", "DETAIL", "RECORD_VALUE"];
 const LISTED = 20;
 /** Of a text no more is read than a line of the list may show. */
 const SHOWN_CHARACTERS = 1_000;
@@ -45,7 +45,7 @@ export const addDeadLetters: Verb = (program, context) => {
     .summary("records that could not be used; send them again")
     .description(
       "Lists the records of DEAD_LETTERS, newest first, and counts them by reason. With --republish the original bytes of " +
-        "those chosen go to their topic again, as new records: after what was wrong is mended. Works while `run` is up, too.",
+        "those chosen go to their topic again, with key and headers, as new records: after what was wrong is mended. Works while `run` is up, too.",
     )
     .option("--domain <name>", "only this domain's")
     .option("--stage <stage>", `only those that failed there: ${STAGES.join(", ")}`)
@@ -67,8 +67,8 @@ async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<vo
   await using target = await openQueryTarget(context);
   if (flags.republish) return await republish(context, flags, await chosen(target, where, flags));
   const columns = flags.json
-    ? COLUMNS
-    : COLUMNS.map((name) => name.startsWith("RECORD_") ? `LEFT(${name}, ${SHOWN_CHARACTERS}) AS ${name}` : name);
+    ? ["*"]
+    : SHOWN.map((name) => name.startsWith("RECORD_") ? `LEFT(${name}, ${SHOWN_CHARACTERS}) AS ${name}` : name);
   const order = "ORDER BY SEEN_AT DESC, TOPIC, KAFKA_PARTITION, KAFKA_OFFSET DESC";
   const { rows } = await ask(target, `SELECT ${columns.join(", ")} FROM DEAD_LETTERS ${where} ${order}`, {
     maxRows: flags.limit ?? LISTED,
@@ -89,8 +89,7 @@ async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<vo
   }
   const table = (names: readonly string[], found: readonly Readonly<Record<string, unknown>>[], right: boolean[]) =>
     textTable(names, found.map((row) => names.map((name) => row[name] ?? null)), right);
-  const shown = ["SEEN_AT", "DOMAIN", "KAFKA_PARTITION", "KAFKA_OFFSET", "REASON", "DETAIL", "RECORD_VALUE"];
-  stdout.write(table(shown, rows, [false, false, true, true]));
+  stdout.write(table(SHOWN, rows, [false, false, true, true]));
   stdout.write("\n");
   const counted = ["DOMAIN", "STAGE", "REASON", "RECORDS", "FIRST_SEEN", "LAST_SEEN"];
   stdout.write(table(counted, reasons.rows, [false, false, false, true]));
@@ -123,7 +122,7 @@ async function chosen(
   where: string,
   { limit }: DeadLetterFlags,
 ): Promise<readonly DeadLetterRow[]> {
-  const sql = `SELECT ${COLUMNS.join(", ")} FROM DEAD_LETTERS ${where} ORDER BY TOPIC, KAFKA_PARTITION, KAFKA_OFFSET`;
+  const sql = `SELECT * FROM DEAD_LETTERS ${where} ORDER BY TOPIC, KAFKA_PARTITION, KAFKA_OFFSET`;
   const { rows, truncated } = await ask(target, sql, { maxRows: Math.min(limit ?? MOST_ROWS, MOST_ROWS) });
   if (!truncated || limit !== undefined) return rows;
   throw new UsageError(`There are more than ${MOST_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
@@ -151,18 +150,21 @@ async function republish(context: Context, flags: DeadLetterFlags, all: readonly
   for (const [topic, letters] of byTopic) {
     for (let i = 0; i < letters.length; i += SENT_AT_ONCE) {
       host.signal.throwIfAborted();
-      await log.produce(topic, letters.slice(i, i + SENT_AT_ONCE).map(originalRecord));
+      await log.produce(topic, letters.slice(i, i + SENT_AT_ONCE).map(originalRecord), { asIs: true });
     }
   }
   host.stdout.write(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets\n`);
 }
 
-/** The record as it was; its headers are only in the dead letter topic. */
+/** The record as it was, and where; rows that an older Freshet wrote have no headers, and keys as text. */
 function originalRecord(letter: DeadLetterRow): NewRecord {
-  const { RECORD_KEY: key, RECORD_VALUE: value, ENCODING: encoding } = letter;
+  const { RECORD_KEY: key, RECORD_VALUE: value, ENCODING, KEY_ENCODING, RECORD_HEADERS = null } = letter;
   return {
-    key: key === null ? null : String(key),
-    value: value === null ? null : encoding === "base64" ? Uint8Array.fromBase64(String(value)) : String(value),
-    headers: { [REPUBLISHED_HEADER]: `${letter.KAFKA_PARTITION}/${letter.KAFKA_OFFSET}` },
+    key: key === null ? null : bytesOf(key, KEY_ENCODING),
+    value: value === null ? null : bytesOf(value, ENCODING),
+    headers: {
+      ...headersOf(RECORD_HEADERS),
+      [REPUBLISHED_HEADER]: `${letter.KAFKA_PARTITION}/${letter.KAFKA_OFFSET}`,
+    },
   };
 }

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { LogRecord, NewRecord } from "../log/log.ts";
 import type { Row } from "../warehouse/warehouse.ts";
+import { eachHeader, HeadersBuilder } from "../log/headers.ts";
 import { printable } from "./text.ts";
 
 /** Where a record was given up. */
@@ -45,11 +46,42 @@ function fitting(text: string): string {
   return fits.toWellFormed();
 }
 
+/** A header in `RECORD_HEADERS`: its name, its value as text or null, and "base64" where that is no text. */
+type HeaderText = readonly [name: string, value: string | null, encoding?: "base64"];
+
+/** The headers as JSON, in their order; `null` when there are none. */
+function headersText(headers: LogRecord["headers"]): string | null {
+  const texts = Array.from(eachHeader(headers), ([name, value]): HeaderText => {
+    if (value === null) return [name, null];
+    const { text, encoding } = printable(value);
+    return encoding === "base64" ? [name, text, encoding] : [name, text];
+  });
+  return texts.length === 0 ? null : JSON.stringify(texts);
+}
+
+/** The headers again, from what {@link deadLetterRow} has made of them. */
+export function headersOf(text: string | null): LogRecord["headers"] {
+  const headers = new HeadersBuilder();
+  for (const [name, value, encoding] of JSON.parse(text ?? "[]") as HeaderText[]) {
+    headers.add(name, value === null ? null : bytesOf(value, encoding));
+  }
+  return headers.build();
+}
+
+const utf8 = new TextEncoder();
+
+/** The bytes again, of which `printable` made the text. */
+export function bytesOf(text: string, encoding: string | null | undefined): Uint8Array {
+  return encoding === "base64" ? Uint8Array.fromBase64(text) : utf8.encode(text);
+}
+
 /** The row in `DEAD_LETTERS`. */
 export function deadLetterRow(domain: string, topic: string, letter: DeadLetter): Row {
   const { key, value, offset } = letter.record;
-  const keyText = key === null ? null : printable(key).text;
+  const writtenKey = key === null ? null : printable(key);
+  const keyText = writtenKey?.text ?? null;
   const written = value === null ? null : printable(value);
+  const headers = headersText(letter.record.headers);
   const row = {
     DOMAIN: domain,
     TOPIC: topic,
@@ -58,12 +90,15 @@ export function deadLetterRow(domain: string, topic: string, letter: DeadLetter)
     RECORD_KEY: keyText && fitting(keyText),
     RECORD_VALUE: written && fitting(written.text),
     ENCODING: written?.encoding ?? null,
+    KEY_ENCODING: writtenKey?.encoding ?? null,
+    RECORD_HEADERS: headers && fitting(headers) === headers ? headers : null,
     STAGE: letter.stage,
     REASON: letter.reason,
     DETAIL: letter.detail.slice(0, MAX_DETAIL),
     SEEN_AT: letter.seenAt,
   };
-  const isWhole = row.RECORD_KEY === keyText && row.RECORD_VALUE === (written?.text ?? null);
+  const isWhole = row.RECORD_KEY === keyText && row.RECORD_VALUE === (written?.text ?? null) &&
+    row.RECORD_HEADERS === headers;
   return isWhole ? row : { ...row, ENCODING: `${row.ENCODING ?? "utf-8"}${CUT}` };
 }
 

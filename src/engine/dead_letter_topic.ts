@@ -46,8 +46,15 @@ export class DeadLetterTopic {
       return NONE;
     } catch (error) {
       if (!(error instanceof LogRefusedError)) throw error;
+      if (error instanceof TimestampRefusedError && copies.some(({ record }) => record.timestamp === undefined)) {
+        // The clock here is not the broker's, which concerns all of them; the records' own times it has taken before.
+        return await this.send(copies.map(({ record, loggedAt }) => ({
+          record: { ...record, timestamp: record.timestamp ?? loggedAt },
+          loggedAt,
+        })));
+      }
       // Which of them it is about is found by halves.
-      if (copies.length === 1) return await this.#sendRefused(copies[0]!, error);
+      if (copies.length === 1) return await this.#sendRefused(copies[0]!.record, error);
       const middle = Math.ceil(copies.length / 2);
       const first = await this.send(copies.slice(0, middle));
       return both(first, await this.send(copies.slice(middle)));
@@ -65,11 +72,7 @@ export class DeadLetterTopic {
     }
   }
 
-  async #sendRefused({ record, loggedAt }: DeadLetterCopy, refusal: LogRefusedError): Promise<Copies> {
-    if (refusal instanceof TimestampRefusedError && record.timestamp === undefined) {
-      // The clock here is not the broker's; the record's own time it has taken before.
-      return await this.send([{ record: { ...record, timestamp: loggedAt }, loggedAt }]);
-    }
+  async #sendRefused(record: NewRecord, refusal: LogRefusedError): Promise<Copies> {
     if (!(refusal instanceof RecordTooLargeError)) return { cut: 0, leftOut: 1, why: refusal.message };
     if (await this.#fits(record)) return NONE;
     for (const cut of cutRecords(record)) if (await this.#fits(cut)) return { cut: 1, leftOut: 0 };

@@ -36,9 +36,8 @@ export function decodeJson(
 ): Decoded | Verdict {
   const { value } = record;
   if (value === null) return dead("tombstone", "The record has a key and no value");
-  if (schemas !== undefined && SCHEMA_HEADER in record.headers) {
-    return decodeWritten(schemaOfHeader(schemaHeader(record)!), value, schemas);
-  }
+  const header = schemas && schemaHeader(record);
+  if (header !== undefined) return decodeWritten(schemaOfHeader(header), value, schemas);
   if (!isFramed(value)) return decodePlain(value, reader);
   const frame = unframed(value);
   if (frame) return decodeWritten(frame.schema, frame.payload, schemas);

@@ -4,7 +4,7 @@
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
-import type { LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
+import type { HeaderValue, LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
 import type { SchemaRef } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionWatermark } from "../stream/mod.ts";
 import type { Position, Row } from "../warehouse/warehouse.ts";
@@ -238,12 +238,14 @@ export class PartitionIngest {
     let headers = "";
     for (const name in record.headers) {
       const content = record.headers[name]!;
-      const text = content instanceof Uint8Array ? printable(content).text : content.map((one) => printable(one).text);
+      const text = content === null || content instanceof Uint8Array ? textOf(content) : content.map(textOf);
       headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
     }
     return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
   }
 }
+
+const textOf = (header: HeaderValue) => header && printable(header).text;
 
 const finite = (value: number): number | null => Number.isFinite(value) ? value : null;
 

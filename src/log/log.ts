@@ -1,6 +1,9 @@
 // The log port: topics with partitions, producing, and consumer groups that hand out generations of batches.
 // Adapters: embedded.ts (a SQLite file) and kafka.ts (kafkajs). Knows nothing of domains or warehouses.
 
+/** A header's value: bytes, or null, which is not the same as none. */
+export type HeaderValue = Uint8Array | null;
+
 /** A record as the log holds it. */
 export interface LogRecord {
   readonly offset: number;
@@ -9,7 +12,7 @@ export interface LogRecord {
   /** Epoch milliseconds. */
   readonly timestamp: number;
   /** Empty object when there are none. A header repeated in the log is an array. */
-  readonly headers: Readonly<Record<string, Uint8Array | readonly Uint8Array[]>>;
+  readonly headers: Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
 }
 
 /** Consecutive records of one partition. Offsets may have gaps (compaction, transaction markers). */
@@ -25,7 +28,7 @@ export interface NewRecord {
   readonly key?: string | Uint8Array | null;
   readonly value: string | Uint8Array | null;
   /** An array is a header that is repeated. */
-  readonly headers?: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>;
+  readonly headers?: Readonly<Record<string, string | HeaderValue | readonly HeaderValue[]>>;
   /** Epoch milliseconds; the log's own clock when left out. */
   readonly timestamp?: number;
   /** By the key's murmur2 hash when left out (Kafka's default partitioner; without a key, in turn). */
@@ -35,6 +38,8 @@ export interface NewRecord {
 export interface ProduceOptions {
   /** Compress what is sent, where the log can: a topic's limit on a record's size is one on its compressed size. */
   readonly compressed?: boolean;
+  /** Leave values as they are, whatever schema the topic has: they were in the topic before. */
+  readonly asIs?: boolean;
 }
 
 /** Where a produced record is. */

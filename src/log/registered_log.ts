@@ -93,7 +93,7 @@ export class RegisteredLog implements Log {
   ): Promise<readonly RecordPosition[]> {
     const { log, registry, schemas } = this.#options;
     const schema = schemas.get(topic);
-    if (!schema || records.length === 0) return await log.produce(topic, records, options);
+    if (!schema || records.length === 0 || options?.asIs) return await log.produce(topic, records, options);
     const id = await registry.idOf(schema.subject, schema.schema);
     return await log.produce(topic, records.map((record) => inWireFormat(id, record)), options);
   }

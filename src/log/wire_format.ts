@@ -45,10 +45,10 @@ export function schemaOfHeader(bytes: Uint8Array): SchemaRef | undefined {
   return bytes.subarray(1).toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** The bytes of the record's {@link SCHEMA_HEADER}; of several the last, as Kafka's own clients read it. */
+/** The bytes of the record's {@link SCHEMA_HEADER}; of several the last, as Kafka's own clients read it. Null names none. */
 export function schemaHeader({ headers }: LogRecord): Uint8Array | undefined {
   const header = headers[SCHEMA_HEADER];
-  return header === undefined || header instanceof Uint8Array ? header : header.at(-1);
+  return (Array.isArray(header) ? header.at(-1) : header) ?? undefined;
 }
 
 /** The schema that a record names, where it names one. */

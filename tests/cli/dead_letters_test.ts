@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import type { LogRecord, NewRecord } from "../../src/log/log.ts";
+import { readAll } from "../contracts/log/place.ts";
+import { tamper } from "../support/tamper.ts";
 import { Terminal } from "./terminal.ts";
 
 const TOPIC = "ats_telemetry";
@@ -98,6 +101,52 @@ Deno.test("dead-letters --republish sends the original bytes and keys again, onc
       `0/${old}`,
     );
   }
+});
+
+Deno.test("what is sent again is as it was: keys and values of any bytes, and headers, with null and twice the same name", async () => {
+  await using terminal = await Terminal.open();
+  const [binary, bom, none] = [Uint8Array.of(0xff, 0, 0xfe), new TextEncoder().encode("\ufeff{"), new Uint8Array()];
+  const hostile: readonly NewRecord[] = [
+    { key: binary, value: binary, headers: { binary, text: bom, nothing: null, twice: [none, null, binary], "": bom } },
+    { key: bom, value: bom },
+    { key: none, value: none, headers: { "freshet.republished.from": "7/7" } },
+    { key: null, value: null, headers: { h: bom } },
+  ];
+  {
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+    await log.createTopics([{ topic: TOPIC, partitions: 1 }]);
+    await log.produce(TOPIC, hostile);
+  }
+  await run(terminal);
+  assertEquals((await terminal.run(["dead-letters", "--republish", "--yes"])).code, 0);
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  const told = ({ key, value, headers }: LogRecord) => {
+    const { "freshet.republished.from": _, ...rest } = headers;
+    return { key, value, headers: rest };
+  };
+  const records = (await readAll(log, TOPIC, 8)).flatMap(({ records }) => records);
+  assertEquals(records.slice(4).map(told), records.slice(0, 4).map(told));
+  const copies = (await readAll(log, `${TOPIC}.dlq`, 4)).flatMap(({ records }) => records);
+  const own = ({ headers, ...rest }: LogRecord) =>
+    told({
+      ...rest,
+      headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith("__connect"))),
+    });
+  assertEquals(copies.map(own), records.slice(0, 4).map(told));
+});
+
+Deno.test("rows that an older Freshet wrote are sent again with what they have", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  await tamper(terminal, "UPDATE DEAD_LETTERS SET KEY_ENCODING = NULL, RECORD_HEADERS = NULL");
+  assertEquals((await terminal.run(["dead-letters", "--republish", "--yes", "--stage", "decode"])).code, 0);
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  const records = (await readAll(log, TOPIC, 8)).flatMap(({ records }) => records);
+  assertEquals(
+    records.slice(5).map(({ key, value }) => [key, value]),
+    [1, 2, 4].map((i) => [records[i]!.key, records[i]!.value]),
+  );
 });
 
 Deno.test("what is republished and still cannot be used is a dead letter again, under its new offset", async () => {

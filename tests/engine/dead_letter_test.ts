@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type DeadLetter, deadLetterRecord, deadLetterRow } from "../../src/engine/dead_letter.ts";
+import { bytesOf, type DeadLetter, deadLetterRecord, deadLetterRow, headersOf } from "../../src/engine/dead_letter.ts";
 
 const utf8 = new TextEncoder();
 const NOT_UTF8 = new Uint8Array([0xff, 0x00, 0x41]);
@@ -22,6 +22,8 @@ Deno.test("a dead letter's row holds the record as text and says where and why i
     RECORD_KEY: "T1",
     RECORD_VALUE: "{}",
     ENCODING: "utf-8",
+    KEY_ENCODING: "utf-8",
+    RECORD_HEADERS: null,
     STAGE: "validate",
     REASON: "wrong_type",
     DETAIL: "speed_kmh: expected number",
@@ -36,6 +38,38 @@ Deno.test("a value that is not UTF-8 is kept in base64, and a tombstone as null"
   assertEquals([tombstone.RECORD_VALUE, tombstone.ENCODING, tombstone.RECORD_KEY], [null, null, null]);
   const empty = deadLetterRow("trains", "t", letter({ value: new Uint8Array() }));
   assertEquals([empty.RECORD_VALUE, empty.ENCODING], ["", "utf-8"]);
+});
+
+Deno.test("headers of any kind come back out of the row as they were, and a key that is not UTF-8 does", () => {
+  const bom = utf8.encode("\ufeffx");
+  const headers = {
+    text: utf8.encode("é\n\0"),
+    binary: NOT_UTF8,
+    twice: [bom, null, NOT_UTF8],
+    nothing: null,
+    __proto__x: bom,
+  };
+  const row = deadLetterRow("trains", "t", letter({ key: NOT_UTF8, headers }));
+  assertEquals(
+    row.RECORD_HEADERS,
+    JSON.stringify([
+      ["text", "é\n\0"],
+      ["binary", "/wBB", "base64"],
+      ["twice", "\ufeffx"],
+      ["twice", null],
+      ["twice", "/wBB", "base64"],
+      ["nothing", null],
+      ["__proto__x", "\ufeffx"],
+    ]),
+  );
+  assertEquals(headersOf(String(row.RECORD_HEADERS)), headers);
+  assertEquals(bytesOf(String(row.RECORD_KEY), String(row.KEY_ENCODING)), NOT_UTF8);
+  assertEquals(headersOf(null), {});
+});
+
+Deno.test("headers that are too long for a row are left out of it, and it says so", () => {
+  const row = deadLetterRow("trains", "t", letter({ headers: { long: new Uint8Array(9 << 20).fill(255) } }));
+  assertEquals([row.RECORD_HEADERS, row.ENCODING, row.RECORD_VALUE], [null, "utf-8, cut", "{}"]);
 });
 
 const LONG: readonly (readonly [what: string, value: Uint8Array, encoding: string])[] = [

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { randomBytes } from "node:crypto";
 import { CUT_HEADER, DeadLetterTopic } from "../../src/engine/dead_letter_topic.ts";
-import { LogUnavailableError } from "../../src/errors.ts";
+import { LogUnavailableError, TimestampRefusedError } from "../../src/errors.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Log, NewRecord } from "../../src/log/log.ts";
 import { readAll, text } from "../contracts/log/place.ts";
@@ -66,6 +66,29 @@ Deno.test("a topic that was deleted is made again", async () => {
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }
+});
+
+Deno.test("where the log does not take our clock's time, all copies of a call go at once with their records' own", async () => {
+  await withLog(async (log) => {
+    const calls: number[] = [];
+    const strict: Log = Object.create(log, {
+      produce: {
+        value: (topic: string, records: readonly NewRecord[]) => {
+          calls.push(records.length);
+          const isTaken = records.every(({ timestamp }) => timestamp !== undefined && timestamp < 1_000);
+          return isTaken ? log.produce(topic, records) : Promise.reject(new TimestampRefusedError("Not that time"));
+        },
+      },
+    });
+    const copies = Array.from({ length: 40 }, (_, i) => ({ record: { value: `${i}` }, loggedAt: i }));
+    assertEquals(await new DeadLetterTopic(strict, TOPIC).send(copies), { cut: 0, leftOut: 0 });
+    assertEquals(calls, [40, 40]);
+    assertEquals((await taken(log, 40)).map(({ timestamp }) => timestamp), copies.map(({ loggedAt }) => loggedAt));
+    // A time that the log does not take either concerns that one alone.
+    const odd = copies.slice(0, 4).map((copy, i) => i === 2 ? { ...copy, loggedAt: 5_000 } : copy);
+    const { cut, leftOut } = await new DeadLetterTopic(strict, TOPIC).send(odd);
+    assertEquals([cut, leftOut], [0, 1]);
+  });
 });
 
 Deno.test("a log that cannot be reached has refused nothing: the copies are not given up", async () => {

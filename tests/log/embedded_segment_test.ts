@@ -3,10 +3,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decodeSegment, SegmentWriter } from "../../src/log/embedded/segment.ts";
-import type { LogRecord, NewRecord } from "../../src/log/log.ts";
+import type { HeaderValue, LogRecord, NewRecord } from "../../src/log/log.ts";
 
 const bytes = fc.uint8Array({ maxLength: 60 });
 const value = fc.option(fc.oneof(bytes, fc.string({ unit: "binary", maxLength: 40 })), { nil: null });
+const header = fc.option(bytes, { nil: null });
 const record: fc.Arbitrary<NewRecord & { timestamp: number }> = fc.record({
   key: value,
   value,
@@ -14,7 +15,7 @@ const record: fc.Arbitrary<NewRecord & { timestamp: number }> = fc.record({
   headers: fc.option(
     fc.dictionary(
       fc.string({ maxLength: 8 }),
-      fc.oneof(bytes, fc.string({ maxLength: 9 }), fc.array(bytes, { minLength: 2, maxLength: 4 })),
+      fc.oneof(header, fc.string({ maxLength: 9 }), fc.array(header, { minLength: 2, maxLength: 4 })),
     ),
     { nil: undefined },
   ),
@@ -37,8 +38,8 @@ function asBytes(value: string | Uint8Array | null | undefined): number[] | null
   return [...(typeof value === "string" ? new TextEncoder().encode(value) : value)];
 }
 
-const asList = (header: string | Uint8Array | readonly Uint8Array[]) =>
-  typeof header === "string" || header instanceof Uint8Array ? asBytes(header) : header.map(asBytes);
+const asList = (header: string | HeaderValue | readonly HeaderValue[]) =>
+  header === null || typeof header === "string" || header instanceof Uint8Array ? asBytes(header) : header.map(asBytes);
 
 Deno.test("any records come back as they were written", () => {
   fc.assert(fc.property(fc.array(record, { maxLength: 20 }), (records) => {

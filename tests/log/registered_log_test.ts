@@ -74,10 +74,12 @@ Deno.test("what is produced to a topic with a schema is framed; elsewhere, and w
     { value: "{}", headers: { [SCHEMA_HEADER]: Uint8Array.of(0, 0, 0, 0, 1) } },
   ];
   await log.produce("events", records);
+  await log.produce("events", [{ value: "as it was" }], { asIs: true });
   await log.produce("other", [{ value: "{}" }]);
-  const [first, second, ...rest] = await values(plain, "events", records.length);
+  const [first, second, ...rest] = await values(plain, "events", records.length + 1);
   assertEquals([server.schemaOf(1), [...first!.subarray(0, 5)]], [SCHEMA, [0, 0, 0, 0, 1]]);
   assertEquals([first, second].map((value) => text(unframed(value!)!.payload)), ['{"page":"é"}', "{}"]);
+  assertEquals(text(rest.pop()!), "as it was");
   assertEquals(rest.map((value) => value && [...value]), [[...own], null, [], [123, 125]]);
   assertEquals((await values(plain, "other", 1)).map(text), ["{}"]);
 });

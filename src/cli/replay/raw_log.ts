@@ -176,11 +176,19 @@ class RawGeneration implements Generation {
 
 const utf8 = new TextEncoder();
 
+/** A header's value as metadata have it. */
+type HeaderText = string | null;
+
+function headerOf(text: HeaderText | readonly HeaderText[]) {
+  const one = (text: HeaderText) => text === null ? null : utf8.encode(text);
+  return text === null || typeof text === "string" ? one(text) : text.map(one);
+}
+
 /** The record as its raw row tells it. */
 function recordOf(offset: number, metadata: string, content: string): LogRecord {
   const { key, headers, CreateTime } = JSON.parse(metadata) as {
     readonly key?: string;
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, HeaderText | readonly HeaderText[]>>;
     readonly CreateTime?: number;
   };
   return {
@@ -188,6 +196,6 @@ function recordOf(offset: number, metadata: string, content: string): LogRecord 
     key: key === undefined ? null : utf8.encode(key),
     value: utf8.encode(content),
     timestamp: CreateTime ?? 0,
-    headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, utf8.encode(text)])),
+    headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, headerOf(text)])),
   };
 }

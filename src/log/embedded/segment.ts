@@ -2,13 +2,14 @@
 // Knows nothing of SQLite. Offsets are not in the bytes, so the segments of several produces can be joined.
 //
 // A record: u32 key length + 1 (0 = null), u32 value length + 1 (0 = null), f64 timestamp, u32 bytes of headers;
-// then key, value, headers. A header: u32 bytes of name, u32 bytes of value, name, value. Little endian.
+// then key, value, headers. A header: u32 bytes of name, u32 bytes of value (all bits set = null), name, value. Little endian.
 
 import { HeadersBuilder } from "../headers.ts";
 import type { LogRecord, NewRecord } from "../log.ts";
 
 const RECORD_HEAD_BYTES = 20;
 const HEADER_HEAD_BYTES = 8;
+const NULL_HEADER = 0xffff_ffff;
 const NO_HEADERS: LogRecord["headers"] = Object.freeze({});
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -63,20 +64,20 @@ export class SegmentWriter {
     const start = this.#end;
     for (const name in headers) {
       const value = headers[name]!;
-      if (typeof value === "string" || value instanceof Uint8Array) this.#putHeader(name, value);
+      if (value === null || typeof value === "string" || value instanceof Uint8Array) this.#putHeader(name, value);
       else for (const each of value) this.#putHeader(name, each);
     }
     return this.#end - start;
   }
 
-  #putHeader(name: string, value: string | Uint8Array): void {
+  #putHeader(name: string, value: string | Uint8Array | null): void {
     const head = this.#end;
     this.#reserve(HEADER_HEAD_BYTES);
     this.#end += HEADER_HEAD_BYTES;
     const nameBytes = this.#put(name);
     const valueBytes = this.#put(value);
     this.#view.setUint32(head, nameBytes, true);
-    this.#view.setUint32(head + 4, valueBytes, true);
+    this.#view.setUint32(head + 4, valueBytes < 0 ? NULL_HEADER : valueBytes, true);
   }
 
   /** Returns the bytes written, -1 for null. */
@@ -144,8 +145,10 @@ function decodeHeaders(bytes: Uint8Array, from: number, to: number): LogRecord["
   for (let at = from; at < to;) {
     const nameAt = at + HEADER_HEAD_BYTES;
     const valueAt = nameAt + view.getUint32(at, true);
-    const end = valueAt + view.getUint32(at + 4, true);
-    headers.add(decoder.decode(bytes.subarray(nameAt, valueAt)), bytes.subarray(valueAt, end));
+    const length = view.getUint32(at + 4, true);
+    const end = length === NULL_HEADER ? valueAt : valueAt + length;
+    const value = length === NULL_HEADER ? null : bytes.subarray(valueAt, end);
+    headers.add(decoder.decode(bytes.subarray(nameAt, valueAt)), value);
     at = end;
   }
   return headers.build();

@@ -4,12 +4,14 @@
 import { Buffer } from "node:buffer";
 import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
 import { connected, type KafkaClient } from "./client.ts";
-import type { NewRecord, ProduceOptions, RecordPosition } from "../log.ts";
+import type { HeaderValue, NewRecord, ProduceOptions, RecordPosition } from "../log.ts";
 import { partitionOfKey } from "../murmur2.ts";
 
 /** kafkajs groups a send by partition in quadratic time, and brokers take batches of up to 1 MiB. */
 const SEND_RECORDS = 500;
 const SEND_BYTES = 768 * 1024;
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** kafkajs's `CompressionTypes`; it comes with gzip. */
 const [NO_COMPRESSION, GZIP] = [0, 1];
@@ -111,8 +113,27 @@ function messageOf(record: NewRecord): Message {
   };
 }
 
-const headerOf = (value: string | Uint8Array | readonly Uint8Array[]): Buffer | Buffer[] =>
-  typeof value === "string" || value instanceof Uint8Array ? bufferOf(value) : value.map(bufferOf);
+function headerOf(value: string | HeaderValue | readonly HeaderValue[]): Buffer | Buffer[] {
+  if (typeof value === "string" || value instanceof Uint8Array) return bufferOf(value);
+  const values = value === null ? [null] : value;
+  return values.includes(null) ? withNulls(values) : values.map((one) => bufferOf(one!));
+}
+
+/**
+ * The values of a header of which some are null. kafkajs can write null, but measures a value before it looks whether it is
+ * one, and fails: so the first who asks is told of no bytes.
+ */
+function withNulls(values: readonly HeaderValue[]): Buffer[] {
+  const buffers: Buffer[] = [];
+  buffers.map = <T>(make: (value: Buffer, index: number, all: Buffer[]) => T): T[] =>
+    values.map((value, i) => {
+      const header = make(value === null ? NO_BYTES : bufferOf(value), i, buffers);
+      if (value !== null) return header;
+      let isMeasured = false;
+      return Object.defineProperty(header, "value", { get: () => isMeasured ? null : (isMeasured = true, NO_BYTES) });
+    });
+  return buffers;
+}
 
 /** kafkajs writes only Buffers as they are; other bytes it would turn into text. */
 function bufferOf(value: string | Uint8Array): Buffer {

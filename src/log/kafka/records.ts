@@ -68,7 +68,7 @@ export class RecordReader {
     const headers = new HeadersBuilder();
     for (let i = 0; i < count; i++) {
       const name = decoder.decode(this.#nullableBytes() ?? NO_BYTES);
-      headers.add(name, this.#nullableBytes() ?? NO_BYTES);
+      headers.add(name, this.#nullableBytes());
     }
     return headers.build();
   }

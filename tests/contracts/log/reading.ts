@@ -59,18 +59,37 @@ export function readingTests(adapter: LogAdapter): void {
     ]);
   });
 
-  test("a header that is repeated comes back as often as it was there", async (log, topic) => {
-    const [x, y] = [new Uint8Array([120]), new Uint8Array([255, 0])];
-    await log.produce(topic, [{ value: "v", headers: { once: x, twice: [x, y], thrice: [y, y, x] } }]);
-    const [record] = (await readAll(log, topic, 1)).flatMap(({ records }) => records);
-    assertEquals(
-      Object.entries(record!.headers).map(([name, value]) => [
-        name,
-        value instanceof Uint8Array ? [...value] : value.map((one) => [...one]),
-      ]),
-      [["once", [120]], ["twice", [[120], [255, 0]]], ["thrice", [[255, 0], [255, 0], [120]]]],
-    );
-  });
+  test(
+    "a header that is repeated comes back as often as it was there, and null is not the same as empty",
+    async (log, topic) => {
+      const [x, y] = [new Uint8Array([120]), new Uint8Array([255, 0])];
+      const none = new Uint8Array();
+      const headers = {
+        once: x,
+        twice: [x, y],
+        thrice: [y, y, x],
+        nothing: null,
+        empty: none,
+        mixed: [null, x, none, null],
+      };
+      await log.produce(topic, [{ value: "v", headers }, { value: "w" }]);
+      const [record] = (await readAll(log, topic, 2)).flatMap(({ records }) => records);
+      assertEquals(
+        Object.entries(record!.headers).map(([name, value]) => [
+          name,
+          value === null || value instanceof Uint8Array ? value && [...value] : value.map((one) => one && [...one]),
+        ]),
+        [
+          ["once", [120]],
+          ["twice", [[120], [255, 0]]],
+          ["thrice", [[255, 0], [255, 0], [120]]],
+          ["nothing", null],
+          ["empty", []],
+          ["mixed", [null, [120], [], null]],
+        ],
+      );
+    },
+  );
 
   test("the log's clock stamps a record that brings no timestamp", async (log, topic) => {
     const before = Date.now();
