@@ -159,7 +159,7 @@ CREATE TABLE IF NOT EXISTS FRESHET_GAPS (
 COMMENT ON TABLE FRESHET_GAPS IS 'Offsets of a partition that are in no table because they could not be read; written in the transaction that moved FRESHET_OFFSETS past them';
 COMMENT ON COLUMN FRESHET_GAPS.FROM_OFFSET IS 'The first offset of the gap';
 COMMENT ON COLUMN FRESHET_GAPS.TO_OFFSET IS 'The first offset behind it';
-COMMENT ON COLUMN FRESHET_GAPS.REASON IS 'A stable code: unreadable, deleted, or before_first_read';
+COMMENT ON COLUMN FRESHET_GAPS.REASON IS 'A stable code: unreadable, deleted, before_first_read, or truncated, of which the tables have the records that the log lost';
 COMMENT ON COLUMN FRESHET_GAPS.DETAIL IS 'What was wrong there, for people';
 COMMENT ON COLUMN FRESHET_GAPS.RECORDED_BY IS 'Who chose to go on: freshet skip, FRESHET_ON_DAMAGE, or first start';
 COMMENT ON COLUMN FRESHET_GAPS.RECORDED_AT IS 'When, UTC';

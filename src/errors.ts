@@ -82,7 +82,9 @@ export type DamageReason =
   /** Its bytes are not what was written, or unfold to more than is allowed. */
   | "unreadable"
   /** The log deleted it before it was read: retention, or somebody. */
-  | "deleted";
+  | "deleted"
+  /** The log ends before the position: its leader lost records that were read, and others come in their place. */
+  | "truncated";
 
 /** A stretch of a partition that cannot be read, whatever is tried. */
 export interface Damage {
@@ -106,6 +108,11 @@ export class LogDamagedError extends LogRefusedError {
 }
 
 function damageMessage({ topic, partition, from, to, reason, why }: Damage): string {
+  if (reason === "truncated") {
+    return `"${topic}" partition ${partition} ends at offset ${from}, and the tables have it up to ${to} (${why}): if its leader ` +
+      `lost records, "freshet skip ${topic} ${partition} ${from} ${to}" goes on at ${to} once the log is there; if the topic ` +
+      "was made anew, begin again with it";
+  }
   const offsets = to === undefined ? `from offset ${from} on` : `at offsets ${from} to ${to - 1}`;
   const go = `"freshet skip ${topic} ${partition} ${from} ${to ?? "<to>"}" goes on behind it`;
   const end = to === undefined ? ", where <to> is the first offset that can be read again" : "";

@@ -16,7 +16,7 @@ const positions = ({ name, topic }: Domain) =>
 
 /** Gaps on record. */
 const gaps = ({ name, topic }: Domain) =>
-  `(SELECT KAFKA_PARTITION AS P, FROM_OFFSET, TO_OFFSET FROM FRESHET_GAPS WHERE DOMAIN = '${name}' AND TOPIC = '${topic}')`;
+  `(SELECT KAFKA_PARTITION AS P, FROM_OFFSET, TO_OFFSET, REASON FROM FRESHET_GAPS WHERE DOMAIN = '${name}' AND TOPIC = '${topic}')`;
 
 /** Offsets that one BIGINT has a bit for. */
 const BLOCK = 60;
@@ -46,7 +46,8 @@ export function generalRules(domain: Domain): Rules {
     "no record is in a gap on record": `
       WITH ${seen(domain)}
       SELECT S.P, S.O, S.WHERE_IT_IS, G.FROM_OFFSET, G.TO_OFFSET
-      FROM SEEN AS S JOIN ${gaps(domain)} AS G ON G.P = S.P AND S.O >= G.FROM_OFFSET AND S.O < G.TO_OFFSET`,
+      FROM SEEN AS S JOIN ${gaps(domain)} AS G ON G.P = S.P AND S.O >= G.FROM_OFFSET AND S.O < G.TO_OFFSET
+      WHERE G.REASON <> 'truncated'`,
     "gaps on record are behind their partition's position": `
       WITH ${positions(domain)}
       SELECT G.*, F.NEXT_OFFSET FROM ${gaps(domain)} AS G LEFT JOIN POSITIONS AS F ON F.KAFKA_PARTITION = G.P

@@ -22,7 +22,7 @@ import type { Progress } from "./progress.ts";
 import { SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { slices } from "./slices.ts";
-import { startingPoint, verifiedFrom } from "./starting_point.ts";
+import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 
 /** How often idle partitions are looked at, milliseconds. */
@@ -70,15 +70,15 @@ export async function runGeneration(
   const all = Array.from(topic?.partitions ?? [], (_, partition) => partition);
   const claims = await writer.claim(domain.topic, generation.partitions, all);
   const bounds = await generation.bounds();
-  const starts = new Map<number, Claim>();
-  for (const claim of claims) {
-    starts.set(claim.partition, startingPoint(claim, bounds.get(claim.partition)!, options));
-  }
+  checkSameTopic(claims, bounds, options);
+  const starts = new Map(
+    claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition)!)]),
+  );
   const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
   if (generation.signal.aborted) return "rebalanced";
   // Asking for the record before the position shows whether the topic is still the one that was read.
   const positions = new Map(
-    [...starts].map(([partition, claim]) => [partition, verifiedFrom(claim, bounds.get(partition)!.low)]),
+    [...starts].map(([partition, claim]) => [partition, readingFrom(claim, bounds.get(partition)!)]),
   );
   await generation.start(positions);
   logger.debug("Generation {id} started", {
@@ -105,6 +105,12 @@ async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd:
     else ended.addEventListener("abort", () => resolve(), { once: true });
   });
   return signal.aborted ? "stopped" : "rebalanced";
+}
+
+/** What a log that ended before the position has got since is not what was read: the batch from `offset` on. */
+function behind(batch: LogBatch, offset: number): LogBatch {
+  if ((batch.records[0]?.offset ?? offset) >= offset) return batch;
+  return { ...batch, records: batch.records.filter((record) => record.offset >= offset) };
 }
 
 /** When a unit was cut, and what operators held then. */
@@ -162,9 +168,8 @@ class GenerationRun {
       ]),
     );
     for (const [partition, start] of starts) {
-      const offset = verifiedFrom(start, bounds.get(partition)!.low);
-      if (start.lastTimestamp === null || offset === start.nextOffset) continue;
-      this.#unverified.set(partition, { offset, timestamp: start.lastTimestamp });
+      const offset = recordBefore(start, bounds.get(partition)!);
+      if (offset !== undefined) this.#unverified.set(partition, { offset, timestamp: start.lastTimestamp! });
     }
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
@@ -172,11 +177,19 @@ class GenerationRun {
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
       ...{ partitions: this.#partitions, checkpointer: this.#checkpointer },
+      accepted: (partition) => void this.#unverified.delete(partition),
     });
     for (const claim of claims) this.#noteFirstGap(claim);
+    for (const { partition } of beyondTheLog(claims, bounds)) {
+      this.#setAside.truncated(partition, bounds.get(partition)!.high);
+    }
     this.#shared = others.length === 0 ? undefined : this.#sharedWith(others);
     const push = (batch: Batch<unknown>) => this.#push(batch);
-    this.#eventTime = new EventTime({ partitions: this.#partitions, generation, claims, shared: this.#shared, push });
+    // What has stopped is not silent, wherever it has been read to.
+    const caughtUp = (partition: number) => !this.#setAside.has(partition) && generation.caughtUp(partition);
+    this.#eventTime = new EventTime({
+      ...{ partitions: this.#partitions, generation: { caughtUp }, claims, shared: this.#shared, push },
+    });
   }
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
@@ -288,8 +301,11 @@ class GenerationRun {
 
   /** Takes a batch in slices, so that a commit under way gets its turns of the JavaScript thread in between. */
   async #take(log: LogBatch): Promise<void> {
-    const verified = this.#verify(log);
     const ingest = this.#ingest(log.partition);
+    const verified = this.#verify(
+      behind(log, this.#unverified.get(log.partition)?.offset ?? ingest.position.nextOffset),
+    );
+    if (verified.nextOffset < ingest.position.nextOffset) return;
     if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) return;
     this.#setAside.came(log.partition);
     for (const slice of slices(verified)) {
@@ -321,9 +337,13 @@ class GenerationRun {
     if (first!.offset !== expected.offset) return log;
     if (first!.timestamp !== expected.timestamp) {
       const { domain } = this.context.options;
+      const { partition } = log;
+      const to = expected.offset + 1;
       throw new LogDivergedError(
-        `Offset ${expected.offset} of partition ${log.partition} of "${domain.topic}" is not the record that was read: the ` +
-          `topic was recreated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
+        `Offset ${expected.offset} of partition ${partition} of "${domain.topic}" is not the record that was read: the ` +
+          `topic was recreated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL. If instead the ` +
+          `partition's leader lost records, "freshet skip ${domain.topic} ${partition} <from> ${to}" goes on at ${to}, ` +
+          "where <from> is the first offset that it lost",
       );
     }
     return { ...log, records: log.records.slice(1) };

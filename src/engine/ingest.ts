@@ -69,7 +69,7 @@ const SMALL_RECORD_BYTES = 4 * 1024;
 export function sizeOf({ key, value, headers }: LogRecord): number {
   let size = (key?.length ?? 0) + (value?.length ?? 0);
   for (const name in headers) {
-    for (const content of [headers[name]!].flat()) size += name.length + content.length;
+    for (const content of [headers[name]!].flat()) size += name.length + (content?.length ?? 0);
   }
   return size;
 }

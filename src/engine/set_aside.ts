@@ -23,6 +23,8 @@ export interface SetAsideOptions {
   readonly partitions: ReadonlyMap<number, PartitionIngest>;
   readonly checkpointer: Checkpointer;
   readonly progress: Progress;
+  /** The record before the partition's position need not be the one that was read. */
+  readonly accepted: (partition: number) => void;
 }
 
 export class SetAside {
@@ -63,6 +65,14 @@ export class SetAside {
     return { partition, from, to, reason, why, by: "FRESHET_ON_DAMAGE", at: clock.now() };
   }
 
+  /** The log ends at `high`, before the partition's position. */
+  truncated(partition: number, high: number): void {
+    const { options: { domain: { topic } } } = this.options;
+    const { nextOffset, lastTimestamp } = this.#ingest(partition).position;
+    const why = lastTimestamp === null ? "it waits for the log to come that far" : "what it has from there on is lost";
+    this.#stop({ topic, partition, from: high, to: nextOffset, reason: "truncated", why });
+  }
+
   /** A batch of the partition has come: it can be read after all. */
   came(partition: number): void {
     const damage = this.#damages.get(partition);
@@ -80,14 +90,16 @@ export class SetAside {
     }
     if (now < this.#nextRetry) return;
     this.#nextRetry = now + RETRY_MS;
-    for (const [partition, { from }] of this.#damages) this.options.generation.skip(partition, from);
+    for (const [partition, { from, reason }] of this.#damages) {
+      if (reason !== "truncated") this.options.generation.skip(partition, from);
+    }
   }
 
   /** Whether somebody has moved a position past the damage; then the partition is taken over again, and goes on there. */
   async #ask(): Promise<void> {
     const { writer, checkpointer, generation, options: { domain } } = this.options;
     const found = await writer.positions(domain.topic, [...this.#damages.keys()]);
-    const moved = found.filter(({ partition, nextOffset }) => nextOffset > checkpointer.claim(partition).nextOffset);
+    const moved = found.filter(({ partition, checkpoint }) => checkpoint > checkpointer.claim(partition).checkpoint);
     if (moved.length === 0) return;
     const claims = await writer.claim(domain.topic, moved.map(({ partition }) => partition));
     for (const claim of claims) {
@@ -95,6 +107,11 @@ export class SetAside {
       const damage = this.#damages.get(partition)!;
       checkpointer.taken(claim);
       this.#ingest(partition).skipTo(nextOffset);
+      this.options.accepted(partition);
+      if (damage.reason === "truncated") {
+        this.truncated(partition, damage.from);
+        continue;
+      }
       generation.skip(partition, nextOffset);
       this.#goOn(partition);
       this.#log("info", "{at} goes on at offset {to}", { ...damage, to: nextOffset });

@@ -42,12 +42,16 @@ export async function skipOffsets(request: SkipRequest, options: SkipOptions): P
   const { warehouse, domain } = options;
   if (await isRecorded(request, options)) return "recorded before";
   await using writer = await warehouse.writer(domain.name);
-  const { topic, partition } = request;
+  const { topic, partition, to } = request;
   const [position] = await writer.positions(topic, [partition]);
   checkPosition(request, position);
-  const reason = await reasonFor(request, options);
+  const reason = position!.nextOffset === to
+    ? await truncation(request, position!, options)
+    : await reasonFor(request, options);
   const [claim] = await writer.claim(topic, [partition]);
-  checkPosition(request, claim);
+  if (claim!.nextOffset !== position!.nextOffset) {
+    throw new SkipRefusedError("The position has moved meanwhile: look again");
+  }
   await writer.commit(unitOf(request, claim!, { reason, options }));
   return "recorded";
 }
@@ -78,7 +82,7 @@ function checkPosition({ topic, partition, from, to }: SkipRequest, position: Cl
   if (to <= from) {
     throw new SkipRefusedError(`There is nothing to skip from ${from} to ${to}: <to> is the first offset to read`);
   }
-  if (position.nextOffset === from) return;
+  if (position.nextOffset === from || position.nextOffset === to) return;
   throw new SkipRefusedError(
     `The position of ${at} is ${position.nextOffset}, not ${from}: ` +
       (position.nextOffset < to
@@ -102,6 +106,29 @@ async function reasonFor(request: SkipRequest, { log, clock, signal }: SkipOptio
   return found?.kind === "no longer there" ? "deleted" : "unreadable";
 }
 
+/**
+ * The position is at `to` already: the log has lost records that the tables have. Errors: `SkipRefusedError` when it holds
+ * what was read.
+ */
+async function truncation(request: SkipRequest, position: Claim, options: SkipOptions): Promise<Gap["reason"]> {
+  const { topic, partition, from, to } = request;
+  const at = `partition ${partition} of "${topic}"`;
+  const [info] = await options.log.topics([topic]);
+  const high = info?.partitions[partition]?.high ?? 0;
+  if (high < to) {
+    // It may have grown since it lost them.
+    if (from <= high) return "truncated";
+    throw new SkipRefusedError(
+      `The log of ${at} ends at offset ${high}: what it lost begins there, or before, not at ${from}`,
+    );
+  }
+  const found = await lookUp({ partition, from: to - 1, to }, { ...options, topic });
+  const isAnother = found?.kind === "record" && position.lastTimestamp !== null &&
+    found.timestamp !== position.lastTimestamp;
+  if (isAnother) return "truncated";
+  throw new SkipRefusedError(`The position of ${at} is ${to} already, and the log holds what was read before it`);
+}
+
 interface Chosen {
   readonly reason: Gap["reason"];
   readonly options: SkipOptions;
@@ -122,7 +149,7 @@ function unitOf({ topic, partition, from, to }: SkipRequest, claim: Claim, { rea
     deletes: [],
     state: [],
     moves: [{
-      ...{ partition, epoch, checkpoint, expectedOffset: from },
+      ...{ partition, epoch, checkpoint, expectedOffset: claim.nextOffset },
       to: { nextOffset: to, watermark, maxEventTime, lastTimestamp: null },
     }],
   };

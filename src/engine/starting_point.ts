@@ -5,27 +5,41 @@ import type { PartitionBounds } from "../log/log.ts";
 import type { Claim } from "../warehouse/warehouse.ts";
 import type { RunnerOptions } from "./options.ts";
 
-/**
- * The claim to go on from, given what the log still holds.
- * Errors: `LogDivergedError` when the log ends before it.
- */
-export function startingPoint(
-  claim: Claim,
-  { low, high }: PartitionBounds,
+/** The claims beyond the end of the log. Of all is asked, because a topic that was made anew is one in all its partitions. */
+export function beyondTheLog(claims: readonly Claim[], bounds: ReadonlyMap<number, PartitionBounds>): readonly Claim[] {
+  return claims.filter(({ partition, nextOffset }) => nextOffset > bounds.get(partition)!.high);
+}
+
+/** Errors: `LogDivergedError` when the log ends before every position that there is. */
+export function checkSameTopic(
+  claims: readonly Claim[],
+  bounds: ReadonlyMap<number, PartitionBounds>,
   { domain }: Pick<RunnerOptions, "domain">,
-): Claim {
-  const at = `partition ${claim.partition} of "${domain.topic}"`;
-  if (claim.nextOffset > high) {
-    throw new LogDivergedError(
-      `The warehouse has read ${at} up to offset ${claim.nextOffset}, but the log ends at ${high}: the topic was recreated ` +
-        `or truncated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL`,
-    );
-  }
-  // What was deleted ahead of a position is damage, which the log tells; before the first read it is only the beginning.
+): void {
+  const beyond = beyondTheLog(claims, bounds);
+  const [first] = beyond;
+  if (first === undefined || claims.some((claim) => claim.nextOffset > 0 && !beyond.includes(claim))) return;
+  throw new LogDivergedError(
+    `The warehouse has read partition ${first.partition} of "${domain.topic}" up to offset ${first.nextOffset}, but the log ` +
+      `ends at ${bounds.get(first.partition)!.high}: the topic was recreated or truncated. To begin again with it: ` +
+      `"freshet sql reset ${domain.name}" prints the SQL`,
+  );
+}
+
+/**
+ * The claim to go on from. What was deleted ahead of a position is damage, which the log tells; before the first read it is
+ * only the beginning.
+ */
+export function startingPoint(claim: Claim, { low }: PartitionBounds): Claim {
   return claim.nextOffset > 0 || low === 0 ? claim : { ...claim, nextOffset: low, lastTimestamp: null };
 }
 
-/** Where reading begins: at the record before the claim, where there is one, to see whether it is the one that was read. */
-export function verifiedFrom(claim: Claim, low: number): number {
-  return claim.lastTimestamp !== null && claim.nextOffset > low ? claim.nextOffset - 1 : claim.nextOffset;
+/** The offset of the record before the claim, where that can show whether it is the one that was read. */
+export function recordBefore({ nextOffset, lastTimestamp }: Claim, { low }: PartitionBounds): number | undefined {
+  return lastTimestamp !== null && nextOffset > low ? nextOffset - 1 : undefined;
+}
+
+/** Where reading begins: at the record before the claim, where there is one; at the end of a log that ends before it. */
+export function readingFrom(claim: Claim, bounds: PartitionBounds): number {
+  return Math.min(recordBefore(claim, bounds) ?? claim.nextOffset, bounds.high);
 }

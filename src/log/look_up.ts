@@ -14,7 +14,7 @@ export interface Stretch {
  * What the log has there: a record that can be read, the first of them; nothing but what cannot be read, or no record; or it
  * cannot be told, because the log no longer reaches back so far.
  */
-export type InLog = { readonly kind: "record"; readonly offset: number } | {
+export type InLog = { readonly kind: "record"; readonly offset: number; readonly timestamp: number } | {
   readonly kind: "none" | "unreadable" | "no longer there";
 };
 
@@ -64,7 +64,7 @@ async function readThrough(generation: Generation, stretch: Stretch, clock: Cloc
     }
     if (batch.partition !== partition) continue;
     const found = batch.records.find(({ offset }) => offset >= from && offset < to);
-    if (found) return { kind: "record", offset: found.offset };
+    if (found) return { kind: "record", offset: found.offset, timestamp: found.timestamp };
     if (batch.nextOffset >= to) return { kind };
   }
   return undefined;

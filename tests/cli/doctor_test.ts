@@ -119,11 +119,11 @@ function logWith(offsets: readonly number[], { low, high }: { readonly low: numb
 }
 
 const GAPS: readonly (readonly [what: string, offsets: readonly number[], from: number, to: number, InLog])[] = [
-  ["a record in the middle", [0, 1, 5, 9], 2, 9, { kind: "record", offset: 5 }],
+  ["a record in the middle", [0, 1, 5, 9], 2, 9, { kind: "record", offset: 5, timestamp: 0 }],
   ["no record, as after compaction", [0, 1, 9], 2, 9, { kind: "none" }],
   ["no record up to its end", [0, 1], 2, 10, { kind: "none" }],
   ["nothing so old", [7, 8, 9], 1, 5, { kind: "no longer there" }],
-  ["a record where its beginning is gone", [6, 8], 1, 8, { kind: "record", offset: 6 }],
+  ["a record where its beginning is gone", [6, 8], 1, 8, { kind: "record", offset: 6, timestamp: 0 }],
 ];
 
 for (const [what, offsets, from, to, expected] of GAPS) {

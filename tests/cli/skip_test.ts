@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Finding } from "../../src/cli/doctor/mod.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
-import { damageEmbedded } from "../support/embedded_damage.ts";
+import { damageEmbedded, truncateEmbedded } from "../support/embedded_damage.ts";
 import { domainOf } from "../support/domains.ts";
 import { Traffic } from "../support/traffic.ts";
 import { Terminal } from "./terminal.ts";
@@ -109,6 +109,33 @@ Deno.test("with FRESHET_ON_DAMAGE=skip a run goes past the damage by itself", as
   assertEquals(code, 0, stderr);
   assertStringIncludes(stderr, "are skipped and recorded in FRESHET_GAPS");
   assertEquals(await gaps(terminal), [{ ...GAP[0], RECORDED_BY: "FRESHET_ON_DAMAGE" }]);
+  await doctorFindsAllRight(terminal);
+});
+
+Deno.test("a partition whose log has lost what was read goes on at its position, once that is accepted", async () => {
+  await using terminal = await Terminal.open();
+  const produce = async (runs: number, seed: number) => {
+    const checked = checkedDomains.find(({ name }) => name === "trains")!;
+    await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+    await log.createTopics([{ topic, partitions: 2 }]);
+    const traffic = new Traffic(checked, seed);
+    for (let run = 0; run < runs; run++) {
+      await log.produce(topic, traffic.take(100).map((record) => ({ ...record, partition: run % 2 })));
+    }
+  };
+  await produce(6, 3);
+  assertEquals((await terminal.run([...RUN, "--until-end"])).code, 0);
+  await refused(terminal, 200, 300, "the log holds what was read before it");
+  truncateEmbedded(terminal.dataDir, { topic, partition: 0, offset: 200 });
+  const stopped = await terminal.run([...RUN, "--until-end"]);
+  assertEquals(stopped.code, 1);
+  assertStringIncludes(stopped.stderr, `"freshet ${SKIP.join(" ")}" goes on at 300`);
+  await refused(terminal, 201, 300, "ends at offset 200: what it lost begins there, or before, not at 201");
+  assertEquals((await terminal.run(SKIP)).code, 0);
+  await produce(4, 4);
+  const done = await terminal.run([...RUN, "--until-end"]);
+  assertEquals([done.code, await positions(terminal)], [0, "400,500"], done.stderr);
+  assertEquals(await gaps(terminal), [{ ...GAP[0], REASON: "truncated" }]);
   await doctorFindsAllRight(terminal);
 });
 

@@ -1,7 +1,7 @@
 // What becomes of a partition with a stretch that cannot be read, and of the others.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { LogDamagedError } from "../../src/errors.ts";
+import { LogDamagedError, LogDivergedError } from "../../src/errors.ts";
 import type { Row } from "../../src/warehouse/warehouse.ts";
 import { readings, TOPIC } from "../support/simulation/domain.ts";
 import { type Instance, START, World } from "../support/simulation/world.ts";
@@ -176,4 +176,50 @@ Deno.test("what a topic had lost before its first read is on record, once", asyn
   await world.workOff();
   assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [[0, 0, 7, "before_first_read", "first start"]]);
   assertEquals(rawOffsets(world), [numbers(7, 20), numbers(0, 20)]);
+});
+
+/** A world that has read twenty records of each partition, of which the log then lost five of the first. */
+async function truncatedWorld(): Promise<World> {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  await world.catchUp();
+  world.log.truncate(TOPIC, 0, 15);
+  world.turns.setNow(world.turns.now() + 60_000);
+  return world;
+}
+
+Deno.test("a partition whose log has lost what was read stops alone, and reads nothing that came in its place", async () => {
+  const world = await truncatedWorld();
+  produce(world, 40, 46);
+  const instance = world.start();
+  await world.until(() => next(world).join() === "20,23");
+  const { stopped } = instance.runner.status().partitions[0]!;
+  assertEquals([stopped?.from, stopped?.to, stopped?.reason], [18, 20, "truncated"]);
+  await world.stopped(instance);
+  assertEquals(rawOffsets(world), [numbers(0, 20), numbers(0, 23)]);
+  // Beyond the position it shows that the records before it are others.
+  produce(world, 46, 60);
+  const outcome = await world.ended(world.start());
+  assert(outcome instanceof LogDivergedError);
+  assertStringIncludes(outcome.message, `freshet skip ${TOPIC} 0 <from> 20`);
+});
+
+Deno.test("once that is accepted it goes on at its position, in the run that is up and when the log is there", async () => {
+  const world = await truncatedWorld();
+  const instance = world.start();
+  await stoppedAt(world, instance, "20,20");
+  const claim = world.warehouse.claims.get(0)!;
+  world.warehouse.claims.set(0, {
+    ...claim,
+    epoch: claim.epoch + 1,
+    checkpoint: claim.checkpoint + 1,
+    lastTimestamp: null,
+  });
+  await world.until(() => instance.runner.status().partitions[0]!.stopped!.why.includes("waits"));
+  produce(world, 40, 60);
+  await world.until(() => world.committed);
+  assertEquals(next(world), [25, 30]);
+  assertEquals(instance.runner.status().partitions[0]!.stopped, undefined);
+  await world.stopped(instance);
+  assertEquals(rawOffsets(world), [numbers(0, 25), numbers(0, 30)]);
 });

@@ -9,6 +9,15 @@ export interface Spot {
   readonly offset: number;
 }
 
+/** Loses the segments that begin at the offset or behind it, as a leader that lagged behind loses records. */
+export function truncateEmbedded(dataDir: string, { topic, partition, offset }: Spot): void {
+  const db = new DatabaseSync(`${dataDir}/freshet.log.db`);
+  const of = "topic_id = (SELECT id FROM topics WHERE name = ?) AND partition = ?";
+  db.prepare(`DELETE FROM segments WHERE ${of} AND base_offset >= ?`).run(topic, partition, offset);
+  db.prepare(`UPDATE partitions SET high = ? WHERE ${of}`).run(offset, topic, partition);
+  db.close();
+}
+
 /** Flips a bit of the segment that the offset is in. */
 export function damageEmbedded(dataDir: string, { topic, partition, offset }: Spot): Promise<void> {
   const db = new DatabaseSync(`${dataDir}/freshet.log.db`);

@@ -11,8 +11,8 @@ export interface Spot {
   readonly offset: number;
 }
 
-/** Bytes of a record batch, to be changed in place; or how many bytes of it stay, where the file is to end in it. */
-export type Change = (batch: Buffer) => void | number;
+/** Bytes of a record batch, to be changed in place. */
+export type Change = (batch: Buffer) => void;
 
 /** Flips a bit of the last record. */
 export const flipBit: Change = (batch) => void (batch[batch.length - 1]! ^= 1);
@@ -21,15 +21,37 @@ export const flipBit: Change = (batch) => void (batch[batch.length - 1]! ^= 1);
 export async function damageBatch(broker: KafkaBroker, spot: Spot, change: Change): Promise<void> {
   await broker.end("SIGTERM");
   try {
-    const path = `${broker.folder}/data/${spot.topic}-${spot.partition}/00000000000000000000.log`;
+    const path = segmentOf(broker, spot);
     const file = Buffer.from(await Deno.readFile(path));
-    const { at, batch } = batchOf(file, spot.offset);
-    const kept = change(batch);
-    await Deno.writeFile(path, kept === undefined ? file : file.subarray(0, at + kept));
+    change(batchOf(file, spot.offset).batch);
+    await Deno.writeFile(path, file);
   } finally {
     await broker.resume();
   }
 }
+
+/**
+ * Ends the partition before the batch that holds the offset, as one does whose leader lagged behind. The broker takes stock
+ * of its files anew, as after a crash: it would cut off what is damaged in them, too.
+ */
+export async function cutBefore(broker: KafkaBroker, spot: Spot): Promise<void> {
+  await broker.end("SIGTERM");
+  try {
+    const path = segmentOf(broker, spot);
+    const file = Buffer.from(await Deno.readFile(path));
+    await Deno.writeFile(path, file.subarray(0, batchOf(file, spot.offset).at));
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    for await (const { name } of Deno.readDir(folder)) {
+      if (/\.(index|timeindex|snapshot)$/.test(name)) await Deno.remove(`${folder}/${name}`);
+    }
+    await Deno.remove(`${broker.folder}/data/.kafka_cleanshutdown`);
+  } finally {
+    await broker.resume();
+  }
+}
+
+const segmentOf = ({ folder }: KafkaBroker, { topic, partition }: Spot) =>
+  `${folder}/data/${topic}-${partition}/00000000000000000000.log`;
 
 function batchOf(file: Buffer, offset: number): { readonly at: number; readonly batch: Buffer } {
   for (let at = 0; at < file.length;) {

@@ -89,6 +89,13 @@ export class LogStore {
     this.partition(topic, partition).high++;
   }
 
+  /** Loses the records from `offset` on, as a leader that lagged behind does. */
+  truncate(topic: string, partition: number, offset: number): void {
+    const stored = this.partition(topic, partition);
+    stored.high = offset;
+    stored.records = stored.records.filter((record) => record.offset < offset);
+  }
+
   /** Deletes the records before `offset`. */
   retain(topic: string, partition: number, offset: number): void {
     const stored = this.partition(topic, partition);
