@@ -3,7 +3,7 @@
 // goes on from the warehouse.
 
 import { setImmediate } from "node:timers/promises";
-import { LogDamagedError, LogDivergedError } from "../errors.ts";
+import { LogDamagedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
@@ -24,6 +24,7 @@ import { SharedTopic } from "./shared_topic.ts";
 import { slices } from "./slices.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
+import { TopicIdentity } from "./topic_identity.ts";
 
 /** How often idle partitions are looked at, milliseconds. */
 const TICK_MS = 200;
@@ -107,12 +108,6 @@ async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd:
   return signal.aborted ? "stopped" : "rebalanced";
 }
 
-/** What a log that ended before the position has got since is not what was read: the batch from `offset` on. */
-function behind(batch: LogBatch, offset: number): LogBatch {
-  if ((batch.records[0]?.offset ?? offset) >= offset) return batch;
-  return { ...batch, records: batch.records.filter((record) => record.offset >= offset) };
-}
-
 /** When a unit was cut, and what operators held then. */
 interface Cut {
   /** By the monotonic clock. */
@@ -134,8 +129,7 @@ interface Started {
 
 class GenerationRun {
   readonly #partitions: ReadonlyMap<number, PartitionIngest>;
-  /** Timestamp that the record before the position must have, until it has been seen. */
-  readonly #unverified = new Map<number, { readonly offset: number; readonly timestamp: number }>();
+  readonly #identity: TopicIdentity;
   readonly #targets: ReadonlyMap<number, number>;
   readonly #checkpointer: Checkpointer;
   readonly #setAside: SetAside;
@@ -167,17 +161,20 @@ class GenerationRun {
         new PartitionIngest(domain, time, partition, from, condemned, clock, log.schemas),
       ]),
     );
-    for (const [partition, start] of starts) {
-      const offset = recordBefore(start, bounds.get(partition)!);
-      if (offset !== undefined) this.#unverified.set(partition, { offset, timestamp: start.lastTimestamp! });
-    }
+    this.#identity = new TopicIdentity(
+      domain,
+      [...starts].flatMap(([partition, start]) => {
+        const before = recordBefore(start, bounds.get(partition)!);
+        return before ? [[partition, before] as const] : [];
+      }),
+    );
     this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
     this.#pending = this.#newPending();
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
       ...{ partitions: this.#partitions, checkpointer: this.#checkpointer },
-      accepted: (partition) => void this.#unverified.delete(partition),
+      accepted: (partition) => this.#identity.forget(partition),
     });
     for (const claim of claims) this.#noteFirstGap(claim);
     for (const { partition } of beyondTheLog(claims, bounds)) {
@@ -229,7 +226,7 @@ class GenerationRun {
     } catch (error) {
       if (!(error instanceof LogDamagedError)) throw error;
       const { partition } = error.damage;
-      this.#unverified.delete(partition);
+      this.#identity.forget(partition);
       const gap = this.#setAside.tell(error);
       if (gap) this.#addGap(gap);
       if (this.#setAside.has(partition) && this.#pending.partitions.has(partition)) await this.#checkpoint();
@@ -302,9 +299,7 @@ class GenerationRun {
   /** Takes a batch in slices, so that a commit under way gets its turns of the JavaScript thread in between. */
   async #take(log: LogBatch): Promise<void> {
     const ingest = this.#ingest(log.partition);
-    const verified = this.#verify(
-      behind(log, this.#unverified.get(log.partition)?.offset ?? ingest.position.nextOffset),
-    );
+    const verified = this.#identity.check(log, ingest.position.nextOffset);
     if (verified.nextOffset < ingest.position.nextOffset) return;
     if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) return;
     this.#setAside.came(log.partition);
@@ -326,27 +321,6 @@ class GenerationRun {
 
   #ingest(partition: number): PartitionIngest {
     return this.#partitions.get(partition)!;
-  }
-
-  /** Takes the record before the position off the first batch, after comparing it with the one that was read. */
-  #verify(log: LogBatch): LogBatch {
-    const expected = this.#unverified.get(log.partition);
-    if (!expected || log.records.length === 0) return log;
-    this.#unverified.delete(log.partition);
-    const first = log.records[0];
-    if (first!.offset !== expected.offset) return log;
-    if (first!.timestamp !== expected.timestamp) {
-      const { domain } = this.context.options;
-      const { partition } = log;
-      const to = expected.offset + 1;
-      throw new LogDivergedError(
-        `Offset ${expected.offset} of partition ${partition} of "${domain.topic}" is not the record that was read: the ` +
-          `topic was recreated. To begin again with it: "freshet sql reset ${domain.name}" prints the SQL. If instead the ` +
-          `partition's leader lost records, "freshet skip ${domain.topic} ${partition} <from> ${to}" goes on at ${to}, ` +
-          "where <from> is the first offset that it lost",
-      );
-    }
-    return { ...log, records: log.records.slice(1) };
   }
 
   async #push(batch: Batch<unknown>): Promise<void> {
@@ -424,7 +398,7 @@ class GenerationRun {
   #reachedEnd(): boolean {
     for (const [partition, ingest] of this.#partitions) {
       if (this.#setAside.has(partition)) continue;
-      const taken = ingest.position.nextOffset >= this.#targets.get(partition)! && !this.#unverified.has(partition);
+      const taken = ingest.position.nextOffset >= this.#targets.get(partition)! && !this.#identity.awaits(partition);
       if (!taken && !this.generation.caughtUp(partition)) return false;
     }
     return true;

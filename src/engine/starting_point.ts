@@ -4,6 +4,7 @@ import { LogDivergedError } from "../errors.ts";
 import type { PartitionBounds } from "../log/log.ts";
 import type { Claim } from "../warehouse/warehouse.ts";
 import type { RunnerOptions } from "./options.ts";
+import type { RecordBefore } from "./topic_identity.ts";
 
 /** The claims beyond the end of the log. Of all is asked, because a topic that was made anew is one in all its partitions. */
 export function beyondTheLog(claims: readonly Claim[], bounds: ReadonlyMap<number, PartitionBounds>): readonly Claim[] {
@@ -34,12 +35,12 @@ export function startingPoint(claim: Claim, { low }: PartitionBounds): Claim {
   return claim.nextOffset > 0 || low === 0 ? claim : { ...claim, nextOffset: low, lastTimestamp: null };
 }
 
-/** The offset of the record before the claim, where that can show whether it is the one that was read. */
-export function recordBefore({ nextOffset, lastTimestamp }: Claim, { low }: PartitionBounds): number | undefined {
-  return lastTimestamp !== null && nextOffset > low ? nextOffset - 1 : undefined;
+/** The record before the claim, where it can show whether the topic is the one that was read. */
+export function recordBefore({ nextOffset, lastTimestamp }: Claim, { low }: PartitionBounds): RecordBefore | undefined {
+  return lastTimestamp !== null && nextOffset > low ? { offset: nextOffset - 1, timestamp: lastTimestamp } : undefined;
 }
 
 /** Where reading begins: at the record before the claim, where there is one; at the end of a log that ends before it. */
 export function readingFrom(claim: Claim, bounds: PartitionBounds): number {
-  return Math.min(recordBefore(claim, bounds) ?? claim.nextOffset, bounds.high);
+  return Math.min(recordBefore(claim, bounds)?.offset ?? claim.nextOffset, bounds.high);
 }

@@ -118,6 +118,43 @@ Deno.test("a damaged record is found by its checksum, and the error says where",
     assert(error.message.includes(fileOf(dataDir)));
   }));
 
+Deno.test("segments that are gone, or lie on pages that SQLite cannot read, are damage with its offsets", () =>
+  inFolder(async (dataDir) => {
+    {
+      await using log = await openWithTopic({ dataDir });
+      for (let i = 0; i < 30; i++) await log.produce(TOPIC, [{ value: "x".repeat(50_000) }]);
+      await log.file.write("other", () => log.file.run("DELETE FROM segments WHERE base_offset IN (3, 4)"));
+      log.file.get("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    using file = await Deno.open(fileOf(dataDir), { write: true });
+    const { size } = await file.stat();
+    // The pointers from each page of a long row to the next: of the last few rows.
+    for (let at = size - 16_384 * 8; at < size; at += 16_384) {
+      await file.seek(at, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(4).fill(0xab));
+    }
+    await using log = await openEmbeddedLog({ dataDir });
+    await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    await startAt(generation);
+    const [read, damaged]: [number[], number[][]] = [[], []];
+    while (!generation.caughtUp(0)) {
+      try {
+        read.push(...(await generation.next(0))?.records.map(({ offset }) => offset) ?? []);
+      } catch (error) {
+        if (!(error instanceof LogDamagedError)) throw error;
+        const { from, to } = error.damage;
+        damaged.push([from, to!]);
+        generation.skip(0, to!);
+      }
+    }
+    assertEquals(damaged[0], [3, 5]);
+    assert(damaged.length > 1 && damaged.every(([from, to]) => to! > from!), JSON.stringify(damaged));
+    const lost = damaged.flatMap(([from, to]) => Array.from({ length: to! - from! }, (_, i) => from! + i));
+    assertEquals([...read, ...lost].toSorted((a, b) => a - b), Array.from({ length: 30 }, (_, i) => i));
+    assert(read.length > 20);
+  }));
+
 Deno.test("a file damaged in the middle is refused when that part is read", () =>
   inFolder(async (dataDir) => {
     {

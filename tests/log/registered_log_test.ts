@@ -3,8 +3,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
-import { SchemaRegistryRefusedError, SchemaRegistryUnavailableError } from "../../src/errors.ts";
-import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import { LogDamagedError, SchemaRegistryRefusedError, SchemaRegistryUnavailableError } from "../../src/errors.ts";
+import { type EmbeddedLog, openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Generation, Log, LogBatch, NewRecord } from "../../src/log/log.ts";
 import { openRegisteredLog } from "../../src/log/registered_log.ts";
 import { framed, SCHEMA_HEADER, unframed } from "../../src/log/wire_format.ts";
@@ -194,6 +194,26 @@ Deno.test("while a partition waits, reading for the others is bounded", async ()
   server.add("JSON");
   const batches = await pullUntil(members.generation, (seen) => offsets(seen, 0).length === 30_001);
   assertEquals(offsets(batches, 0), Array.from({ length: 30_001 }, (_, i) => i));
+});
+
+Deno.test("damage behind records that wait for a schema is told after them", async () => {
+  await using place = await scene(1);
+  const { log, plain, server } = place;
+  server.status = 503;
+  for (let i = 0; i < 3; i++) await plain.produce("events", [{ value: framed(1, "{}") }]);
+  const { file } = plain as EmbeddedLog;
+  await file.write("other", () => file.run("UPDATE segments SET crc = crc + 1 WHERE base_offset = 1"));
+  await using members = await reading(log);
+  for (let i = 0; i < 50; i++) assertEquals(await members.generation.next(5), undefined);
+  server.status = undefined;
+  server.add("JSON");
+  const seen: LogBatch[] = [];
+  const { damage } = await assertRejects(async () => {
+    while (true) seen.push(...await pullUntil(members.generation, (batches) => batches.length > 0));
+  }, LogDamagedError);
+  assertEquals([offsets(seen, 0), damage.from, damage.to], [[0], 1, 2]);
+  members.generation.skip(0, 2);
+  assertEquals(offsets(await pullUntil(members.generation, (batches) => batches.length > 0), 0), [2]);
 });
 
 Deno.test("a login that the registry refuses ends the reading, and nothing is delivered unchecked", async () => {
