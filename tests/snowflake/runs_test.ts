@@ -129,7 +129,11 @@ test("without new records nothing is sent, however many checkpoint intervals go 
   await log.produce(domain.topic, Array.from({ length: 100 }, (_, i) => train(i)));
   const stop = new AbortController();
   let aheadMs = 0;
-  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + aheadMs,
+    monotonic: () => systemClock.monotonic() + aheadMs,
+  };
   const running = runner({ untilEnd: false, checkpointMs: 300, clock }).run(stop.signal);
   const sent = () => double!.statements().length;
   const active = async () =>
