@@ -1,5 +1,5 @@
 // The log port: topics with partitions, producing, and consumer groups that hand out generations of batches.
-// Adapters: embedded.ts (a SQLite file) and kafka.ts (kafkajs). Knows nothing of domains or warehouses.
+// Adapters: embedded.ts (a SQLite file) and kafka.ts. Knows nothing of domains or warehouses.
 
 /** A header's value: bytes, or null, which is not the same as none. */
 export type HeaderValue = Uint8Array | null;

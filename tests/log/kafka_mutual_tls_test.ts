@@ -6,7 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import { readConfig } from "../../src/config/mod.ts";
 import { ConfigError, type FreshetError, LogRefusedError } from "../../src/errors.ts";
 import { kafkaSettings } from "../../src/kafka_settings.ts";
-import type { KafkaLog, KafkaSettings } from "../../src/log/kafka.ts";
+import type { KafkaSettings } from "../../src/log/kafka.ts";
 import { issueCertificate } from "../support/certificates.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
@@ -153,7 +153,7 @@ kafka.test("a certificate that expires while nobody looks is named by what the b
   const [ca, cert, key] = await Promise.all(
     ["ca.pem", "late.pem", "late.key"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
   );
-  await using log: KafkaLog = await openOn(broker, { brokers: [further.MUTUAL!], ssl: { ca, cert, key } });
+  await using log = await openOn(broker, { brokers: [further.MUTUAL!], ssl: { ca, cert, key } });
   const error = await assertRejects(() => log.topics(), LogRefusedError, "expired");
   assertStringIncludes(error.message, "KAFKA_SSL_CERT_FILE");
   assert(!Deno.inspect(error).includes("PRIVATE KEY"));

@@ -6,7 +6,7 @@ import type { AuthenticationProviderArgs } from "kafkajs";
 import { LogUnavailableError } from "../../src/errors.ts";
 import { errorContext, translateKafkaError } from "../../src/log/kafka/errors.ts";
 import { completeSettings } from "../../src/log/kafka/settings.ts";
-import { mendKafkaJs } from "../../src/log/kafka/kafkajs_mends.ts";
+import { mendKafkaJs } from "../../src/log/kafka/kafkajs/mends.ts";
 import { type KafkaBroker, USERS } from "../support/kafka/broker.ts";
 import { kafkaFixture } from "../support/kafka/fixture.ts";
 

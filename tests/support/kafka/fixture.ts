@@ -1,6 +1,7 @@
 // One broker for the tests of one file, and logs and topics on it. The tests skip themselves where Kafka cannot run.
 
-import { type KafkaLog, type KafkaSettings, openKafkaLog } from "../../../src/log/kafka.ts";
+import { type KafkaSettings, openKafkaLog } from "../../../src/log/kafka.ts";
+import type { Log } from "../../../src/log/log.ts";
 import { type BrokerOptions, KafkaBroker } from "./broker.ts";
 import { whyNoKafka } from "./jars.ts";
 
@@ -38,6 +39,6 @@ export function openOn(
   broker: KafkaBroker,
   settings?: Partial<KafkaSettings>,
   onWarning?: (message: string) => void,
-): Promise<KafkaLog> {
+): Promise<Log> {
   return openKafkaLog({ settings: { brokers: [broker.listeners.plaintext], ...QUICK, ...settings }, onWarning });
 }

@@ -1,7 +1,7 @@
 // What has to be mended in kafkajs 2.2.4, which nobody maintains: methods of its classes, replaced once, when it is loaded.
 // Knows kafkajs's insides and nothing of ours but how a login gets its token.
 
-import type { BearerMechanism } from "./kafkajs_config.ts";
+import type { BearerMechanism } from "./config.ts";
 
 /** The classes, by deep imports. */
 export async function mendKafkaJs(): Promise<void> {

@@ -6,17 +6,18 @@
 // resumes them; what arrives and does not begin at the expected offset is refused and fetched again.
 
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from "kafkajs";
-import { type Clock, systemClock } from "../../clock.ts";
-import { FreshetError, LogUnavailableError } from "../../errors.ts";
-import { Bell } from "../bell.ts";
-import { Handover } from "../handover.ts";
-import { type KafkaClient, withDeadline } from "./client.ts";
-import type { Codecs } from "./codecs.ts";
-import { strangerInGroup } from "./errors.ts";
+import { type Clock, systemClock } from "../../../clock.ts";
+import { FreshetError, LogUnavailableError } from "../../../errors.ts";
+import { Bell } from "../../bell.ts";
+import { Handover } from "../../handover.ts";
+import type { KafkaClient } from "./client.ts";
+import { withDeadline } from "../deadline.ts";
+import type { Codecs } from "../codecs.ts";
+import { strangerInGroup } from "../errors.ts";
 import { type FetchedMessage, hookFetch } from "./fetch_hook.ts";
-import { type Fetching, KafkaGeneration } from "./generation.ts";
-import { obstacleOf } from "./fetch.ts";
-import type { Generation, Membership, PartitionBounds, SubscribeOptions, Subscription } from "../log.ts";
+import { obstacleOf } from "../fetch.ts";
+import { type Fetching, KafkaGeneration } from "../generation.ts";
+import type { Generation, Membership, PartitionBounds, SubscribeOptions, Subscription } from "../../log.ts";
 
 const WATCH_MS = 1_000;
 const DISCONNECT_PATIENCE_MS = 15_000;

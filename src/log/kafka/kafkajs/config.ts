@@ -2,8 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import type { AuthenticationProviderArgs, Authenticator, KafkaConfig, Mechanism, SASLOptions } from "kafkajs";
-import { LogRefusedError } from "../../errors.ts";
-import type { CompleteKafkaSettings, KafkaBearer } from "./settings.ts";
+import { LogRefusedError } from "../../../errors.ts";
+import type { CompleteKafkaSettings, KafkaBearer } from "../settings.ts";
 
 /** All that follows from the settings alone. */
 export function kafkaJsConfig(settings: CompleteKafkaSettings): KafkaConfig {
@@ -27,7 +27,7 @@ function saslOf(settings: CompleteKafkaSettings): SASLOptions | Mechanism | unde
   return bearerLogin(sasl, settings);
 }
 
-/** A login for which a token is fetched before it begins; see kafkajs_mends.ts. */
+/** A login for which a token is fetched before it begins; see mends.ts. */
 export interface BearerMechanism extends Mechanism {
   readonly withToken: () => Promise<Mechanism>;
 }

@@ -1,11 +1,10 @@
 // Makes kafkajs clients: loads the package, mended, when it is first needed. Knows nothing of records, groups or generations.
 
 import type { Kafka, logCreator } from "kafkajs";
-import { LogUnavailableError } from "../../errors.ts";
-import { type About, ALERT, errorContext, translateKafkaError } from "./errors.ts";
-import { kafkaJsConfig } from "./kafkajs_config.ts";
-import { mendKafkaJs } from "./kafkajs_mends.ts";
-import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "./settings.ts";
+import { type About, ALERT, errorContext, translateKafkaError } from "../errors.ts";
+import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "../settings.ts";
+import { kafkaJsConfig } from "./config.ts";
+import { mendKafkaJs } from "./mends.ts";
 
 /** kafkajs, loaded. */
 export type KafkaJs = typeof import("kafkajs");
@@ -83,20 +82,6 @@ export async function connected<T extends { connect(): Promise<void>; disconnect
   } catch (cause) {
     await client.disconnect().catch(() => {});
     throw cause;
-  }
-}
-
-/** The promise's value, or an error when it takes longer; what it does later is ignored. */
-export async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new LogUnavailableError(`${what} took longer than ${ms} ms`)), ms);
-  });
-  promise.catch(() => {});
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -5,7 +5,7 @@
 // compaction emptied, resets in silence when an offset is out of range, checks no checksum, and takes three times as long.
 
 import type { PartitionAssigner } from "kafkajs";
-import { LogRefusedError } from "../../errors.ts";
+import { LogRefusedError } from "../../../errors.ts";
 import {
   CORRUPT_MESSAGE,
   type DamagedStretch,
@@ -13,7 +13,7 @@ import {
   FETCH_VERSIONS,
   type FetchedPartition,
   OFFSET_OUT_OF_RANGE,
-} from "./fetch.ts";
+} from "../fetch.ts";
 
 /** Told of each partition of each answer before kafkajs sees it. */
 export interface FetchListener {

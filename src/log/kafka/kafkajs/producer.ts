@@ -4,8 +4,8 @@
 import { Buffer } from "node:buffer";
 import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
 import { connected, type KafkaClient } from "./client.ts";
-import type { HeaderValue, NewRecord, ProduceOptions, RecordPosition } from "../log.ts";
-import { partitionOfKey } from "../murmur2.ts";
+import type { HeaderValue, NewRecord, ProduceOptions, RecordPosition } from "../../log.ts";
+import { partitionOfKey } from "../../murmur2.ts";
 
 /** kafkajs groups a send by partition in quadratic time, and brokers take batches of up to 1 MiB. */
 const SEND_RECORDS = 500;
