@@ -62,6 +62,7 @@ const PARTS: readonly Part[] = [
 
 /** Packages that belong to one place. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
+  "@platformatic/kafka": /^src\/log\/kafka\/platformatic\//,
   "kafkajs": /^src\/log\//,
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,

@@ -65,7 +65,8 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
   if (config.kafka) {
     const { openKafkaLog } = await import("./log/kafka.ts");
     const { kafkaSettings } = await import("./kafka_settings.ts");
-    return await openKafkaLog({ settings: await kafkaSettings(config.kafka, clock), clock, onWarning });
+    const settings = { ...await kafkaSettings(config.kafka, clock), ...config.kafkaClient };
+    return await openKafkaLog({ settings, clock, onWarning });
   }
   const { openEmbeddedLog } = await import("./log/embedded.ts");
   return await openEmbeddedLog({

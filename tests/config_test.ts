@@ -133,6 +133,14 @@ Deno.test("waiting for a checkpoint that is not due is not standing still", () =
   assertEquals(readConfig({ FRESHET_CHECKPOINT_MS: "900000" }, []).stallMs, 1_200_000);
 });
 
+Deno.test("the client of Kafka and the membership in its groups are settings of their own, for any Kafka", () => {
+  assertEquals(read({}).kafkaClient, { client: "kafkajs", groupInstanceId: undefined, sessionTimeoutMs: 30_000 });
+  const given = { KAFKA_CLIENT: "Platformatic", KAFKA_GROUP_INSTANCE_ID: "one", KAFKA_SESSION_TIMEOUT_MS: "45000" };
+  assertEquals(read(given).kafkaClient, { client: "platformatic", groupInstanceId: "one", sessionTimeoutMs: 45_000 });
+  const error = assertThrows(() => read({ KAFKA_GROUP_INSTANCE_ID: "one" }), ConfigError);
+  assertStringIncludes(error.message, "KAFKA_CLIENT is not platformatic");
+});
+
 Deno.test("a Schema Registry is described by its address and one way to log in", () => {
   const url = "https://psrc-1.example/apis/v7";
   const key = { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret" };

@@ -11,6 +11,7 @@ import {
   kafkaProblems,
   missingForKafka,
 } from "./kafka.ts";
+import { KAFKA_CLIENT_SETTINGS, kafkaClient, type KafkaClientConfig, kafkaClientProblems } from "./kafka_client.ts";
 import * as s from "./setting.ts";
 import {
   doubtfulSnowflake,
@@ -159,6 +160,7 @@ export const SETTINGS = {
     "Replicas of the topics that Freshet creates in Kafka; by default as many as the broker is set to.",
   ),
   ...KAFKA_SETTINGS,
+  ...KAFKA_CLIENT_SETTINGS,
   ...CONFLUENT_SETTINGS,
   SCHEMA_REGISTRY_URL: s.addressOrNone(
     "Schema Registry with Confluent's API: schemas of records are looked up there, and what Freshet produces to topics with a schema goes out in its wire format.",
@@ -228,6 +230,8 @@ export interface Config {
   readonly groupId: string | undefined;
   /** `undefined` means the embedded log. */
   readonly kafka: KafkaConfig | undefined;
+  /** By which client Kafka is read and written, and as which member of its groups. */
+  readonly kafkaClient: KafkaClientConfig;
   /** `undefined` means that there is none. */
   readonly schemaRegistry: SchemaRegistryConfig | undefined;
   /** `undefined` means the embedded warehouse. */
@@ -308,6 +312,7 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,
     kafka: confluentKafka(v, { clientId: v.KAFKA_CLIENT_ID, caFile: v.KAFKA_SSL_CA_FILE }) ?? kafkaConfig(v),
+    kafkaClient: kafkaClient(v),
     schemaRegistry: schemaRegistry(v),
     snowflake: snowflakeConfig(v),
     ...rest,
@@ -381,6 +386,7 @@ function missing(given: Record<string, string>): string[] {
     problems.push("SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_API_KEY are both set: expected one of them");
   }
   for (const [name, because, form] of missingForKafka(given)) need(name, because, form);
+  problems.push(...kafkaClientProblems(given));
   for (const [name, because, form] of missingForSnowflake(given)) need(name, because, form);
   return problems;
 }

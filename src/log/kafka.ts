@@ -16,6 +16,10 @@ export interface KafkaLogOptions {
 
 /** Loads the client. Connects when first needed: the errors of the broker come from the calls. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  if (options.settings.client === "platformatic") {
+    const { openPlatformaticLog } = await import("./kafka/platformatic/log.ts");
+    return await openPlatformaticLog(options);
+  }
   const { openKafkaJsLog } = await import("./kafka/kafkajs/log.ts");
   return await openKafkaJsLog(options);
 }

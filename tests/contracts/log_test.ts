@@ -3,6 +3,7 @@
 import { systemClock } from "../../src/clock.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
+import { KAFKA_CLIENTS } from "../../src/log/kafka/settings.ts";
 import { openRegisteredLog } from "../../src/log/registered_log.ts";
 import { damageEmbedded } from "../support/embedded_damage.ts";
 import { KafkaBroker } from "../support/kafka/broker.ts";
@@ -56,21 +57,24 @@ const skip = await whyNoKafka();
 const broker = skip === undefined ? await KafkaBroker.start() : undefined;
 Deno.test.afterAll(async () => await broker?.[Symbol.asyncDispose]());
 
-logContract({
-  name: "kafka",
-  skip,
-  sessionTimeoutMs: 3_000,
-  place() {
-    const settings = {
-      brokers: [broker!.listeners.plaintext],
-      sessionTimeoutMs: 3_000,
-      rebalanceTimeoutMs: 5_000,
-    };
-    return Promise.resolve({
-      open: () => openKafkaLog({ settings }),
-      damage: (topic, partition, offset) => damageBatch(broker!, { topic, partition, offset }, flipBit),
-      member: { kind: "kafka", ...settings },
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    });
-  },
-});
+for (const client of KAFKA_CLIENTS) {
+  logContract({
+    name: `kafka by ${client}`,
+    skip,
+    sessionTimeoutMs: 3_000,
+    place() {
+      const settings = {
+        client,
+        brokers: [broker!.listeners.plaintext],
+        sessionTimeoutMs: 3_000,
+        rebalanceTimeoutMs: 5_000,
+      };
+      return Promise.resolve({
+        open: () => openKafkaLog({ settings }),
+        damage: (topic, partition, offset) => damageBatch(broker!, { topic, partition, offset }, flipBit),
+        member: { kind: "kafka", ...settings },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      });
+    },
+  });
+}

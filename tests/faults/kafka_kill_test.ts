@@ -2,6 +2,7 @@
 // lost, nothing is there twice, and the derived tables equal a recomputation. FRESHET_KILL_ROUNDS says how often.
 
 import { Random } from "../../simulators/random.ts";
+import { KAFKA_CLIENTS, type KafkaClientName } from "../../src/log/kafka/settings.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
 import { checkRules, everyTableFilled } from "../support/checks.ts";
@@ -27,6 +28,7 @@ function deno(env: Record<string, string>, ...args: string[]): Deno.ChildProcess
 }
 
 interface Rounds {
+  readonly client: KafkaClientName;
   readonly domain: CheckedDomain;
   readonly topic: string;
   readonly path: string;
@@ -34,8 +36,8 @@ interface Rounds {
   readonly random: Random;
 }
 
-async function killRound(broker: KafkaBroker, { domain, topic, path, traffic, random }: Rounds): Promise<void> {
-  const child = deno({}, "tests/faults/two_members.ts", broker.listeners.plaintext, path, domain.name);
+async function killRound(broker: KafkaBroker, { client, domain, topic, path, traffic, random }: Rounds): Promise<void> {
+  const child = deno({}, "tests/faults/two_members.ts", broker.listeners.plaintext, path, domain.name, client);
   const killed = sleep(3000 + random.next() * 6000).then(() => child.kill("SIGKILL"));
   {
     await using log = await openOn(broker);
@@ -48,8 +50,10 @@ async function killRound(broker: KafkaBroker, { domain, topic, path, traffic, ra
   await child.status;
 }
 
-for (const domain of checkedDomains) {
-  const name = `two members of ${domain.name} killed ${ROUNDS} times leave no gap, no duplicate and right tables`;
+for (const [i, domain] of checkedDomains.entries()) {
+  const client = KAFKA_CLIENTS[i % KAFKA_CLIENTS.length]!; // every client with some of the domains
+  const name =
+    `${client}: two members of ${domain.name} killed ${ROUNDS} times leave no gap, no duplicate and right tables`;
   kafka.test(name, async (broker) => {
     console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats the traffic)`);
     const dataDir = await Deno.makeTempDir();
@@ -57,7 +61,7 @@ for (const domain of checkedDomains) {
     const { topic, raw } = definition;
     try {
       const path = `${dataDir}/freshet.duckdb`;
-      const rounds = { domain, topic, path, traffic: new Traffic(domain, SEED), random: new Random(SEED) };
+      const rounds = { client, domain, topic, path, traffic: new Traffic(domain, SEED), random: new Random(SEED) };
       {
         await using log = await openOn(broker);
         await log.createTopics([{ topic, partitions: 6 }]);
@@ -65,6 +69,7 @@ for (const domain of checkedDomains) {
       for (let round = 0; round < ROUNDS; round++) await killRound(broker, rounds);
       const env = {
         KAFKA_BROKERS: broker.listeners.plaintext,
+        KAFKA_CLIENT: client,
         FRESHET_DATA_DIR: dataDir,
         FRESHET_API_PORT: "0",
         FRESHET_DASHBOARD_PORT: "0",

@@ -1,15 +1,17 @@
 // A program for kafka_kill_test.ts: two members of one group in one process, on one DuckDB file, of which one comes and goes.
-// Runs until it is killed. Arguments: brokers, path of the DuckDB file, domain (with its default settings).
+// Runs until it is killed. Arguments: brokers, path of the DuckDB file, domain (with its
+// default settings), client of Kafka.
 
 import { systemClock } from "../../src/clock.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
+import type { KafkaClientName } from "../../src/log/kafka/settings.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
 import { domainOf } from "../support/domains.ts";
 import { QUICK } from "../support/kafka/fixture.ts";
 
-const [brokers, path, name] = Deno.args;
+const [brokers, path, name, client] = Deno.args;
 const domain = domainOf(name!);
 const warehouse = await openDuckDb({ path: path! });
 await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: domain.name, text: domain.sql }]);
@@ -18,7 +20,8 @@ const logger = { debug: () => {}, info: () => {}, warn: console.error, error: co
 
 async function member(clientId: string, lifeMs: () => number): Promise<never> {
   while (true) {
-    await using log = await openKafkaLog({ settings: { brokers: [brokers!], clientId, ...QUICK } });
+    const settings = { client: client as KafkaClientName, brokers: [brokers!], clientId, ...QUICK };
+    await using log = await openKafkaLog({ settings });
     const runner = new DomainRunner({
       domain,
       log,

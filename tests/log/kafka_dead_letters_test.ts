@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { randomBytes } from "node:crypto";
 import { CUT_HEADER, DeadLetterTopic } from "../../src/engine/dead_letter_topic.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
 
 const kafka = await kafkaFixture("dead letters");
@@ -15,7 +15,7 @@ const configure = (broker: KafkaBroker, topic: string, setting: string) =>
     ...["--bootstrap-server", broker.listeners.plaintext, "--alter", "--topic", topic, "--add-config", setting],
   ]);
 
-kafka.test("records of every size: compressed, then cut, and those beside them whole", async (broker) => {
+kafka.eachClient("records of every size: compressed, then cut, and those beside them whole", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
@@ -41,21 +41,24 @@ kafka.test("records of every size: compressed, then cut, and those beside them w
   }
 });
 
-kafka.test("a topic that takes next to nothing has only the headers that say where it was, or nothing", async (broker) => {
-  await using log = await openOn(broker);
-  const topic = topicName();
-  await log.createTopics([{ topic, partitions: 1 }]);
-  await configure(broker, topic, "max.message.bytes=400");
-  const record = { key: randomBytes(3_000), value: randomBytes(3_000), headers: { "__connect.errors.offset": "17" } };
-  const deadLetters = new DeadLetterTopic(log, topic);
-  assertEquals(await deadLetters.send([{ record, loggedAt: Date.now() }]), { cut: 1, leftOut: 0 });
-  await configure(broker, topic, "max.message.bytes=10");
-  const { cut, leftOut, why } = await deadLetters.send([{ record, loggedAt: Date.now() }]);
-  assertEquals([cut, leftOut], [0, 1]);
-  assertMatch(why!, /larger than .* takes/);
-});
+kafka.eachClient(
+  "a topic that takes next to nothing has only the headers that say where it was, or nothing",
+  async (broker, openOn) => {
+    await using log = await openOn(broker);
+    const topic = topicName();
+    await log.createTopics([{ topic, partitions: 1 }]);
+    await configure(broker, topic, "max.message.bytes=400");
+    const record = { key: randomBytes(3_000), value: randomBytes(3_000), headers: { "__connect.errors.offset": "17" } };
+    const deadLetters = new DeadLetterTopic(log, topic);
+    assertEquals(await deadLetters.send([{ record, loggedAt: Date.now() }]), { cut: 1, leftOut: 0 });
+    await configure(broker, topic, "max.message.bytes=10");
+    const { cut, leftOut, why } = await deadLetters.send([{ record, loggedAt: Date.now() }]);
+    assertEquals([cut, leftOut], [0, 1]);
+    assertMatch(why!, /larger than .* takes/);
+  },
+);
 
-kafka.test("a clock a day ahead: the copy has the time that the log gave its record", async (broker) => {
+kafka.eachClient("a clock a day ahead: the copy has the time that the log gave its record", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
@@ -72,7 +75,7 @@ kafka.test("a clock a day ahead: the copy has the time that the log gave its rec
   assertEquals(records.map(({ value, timestamp }) => [text(value), timestamp]), [["a", loggedAt], ["b", loggedAt]]);
 });
 
-kafka.test("a topic that was deleted in mid-run is made again", async (broker) => {
+kafka.eachClient("a topic that was deleted in mid-run is made again", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   const deadLetters = new DeadLetterTopic(log, topic);

@@ -5,7 +5,7 @@ import { LogDamagedError } from "../../src/errors.ts";
 import type { LogBatch } from "../../src/log/log.ts";
 import { generationOf, pull, readAll, startAt, text, topicName, until } from "../contracts/log/place.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { python, whyNoPython } from "../support/kafka/python.ts";
 
 const kafka = await kafkaFixture("gaps in the log");
@@ -47,27 +47,31 @@ plain = Producer({"bootstrap.servers": brokers})
 plain.produce(topic, value="behind"); plain.flush()
 `;
 
-kafka.test("records of aborted transactions are not delivered, and all offsets are accounted for", async (broker) => {
-  await using log = await openOn(broker);
-  const topic = topicName();
-  await log.createTopics([{ topic, partitions: 1 }]);
-  await python(TRANSACTIONS, [broker.listeners.plaintext, topic]);
-  const expected = [0, 1, 2, 3, 4].flatMap((round) => [
-    ...[0, 1, 2].map((i) => `committed-${round}-${i}`),
-    `plain-${round}`,
-  ]);
-  const batches = await readAll(log, topic, expected.length);
-  assertEquals(batches.flatMap(({ records }) => records).map(({ value }) => text(value)), expected);
-  await using subscription = await log.subscribe({ topic, group: "gaps", signal: new AbortController().signal });
-  const generation = await generationOf(subscription, 1);
-  const { high } = (await generation.bounds()).get(0)!;
-  await startAt(generation);
-  const account = await accountUntil(high, () => generation.next(200));
-  assertEquals(account.flatMap(({ records }) => records).length, expected.length);
-  await until(() => generation.caughtUp(0), "caught up behind the last marker");
-}, noPython);
+kafka.eachClient(
+  "records of aborted transactions are not delivered, and all offsets are accounted for",
+  async (broker, openOn) => {
+    await using log = await openOn(broker);
+    const topic = topicName();
+    await log.createTopics([{ topic, partitions: 1 }]);
+    await python(TRANSACTIONS, [broker.listeners.plaintext, topic]);
+    const expected = [0, 1, 2, 3, 4].flatMap((round) => [
+      ...[0, 1, 2].map((i) => `committed-${round}-${i}`),
+      `plain-${round}`,
+    ]);
+    const batches = await readAll(log, topic, expected.length);
+    assertEquals(batches.flatMap(({ records }) => records).map(({ value }) => text(value)), expected);
+    await using subscription = await log.subscribe({ topic, group: "gaps", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    const { high } = (await generation.bounds()).get(0)!;
+    await startAt(generation);
+    const account = await accountUntil(high, () => generation.next(200));
+    assertEquals(account.flatMap(({ records }) => records).length, expected.length);
+    await until(() => generation.caughtUp(0), "caught up behind the last marker");
+  },
+  noPython,
+);
 
-kafka.test("an open transaction holds reading, and what is before it is caught up", async (broker) => {
+kafka.eachClient("an open transaction holds reading, and what is before it is caught up", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
@@ -83,7 +87,7 @@ kafka.test("an open transaction holds reading, and what is before it is caught u
   assertEquals(await generation.next(300), undefined);
 }, noPython);
 
-kafka.test("a compacted topic is read with its gaps, also from inside one", async (broker) => {
+kafka.eachClient("a compacted topic is read with its gaps, also from inside one", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   await createCompacted(broker, topic);
@@ -111,30 +115,33 @@ kafka.test("a compacted topic is read with its gaps, also from inside one", asyn
   await until(() => generation.caughtUp(0), "caught up");
 });
 
-kafka.test("records deleted ahead of a reader are told as lost, not a silent jump, and it goes on when told", async (broker) => {
-  await using log = await openOn(broker);
-  const topic = topicName();
-  await log.createTopics([{ topic, partitions: 1 }]);
-  await log.produce(topic, Array.from({ length: 100 }, (_, i) => ({ value: `${i}` })));
-  const instructions = `${broker.folder}/${topic}.json`;
-  await Deno.writeTextFile(
-    instructions,
-    JSON.stringify({ partitions: [{ topic, partition: 0, offset: 60 }], version: 1 }),
-  );
-  await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
-    ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", instructions],
-  ]);
-  await using subscription = await log.subscribe({ topic, group: "gaps", signal: new AbortController().signal });
-  const generation = await generationOf(subscription, 1);
-  assertEquals((await generation.bounds()).get(0), { low: 60, high: 100 });
-  await startAt(generation, 20);
-  const { damage } = await assertRejects(async () => {
-    while (true) await generation.next(200);
-  }, LogDamagedError);
-  assertEquals([damage.from, damage.to, damage.reason], [20, 60, "deleted"]);
-  generation.skip(0, 60);
-  assertEquals((await pull(generation, 40))[0]!.records[0]!.offset, 60);
-});
+kafka.eachClient(
+  "records deleted ahead of a reader are told as lost, not a silent jump, and it goes on when told",
+  async (broker, openOn) => {
+    await using log = await openOn(broker);
+    const topic = topicName();
+    await log.createTopics([{ topic, partitions: 1 }]);
+    await log.produce(topic, Array.from({ length: 100 }, (_, i) => ({ value: `${i}` })));
+    const instructions = `${broker.folder}/${topic}.json`;
+    await Deno.writeTextFile(
+      instructions,
+      JSON.stringify({ partitions: [{ topic, partition: 0, offset: 60 }], version: 1 }),
+    );
+    await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
+      ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", instructions],
+    ]);
+    await using subscription = await log.subscribe({ topic, group: "gaps", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    assertEquals((await generation.bounds()).get(0), { low: 60, high: 100 });
+    await startAt(generation, 20);
+    const { damage } = await assertRejects(async () => {
+      while (true) await generation.next(200);
+    }, LogDamagedError);
+    assertEquals([damage.from, damage.to, damage.reason], [20, 60, "deleted"]);
+    generation.skip(0, 60);
+    assertEquals((await pull(generation, 40))[0]!.records[0]!.offset, 60);
+  },
+);
 
 /** Pulls until the batches account for everything below `high`, and checks that they follow each other. */
 async function accountUntil(high: number, next: () => Promise<LogBatch | undefined>, from = 0): Promise<LogBatch[]> {

@@ -1,7 +1,7 @@
 // Reading what others produce: Java's and librdkafka's producers with each codec, and Java reading what we produce.
 
 import { assertEquals } from "@std/assert";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { python, whyNoPython } from "../support/kafka/python.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
 
@@ -25,7 +25,7 @@ const kafka = await kafkaFixture("other producers");
 const noPython = kafka.skip ?? await whyNoPython();
 
 for (const codec of CODECS) {
-  kafka.test(`records of Java's producer are read, codec ${codec}`, async (broker) => {
+  kafka.eachClient(`records of Java's producer are read, codec ${codec}`, async (broker, openOn) => {
     await using log = await openOn(broker);
     const topic = topicName();
     await log.createTopics([{ topic, partitions: 1 }]);
@@ -37,7 +37,7 @@ for (const codec of CODECS) {
     assertEquals(records.map(({ value }) => text(value)), values);
   });
 
-  kafka.test(`records of librdkafka are read, codec ${codec}`, async (broker) => {
+  kafka.eachClient(`records of librdkafka are read, codec ${codec}`, async (broker, openOn) => {
     await using log = await openOn(broker);
     const topic = topicName();
     await log.createTopics([{ topic, partitions: 1 }]);
@@ -50,7 +50,7 @@ for (const codec of CODECS) {
   }, noPython);
 }
 
-kafka.test("Java reads what we produce", async (broker) => {
+kafka.eachClient("Java reads what we produce", async (broker, openOn) => {
   await using log = await openOn(broker);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);

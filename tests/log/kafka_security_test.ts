@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
 import type { KafkaSettings } from "../../src/log/kafka.ts";
 import { type KafkaBroker, USERS } from "../support/kafka/broker.ts";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
 
 type Settings = Partial<KafkaSettings>;
@@ -40,7 +40,7 @@ const working: readonly (readonly [name: string, settings: (broker: KafkaBroker)
 ];
 
 for (const [name, settings] of working) {
-  kafka.test(`${name}: topics, producing and reading work`, async (broker) => {
+  kafka.eachClient(`${name}: topics, producing and reading work`, async (broker, openOn) => {
     await using log = await openOn(broker, settings(broker));
     const topic = topicName();
     await log.createTopics([{ topic, partitions: 1 }]);
@@ -159,7 +159,7 @@ const failing: readonly Refusal[] = [
 ];
 
 for (const [name, settings, expected, advice] of failing) {
-  kafka.test(`${name}: the error says what to do and no secret`, async (broker) => {
+  kafka.eachClient(`${name}: the error says what to do and no secret`, async (broker, openOn) => {
     await using log = await openOn(broker, settings(broker));
     const signal = new AbortController().signal;
     for (const call of [() => log.topics(), () => log.produce("t", [{ value: "x" }]), () => subscribe()]) {

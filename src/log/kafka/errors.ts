@@ -1,5 +1,5 @@
-// What kafkajs throws, as our errors with what to do next. Knows kafkajs's error names and nothing else of it; repeats no
-// settings in its messages but the brokers' names.
+// What the clients throw, as our errors with what to do next. Knows the names of their errors and nothing else of them; repeats
+// no settings in its messages but the brokers' names.
 
 import { X509Certificate } from "node:crypto";
 import {
@@ -40,11 +40,14 @@ export function errorContext(settings: CompleteKafkaSettings, about: About = {})
   };
 }
 
-/** What kafkajs and Node put on their errors, all of it optional. */
+/** What the clients and Node put on their errors, all of it optional. */
 interface KafkaErrorShape {
   readonly name: string;
   readonly message: string;
+  /** Kafka's name of the error, by kafkajs. */
   readonly type?: string;
+  /** The same, by @platformatic/kafka. */
+  readonly apiId?: string;
   readonly code?: unknown;
   readonly cause?: unknown;
   readonly originalError?: unknown;
@@ -52,6 +55,9 @@ interface KafkaErrorShape {
 }
 
 type Advice = (context: ErrorContext, error: KafkaErrorShape) => FreshetError | string;
+
+/** Kafka's name of the error. */
+const kafkaName = ({ type, apiId }: KafkaErrorShape) => type ?? apiId ?? "";
 
 const refused = (message: string, cause: unknown) => new LogRefusedError(message, { cause });
 
@@ -77,7 +83,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
     },
   ],
   [
-    ({ type }) => type === "ILLEGAL_SASL_STATE",
+    (error) => kafkaName(error) === "ILLEGAL_SASL_STATE",
     ({ brokers, ssl }, cause) =>
       refused(
         `Kafka at ${brokers} takes no login on this port: use its port for ${ssl ? "SASL_SSL" : "SASL_PLAINTEXT"}, ` +
@@ -86,11 +92,11 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       ),
   ],
   [
-    ({ type }) => type === "INCONSISTENT_GROUP_PROTOCOL",
+    (error) => kafkaName(error) === "INCONSISTENT_GROUP_PROTOCOL",
     ({ group }, cause) => strangerInGroup(group, cause),
   ],
   [
-    ({ type, message }) => type === "UNSUPPORTED_SASL_MECHANISM" || /mechanism is not supported/.test(message),
+    (error) => kafkaName(error) === "UNSUPPORTED_SASL_MECHANISM" || /mechanism is not supported/.test(error.message),
     ({ brokers, mechanism }, cause) =>
       refused(
         `Kafka at ${brokers} does not offer the login ${mechanism?.toUpperCase()}: set KAFKA_SASL_MECHANISM to one that it does`,
@@ -99,10 +105,10 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     // kafkajs also says so of a connection that is lost in the midst of a login: that is none of the password's doing.
-    ({ name, type, message }) =>
-      type === "SASL_AUTHENTICATION_FAILED" ||
-      name === "KafkaJSSASLAuthenticationError" &&
-        !/failed: (Closed connection|Not connected|Connection |Request .* timed out)/.test(message),
+    (error) =>
+      kafkaName(error) === "SASL_AUTHENTICATION_FAILED" ||
+      error.name === "KafkaJSSASLAuthenticationError" &&
+        !/failed: (Closed connection|Not connected|Connection |Request .* timed out)/.test(error.message),
     ({ brokers, mechanism, settingNames }, cause) =>
       refused(
         `Kafka at ${brokers} refused the login by ${mechanism?.toUpperCase()}: check ${settingNames.login}`,
@@ -139,24 +145,24 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       refused(`Kafka at ${brokers} does not speak TLS on this port: unset KAFKA_SSL, or use its TLS port`, cause),
   ],
   [
-    ({ type }) => /_AUTHORIZATION_FAILED$/.test(type ?? ""),
+    (error) => /_AUTHORIZATION_FAILED$/.test(kafkaName(error)),
     ({ topics }, cause) =>
       refused(
-        `Kafka does not allow this user to do that${
-          topics ? ` on ${names(topics)}` : ""
-        } (${cause.type}): grant it the right`,
+        `Kafka does not allow this user to do that${topics ? ` on ${names(topics)}` : ""} (${
+          kafkaName(cause)
+        }): grant it the right`,
         cause,
       ),
   ],
   [
-    ({ type }) => type === "UNKNOWN_TOPIC_OR_PARTITION",
+    (error) => kafkaName(error) === "UNKNOWN_TOPIC_OR_PARTITION",
     ({ topics }, cause) =>
       topics
         ? new TopicMissingError(topics, { cause })
         : 'A topic does not exist: create it with "freshet topics create"',
   ],
   [
-    ({ type }) => type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE",
+    (error) => /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/.test(kafkaName(error)),
     ({ topics }, cause) =>
       new RecordTooLargeError(
         `A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`,
@@ -164,7 +170,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       ),
   ],
   [
-    ({ type }) => type === "INVALID_TIMESTAMP",
+    (error) => kafkaName(error) === "INVALID_TIMESTAMP",
     ({ topics }, cause) =>
       new TimestampRefusedError(
         `Kafka refused the time of a record for ${names(topics ?? [])}: set this machine's clock, or the broker's`,
@@ -172,9 +178,18 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       ),
   ],
   [
-    ({ type }) =>
-      /^(INVALID_(TOPIC_EXCEPTION|PARTITIONS|REPLICATION_FACTOR|CONFIG)|POLICY_VIOLATION)$/.test(type ?? ""),
+    (error) =>
+      /^(INVALID_(TOPIC_EXCEPTION|PARTITIONS|REPLICATION_FACTOR|CONFIG)|POLICY_VIOLATION)$/.test(kafkaName(error)),
     ({ topics }, cause) => refused(`Kafka refused ${names(topics ?? [])}: ${cause.message}`, cause),
+  ],
+  [
+    (error) => kafkaName(error) === "INVALID_SESSION_TIMEOUT",
+    (_context, cause) =>
+      refused(
+        "Kafka does not take KAFKA_SESSION_TIMEOUT_MS: set it within the broker's group.min.session.timeout.ms and " +
+          "group.max.session.timeout.ms",
+        cause,
+      ),
   ],
   [
     ({ message }) => /before secure TLS connection was established/i.test(message),
@@ -183,7 +198,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     ({ name, message }) =>
-      /closed (the )?connection|closed by the server|ECONNRESET/i.test(message) &&
+      /closed (the )?connection|connection closed|closed by the server|requires TLS|ECONNRESET/i.test(message) &&
       name !== "KafkaJSNumberOfRetriesExceeded",
     (context) => `Kafka at ${context.brokers} closed the connection: ${likelyCause(context)}`,
   ],
@@ -194,7 +209,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   [
     ({ code, message, name }) =>
       /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(String(code)) ||
-      /Connection (timeout|error)|refused/i.test(message) ||
+      /Connection (timeout|error)|refused|timed out/i.test(message) ||
       name === "KafkaJSNoBrokerAvailableError",
     ({ brokers, settingNames }) =>
       `Kafka cannot be reached at ${brokers}: check that it runs, and ${settingNames.brokers}`,
@@ -208,6 +223,22 @@ export function strangerInGroup(group: string | undefined, cause?: unknown): Log
       "or set KAFKA_GROUP_ID to a name that only Freshet uses",
     { cause },
   );
+}
+
+/** A broker that refuses a token answers with its reason. */
+export function tokenRefused(
+  reason: string,
+  { brokers, login }: { readonly brokers: readonly string[]; readonly login: string },
+): LogRefusedError {
+  return new LogRefusedError(
+    `Kafka at ${brokers} refused the token of the login (${statusOf(reason)}): check ${login}, ` +
+      "what the broker expects of a token (issuer, audience, scope), and the clocks of both",
+  );
+}
+
+/** Of the broker's reason only the status, as nothing says that the rest is for everybody's eyes. */
+function statusOf(reason: string): string {
+  return /"status"\s*:\s*"([a-z_]{1,40})"/.exec(reason)?.[1] ?? "it does not say why";
 }
 
 /** The alert of TLS that the other side sent. */
@@ -236,7 +267,7 @@ function names(topics: readonly string[]): string {
   return topics.map((topic) => `"${topic}"`).join(", ");
 }
 
-/** Any error of kafkajs as one of ours; ours pass through. */
+/** Any error of a client as one of ours; ours pass through. */
 export function translateKafkaError(thrown: unknown, context: ErrorContext): FreshetError {
   const chain = chainOf(thrown);
   const ours = chain.find((error) => error instanceof FreshetError);

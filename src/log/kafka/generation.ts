@@ -120,8 +120,8 @@ export class KafkaGeneration implements Generation {
   }
 
   /**
-   * Takes what was fetched from `fromOffset` into the queue; false when it is not what comes next. Runs inside kafkajs's
-   * handler and must not wait.
+   * Takes what was fetched from `fromOffset` into the queue; false when it is not what comes next. Runs inside the client's
+   * handler of answers and must not wait.
    */
   enqueue(fetched: FetchedPartition, fromOffset: number): boolean {
     const place = this.#places.get(fetched.partition);
@@ -195,10 +195,10 @@ export class KafkaGeneration implements Generation {
     const place = this.#places.get(partition);
     if (place?.expected !== fromOffset || place.outOfRange) return;
     place.outOfRange = true; // the broker answers at once and is asked again until this has ended
-    const bounds = await this.bounds().catch(() => undefined);
+    const bounds = await this.fetching.bounds([partition]).catch(() => undefined);
     const held = bounds?.get(partition);
-    if (held !== undefined && fromOffset >= held.low && fromOffset <= held.high) {
-      place.outOfRange = false; // a replica that lagged behind: asked again, it may know better
+    if (bounds === undefined || (held !== undefined && fromOffset >= held.low && fromOffset <= held.high)) {
+      place.outOfRange = false; // nobody knows just now, or a replica lagged behind: asked again, they may know better
       return;
     }
     if (held !== undefined && fromOffset < held.low) {

@@ -23,7 +23,13 @@ export interface KafkaTls {
   readonly key?: string;
 }
 
+/** The clients that can read and write Kafka. */
+export const KAFKA_CLIENTS = ["kafkajs", "platformatic"] as const;
+
+export type KafkaClientName = typeof KAFKA_CLIENTS[number];
+
 export interface KafkaSettings {
+  readonly client?: KafkaClientName;
   /** `host:port` of one or more brokers to ask first. */
   readonly brokers: readonly string[];
   readonly clientId?: string;
@@ -37,6 +43,11 @@ export interface KafkaSettings {
   readonly requestTimeoutMs?: number;
   /** A group's member that has not been heard of for this long is expelled. */
   readonly sessionTimeoutMs?: number;
+  /**
+   * The name under which this process stays a member while it is away for less than the session timeout: it gets back what it
+   * had, and the group does not change. Each process has its own. Not by kafkajs.
+   */
+  readonly groupInstanceId?: string;
   /** How long a rebalance waits for its members. */
   readonly rebalanceTimeoutMs?: number;
   /** How long a fetch waits at the broker for records; also the pause when all partitions are full. */
@@ -49,11 +60,10 @@ export interface KafkaSettings {
   readonly metadataMaxAgeMs?: number;
   /** When a broker gives nothing of a partition for so long, where it says that there is something, that is damage. */
   readonly unservedMs?: number;
-  /** How long a subscription tries to get back to a broker that is away before it fails. */
-  readonly outagePatienceMs?: number;
 }
 
 export const KAFKA_DEFAULTS = {
+  client: "kafkajs",
   clientId: "freshet",
   settingNames: { brokers: "KAFKA_BROKERS", login: "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD" },
   connectionTimeoutMs: 5_000,
@@ -65,7 +75,6 @@ export const KAFKA_DEFAULTS = {
   readAheadBytes: 32 * 1024 * 1024,
   metadataMaxAgeMs: 60_000,
   unservedMs: 60_000,
-  outagePatienceMs: 600_000,
 } as const satisfies Partial<KafkaSettings>;
 
 /** Settings with nothing left open. */

@@ -3,12 +3,12 @@
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { kafkaClassPath, run } from "./jars.ts";
+import { freeAddresses, KafkaProcess, newClusterId } from "./process.ts";
 
 /** Users of the listeners with a login, and their passwords. */
 export const USERS = { plain: ["paula", "paula-secret"], scram: ["sam", "sam-secret"] } as const;
 
 const HEAP = "-Xmx512m";
-const START_PATIENCE_MS = 60_000;
 
 /** `host:port` of each listener. `saslSsl` offers PLAIN and SCRAM-SHA-512 only. */
 export interface Listeners {
@@ -33,7 +33,7 @@ export interface BrokerOptions {
 }
 
 export class KafkaBroker implements AsyncDisposable {
-  #process: Deno.ChildProcess | undefined;
+  readonly #process: KafkaProcess;
 
   private constructor(
     readonly folder: string,
@@ -42,8 +42,10 @@ export class KafkaBroker implements AsyncDisposable {
     readonly certificates: Certificates,
     /** `host:port` of the further listeners. */
     readonly further: Readonly<Record<string, string>>,
-    readonly java: readonly string[],
-  ) {}
+    java: readonly string[],
+  ) {
+    this.#process = new KafkaProcess({ folder, classPath, heap: HEAP, java });
+  }
 
   /** A formatted, running broker. */
   static async start({ listeners: wanted, java = [] }: BrokerOptions = {}): Promise<KafkaBroker> {
@@ -72,40 +74,17 @@ export class KafkaBroker implements AsyncDisposable {
 
   /** Starts the process again on the same data and ports; waits until it answers. */
   async resume(): Promise<void> {
-    // The shell sends Kafka's log into a file and becomes Java, so that signals go to Java.
-    const command = `exec java ${HEAP} ${
-      this.java.join(" ")
-    } -Djava.io.tmpdir="$2" -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
-    this.#process = new Deno.Command("sh", {
-      args: ["-c", command, "sh", this.classPath, this.folder],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const giveUpAt = Date.now() + START_PATIENCE_MS;
-    while (!await this.#isStarted()) {
-      if (Date.now() > giveUpAt) throw new Error(`Kafka did not start:\n${await this.logTail()}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await this.#process.start();
   }
 
   /** Ends the process as an operator would (SIGTERM) or as a power cut would (SIGKILL). */
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const process = this.#process;
-    this.#process = undefined;
-    if (process === undefined) return;
-    process.kill(signal);
-    await process.status;
-    await Deno.writeTextFile(`${this.folder}/log.txt`, "");
+    await this.#process.end(signal);
   }
 
   /** One of Kafka's own command line tools, e.g. `org.apache.kafka.tools.TopicCommand`. */
   async tool(className: string, args: readonly string[], stdin?: Uint8Array): Promise<string> {
     return await run("java", ["-Xmx256m", "-cp", this.classPath, className, ...args], stdin);
-  }
-
-  async logTail(): Promise<string> {
-    return (await Deno.readTextFile(`${this.folder}/log.txt`).catch(() => "")).split("\n").slice(-30).join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,16 +98,7 @@ export class KafkaBroker implements AsyncDisposable {
       "--add-scram",
       `${mechanism}=[name=${name},password=${password}]`,
     ]);
-    const clusterId = btoa(crypto.randomUUID().slice(0, 16)).slice(0, 22);
-    await this.tool("kafka.tools.StorageTool", [
-      ...["format", "-t", clusterId, "-c", `${this.folder}/server.properties`],
-      ...scram,
-    ]);
-  }
-
-  async #isStarted(): Promise<boolean> {
-    const log = await Deno.readTextFile(`${this.folder}/log.txt`).catch(() => "");
-    return log.includes("Kafka Server started");
+    await this.#process.format(newClusterId(), scram);
   }
 }
 
@@ -188,12 +158,4 @@ function withListeners(
   );
   return text.replace(/^((?:advertised\.)?listeners=.*)$/gm, `$1${at}`)
     .replace(/^(listener\.security\.protocol\.map=.*)$/m, `$1${protocols}`) + `${settings.join("\n")}\n`;
-}
-
-/** Addresses nobody listens on; all held at once, so that they differ. */
-function freeAddresses(count: number): string[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const addresses = listeners.map(({ addr }) => `127.0.0.1:${addr.port}`);
-  for (const listener of listeners) listener.close();
-  return addresses;
 }

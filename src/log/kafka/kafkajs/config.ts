@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { AuthenticationProviderArgs, Authenticator, KafkaConfig, Mechanism, SASLOptions } from "kafkajs";
-import { LogRefusedError } from "../../../errors.ts";
+import { tokenRefused } from "../errors.ts";
 import type { CompleteKafkaSettings, KafkaBearer } from "../settings.ts";
 
 /** All that follows from the settings alone. */
@@ -45,10 +45,7 @@ function bearerLogin(
     async authenticate() {
       const reason = await saslAuthenticate({ request: { encode: () => withLength(said) }, response: AS_TEXT });
       if (!reason) return;
-      throw new LogRefusedError(
-        `Kafka at ${brokers} refused the token of the login (${statusOf(reason)}): check ${settingNames.login}, ` +
-          "what the broker expects of a token (issuer, audience, scope), and the clocks of both",
-      );
+      throw tokenRefused(reason, { brokers, login: settingNames.login });
     },
   });
   return {
@@ -86,8 +83,3 @@ const AS_TEXT = {
   decode: (answer: Buffer) => answer.subarray(4),
   parse: (answer: Buffer) => answer.toString(),
 };
-
-/** Of the broker's reason only the status, as nothing says that the rest is for everybody's eyes. */
-function statusOf(reason: string): string {
-  return /"status"\s*:\s*"([a-z_]{1,40})"/.exec(reason)?.[1] ?? "it does not say why";
-}

@@ -79,18 +79,19 @@ export class KafkaJsLog implements Log {
   ): Promise<readonly RecordPosition[]> {
     this.#assertOpen();
     // kafkajs would look for a missing topic for seconds.
-    if (!this.#producedTo.has(topic)) await this.#bounds(topic);
+    if (!this.#producedTo.has(topic)) await this.#assertExists(topic);
     this.#producedTo.add(topic);
     return await this.#producer.produce(topic, records, options);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     options.signal.throwIfAborted();
-    await this.#bounds(options.topic); // says at once what is wrong with the broker, the login or the topic
+    await this.#assertExists(options.topic); // says at once what is wrong with the broker, the login or the topic
     const { client, codecs, clock } = this;
     const bounds = (topic: string) => this.#bounds(topic);
     const subscription = new KafkaSubscription({ client, codecs, clock, bounds }, options);
     this.#subscriptions.add(subscription);
+    void subscription.ended.then(() => this.#subscriptions.delete(subscription));
     return subscription;
   }
 
@@ -110,6 +111,13 @@ export class KafkaJsLog implements Log {
     await withDeadline(closing, CLOSE_PATIENCE_MS, "Closing the connections").catch((error: Error) => {
       this.client.onWarning(error.message);
     });
+  }
+
+  /** Not asked for its ends: a partition without a leader has none to tell. */
+  async #assertExists(topic: string): Promise<void> {
+    await this.#asAdmin(async (admin) => {
+      if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
+    }, [topic]);
   }
 
   async #bounds(topic: string): Promise<Map<number, PartitionBounds>> {

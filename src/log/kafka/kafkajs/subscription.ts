@@ -53,7 +53,6 @@ export class KafkaSubscription implements Subscription {
   #consumer: Consumer | undefined;
   #down: Down | undefined;
   #lastSignMs = 0;
-  #awaySinceMs: number | undefined;
   #backoffMs: number = BACKOFF_MS.first;
   #closed = false;
   #membership: Membership;
@@ -66,6 +65,11 @@ export class KafkaSubscription implements Subscription {
     this.#membership = { state: "joining", sinceMs: this.#clock.monotonic() };
     options.signal.addEventListener("abort", this.#onAbort);
     this.#supervising = this.#supervise();
+  }
+
+  /** Resolves when nothing of it is left. */
+  get ended(): Promise<void> {
+    return this.#supervising;
   }
 
   nextGeneration(): Promise<Generation> {
@@ -180,7 +184,6 @@ export class KafkaSubscription implements Subscription {
   #joined(consumer: Consumer, { payload }: ConsumerGroupJoinEvent): void {
     this.#endGeneration();
     this.#lastSignMs = this.#clock.monotonic();
-    this.#awaySinceMs = undefined;
     this.#backoffMs = BACKOFF_MS.first;
     if (this.#closed) return;
     const { topic, group } = this.options;
@@ -278,16 +281,13 @@ export class KafkaSubscription implements Subscription {
     }
   }
 
-  /** Waits before the next consumer, or gives up. */
+  /** Waits before the next consumer; gives up only when trying again cannot help. Brokers may be away for as long as they are. */
   async #recover(down: Down): Promise<void> {
     if (this.#closed) return;
-    const now = this.#clock.monotonic();
-    this.#awaySinceMs ??= now;
     const error = down.kind === "crash"
       ? this.parts.client.error(down.error, { topics: [this.options.topic], group: this.options.group })
       : new LogUnavailableError("Kafka has not answered this member for too long");
-    const isHopeless = error instanceof FreshetError && !error.retriable;
-    if (isHopeless || now - this.#awaySinceMs > this.parts.client.settings.outagePatienceMs) return this.#close(error);
+    if (error instanceof FreshetError && !error.retriable) return this.#close(error);
     this.parts.client.onWarning(`Group "${this.options.group}" connects again: ${error.message}`);
     this.#membership = { ...this.#membership, trouble: error.message };
     await this.#bell.wait(this.#backoffMs);

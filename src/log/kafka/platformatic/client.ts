@@ -1,0 +1,138 @@
+// Loads @platformatic/kafka and turns settings into its connections: address, TLS, login. Of the package only connections and
+// requests are used, never its consumer or producer. Knows nothing of groups, records or partitions.
+
+import type { Connection, ResponseParser, Writer } from "@platformatic/kafka";
+import { type Clock, systemClock } from "../../../clock.ts";
+import { FreshetError } from "../../../errors.ts";
+import { type About, errorContext, translateKafkaError } from "../errors.ts";
+import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "../settings.ts";
+import { type Address, addressOf, connectionOptions } from "./connection_options.ts";
+
+export type { Address };
+
+/** The package, loaded. */
+export type Library = typeof import("@platformatic/kafka");
+
+const REPEAT_WARNING_MS = 30_000;
+const PATIENCE = { forMs: 5_000, pauseMs: 100 };
+
+export interface ClientOptions {
+  readonly settings: KafkaSettings;
+  readonly clock?: Clock;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What every part of the adapter shares. */
+export class Client {
+  readonly #said = new Map<string, number>();
+
+  private constructor(
+    readonly library: Library,
+    readonly settings: CompleteKafkaSettings,
+    readonly clock: Clock,
+    readonly onWarning: (message: string) => void,
+  ) {}
+
+  static async load({ settings, clock = systemClock, onWarning = () => {} }: ClientOptions): Promise<Client> {
+    return new Client(await import("@platformatic/kafka"), completeSettings(settings), clock, onWarning);
+  }
+
+  /** Where to ask first. */
+  get bootstrap(): readonly Address[] {
+    return this.settings.brokers.map(addressOf);
+  }
+
+  /** A connection that is open and logged in. Rejects with what the package or the broker says. */
+  async connect({ host, port }: Address, requestTimeoutMs: number): Promise<Connection> {
+    const { settings, library } = this;
+    const options = { ...connectionOptions(settings, host), requestTimeout: requestTimeoutMs };
+    const connection = new library.Connection(settings.clientId, options);
+    connection.on("error", () => {}); // each request says so, too
+    connection.on("close", () => void connection.close().catch(() => {})); // stops its timer for the next login
+    try {
+      await connection.connect(host, port);
+      return connection;
+    } catch (cause) {
+      await discard(connection);
+      throw cause;
+    }
+  }
+
+  /** Any error as one of ours. */
+  error(thrown: unknown, about?: About): FreshetError {
+    return translateKafkaError(thrown, errorContext(this.settings, about));
+  }
+
+  /** Calls again while a broker answers that it cannot say just now: a coordinator that loads, or moves, is there in a moment. */
+  async patiently<T>(call: () => Promise<T>): Promise<T> {
+    const giveUpAt = this.clock.monotonic() + PATIENCE.forMs;
+    while (true) {
+      try {
+        return await call();
+      } catch (thrown) {
+        const isOver = this.clock.monotonic() > giveUpAt || answerOf(thrown) === undefined;
+        if (isOver || !this.error(thrown).retriable) throw thrown;
+        await this.clock.sleep(PATIENCE.pauseMs);
+      }
+    }
+  }
+
+  /** Trouble that lasts is told once in a while. */
+  warnOnce(message: string): void {
+    const now = this.clock.monotonic();
+    for (const [said, at] of this.#said) if (now - at > REPEAT_WARNING_MS) this.#said.delete(said);
+    if (this.#said.has(message)) return;
+    this.#said.set(message, now);
+    this.onWarning(message);
+  }
+}
+
+/** A request that is written and read by us. */
+export interface OwnRequest<T> {
+  readonly api: number;
+  /** Of those before KIP-482: without tagged fields. */
+  readonly version: number;
+  readonly write: () => Writer;
+  readonly parse: ResponseParser<T>;
+}
+
+/** Sends a request; its answer, or what went wrong. */
+export function request<T>(connection: Connection, { api, version, write, parse }: OwnRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    connection.send<T>(
+      ...[api, version, write, parse, false, false] as const,
+      (error, answer) => error === null ? resolve(answer!) : reject(error),
+    );
+  });
+}
+
+/** Closes a connection in whatever state it is. */
+export async function discard(connection: Connection): Promise<void> {
+  const closed = connection.close().catch(() => {});
+  connection.socket?.destroy();
+  await closed;
+}
+
+/** Kafka's names of the errors in an answer, e.g. `NOT_COORDINATOR`; empty for errors of another kind. */
+export function namesOf(thrown: unknown): readonly string[] {
+  const names: string[] = [];
+  const visit = (error: unknown, depth: number) => {
+    if (!(error instanceof Error) || depth > 4) return;
+    const { apiId, errors, cause } = error as { apiId?: string; errors?: readonly unknown[]; cause?: unknown };
+    if (apiId !== undefined) names.push(apiId);
+    for (const inner of errors ?? []) visit(inner, depth + 1);
+    visit(cause, depth + 1);
+  };
+  visit(thrown, 0);
+  return names;
+}
+
+/** The answer that an error came with: the package throws when a part of an answer holds an error. */
+export function answerOf<T>(thrown: unknown): T | undefined {
+  return thrown instanceof Error && "response" in thrown ? thrown.response as T | undefined : undefined;
+}
+
+/** Whether trying again cannot help. */
+export function isHopeless(error: unknown): boolean {
+  return error instanceof FreshetError && !error.retriable;
+}
