@@ -15,7 +15,7 @@ const BENCHMARKS = [
 ] as const;
 
 /** Those of many minutes: only when they are named. */
-const LONG = ["soak"] as const;
+const LONG = ["soak", "clients"] as const;
 
 const unknown = Deno.args.filter((name) => ![...BENCHMARKS, ...LONG].some((known) => known === name));
 if (unknown.length > 0) {
