@@ -33,9 +33,9 @@ const STRATEGIES = ["range", "roundrobin", "cooperative-sticky"].map((name) => `
 const BY_BROKER = "group.protocol=consumer";
 
 for (const strategy of [...STRATEGIES, BY_BROKER]) {
-  kafka.test(
+  kafka.eachClient(
     `a group that another program is in (${strategy}) refuses us, and the error says what to do`,
-    async (broker) => {
+    async (broker, openOn) => {
       await using log = await openOn(broker);
       const [topic, group] = [topicName(), topicName()];
       await log.createTopics([{ topic, partitions: 2 }]);
@@ -51,24 +51,28 @@ for (const strategy of [...STRATEGIES, BY_BROKER]) {
 }
 
 for (const strategy of STRATEGIES) {
-  kafka.test(`a program that comes into our group (${strategy}) is refused, and reading goes on`, async (broker) => {
-    await using log = await openOn(broker);
-    const [topic, group] = [topicName(), topicName()];
-    await log.createTopics([{ topic, partitions: 2 }]);
-    await using subscription = await log.subscribe({ topic, group, signal: new AbortController().signal });
-    const generation = await soon(subscription.nextGeneration(), "A generation");
-    await generation.start(new Map([[0, 0], [1, 0]]));
-    await using foreign = new PythonProgram(MEMBER, [broker.listeners.plaintext, topic, group, strategy]);
-    await soon(foreign.line("error INCONSISTENT_GROUP_PROTOCOL"), "A refusal");
-    await log.produce(topic, [{ value: "ours", partition: 1 }]);
-    const batch = await generation.next(5_000);
-    assertEquals(batch?.records.map(({ value }) => text(value)), ["ours"]);
-    assert(!generation.signal.aborted);
-  }, noPython);
+  kafka.eachClient(
+    `a program that comes into our group (${strategy}) is refused, and reading goes on`,
+    async (broker, openOn) => {
+      await using log = await openOn(broker);
+      const [topic, group] = [topicName(), topicName()];
+      await log.createTopics([{ topic, partitions: 2 }]);
+      await using subscription = await log.subscribe({ topic, group, signal: new AbortController().signal });
+      const generation = await soon(subscription.nextGeneration(), "A generation");
+      await generation.start(new Map([[0, 0], [1, 0]]));
+      await using foreign = new PythonProgram(MEMBER, [broker.listeners.plaintext, topic, group, strategy]);
+      await soon(foreign.line("error INCONSISTENT_GROUP_PROTOCOL"), "A refusal");
+      await log.produce(topic, [{ value: "ours", partition: 1 }]);
+      const batch = await generation.next(5_000);
+      assertEquals(batch?.records.map(({ value }) => text(value)), ["ours"]);
+      assert(!generation.signal.aborted);
+    },
+    noPython,
+  );
 }
 
 kafka.test(
-  "a program that comes into our group by the newer protocol takes partitions: that ends our reading, loudly",
+  "kafkajs: a program that comes into our group by the newer protocol takes partitions: that ends our reading, loudly",
   async (broker) => {
     await using log = await openOn(broker);
     const [topic, group] = [topicName(), topicName()];
@@ -80,6 +84,26 @@ kafka.test(
     await soon(foreign.line("assigned"), "The foreign member's assignment");
     await assertRejects(() => soon(subscription.nextGeneration(), "A refusal"), LogRefusedError, "KAFKA_GROUP_ID");
     assert(generation.signal.aborted);
+  },
+  noPython,
+);
+
+// Members that say more of themselves than Kafka's own do are not taken over into a group of the newer protocol.
+kafka.test(
+  "platformatic: a program that comes into our group by the newer protocol gets nothing, and reading goes on",
+  async (broker) => {
+    await using log = await openOn(broker, { client: "platformatic" });
+    const [topic, group] = [topicName(), topicName()];
+    await log.createTopics([{ topic, partitions: 2 }]);
+    await using subscription = await log.subscribe({ topic, group, signal: new AbortController().signal });
+    const generation = await soon(subscription.nextGeneration(), "A generation");
+    await generation.start(new Map([[0, 0], [1, 0]]));
+    await using foreign = new PythonProgram(MEMBER, [broker.listeners.plaintext, topic, group, BY_BROKER]);
+    await soon(foreign.line("error"), "The foreign member's refusal");
+    await log.produce(topic, [{ value: "ours" }]);
+    const batch = await generation.next(5_000);
+    assertEquals(batch?.records.map(({ value }) => text(value)), ["ours"]);
+    assert(!generation.signal.aborted);
   },
   noPython,
 );

@@ -9,7 +9,7 @@ import { kafkaSettings } from "../../src/kafka_settings.ts";
 import type { KafkaSettings } from "../../src/log/kafka.ts";
 import { issueCertificate } from "../support/certificates.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { run } from "../support/kafka/jars.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
 
@@ -65,15 +65,18 @@ const working: readonly (readonly [name: string, own: (folder: string) => Enviro
 ];
 
 for (const [name, own] of working) {
-  kafka.test(`${name}: producing and reading work where the broker wants a certificate`, async (broker) => {
-    const settings = await settingsOf(environment(broker, own(broker.folder)));
-    await using log = await openOn(broker, settings);
-    const topic = topicName();
-    await log.createTopics([{ topic, partitions: 1 }]);
-    await log.produce(topic, [{ value: "shown" }]);
-    const [batch] = await readAll(log, topic, 1);
-    assertEquals(text(batch!.records[0]!.value), "shown");
-  });
+  kafka.eachClient(
+    `${name}: producing and reading work where the broker wants a certificate`,
+    async (broker, openOn) => {
+      const settings = await settingsOf(environment(broker, own(broker.folder)));
+      await using log = await openOn(broker, settings);
+      const topic = topicName();
+      await log.createTopics([{ topic, partitions: 1 }]);
+      await log.produce(topic, [{ value: "shown" }]);
+      const [batch] = await readAll(log, topic, 1);
+      assertEquals(text(batch!.records[0]!.value), "shown");
+    },
+  );
 }
 
 type Refusal = readonly [
@@ -138,7 +141,7 @@ const failing: readonly Refusal[] = [
 ];
 
 for (const [name, own, expected, ...says] of failing) {
-  kafka.test(`${name}: the error says so, and what to do`, async (broker) => {
+  kafka.eachClient(`${name}: the error says so, and what to do`, async (broker, openOn) => {
     const error = await assertRejects(async () => {
       const settings = await settingsOf(environment(broker, own(broker)));
       await using log = await openOn(broker, settings);
@@ -148,13 +151,16 @@ for (const [name, own, expected, ...says] of failing) {
   });
 }
 
-kafka.test("a certificate that expires while nobody looks is named by what the broker says", async (broker) => {
-  const { folder, further } = broker;
-  const [ca, cert, key] = await Promise.all(
-    ["ca.pem", "late.pem", "late.key"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
-  );
-  await using log = await openOn(broker, { brokers: [further.MUTUAL!], ssl: { ca, cert, key } });
-  const error = await assertRejects(() => log.topics(), LogRefusedError, "expired");
-  assertStringIncludes(error.message, "KAFKA_SSL_CERT_FILE");
-  assert(!Deno.inspect(error).includes("PRIVATE KEY"));
-});
+kafka.eachClient(
+  "a certificate that expires while nobody looks is named by what the broker says",
+  async (broker, openOn) => {
+    const { folder, further } = broker;
+    const [ca, cert, key] = await Promise.all(
+      ["ca.pem", "late.pem", "late.key"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
+    );
+    await using log = await openOn(broker, { brokers: [further.MUTUAL!], ssl: { ca, cert, key } });
+    const error = await assertRejects(() => log.topics(), LogRefusedError, "expired");
+    assertStringIncludes(error.message, "KAFKA_SSL_CERT_FILE");
+    assert(!Deno.inspect(error).includes("PRIVATE KEY"));
+  },
+);

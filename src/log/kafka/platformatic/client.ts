@@ -4,16 +4,17 @@
 import type { Connection, ResponseParser, Writer } from "@platformatic/kafka";
 import { type Clock, systemClock } from "../../../clock.ts";
 import { FreshetError } from "../../../errors.ts";
-import { type About, errorContext, translateKafkaError } from "../errors.ts";
+import { type About, ALERT, errorContext, translateKafkaError } from "../errors.ts";
 import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "../settings.ts";
-import { type Address, addressOf, connectionOptions } from "./connection_options.ts";
+import { type Address, addressOf, connectionOptions, type Library } from "./connection_options.ts";
 
-export type { Address };
-
-/** The package, loaded. */
-export type Library = typeof import("@platformatic/kafka");
+export type { Address, Library };
 
 const REPEAT_WARNING_MS = 30_000;
+/** Of a login's time so much is used. */
+const SESSION_USE = 0.8;
+/** So long after an alert a call that failed failed by it. */
+const ALERT_MS = 5_000;
 const PATIENCE = { forMs: 5_000, pauseMs: 100 };
 
 export interface ClientOptions {
@@ -25,6 +26,10 @@ export interface ClientOptions {
 /** What every part of the adapter shares. */
 export class Client {
   readonly #said = new Map<string, number>();
+  /** When the login of a connection is to be used no more. */
+  readonly #endsAtMs = new WeakMap<Connection, number>();
+  /** What a broker said last as it broke TLS off. */
+  #alert: { readonly message: string; readonly atMs: number } | undefined;
 
   private constructor(
     readonly library: Library,
@@ -45,12 +50,15 @@ export class Client {
   /** A connection that is open and logged in. Rejects with what the package or the broker says. */
   async connect({ host, port }: Address, requestTimeoutMs: number): Promise<Connection> {
     const { settings, library } = this;
-    const options = { ...connectionOptions(settings, host), requestTimeout: requestTimeoutMs };
-    const connection = new library.Connection(settings.clientId, options);
-    connection.on("error", () => {}); // each request says so, too
+    let lifetimeMs = 0;
+    const onLogin = (ms: number) => void (lifetimeMs = ms);
+    const options = connectionOptions(settings, { library, host, onLogin });
+    const connection = new library.Connection(settings.clientId, { ...options, requestTimeout: requestTimeoutMs });
+    connection.on("error", (error) => this.#heard(error)); // each request fails by it, too
     connection.on("close", () => void connection.close().catch(() => {})); // stops its timer for the next login
     try {
       await connection.connect(host, port);
+      if (lifetimeMs > 0) this.#endsAtMs.set(connection, this.clock.monotonic() + lifetimeMs * SESSION_USE);
       return connection;
     } catch (cause) {
       await discard(connection);
@@ -58,9 +66,25 @@ export class Client {
     }
   }
 
+  /** Whether the broker takes requests by this connection's login for a while yet. */
+  isFresh(connection: Connection): boolean {
+    return this.clock.monotonic() < (this.#endsAtMs.get(connection) ?? Infinity);
+  }
+
   /** Any error as one of ours. */
   error(thrown: unknown, about?: About): FreshetError {
-    return translateKafkaError(thrown, errorContext(this.settings, about));
+    const context = errorContext(this.settings, about);
+    const error = translateKafkaError(thrown, context);
+    const alert = this.#alert;
+    if (alert === undefined || !error.retriable || this.clock.monotonic() - alert.atMs > ALERT_MS) return error;
+    return translateKafkaError(new Error(alert.message, { cause: thrown }), context);
+  }
+
+  /** A broker that breaks TLS off says why to the connection; what is asked over it only hears that it is closed. */
+  #heard(error: Error): void {
+    for (let heard: unknown = error; heard instanceof Error; heard = heard.cause) {
+      if (ALERT.test(heard.message)) this.#alert = { message: heard.message, atMs: this.clock.monotonic() };
+    }
   }
 
   /** Calls again while a broker answers that it cannot say just now: a coordinator that loads, or moves, is there in a moment. */

@@ -18,6 +18,7 @@ export interface TopicView {
 
 /** A broker that did not answer is asked last for this long. */
 const SHUN_MS = 10_000;
+const RETIRE_MS = 10_000;
 
 interface Link {
   readonly connecting: Promise<Connection>;
@@ -29,7 +30,7 @@ export class Cluster implements AsyncDisposable {
   readonly #shunned = new Map<string, number>();
   readonly #asking = new Set<Promise<unknown>>();
   #known: readonly Address[] = [];
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(readonly client: Client) {}
 
@@ -39,12 +40,13 @@ export class Cluster implements AsyncDisposable {
     purpose: string,
     requestTimeoutMs = this.client.settings.requestTimeoutMs,
   ): Promise<Connection> {
-    if (this.#closed) throw new LogUnavailableError("The log is closed");
+    if (this.#closing.signal.aborted) throw new LogUnavailableError("The log is closed");
     const key = `${purpose} ${keyOf(address)}`;
     const kept = this.#links.get(key);
-    if (kept !== undefined && (kept.connection === undefined || isUsable(kept.connection))) {
+    if (kept !== undefined && (kept.connection === undefined || this.#isUsable(kept.connection))) {
       return await kept.connecting;
     }
+    if (kept?.connection !== undefined) this.#retire(kept.connection);
     const link: Link = { connecting: this.client.connect(address, requestTimeoutMs), connection: undefined };
     this.#links.set(key, link);
     try {
@@ -55,7 +57,7 @@ export class Cluster implements AsyncDisposable {
       this.suspect(address);
       throw cause;
     }
-    if (this.#closed || this.#links.get(key) !== link) {
+    if (this.#closing.signal.aborted || this.#links.get(key) !== link) {
       await discard(link.connection);
       throw new LogUnavailableError("The connection is closed");
     }
@@ -71,6 +73,12 @@ export class Cluster implements AsyncDisposable {
       dropped.push(link.connecting.then(discard, () => {}));
     }
     await Promise.all(dropped);
+  }
+
+  /** Gives up one connection; who asks next for its purpose gets another. */
+  async dropOne(connection: Connection): Promise<void> {
+    for (const [key, link] of this.#links) if (link.connection === connection) this.#links.delete(key);
+    await discard(connection);
   }
 
   /** The broker seems to stand still: others are asked before it for a while. */
@@ -93,16 +101,21 @@ export class Cluster implements AsyncDisposable {
     const { connectionTimeoutMs } = this.client.settings;
     let failure: unknown;
     for (const address of this.#candidates()) {
-      try {
-        const connection = await this.connection(address, "any");
-        return await withDeadline(call(connection), connectionTimeoutMs, `An answer of ${keyOf(address)}`);
-      } catch (thrown) {
-        // An answer that holds an error is an answer; a refused login is one, too.
-        if (answerOf(thrown) !== undefined || isHopeless(this.client.error(thrown))) throw thrown;
-        failure ??= thrown;
-        this.suspect(address);
-        await this.drop("any", address);
-        if (this.#closed) break;
+      // A connection kept from before may have gone unnoticed: a new one tells what is the matter.
+      for (let triesLeft = this.#links.has(`any ${keyOf(address)}`) ? 2 : 1; triesLeft > 0; triesLeft--) {
+        let connection: Connection | undefined;
+        try {
+          connection = await this.connection(address, "any");
+          return await withDeadline(call(connection), connectionTimeoutMs, `An answer of ${keyOf(address)}`);
+        } catch (thrown) {
+          // An answer that holds an error is an answer; a refused login is one, too.
+          if (answerOf(thrown) !== undefined || isHopeless(this.client.error(thrown))) throw thrown;
+          if (thrown instanceof LogUnavailableError) triesLeft = 1; // took too long, as it would again
+          if (triesLeft === 1) failure ??= thrown;
+          this.suspect(address);
+          if (connection !== undefined) await this.dropOne(connection);
+          if (this.#closing.signal.aborted) throw thrown;
+        }
       }
     }
     throw failure ?? new LogUnavailableError("No broker of Kafka is known");
@@ -148,11 +161,22 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     const links = [...this.#links.values()];
     this.#links.clear();
     await Promise.all(links.map(({ connecting }) => connecting.then(discard, () => {})));
     await Promise.allSettled(this.#asking);
+  }
+
+  #isUsable(connection: Connection): boolean {
+    return connection.status === "connected" && this.client.isFresh(connection);
+  }
+
+  /** Lets what is under way on a connection come to its end. */
+  #retire(connection: Connection): void {
+    const retiring = this.client.clock.sleep(RETIRE_MS, this.#closing.signal).catch(() => {})
+      .then(() => discard(connection)).finally(() => this.#asking.delete(retiring));
+    this.#asking.add(retiring);
   }
 
   /** All brokers there may be: those with a connection first, those that did not answer lately last. */
@@ -169,8 +193,4 @@ export class Cluster implements AsyncDisposable {
 
 export function keyOf({ host, port }: Address): string {
   return `${host}:${port}`;
-}
-
-function isUsable({ status }: Connection): boolean {
-  return status === "connected" || status === "reauthenticating";
 }

@@ -9,6 +9,7 @@ import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../.
 import { Bell } from "../../bell.ts";
 import type { Membership } from "../../log.ts";
 import { withDeadline } from "../deadline.ts";
+import { strangerInGroup } from "../errors.ts";
 import { type Address, answerOf, type Client, isHopeless, namesOf } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import {
@@ -159,6 +160,9 @@ export class GroupMember implements AsyncDisposable {
       return ask();
     });
     this.#memberId = joined.memberId;
+    // No member leads a group that the broker itself shares out, as it does when one member wants KIP-848. Such a member is
+    // none of ours, and takes partitions without a word.
+    if (joined.leader === "") throw strangerInGroup(group);
     const leads = joined.leader === joined.memberId;
     const shares = leads ? encodeShares(library, joined.members, await this.#partitionCounts(joined.members)) : [];
     const { assignment } = await library.syncGroupV3.api.async(

@@ -121,9 +121,9 @@ export class Producer {
         if (leader === undefined) throw new LogUnavailableError(`Partition ${led[0]!.partition} has no leader`);
         const connection = await this.cluster.connection(leader, PURPOSE);
         const sent = this.#send(sending, led, connection);
-        await this.#whileLed(sending.topic, { leader, led, sent });
+        await this.#whileLed(sending.topic, { leader, led, sent, connection });
         return await sent.catch(async (thrown: unknown) => {
-          if (answerOf(thrown) === undefined) await this.cluster.drop(PURPOSE, leader);
+          if (answerOf(thrown) === undefined) await this.cluster.dropOne(connection);
           throw thrown;
         });
       });
@@ -153,7 +153,12 @@ export class Producer {
    */
   async #whileLed(
     topic: string,
-    { leader, led, sent }: { readonly leader: Address; readonly led: readonly Part[]; readonly sent: Promise<unknown> },
+    { leader, led, sent, connection }: {
+      readonly leader: Address;
+      readonly led: readonly Part[];
+      readonly sent: Promise<unknown>;
+      readonly connection: Connection;
+    },
   ): Promise<void> {
     const answered = new AbortController();
     const settled = sent.then(() => answered.abort(), () => answered.abort());
@@ -167,7 +172,7 @@ export class Producer {
         const now = view?.leaders[partition];
         return now !== undefined && keyOf(now) !== keyOf(leader);
       });
-      if (hasMoved) return await this.cluster.drop(PURPOSE, leader);
+      if (hasMoved) return await this.cluster.dropOne(connection);
     }
   }
 
