@@ -165,6 +165,18 @@ Deno.test("damage behind good batches ends what is read there; the next fetch be
   assertEquals(answer(flipped(beyond, beyond.length * 8 - 1)).damage?.to, undefined);
 });
 
+Deno.test("a batch that was written after the broker looked at its high watermark is no damage: it comes with the next answer", async () => {
+  const [first, second] = [await batchBytes(batch(0, "ab")), await batchBytes(batch(2, "cd"))];
+  const answer = (records: Buffer, highWatermark: number) =>
+    partitionOf(fetchAnswer("t", [{ partition: 0, records, highWatermark, lastStableOffset: highWatermark }]));
+  const told = ({ nextOffset, damage, bytes }: FetchedPartition) => [nextOffset, damage, bytes > 0];
+  assertEquals(told(answer(Buffer.concat([first, second]), 2)), [2, undefined, true]);
+  assertEquals(told(answer(second, 2)), [undefined, undefined, false]);
+  assertEquals(told(answer(second, 3)), [undefined, undefined, false]);
+  assertEquals(told(answer(second, 4)), [4, undefined, true]);
+  assertEquals(answer(second, 1).damage?.why, "A batch says that it begins at offset 2");
+});
+
 Deno.test("a batch whose offset cannot be is damage", async () => {
   const records = flipped(await batchBytes(batch(0, "ab")), 3);
   const { damage } = partitionOf(fetchAnswer("t", [{ partition: 0, records }]));

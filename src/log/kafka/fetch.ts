@@ -159,14 +159,15 @@ function decodePartition(version: number, cursor: Cursor, crc32c: Checksum): Fet
   const preferredReadReplica = version >= 11 ? cursor.int32() : -1;
   const records = cursor.take(Math.max(0, cursor.int32()));
   const readable = readableBatches(records, aborted, { crc32c, highWatermark });
-  const bytes = records.length;
+  // What came too early comes again: it counts as not given.
+  const bytes = readable.nextOffset === undefined && readable.damage === undefined ? 0 : records.length;
   return { partition, errorCode, highWatermark, lastStableOffset, preferredReadReplica, ...readable, bytes };
 }
 
 /** What a batch is checked by. */
 interface Checks {
   readonly crc32c: Checksum;
-  /** No batch that a reader gets reaches beyond it. */
+  /** As it was before the broker read: a batch may reach beyond it for a moment, but none begins there. */
   readonly highWatermark: number;
 }
 
@@ -195,7 +196,7 @@ function readableBatches(
       at = behind.at;
       continue;
     }
-    if (found.batch.baseOffset < (nextOffset ?? 0)) break;
+    if (found.batch.baseOffset < (nextOffset ?? 0) || found.isEarly) break;
     const { batch, attributes, producerId, end } = found;
     nextOffset = batch.lastOffset + 1;
     while (waiting.length > 0 && waiting.at(-1)!.firstOffset <= batch.lastOffset) {
@@ -217,6 +218,8 @@ interface FoundBatch {
   readonly producerId: number;
   /** Where the next one begins in the bytes. */
   readonly end: number;
+  /** It ends beyond the high watermark that came with it: written meanwhile, or its offset is damaged. The next answer tells. */
+  readonly isEarly: boolean;
 }
 
 /** The batch that begins at `at`, or why there is none that can be read. */
@@ -232,8 +235,9 @@ function batchAt(records: Uint8Array, at: number, { crc32c, highWatermark }: Che
   const { batch, crc, checked } = head;
   if (crc32c(checked) !== crc) return "The checksum does not match";
   // The offset of a batch is the one thing in it that its checksum does not know.
-  const isBeyond = batch.baseOffset < 0 || (highWatermark >= 0 && batch.lastOffset >= highWatermark);
-  return isBeyond ? `A batch says that it begins at offset ${batch.baseOffset}` : { ...head, end };
+  const isBeyond = batch.baseOffset < 0 || (highWatermark >= 0 && batch.baseOffset > highWatermark);
+  if (isBeyond) return `A batch says that it begins at offset ${batch.baseOffset}`;
+  return { ...head, end, isEarly: highWatermark >= 0 && batch.lastOffset >= highWatermark };
 }
 
 /**
@@ -261,7 +265,7 @@ function decodeBatchHead(
   records: Uint8Array,
   at: number,
   end: number,
-): Omit<FoundBatch, "end"> & { readonly crc: number; readonly checked: Uint8Array } {
+): Omit<FoundBatch, "end" | "isEarly"> & { readonly crc: number; readonly checked: Uint8Array } {
   const cursor = new Cursor(records);
   cursor.at = at;
   const baseOffset = cursor.int64();
