@@ -56,40 +56,46 @@ const DAMAGES: readonly Told[] = [
 ];
 
 for (const [what, change, to, readableFrom] of DAMAGES) {
-  kafka.test(`a batch damaged in ${what} is told as damage, and reading goes on behind it`, async (broker) => {
-    const topic = await damagedTopic(broker, change);
-    await using log = await openOn(broker, { unservedMs: 1_000 });
+  kafka.eachClient(
+    `a batch damaged in ${what} is told as damage, and reading goes on behind it`,
+    async (broker, openOn) => {
+      const topic = await damagedTopic(broker, change);
+      await using log = await openOn(broker, { unservedMs: 1_000 });
+      await using subscription = await log.subscribe({ topic, group: "g", signal: new AbortController().signal });
+      const generation = await generationOf(subscription, 1);
+      await startAt(generation);
+      const { offsets, damage } = await untilDamage(generation);
+      assertEquals(offsets, Array.from({ length: 20 }, (_, i) => i));
+      assertEquals([damage.from, damage.to, damage.reason], [20, to, "unreadable"]);
+      generation.skip(0, readableFrom);
+      await log.produce(topic, [{ value: "new" }]);
+      const behind = await pull(generation, 51 - readableFrom);
+      assertEquals(behind.flatMap(({ records }) => records.map(({ offset }) => offset)).at(-1), 50);
+    },
+  );
+}
+
+kafka.eachClient(
+  "a batch that unfolds to more than is allowed is told as damage, and reading goes on behind it",
+  async (broker, openOn) => {
+    const topic = topicName();
+    await using log = await openOn(broker);
+    await log.createTopics([{ topic, partitions: 1 }]);
+    await log.produce(topic, [{ value: "before" }]);
+    const client = new Kafka({ brokers: [broker.listeners.plaintext], logLevel: logLevel.NOTHING });
+    const producer = client.producer();
+    await producer.connect();
+    const bomb = [{ value: Buffer.alloc(MAX_UNFOLDED_BYTES) }];
+    await producer.send({ topic, messages: bomb, compression: CompressionTypes.GZIP });
+    await producer.disconnect();
+    await log.produce(topic, [{ value: "behind" }]);
     await using subscription = await log.subscribe({ topic, group: "g", signal: new AbortController().signal });
     const generation = await generationOf(subscription, 1);
     await startAt(generation);
     const { offsets, damage } = await untilDamage(generation);
-    assertEquals(offsets, Array.from({ length: 20 }, (_, i) => i));
-    assertEquals([damage.from, damage.to, damage.reason], [20, to, "unreadable"]);
-    generation.skip(0, readableFrom);
-    await log.produce(topic, [{ value: "new" }]);
-    const behind = await pull(generation, 51 - readableFrom);
-    assertEquals(behind.flatMap(({ records }) => records.map(({ offset }) => offset)).at(-1), 50);
-  });
-}
-
-kafka.test("a batch that unfolds to more than is allowed is told as damage, and reading goes on behind it", async (broker) => {
-  const topic = topicName();
-  await using log = await openOn(broker);
-  await log.createTopics([{ topic, partitions: 1 }]);
-  await log.produce(topic, [{ value: "before" }]);
-  const client = new Kafka({ brokers: [broker.listeners.plaintext], logLevel: logLevel.NOTHING });
-  const producer = client.producer();
-  await producer.connect();
-  const bomb = [{ value: Buffer.alloc(MAX_UNFOLDED_BYTES) }];
-  await producer.send({ topic, messages: bomb, compression: CompressionTypes.GZIP });
-  await producer.disconnect();
-  await log.produce(topic, [{ value: "behind" }]);
-  await using subscription = await log.subscribe({ topic, group: "g", signal: new AbortController().signal });
-  const generation = await generationOf(subscription, 1);
-  await startAt(generation);
-  const { offsets, damage } = await untilDamage(generation);
-  assertEquals([offsets, damage.from, damage.to], [[0], 1, 2]);
-  assertStringIncludes(damage.why, String(MAX_UNFOLDED_BYTES));
-  generation.skip(0, 2);
-  assertEquals((await pull(generation, 1))[0]!.records[0]!.offset, 2);
-});
+    assertEquals([offsets, damage.from, damage.to], [[0], 1, 2]);
+    assertStringIncludes(damage.why, String(MAX_UNFOLDED_BYTES));
+    generation.skip(0, 2);
+    assertEquals((await pull(generation, 1))[0]!.records[0]!.offset, 2);
+  },
+);

@@ -73,11 +73,12 @@ Deno.test("an offset out of range is no divergence while nobody can say what the
     clock: new ManualClock(),
     partitionBytes: 100,
     recentMs: 1_000,
+    unservedMs: 60_000,
   });
   await generation.start(new Map([[0, 0], [1, 7]]));
   await generation.outOfRange(1, 7);
   assertEquals(failures, []);
-  bounds = () => Promise.resolve(new Map([[1, { low: 9, high: 12 }]]));
+  bounds = () => Promise.resolve(new Map([[1, { low: 0, high: 3 }]]));
   await generation.outOfRange(1, 7);
   assertEquals(failures.map((failure) => failure instanceof LogDivergedError), [true]);
 });

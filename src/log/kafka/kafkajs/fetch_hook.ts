@@ -6,8 +6,8 @@
 
 import type { PartitionAssigner } from "kafkajs";
 import { LogRefusedError } from "../../../errors.ts";
+import { damageIn, isRoomy, isUnserved } from "../damage.ts";
 import {
-  CORRUPT_MESSAGE,
   type DamagedStretch,
   decodeFetchAnswer,
   FETCH_VERSIONS,
@@ -46,9 +46,6 @@ interface FetchRequest {
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
   }[];
 }
-
-/** An answer with less in it was not full: it left out no partition for want of room. */
-const ROOMY_BYTES = 1024 * 1024;
 
 interface Protocol {
   readonly request: { readonly apiVersion: number };
@@ -118,8 +115,7 @@ function answerFor(version: number, payload: Uint8Array, asked: FetchRequest, li
     throw new RangeError(`the broker speaks fetch version ${version}, Kafka 0.11 or later is needed`);
   }
   const { throttleMs, errorCode, sessionId, topics } = decodeFetchAnswer(version, payload, listener.crc32c);
-  const bytes = topics.flatMap(({ partitions }) => partitions).reduce((sum, { bytes }) => sum + bytes, 0);
-  const hadRoom = throttleMs === 0 && bytes < ROOMY_BYTES;
+  const hadRoom = isRoomy(throttleMs, topics.flatMap(({ partitions }) => partitions));
   return {
     throttleTime: 0,
     clientSideThrottleTime: version >= 8 ? throttleMs : 0,
@@ -158,24 +154,6 @@ function partitionFor(fetched: FetchedPartition, fromOffset: number, listener: F
     preferredReadReplica: fetched.preferredReadReplica,
     messages,
   };
-}
-
-/** What cannot be read at the offset that was asked for, if anything. */
-function damageIn(
-  { errorCode, damage, nextOffset }: FetchedPartition,
-  fromOffset: number,
-): DamagedStretch | undefined {
-  if (errorCode === CORRUPT_MESSAGE) return { to: undefined, why: "the broker says that what it holds is corrupt" };
-  // With a damaged offset a batch is found for offsets that are not in it.
-  if (damage && (damage.to ?? Infinity) > fromOffset) return damage;
-  if (nextOffset === undefined || nextOffset > fromOffset) return undefined;
-  return { to: undefined, why: `the broker answers with a batch that says that it ends at offset ${nextOffset - 1}` };
-}
-
-function isUnserved(fetched: FetchedPartition, fromOffset: number): boolean {
-  const { errorCode, bytes, highWatermark, lastStableOffset: stable, preferredReadReplica } = fetched;
-  const end = stable >= 0 ? Math.min(stable, highWatermark) : highWatermark;
-  return errorCode === 0 && bytes === 0 && preferredReadReplica < 0 && fromOffset < end;
 }
 
 function offsetAsked(asked: FetchRequest, topic: string, partition: number): number {

@@ -3,7 +3,8 @@
 
 import type { FreshetError } from "../../../errors.ts";
 import { Bell } from "../../bell.ts";
-import { type FetchedPartition, obstacleOf, OFFSET_OUT_OF_RANGE } from "../fetch.ts";
+import { damageIn, isRoomy, isUnserved } from "../damage.ts";
+import { type DamagedStretch, type FetchedPartition, obstacleOf, OFFSET_OUT_OF_RANGE } from "../fetch.ts";
 import { type Address, type Client, isHopeless } from "./client.ts";
 import { type Cluster, keyOf, type TopicView } from "./cluster.ts";
 import { PASSING_ERRORS } from "./codes.ts";
@@ -27,6 +28,10 @@ export interface FetchSink {
   /** Whether `fetched` was taken and reading goes on behind it. If not, it is fetched again. */
   fetched(fetched: FetchedPartition, fromOffset: number): boolean;
   outOfRange(partition: number, fromOffset: number): void;
+  /** What the log holds at `fromOffset` cannot be read. */
+  damaged(partition: number, fromOffset: number, stretch: DamagedStretch): void;
+  /** The broker says that it has records behind `fromOffset`, and gave none although nothing kept it from that. */
+  unserved(partition: number, fromOffset: number): void;
   /** The partition is not read just now, for a reason that passes by itself. */
   blocked(partition: number, obstacle: string): void;
   /** The leader of a partition is to be looked up again. */
@@ -181,9 +186,15 @@ export class Fetcher implements AsyncDisposable {
       const request = { topic, partitions: lanes.map(({ partition, offset }) => ({ partition, offset })) };
       const answer = await fetchFrom(connection, request, { client: this.client, crc32c });
       if (answer.errorCode !== 0) throw new this.client.library.ProtocolError(answer.errorCode);
+      const hadRoom = isRoomy(answer.throttleMs, answer.partitions);
       for (const fetched of answer.partitions) {
         const lane = this.#lanes.get(fetched.partition);
-        if (isOurs(lane)) this.#take(lane!, fetched, asked.get(fetched.partition)!);
+        if (!isOurs(lane)) continue;
+        const fromOffset = asked.get(fetched.partition)!;
+        const isEmpty = hadRoom && isUnserved(fetched, fromOffset);
+        if (isEmpty) this.sink.unserved(fetched.partition, fromOffset);
+        this.#take(lane!, fetched, fromOffset);
+        if (isEmpty) lane!.notBeforeMs = this.client.clock.monotonic() + RETRY_MS;
       }
     } catch (thrown) {
       if (!this.#closed) await this.#failed(broker, purpose, { thrown, lanes: lanes.filter(isOurs) });
@@ -197,6 +208,11 @@ export class Fetcher implements AsyncDisposable {
     const { errorCode, partition } = fetched;
     lane.flight = undefined;
     lane.slow = false;
+    const damage = damageIn(fetched, fromOffset);
+    if (damage !== undefined) {
+      lane.notBeforeMs = this.client.clock.monotonic() + RETRY_MS;
+      return this.sink.damaged(partition, fromOffset, damage);
+    }
     if (errorCode === 0) {
       if (this.sink.fetched(fetched, fromOffset)) lane.offset = fetched.nextOffset!;
       return;

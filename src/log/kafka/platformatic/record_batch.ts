@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import type { NewRecord } from "../../log.ts";
+import type { HeaderValue, NewRecord } from "../../log.ts";
 
 const MAGIC = 2;
 const GZIP = 1;
@@ -60,7 +60,7 @@ function writeRecord(
   record.sized(key);
   record.sized(value);
   const entries = Object.entries(headers ?? {}).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values as readonly Uint8Array[] : [values as string | Uint8Array]).map((one) =>
+    (Array.isArray(values) ? values as readonly HeaderValue[] : [values as string | HeaderValue]).map((one) =>
       [name, one] as const
     )
   );

@@ -125,6 +125,8 @@ export class PlatformaticSubscription implements Subscription {
     const fetcher: Fetcher = new Fetcher(client, cluster, { topic, purpose, crc32c: codecs.crc32c }, {
       fetched: (fetched, fromOffset) => take(generation, fetched, fromOffset),
       outOfRange: (partition, fromOffset) => void generation.outOfRange(partition, fromOffset),
+      damaged: (partition, fromOffset, stretch) => generation.damaged(partition, fromOffset, stretch),
+      unserved: (partition, fromOffset) => generation.unserved(partition, fromOffset),
       blocked: (partition, obstacle) => generation.blocked(partition, obstacle),
       leaderMissed: () => this.#watch.lookAgain(),
       failed: (error) => generation.fail(error),
@@ -138,6 +140,7 @@ export class PlatformaticSubscription implements Subscription {
       clock: client.clock,
       partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
       recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
+      unservedMs: settings.unservedMs,
     });
     return { generation, fetcher };
   }
