@@ -188,7 +188,10 @@ for (const { domain, view, part, besides } of MERGED) {
         (await warehouse.query(`SELECT * FROM ${view}`)).columns.map(({ name, type }) => [name, type]);
       const before = await columns();
       const steps = await warehouse.migrate(scripts);
-      assertEquals(steps.map(({ name, version }) => `${name} ${version}`), ["freshet 2", `${domain} 2`]);
+      assertEquals(
+        steps.map(({ name, version }) => `${name} ${version}`),
+        ["freshet 2", "freshet 3", `${domain} 2`],
+      );
       assertEquals(await columns(), before);
       assertEquals(await ask(warehouse, `SELECT VERSION, IS_FINAL FROM ${view}`), [[1, false]]);
       assertEquals(await warehouse.restore(scripts), []);

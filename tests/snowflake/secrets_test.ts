@@ -15,6 +15,8 @@ const skip = await whyNoSnowflake();
 const SECRETS: Readonly<Record<string, string>> = {
   FRESHET_API_TOKEN: "apitoken-Zk81-do-not-show",
   KAFKA_SASL_PASSWORD: "kafka pass\\word-Yt92 do not show",
+  KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET: "client secret-Gh28 do not show",
+  KAFKA_SSL_KEY_PASSWORD: "key pass-Jk39 do not show",
   CONFLUENT_API_SECRET: "confluent-Ab17-do-not-show",
   SCHEMA_REGISTRY_API_SECRET: "registry-Cd28-do-not-show",
   SCHEMA_REGISTRY_TOKEN: "registrytoken-Ef39-do-not-show",
