@@ -1,7 +1,7 @@
 // Keeps count of a domain's run and tells the observer: totals, positions, lag, standstills.
 
 import type { Clock } from "../clock.ts";
-import type { Damage } from "../errors.ts";
+import { type Damage, LogDamagedError } from "../errors.ts";
 import type { Generation, PartitionBounds, Subscription } from "../log/log.ts";
 import type { Claim, Unit } from "../warehouse/warehouse.ts";
 import type { Copies } from "./dead_letter_topic.ts";
@@ -40,6 +40,13 @@ interface Place {
   readonly sinceMs: number;
 }
 
+/** A partition that has stopped: where, why for people, and since when. */
+interface Stopped {
+  readonly at: StoppedAt;
+  readonly why: string;
+  readonly sinceMs: number;
+}
+
 export interface ProgressOptions {
   readonly domain: string;
   readonly topic: string;
@@ -62,7 +69,7 @@ export class Progress {
   #openWindows: Readonly<Record<string, number>> = {};
   #generations = 0;
   readonly #standstill: StandstillWatch;
-  readonly #stopped = new Map<number, StoppedAt>();
+  readonly #stopped = new Map<number, Stopped>();
 
   constructor(private readonly options: ProgressOptions) {
     this.#standstill = new StandstillWatch(options.patience);
@@ -87,8 +94,14 @@ export class Progress {
   }
 
   /** A partition has stopped at a stretch that cannot be read. */
-  setAside({ partition, from, to, reason, why }: Damage): void {
-    this.#stopped.set(partition, { from, to, reason, why });
+  setAside(damage: Damage): void {
+    const { from, to, reason, why } = damage;
+    const sinceMs = this.options.clock.monotonic();
+    this.#stopped.set(damage.partition, {
+      at: { from, to, reason, why },
+      why: new LogDamagedError(damage).message,
+      sinceMs,
+    });
   }
 
   /** It goes on. */
@@ -172,8 +185,8 @@ export class Progress {
     const { phase, subscription } = this;
     const view = {
       phase,
-      // What has stopped at damage waits for somebody: the domain gets on without it.
       partitions: this.#views().filter(({ partition }) => !this.#stopped.has(partition)),
+      stopped: [...this.#stopped.values()],
       membership: subscription?.membership(),
       turns: this.#generations + this.#totals.restarts,
     };
@@ -202,7 +215,7 @@ export class Progress {
 
   #partitionStatus({ partition, nextOffset, highOffset, readableOffset, confirmedMs, obstacle }: PartitionView) {
     const { low, watermark } = this.#places.get(partition)!;
-    const stopped = this.#stopped.get(partition);
+    const stopped = this.#stopped.get(partition)?.at;
     return {
       partition,
       nextOffset,

@@ -29,7 +29,10 @@ export interface PartitionView {
 /** A domain, as it is now. */
 export interface DomainView {
   readonly phase: Phase;
+  /** Those that have not stopped. */
   readonly partitions: readonly PartitionView[];
+  /** Those that have stopped at damage: why, for people. */
+  readonly stopped: readonly { readonly why: string; readonly sinceMs: number }[];
   /** Of the group; none before it was first asked for. */
   readonly membership: Membership | undefined;
   /** Generations and restarts so far. */
@@ -64,7 +67,8 @@ export class StandstillWatch {
     this.#noteWaits(view, nowMs);
     this.#noteCommitted(view, nowMs);
     const lasts = (sinceMs: number) => nowMs - sinceMs >= this.patience.outsideMs;
-    const stand = this.#notJoined(view, lasts) ?? this.#blocked(view, lasts) ?? this.#openTransaction(view, lasts) ??
+    const stand = this.#notJoined(view, lasts) ?? this.#stopped(view) ?? this.#blocked(view, lasts) ??
+      this.#openTransaction(view, lasts) ??
       this.#stalled(view, nowMs);
     // Who could not read, and now tries to join again, has not got on in between.
     const isBetween = view.phase === "joining" || view.phase === "restarting";
@@ -101,6 +105,12 @@ export class StandstillWatch {
     if (!lasts(sinceMs)) return undefined;
     const why = trouble ?? "its coordinator does not answer, or other members do not finish joining";
     return { kind: "joining", reason: `It cannot join its consumer group: ${why}`, sinceMs };
+  }
+
+  #stopped({ phase, stopped: [first, ...others] }: DomainView): Stand | undefined {
+    if (first === undefined || phase !== "running") return undefined;
+    const more = others.length === 0 ? "" : `; ${others.length} more partitions have stopped`;
+    return { kind: "partition_stopped", reason: first.why + more, sinceMs: first.sinceMs };
   }
 
   #blocked({ phase, partitions }: DomainView, lasts: (sinceMs: number) => boolean): Stand | undefined {

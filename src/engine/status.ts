@@ -44,8 +44,10 @@ export type StandstillKind =
   | "joining"
   /** The log does not answer. */
   | "unreachable"
-  /** Some partitions cannot be read. */
+  /** Some partitions cannot be read just now. */
   | "partition_blocked"
+  /** A partition has stopped at damage, and waits for somebody to say what is to be done. */
+  | "partition_stopped"
   /** A transaction that is open hides the records after it. */
   | "open_transaction"
   /** Its group shares the partitions out again and again, and nothing is committed in between. */

@@ -36,7 +36,15 @@ const Health = z.object({
     z.object({
       phase: z.enum(["starting", "joining", "standby", "running", "restarting", "draining", "stopped", "failed"]),
       standstill: z.object({
-        kind: z.enum(["joining", "unreachable", "partition_blocked", "open_transaction", "rebalancing", "stalled"]),
+        kind: z.enum([
+          "joining",
+          "unreachable",
+          "partition_blocked",
+          "partition_stopped",
+          "open_transaction",
+          "rebalancing",
+          "stalled",
+        ]),
         reason: z.string(),
         since: z.string(),
       }).nullable().meta({ description: "Why the domain does not get on, if it does not" }),

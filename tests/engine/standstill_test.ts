@@ -26,6 +26,7 @@ function lastOf(looks: readonly Look[]): Stand | undefined {
       phase: "running" as const,
       membership: { state: "member" as const, sinceMs: 0 },
       turns: 1,
+      stopped: [],
       ...view,
       partitions: partitions.map((each, partition) => ({ ...read, partition, confirmedMs: at, ...each })),
     };
@@ -87,6 +88,11 @@ const CASES: readonly (readonly [when: string, looks: readonly Look[], expected:
     { at: 1_100, phase: "joining", membership: { ...joining, sinceMs: 1_050 }, partitions: [{ confirmedMs: 0 }] },
     { at: 1_200 },
   ], undefined],
+  [
+    "a partition has stopped at damage",
+    [{ at: 0, stopped: [{ why: "offsets 3 to 5 are damaged", sinceMs: 0 }] }],
+    "partition_stopped",
+  ],
   ["it drains", [{ at: 60_000, phase: "draining", partitions: [{ ...waits, confirmedMs: 0 }] }], undefined],
   [
     "the log does not answer for any partition",

@@ -126,6 +126,7 @@ const STATES: readonly (readonly [state: string, Partial<DomainStatus>, livez: n
   ["unable to join its group", { phase: "joining", standstill: stands("joining") }, 200, 503],
   ["cut off from the log", { standstill: stands("unreachable") }, 200, 503],
   ["without a partition's leader", { standstill: stands("partition_blocked") }, 200, 503],
+  ["stopped in a partition", { standstill: stands("partition_stopped") }, 200, 503],
   ["behind an open transaction", { standstill: stands("open_transaction") }, 200, 503],
   ["in one rebalance after the other", { standstill: stands("rebalancing") }, 200, 503],
   ["stalled", { standstill: stands("stalled") }, 503, 503],
