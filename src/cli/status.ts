@@ -108,12 +108,12 @@ async function storedDomain(domain: DomainInfo, { log, warehouse, now }: Stores)
     return {
       partition,
       nextOffset: position?.nextOffset ?? bounds.low,
-      highOffset: bounds.high,
-      readableOffset: bounds.high,
-      lag: lagOf({ nextOffset: position?.nextOffset ?? bounds.low, ...bounds }),
-      confirmedAt: now,
+      highOffset: bounds.isUntold ? null : bounds.high,
+      readableOffset: bounds.isUntold ? null : bounds.high,
+      lag: bounds.isUntold ? null : lagOf({ nextOffset: position?.nextOffset ?? bounds.low, ...bounds }),
+      confirmedAt: bounds.isUntold ? null : now,
       watermark: position?.watermark ?? null,
-      obstacle: null,
+      obstacle: bounds.isUntold ? "has no leader" : null,
     };
   });
   return {
@@ -191,7 +191,11 @@ function domainText(report: DomainReport): string {
     ) => [p.partition, p.nextOffset, p.highOffset ?? "-", p.lag ?? "-", p.watermark ?? "-"]);
     lines.push(textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, [true, true, true, true, false]));
     for (const { partition, obstacle, confirmedAt } of partitions) {
-      if (obstacle !== null) lines.push(`Partition ${partition} ${obstacle}; its lag is of ${confirmedAt}\n`);
+      if (obstacle !== null) {
+        lines.push(
+          `Partition ${partition} ${obstacle}${confirmedAt === null ? "" : `; its lag is of ${confirmedAt}`}\n`,
+        );
+      }
     }
   }
   for (const { partition, stopped } of partitions) {

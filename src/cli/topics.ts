@@ -14,8 +14,8 @@ interface CreateFlags {
 interface PartitionLine {
   readonly topic: string;
   readonly partition: number;
-  readonly low: number;
-  readonly high: number;
+  readonly low: number | null;
+  readonly high: number | null;
   readonly group: string | null;
   readonly committed: number | null;
   readonly lag: number | null;
@@ -80,7 +80,9 @@ async function list(context: Context, { json }: { readonly json?: boolean }): Pr
   }
   const head = ["TOPIC", "PARTITION", "LOW", "HIGH", "GROUP", "COMMITTED", "LAG"];
   const cell = (value: unknown) => value ?? "-";
-  const rows = lines.map((l) => [l.topic, l.partition, l.low, l.high, cell(l.group), cell(l.committed), cell(l.lag)]);
+  const rows = lines.map((
+    l,
+  ) => [l.topic, l.partition, cell(l.low), cell(l.high), cell(l.group), cell(l.committed), cell(l.lag)]);
   host.stdout.write(textTable(head, rows, [false, true, true, true, false, true, true]));
 }
 
@@ -90,10 +92,11 @@ async function describe(context: Context, log: Log, { topic, partitions }: Topic
   const lines: PartitionLine[] = [];
   for (const group of readers.length > 0 ? readers : [null]) {
     const committed = group === null ? new Map<number, number>() : await log.committed(topic, group);
-    partitions.forEach(({ low, high }, partition) => {
+    partitions.forEach(({ low, high, isUntold }, partition) => {
       const offset = committed.get(partition) ?? null;
-      const lag = group === null ? null : Math.max(0, high - (offset ?? low));
-      lines.push({ topic, partition, low, high, group, committed: offset, lag });
+      const lag = group === null || isUntold ? null : Math.max(0, high - (offset ?? low));
+      const bounds = isUntold ? { low: null, high: null } : { low, high };
+      lines.push({ topic, partition, ...bounds, group, committed: offset, lag });
     });
   }
   return lines;

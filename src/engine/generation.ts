@@ -3,7 +3,7 @@
 // goes on from the warehouse.
 
 import { setImmediate } from "node:timers/promises";
-import { LogDamagedError } from "../errors.ts";
+import { LogDamagedError, LogUnavailableError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
@@ -71,15 +71,19 @@ export async function runGeneration(
   const all = Array.from(topic?.partitions ?? [], (_, partition) => partition);
   const claims = await writer.claim(domain.topic, generation.partitions, all);
   const bounds = await generation.bounds();
+  const untold = generation.partitions.find((partition) => !bounds.has(partition));
+  if (options.untilEnd && untold !== undefined) {
+    throw new LogUnavailableError(`Nobody can tell where "${domain.topic}" partition ${untold} ends: it has no leader`);
+  }
   checkSameTopic(claims, bounds, options);
   const starts = new Map(
-    claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition)!)]),
+    claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition))]),
   );
   const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
   if (generation.signal.aborted) return "rebalanced";
   // Asking for the record before the position shows whether the topic is still the one that was read.
   const positions = new Map(
-    [...starts].map(([partition, claim]) => [partition, readingFrom(claim, bounds.get(partition)!)]),
+    [...starts].map(([partition, claim]) => [partition, readingFrom(claim, bounds.get(partition))]),
   );
   await generation.start(positions);
   logger.debug("Generation {id} started", {
@@ -164,11 +168,13 @@ class GenerationRun {
     this.#identity = new TopicIdentity(
       domain,
       [...starts].flatMap(([partition, start]) => {
-        const before = recordBefore(start, bounds.get(partition)!);
+        const before = recordBefore(start, bounds.get(partition));
         return before ? [[partition, before] as const] : [];
       }),
     );
-    this.#targets = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
+    this.#targets = new Map(
+      [...starts.keys()].map((partition) => [partition, bounds.get(partition)?.high ?? Infinity]),
+    );
     this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
     this.#pending = this.#newPending();
     this.#setAside = new SetAside({

@@ -83,10 +83,15 @@ export interface TopicSpec {
   readonly replicationFactor?: number;
 }
 
+/** A partition of a topic, and its bounds: 0 and 0 where nobody can tell them just now, because it has no leader. */
+export interface TopicPartition extends PartitionBounds {
+  readonly isUntold?: true;
+}
+
 export interface TopicInfo {
   readonly topic: string;
   /** Indexed by partition number. */
-  readonly partitions: readonly PartitionBounds[];
+  readonly partitions: readonly TopicPartition[];
 }
 
 /**
@@ -103,7 +108,7 @@ export interface Generation {
   readonly partitions: readonly number[];
   /** Aborted when the generation ends (rebalance, or the subscription closes). */
   readonly signal: AbortSignal;
-  /** Low and high offsets of the owned partitions, asked from the log now. */
+  /** Low and high offsets of the owned partitions, asked from the log now; without those that nobody can tell of just now. */
   bounds(): Promise<ReadonlyMap<number, PartitionBounds>>;
   /** Begins delivery of each owned partition at its offset in `positions` (every owned partition must be named). */
   start(positions: ReadonlyMap<number, number>): Promise<void>;

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Terminal } from "../cli/terminal.ts";
 import { waitForAnswer } from "../support/running.ts";
-import { type KafkaBroker } from "../support/kafka/broker.ts";
+import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { tamper } from "../support/tamper.ts";
 

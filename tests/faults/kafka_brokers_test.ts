@@ -1,15 +1,17 @@
 // Brokers of three that go, stand still and come back: what can be read is read meanwhile, what cannot comes back by itself, and
 // the group does not change for it. By the client that promises it; docs/kafka.md says what kafkajs does.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { openKafkaLog } from "../../src/log/kafka.ts";
 import type { Log } from "../../src/log/log.ts";
+import { Terminal } from "../cli/terminal.ts";
 import { soon, topicName, until } from "../contracts/log/place.ts";
 import { KafkaCluster } from "../support/kafka/cluster.ts";
 import { coordinatorOf, groupAt } from "../support/kafka/coordinators.ts";
 import { QUICK } from "../support/kafka/fixture.ts";
 import { FlowReader, Writer } from "../support/kafka/flow.ts";
 import { whyNoKafka } from "../support/kafka/jars.ts";
+import { waitForAnswer } from "../support/running.ts";
 
 const skip = await whyNoKafka();
 const cluster = skip === undefined ? await KafkaCluster.start() : undefined;
@@ -138,4 +140,39 @@ test("the group's coordinator is away, in mid-run and at the start: who reads re
     assertEquals(reader.generations, 1);
     await reader.generation!.commit(new Map([[0, 1], [1, 1]]));
   });
+});
+
+test("the program starts while a partition has no leader: it reads the others, says so, and reads it when it has one", async (cluster) => {
+  await using terminal = await Terminal.open();
+  await cluster.createTopic({ topic: "ats_telemetry", replicas: [[1], [2], [3]] });
+  await cluster.createTopic({ topic: "ats_telemetry.dlq", replicas: [[1, 2]] });
+  let name = 0;
+  while (await coordinatorOf(cluster, `g${name}-trains`) !== 1) name++;
+  const env = {
+    KAFKA_CLIENT: "platformatic",
+    KAFKA_GROUP_ID: `g${name}`,
+    KAFKA_BROKERS: cluster.addresses.join(","),
+    FRESHET_CHECKPOINT_MS: "100",
+    FRESHET_STANDSTILL_MS: "1000",
+  };
+  const sent = await terminal.run(["simulate", "trains", "--count", "300"], { env });
+  assertEquals(sent.code, 0, sent.stderr);
+  const { process } = cluster.node(3);
+  await process.end("SIGKILL");
+  const stop = new AbortController();
+  const ended = terminal.run(["run", "trains", "--no-simulate"], { env, signal: stop.signal });
+  const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", (text) => text.includes("has no leader")));
+  assertStringIncludes(ready.reasons.trains, "Partition 2 has no leader");
+  assertEquals(JSON.parse(await waitForAnswer(terminal, "/livez", () => true)).status, "ok");
+  const READ = /freshet_records_total\{domain="trains",result="accepted"\} (\d+)/;
+  const read = Number(
+    READ.exec(await waitForAnswer(terminal, "/metrics", (text) => Number(READ.exec(text)?.[1]) > 0))![1],
+  );
+  assert(read < 300);
+  await process.start();
+  await waitForAnswer(terminal, "/metrics", (text) => READ.exec(text)?.[1] === "300");
+  await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
+  stop.abort();
+  const { code, stderr } = await ended;
+  assertEquals(code, 0, stderr);
 });

@@ -248,7 +248,10 @@ async function againstLog({ domain, log }: Patient, { positions, committed }: Of
   const [topic] = await log.topics([domain.topic]);
   if (!topic) return checks.map((check) => notChecked(check, `there is no topic "${domain.topic}"`));
   const ahead = [...committed].filter(([partition, offset]) => offset > (positions.get(partition) ?? 0));
-  const beyond = [...positions].filter(([partition, next]) => next > (topic.partitions[partition]?.high ?? 0));
+  const beyond = [...positions].filter(([partition, next]) => {
+    const bounds = topic.partitions[partition];
+    return !bounds?.isUntold && next > (bounds?.high ?? 0);
+  });
   const told = (pairs: readonly (readonly [number, number])[]) =>
     pairs.map(([partition, offset]) => `partition ${partition} at ${offset}`).join(", ");
   return [

@@ -14,6 +14,8 @@ const LATEST = -1n;
 /** A topic just made, or moved, has partitions without a leader for a moment. */
 const ELECTION = { tries: 20, pauseMs: 100 };
 
+const UNTOLD = { low: 0, high: 0, isUntold: true } as const;
+
 type OffsetsAnswer = Awaited<ReturnType<Client["library"]["listOffsetsV5"]["api"]["async"]>>;
 
 export class Admin {
@@ -31,10 +33,10 @@ export class Admin {
   async topicInfo(topic: string): Promise<TopicInfo> {
     const { leaders } = await this.cluster.view(topic);
     const bounds = await this.bounds(topic, [...leaders.keys()]);
-    return { topic, partitions: [...leaders.keys()].map((partition) => bounds.get(partition)!) };
+    return { topic, partitions: [...leaders.keys()].map((partition) => bounds.get(partition) ?? UNTOLD) };
   }
 
-  /** First and last offsets that readers can see. */
+  /** First and last offsets that readers can see, of the partitions that have a leader. Rejects when none of them has one. */
   async bounds(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, PartitionBounds>> {
     const bounds = new Map<number, PartitionBounds>();
     let failure: unknown;
@@ -53,7 +55,7 @@ export class Admin {
         if (!(failure as LogUnavailableError).retriable) throw failure;
       }
     }
-    if (bounds.size < new Set(partitions).size) {
+    if (bounds.size === 0 && partitions.length > 0) {
       throw failure ?? new LogUnavailableError(`"${topic}" has partitions without a leader`);
     }
     return new Map([...bounds].toSorted(([a], [b]) => a - b));
