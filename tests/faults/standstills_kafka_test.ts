@@ -3,9 +3,11 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Terminal } from "../cli/terminal.ts";
+import { soon } from "../contracts/log/place.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { python, PythonProgram, whyNoPython } from "../support/kafka/python.ts";
+import { startMember } from "../support/member.ts";
 import { waitForAnswer } from "../support/running.ts";
 
 const kafka = await kafkaFixture("standstills with Kafka");
@@ -115,6 +117,40 @@ kafka.test("a program that is up before its brokers waits for them, and says so"
   const { code, stderr } = await ended;
   assertEquals(code, 0, stderr);
   assertStringIncludes(stderr, "Waiting to begin: ");
+});
+
+kafka.test("a member that starts and dies again and again keeps no other from committing", async (broker) => {
+  const settings = { sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 6_000, brokers: [broker.listeners.plaintext] };
+  await using terminal = await Terminal.open();
+  const env = {
+    KAFKA_BROKERS: broker.listeners.plaintext,
+    FRESHET_TOPIC_PARTITIONS: "1",
+    KAFKA_SESSION_TIMEOUT_MS: "6000",
+    KAFKA_GROUP_ID: "crashing",
+    // Longer than any generation lasts beside that member: by age nothing would ever be due.
+    FRESHET_CHECKPOINT_MS: "600000",
+    FRESHET_CHECKPOINT_ROWS: "1000000",
+  };
+  await terminal.run(["topics", "create"], { env });
+  const stop = new AbortController();
+  const ended = terminal.run(["run", "trains", "--no-simulate"], { env, signal: stop.signal });
+  await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
+  const sent = await terminal.run(["simulate", "trains", "--count", "200"], { env });
+  assertEquals(sent.code, 0, sent.stderr);
+  const COMMITTED = /freshet_checkpoints_total\{domain="trains"\} (\d+)/;
+  const checkpoints = async () =>
+    Number(COMMITTED.exec(await waitForAnswer(terminal, "/metrics", (text) => COMMITTED.test(text)))![1]);
+  assertEquals(await checkpoints(), 0);
+  const giveUpAt = Date.now() + 60_000;
+  while (await checkpoints() === 0) {
+    assert(Date.now() < giveUpAt, "Nothing was committed");
+    await using member = startMember({ kind: "kafka", ...settings, topic: "ats_telemetry", group: "crashing-trains" });
+    await soon(member.generations.next(), "its generation");
+    member.kill();
+  }
+  stop.abort();
+  const { code, stderr } = await ended;
+  assertEquals(code, 0, stderr);
 });
 
 const FOREIGN_MEMBER = `
