@@ -88,7 +88,7 @@ kafka.eachClient(
       stop.abort();
       const answers = (await Promise.all(clients)).flat();
 
-      const slowest = Math.max(...answers.map(({ ms }) => ms));
+      const slowest = answers.reduce((most, { ms }) => Math.max(most, ms), 0);
       const acknowledged = answers.filter(({ status }) => status === 200);
       const refused = answers.filter(({ status }) => status !== 200);
       console.log(

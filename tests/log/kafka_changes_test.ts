@@ -17,7 +17,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const send = (from: number) =>
       log.produce(topic, Array.from({ length: 100 }, (_, i) => ({ value: `${from + i}`, partition: i % 2 })));
     await send(0);
-    await using subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+    await using subscription = await log.subscribe({ topic, group: topic, signal: new AbortController().signal });
     const reader = new Reader(subscription);
     await reader.read(100);
     await until(() => reader.caughtUp(), "caught up");
@@ -31,7 +31,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     await reader.read(200);
     assertEquals(reader.values.map(Number).toSorted((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
     await reader.commit();
-    assertEquals([...(await log.committed(topic, "outage")).values()], [100, 100]);
+    assertEquals([...(await log.committed(topic, topic)).values()], [100, 100]);
   });
 }
 
@@ -43,7 +43,7 @@ kafka.eachClient(
     const topic = topicName();
     await log.createTopics([{ topic, partitions: 1 }]);
     await log.produce(topic, [{ value: "before" }]);
-    await using subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+    await using subscription = await log.subscribe({ topic, group: topic, signal: new AbortController().signal });
     const reader = new Reader(subscription);
     await reader.read(1);
     await broker.end("SIGKILL");
@@ -70,7 +70,7 @@ kafka.eachClient("closing while the broker is away does not take long", async (b
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
   await log.produce(topic, [{ value: "x" }]);
-  const subscription = await log.subscribe({ topic, group: "outage", signal: new AbortController().signal });
+  const subscription = await log.subscribe({ topic, group: topic, signal: new AbortController().signal });
   const generation = await generationOf(subscription, 1);
   await startAt(generation);
   await pull(generation, 1);
@@ -88,7 +88,7 @@ kafka.eachClient("partitions that are added to a topic come with a new generatio
   await using log = await openOn(broker, { metadataMaxAgeMs: 500 });
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
-  await using subscription = await log.subscribe({ topic, group: "growing", signal: new AbortController().signal });
+  await using subscription = await log.subscribe({ topic, group: topic, signal: new AbortController().signal });
   const before = await generationOf(subscription, 1);
   await startAt(before);
   await onTopic(broker, topic, ["--alter", "--partitions", "3"]);
