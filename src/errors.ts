@@ -19,6 +19,11 @@ export abstract class FreshetError extends Error {
   }
 }
 
+/** Whether what failed may go well later without anybody changing anything. */
+export function isRetriable(error: unknown): error is FreshetError {
+  return error instanceof FreshetError && error.retriable;
+}
+
 /** One or more settings are wrong or missing. The message lists every one of them. */
 export class ConfigError extends FreshetError {
   readonly code = "config_invalid";

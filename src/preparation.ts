@@ -3,7 +3,7 @@
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
-import { FreshetError } from "./errors.ts";
+import { isRetriable } from "./errors.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { type DomainInfo, provideTopics, scriptsOf } from "./parts.ts";
@@ -53,7 +53,7 @@ async function makeTables(options: PreparationOptions): Promise<Set<string>> {
     await migrate(options, domains);
     return new Set();
   } catch (error) {
-    if (isAway(error) || domains.length === 1) throw error;
+    if (isRetriable(error) || domains.length === 1) throw error;
     // Each by itself: the supervision says of each what is wrong with it.
     await migrate(options, []);
     return new Set(domains.map(({ name }) => name));
@@ -77,7 +77,7 @@ async function patiently<T>(
     try {
       return await call();
     } catch (error) {
-      if (untilEnd || !isAway(error)) throw error;
+      if (untilEnd || !isRetriable(error)) throw error;
       if (clock.monotonic() - toldAt >= TELL_AGAIN_MS) {
         toldAt = clock.monotonic();
         loggerFor("run").warn("Waiting to begin: {error}", { error: (error as Error).message });
@@ -87,8 +87,4 @@ async function patiently<T>(
     await clock.sleep(backoff.duration, signal).catch(() => {});
     backoff = backoff.next({});
   }
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof FreshetError && error.retriable;
 }

@@ -1,7 +1,7 @@
 // The line of running totals that a person watches: one a second at most for each domain, and only when something came.
 // Reads statuses, knows nothing of how they come about.
 import type { Clock } from "./clock.ts";
-import type { DomainStatus } from "./engine/status.ts";
+import { type DomainStatus, totalLag } from "./engine/status.ts";
 import { loggerFor } from "./logging.ts";
 
 const EVERY_MS = 1_000;
@@ -60,12 +60,6 @@ function logLine(status: DomainStatus, rate: number): void {
     rows_per_s: rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate),
     watermark: watermarkText(lowestWatermark(status)),
   });
-}
-
-/** Records that are in the log and not yet in the warehouse; `null` when that is not known for any partition. */
-export function totalLag(status: DomainStatus): number | null {
-  const known = status.partitions.filter(({ lag }) => lag !== null);
-  return known.length === 0 ? null : known.reduce((sum, { lag }) => sum + lag!, 0);
 }
 
 /** The watermark of the partition that is furthest behind, epoch milliseconds. */

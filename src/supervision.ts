@@ -2,7 +2,7 @@
 // on. Knows runners by their port, nothing of engines.
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "./clock.ts";
-import { FreshetError } from "./errors.ts";
+import { isRetriable } from "./errors.ts";
 import { loggerFor } from "./logging.ts";
 import type { Runner } from "./parts.ts";
 
@@ -82,12 +82,7 @@ async function keep(
 
 function endsTheRun(failed: ReadonlyMap<string, unknown>, { domains, onFailure }: SupervisionOptions): boolean {
   if (onFailure === "exit") return true;
-  return failed.size === domains.length && failed.values().every((error) => !canPass(error));
-}
-
-/** Whether what failed may go without anybody doing something. */
-function canPass(error: unknown): boolean {
-  return error instanceof FreshetError && error.retriable;
+  return failed.size === domains.length && failed.values().every((error) => !isRetriable(error));
 }
 
 function say(domain: string, error: unknown, consequence: string): void {

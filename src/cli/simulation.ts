@@ -3,7 +3,7 @@
 import { ConstantBackoff, handleWhen, retry } from "cockatiel";
 import { paced, type SimulatedRecord, type Simulator, simulators } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
-import { FreshetError } from "../errors.ts";
+import { isRetriable } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { UsageError } from "./context.ts";
 import { isDated, planned, remainingHistory } from "./history.ts";
@@ -80,7 +80,7 @@ export function intervalOf(simulator: Simulator, settings: Readonly<Record<strin
 /** Sends records as planned. Resolves with their number when the plan ends or the signal is aborted. */
 export async function simulate(simulation: Simulation): Promise<number> {
   const { plan, topic, signal, pauseMs = SEND_PAUSE_MS } = simulation;
-  const again = retry(handleWhen((error) => error instanceof FreshetError && error.retriable), {
+  const again = retry(handleWhen(isRetriable), {
     maxAttempts: SEND_ATTEMPTS,
     backoff: new ConstantBackoff(pauseMs),
   });

@@ -1,5 +1,5 @@
 // `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
-import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt } from "../engine/status.ts";
+import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt, timeText } from "../engine/status.ts";
 import { FreshetError, LogDamagedError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
@@ -167,10 +167,6 @@ function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<
       ...stopped && { stopped },
     })),
   };
-}
-
-function timeText(at: number | null): string | null {
-  return at === null || !Number.isFinite(at) ? null : new Date(at).toISOString();
 }
 
 function reportText({ pid, domains }: Report): string {

@@ -156,7 +156,7 @@ export class Progress {
 
   /** Looks whether the domain stands still. */
   look(): void {
-    this.#stand();
+    this.#stand(this.#views());
   }
 
   get checkpoints(): number {
@@ -165,7 +165,8 @@ export class Progress {
 
   status(): DomainStatus {
     const { domain, topic } = this.options;
-    const stand = this.#stand();
+    const views = this.#views();
+    const stand = this.#stand(views);
     return {
       domain,
       topic,
@@ -175,17 +176,17 @@ export class Progress {
       standstill: stand ? { kind: stand.kind, reason: stand.reason, since: this.#wall(stand.sinceMs) } : null,
       lastCheckpointAt: this.#lastCheckpointAt,
       totals: this.#totals,
-      partitions: this.#views().map((view) => this.#partitionStatus(view)),
+      partitions: views.map((view) => this.#partitionStatus(view)),
       openWindows: this.#openWindows,
       pausedPartitions: this.phase === "running" ? this.#generation?.paused?.() ?? 0 : 0,
     };
   }
 
-  #stand(): Stand | undefined {
+  #stand(views: readonly PartitionView[]): Stand | undefined {
     const { phase, subscription } = this;
     const view = {
       phase,
-      partitions: this.#views().filter(({ partition }) => !this.#stopped.has(partition)),
+      partitions: views.filter(({ partition }) => !this.#stopped.has(partition)),
       stopped: [...this.#stopped.values()],
       membership: subscription?.membership(),
       turns: this.#generations + this.#totals.restarts,

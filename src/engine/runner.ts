@@ -4,7 +4,7 @@
 import { ExponentialBackoff } from "cockatiel";
 import {
   FencedError,
-  FreshetError,
+  isRetriable,
   LogUnavailableError,
   RowsRefusedError,
   TopicMissingError,
@@ -105,7 +105,7 @@ export class DomainRunner {
       try {
         return await this.#attempt(signal);
       } catch (error) {
-        if (!isRetriable(error)) throw error;
+        if (!canStartAgain(error)) throw error;
         this.#progress.restarted(error);
         if (this.#condemn(error) || this.#makeSmaller(error)) continue;
         if (this.#progress.checkpoints > checkpoints) [failures, backoff] = [0, freshBackoff()];
@@ -223,6 +223,6 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
   }
 }
 
-function isRetriable(error: unknown): boolean {
-  return error instanceof CondemnedRecordsError || (error instanceof FreshetError && error.retriable);
+function canStartAgain(error: unknown): boolean {
+  return error instanceof CondemnedRecordsError || isRetriable(error);
 }

@@ -88,6 +88,17 @@ export function lagOf(partition: { readonly nextOffset: number; readonly low: nu
   return Math.max(0, partition.high - Math.max(partition.nextOffset, partition.low));
 }
 
+/** Records that wait in the partitions of a domain; `null` when that is not known of any of them. */
+export function totalLag({ partitions }: Pick<DomainStatus, "partitions">): number | null {
+  const known = partitions.filter(({ lag }) => lag !== null);
+  return known.length === 0 ? null : known.reduce((sum, { lag }) => sum + lag!, 0);
+}
+
+/** A moment of a status, epoch milliseconds, in ISO 8601; `null` for none, and for one before or after all time. */
+export function timeText(at: number | null): string | null {
+  return at === null || !Number.isFinite(at) ? null : new Date(at).toISOString();
+}
+
 /** Whether a domain does what it is there for: it runs, stands by, or waits for its group to share out the partitions. */
 export function isWell({ phase, standstill }: DomainStatus): boolean {
   return standstill === null && (phase === "running" || phase === "standby" || phase === "joining");

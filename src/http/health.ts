@@ -4,7 +4,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import * as z from "zod";
-import { type DomainStatus, isWell } from "../engine/status.ts";
+import { type DomainStatus, isWell, timeText } from "../engine/status.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
 
 export interface HealthOptions {
@@ -99,10 +99,6 @@ function blame(status: z.infer<typeof Probe>["status"], domains: readonly Domain
     domains: domains.map(({ domain }) => domain),
     reasons: Object.fromEntries(domains.map((status) => [status.domain, reasonOf(status)])),
   };
-}
-
-function timeText(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }
 
 function answer(c: Context, body: z.infer<typeof Probe> | z.infer<typeof Health>): Response {

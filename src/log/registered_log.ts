@@ -3,7 +3,7 @@
 
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
-import { FreshetError, LogDamagedError } from "../errors.ts";
+import { isRetriable, LogDamagedError } from "../errors.ts";
 import type {
   Generation,
   Log,
@@ -271,7 +271,7 @@ class RegisteredGeneration implements Generation {
         return await registry.learn(schemas);
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof FreshetError && error.retriable)) throw error;
+        if (!isRetriable(error)) throw error;
         const waiting = `Partition ${partition} of "${this.topic}" waits for ${[...schemas].slice(0, 5).join(", ")}`;
         onWarning(`${error.message}. ${waiting}; its records are not lost`);
       }

@@ -3,7 +3,7 @@
 // difference.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { CheckpointSummary } from "../engine/options.ts";
-import type { DomainStatus } from "../engine/status.ts";
+import { type DomainStatus, totalLag } from "../engine/status.ts";
 import { SumAndCount } from "./weighted.ts";
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -59,11 +59,12 @@ export class FormerMetrics {
   }
 
   /** What the domain says now; counters of which there was nothing yet are 0 rather than missing. */
-  gauge({ domain, topic, partitions }: DomainStatus): void {
+  gauge(status: DomainStatus): void {
+    const { domain, topic } = status;
     const labels = { domain, topic };
     for (const counter of [this.#consumed, this.#inserted, this.#dlq]) counter.inc(labels, 0);
     for (const gauge of [this.#currentBatchSize, this.#insertRows]) gauge.inc(labels, 0);
     this.#eventSize.add(labels, 0, 0);
-    this.#lag.set(labels, partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0));
+    this.#lag.set(labels, totalLag(status) ?? 0);
   }
 }

@@ -2,7 +2,7 @@
 // Knows nothing of where tokens come from.
 
 import type { Clock } from "../../clock.ts";
-import { FreshetError } from "../../errors.ts";
+import { isRetriable } from "../../errors.ts";
 
 export interface Token {
   readonly value: string;
@@ -47,7 +47,7 @@ export function tokenSource(fetchToken: () => Promise<Token>, clock: Clock): () 
       kept = { ...await fetchToken(), askedAt };
       return kept;
     } catch (error) {
-      const mayPass = error instanceof FreshetError && error.retriable;
+      const mayPass = isRetriable(error);
       if (mayPass && kept !== undefined && ageMs(kept.askedAt, clock) < kept.lifeMs) return kept;
       throw error;
     }

@@ -1,6 +1,7 @@
 // The dashboard's page: head, navigation, and whichever page the address names.
 import { type ComponentChildren, render } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import { totalLag } from "../../../engine/status.ts";
 import type { About, LiveStatus } from "../protocol.ts";
 import { goTo, setParams, useAddress } from "./address.ts";
 import { AnswerError, askPlain, ConnectionContext } from "./asking.ts";
@@ -213,8 +214,7 @@ function StateLine({ page, live, paused, lostAt, dataTime }: StateLineProps) {
   const second = useSecond();
   const status = live.news.status as LiveStatus | undefined;
   const domains = status?.domains.filter(({ domain }) => page.domain === undefined || domain === page.domain) ?? [];
-  const lag = domains.flatMap(({ partitions }) => partitions)
-    .reduce((sum, { lag }) => sum + (lag ?? 0), 0);
+  const lag = totalLag({ partitions: domains.flatMap(({ partitions }) => partitions) }) ?? 0;
   const broken = domains.filter(({ phase, standstill }) =>
     phase === "failed" || phase === "restarting" || standstill !== null
   );

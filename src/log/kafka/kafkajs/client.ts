@@ -5,14 +5,14 @@ import { type About, ALERT, errorContext, translateKafkaError } from "../errors.
 import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "../settings.ts";
 import { kafkaJsConfig } from "./config.ts";
 import { mendKafkaJs } from "./mends.ts";
+import { onceInAWhile } from "../repeated_warnings.ts";
 
 /** kafkajs, loaded. */
 export type KafkaJs = typeof import("kafkajs");
 
 /** What every part of the Kafka adapter shares. */
 export class KafkaClient {
-  /** What kafkajs said lately, and when. */
-  readonly #said = new Map<string, number>();
+  readonly #warnOnce: (message: string) => void;
   /** What a broker said last as it broke TLS off. A call may fail by what comes of it instead ("write after end"). */
   #alert: { readonly message: string; readonly atMs: number } | undefined;
 
@@ -20,7 +20,9 @@ export class KafkaClient {
     readonly kafkajs: KafkaJs,
     readonly settings: CompleteKafkaSettings,
     readonly onWarning: (message: string) => void,
-  ) {}
+  ) {
+    this.#warnOnce = onceInAWhile(onWarning, () => performance.now());
+  }
 
   static async load(settings: KafkaSettings, onWarning: (message: string) => void): Promise<KafkaClient> {
     const kafkajs = await loadKafkaJs();
@@ -61,15 +63,6 @@ export class KafkaClient {
     const detail = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     this.#warnOnce(`kafkajs: ${message}${detail}${broker === undefined ? "" : ` (${broker})`}`);
   };
-
-  /** kafkajs says the same with every retry: it goes on once in a while. */
-  #warnOnce(message: string): void {
-    const now = performance.now();
-    for (const [said, at] of this.#said) if (now - at > REPEAT_WARNING_MS) this.#said.delete(said);
-    if (this.#said.has(message)) return;
-    this.#said.set(message, now);
-    this.onWarning(message);
-  }
 }
 
 /** Connects a client of kafkajs; one that fails to is disconnected, because kafkajs leaves its sockets and timers behind. */
@@ -87,8 +80,6 @@ export async function connected<T extends { connect(): Promise<void>; disconnect
 
 /** Said at every start whatever we do: retries of our producer are limited so that a call ends at some time. */
 const UNHELPFUL = /^Limiting retries for the idempotent producer/;
-
-const REPEAT_WARNING_MS = 30_000;
 
 /** So long after an alert a call that failed failed by it: kafkajs tries for about three seconds. */
 const ALERT_MS = 5_000;

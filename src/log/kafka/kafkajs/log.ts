@@ -115,14 +115,12 @@ export class KafkaJsLog implements Log {
 
   /** Not asked for its ends: a partition without a leader has none to tell. */
   async #assertExists(topic: string): Promise<void> {
-    await this.#asAdmin(async (admin) => {
-      if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
-    }, [topic]);
+    await this.#asAdmin((admin) => assertExists(admin, topic), [topic]);
   }
 
   async #bounds(topic: string): Promise<Map<number, PartitionBounds>> {
     return await this.#asAdmin(async (admin) => {
-      if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
+      await assertExists(admin, topic);
       return boundsOf(await offsetsOf(admin, topic));
     }, [topic]);
   }
@@ -167,6 +165,10 @@ const leaderElected = retry(
   ),
   { maxAttempts: 20, backoff: new ConstantBackoff(100) },
 );
+
+async function assertExists(admin: Admin, topic: string): Promise<void> {
+  if (!(await admin.listTopics()).includes(topic)) throw new TopicMissingError([topic]);
+}
 
 function offsetsOf(admin: Admin, topic: string) {
   return leaderElected.execute(() => admin.fetchTopicOffsets(topic));

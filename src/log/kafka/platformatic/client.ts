@@ -7,10 +7,10 @@ import { FreshetError } from "../../../errors.ts";
 import { type About, ALERT, errorContext, translateKafkaError } from "../errors.ts";
 import { type CompleteKafkaSettings, completeSettings, type KafkaSettings } from "../settings.ts";
 import { type Address, addressOf, connectionOptions, type Library } from "./connection_options.ts";
+import { onceInAWhile } from "../repeated_warnings.ts";
 
 export type { Address, Library };
 
-const REPEAT_WARNING_MS = 30_000;
 /** Of a login's time so much is used. */
 const SESSION_USE = 0.8;
 /** So long after an alert a call that failed failed by it. */
@@ -25,7 +25,8 @@ export interface ClientOptions {
 
 /** What every part of the adapter shares. */
 export class Client {
-  readonly #said = new Map<string, number>();
+  /** Trouble that lasts is told once in a while. */
+  readonly warnOnce: (message: string) => void;
   /** When the login of a connection is to be used no more. */
   readonly #endsAtMs = new WeakMap<Connection, number>();
   /** What a broker said last as it broke TLS off. */
@@ -36,7 +37,9 @@ export class Client {
     readonly settings: CompleteKafkaSettings,
     readonly clock: Clock,
     readonly onWarning: (message: string) => void,
-  ) {}
+  ) {
+    this.warnOnce = onceInAWhile(onWarning, () => clock.monotonic());
+  }
 
   static async load({ settings, clock = systemClock, onWarning = () => {} }: ClientOptions): Promise<Client> {
     return new Client(await import("@platformatic/kafka"), completeSettings(settings), clock, onWarning);
@@ -99,15 +102,6 @@ export class Client {
         await this.clock.sleep(PATIENCE.pauseMs);
       }
     }
-  }
-
-  /** Trouble that lasts is told once in a while. */
-  warnOnce(message: string): void {
-    const now = this.clock.monotonic();
-    for (const [said, at] of this.#said) if (now - at > REPEAT_WARNING_MS) this.#said.delete(said);
-    if (this.#said.has(message)) return;
-    this.#said.set(message, now);
-    this.onWarning(message);
   }
 }
 

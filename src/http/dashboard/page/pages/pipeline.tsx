@@ -1,6 +1,6 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
 import { useContext, useRef } from "preact/hooks";
-import type { DomainStatus } from "../../../../engine/status.ts";
+import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
 import type { LiveStatus, Rows } from "../../protocol.ts";
 import { useAnswer } from "../asking.ts";
 import {
@@ -167,7 +167,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
         <Fact name="Rate" value={numberText(rates.get(domain), "records/s")} />
         <Fact
           name="Lag"
-          value={numberText(partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0), "records")}
+          value={numberText(totalLag(status) ?? 0, "records")}
         />
         <Fact
           name="Last checkpoint"
