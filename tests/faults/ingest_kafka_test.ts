@@ -64,6 +64,8 @@ kafka.eachClient(
         FRESHET_DATA_DIR: dataDir,
         FRESHET_API_PORT: "0",
         FRESHET_DASHBOARD_PORT: "0",
+        // A quick machine sends more than the default lets one address send.
+        FRESHET_RATE_LIMIT: "0",
       },
       stdin: "null",
       stdout: "null",

@@ -87,9 +87,7 @@ test("leaders move when a broker is killed, and back when they are elected: no r
     await process.start();
     await sleep(1_500); // in sync again, so that it may lead
     const electedAt = performance.now();
-    await cluster.tool("org.apache.kafka.tools.LeaderElectionCommand", [
-      ...["--election-type", "preferred", "--all-topic-partitions"],
-    ]);
+    await cluster.electLeaders();
     await sleep(1_000);
     for (const partition of [0, 1, 2]) {
       const gapMs = reader.longestGapMs(partition, electedAt);

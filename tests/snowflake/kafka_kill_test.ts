@@ -13,7 +13,7 @@ import { domainOf } from "../support/domains.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { ownSchema } from "../support/snowflake/adapter.ts";
 import { copyTables } from "../support/snowflake/copy.ts";
-import { DEFAULT_USER, type Fault, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { type Fault, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 import type { Member } from "./kill_member.ts";
 import { AS_SHIPPED } from "../support/shipped.ts";
@@ -128,18 +128,10 @@ kafka.test(
     }
     const folder = await Deno.makeTempDir();
     try {
-      const { account, accessUrl, database, schema: name, role, warehouse: compute } = schema.options;
       const { code } = await deno(
         {
           KAFKA_BROKERS: broker.listeners.plaintext,
-          SNOWFLAKE_ACCOUNT: account,
-          SNOWFLAKE_ACCESS_URL: accessUrl!,
-          SNOWFLAKE_USER: DEFAULT_USER.name,
-          SNOWFLAKE_PASSWORD: DEFAULT_USER.password!,
-          SNOWFLAKE_DATABASE: database,
-          SNOWFLAKE_SCHEMA: name,
-          SNOWFLAKE_ROLE: role!,
-          SNOWFLAKE_WAREHOUSE: compute!,
+          ...schema.env,
           FRESHET_DATA_DIR: folder,
           FRESHET_API_PORT: "0",
           FRESHET_DASHBOARD_PORT: "0",

@@ -1,6 +1,7 @@
 // Three real Kafka nodes in one cluster, each broker and controller, for tests in which one of them goes. Plain text on random
 // loopback ports; their data lives in a temporary folder that goes with them.
 
+import { until } from "../../contracts/log/place.ts";
 import { kafkaClassPath, run } from "./jars.ts";
 import { freeAddresses, KafkaProcess, newClusterId } from "./process.ts";
 
@@ -18,6 +19,8 @@ export interface TopicPlan {
   readonly topic: string;
   /** The brokers that hold each partition; the first is the one that leads it while it can. */
   readonly replicas: readonly (readonly number[])[];
+  /** Settings of its own, as Kafka names them. */
+  readonly config?: Readonly<Record<string, string | number>>;
 }
 
 export class KafkaCluster implements AsyncDisposable {
@@ -53,11 +56,27 @@ export class KafkaCluster implements AsyncDisposable {
     return this.nodes[id - 1]!;
   }
 
-  async createTopic({ topic, replicas }: TopicPlan): Promise<void> {
+  async createTopic({ topic, replicas, config = {} }: TopicPlan): Promise<void> {
     const assignment = replicas.map((brokers) => brokers.join(":")).join(",");
     await this.tool("org.apache.kafka.tools.TopicCommand", [
       ...["--create", "--topic", topic, "--replica-assignment", assignment],
+      ...Object.entries(config).flatMap(([name, value]) => ["--config", `${name}=${value}`]),
     ]);
+  }
+
+  /** Gives each partition the leader that it should have. */
+  async electLeaders(asked?: ClusterNode): Promise<void> {
+    const args = ["--election-type", "preferred", "--all-topic-partitions"];
+    await this.tool("org.apache.kafka.tools.LeaderElectionCommand", args, asked);
+  }
+
+  /** Resolves once every copy of the topic is up to date. All brokers must be up. */
+  async inSync(topic: string): Promise<void> {
+    const args = ["--describe", "--under-replicated-partitions", "--topic", topic];
+    await until(async () => {
+      const behind = await this.tool("org.apache.kafka.tools.TopicCommand", args).catch(() => "not yet");
+      return behind.trim() === "";
+    }, `all copies of ${topic}`);
   }
 
   /** One of Kafka's own command line tools, on a node that is up. */
