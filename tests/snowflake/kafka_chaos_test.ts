@@ -1,7 +1,7 @@
 // Members, brokers and leaders of partitions that are taken away at once, again and again, under load and with unusable records
 // of every size: from three real Kafka brokers to the Snowflake double by three real processes. Nobody exits, a partition that is
 // not concerned does not wait, nothing is lost, nothing is there twice, and the derived tables equal a recomputation.
-// FRESHET_CHAOS_ROUNDS says how often, FRESHET_SEED repeats what happens.
+// FRESHET_CHAOS_ROUNDS says how often; without it nothing runs. FRESHET_SEED repeats what happens.
 
 import { assert, assertEquals } from "@std/assert";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
@@ -23,7 +23,7 @@ import { copyTables } from "../support/snowflake/copy.ts";
 import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 
-const ROUNDS = Number(Deno.env.get("FRESHET_CHAOS_ROUNDS") ?? 4);
+const ROUNDS = Number(Deno.env.get("FRESHET_CHAOS_ROUNDS") ?? 0);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
 const REPLICAS = [[1, 2], [2, 3], [3, 1], [2, 1], [3, 2], [1, 3]];
 const MEMBERS = 3;
@@ -164,7 +164,7 @@ const scripts: readonly Script[] = [{ name: "freshet", text: freshetSql }, { nam
 Deno.test({
   name:
     `${ROUNDS} rounds of members, brokers and leaders taken away at once: no gap, no duplicate, and nobody else waits`,
-  ignore: skip !== undefined,
+  ignore: ROUNDS === 0 || skip !== undefined,
   async fn() {
     console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats the faults)`);
     const random = new Random(SEED);
@@ -207,7 +207,12 @@ Deno.test({
       }
       const progress = async (what: string) => {
         const before = REPLICAS.map((_, p) => watch.committed(p));
-        await until(() => before.every((offset, p) => watch.committed(p) > offset + 10), what);
+        try {
+          await until(() => before.every((offset, p) => watch.committed(p) > offset + 10), what);
+        } catch (error) {
+          for (const member of members) console.log(member.name, member.exited, JSON.stringify(await member.status()));
+          throw error;
+        }
       };
       await progress("all partitions are read");
 

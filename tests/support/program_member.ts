@@ -31,7 +31,7 @@ export class ProgramMember implements AsyncDisposable {
         FRESHET_DATA_DIR: this.#dataDir,
         FRESHET_API_PORT: "0",
         FRESHET_DASHBOARD_PORT: "0",
-        FRESHET_LOG_LEVEL: "error",
+        FRESHET_LOG_LEVEL: "warning",
       },
       stdin: "null",
       stdout: "null",
