@@ -15,6 +15,9 @@ export class Checkpointer {
   /** Where the warehouse stands, by partition. */
   readonly #claims: Map<number, Claim>;
   readonly #deadLetters: DeadLetterTopic;
+  /** Offsets that the group does not have yet. */
+  readonly #unmoved = new Map<number, number>();
+  #moving: Promise<void> | undefined;
   #stateRowsAppended = 0;
 
   constructor(
@@ -65,10 +68,13 @@ export class Checkpointer {
     for (const { partition, checkpoint, to } of unit.moves) {
       this.#claims.set(partition, { ...this.claim(partition), ...to, checkpoint: checkpoint + 1 });
     }
-    if (!this.generation.signal.aborted) {
-      await this.generation.commit(new Map(unit.moves.map(({ partition, to }) => [partition, to.nextOffset])));
-    }
+    this.#moveGroup(unit.moves);
     return copies;
+  }
+
+  /** Resolves once the group's offsets have been moved to where the warehouse stands, or cannot be. */
+  async settled(): Promise<void> {
+    await this.#moving;
   }
 
   /** Compacts the stored state when enough of it has been replaced; `liveKeys` is how much there is. */
@@ -77,6 +83,20 @@ export class Checkpointer {
     if (this.#stateRowsAppended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return;
     this.#stateRowsAppended = 0;
     await this.writer.compactState(this.domain.topic, [...this.#claims.keys()]);
+  }
+
+  /** Only tools read the group's offsets: no checkpoint waits for them, and a coordinator that is slow gets the newest. */
+  #moveGroup(moves: readonly Move[]): void {
+    for (const { partition, to } of moves) this.#unmoved.set(partition, to.nextOffset);
+    this.#moving ??= this.#moveAll().finally(() => this.#moving = undefined);
+  }
+
+  async #moveAll(): Promise<void> {
+    while (this.#unmoved.size > 0 && !this.generation.signal.aborted) {
+      const offsets = new Map(this.#unmoved);
+      this.#unmoved.clear();
+      await this.generation.commit(offsets);
+    }
   }
 
   async #settle(unit: Unit, cause: CommitUnknownError): Promise<void> {

@@ -221,6 +221,7 @@ class GenerationRun {
   /** Waits for what is under way and closes the operators. Does not write. */
   async close(): Promise<void> {
     await this.#inFlight?.done;
+    await this.#checkpointer.settled();
     await this.#looking;
     await this.pipeline.operators.close();
   }

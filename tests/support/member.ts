@@ -19,7 +19,7 @@ export function startMember(options: Readonly<Record<string, unknown>>): Member 
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const generations = linesOf(process.stdout);
+  const generations = linesOf<{ readonly partitions: readonly number[] }>(process.stdout);
   let isKilled = false;
   const kill = () => {
     if (!isKilled) process.kill("SIGKILL");
@@ -45,7 +45,8 @@ export async function untilPartitions(generations: Member["generations"], count:
   }
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): Member["generations"] {
+/** The values of a stream of JSON, one a line. */
+export async function* linesOf<T>(stream: ReadableStream<Uint8Array>): AsyncGenerator<T, undefined> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of stream) {

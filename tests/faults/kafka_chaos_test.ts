@@ -1,0 +1,299 @@
+// Members, brokers and leaders of partitions that are taken away at once, again and again, under load and with unusable records
+// of every size: three real brokers, three members. Nobody exits, a partition that is not concerned does not wait, nothing is lost,
+// nothing is there twice, and the derived tables equal a recomputation. FRESHET_CHAOS_ROUNDS says how often; without it nothing
+// runs, because a round takes ten seconds. FRESHET_SEED repeats what happens.
+
+import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../simulators/random.ts";
+import { deadLetterTopic } from "../../src/engine/mod.ts";
+import { openKafkaLog } from "../../src/log/kafka.ts";
+import type { Log, NewRecord } from "../../src/log/log.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { until } from "../contracts/log/place.ts";
+import { checkedDomains } from "../support/checked_domains.ts";
+import { checkRules, everyTableFilled } from "../support/checks.ts";
+import { domainOf } from "../support/domains.ts";
+import { type ClusterNode, KafkaCluster } from "../support/kafka/cluster.ts";
+import { whyNoKafka } from "../support/kafka/jars.ts";
+import { linesOf } from "../support/member.ts";
+import { AS_SHIPPED, FRESHET } from "../support/shipped.ts";
+import { Traffic } from "../support/traffic.ts";
+import type { Line, Options } from "./chaos_members.ts";
+
+const ROUNDS = Number(Deno.env.get("FRESHET_CHAOS_ROUNDS") ?? 0);
+const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
+const REPLICAS = [[1, 2], [2, 3], [3, 1], [2, 1], [3, 2], [1, 3]];
+const MEMBERS = 3;
+const RECORDS = 5;
+const WRITE_EVERY_MS = 250;
+/**
+ * The most that a partition which is not concerned may wait for its next commit. The cluster gives a broker up after 4 s; until
+ * then the topic of the dead letters, which has a copy everywhere, takes none, and a commit waits for its dead letters.
+ */
+const WAIT_MS = { "a broker away": 8_000, otherwise: 2_000 };
+/** Of unusable records; the largest is above what the dead letter topic takes. */
+const POISON_BYTES = [0, 1, 1_000, 100_000, 900_000, 1_048_300, 3_000_000, 5_000_000];
+const MAX_RECORD_BYTES = 8 * 1024 * 1024;
+
+const skip = await whyNoKafka();
+if (skip !== undefined) console.info(`The rounds of everything at once are skipped: ${skip}`);
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What can happen to a broker; each leaves it running. */
+const BROKER_FAULTS: Readonly<Record<string, (node: ClusterNode) => Promise<void>>> = {
+  async killed({ process }) {
+    await process.end("SIGKILL");
+    await sleep(6_000);
+    await process.start();
+  },
+  async restarted({ process }) {
+    await process.end("SIGTERM");
+    await process.start();
+  },
+  async "standing still"({ process }) {
+    process.signal("SIGSTOP");
+    await sleep(8_000);
+    process.signal("SIGCONT");
+  },
+};
+
+/** Writes into one partition without an end, also what no domain takes; what is refused is sent again. */
+class PartitionWriter {
+  #stopped = false;
+  readonly #writing: Promise<void>;
+
+  constructor(readonly log: Log, topic: string, partition: number, take: () => NewRecord[]) {
+    this.#writing = this.#write(topic, partition, take);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await this.#writing;
+    await this.log[Symbol.asyncDispose]();
+  }
+
+  async #write(topic: string, partition: number, take: () => NewRecord[]): Promise<void> {
+    while (!this.#stopped) {
+      const records = take().map((record) => ({ ...record, partition }));
+      while (true) {
+        try {
+          await this.log.produce(topic, records);
+          break;
+        } catch {
+          await sleep(100);
+        }
+      }
+      await sleep(WRITE_EVERY_MS);
+    }
+  }
+}
+
+/** The members' process, and how far it says that each partition is committed. */
+class Members implements AsyncDisposable {
+  readonly #advances = new Map<number, number[]>();
+  readonly #committed = new Map<number, number>();
+  readonly #owners = new Map<number, number>();
+  #child: Deno.ChildProcess | undefined;
+  #exited: number | undefined;
+
+  constructor(readonly options: Options) {}
+
+  /** The code with which the process exited without being told to: a member has failed. */
+  get exited(): number | undefined {
+    return this.#exited;
+  }
+
+  start(): void {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...AS_SHIPPED, "tests/faults/chaos_members.ts", JSON.stringify(this.options)],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#child = child;
+    this.#listen(child);
+    child.status.then(({ code }) => {
+      if (this.#child === child) this.#exited = code;
+    });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    child?.kill("SIGKILL");
+    await child?.status;
+  }
+
+  async restart(member: number): Promise<void> {
+    const writer = this.#child!.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${member}\n`));
+    writer.releaseLock();
+  }
+
+  committed(partition: number): number {
+    return this.#committed.get(partition) ?? 0;
+  }
+
+  /** The member that last committed something of the partition. */
+  owner(partition: number): number | undefined {
+    return this.#owners.get(partition);
+  }
+
+  /** The longest time without a commit of the partition since `sinceMs`, until now. */
+  longestWaitMs(partition: number, sinceMs: number): number {
+    const times = (this.#advances.get(partition) ?? []).filter((at) => at >= sinceMs);
+    const all = [sinceMs, ...times, performance.now()];
+    return Math.max(...all.slice(1).map((at, i) => at - all[i]!));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#exited === undefined) await this.kill();
+  }
+
+  async #listen(child: Deno.ChildProcess): Promise<void> {
+    for await (const line of linesOf<Line>(child.stdout)) {
+      for (const [member, partitions] of line.entries()) {
+        for (const [partition, nextOffset] of partitions) {
+          if (nextOffset <= this.committed(partition)) continue;
+          this.#owners.set(partition, member);
+          this.#committed.set(partition, nextOffset);
+          const times = this.#advances.get(partition) ?? [];
+          this.#advances.set(partition, times);
+          times.push(performance.now());
+        }
+      }
+    }
+    await child.stdin.close().catch(() => {});
+  }
+}
+
+function poison(random: Random): NewRecord {
+  const length = POISON_BYTES[Math.floor(random.next() * POISON_BYTES.length)]!;
+  if (length === 0) return { value: null };
+  // What cannot be compressed, so that the copy in the dead letter topic must be cut.
+  const value = new Uint8Array(length);
+  for (let i = 0; i < length; i += 65_536) crypto.getRandomValues(value.subarray(i, i + 65_536));
+  return { key: "poison", value };
+}
+
+const domain = checkedDomains.find(({ name }) => name === "trains")!;
+const { topic } = domainOf(domain.name);
+const KINDS = [
+  "member",
+  "broker",
+  "member and broker",
+  "leaders",
+  "member, broker and leaders",
+  "all members",
+  "all members and broker",
+];
+
+Deno.test({
+  name:
+    `${ROUNDS} rounds of members, brokers and leaders taken away at once: no gap, no duplicate, and nobody else waits`,
+  ignore: ROUNDS === 0 || skip !== undefined,
+  async fn() {
+    console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats the faults)`);
+    const random = new Random(SEED);
+    const pick = <T>(items: readonly T[]) => items[Math.floor(random.next() * items.length)]!;
+    await using stack = new AsyncDisposableStack();
+    const dataDir = await Deno.makeTempDir();
+    stack.defer(() => Deno.remove(dataDir, { recursive: true }));
+    const path = `${dataDir}/freshet.duckdb`;
+    const cluster = stack.use(await KafkaCluster.start({ offsetsReplicas: 3 }));
+    const brokers = cluster.addresses;
+    const open = () => openKafkaLog({ settings: { client: "platformatic", brokers } });
+    await cluster.createTopic({ topic, replicas: REPLICAS, config: { "max.message.bytes": MAX_RECORD_BYTES } });
+    await cluster.createTopic({ topic: deadLetterTopic(topic), replicas: [[1, 2, 3]] });
+    const members = stack.use(new Members({ brokers, path, domain: domain.name, members: MEMBERS }));
+    members.start();
+    const traffic = new Traffic(domain, SEED);
+    const take = () => {
+      const records = traffic.take(RECORDS);
+      return traffic.count % 100 === 0 ? [...records.slice(1), poison(random)] : records;
+    };
+    const writers = stack.use(new AsyncDisposableStack());
+    for (const partition of REPLICAS.keys()) {
+      writers.use(new PartitionWriter(await open(), topic, partition, take));
+    }
+    const progress = async (what: string) => {
+      const before = REPLICAS.map((_, p) => members.committed(p));
+      await until(() => before.every((offset, p) => members.committed(p) > offset + 10), what);
+    };
+    await progress("all partitions are read");
+
+    /** The longest waits of those not concerned, by what was allowed. */
+    const longest: Record<number, number> = {};
+    for (let round = 1; round <= ROUNDS; round++) {
+      const [kind, member, node, brokerFault] = [
+        pick(KINDS),
+        Math.floor(random.next() * MEMBERS),
+        pick(cluster.nodes),
+        pick(Object.keys(BROKER_FAULTS)),
+      ];
+      const withAll = kind.includes("all members");
+      const withMember = kind.includes("member") && !withAll;
+      const withBroker = kind.includes("broker");
+      const withLeaders = kind.includes("leaders");
+      const isHealthy = (partition: number) =>
+        !withAll && !(withMember && members.owner(partition) === member) &&
+        !(withBroker && REPLICAS[partition]!.includes(node.id));
+      const healthy = [...REPLICAS.keys()].filter(isHealthy);
+      const startedAt = performance.now();
+      await Promise.all([
+        withAll ? members.kill().then(() => members.start()) : undefined,
+        withMember ? members.restart(member) : undefined,
+        withBroker ? BROKER_FAULTS[brokerFault]!(node) : undefined,
+        // One that is away cannot be elected, which the tool takes for a failure.
+        withLeaders ? cluster.electLeaders(cluster.nodes.find((other) => other !== node)!).catch(() => {}) : undefined,
+      ]);
+      await progress(`all partitions are read on after round ${round}`);
+      const waits = REPLICAS.map((_, p) => Math.round(members.longestWaitMs(p, startedAt)));
+      const happened = [
+        withAll ? "all members killed" : [],
+        withMember ? `member ${member} restarted` : [],
+        withBroker ? `broker ${node.id} ${brokerFault}` : [],
+        withLeaders ? "leaders elected" : [],
+      ].flat().join(", ");
+      const shown = waits.map((ms, p) => healthy.includes(p) ? `${ms}` : `(${ms})`);
+      console.log(`round ${round}: ${happened}; longest waits by partition ${shown.join(", ")} ms`);
+      const most = withBroker && brokerFault !== "restarted" ? WAIT_MS["a broker away"] : WAIT_MS.otherwise;
+      longest[most] = Math.max(longest[most] ?? 0, ...healthy.map((p) => waits[p]!));
+      for (const partition of healthy) {
+        assert(waits[partition]! <= most, `partition ${partition} waited ${waits[partition]} ms: ${happened}`);
+      }
+      assertEquals(members.exited, undefined, "a member has failed");
+      await cluster.inSync(topic);
+    }
+    await writers.disposeAsync();
+    await members.kill();
+
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: [...FRESHET, "run", domain.name, "--no-simulate", "--until-end"],
+      env: {
+        KAFKA_BROKERS: brokers.join(","),
+        FRESHET_DATA_DIR: dataDir,
+        FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
+      },
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn().status;
+    assertEquals(code, 0, "the last run, until the end, must succeed");
+    await using warehouse = await openDuckDb({ path });
+    await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(domainOf(domain.name)) });
+    await using log = await open();
+    const [info] = await log.topics([topic]);
+    const { rows } = await warehouse.query(
+      "SELECT NEXT_OFFSET, EPOCH FROM FRESHET_OFFSETS WHERE NEXT_OFFSET > 0 ORDER BY KAFKA_PARTITION",
+    );
+    assertEquals(rows.map(([offset]) => Number(offset)), info!.partitions.map(({ high }) => high));
+    console.log(
+      `${info!.partitions.reduce((sum, { high }) => sum + high, 0)} records; partitions were claimed up to ${
+        Math.max(...rows.map(([, epoch]) => Number(epoch)))
+      } times; the longest waits of those not concerned, by what was allowed: ${JSON.stringify(longest)} ms`,
+    );
+  },
+});
