@@ -1,7 +1,7 @@
 // Members, brokers and leaders of partitions that are taken away at once, again and again, under load and with unusable records
-// of every size: three real brokers, three members. Nobody exits, a partition that is not concerned does not wait, nothing is lost,
-// nothing is there twice, and the derived tables equal a recomputation. FRESHET_CHAOS_ROUNDS says how often; without it nothing
-// runs, because a round takes ten seconds. FRESHET_SEED repeats what happens.
+// of every size: three real brokers, three members. Nobody exits, nothing is lost, nothing is there twice, and the derived tables
+// equal a recomputation. FRESHET_CHAOS_ROUNDS says how often; then a partition that is not concerned must not wait either, which
+// needs a quiet machine. FRESHET_SEED repeats what happens.
 
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "../../simulators/random.ts";
@@ -20,7 +20,8 @@ import { AS_SHIPPED, FRESHET } from "../support/shipped.ts";
 import { Traffic } from "../support/traffic.ts";
 import type { Line, Options } from "./chaos_members.ts";
 
-const ROUNDS = Number(Deno.env.get("FRESHET_CHAOS_ROUNDS") ?? 0);
+const ASKED = Deno.env.get("FRESHET_CHAOS_ROUNDS");
+const ROUNDS = Number(ASKED ?? 3);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
 const REPLICAS = [[1, 2], [2, 3], [3, 1], [2, 1], [3, 2], [1, 3]];
 const MEMBERS = 3;
@@ -190,9 +191,8 @@ const KINDS = [
 ];
 
 Deno.test({
-  name:
-    `${ROUNDS} rounds of members, brokers and leaders taken away at once: no gap, no duplicate, and nobody else waits`,
-  ignore: ROUNDS === 0 || skip !== undefined,
+  name: `${ROUNDS} rounds of members, brokers and leaders taken away at once leave no gap and no duplicate`,
+  ignore: skip !== undefined,
   async fn() {
     console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats the faults)`);
     const random = new Random(SEED);
@@ -261,7 +261,10 @@ Deno.test({
       const most = withBroker && brokerFault !== "restarted" ? WAIT_MS["a broker away"] : WAIT_MS.otherwise;
       longest[most] = Math.max(longest[most] ?? 0, ...healthy.map((p) => waits[p]!));
       for (const partition of healthy) {
-        assert(waits[partition]! <= most, `partition ${partition} waited ${waits[partition]} ms: ${happened}`);
+        assert(
+          ASKED === undefined || waits[partition]! <= most,
+          `partition ${partition} waited ${waits[partition]} ms: ${happened}`,
+        );
       }
       assertEquals(members.exited, undefined, "a member has failed");
       await cluster.inSync(topic);

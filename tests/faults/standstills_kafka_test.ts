@@ -171,7 +171,9 @@ kafka.test(
     const env = { KAFKA_BROKERS: broker.listeners.plaintext, FRESHET_CHECKPOINT_MS: "100" };
     const stop = new AbortController();
     const ended = terminal.run(["run", "trains", "rides", "--no-simulate"], { env, signal: stop.signal });
-    const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", (text) => text.includes("KAFKA_GROUP_ID")));
+    // Trains may still be on its way into its own group when rides says why it cannot get into its.
+    const isTold = (text: string) => text.includes("KAFKA_GROUP_ID") && JSON.parse(text).domains.length === 1;
+    const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", isTold));
     assertEquals([ready.status, ready.domains], ["not ready", ["rides"]]);
     await terminal.run(["simulate", "trains", "--count", "100"], { env });
     await waitForAnswer(terminal, "/metrics", (text) => text.includes('domain="trains",result="accepted"} 100\n'));
