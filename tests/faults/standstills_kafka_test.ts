@@ -164,11 +164,16 @@ while True: consumer.poll(0.1)
 kafka.test(
   "another program in one domain's group is named with the setting that helps, and the others read on",
   async (broker) => {
+    await using terminal = await Terminal.open();
+    const env = {
+      KAFKA_BROKERS: broker.listeners.plaintext,
+      FRESHET_TOPIC_PARTITIONS: "1",
+      FRESHET_CHECKPOINT_MS: "100",
+    };
+    await terminal.run(["topics", "create"], { env });
     const foreign = [broker.listeners.plaintext, "ride_events", "freshet-rides"];
     await using member = new PythonProgram(FOREIGN_MEMBER, foreign);
     await member.line("assigned 1");
-    await using terminal = await Terminal.open();
-    const env = { KAFKA_BROKERS: broker.listeners.plaintext, FRESHET_CHECKPOINT_MS: "100" };
     const stop = new AbortController();
     const ended = terminal.run(["run", "trains", "rides", "--no-simulate"], { env, signal: stop.signal });
     // Trains may still be on its way into its own group when rides says why it cannot get into its.
