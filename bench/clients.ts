@@ -153,7 +153,7 @@ async function flowing(replicas: readonly (readonly number[])[], keeper = 1): Pr
   const writers: Writer[] = [];
   for (const partition of replicas.keys()) {
     const log = await openKafkaLog({ settings: { client: "platformatic", brokers } });
-    writers.push(new Writer(log, topic, partition));
+    writers.push(new Writer({ log, topic, partition }));
   }
   const group = await groupAt(cluster, keeper);
   return {

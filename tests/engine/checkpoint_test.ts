@@ -83,3 +83,34 @@ Deno.test("when the positions cannot be read back either, that is the error", as
   });
   await assertRejects(commit, WarehouseUnavailableError, "Still away");
 });
+
+Deno.test("a checkpoint does not wait for the group's offsets, and a group that is slow then gets the newest", async () => {
+  const world = new World(readings(Infinity));
+  const asked: ReadonlyMap<number, number>[] = [];
+  const answer = Promise.withResolvers<void>();
+  const generation = {
+    signal: new AbortController().signal,
+    commit: (offsets: ReadonlyMap<number, number>) => {
+      asked.push(offsets);
+      return answer.promise;
+    },
+  };
+  const writer = { commit: () => Promise.resolve() };
+  const log = new MemoryLog(world.log, world.turns.gate({}));
+  const checkpointer = new Checkpointer(
+    world.domain,
+    log,
+    writer as unknown as Writer,
+    generation as unknown as Generation,
+    [claim(0)],
+  );
+  const { topic } = world.domain;
+  for (const nextOffset of [120, 130, 140]) {
+    const moves = [checkpointer.move(0, { ...to, nextOffset })];
+    await checkpointer.commit({ topic, appends: [], upserts: [], deletes: [], state: [], moves }, []);
+  }
+  assertEquals([checkpointer.claim(0).nextOffset, asked], [140, [new Map([[0, 120]])]]);
+  answer.resolve();
+  await checkpointer.settled();
+  assertEquals(asked, [new Map([[0, 120]]), new Map([[0, 140]])]);
+});

@@ -42,7 +42,7 @@ async function flowing(
   await using log = await open();
   await using reader = new FlowReader(await log.subscribe({ topic, group, signal: new AbortController().signal }));
   const logs = await Promise.all(replicas.map(open));
-  const writers = logs.map((log, partition) => new Writer(log, topic, partition));
+  const writers = logs.map((log, partition) => new Writer({ log, topic, partition }));
   try {
     const partitions = [...replicas.keys()];
     await until(() => partitions.every((p) => reader.count(p) > 5), "records of every partition");

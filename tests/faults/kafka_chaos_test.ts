@@ -7,13 +7,15 @@ import { assert, assertEquals } from "@std/assert";
 import { Random } from "../../simulators/random.ts";
 import { deadLetterTopic } from "../../src/engine/mod.ts";
 import { openKafkaLog } from "../../src/log/kafka.ts";
-import type { Log, NewRecord } from "../../src/log/log.ts";
+import type { NewRecord } from "../../src/log/log.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { until } from "../contracts/log/place.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { checkRules, everyTableFilled } from "../support/checks.ts";
 import { domainOf } from "../support/domains.ts";
+import { BROKER_FAULTS } from "../support/kafka/broker_faults.ts";
 import { type ClusterNode, KafkaCluster } from "../support/kafka/cluster.ts";
+import { Moments, Writer } from "../support/kafka/flow.ts";
 import { whyNoKafka } from "../support/kafka/jars.ts";
 import { linesOf } from "../support/member.ts";
 import { AS_SHIPPED, FRESHET } from "../support/shipped.ts";
@@ -39,60 +41,9 @@ const MAX_RECORD_BYTES = 8 * 1024 * 1024;
 const skip = await whyNoKafka();
 if (skip !== undefined) console.info(`The rounds of everything at once are skipped: ${skip}`);
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What can happen to a broker; each leaves it running. */
-const BROKER_FAULTS: Readonly<Record<string, (node: ClusterNode) => Promise<void>>> = {
-  async killed({ process }) {
-    await process.end("SIGKILL");
-    await sleep(6_000);
-    await process.start();
-  },
-  async restarted({ process }) {
-    await process.end("SIGTERM");
-    await process.start();
-  },
-  async "standing still"({ process }) {
-    process.signal("SIGSTOP");
-    await sleep(8_000);
-    process.signal("SIGCONT");
-  },
-};
-
-/** Writes into one partition without an end, also what no domain takes; what is refused is sent again. */
-class PartitionWriter {
-  #stopped = false;
-  readonly #writing: Promise<void>;
-
-  constructor(readonly log: Log, topic: string, partition: number, take: () => NewRecord[]) {
-    this.#writing = this.#write(topic, partition, take);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    await this.#writing;
-    await this.log[Symbol.asyncDispose]();
-  }
-
-  async #write(topic: string, partition: number, take: () => NewRecord[]): Promise<void> {
-    while (!this.#stopped) {
-      const records = take().map((record) => ({ ...record, partition }));
-      while (true) {
-        try {
-          await this.log.produce(topic, records);
-          break;
-        } catch {
-          await sleep(100);
-        }
-      }
-      await sleep(WRITE_EVERY_MS);
-    }
-  }
-}
-
 /** The members' process, and how far it says that each partition is committed. */
 class Members implements AsyncDisposable {
-  readonly #advances = new Map<number, number[]>();
+  readonly #advances = new Moments();
   readonly #committed = new Map<number, number>();
   readonly #owners = new Map<number, number>();
   #child: Deno.ChildProcess | undefined;
@@ -143,9 +94,7 @@ class Members implements AsyncDisposable {
 
   /** The longest time without a commit of the partition since `sinceMs`, until now. */
   longestWaitMs(partition: number, sinceMs: number): number {
-    const times = (this.#advances.get(partition) ?? []).filter((at) => at >= sinceMs);
-    const all = [sinceMs, ...times, performance.now()];
-    return Math.max(...all.slice(1).map((at, i) => at - all[i]!));
+    return this.#advances.longestGapMs(partition, sinceMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,9 +108,7 @@ class Members implements AsyncDisposable {
           if (nextOffset <= this.committed(partition)) continue;
           this.#owners.set(partition, member);
           this.#committed.set(partition, nextOffset);
-          const times = this.#advances.get(partition) ?? [];
-          this.#advances.set(partition, times);
-          times.push(performance.now());
+          this.#advances.note(partition);
         }
       }
     }
@@ -180,15 +127,97 @@ function poison(random: Random): NewRecord {
 
 const domain = checkedDomains.find(({ name }) => name === "trains")!;
 const { topic } = domainOf(domain.name);
-const KINDS = [
-  "member",
-  "broker",
-  "member and broker",
-  "leaders",
-  "member, broker and leaders",
-  "all members",
-  "all members and broker",
+const pathIn = (dataDir: string) => `${dataDir}/freshet.duckdb`;
+const open = (brokers: readonly string[]) => openKafkaLog({ settings: { client: "platformatic", brokers } });
+
+/** What is taken away in a round. */
+interface Kind {
+  readonly members?: "one" | "all";
+  readonly broker?: true;
+  readonly leaders?: true;
+}
+
+const KINDS: readonly Kind[] = [
+  { members: "one" },
+  { broker: true },
+  { members: "one", broker: true },
+  { leaders: true },
+  { members: "one", broker: true, leaders: true },
+  { members: "all" },
+  { members: "all", broker: true },
 ];
+
+/** A round with everything in it decided. */
+interface Round extends Omit<Kind, "broker"> {
+  readonly member: number;
+  readonly node: ClusterNode;
+  readonly brokerFault: string | undefined;
+}
+
+interface Place {
+  readonly cluster: KafkaCluster;
+  readonly members: Members;
+}
+
+/** Takes everything away at once; resolves when it is there again. */
+async function takeAway({ members: which, member, node, brokerFault, leaders }: Round, place: Place): Promise<void> {
+  const { cluster, members } = place;
+  await Promise.all([
+    which === "all" ? members.kill().then(() => members.start()) : undefined,
+    which === "one" ? members.restart(member) : undefined,
+    brokerFault === undefined ? undefined : BROKER_FAULTS[brokerFault]!(node),
+    // One that is away cannot be elected, which the tool takes for a failure.
+    leaders ? cluster.electLeaders(cluster.nodes.find((other) => other !== node)!).catch(() => {}) : undefined,
+  ]);
+}
+
+const textOf = ({ members, member, node, brokerFault, leaders }: Round): string =>
+  [
+    members === "all" ? "all members killed" : [],
+    members === "one" ? `member ${member} restarted` : [],
+    brokerFault === undefined ? [] : `broker ${node.id} ${brokerFault}`,
+    leaders ? "leaders elected" : [],
+  ].flat().join(", ");
+
+/** The partitions that nothing of the round concerns. */
+function healthyIn({ members: which, member, node, brokerFault }: Round, members: Members): number[] {
+  if (which === "all") return [];
+  return [...REPLICAS.keys()].filter((partition) =>
+    !(which === "one" && members.owner(partition) === member) &&
+    !(brokerFault !== undefined && REPLICAS[partition]!.includes(node.id))
+  );
+}
+
+/** Works off the rest with the program itself, and checks every table and every offset. Resolves with what to print. */
+async function checkAll(dataDir: string, brokers: readonly string[]): Promise<string> {
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [...FRESHET, "run", domain.name, "--no-simulate", "--until-end"],
+    env: {
+      // As the members: while those that were killed still count, their group may refuse the other client.
+      KAFKA_CLIENT: "platformatic",
+      KAFKA_BROKERS: brokers.join(","),
+      FRESHET_DATA_DIR: dataDir,
+      FRESHET_API_PORT: "0",
+      FRESHET_DASHBOARD_PORT: "0",
+    },
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn().status;
+  assertEquals(code, 0, "the last run, until the end, must succeed");
+  await using warehouse = await openDuckDb({ path: pathIn(dataDir) });
+  await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(domainOf(domain.name)) });
+  await using log = await open(brokers);
+  const [info] = await log.topics([topic]);
+  const { rows } = await warehouse.query(
+    "SELECT NEXT_OFFSET, EPOCH FROM FRESHET_OFFSETS WHERE NEXT_OFFSET > 0 ORDER BY KAFKA_PARTITION",
+  );
+  assertEquals(rows.map(([offset]) => Number(offset)), info!.partitions.map(({ high }) => high));
+  const records = info!.partitions.reduce((sum, { high }) => sum + high, 0);
+  return `${records} records; partitions were claimed up to ${
+    Math.max(...rows.map(([, epoch]) => Number(epoch)))
+  } times`;
+}
 
 Deno.test({
   name: `${ROUNDS} rounds of members, brokers and leaders taken away at once leave no gap and no duplicate`,
@@ -200,13 +229,13 @@ Deno.test({
     await using stack = new AsyncDisposableStack();
     const dataDir = await Deno.makeTempDir();
     stack.defer(() => Deno.remove(dataDir, { recursive: true }));
-    const path = `${dataDir}/freshet.duckdb`;
     const cluster = stack.use(await KafkaCluster.start({ offsetsReplicas: 3 }));
     const brokers = cluster.addresses;
-    const open = () => openKafkaLog({ settings: { client: "platformatic", brokers } });
     await cluster.createTopic({ topic, replicas: REPLICAS, config: { "max.message.bytes": MAX_RECORD_BYTES } });
     await cluster.createTopic({ topic: deadLetterTopic(topic), replicas: [[1, 2, 3]] });
-    const members = stack.use(new Members({ brokers, path, domain: domain.name, members: MEMBERS }));
+    const members = stack.use(
+      new Members({ brokers, path: pathIn(dataDir), domain: domain.name, members: MEMBERS }),
+    );
     members.start();
     const traffic = new Traffic(domain, SEED);
     const take = () => {
@@ -215,7 +244,7 @@ Deno.test({
     };
     const writers = stack.use(new AsyncDisposableStack());
     for (const partition of REPLICAS.keys()) {
-      writers.use(new PartitionWriter(await open(), topic, partition, take));
+      writers.use(new Writer({ log: await open(brokers), topic, partition, take, everyMs: WRITE_EVERY_MS }));
     }
     const progress = async (what: string) => {
       const before = REPLICAS.map((_, p) => members.committed(p));
@@ -225,78 +254,31 @@ Deno.test({
 
     /** The longest waits of those not concerned, by what was allowed. */
     const longest: Record<number, number> = {};
-    for (let round = 1; round <= ROUNDS; round++) {
-      const [kind, member, node, brokerFault] = [
-        pick(KINDS),
-        Math.floor(random.next() * MEMBERS),
-        pick(cluster.nodes),
-        pick(Object.keys(BROKER_FAULTS)),
-      ];
-      const withAll = kind.includes("all members");
-      const withMember = kind.includes("member") && !withAll;
-      const withBroker = kind.includes("broker");
-      const withLeaders = kind.includes("leaders");
-      const isHealthy = (partition: number) =>
-        !withAll && !(withMember && members.owner(partition) === member) &&
-        !(withBroker && REPLICAS[partition]!.includes(node.id));
-      const healthy = [...REPLICAS.keys()].filter(isHealthy);
+    for (let n = 1; n <= ROUNDS; n++) {
+      const { broker, ...kind } = pick(KINDS);
+      const brokerFault = broker && pick(Object.keys(BROKER_FAULTS));
+      const round = { ...kind, member: Math.floor(random.next() * MEMBERS), node: pick(cluster.nodes), brokerFault };
+      const healthy = healthyIn(round, members);
       const startedAt = performance.now();
-      await Promise.all([
-        withAll ? members.kill().then(() => members.start()) : undefined,
-        withMember ? members.restart(member) : undefined,
-        withBroker ? BROKER_FAULTS[brokerFault]!(node) : undefined,
-        // One that is away cannot be elected, which the tool takes for a failure.
-        withLeaders ? cluster.electLeaders(cluster.nodes.find((other) => other !== node)!).catch(() => {}) : undefined,
-      ]);
-      await progress(`all partitions are read on after round ${round}`);
+      await takeAway(round, { cluster, members });
+      await progress(`all partitions are read on after round ${n}`);
       const waits = REPLICAS.map((_, p) => Math.round(members.longestWaitMs(p, startedAt)));
-      const happened = [
-        withAll ? "all members killed" : [],
-        withMember ? `member ${member} restarted` : [],
-        withBroker ? `broker ${node.id} ${brokerFault}` : [],
-        withLeaders ? "leaders elected" : [],
-      ].flat().join(", ");
       const shown = waits.map((ms, p) => healthy.includes(p) ? `${ms}` : `(${ms})`);
-      console.log(`round ${round}: ${happened}; longest waits by partition ${shown.join(", ")} ms`);
-      const most = withBroker && brokerFault !== "restarted" ? WAIT_MS["a broker away"] : WAIT_MS.otherwise;
+      console.log(`round ${n}: ${textOf(round)}; longest waits by partition ${shown.join(", ")} ms`);
+      const isAway = brokerFault !== undefined && brokerFault !== "restarted";
+      const most = isAway ? WAIT_MS["a broker away"] : WAIT_MS.otherwise;
       longest[most] = Math.max(longest[most] ?? 0, ...healthy.map((p) => waits[p]!));
-      for (const partition of healthy) {
-        assert(
-          ASKED === undefined || waits[partition]! <= most,
-          `partition ${partition} waited ${waits[partition]} ms: ${happened}`,
-        );
+      for (const p of ASKED === undefined ? [] : healthy) {
+        assert(waits[p]! <= most, `partition ${p} waited ${waits[p]} ms: ${textOf(round)}`);
       }
       assertEquals(members.exited, undefined, "a member has failed");
       await cluster.inSync(topic);
     }
     await writers.disposeAsync();
     await members.kill();
-
-    const { code } = await new Deno.Command(Deno.execPath(), {
-      args: [...FRESHET, "run", domain.name, "--no-simulate", "--until-end"],
-      env: {
-        KAFKA_BROKERS: brokers.join(","),
-        FRESHET_DATA_DIR: dataDir,
-        FRESHET_API_PORT: "0",
-        FRESHET_DASHBOARD_PORT: "0",
-      },
-      stdin: "null",
-      stdout: "null",
-      stderr: "inherit",
-    }).spawn().status;
-    assertEquals(code, 0, "the last run, until the end, must succeed");
-    await using warehouse = await openDuckDb({ path });
-    await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(domainOf(domain.name)) });
-    await using log = await open();
-    const [info] = await log.topics([topic]);
-    const { rows } = await warehouse.query(
-      "SELECT NEXT_OFFSET, EPOCH FROM FRESHET_OFFSETS WHERE NEXT_OFFSET > 0 ORDER BY KAFKA_PARTITION",
-    );
-    assertEquals(rows.map(([offset]) => Number(offset)), info!.partitions.map(({ high }) => high));
+    const checked = await checkAll(dataDir, brokers);
     console.log(
-      `${info!.partitions.reduce((sum, { high }) => sum + high, 0)} records; partitions were claimed up to ${
-        Math.max(...rows.map(([, epoch]) => Number(epoch)))
-      } times; the longest waits of those not concerned, by what was allowed: ${JSON.stringify(longest)} ms`,
+      `${checked}; the longest waits of those not concerned, by what was allowed: ${JSON.stringify(longest)} ms`,
     );
   },
 });

@@ -1,18 +1,27 @@
 // Records that flow through a topic while brokers come and go: a writer for each partition, a reader that notes when it got
 // what. Each partition's records count up, so that a gap or a duplicate shows.
 
-import type { Generation, Log, Subscription } from "../../../src/log/log.ts";
+import type { Generation, Log, NewRecord, Subscription } from "../../../src/log/log.ts";
 import { text } from "../../contracts/log/place.ts";
 
 const WRITE_EVERY_MS = 25;
 
-/** Writes 0, 1, 2 … into one partition until it is told to stop; tries again for as long as it is refused. */
+export interface WriterOptions {
+  readonly log: Log;
+  readonly topic: string;
+  readonly partition: number;
+  readonly everyMs?: number;
+  /** The records to be written next, after as many as were written before; counts 0, 1, 2 … when left out. */
+  readonly take?: (written: number) => readonly NewRecord[];
+}
+
+/** Writes into one partition until it is told to stop; tries again for as long as it is refused. */
 export class Writer implements AsyncDisposable {
   #stopped = false;
   #written = 0;
   readonly #writing: Promise<void>;
 
-  constructor(readonly log: Log, readonly topic: string, readonly partition: number) {
+  constructor(readonly options: WriterOptions) {
     this.#writing = this.#write();
   }
 
@@ -28,25 +37,46 @@ export class Writer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    await this.log[Symbol.asyncDispose]();
+    await this.options.log[Symbol.asyncDispose]();
   }
 
   async #write(): Promise<void> {
-    const { topic, partition } = this;
+    const { log, topic, partition, everyMs = WRITE_EVERY_MS, take = counting } = this.options;
+    let records = take(this.#written);
     while (!this.#stopped) {
       try {
-        await this.log.produce(topic, [{ value: String(this.#written), partition }]);
-        this.#written += 1;
+        await log.produce(topic, records.map((record) => ({ ...record, partition })));
+        this.#written += records.length;
+        records = take(this.#written);
       } catch { /* whatever it is: once more */ }
-      await new Promise((resolve) => setTimeout(resolve, WRITE_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
+  }
+}
+
+const counting = (written: number): readonly NewRecord[] => [{ value: String(written) }];
+
+/** When something happened to each partition, on the machine's steady clock. */
+export class Moments {
+  readonly #times = new Map<number, number[]>();
+
+  note(partition: number): void {
+    const times = this.#times.get(partition) ?? [];
+    this.#times.set(partition, times);
+    times.push(performance.now());
+  }
+
+  /** The longest time in which nothing happened to the partition since `sinceMs`, until now. */
+  longestGapMs(partition: number, sinceMs: number): number {
+    const times = (this.#times.get(partition) ?? []).filter((at) => at >= sinceMs);
+    const all = [sinceMs, ...times, performance.now()];
+    return Math.max(...all.slice(1).map((at, i) => at - all[i]!));
   }
 }
 
 /** Reads as the engine does: each generation begins where the last one stopped. */
 export class FlowReader implements AsyncDisposable {
-  /** When something came, by partition, on the machine's steady clock. */
-  readonly arrivals = new Map<number, number[]>();
+  readonly #arrivals = new Moments();
   readonly #next = new Map<number, number>();
   readonly #values = new Map<number, number>();
   readonly #stopping = new AbortController();
@@ -75,9 +105,7 @@ export class FlowReader implements AsyncDisposable {
 
   /** The longest time without a record of the partition since `sinceMs`, until now. */
   longestGapMs(partition: number, sinceMs: number): number {
-    const times = (this.arrivals.get(partition) ?? []).filter((at) => at >= sinceMs);
-    const all = [sinceMs, ...times, performance.now()];
-    return Math.max(...all.slice(1).map((at, i) => at - all[i]!));
+    return this.#arrivals.longestGapMs(partition, sinceMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,8 +144,6 @@ export class FlowReader implements AsyncDisposable {
       this.#values.set(partition, Math.max(this.#values.get(partition) ?? 0, Number(text(value)) + 1));
     }
     this.#next.set(partition, nextOffset);
-    const times = this.arrivals.get(partition) ?? [];
-    this.arrivals.set(partition, times);
-    times.push(performance.now());
+    this.#arrivals.note(partition);
   }
 }
