@@ -13,7 +13,7 @@ import { Terminal } from "../cli/terminal.ts";
 import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
 import { quietDriver } from "../support/snowflake/driver.ts";
-import { type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { settingsFor, type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { domainStatus } from "../support/status.ts";
 import { Traffic } from "../support/traffic.ts";
 
@@ -44,17 +44,7 @@ async function fill(terminal: Terminal, domain: CheckedDomain, double: Snowflake
     const traffic = new Traffic(domain, SEED);
     while (traffic.count < RECORDS) await log.produce(topic, traffic.take(500));
   }
-  const to = loginTo(double);
-  const snowflake = {
-    SNOWFLAKE_ACCOUNT: to.account,
-    SNOWFLAKE_ACCESS_URL: to.accessUrl,
-    SNOWFLAKE_USER: to.user,
-    SNOWFLAKE_PASSWORD: "test-password",
-    SNOWFLAKE_WAREHOUSE: to.warehouse,
-    SNOWFLAKE_DATABASE: to.database,
-    SNOWFLAKE_SCHEMA: to.schema,
-  };
-  for (const env of [{}, snowflake]) {
+  for (const env of [{}, settingsFor(double)]) {
     const { code, stderr } = await terminal.run(["run", domain.name, "--until-end", "--no-simulate"], { env });
     assertEquals(code, 0, stderr);
   }

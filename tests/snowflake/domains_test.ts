@@ -14,7 +14,7 @@ import { KafkaBroker } from "../support/kafka/broker.ts";
 import { openOn } from "../support/kafka/fixture.ts";
 import { whyNoKafka } from "../support/kafka/jars.ts";
 import { quietDriver } from "../support/snowflake/driver.ts";
-import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { settingsFor, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 
 const skip = await whyNoSnowflake();
@@ -76,13 +76,7 @@ for (const domain of checkedDomains) {
       const double = await startSnowflake();
       const snowflake: Record<string, string> = {
         ...(broker && { KAFKA_BROKERS: broker.listeners.plaintext }),
-        SNOWFLAKE_ACCOUNT: double.account,
-        SNOWFLAKE_ACCESS_URL: double.accessUrl,
-        SNOWFLAKE_USER: "FRESHET",
-        SNOWFLAKE_PASSWORD: "test-password",
-        SNOWFLAKE_WAREHOUSE: double.warehouse,
-        SNOWFLAKE_DATABASE: double.database,
-        SNOWFLAKE_SCHEMA: double.schema,
+        ...settingsFor(double),
       };
       try {
         {

@@ -13,7 +13,7 @@ import { domainOf } from "../support/domains.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { ownSchema } from "../support/snowflake/adapter.ts";
 import { copyTables } from "../support/snowflake/copy.ts";
-import { type Fault, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { DEFAULT_USER, type Fault, settingsFor, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 import type { Member } from "./kill_member.ts";
 import { AS_SHIPPED } from "../support/shipped.ts";
@@ -131,7 +131,8 @@ kafka.test(
       const { code } = await deno(
         {
           KAFKA_BROKERS: broker.listeners.plaintext,
-          ...schema.env,
+          ...settingsFor(double!, schema.name),
+          SNOWFLAKE_ROLE: DEFAULT_USER.roles[0]!,
           FRESHET_DATA_DIR: folder,
           FRESHET_API_PORT: "0",
           FRESHET_DASHBOARD_PORT: "0",

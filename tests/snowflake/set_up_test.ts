@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { snowflakeDialect, splitStatements } from "../../src/warehouse/scripts.ts";
 import { Terminal } from "../cli/terminal.ts";
 import { Client, quietDriver } from "../support/snowflake/driver.ts";
-import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { settingsFor, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 
 const skip = await whyNoSnowflake();
 quietDriver();
@@ -83,15 +83,7 @@ Deno.test({
   async fn() {
     await using terminal = await Terminal.open();
     const double = await startSnowflake();
-    const env = (schema: string) => ({
-      SNOWFLAKE_ACCOUNT: double.account,
-      SNOWFLAKE_ACCESS_URL: double.accessUrl,
-      SNOWFLAKE_USER: "FRESHET",
-      SNOWFLAKE_PASSWORD: "test-password",
-      SNOWFLAKE_WAREHOUSE: double.warehouse,
-      SNOWFLAKE_DATABASE: double.database,
-      SNOWFLAKE_SCHEMA: schema,
-    });
+    const env = (schema: string) => settingsFor(double, schema);
     try {
       for (const schema of ["PASTED", "MIGRATED"]) await double.control.sql(`CREATE SCHEMA ${schema}`);
       const { stdout } = await terminal.run(["migrate", "--dry-run"], { env: env("PASTED") });

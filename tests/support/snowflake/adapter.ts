@@ -13,8 +13,6 @@ export interface OwnSchema extends AsyncDisposable {
   readonly name: string;
   /** What the adapter needs to work in it, as the double's default user. */
   readonly options: SnowflakeOptions;
-  /** The same as settings of the program. */
-  readonly env: Readonly<Record<string, string>>;
   open(changes?: Partial<SnowflakeOptions>): Promise<Warehouse>;
   /** Cells of a statement run beside the driver, in this schema. */
   sql(statement: string): Promise<readonly (readonly (string | null)[])[]>;
@@ -42,16 +40,6 @@ export async function ownSchema(double: SnowflakeDouble, limits: Partial<Limits>
   return {
     name,
     options,
-    env: {
-      SNOWFLAKE_ACCOUNT: account,
-      SNOWFLAKE_ACCESS_URL: accessUrl,
-      SNOWFLAKE_USER: DEFAULT_USER.name,
-      SNOWFLAKE_PASSWORD: DEFAULT_USER.password!,
-      SNOWFLAKE_DATABASE: database,
-      SNOWFLAKE_SCHEMA: name,
-      SNOWFLAKE_ROLE: DEFAULT_USER.roles[0]!,
-      SNOWFLAKE_WAREHOUSE: warehouse,
-    },
     open: (changes) => openSnowflake({ ...options, ...changes }),
     sql: (statement) => control.sql(statement.replaceAll("$SCHEMA", `${database}.${name}`)),
     [Symbol.asyncDispose]: async () => void await control.sql(`DROP SCHEMA ${name} CASCADE`),

@@ -30,6 +30,22 @@ export const DEFAULT_USER: User = {
   roles: ["FRESHET_WRITER", "ACCOUNTADMIN"],
 };
 
+/** The program's settings for the double, as its default user; the schema is the double's own unless one is named. */
+export function settingsFor(
+  { account, accessUrl, warehouse, database, schema }: SnowflakeDouble,
+  ownSchema = schema,
+): Record<string, string> {
+  return {
+    SNOWFLAKE_ACCOUNT: account,
+    SNOWFLAKE_ACCESS_URL: accessUrl,
+    SNOWFLAKE_USER: DEFAULT_USER.name,
+    SNOWFLAKE_PASSWORD: DEFAULT_USER.password!,
+    SNOWFLAKE_WAREHOUSE: warehouse,
+    SNOWFLAKE_DATABASE: database,
+    SNOWFLAKE_SCHEMA: ownSchema,
+  };
+}
+
 export interface SessionView {
   readonly id: string;
   readonly user: string;
