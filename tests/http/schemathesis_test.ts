@@ -1,6 +1,6 @@
 // The real program asked by schemathesis, by its own description: no server error, no answer outside of the description, and
 // nothing acknowledged that the pipelines then refuse.
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { schemathesis, whyNoSchemathesis } from "../support/http/schemathesis.ts";
 import { FRESHET, runningOn } from "../support/shipped.ts";
 
@@ -42,8 +42,8 @@ async function ask(dataDir: string): Promise<void> {
     "--header",
     `Authorization: Bearer ${TOKEN}`,
   );
+  // It ends with another code when a check has failed. Warnings (that much of what it made up is refused) are no failures.
   assertEquals(code, 0, text);
-  assertStringIncludes(text, "No issues found");
   const [, passed] = /(\d+) passed/.exec(text.slice(text.indexOf("Test cases:")))!;
   console.log(`${passed} requests`);
   assert(Number(passed) > EXAMPLES);
