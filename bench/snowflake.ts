@@ -94,7 +94,7 @@ async function measure(double: Double, log: Log, topic: string, options: {
   await double.ask("clear");
   await double.ask("latency", { ms: options.latencyMs });
   let checkpoints = 0;
-  const observer = { checkpoint: () => void checkpoints++, restart() {} };
+  const observer = { checkpoint: () => void checkpoints++ };
   const ms = await timed(() => run({ ...options, domain, log, warehouse, observer }));
   await double.ask("latency", { ms: 0 });
   const statements = await double.ask<LoggedStatement[]>("statements");

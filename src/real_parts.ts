@@ -152,10 +152,13 @@ function createRunner(options: RunnerOptions): DomainRunner {
 function everyObserver(observers: readonly Observer[]): Observer {
   return {
     checkpoint(domain, summary) {
-      for (const observer of observers) observer.checkpoint(domain, summary);
+      for (const observer of observers) observer.checkpoint?.(domain, summary);
     },
     restart(domain, error) {
-      for (const observer of observers) observer.restart(domain, error);
+      for (const observer of observers) observer.restart?.(domain, error);
+    },
+    deadLetterCopies(domain, copies) {
+      for (const observer of observers) observer.deadLetterCopies?.(domain, copies);
     },
   };
 }

@@ -54,7 +54,7 @@ export class Recommendations {
   }
 
   /** To be told of checkpoints: whose recommendation has changed is forgotten. */
-  readonly observer: Observer = {
+  readonly observer: Required<Pick<Observer, "checkpoint" | "restart">> = {
     checkpoint: (_domain, { upserts }) => {
       const users = upserts.filter(({ table }) => table === PARTS_TABLE)
         .flatMap(({ rows }) => rows.map((row) => String(row.USER_ID)));

@@ -1,12 +1,12 @@
-// Writing a unit, once: dead letters to their topic, the warehouse transaction, then the group's offsets. Settles commits
+// Writing a unit, once: dead letters towards their topic, the warehouse transaction, then the group's offsets. Settles commits
 // whose answer was lost by reading the offsets back.
 
 import { CommitUnknownError, FencedError, WarehouseUnavailableError } from "../errors.ts";
 import type { Domain } from "../domains/domain.ts";
-import type { Generation, Log } from "../log/log.ts";
+import type { Generation } from "../log/log.ts";
 import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
-import { type Copies, DeadLetterTopic } from "./dead_letter_topic.ts";
+import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 
 /** Compacting waits until the state log has this many rows to drop, and as many as there are live keys. */
 const COMPACT_AFTER_ROWS = 20_000;
@@ -14,7 +14,6 @@ const COMPACT_AFTER_ROWS = 20_000;
 export class Checkpointer {
   /** Where the warehouse stands, by partition. */
   readonly #claims: Map<number, Claim>;
-  readonly #deadLetters: DeadLetterTopic;
   /** Offsets that the group does not have yet. */
   readonly #unmoved = new Map<number, number>();
   #moving: Promise<void> | undefined;
@@ -22,12 +21,11 @@ export class Checkpointer {
 
   constructor(
     private readonly domain: Domain,
-    log: Log,
+    private readonly copies: Pick<DeadLetterCopies, "send">,
     private readonly writer: Writer,
     private readonly generation: Generation,
     claims: readonly Claim[],
   ) {
-    this.#deadLetters = new DeadLetterTopic(log, deadLetterTopic(domain.topic));
     this.#claims = new Map(claims.map((claim) => [claim.partition, claim]));
   }
 
@@ -50,13 +48,13 @@ export class Checkpointer {
   /**
    * Commits a unit made of {@link move}s.
    *
-   * Dead letters go to their topic first, so they are there at least once, unless the topic refuses them; resolves with how
-   * many it has. Rejects with what the writer rejects with; a commit whose answer was lost is settled first and then counts
-   * as committed, or as not written.
+   * Dead letters go to their topic first, so they are there at least once, unless the topic refuses them or cannot be
+   * reached. Rejects with what the writer rejects with; a commit whose answer was lost is settled first and then counts as
+   * committed, or as not written.
    */
-  async commit(unit: Unit, dead: readonly DeadLetter[]): Promise<Copies> {
+  async commit(unit: Unit, dead: readonly DeadLetter[]): Promise<void> {
     const { name, topic } = this.domain;
-    const copies = await this.#deadLetters.send(
+    await this.copies.send(
       dead.map((letter) => ({ record: deadLetterRecord(name, topic, letter), loggedAt: letter.record.timestamp })),
     );
     try {
@@ -69,7 +67,6 @@ export class Checkpointer {
       this.#claims.set(partition, { ...this.claim(partition), ...to, checkpoint: checkpoint + 1 });
     }
     this.#moveGroup(unit.moves);
-    return copies;
   }
 
   /** Resolves once the group's offsets have been moved to where the warehouse stands, or cannot be. */
@@ -118,6 +115,3 @@ export class Checkpointer {
     throw new FencedError("Another instance has taken over a partition", { cause });
   }
 }
-
-/** Where a topic's dead letters go. */
-export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;

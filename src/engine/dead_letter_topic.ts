@@ -32,6 +32,9 @@ const both = (a: Copies, b: Copies): Copies => ({
   why: b.why ?? a.why,
 });
 
+/** Where a topic's dead letters go. */
+export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
+
 export class DeadLetterTopic {
   constructor(private readonly log: Log, private readonly topic: string) {}
 

@@ -7,8 +7,8 @@ import { LogDamagedError, LogUnavailableError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
-import { Checkpointer, deadLetterTopic } from "./checkpoint.ts";
-import type { Copies } from "./dead_letter_topic.ts";
+import { Checkpointer } from "./checkpoint.ts";
+import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { InFlight } from "./in_flight.ts";
@@ -52,6 +52,7 @@ export interface GenerationContext {
   readonly time: TimeSettings;
   readonly writer: Writer;
   readonly condemned: Condemned;
+  readonly copies: DeadLetterCopies;
   readonly progress: Progress;
   readonly unitLimit: UnitLimit;
 }
@@ -158,7 +159,7 @@ class GenerationRun {
   ) {
     this.generation = generation;
     this.pipeline = pipeline;
-    const { options: { domain, clock, log }, time, writer, condemned } = context;
+    const { options: { domain, clock, log }, time, writer, condemned, copies } = context;
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
         partition,
@@ -175,7 +176,7 @@ class GenerationRun {
     this.#targets = new Map(
       [...starts.keys()].map((partition) => [partition, bounds.get(partition)?.high ?? Infinity]),
     );
-    this.#checkpointer = new Checkpointer(domain, log, writer, generation, claims);
+    this.#checkpointer = new Checkpointer(domain, copies, writer, generation, claims);
     this.#pending = this.#newPending();
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
@@ -436,25 +437,14 @@ class GenerationRun {
     const { options: { clock }, unitLimit } = this.context;
     const startedAt = clock.monotonic();
     unitLimit.trying(pending);
-    const copies = await this.#checkpointer.commit(unit, pending.dead);
+    await this.#checkpointer.commit(unit, pending.dead);
     unitLimit.taken();
-    if (copies.leftOut > 0) this.#warnOfCopies(copies);
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
     const now = clock.monotonic();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
-    this.context.progress.committed({ unit, pending, copies, openWindows, took });
+    this.context.progress.committed({ unit, pending, openWindows, took });
     const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
     await this.#checkpointer.compact(unit.state.length, liveKeys);
-  }
-
-  #warnOfCopies({ leftOut, why }: Copies): void {
-    const { domain, logger } = this.context.options;
-    logger.warn("{leftOut} dead letters are in DEAD_LETTERS and not in {topic}, which refuses them: {why}", {
-      domain: domain.name,
-      topic: deadLetterTopic(domain.topic),
-      leftOut,
-      why,
-    });
   }
 
   /** Waits for the commit under way; rejects with what it failed with. */

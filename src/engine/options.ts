@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { Log } from "../log/log.ts";
+import type { Copies } from "./dead_letter_topic.ts";
 import type { StandstillPatience } from "./standstill.ts";
 import type { Upsert, Warehouse } from "../warehouse/warehouse.ts";
 
@@ -20,9 +21,6 @@ export interface CheckpointSummary {
   readonly records: number;
   readonly accepted: number;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
-  /** Dead letters of which the dead letter topic has only a part, and of which it has nothing. */
-  readonly copiesCut: number;
-  readonly copiesLeftOut: number;
   readonly late: readonly { readonly operator: string; readonly count: number }[];
   /** Offsets that were skipped because they could not be read. */
   readonly skippedOffsets: number;
@@ -40,10 +38,13 @@ export interface CheckpointSummary {
   readonly processingMs: number;
 }
 
-/** Is told what happens, for metrics, progress lines and caches: of a checkpoint once it is committed. Must not throw. */
+/** Is told what happens, of what it has a method for: metrics, progress lines, caches. Must not throw. */
 export interface Observer {
-  checkpoint(domain: string, summary: CheckpointSummary): void;
-  restart(domain: string, error: unknown): void;
+  /** One is committed. */
+  checkpoint?(domain: string, summary: CheckpointSummary): void;
+  restart?(domain: string, error: unknown): void;
+  /** The dead letter topic has only a part of some dead letters, or nothing. */
+  deadLetterCopies?(domain: string, copies: Copies): void;
 }
 
 /** Where event time was when records were worked off before. Epoch milliseconds. */

@@ -18,8 +18,6 @@ type Durations = Pick<CheckpointSummary, "durationMs" | "processingMs">;
 export interface Committed {
   readonly unit: Unit;
   readonly pending: Pending;
-  /** What the dead letter topic did not take as it was. */
-  readonly copies: Copies;
   /** The keys that were held by operator when it was cut. */
   readonly openWindows: Readonly<Record<string, number>>;
   readonly took: Durations;
@@ -145,13 +143,18 @@ export class Progress {
     this.#openWindows = openWindows;
     this.#lastCheckpointAt = this.options.clock.now();
     this.lastError = null;
-    this.options.observer?.checkpoint(this.options.domain, this.#summary(committed));
+    this.options.observer?.checkpoint?.(this.options.domain, this.#summary(committed));
+  }
+
+  /** The dead letter topic has not taken some of its copies as they were. */
+  copiesChanged(copies: Copies): void {
+    this.options.observer?.deadLetterCopies?.(this.options.domain, copies);
   }
 
   restarted(error: unknown): void {
     this.#totals = { ...this.#totals, restarts: this.#totals.restarts + 1 };
     this.lastError = error instanceof Error ? error.message : String(error);
-    this.options.observer?.restart(this.options.domain, error);
+    this.options.observer?.restart?.(this.options.domain, error);
   }
 
   /** Looks whether the domain stands still. */
@@ -236,7 +239,7 @@ export class Progress {
     return Math.round(clock.now() - (clock.monotonic() - atMs));
   }
 
-  #summary({ unit, pending, copies, took }: Committed): CheckpointSummary {
+  #summary({ unit, pending, took }: Committed): CheckpointSummary {
     const now = this.options.clock.now();
     const lateBy = new Map<string, number>();
     for (const { operator } of pending.late) lateBy.set(operator, (lateBy.get(operator) ?? 0) + 1);
@@ -245,8 +248,6 @@ export class Progress {
       records: pending.records,
       accepted: pending.accepted,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
-      copiesCut: copies.cut,
-      copiesLeftOut: copies.leftOut,
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
       skippedOffsets: pending.skippedOffsets,
       rows: rowsOf(unit),

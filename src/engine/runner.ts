@@ -13,8 +13,9 @@ import {
 import type { TimeSettings } from "../domains/domain.ts";
 import type { Subscription } from "../log/log.ts";
 import type { Writer } from "../warehouse/warehouse.ts";
-import { deadLetterTopic } from "./checkpoint.ts";
 import { CondemnedRecordsError, type Outcome, runGeneration } from "./generation.ts";
+import { DeadLetterCopies } from "./dead_letter_copies.ts";
+import { deadLetterTopic, DeadLetterTopic } from "./dead_letter_topic.ts";
 import { Condemned } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { checkOperators } from "./pipeline.ts";
@@ -37,6 +38,7 @@ export class DomainRunner {
   readonly #time: TimeSettings;
   readonly #progress: Progress;
   readonly #condemned = new Condemned();
+  readonly #copies: DeadLetterCopies;
   readonly #unitLimit = new UnitLimit();
   /** What the domain wants looked at has been. */
   #isChecked = false;
@@ -49,6 +51,7 @@ export class DomainRunner {
     this.#time = { ...domain.time, ...Object.fromEntries(overrides) };
     const patience = { ...PATIENCE, ...options.patience };
     this.#progress = new Progress({ domain: domain.name, topic: domain.topic, clock, patience, observer });
+    this.#copies = this.#createCopies(deadLetterTopic(domain.topic));
   }
 
   status(): DomainStatus {
@@ -82,8 +85,28 @@ export class DomainRunner {
       this.failed(error);
       throw error;
     } finally {
+      await this.#copies.close();
       signal.removeEventListener("abort", draining);
     }
+  }
+
+  #createCopies(topic: string): DeadLetterCopies {
+    const { log, clock, logger, domain: { name: domain } } = this.#options;
+    return new DeadLetterCopies(new DeadLetterTopic(log, topic), clock, {
+      changed: (copies) => {
+        this.#progress.copiesChanged(copies);
+        const { leftOut, why } = copies;
+        if (leftOut === 0) return;
+        logger.warn("{leftOut} dead letters are in DEAD_LETTERS and not in {topic}: {why}", {
+          ...{ domain, topic, leftOut, why },
+        });
+      },
+      waiting: (count, why) => {
+        const message = `Dead letters cannot be copied to ${topic}, and are tried again: ${why}`;
+        const level = this.#isNews({ message }) ? "warn" : "debug";
+        logger[level]("{message}", { domain, message, count });
+      },
+    });
   }
 
   /** The dead letter topic is made when it is missing; the domain's own is not: its partitions are its owner's choice. */
@@ -131,7 +154,7 @@ export class DomainRunner {
   }
 
   /** The same failure is told once in a while: a log may be away for hours. */
-  #isNews({ message }: Error): boolean {
+  #isNews({ message }: Pick<Error, "message">): boolean {
     const now = this.#options.clock.monotonic();
     if (this.#told?.message === message && now - this.#told.atMs < TELL_AGAIN_MS) return false;
     this.#told = { message, atMs: now };
@@ -191,6 +214,7 @@ export class DomainRunner {
         time: this.#time,
         writer,
         condemned: this.#condemned,
+        copies: this.#copies,
         progress: this.#progress,
         unitLimit: this.#unitLimit,
       };

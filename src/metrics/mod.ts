@@ -251,16 +251,12 @@ export function addGauge(
 }
 
 /** Counts what the engine reports. */
-export function observerOf(metrics: Metrics): Observer {
+export function observerOf(metrics: Metrics): Required<Observer> {
   return {
     checkpoint(domain, summary) {
       metrics.records.inc({ domain, result: "accepted" }, summary.accepted);
       metrics.records.inc({ domain, result: "dead_letter" }, summary.deadLetters.length);
       for (const { stage, reason } of summary.deadLetters) metrics.deadLetters.inc({ domain, stage, reason });
-      if (summary.copiesCut > 0) metrics.deadLetterCopies.inc({ domain, outcome: "cut" }, summary.copiesCut);
-      if (summary.copiesLeftOut > 0) {
-        metrics.deadLetterCopies.inc({ domain, outcome: "left_out" }, summary.copiesLeftOut);
-      }
       for (const { operator, count } of summary.late) metrics.lateRecords.inc({ domain, operator }, count);
       metrics.checkpoints.inc({ domain });
       metrics.checkpointDuration.observe({ domain }, summary.durationMs / 1000);
@@ -274,6 +270,10 @@ export function observerOf(metrics: Metrics): Observer {
     },
     restart(domain) {
       metrics.restarts.inc({ domain });
+    },
+    deadLetterCopies(domain, { cut, leftOut }) {
+      metrics.deadLetterCopies.inc({ domain, outcome: "cut" }, cut);
+      metrics.deadLetterCopies.inc({ domain, outcome: "left_out" }, leftOut);
     },
   };
 }

@@ -6,9 +6,9 @@ import { CommitUnknownError, FencedError, WarehouseUnavailableError } from "../.
 import type { Generation } from "../../src/log/log.ts";
 import type { Claim, Unit, Writer } from "../../src/warehouse/warehouse.ts";
 import { readings } from "../support/simulation/domain.ts";
-import { MemoryLog } from "../support/simulation/memory_log.ts";
 import { World } from "../support/simulation/world.ts";
 
+const NO_COPIES = { send: () => Promise.resolve() };
 const claim = (partition: number, changes: Partial<Claim> = {}): Claim => (
   { partition, epoch: 4, checkpoint: 9, nextOffset: 100, watermark: 1, maxEventTime: 2, lastTimestamp: 3, ...changes }
 );
@@ -26,11 +26,10 @@ function lost(stored: () => readonly Claim[]) {
     signal: new AbortController().signal,
     commit: (offsets: ReadonlyMap<number, number>) => Promise.resolve(void committed.push(offsets)),
   };
-  const log = new MemoryLog(world.log, world.turns.gate({}));
   const claims = [claim(0), claim(1)];
   const checkpointer = new Checkpointer(
     world.domain,
-    log,
+    NO_COPIES,
     writer as Writer,
     generation as unknown as Generation,
     claims,
@@ -96,10 +95,9 @@ Deno.test("a checkpoint does not wait for the group's offsets, and a group that 
     },
   };
   const writer = { commit: () => Promise.resolve() };
-  const log = new MemoryLog(world.log, world.turns.gate({}));
   const checkpointer = new Checkpointer(
     world.domain,
-    log,
+    NO_COPIES,
     writer as unknown as Writer,
     generation as unknown as Generation,
     [claim(0)],

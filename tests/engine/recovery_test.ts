@@ -6,7 +6,6 @@ import type { Domain } from "../../src/domains/domain.ts";
 import {
   FencedError,
   LogDivergedError,
-  LogUnavailableError,
   StateMismatchError,
   TopicMissingError,
   WarehouseUnavailableError,
@@ -89,19 +88,6 @@ Deno.test("two instances that both believe to own a partition write every record
     assert([a, b].every(({ outcome }) => !(outcome instanceof FencedError)));
     await settle(world);
   }
-});
-
-Deno.test("while dead letters cannot be written to their topic nothing is committed, and later all of it is", async () => {
-  const world = worldOf(5);
-  world.produce("no JSON");
-  world.faults = { "log.produce": 1 };
-  const outcome = await world.ended(world.start({ maxRestarts: 2, untilEnd: true }));
-  assert(outcome instanceof LogUnavailableError);
-  assertEquals([world.warehouse.rows("RAW").length, world.warehouse.rows("DEAD_LETTERS").length], [0, 0]);
-  world.faults = {};
-  await world.workOff();
-  const fates = [0, 1, 2, 3, 4].map((i): [string, Fate] => [`0/${i}`, undefined]);
-  checkAccounting(world, new Map([...fates, ["0/5", "decode"]]));
 });
 
 Deno.test("a log that is away is waited for, however often it is asked, and told of once in a while", async () => {

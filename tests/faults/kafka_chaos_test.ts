@@ -30,10 +30,9 @@ const MEMBERS = 3;
 const RECORDS = 5;
 const WRITE_EVERY_MS = 250;
 /**
- * The most that a partition which is not concerned may wait for its next commit. The cluster gives a broker up after 4 s; until
- * then the topic of the dead letters, which has a copy everywhere, takes none, and a commit waits for its dead letters.
+ * The most that a partition which is not concerned may wait for its next commit. The cluster gives a broker up after 4 s.
  */
-const WAIT_MS = { "a broker away": 8_000, otherwise: 2_000 };
+const WAIT_MS = { "a broker away": 5_000, otherwise: 2_000 };
 /** Of unusable records; the largest is above what the dead letter topic takes. */
 const POISON_BYTES = [0, 1, 1_000, 100_000, 900_000, 1_048_300, 3_000_000, 5_000_000];
 const MAX_RECORD_BYTES = 8 * 1024 * 1024;

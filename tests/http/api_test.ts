@@ -218,14 +218,13 @@ Deno.test("metrics tell what the engine reported, and lag and watermark as of no
     accepted: 8,
     deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
     skippedOffsets: 40,
-    copiesCut: 1,
-    copiesLeftOut: 0,
     late: [{ operator: "stats", count: 3 }],
     rows: 30,
     upserts: [],
     durationMs: 20,
   });
   observerOf(metrics).restart("trains", new Error("x"));
+  observerOf(metrics).deadLetterCopies("trains", { cut: 1, leftOut: 0 });
   const text = await (await ask({ path: "/metrics" }, { metrics })).text();
   for (
     const line of [

@@ -45,6 +45,8 @@ export class LogStore {
   readonly groups = new Map<string, Group>();
   /** The log cannot be reached. */
   away = false;
+  /** What it has been given and did not take, because of a fault. */
+  readonly failed: { readonly topic: string; readonly record: NewRecord }[] = [];
   /** Batches are cut at random, up to so many offsets. */
   maxBatch = 12;
 
@@ -146,8 +148,13 @@ export class MemoryLog implements Log {
   }
 
   async produce(topic: string, records: readonly NewRecord[]): Promise<readonly RecordPosition[]> {
-    await this.#reach();
-    if (this.gate.fault("log.produce")) throw new LogUnavailableError("The log did not take the records");
+    try {
+      await this.#reach();
+      if (this.gate.fault("log.produce")) throw new LogUnavailableError("The log did not take the records");
+    } catch (error) {
+      for (const record of records) this.store.failed.push({ topic, record });
+      throw error;
+    }
     const count = this.store.bounds(topic).length;
     if (count === 0) throw new TopicMissingError([topic]);
     const keyless = { next: this.store.bounds(topic).reduce((sum, { high }) => sum + high, 0) };
