@@ -2,6 +2,7 @@
 // before had: who is refused, and what is said.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Kafka, logLevel } from "kafkajs";
 import { LogRefusedError } from "../../src/errors.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { PythonProgram, whyNoPython } from "../support/kafka/python.ts";
@@ -70,6 +71,35 @@ for (const strategy of STRATEGIES) {
     noPython,
   );
 }
+
+kafka.eachClient(
+  "another program with kafkajs that comes into our group is refused, and reading goes on",
+  async (broker, openOn) => {
+    await using log = await openOn(broker);
+    const [topic, group] = [topicName(), topicName()];
+    await log.createTopics([{ topic, partitions: 2 }]);
+    await using subscription = await log.subscribe({ topic, group, signal: new AbortController().signal });
+    const generation = await soon(subscription.nextGeneration(), "A generation");
+    await generation.start(new Map([[0, 0], [1, 0]]));
+    const kafkajs = new Kafka({ brokers: [broker.listeners.plaintext], logLevel: logLevel.NOTHING });
+    const foreign = kafkajs.consumer({
+      groupId: group,
+      retry: { retries: 0, restartOnFailure: () => Promise.resolve(false) },
+    });
+    const crashed = new Promise<string>((resolve) =>
+      foreign.on(foreign.events.CRASH, ({ payload }) => resolve((payload.error as { type?: string }).type ?? ""))
+    );
+    await foreign.connect();
+    await foreign.subscribe({ topic });
+    await foreign.run({ eachMessage: () => Promise.resolve() });
+    assertEquals(await soon(crashed, "A refusal"), "INCONSISTENT_GROUP_PROTOCOL");
+    await foreign.disconnect();
+    await log.produce(topic, [{ value: "ours" }]);
+    const batch = await generation.next(5_000);
+    assertEquals(batch?.records.map(({ value }) => text(value)), ["ours"]);
+    assert(!generation.signal.aborted);
+  },
+);
 
 kafka.test(
   "kafkajs: a program that comes into our group by the newer protocol takes partitions: that ends our reading, loudly",

@@ -5,12 +5,13 @@
 // joined (kafkajs tells before its first fetch) the old generation ends and all partitions are paused; `start` seeks and
 // resumes them; what arrives and does not begin at the expected offset is refused and fetched again.
 
-import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload } from "kafkajs";
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from "kafkajs";
 import { type Clock, systemClock } from "../../../clock.ts";
 import { FreshetError, LogUnavailableError } from "../../../errors.ts";
 import { Bell } from "../../bell.ts";
 import { Handover } from "../../handover.ts";
 import type { KafkaClient } from "./client.ts";
+import { ROUND_ROBIN } from "../assignors.ts";
 import { withDeadline } from "../deadline.ts";
 import type { Codecs } from "../codecs.ts";
 import { strangerInGroup } from "../errors.ts";
@@ -149,7 +150,7 @@ export class KafkaSubscription implements Subscription {
       allowAutoTopicCreation: false,
       // Restarting is ours: kafkajs would do it for ever, and does it when it is being closed.
       retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
-      partitionAssigners: [hookFetch(this.parts.client.kafkajs.PartitionAssigners.roundRobin, this.#fetchListener)],
+      partitionAssigners: [hookFetch(named(ROUND_ROBIN, this.parts.client.kafkajs.PartitionAssigners.roundRobin), this.#fetchListener)],
     });
     this.#listen(consumer);
     this.#consumer = consumer;
@@ -293,4 +294,9 @@ export class KafkaSubscription implements Subscription {
     await this.#bell.wait(this.#backoffMs);
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MS.most);
   }
+}
+
+/** The assigner under another name. */
+function named(name: string, assigner: PartitionAssigner): PartitionAssigner {
+  return (config) => ({ ...assigner(config), name });
 }

@@ -2,14 +2,15 @@
 // Kafka's own consumers (consumer protocol, versions 0 to 3), so its tools can read them. Knows nothing of requests.
 
 import { Buffer } from "node:buffer";
+import { ROUND_ROBIN, STICKY } from "../assignors.ts";
 import { type Candidate, shareOut } from "./assignment.ts";
 import type { Library } from "./client.ts";
 
 type Member = Awaited<ReturnType<Library["joinGroupV5"]["api"]["async"]>>["members"][number];
 
 export const PROTOCOL_TYPE = "consumer";
-/** Ours first; the other is kafkajs's, so that both clients can be members while processes are exchanged one by one. */
-export const PROTOCOLS = ["freshet-sticky", "RoundRobinAssigner"] as const;
+/** The better one first: the broker takes the first that every member knows. */
+export const PROTOCOLS = [STICKY, ROUND_ROBIN] as const;
 
 const SUBSCRIPTION_VERSION = 3;
 const ASSIGNMENT_VERSION = 0;
