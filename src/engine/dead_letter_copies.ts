@@ -67,7 +67,9 @@ export class DeadLetterCopies {
     this.#bytes = 0;
     this.#isAway = false;
     this.#sending = undefined;
-    if (count > 0) this.listener.changed({ cut: 0, leftOut: count, why: "it could not be reached until the run ended" });
+    if (count > 0) {
+      this.listener.changed({ cut: 0, leftOut: count, why: "it could not be reached until the run ended" });
+    }
   }
 
   #add(copies: readonly DeadLetterCopy[]): void {

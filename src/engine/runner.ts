@@ -15,7 +15,7 @@ import type { Subscription } from "../log/log.ts";
 import type { Writer } from "../warehouse/warehouse.ts";
 import { CondemnedRecordsError, type Outcome, runGeneration } from "./generation.ts";
 import { DeadLetterCopies } from "./dead_letter_copies.ts";
-import { deadLetterTopic, DeadLetterTopic } from "./dead_letter_topic.ts";
+import { DeadLetterTopic, deadLetterTopic } from "./dead_letter_topic.ts";
 import { Condemned } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { checkOperators } from "./pipeline.ts";

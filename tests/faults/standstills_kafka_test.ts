@@ -175,13 +175,13 @@ kafka.test(
     await using member = new PythonProgram(FOREIGN_MEMBER, foreign);
     await member.line("assigned 1");
     const stop = new AbortController();
-    const ended = terminal.run(["run", "trains", "rides", "--no-simulate"], { env, signal: stop.signal });
-    // Trains may still be on its way into its own group when rides says why it cannot get into its.
+    const ended = terminal.run(["run", "wine", "rides", "--no-simulate"], { env, signal: stop.signal });
+    // Wine may still be on its way into its own group when rides says why it cannot get into its.
     const isTold = (text: string) => text.includes("KAFKA_GROUP_ID") && JSON.parse(text).domains.length === 1;
     const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", isTold));
     assertEquals([ready.status, ready.domains], ["not ready", ["rides"]]);
-    await terminal.run(["simulate", "trains", "--count", "100"], { env });
-    await waitForAnswer(terminal, "/metrics", (text) => text.includes('domain="trains",result="accepted"} 100\n'));
+    await terminal.run(["simulate", "wine", "--count", "100"], { env });
+    await waitForAnswer(terminal, "/metrics", (text) => text.includes('domain="wine",result="accepted"} 100\n'));
     stop.abort();
     await ended;
   },

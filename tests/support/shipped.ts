@@ -12,11 +12,14 @@ export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", ...PERMISSIONS];
 /** Deno's arguments before those of Freshet. */
 export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];
 
-/** The run on the data folder, as soon as it answers. */
+const GIVE_UP_MS = 120_000;
+
+/** The run on the data folder, as soon as it answers. Throws when none does. */
 export async function runningOn(dataDir: string): Promise<RunningInstance> {
-  while (true) {
+  for (const giveUpAt = Date.now() + GIVE_UP_MS; Date.now() < giveUpAt;) {
     const instance = await findRunning(dataDir);
     if (instance) return instance;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  throw new Error(`No run has come up in ${dataDir}`);
 }

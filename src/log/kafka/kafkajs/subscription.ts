@@ -150,7 +150,9 @@ export class KafkaSubscription implements Subscription {
       allowAutoTopicCreation: false,
       // Restarting is ours: kafkajs would do it for ever, and does it when it is being closed.
       retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
-      partitionAssigners: [hookFetch(named(ROUND_ROBIN, this.parts.client.kafkajs.PartitionAssigners.roundRobin), this.#fetchListener)],
+      partitionAssigners: [
+        hookFetch(named(ROUND_ROBIN, this.parts.client.kafkajs.PartitionAssigners.roundRobin), this.#fetchListener),
+      ],
     });
     this.#listen(consumer);
     this.#consumer = consumer;
