@@ -1,7 +1,8 @@
 // Keeps the domains running beside one another: one that fails is set apart and tried again now and then, and the others go
-// on. Knows runners by their port, nothing of engines.
+// on. Knows runners by their port and what their status says.
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "./clock.ts";
+import { isWell } from "./engine/mod.ts";
 import { isRetriable } from "./errors.ts";
 import { loggerFor } from "./logging.ts";
 import type { Runner } from "./parts.ts";
@@ -50,11 +51,19 @@ async function keep(
   const { runner, name } = domain;
   const freshBackoff = () => new ExponentialBackoff({ initialDelay: retryMs, maxDelay: MOST_WAITS * retryMs }).next();
   let backoff = freshBackoff();
+  let failure: { readonly error: unknown } | undefined;
   while (true) {
     const { checkpoints } = runner.status().totals;
+    let isWellAtStop = true;
+    // Before the runner hears of it, which then says no more what it was doing.
+    const onStop = () => isWellAtStop = isWell(runner.status());
+    stop.signal.addEventListener("abort", onStop, { once: true });
     try {
       await domain.prepare();
-      return await runner.run(stop.signal);
+      await runner.run(stop.signal);
+      // Stopped in the middle of another try: nothing says that this one would have gone well.
+      if (failure && !isWellAtStop) throw failure.error;
+      return;
     } catch (error) {
       runner.failed(error);
       if (stop.signal.aborted) throw error;
@@ -68,6 +77,7 @@ async function keep(
         say(name, error, "the others work off what there is");
         throw error;
       }
+      failure = { error };
       if (runner.status().totals.checkpoints > checkpoints) backoff = freshBackoff();
       const waitMs = Math.round(backoff.duration);
       say(name, error, `the others go on, and it is tried again in ${Math.round(waitMs / 1000)} s`);
@@ -76,6 +86,8 @@ async function keep(
       if (stop.signal.aborted) throw error;
       failed.delete(name);
       backoff = backoff.next({});
+    } finally {
+      stop.signal.removeEventListener("abort", onStop);
     }
   }
 }

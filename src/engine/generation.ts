@@ -93,6 +93,7 @@ export async function runGeneration(
     positions: Object.fromEntries(positions),
   });
   context.progress.assigned(generation, [...starts.values()]);
+  if (!signal.aborted) context.progress.phase = "running";
   context.progress.bounds(bounds);
   const others = all.filter((partition) => !generation.partitions.includes(partition));
   const run = new GenerationRun(context, { generation, pipeline, claims, starts, bounds, others });

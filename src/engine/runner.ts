@@ -207,8 +207,10 @@ export class DomainRunner {
       const generation = await untilAborted(subscription.nextGeneration(), signal);
       if (!generation) return;
       const standsBy = generation.partitions.length === 0;
-      this.#progress.phase = standsBy ? "standby" : "running";
-      if (standsBy) this.#progress.assigned(generation, []);
+      if (standsBy) {
+        this.#progress.phase = "standby";
+        this.#progress.assigned(generation, []);
+      }
       const context = {
         options: this.#options,
         time: this.#time,

@@ -33,7 +33,8 @@ kafka.test("a domain whose topic is not there yet begins when it is made, and ho
   const ended = terminal.run(["run", "wine", "rides", "--no-simulate"], { env, signal: stop.signal });
   const { reasons } = JSON.parse(await waitForAnswer(terminal, "/readyz", (text) => text.includes("does not exist")));
   assertStringIncludes(reasons.rides ?? reasons.wine, "freshet topics create");
-  await terminal.run(["topics", "create"], { env });
+  const created = await terminal.run(["topics", "create"], { env });
+  assertEquals(created.code, 0, created.stderr);
   await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
   stop.abort();
   assertEquals((await ended).code, 0);

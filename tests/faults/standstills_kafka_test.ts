@@ -23,7 +23,8 @@ async function running(broker: KafkaBroker, domains: readonly string[], body: (t
     FRESHET_STANDSTILL_MS: "1000",
     FRESHET_LOG_FORMAT: "text",
   };
-  await terminal.run(["topics", "create"], { env });
+  const created = await terminal.run(["topics", "create"], { env });
+  assertEquals(created.code, 0, created.stderr);
   const stop = new AbortController();
   const ended = terminal.run(["run", ...domains, "--no-simulate"], { env, signal: stop.signal });
   await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
@@ -131,7 +132,8 @@ kafka.test("a member that starts and dies again and again keeps no other from co
     FRESHET_CHECKPOINT_MS: "600000",
     FRESHET_CHECKPOINT_ROWS: "1000000",
   };
-  await terminal.run(["topics", "create"], { env });
+  const created = await terminal.run(["topics", "create"], { env });
+  assertEquals(created.code, 0, created.stderr);
   const stop = new AbortController();
   const ended = terminal.run(["run", "trains", "--no-simulate"], { env, signal: stop.signal });
   await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
@@ -170,7 +172,8 @@ kafka.test(
       FRESHET_TOPIC_PARTITIONS: "1",
       FRESHET_CHECKPOINT_MS: "100",
     };
-    await terminal.run(["topics", "create"], { env });
+    const created = await terminal.run(["topics", "create"], { env });
+    assertEquals(created.code, 0, created.stderr);
     const foreign = [broker.listeners.plaintext, "ride_events", "freshet-rides"];
     await using member = new PythonProgram(FOREIGN_MEMBER, foreign);
     await member.line("assigned 1");
@@ -180,7 +183,8 @@ kafka.test(
     const isTold = (text: string) => text.includes("KAFKA_GROUP_ID") && JSON.parse(text).domains.length === 1;
     const ready = JSON.parse(await waitForAnswer(terminal, "/readyz", isTold));
     assertEquals([ready.status, ready.domains], ["not ready", ["rides"]]);
-    await terminal.run(["simulate", "wine", "--count", "100"], { env });
+    const sent = await terminal.run(["simulate", "wine", "--count", "100"], { env });
+    assertEquals(sent.code, 0, sent.stderr);
     await waitForAnswer(terminal, "/metrics", (text) => text.includes('domain="wine",result="accepted"} 100\n'));
     stop.abort();
     await ended;
