@@ -174,6 +174,7 @@ Deno.test({
           assertEquals([status, body.status], [200, "ok"]);
           return body.redis === state;
         });
+      await until("it runs", async () => (await program.get("/health")).status === 200);
       await health("ok");
       await servesAndForgets(program);
       await redis.kill();

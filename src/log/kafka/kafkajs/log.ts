@@ -65,7 +65,9 @@ export class KafkaJsLog implements Log {
         if (existing.has(topic)) continue;
         const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
         // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
-        await admin.createTopics({ topics: [request], waitForLeaders: true });
+        // kafkajs waits for leaders too, but gives up at a broker that has not heard of the topic yet.
+        await admin.createTopics({ topics: [request], waitForLeaders: false });
+        await offsetsOf(admin, topic);
         created.push(topic);
       }
     }, specs.map(({ topic }) => topic));

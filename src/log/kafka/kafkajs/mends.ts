@@ -77,8 +77,12 @@ interface Connection {
   readonly authenticatedAt: [seconds: number, nanoseconds: number] | null;
   /** Milliseconds that the broker gives the session, 0 for no end. */
   readonly sessionLifetime: { toString(): string };
+  readonly socket?: { destroy(): void };
   isAuthenticated(): boolean;
+  connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
+  /** Ours: it has been closed since it was last asked to connect. */
+  isClosed?: boolean;
 }
 
 /** Kafka's own clients log in again at 85 to 95 % of a session. */
@@ -89,6 +93,8 @@ const RENEW_AFTER_MS = 1_100;
 /**
  * kafkajs logs in again ten seconds before the broker's session ends, so before every request when sessions are shorter
  * than that: brokers break that off. Here it is a part of the session, however long that is.
+ *
+ * A connection that is closed while it connects stays open. Here it is closed once it is connected.
  */
 function mendConnection({ prototype }: { prototype: Connection }): void {
   prototype.isAuthenticated = function () {
@@ -97,6 +103,20 @@ function mendConnection({ prototype }: { prototype: Connection }): void {
     if (lifetimeMs === 0) return true;
     const [seconds, nanoseconds] = process.hrtime(this.authenticatedAt);
     return seconds * 1000 + nanoseconds / 1e6 < Math.max(lifetimeMs * RENEW_AT, RENEW_AFTER_MS);
+  };
+  const { connect, disconnect } = prototype;
+  prototype.connect = async function () {
+    this.isClosed = false;
+    const connected = await connect.call(this);
+    if (this.isClosed) {
+      await disconnect.call(this);
+      this.socket?.destroy();
+    }
+    return connected;
+  };
+  prototype.disconnect = function () {
+    this.isClosed = true;
+    return disconnect.call(this);
   };
 }
 
