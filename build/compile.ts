@@ -24,10 +24,10 @@ async function deno(args: readonly string[]): Promise<{ readonly ok: boolean; re
   return { ok: success, text: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n").trim() };
 }
 
-/** The permissions of the task `freshet`, and its settings of V8. */
+/** The permission set of the task `freshet`, and its settings of V8. */
 async function runOptions(): Promise<readonly string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile("deno.json")) as { tasks: Record<string, { command: string }> };
-  return tasks.freshet!.command.split(" ").filter((word) => /^--(allow-|v8-flags=)/.test(word));
+  return tasks.freshet!.command.split(" ").filter((word) => /^(-P=|--v8-flags=)/.test(word));
 }
 
 /** The commit that the executables are made of; a checkout that has changed since says so. */

@@ -1,6 +1,6 @@
 // Records that are larger than most. A bad one that its dead letter topic does not take, among good ones: the run goes on, and
 // the table has the record. Many good ones: units are as large as the warehouse's memory takes. FRESHET_LARGE adds the long backlogs
-// (the task test:large).
+// (`task test:long large`).
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { openEmbeddedLog } from "../src/log/embedded.ts";

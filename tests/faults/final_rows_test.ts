@@ -1,6 +1,6 @@
 // A reader that asks every merged view again and again while a backlog is worked off with small checkpoints: no row that it has
 // seen final changes under the same VERSION, and none is open again. FRESHET_POLLED says how many records of each domain (the
-// task test:final: a million).
+// `task test:long final`: a million).
 
 import { assert, assertEquals } from "@std/assert";
 import { simulators } from "../../simulators/mod.ts";

@@ -1,5 +1,5 @@
 // The real program with each domain, killed at random times, against the embedded log and warehouse: nothing is lost, nothing
-// is there twice, and the derived tables equal a recomputation. FRESHET_KILL_ROUNDS says how often (the task test:kill: 100).
+// is there twice, and the derived tables equal a recomputation. FRESHET_KILL_ROUNDS says how often (`task test:long kill`: 100).
 
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";

@@ -1,6 +1,6 @@
 // The same records make the same rows, VERSION and IS_FINAL included: however they are cut into checkpoints, whether they come
 // at once or trickle in, whoever is killed meanwhile and however many members share the partitions. And the rows are those of
-// brute force. FRESHET_ROWS says how many disordered records (the task test:rows: 60,000).
+// brute force. FRESHET_ROWS says how many disordered records (`task test:long rows`: 60,000).
 
 import { assert, assertEquals } from "@std/assert";
 import type { RunnerOptions } from "../../src/engine/mod.ts";

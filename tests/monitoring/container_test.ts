@@ -41,9 +41,9 @@ Deno.test("every name that compose.yaml takes from the environment is a setting"
 Deno.test("the image's permissions are those of the task, and its paths are there", async () => {
   const dockerfile = await read("Dockerfile");
   const { tasks } = JSON.parse(await read("deno.json")) as { tasks: Record<string, { command: string }> };
-  const flags = tasks.freshet!.command.split(" ").filter((word) => word.startsWith("--"));
+  const flags = tasks.freshet!.command.split(" ").filter((word) => word.startsWith("-"));
   const script = await read("build/freshet.sh");
-  assertEquals(script.match(/(?<= )--\S+/g)!.filter((word) => word !== "--cached-only"), flags);
+  assertEquals(script.match(/(?<= )-\S+/g)!.filter((word) => word !== "--cached-only"), flags);
   assert(
     ((await Deno.stat(new URL("build/freshet.sh", ROOT))).mode! & 0o111) === 0o111,
     "build/freshet.sh must be executable",

@@ -1,13 +1,10 @@
 // Freshet in a process of its own as people run it: with the permissions of its task, and no others.
 
 import { fileURLToPath } from "node:url";
-import denoJson from "../../deno.json" with { type: "json" };
 import { findRunning, type RunningInstance } from "../../src/run_file.ts";
 
-const PERMISSIONS = denoJson.tasks.freshet.command.split(" ").filter((word) => word.startsWith("--allow-"));
-
 /** Deno's arguments before a script that is to have the program's permissions. */
-export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", ...PERMISSIONS];
+export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", "-P=program"];
 
 /** Deno's arguments before those of Freshet. */
 export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];

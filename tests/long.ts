@@ -1,0 +1,64 @@
+// The long forms of tests, of which the tasks before a change run a short one: without a name a list of them, with a name that
+// one. Settings of the environment go on to it: FRESHET_SEED repeats what was random.
+
+interface LongTest {
+  readonly about: string;
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const LONG: Readonly<Record<string, LongTest>> = {
+  kill: {
+    about: "a hundred kills of the real program at random times",
+    file: "faults/kill_test.ts",
+    env: { TESTS: "fast", FRESHET_KILL_ROUNDS: "100" },
+  },
+  schedules: {
+    about: "a thousand seeded fault schedules",
+    file: "faults/simulation_test.ts",
+    env: { TESTS: "fast", FRESHET_RUNS: "1000" },
+  },
+  rows: {
+    about: "60,000 disordered records in 1, 4 and 12 partitions make the same rows however they are worked off",
+    file: "faults/same_rows_test.ts",
+    env: { TESTS: "fast", FRESHET_ROWS: "60000" },
+  },
+  final: {
+    about: "a reader of the merged views while a million records of each domain are worked off",
+    file: "faults/final_rows_test.ts",
+    env: { TESTS: "fast", FRESHET_POLLED: "1000000" },
+  },
+  large: {
+    about: "backlogs of up to a gigabyte in records of 10 KB to 8 MB, each with its seconds and peak memory",
+    file: "oversized_records_test.ts",
+    env: { TESTS: "fast", FRESHET_LARGE: "1" },
+  },
+  brokers: {
+    about: "twenty faults of three real Kafka brokers, one after another, at random",
+    file: "faults/kafka_brokers_long_test.ts",
+    env: { TESTS: "kafka", FRESHET_BROKER_ROUNDS: "20" },
+  },
+  chaos: {
+    about: "a hundred times members, brokers and leaders of Kafka taken away at once",
+    file: "faults/kafka_chaos_test.ts",
+    env: { TESTS: "kafka", FRESHET_CHAOS_ROUNDS: "100" },
+  },
+  "kill-snowflake": {
+    about: "twenty kills of two processes from Kafka to the Snowflake double, with every fault, on 100,000 records",
+    file: "snowflake/kafka_kill_test.ts",
+    env: { TESTS: "snowflake", FRESHET_KILL_ROUNDS: "20", FRESHET_KILL_RECORDS: "5000" },
+  },
+};
+
+const [name, ...more] = Deno.args;
+const test = name === undefined ? undefined : LONG[name];
+if (!test) {
+  for (const [each, { about }] of Object.entries(LONG)) console.log(`  ${each.padEnd(15)} ${about}`);
+  if (name !== undefined) console.error(`\nThere is no long test "${name}"`);
+  Deno.exit(name === undefined ? 0 : 2);
+}
+const { code } = await new Deno.Command(Deno.execPath(), {
+  args: ["test", "--no-prompt", "--permit-no-files", "-P=tests", `tests/${test.file}`, ...more],
+  env: { ...test.env, ...Deno.env.toObject() },
+}).spawn().status;
+Deno.exit(code);
