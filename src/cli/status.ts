@@ -108,12 +108,12 @@ async function storedDomain(domain: DomainInfo, { log, warehouse, now }: Stores)
     return {
       partition,
       nextOffset: position?.nextOffset ?? bounds.low,
-      highOffset: bounds.isUntold ? null : bounds.high,
-      readableOffset: bounds.isUntold ? null : bounds.high,
-      lag: bounds.isUntold ? null : lagOf({ nextOffset: position?.nextOffset ?? bounds.low, ...bounds }),
-      confirmedAt: bounds.isUntold ? null : now,
+      highOffset: bounds.isUnknown ? null : bounds.high,
+      readableOffset: bounds.isUnknown ? null : bounds.high,
+      lag: bounds.isUnknown ? null : lagOf({ nextOffset: position?.nextOffset ?? bounds.low, ...bounds }),
+      confirmedAt: bounds.isUnknown ? null : now,
       watermark: position?.watermark ?? null,
-      obstacle: bounds.isUntold ? "has no leader" : null,
+      obstacle: bounds.isUnknown ? "has no leader" : null,
     };
   });
   return {

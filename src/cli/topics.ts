@@ -92,10 +92,10 @@ async function describe(context: Context, log: Log, { topic, partitions }: Topic
   const lines: PartitionLine[] = [];
   for (const group of readers.length > 0 ? readers : [null]) {
     const committed = group === null ? new Map<number, number>() : await log.committed(topic, group);
-    partitions.forEach(({ low, high, isUntold }, partition) => {
+    partitions.forEach(({ low, high, isUnknown }, partition) => {
       const offset = committed.get(partition) ?? null;
-      const lag = group === null || isUntold ? null : Math.max(0, high - (offset ?? low));
-      const bounds = isUntold ? { low: null, high: null } : { low, high };
+      const lag = group === null || isUnknown ? null : Math.max(0, high - (offset ?? low));
+      const bounds = isUnknown ? { low: null, high: null } : { low, high };
       lines.push({ topic, partition, ...bounds, group, committed: offset, lag });
     });
   }

@@ -72,9 +72,11 @@ export async function runGeneration(
   const all = Array.from(topic?.partitions ?? [], (_, partition) => partition);
   const claims = await writer.claim(domain.topic, generation.partitions, all);
   const bounds = await generation.bounds();
-  const untold = generation.partitions.find((partition) => !bounds.has(partition));
-  if (options.untilEnd && untold !== undefined) {
-    throw new LogUnavailableError(`Nobody can tell where "${domain.topic}" partition ${untold} ends: it has no leader`);
+  const unknown = generation.partitions.find((partition) => !bounds.has(partition));
+  if (options.untilEnd && unknown !== undefined) {
+    throw new LogUnavailableError(
+      `Nobody can tell where "${domain.topic}" partition ${unknown} ends: it has no leader`,
+    );
   }
   checkSameTopic(claims, bounds, options);
   const starts = new Map(
@@ -210,7 +212,7 @@ class GenerationRun {
     const { options } = this.context;
     while (true) {
       if (this.#inFlight?.settled) await this.#settle();
-      if (this.generation.signal.aborted) return await this.#handOver(signal.aborted ? "stopped" : "rebalanced");
+      if (this.generation.signal.aborted) return await this.#commitPending(signal.aborted ? "stopped" : "rebalanced");
       if (signal.aborted) return await this.#finish("stopped");
       const batch = await this.#next();
       if (batch) await this.#take(batch);
@@ -281,7 +283,7 @@ class GenerationRun {
    * The generation has ended: what is pending is still written, for a group that rebalances often would never commit anything
    * otherwise. A partition that has a new owner by now is fenced, and nothing of the unit is written then.
    */
-  async #handOver(outcome: Outcome): Promise<Outcome> {
+  async #commitPending(outcome: Outcome): Promise<Outcome> {
     if (this.#pendingSince === undefined) return outcome;
     try {
       await this.#checkpoint();

@@ -98,7 +98,7 @@ async function reasonFor(request: SkipRequest, { log, clock, signal }: SkipOptio
   const bounds = info?.partitions[partition];
   const at = `Partition ${partition} of "${topic}"`;
   if (bounds === undefined) throw new SkipRefusedError(`${at} is not in the log`);
-  if (bounds.isUntold) throw new SkipRefusedError(`${at} has no leader just now: try again when it has one`);
+  if (bounds.isUnknown) throw new SkipRefusedError(`${at} has no leader just now: try again when it has one`);
   if (to > bounds.high) throw new SkipRefusedError(`${at} ends at offset ${bounds.high}: skip no further than that`);
   const found = await lookUp(request, { log, topic, clock, signal });
   if (found?.kind === "record") {
@@ -115,8 +115,8 @@ async function truncation(request: SkipRequest, position: Claim, options: SkipOp
   const { topic, partition, from, to } = request;
   const at = `partition ${partition} of "${topic}"`;
   const [info] = await options.log.topics([topic]);
-  const { high, isUntold } = info?.partitions[partition] ?? { high: 0 };
-  if (isUntold) throw new SkipRefusedError(`The ${at} has no leader just now: try again when it has one`);
+  const { high, isUnknown } = info?.partitions[partition] ?? { high: 0 };
+  if (isUnknown) throw new SkipRefusedError(`The ${at} has no leader just now: try again when it has one`);
   if (high < to) {
     // It may have grown since it lost them.
     if (from <= high) return "truncated";

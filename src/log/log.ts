@@ -85,7 +85,7 @@ export interface TopicSpec {
 
 /** A partition of a topic, and its bounds: 0 and 0 where nobody can tell them just now, because it has no leader. */
 export interface TopicPartition extends PartitionBounds {
-  readonly isUntold?: true;
+  readonly isUnknown?: true;
 }
 
 export interface TopicInfo {

@@ -4,7 +4,7 @@ import { LogDamagedError } from "../errors.ts";
 import type { Generation, Log, LogBatch } from "./log.ts";
 
 /** A stretch of a partition; `to` is exclusive. */
-export interface Stretch {
+export interface OffsetRange {
   readonly partition: number;
   readonly from: number;
   readonly to: number;
@@ -30,7 +30,7 @@ const PATIENCE_MS = 30_000;
 
 /** Looks in the log, as a group of its own that commits nothing; `undefined` when the log took too long. */
 export async function lookUp(
-  stretch: Stretch,
+  stretch: OffsetRange,
   { log, topic, clock, signal }: LookUpOptions,
 ): Promise<InLog | undefined> {
   const group = `freshet-doctor-${crypto.randomUUID()}`;
@@ -45,7 +45,7 @@ export async function lookUp(
   return await readThrough(generation, { ...stretch, from }, clock);
 }
 
-async function readThrough(generation: Generation, stretch: Stretch, clock: Clock): Promise<InLog | undefined> {
+async function readThrough(generation: Generation, stretch: OffsetRange, clock: Clock): Promise<InLog | undefined> {
   const { partition, from, to } = stretch;
   let kind: "none" | "unreadable" = "none";
   for (const end = clock.monotonic() + PATIENCE_MS; clock.monotonic() < end;) {
@@ -73,7 +73,7 @@ async function readThrough(generation: Generation, stretch: Stretch, clock: Cloc
 /** The next batch; or where what cannot be read ends; or "unreadable" where nobody knows. */
 async function nextOf(
   generation: Generation,
-  { partition }: Stretch,
+  { partition }: OffsetRange,
 ): Promise<LogBatch | number | "unreadable" | undefined> {
   try {
     return await generation.next(1_000);

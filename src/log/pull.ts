@@ -3,7 +3,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import { Bell } from "./bell.ts";
+import { Wakeup } from "./wakeup.ts";
 import type { LogBatch } from "./log.ts";
 
 /** Reading and decoding are synchronous: a reader that is never short of records gives way this often. */
@@ -13,7 +13,7 @@ export class Pull {
   readonly #clock: Clock;
   readonly #partitions: readonly number[];
   readonly #ending = new AbortController();
-  readonly #bell: Bell;
+  readonly #wakeup: Wakeup;
   #failure: unknown;
   #turn = 0;
   #gaveWayAt = performance.now();
@@ -21,7 +21,7 @@ export class Pull {
   constructor(clock: Clock, partitions: readonly number[]) {
     this.#clock = clock;
     this.#partitions = partitions;
-    this.#bell = new Bell(clock);
+    this.#wakeup = new Wakeup(clock);
   }
 
   /** Aborted by `end`. */
@@ -33,12 +33,12 @@ export class Pull {
   end(failure?: unknown): void {
     if (!this.signal.aborted) this.#failure = failure;
     this.#ending.abort();
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   /** There may be more to take. */
   wake(): void {
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   /** What `take` gives; asked again each time it is woken, for `waitMs` or to the end, `undefined` then. */
@@ -53,7 +53,7 @@ export class Pull {
       if (batch !== undefined) return batch;
       const leftMs = waitUntil - this.#clock.monotonic();
       if (leftMs <= 0) return undefined;
-      await this.#bell.wait(leftMs);
+      await this.#wakeup.wait(leftMs);
       this.#gaveWayAt = performance.now();
     }
     if (this.#failure !== undefined) throw this.#failure;

@@ -2,7 +2,7 @@
 import { type DomainStatus, isWell } from "../engine/status.ts";
 import type { Observer } from "../engine/options.ts";
 import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";
-import { FormerMetrics } from "./former.ts";
+import { LegacyMetrics } from "./legacy.ts";
 import { RequestTally } from "./http.ts";
 import { eventLoopDelay } from "./process.ts";
 import { WeightedHistogram } from "./weighted.ts";
@@ -51,7 +51,7 @@ export interface Metrics {
   /** Seconds for which a domain has not got on although it should, by what holds it up. */
   readonly standstill: Gauge<"domain" | "kind">;
   /** By the wine system's names. */
-  readonly former: FormerMetrics;
+  readonly legacy: LegacyMetrics;
   readonly eventLoopDelay: Summary;
   readonly http: HttpMetrics;
 }
@@ -210,7 +210,7 @@ export function createMetrics(): Metrics {
       labelNames: ["domain", "kind"],
       registers,
     }),
-    former: new FormerMetrics(registry),
+    legacy: new LegacyMetrics(registry),
     eventLoopDelay: eventLoopDelay(registry),
     http: httpMetrics(registry),
   };
@@ -266,7 +266,7 @@ export function observerOf(metrics: Metrics): Required<Observer> {
         metrics.eventToCommit.observe({ domain }, Math.max(0, ageMs) / 1000, records);
       }
       metrics.skippedOffsets.inc({ domain }, summary.skippedOffsets);
-      metrics.former.checkpoint(domain, summary);
+      metrics.legacy.checkpoint(domain, summary);
     },
     restart(domain) {
       metrics.restarts.inc({ domain });
@@ -313,6 +313,6 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
       if (confirmedAt !== null) consumerLagAge.set(labels, Math.max(0, now - confirmedAt) / 1000);
       if (watermark !== null && Number.isFinite(watermark)) watermarkLag.set(labels, (now - watermark) / 1000);
     }
-    metrics.former.gauge(status);
+    metrics.legacy.gauge(status);
   }
 }

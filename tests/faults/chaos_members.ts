@@ -21,11 +21,13 @@ export interface Options {
 export type Line = readonly (readonly (readonly [number, number])[])[];
 
 const TELL_EVERY_MS = 50;
+/** Processes that share a warehouse have DuckDB's default each. */
+const MEMORY_OF_A_MEMBER_MB = 96;
 
 if (import.meta.main) {
   const { brokers, path, domain: name, members }: Options = JSON.parse(Deno.args[0]!);
   const domain = domainOf(name);
-  await using warehouse = await openDuckDb({ path });
+  await using warehouse = await openDuckDb({ path, memoryLimit: `${members * MEMORY_OF_A_MEMBER_MB}MB` });
   await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name, text: domain.sql }]);
   const runners: DomainRunner[] = [];
   const restarts: AbortController[] = [];

@@ -4,7 +4,7 @@ import { generalRules, missingOffsets, ownRules, type Rules } from "../../checks
 import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
-import { lookUp, type Stretch as Gap } from "../../log/look_up.ts";
+import { lookUp, type OffsetRange as Gap } from "../../log/look_up.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
@@ -250,7 +250,7 @@ async function againstLog({ domain, log }: Patient, { positions, committed }: Of
   const ahead = [...committed].filter(([partition, offset]) => offset > (positions.get(partition) ?? 0));
   const beyond = [...positions].filter(([partition, next]) => {
     const bounds = topic.partitions[partition];
-    return !bounds?.isUntold && next > (bounds?.high ?? 0);
+    return !bounds?.isUnknown && next > (bounds?.high ?? 0);
   });
   const told = (pairs: readonly (readonly [number, number])[]) =>
     pairs.map(([partition, offset]) => `partition ${partition} at ${offset}`).join(", ");

@@ -5,10 +5,10 @@
 // its row, and the new generation begins when every living member has acknowledged it.
 
 import { LogUnavailableError } from "../../errors.ts";
-import { Bell } from "../bell.ts";
+import { Wakeup } from "../wakeup.ts";
 import type { EmbeddedFile } from "./file.ts";
 import { EmbeddedGeneration } from "./generation.ts";
-import { Handover } from "../handover.ts";
+import { Mailbox } from "../mailbox.ts";
 import type { Generation, Membership, SubscribeOptions, Subscription } from "../log.ts";
 
 /** Another process's writes are noticed within this time. */
@@ -28,8 +28,8 @@ interface Where {
 
 export class EmbeddedSubscription implements Subscription {
   readonly #member = crypto.randomUUID();
-  readonly #handover = new Handover<Generation>();
-  readonly #bell: Bell;
+  readonly #mailbox = new Mailbox<Generation>();
+  readonly #wakeup: Wakeup;
   readonly #stopListening: () => void;
   #closed = false;
   #current: EmbeddedGeneration | undefined;
@@ -44,9 +44,9 @@ export class EmbeddedSubscription implements Subscription {
     readonly options: SubscribeOptions,
     readonly group: GroupOptions,
   ) {
-    this.#bell = new Bell(file.clock);
+    this.#wakeup = new Wakeup(file.clock);
     this.#membership = { state: "joining", sinceMs: file.clock.monotonic() };
-    this.#stopListening = file.onChange("groups", () => this.#bell.ring());
+    this.#stopListening = file.onChange("groups", () => this.#wakeup.wake());
   }
 
   /** Joins the group and keeps the membership alive until disposed of or aborted. */
@@ -58,7 +58,7 @@ export class EmbeddedSubscription implements Subscription {
   }
 
   nextGeneration(): Promise<Generation> {
-    return this.#handover.next();
+    return this.#mailbox.next();
   }
 
   membership(): Membership {
@@ -70,7 +70,7 @@ export class EmbeddedSubscription implements Subscription {
     this.#endCurrent();
     await this.#leave();
     await this.#join();
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -93,8 +93,8 @@ export class EmbeddedSubscription implements Subscription {
     this.#closed = true;
     this.#stopListening();
     this.#endCurrent(failure);
-    this.#handover.close(reason);
-    this.#bell.ring();
+    this.#mailbox.close(reason);
+    this.#wakeup.wake();
   }
 
   /** The loop behind a membership: notices what others wrote, sends heartbeats, begins generations. */
@@ -107,7 +107,7 @@ export class EmbeddedSubscription implements Subscription {
         if (!(cause instanceof LogUnavailableError)) return this.#close(cause, cause);
         this.group.onWarning(`Group "${this.options.group}" could not be tended: ${cause.message}`);
         if (this.#membership.state === "joining") this.#membership = { ...this.#membership, trouble: cause.message };
-        await this.#bell.wait(this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION);
+        await this.#wakeup.wait(this.group.sessionTimeoutMs / HEARTBEATS_PER_SESSION);
       }
     }
   }
@@ -121,7 +121,7 @@ export class EmbeddedSubscription implements Subscription {
         this.#current?.wake();
         return;
       }
-      if (await this.#bell.wait(POLL_MS)) return;
+      if (await this.#wakeup.wait(POLL_MS)) return;
     }
   }
 
@@ -166,14 +166,14 @@ export class EmbeddedSubscription implements Subscription {
       commit: (offsets) => this.#commit(generation, offsets),
     });
     this.#membership = { state: "member", sinceMs: this.file.clock.monotonic() };
-    this.#handover.offer(this.#current);
+    this.#mailbox.offer(this.#current);
   }
 
   #endCurrent(failure?: unknown): void {
     if (this.#current) this.#membership = { state: "joining", sinceMs: this.file.clock.monotonic() };
     this.#current?.end(failure);
     this.#current = undefined;
-    this.#handover.withdraw();
+    this.#mailbox.withdraw();
   }
 
   #join(): Promise<void> {

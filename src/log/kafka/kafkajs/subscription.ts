@@ -8,8 +8,8 @@
 import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, PartitionAssigner } from "kafkajs";
 import { type Clock, systemClock } from "../../../clock.ts";
 import { FreshetError, LogUnavailableError } from "../../../errors.ts";
-import { Bell } from "../../bell.ts";
-import { Handover } from "../../handover.ts";
+import { Wakeup } from "../../wakeup.ts";
+import { Mailbox } from "../../mailbox.ts";
 import type { KafkaClient } from "./client.ts";
 import { ROUND_ROBIN } from "../assignors.ts";
 import { withDeadline } from "../deadline.ts";
@@ -46,9 +46,9 @@ type Down =
   | { readonly kind: "closed" };
 
 export class KafkaSubscription implements Subscription {
-  readonly #handover = new Handover<Generation>();
+  readonly #mailbox = new Mailbox<Generation>();
   readonly #clock: Clock;
-  readonly #bell: Bell;
+  readonly #wakeup: Wakeup;
   #generation: KafkaGeneration | undefined;
   #generations = 0;
   #consumer: Consumer | undefined;
@@ -62,7 +62,7 @@ export class KafkaSubscription implements Subscription {
 
   constructor(readonly parts: SubscriptionParts, readonly options: SubscribeOptions) {
     this.#clock = parts.clock ?? systemClock;
-    this.#bell = new Bell(this.#clock);
+    this.#wakeup = new Wakeup(this.#clock);
     this.#membership = { state: "joining", sinceMs: this.#clock.monotonic() };
     options.signal.addEventListener("abort", this.#onAbort);
     this.#supervising = this.#supervise();
@@ -74,7 +74,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   nextGeneration(): Promise<Generation> {
-    return this.#handover.next();
+    return this.#mailbox.next();
   }
 
   membership(): Membership {
@@ -97,17 +97,17 @@ export class KafkaSubscription implements Subscription {
 
   #close(reason: unknown): void {
     this.#closed = true;
-    this.#handover.close(reason);
+    this.#mailbox.close(reason);
     this.#endGeneration();
     this.#fell({ kind: "closed" });
-    this.#bell.ring(); // a back-off ends too
+    this.#wakeup.wake(); // a back-off ends too
     this.options.signal.removeEventListener("abort", this.#onAbort);
   }
 
   /** The consumer has to go; the first reason counts. */
   #fell(down: Down): void {
     this.#down ??= down;
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   #endGeneration(): void {
@@ -116,7 +116,7 @@ export class KafkaSubscription implements Subscription {
     }
     this.#generation?.end();
     this.#generation = undefined;
-    this.#handover.withdraw();
+    this.#mailbox.withdraw();
   }
 
   /** One consumer after another, until the subscription closes or gives up. */
@@ -208,7 +208,7 @@ export class KafkaSubscription implements Subscription {
       unservedMs: settings.unservedMs,
     });
     this.#membership = { state: "member", sinceMs: this.#lastSignMs };
-    this.#handover.offer(this.#generation);
+    this.#mailbox.offer(this.#generation);
   }
 
   #fetchingOf(consumer: Consumer): Fetching {
@@ -268,7 +268,7 @@ export class KafkaSubscription implements Subscription {
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.parts.client.settings;
     const silenceMs = sessionTimeoutMs + rebalanceTimeoutMs;
     while (this.#down === undefined) {
-      await this.#bell.wait(WATCH_MS);
+      await this.#wakeup.wait(WATCH_MS);
       if (this.#clock.monotonic() - this.#lastSignMs > silenceMs) this.#fell({ kind: "silent" });
     }
     return this.#down;
@@ -293,7 +293,7 @@ export class KafkaSubscription implements Subscription {
     if (error instanceof FreshetError && !error.retriable) return this.#close(error);
     this.parts.client.onWarning(`Group "${this.options.group}" connects again: ${error.message}`);
     this.#membership = { ...this.#membership, trouble: error.message };
-    await this.#bell.wait(this.#backoffMs);
+    await this.#wakeup.wait(this.#backoffMs);
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MS.most);
   }
 }

@@ -14,7 +14,7 @@ const LATEST = -1n;
 /** A topic just made, or moved, has partitions without a leader for a moment. */
 const ELECTION = { tries: 20, pauseMs: 100 };
 
-const UNTOLD = { low: 0, high: 0, isUntold: true } as const;
+const UNTOLD = { low: 0, high: 0, isUnknown: true } as const;
 
 type OffsetsAnswer = Awaited<ReturnType<Client["library"]["listOffsetsV5"]["api"]["async"]>>;
 

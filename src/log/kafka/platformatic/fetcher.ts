@@ -2,7 +2,7 @@
 // one broker or partition cannot do holds up nothing else. Knows nothing of groups, nor of what becomes of the records.
 
 import type { FreshetError } from "../../../errors.ts";
-import { Bell } from "../../bell.ts";
+import { Wakeup } from "../../wakeup.ts";
 import { damageIn, isRoomy, isUnserved } from "../damage.ts";
 import { type DamagedStretch, type FetchedPartition, obstacleOf, OFFSET_OUT_OF_RANGE } from "../fetch.ts";
 import { type Address, type Client, isHopeless } from "./client.ts";
@@ -62,7 +62,7 @@ interface Lane {
 
 export class Fetcher implements AsyncDisposable {
   readonly #lanes = new Map<number, Lane>();
-  readonly #bells = new Map<string, Bell>();
+  readonly #wakeups = new Map<string, Wakeup>();
   readonly #loops = new Set<Promise<void>>();
   #turn = 0;
   #closed = false;
@@ -126,7 +126,7 @@ export class Fetcher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#lanes.clear();
-    for (const bell of this.#bells.values()) bell.ring();
+    for (const wakeup of this.#wakeups.values()) wakeup.wake();
     for (let slot = 0; slot < FETCHES_PER_BROKER; slot++) await this.cluster.drop(this.#purpose(slot));
     await Promise.all(this.#loops);
   }
@@ -135,17 +135,17 @@ export class Fetcher implements AsyncDisposable {
   #wake(): void {
     if (this.#closed) return;
     for (const { leader } of this.#lanes.values()) if (leader !== undefined) this.#attend(leader);
-    for (const bell of this.#bells.values()) bell.ring();
+    for (const wakeup of this.#wakeups.values()) wakeup.wake();
   }
 
   #attend(broker: Address): void {
     for (let slot = 0; slot < FETCHES_PER_BROKER; slot++) {
       const purpose = this.#purpose(slot);
       const key = `${purpose} ${keyOf(broker)}`;
-      if (this.#bells.has(key)) continue;
-      const bell = new Bell(this.client.clock);
-      this.#bells.set(key, bell);
-      const loop = this.#loop(broker, purpose, bell).finally(() => this.#loops.delete(loop));
+      if (this.#wakeups.has(key)) continue;
+      const wakeup = new Wakeup(this.client.clock);
+      this.#wakeups.set(key, wakeup);
+      const loop = this.#loop(broker, purpose, wakeup).finally(() => this.#loops.delete(loop));
       this.#loops.add(loop);
     }
   }
@@ -159,7 +159,7 @@ export class Fetcher implements AsyncDisposable {
   }
 
   /** Fetches from one broker for as long as it leads anything. */
-  async #loop(broker: Address, purpose: string, bell: Bell): Promise<void> {
+  async #loop(broker: Address, purpose: string, wakeup: Wakeup): Promise<void> {
     const key = keyOf(broker);
     while (!this.#closed) {
       const led = [...this.#lanes.values()].filter(({ leader }) => leader !== undefined && keyOf(leader) === key);
@@ -168,9 +168,9 @@ export class Fetcher implements AsyncDisposable {
       const ready = led.filter(({ paused, flight }) => !paused && flight === undefined);
       const due = ready.filter(({ notBeforeMs }) => notBeforeMs <= now);
       if (due.length > 0) await this.#fetch(broker, purpose, due);
-      else await bell.wait(Math.min(...ready.map(({ notBeforeMs }) => notBeforeMs - now), IDLE_MS));
+      else await wakeup.wait(Math.min(...ready.map(({ notBeforeMs }) => notBeforeMs - now), IDLE_MS));
     }
-    this.#bells.delete(`${purpose} ${key}`);
+    this.#wakeups.delete(`${purpose} ${key}`);
   }
 
   async #fetch(broker: Address, purpose: string, due: readonly Lane[]): Promise<void> {

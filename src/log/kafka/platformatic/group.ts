@@ -6,7 +6,7 @@
 
 import type { Connection } from "@platformatic/kafka";
 import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../../errors.ts";
-import { Bell } from "../../bell.ts";
+import { Wakeup } from "../../wakeup.ts";
 import type { Membership } from "../../log.ts";
 import { withDeadline } from "../deadline.ts";
 import { strangerInGroup } from "../errors.ts";
@@ -52,7 +52,7 @@ export interface GroupListener {
 }
 
 export class GroupMember implements AsyncDisposable {
-  readonly #bell: Bell;
+  readonly #wakeup: Wakeup;
   readonly #closing = new AbortController();
   readonly #living: Promise<void>;
   #coordinator: Address | undefined;
@@ -73,7 +73,7 @@ export class GroupMember implements AsyncDisposable {
     readonly options: GroupOptions,
     readonly listener: GroupListener,
   ) {
-    this.#bell = new Bell(client.clock);
+    this.#wakeup = new Wakeup(client.clock);
     this.#sinceMs = client.clock.monotonic();
     this.#living = this.#live();
   }
@@ -84,7 +84,7 @@ export class GroupMember implements AsyncDisposable {
 
   /** How many partitions the topic has may have changed. */
   lookAgain(): void {
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   /** Leaves and joins again, so that the group decides anew. Resolves when it has left. */
@@ -92,7 +92,7 @@ export class GroupMember implements AsyncDisposable {
     this.listener.lost();
     if (!this.#stays) return; // on its way in already
     this.#rejoining ??= Promise.withResolvers();
-    this.#bell.ring();
+    this.#wakeup.wake();
     await this.#rejoining.promise;
   }
 
@@ -121,7 +121,7 @@ export class GroupMember implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    this.#bell.ring();
+    this.#wakeup.wake();
     await this.cluster.drop(this.options.purpose);
     // Brokers that do not answer hold up no ending; what still waits for them ends with the log's connections.
     await withDeadline(this.#living, LEAVE_PATIENCE_MS, "Ending the membership").catch(() => {});
@@ -195,7 +195,7 @@ export class GroupMember implements AsyncDisposable {
       );
       await withDeadline(heartbeat, patienceMs, "A heartbeat");
       this.#settled();
-      await this.#bell.wait(Math.min(MOST_HEARTBEAT_MS, sessionTimeoutMs / 10));
+      await this.#wakeup.wait(Math.min(MOST_HEARTBEAT_MS, sessionTimeoutMs / 10));
     }
   }
 

@@ -3,7 +3,7 @@
 // Knows nothing of requests or of how records are encoded.
 
 import type { FreshetError } from "../../../errors.ts";
-import { Handover } from "../../handover.ts";
+import { Mailbox } from "../../mailbox.ts";
 import type { Generation, Membership, PartitionBounds, SubscribeOptions, Subscription } from "../../log.ts";
 import type { Codecs } from "../codecs.ts";
 import type { FetchedPartition } from "../fetch.ts";
@@ -36,7 +36,7 @@ interface Reading {
 let subscriptions = 0;
 
 export class PlatformaticSubscription implements Subscription {
-  readonly #handover = new Handover<Generation>();
+  readonly #mailbox = new Mailbox<Generation>();
   readonly #purpose = `${++subscriptions}`;
   readonly #watch: TopicWatch;
   readonly #group: GroupMember;
@@ -78,7 +78,7 @@ export class PlatformaticSubscription implements Subscription {
   }
 
   nextGeneration(): Promise<Generation> {
-    return this.#handover.next();
+    return this.#mailbox.next();
   }
 
   membership(): Membership {
@@ -98,7 +98,7 @@ export class PlatformaticSubscription implements Subscription {
   #close(reason: unknown): Promise<void> {
     return this.#closed ??= (async () => {
       this.options.signal.removeEventListener("abort", this.#onAbort);
-      this.#handover.close(reason);
+      this.#mailbox.close(reason);
       this.#endReading();
       await Promise.all([this.#watch[Symbol.asyncDispose](), this.#group[Symbol.asyncDispose]()]);
       await Promise.all(this.#ending);
@@ -113,7 +113,7 @@ export class PlatformaticSubscription implements Subscription {
     if (had !== undefined && had.length === partitions.length && had.every((p, i) => p === partitions[i])) return;
     this.#endReading();
     this.#reading = this.#read(partitions);
-    this.#handover.offer(this.#reading.generation);
+    this.#mailbox.offer(this.#reading.generation);
   }
 
   #read(partitions: readonly number[]): Reading {
@@ -163,7 +163,7 @@ export class PlatformaticSubscription implements Subscription {
   #endReading(): void {
     const reading = this.#reading;
     this.#reading = undefined;
-    this.#handover.withdraw();
+    this.#mailbox.withdraw();
     if (reading === undefined) return;
     reading.generation.end();
     const ending = reading.fetcher[Symbol.asyncDispose]().finally(() => this.#ending.delete(ending));

@@ -2,7 +2,7 @@
 // because partitions may have been added. Never gives up while brokers are away. Knows nothing of groups or records.
 
 import { type FreshetError, TopicMissingError } from "../../../errors.ts";
-import { Bell } from "../../bell.ts";
+import { Wakeup } from "../../wakeup.ts";
 import { withDeadline } from "../deadline.ts";
 import { type Client, isHopeless } from "./client.ts";
 import type { Cluster, TopicView } from "./cluster.ts";
@@ -22,7 +22,7 @@ export interface WatchListener {
 }
 
 export class TopicWatch implements AsyncDisposable {
-  readonly #bell: Bell;
+  readonly #wakeup: Wakeup;
   readonly #watching: Promise<void>;
   #view: TopicView | undefined;
   #wanted = true;
@@ -34,7 +34,7 @@ export class TopicWatch implements AsyncDisposable {
     readonly topic: string,
     readonly listener: WatchListener,
   ) {
-    this.#bell = new Bell(client.clock);
+    this.#wakeup = new Wakeup(client.clock);
     this.#watching = this.#watch();
   }
 
@@ -46,12 +46,12 @@ export class TopicWatch implements AsyncDisposable {
   /** Somebody misses a leader. */
   lookAgain(): void {
     this.#wanted = true;
-    this.#bell.ring();
+    this.#wakeup.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#bell.ring();
+    this.#wakeup.wake();
     // A broker that does not answer holds up no ending; what still waits for it ends with the log's connections.
     await withDeadline(this.#watching, CLOSE_PATIENCE_MS, "Ending the look-ups").catch(() => {});
   }
@@ -82,7 +82,7 @@ export class TopicWatch implements AsyncDisposable {
 
   /** Waits for the next look; returns the next back-off. */
   async #pause(backoffMs: number): Promise<number> {
-    if (!this.#wanted) await this.#bell.wait(this.client.settings.metadataMaxAgeMs);
+    if (!this.#wanted) await this.#wakeup.wait(this.client.settings.metadataMaxAgeMs);
     if (!this.#wanted || this.#closed) return BACKOFF_MS.first;
     await this.client.clock.sleep(backoffMs);
     return Math.min(backoffMs * 2, BACKOFF_MS.most);

@@ -2,28 +2,28 @@
 
 import type { Clock } from "../clock.ts";
 
-/** One waiter waits until somebody rings or the time is over; a ring while nobody waits is kept. */
-export class Bell {
+/** One waiter waits until it is woken or the time is over; a wake-up while nobody waits is kept. */
+export class Wakeup {
   #sleeper: AbortController | undefined;
-  #rung = false;
+  #woken = false;
 
   constructor(readonly clock: Clock) {}
 
   /** Ends the present or the next wait. */
-  ring(): void {
-    this.#rung = true;
+  wake(): void {
+    this.#woken = true;
     this.#sleeper?.abort();
   }
 
-  /** Resolves after a ring (true) or after `ms` milliseconds (false). */
+  /** Resolves when woken (true) or after `ms` milliseconds (false). */
   async wait(ms: number): Promise<boolean> {
-    if (!this.#rung && ms > 0) {
+    if (!this.#woken && ms > 0) {
       this.#sleeper = new AbortController();
       await this.clock.sleep(ms, this.#sleeper.signal).catch(() => {});
       this.#sleeper = undefined;
     }
-    const rung = this.#rung;
-    this.#rung = false;
-    return rung;
+    const woken = this.#woken;
+    this.#woken = false;
+    return woken;
   }
 }

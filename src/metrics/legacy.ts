@@ -10,7 +10,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const RECORDS = [1, 10, 50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000];
 
 /** See the head of this file. */
-export class FormerMetrics {
+export class LegacyMetrics {
   readonly #consumed;
   readonly #inserted;
   readonly #dlq;

@@ -1,7 +1,7 @@
-// Hands one generation at a time from a subscription to whoever awaits it. Knows nothing of any log.
+// A mailbox of one place: a subscription puts its present generation in, who awaits the next takes it out. Knows nothing of logs.
 
 /** One producer offers, withdraws or closes; one consumer awaits the next. */
-export class Handover<T> {
+export class Mailbox<T> {
   #offered: T | undefined;
   #waiter: PromiseWithResolvers<T> | undefined;
   #closed: { readonly reason: unknown } | undefined;
