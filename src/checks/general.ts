@@ -1,7 +1,7 @@
 // Rules that the tables of any domain keep, made of what the domain declares.
-import type { Domain } from "../domains/domain.ts";
+import { type Domain, outputsOf } from "../domains/domain.ts";
 import { tableKeyOf } from "../engine/rows.ts";
-import { type Output, StateBackend, Stream } from "../stream/mod.ts";
+import type { Output } from "../stream/mod.ts";
 import { passed, position, type Rules } from "./rules.ts";
 
 /** Where every record of the domain is that has been worked off. */
@@ -35,7 +35,7 @@ function twice(from: string): string {
 /** Rules by name; each is one query, so it sees one moment even while a run writes. */
 export function generalRules(domain: Domain): Rules {
   const { raw } = domain;
-  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  const outputs = outputsOf(domain);
   return {
     "no offset is there twice": `WITH ${seen(domain)}, ${twice("SEEN")}`,
     "no record is beyond its partition's position": `

@@ -2,7 +2,7 @@
 // runs it.
 
 import { z } from "zod";
-import type { Element, Output, Stream } from "../stream/mod.ts";
+import { type Element, type Output, StateBackend, Stream, type StreamContext } from "../stream/mod.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {
@@ -87,6 +87,17 @@ export interface Domain<E = unknown> {
   readonly startChecks?: readonly StartCheck[];
   /** A way in over HTTP, for domains that have one. */
   readonly ingest?: IngestRoute;
+}
+
+/** What the tables call the results that every episode has. */
+const EPISODE_NAMES = { count: "EVENT_COUNT", peak: "PEAK_VALUE" };
+
+/** The outputs that a domain makes of its events. Without a context they are there to be looked at, not to run. */
+export function outputsOf<E>(
+  { tables }: Pick<Domain<E>, "tables">,
+  context: StreamContext = { state: new StateBackend(), allowedLatenessMs: 0 },
+): readonly Output<E>[] {
+  return tables(Stream.of({ ...context, episodeNames: EPISODE_NAMES }));
 }
 
 /** A domain with the settings it asks for. */

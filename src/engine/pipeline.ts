@@ -1,8 +1,8 @@
 // One generation's pipeline of a domain: operators with the state of the partitions it owns.
 
 import { StateMismatchError } from "../errors.ts";
-import type { Domain, TimeSettings } from "../domains/domain.ts";
-import { FanOut, type Output, StateBackend, Stream } from "../stream/mod.ts";
+import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts";
+import { FanOut, type Output, StateBackend } from "../stream/mod.ts";
 import type { Writer } from "../warehouse/warehouse.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
@@ -22,7 +22,7 @@ export async function restorePipeline(
   partitions: readonly number[],
 ): Promise<Pipeline> {
   const state = new StateBackend();
-  const outputs = domain.tables(Stream.of({ state, allowedLatenessMs: time.allowedLatenessMs }));
+  const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
   for await (const changes of writer.state(domain.topic, partitions)) {
     for (const change of changes) state.restore(change);
   }
@@ -32,7 +32,7 @@ export async function restorePipeline(
 /** Fingerprints of the domain's operators: what the layout of their state depends on. */
 export function fingerprintsOf(domain: Domain): ReadonlyMap<string, string> {
   const state = new StateBackend();
-  domain.tables(Stream.of({ state, allowedLatenessMs: 0 }));
+  outputsOf(domain, { state, allowedLatenessMs: 0 });
   return new Map([...state.fingerprints].map(([name, config]) => [name, `${STATE_FORMAT}:${config}`]));
 }
 

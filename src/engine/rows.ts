@@ -26,13 +26,16 @@ export interface TableKey {
   readonly guardColumns?: readonly string[];
 }
 
+/** The columns by which the row of a newer record is newer, unless an output names others. */
+const NEWER_BY = ["TIMESTAMP", "KAFKA_OFFSET"];
+
 /** The key of an output's table; `null` where rows are only ever added. */
 export function tableKeyOf(output: Output<unknown>): TableKey | null {
   switch (output.kind) {
     case "append":
       return null;
     case "latest":
-      return { keyColumns: output.keyNames, guardColumns: output.order };
+      return { keyColumns: output.keyNames, guardColumns: output.order ?? NEWER_BY };
     case "running":
       return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames] };
     case "windows":

@@ -34,8 +34,8 @@ export type Output<E> =
     readonly kind: "latest";
     readonly name: string;
     readonly keyNames: readonly string[];
-    /** Columns by which a row is newer than another. */
-    readonly order: readonly string[];
+    /** Names of a row's values by which, compared in this order, it is newer than another. Without them: event time, then offset. */
+    readonly order?: readonly string[];
     readonly operator: Operator<E, LatestResult<Named>>;
   }
   /** One row for each key, over all its elements so far. */
@@ -78,6 +78,16 @@ export interface StreamContext {
   readonly state: StateBackend;
   /** Milliseconds of event time after a window's end during which late elements correct it. */
   readonly allowedLatenessMs: number;
+  /** What an episode's own results are called: "count" and "peak" when left out. Stored state depends on the names. */
+  readonly episodeNames?: EpisodeNames;
+}
+
+/** Names of the results that every episode has. */
+export interface EpisodeNames {
+  /** How many elements it has. */
+  readonly count: string;
+  /** The greatest (or least) of its values. */
+  readonly peak: string;
 }
 
 // deno-lint-ignore no-explicit-any -- a chain's inner types are checked where it is built, by Stream's signatures
@@ -138,14 +148,10 @@ export class KeyedStream<E, T> {
   ) {}
 
   /**
-   * Ends in the newest row of each key; `toRow` makes it. `order` names the columns by which, compared in this order, a row
+   * Ends in the newest row of each key; `toRow` makes it. `order` names the row's values by which, compared in this order, it
    * is newer than another: they must follow event time, then offset.
    */
-  latest(
-    name: string,
-    toRow: PerElement<T, Named>,
-    order: readonly string[] = ["TIMESTAMP", "KAFKA_OFFSET"],
-  ): Output<E> {
+  latest(name: string, toRow: PerElement<T, Named>, order?: readonly string[]): Output<E> {
     const newest = latest(name, this.keys, toRow);
     return { kind: "latest", name, keyNames: this.keys.names, order, operator: chain([...this.operators, newest]) };
   }
@@ -173,10 +179,11 @@ export class KeyedStream<E, T> {
 
   /** The times during which `holds` is true of a key's newest element, in the order of the log. */
   holding(holds: (value: T) => boolean): EpisodeStream<E, T> {
-    const { context: { state }, operators, keys } = this;
+    const { context: { state, episodeNames }, operators, keys } = this;
     return {
       episodes(name, options) {
-        const operator = whileHolding({ state, name: `${name}/${options.type}`, keys, holds, ...episodeSpec(options) });
+        const accumulators = episodeResults(options, episodeNames);
+        const operator = whileHolding({ state, name: `${name}/${options.type}`, keys, holds, accumulators });
         return episodeOutput(name, options, keys.names, chain([...operators, operator]));
       },
     };
@@ -222,7 +229,7 @@ export class KeyedStream<E, T> {
             const operator = aggregateWindowEpisodes({
               ...context,
               ...condition,
-              ...episodeSpec(options),
+              accumulators: episodeResults(options, context.episodeNames),
               name: `${name}/${options.type}`,
               keys,
               sizeMs,
@@ -256,7 +263,8 @@ export class KeyedStream<E, T> {
         operator: sessions({ name, accumulators: new AccumulatorRow(spec), alerts: false }),
       }),
       episodes(name, options) {
-        const operator = sessions({ name: `${name}/${options.type}`, ...episodeSpec(options), alerts: true });
+        const accumulators = episodeResults(options, context.episodeNames);
+        const operator = sessions({ name: `${name}/${options.type}`, accumulators, alerts: true });
         return episodeOutput(name, options, keys.names, operator);
       },
     };
@@ -315,9 +323,11 @@ export interface SessionStream<E, T> extends EpisodeStream<E, T> {
   aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
 }
 
-function episodeSpec<T>({ value, least = false, also = {} }: EpisodeOptions<T>) {
-  const spec: AccumulatorSpec<T> = { EVENT_COUNT: count(), PEAK_VALUE: least ? min(value) : max(value), ...also };
-  return { accumulators: new AccumulatorRow<T, AccumulatorSpec<T>>(spec) };
+function episodeResults<T>(
+  { value, least = false, also = {} }: EpisodeOptions<T>,
+  names: EpisodeNames = { count: "count", peak: "peak" },
+): AccumulatorRow<T, AccumulatorSpec<T>> {
+  return new AccumulatorRow({ [names.count]: count<T>(), [names.peak]: least ? min(value) : max(value), ...also });
 }
 
 function episodeOutput<E>(

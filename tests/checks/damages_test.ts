@@ -1,8 +1,8 @@
 // Every kind of damage to tables that were right: a rule must break. Each is put into the tables of one real run, judged,
 // and rolled back.
+import { outputsOf } from "../../src/domains/domain.ts";
 import { assert, assertEquals } from "@std/assert";
 import { mergedFinalRule } from "../../src/checks/mod.ts";
-import { StateBackend, Stream } from "../../src/stream/mod.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
 import { Patient } from "../support/patient.ts";
@@ -45,7 +45,7 @@ const FULL: Readonly<Record<string, string>> = {
 
 const derivedOf = (name: string) => {
   const { tables, raw } = domainOf(name);
-  const outputs = tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 })).map(({ name }) => name);
+  const outputs = outputsOf({ tables }).map(({ name }) => name);
   return { raw: raw.table, derived: [...new Set(outputs)] };
 };
 
@@ -264,7 +264,7 @@ for (const [name, damages] of Object.entries(DAMAGES)) {
 Deno.test("a merged row that is final before every partition has passed it breaks a rule of its own", async () => {
   await using patient = await Patient.of("trains");
   const domain = domainOf("trains");
-  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  const outputs = outputsOf(domain);
   const hourly = outputs.find((output) => output.name === "ATS_HOURLY_STATS_PARTS")!;
   assert(hourly.kind === "windows");
   const [rule] = Object.values(mergedFinalRule(domain, hourly));

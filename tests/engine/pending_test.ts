@@ -1,13 +1,14 @@
 // What is made between two checkpoints becomes one unit, with at most one change for each key.
 
 import { assertEquals } from "@std/assert";
+import { outputsOf } from "../../src/domains/domain.ts";
 import { Pending } from "../../src/engine/pending.ts";
-import { type Batch, type Output, type SessionChange, StateBackend, Stream } from "../../src/stream/mod.ts";
+import type { Batch, Output, SessionChange } from "../../src/stream/mod.ts";
 import type { Append, Unit } from "../../src/warehouse/warehouse.ts";
 import { readings } from "../support/simulation/domain.ts";
 
 const domain = readings(Infinity);
-const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+const outputs = outputsOf(domain);
 const names = outputs.map(({ name }) => name);
 const MOVE = { partition: 1, epoch: 1, checkpoint: 0, expectedOffset: 0 };
 const TO = { nextOffset: 9, watermark: 5, maxEventTime: 6, lastTimestamp: 7 };

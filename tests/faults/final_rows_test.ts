@@ -4,12 +4,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { simulators } from "../../simulators/mod.ts";
-import type { Domain } from "../../src/domains/domain.ts";
+import { type Domain, outputsOf } from "../../src/domains/domain.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import { scriptsOf } from "../../src/parts.ts";
-import { StateBackend, Stream } from "../../src/stream/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
@@ -30,7 +29,7 @@ interface View {
 
 /** The views that merge the rows of partitions. */
 function mergedViews(domain: Domain): View[] {
-  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  const outputs = outputsOf(domain);
   return outputs.flatMap(({ name, kind, ...output }) =>
     kind === "windows" && "keyNames" in output && name.endsWith("_PARTS")
       ? [{ name: name.replace(/_PARTS$/, ""), keys: [...output.keyNames, "WINDOW_START"] }]

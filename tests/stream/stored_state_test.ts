@@ -27,6 +27,7 @@ type Build = (events: Stream<Event>) => Output<Event>;
 
 const zones = ["Asia/Kolkata", "America/Los_Angeles"] as const;
 const zoneOf = ({ key }: Event) => zones[key.length % 2]!;
+const episodeNames = { count: "EVENT_COUNT", peak: "PEAK_VALUE" };
 const spec = { N: count<Event>(), SUM: sum(xOf), LAST: last(xOf) };
 const by = (events: Stream<Event>) => events.keyBy({ K: ({ key }) => key });
 
@@ -79,7 +80,7 @@ function eventsOf(seed: number, n: number, minutesLong: number): Event[] {
 /** What `build` makes of the events: the operators' fingerprints, each batch's rows, late elements and stored changes. */
 async function run(build: Build, events: readonly Event[], every: number) {
   const state = new StateBackend();
-  const output = build(Stream.of({ state, allowedLatenessMs: minutes(3) }));
+  const output = build(Stream.of({ state, allowedLatenessMs: minutes(3), episodeNames }));
   const fanOut = new FanOut<Event>([output.operator]);
   const feed = new Feed(seconds(30), 3);
   const said: string[] = [];

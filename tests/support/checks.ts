@@ -2,8 +2,7 @@
 
 import { generalRules, ownRules } from "../../src/checks/mod.ts";
 import { position, type Rules } from "../../src/checks/rules.ts";
-import type { Domain } from "../../src/domains/domain.ts";
-import { StateBackend, Stream } from "../../src/stream/mod.ts";
+import { type Domain, outputsOf } from "../../src/domains/domain.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { defaultSettings, domainOf } from "./domains.ts";
 
@@ -32,7 +31,7 @@ export function everyOffsetOnce({ name, raw }: Pick<Domain, "name" | "raw">): Ru
 
 /** No table of the domain is empty: what is compared must be there. */
 export function everyTableFilled({ tables, raw }: Domain): Rules {
-  const outputs = tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 })).map(({ name }) => name);
+  const outputs = outputsOf({ tables }).map(({ name }) => name);
   const filled = [raw.table, ...outputs].map((table) => [
     `${table} has rows`,
     `SELECT '${table}' AS EMPTY WHERE NOT EXISTS (FROM ${table})`,

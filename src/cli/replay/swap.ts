@@ -1,9 +1,9 @@
 // What a domain's tables and state are to become, as one unit for the warehouse: rows that are there and should not be are
 // deleted, all others written; raw rows, dead letters and offsets stay. Must not know how the new ones were made.
-import type { Domain } from "../../domains/mod.ts";
+import { type Domain, outputsOf } from "../../domains/mod.ts";
 import { tableKeyOf } from "../../engine/rows.ts";
 import { FreshetError } from "../../errors.ts";
-import { type Output, StateBackend, Stream } from "../../stream/mod.ts";
+import type { Output } from "../../stream/mod.ts";
 import type { Claim, Delete, Row, Unit, Upsert, Warehouse, Writer } from "../../warehouse/warehouse.ts";
 import { writableRows } from "../writable_rows.ts";
 import { raiseStoredVersion, ReplayedState, versionAfter, type Versioned } from "./versions.ts";
@@ -111,7 +111,7 @@ const isVersionedOutput = (output: Output<unknown>): output is Versioned =>
   output.kind === "windows" || output.kind === "sessions" || output.kind === "episodes";
 
 function derivedTables(domain: Domain): readonly DerivedTable[] {
-  const outputs = domain.tables(Stream.of({ state: new StateBackend(), allowedLatenessMs: 0 }));
+  const outputs = outputsOf(domain);
   const tables = new Map(outputs.map((output): [string, DerivedTable] => {
     // Rows that are only ever added are told apart by the record that they come from.
     const keyColumns = tableKeyOf(output)?.keyColumns ?? ["KAFKA_PARTITION", "KAFKA_OFFSET"];
