@@ -9,6 +9,8 @@ WORKDIR /app
 ENV DENO_DIR=/deno-dir
 COPY deno.json deno.lock ./
 COPY links ./links
+COPY src/stream/deno.json ./src/stream/deno.json
+COPY src/http/dashboard/page/deno.json ./src/http/dashboard/page/deno.json
 RUN deno install --frozen
 COPY main.ts ./
 COPY build/freshet.sh ./freshet

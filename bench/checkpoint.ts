@@ -13,7 +13,7 @@ import {
   StateBackend,
   Stream,
   sum,
-} from "../src/stream/mod.ts";
+} from "@freshet/stream";
 import { keyedChanges } from "../src/engine/rows.ts";
 import type { Unit, Writer } from "../src/warehouse/warehouse.ts";
 import freshetSql from "../sql/freshet.sql" with { type: "text" };

@@ -8,7 +8,7 @@ import { domainModules } from "../src/domains/mod.ts";
 import { Condemned, PartitionIngest } from "../src/engine/ingest.ts";
 import { decodeSegment, SegmentWriter } from "../src/log/embedded/segment.ts";
 import type { LogBatch, LogRecord } from "../src/log/log.ts";
-import { count, FanOut, hours, max, mean, StateBackend, Stream } from "../src/stream/mod.ts";
+import { count, FanOut, hours, max, mean, StateBackend, Stream } from "@freshet/stream";
 import type { TrainTelemetry } from "../src/domains/trains.ts";
 import { z } from "zod";
 import { logRecords } from "./records.ts";

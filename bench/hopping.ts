@@ -1,17 +1,7 @@
 // (d) Hopping windows: the cost must not grow with size / advance. The same records through windows of 12 and of 720 panes with
 // the same advance, so both give out as many rows.
 
-import {
-  type Batch,
-  count,
-  type Element,
-  FanOut,
-  max,
-  mean,
-  minutes,
-  StateBackend,
-  Stream,
-} from "../src/stream/mod.ts";
+import { type Batch, count, type Element, FanOut, max, mean, minutes, StateBackend, Stream } from "@freshet/stream";
 import { perSecond, print, sideBySide } from "./report.ts";
 
 const RECORDS = 1_000_000;

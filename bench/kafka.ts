@@ -5,7 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import type { Domain } from "../src/domains/mod.ts";
 import type { TrainTelemetry } from "../src/domains/trains.ts";
 import { openKafkaLog } from "../src/log/kafka.ts";
-import { count, hours, max, type Stream, sum } from "../src/stream/mod.ts";
+import { count, hours, max, type Stream, sum } from "@freshet/stream";
 import { KafkaBroker } from "../tests/support/kafka/broker.ts";
 import { discarding, fill, run, trainsOn } from "./pipeline.ts";
 import { perSecond, print, sideBySide } from "./report.ts";

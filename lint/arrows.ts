@@ -15,26 +15,26 @@ interface Part {
 }
 
 const PARTS: readonly Part[] = [
-  { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\// },
-  { name: "A domain", files: /^src\/domains\//, ours: /^(src\/(domains|stream)|sql)\//, packages: /^zod$/ },
+  { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\//, packages: /^tinyqueue$/ },
+  { name: "A domain", files: /^src\/domains\//, ours: /^(src\/domains|sql)\//, packages: /^(zod|@freshet\/stream)$/ },
   {
     name: "A port",
     files: /^src\/(log\/log|warehouse\/warehouse|cache\/cache)\.ts$/,
-    ours: /^src\/(stream\/|warehouse\/cells\.ts$)/,
+    ours: /^src\/warehouse\/cells\.ts$/,
     typesOnly: true,
   },
   { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|(errors|clock|file_identity)\.ts$)/ },
   {
     name: "The warehouse",
     files: /^src\/warehouse\//,
-    ours: /^src\/((warehouse|stream)\/|(errors|clock|file_identity)\.ts$)/,
+    ours: /^src\/(warehouse\/|(errors|clock|file_identity)\.ts$)/,
   },
   { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {
     name: "The engine",
     files: /^src\/engine\//,
     ours:
-      /^src\/((engine|stream|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
+      /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
     name: "The dashboard's page",
@@ -42,7 +42,7 @@ const PARTS: readonly Part[] = [
     ours: /^src\/http\/dashboard\/(page\/|protocol\.ts$)|^src\/engine\/status\.ts$/,
     packages: /^(preact|echarts)$/,
   },
-  { name: "The checks", files: /^src\/checks\//, ours: /^src\/((checks|domains|stream)\/|engine\/rows\.ts$)/ },
+  { name: "The checks", files: /^src\/checks\//, ours: /^src\/((checks|domains)\/|engine\/rows\.ts$)/ },
   {
     name: "HTTP",
     files: /^src\/http\//,
@@ -62,6 +62,7 @@ const PARTS: readonly Part[] = [
 
 /** Packages that belong to one place. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
+  "@freshet/stream": /^src\/(domains|engine|checks|cli)\//,
   "@platformatic/kafka": /^src\/log\/kafka\/platformatic\//,
   "kafkajs": /^src\/log\//,
   "node:sqlite": /^src\/log\//,
@@ -83,6 +84,9 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
 /** Adapters: from outside their folder they are imported when they are needed, never with the program. */
 const ADAPTERS =
   /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake)|cache\/redis)\.ts$/;
+
+/** A package in the checkout: from outside it is imported through its exports. */
+const STREAM_LIBRARY = "src/stream/";
 
 /** Files that the rules are not about. */
 const OUTSIDE = /^(tests|bench|build|lint|links)\//;
@@ -129,6 +133,9 @@ function complaint({ importer, specifier, typesOnly, lazy }: Import): string | u
     if (owner && !owner.test(importer)) return `"${target.package}" is imported by files ${owner.source} only`;
     const allowed = part.packages?.test(target.package) ?? true;
     return allowed ? undefined : `${part.name} does not import the package "${target.package}"`;
+  }
+  if (target.ours.startsWith(STREAM_LIBRARY) && !importer.startsWith(STREAM_LIBRARY)) {
+    return `The stream library is a package: import it by its name, "@freshet/stream"`;
   }
   if (!part.ours.test(target.ours)) return `${part.name} does not import "${target.ours}"`;
   const adapterFolder = target.ours.slice(0, target.ours.lastIndexOf("/") + 1);

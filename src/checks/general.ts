@@ -1,7 +1,7 @@
 // Rules that the tables of any domain keep, made of what the domain declares.
 import { type Domain, outputsOf } from "../domains/domain.ts";
 import { tableKeyOf } from "../engine/rows.ts";
-import type { Output } from "../stream/mod.ts";
+import type { Output } from "@freshet/stream";
 import { passed, position, type Rules } from "./rules.ts";
 
 /** Where every record of the domain is that has been worked off. */

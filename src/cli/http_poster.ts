@@ -4,7 +4,7 @@ import { ExponentialBackoff, type IBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
 import { FreshetError } from "../errors.ts";
 import type { NewRecord } from "../log/log.ts";
-import { addToSketch, emptySketch, quantileOf } from "../stream/mod.ts";
+import { addToSketch, emptySketch, quantileOf } from "@freshet/stream";
 import { UsageError } from "./context.ts";
 
 /** The server cannot be reached, or asks for patience without end. */

@@ -1,5 +1,5 @@
 // Rows as a query answers them, turned into rows as a writer takes them.
-import { parseTimestamp } from "../stream/mod.ts";
+import { parseTimestamp } from "@freshet/stream";
 import type { QueryResult, Row } from "../warehouse/warehouse.ts";
 
 /** The rows of a result, ready to be written to a table with the same columns. */

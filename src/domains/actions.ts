@@ -13,7 +13,7 @@ import {
   minutes,
   parseTimestamp,
   seconds,
-} from "../stream/mod.ts";
+} from "@freshet/stream";
 import { domain, type DomainSpec } from "./domain.ts";
 
 const text = (max: number) => z.string().min(1).max(max);

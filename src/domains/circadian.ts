@@ -1,7 +1,7 @@
 // Sleep, meals and light: each user's local days, and a recommendation from the phase of the body clock that sleep shows.
 
 import sql from "../../sql/circadian.sql" with { type: "text" };
-import { atMax, count, days, first, max, min, minutes, seconds, sum } from "../stream/mod.ts";
+import { atMax, count, days, first, max, min, minutes, seconds, sum } from "@freshet/stream";
 import { timeOf, UserActivity } from "./circadian/activity.ts";
 import { type Fact, factOf, midpointHour, sleepIn } from "./circadian/facts.ts";
 import { recommend } from "./circadian/recommendation.ts";

@@ -2,7 +2,7 @@
 // runs it.
 
 import { z } from "zod";
-import { type Element, type Output, StateBackend, Stream, type StreamContext } from "../stream/mod.ts";
+import { type Element, type Output, StateBackend, Stream, type StreamContext } from "@freshet/stream";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {

@@ -12,7 +12,7 @@ import {
   parseTimestamp,
   seconds,
   sum,
-} from "../stream/mod.ts";
+} from "@freshet/stream";
 import { domain, type DomainSpec } from "./domain.ts";
 
 const text = z.string().min(1).max(256);

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import sql from "../../sql/trains.sql" with { type: "text" };
-import { count, type Element, hours, last, max, minutes, parseTimestamp, seconds, sum } from "../stream/mod.ts";
+import { count, type Element, hours, last, max, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
 import { domain, type DomainSpec } from "./domain.ts";
 
 const text = z.string().min(1).max(256);

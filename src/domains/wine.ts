@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import sql from "../../sql/wine.sql" with { type: "text" };
-import { count, hours, last, minutes, parseTimestamp, seconds, sum } from "../stream/mod.ts";
+import { count, hours, last, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
 import { domain, type DomainSpec, type StartCheck } from "./domain.ts";
 
 const text = z.string().min(1).max(256);

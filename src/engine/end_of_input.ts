@@ -1,7 +1,7 @@
 // The end of an input is the end of time for what was read: all windows, sessions and episodes close. More may come in a later
 // run, and corrects them.
 
-import type { Batch } from "../stream/mod.ts";
+import type { Batch } from "@freshet/stream";
 import type { PartitionIngest } from "./ingest.ts";
 import type { TimeBefore } from "./options.ts";
 import type { Pending } from "./pending.ts";

@@ -3,7 +3,7 @@
 // has nothing to write matters to the rows of the others.
 
 import type { Generation } from "../log/log.ts";
-import type { Batch } from "../stream/mod.ts";
+import type { Batch } from "@freshet/stream";
 import type { Claim } from "../warehouse/warehouse.ts";
 import { AwaitedEnds } from "./awaited_ends.ts";
 import type { PartitionIngest } from "./ingest.ts";

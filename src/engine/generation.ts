@@ -5,7 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import { LogDamagedError, LogUnavailableError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
-import type { Batch, FailedElement, SideOutputs } from "../stream/mod.ts";
+import type { Batch, FailedElement, SideOutputs } from "@freshet/stream";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { HeaderValue, LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
 import type { SchemaRef } from "../log/wire_format.ts";
-import { type Batch, days, type Element, PartitionWatermark } from "../stream/mod.ts";
+import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
@@ -77,9 +77,7 @@ export function sizeOf({ key, value, headers }: LogRecord): number {
 /** A partition's way into the pipeline. */
 export class PartitionIngest {
   readonly watermark: PartitionWatermark;
-  /** The watermark of the last batch. */
-  #closedBefore: number;
-  #nextOffset: number;
+  readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
   /** Of the batch that is being taken. */
@@ -95,26 +93,20 @@ export class PartitionIngest {
     /** Of the log's registry, when it has one. */
     private readonly schemas?: SchemaTypes,
   ) {
-    this.watermark = new PartitionWatermark(time, from);
-    this.#closedBefore = from.watermark ?? -Infinity;
-    this.#nextOffset = from.nextOffset;
+    this.#input = new PartitionInput(partition, time, from);
+    this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
     this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
   }
 
   /** As far as batches have been taken. */
   get position(): Position {
-    return {
-      nextOffset: this.#nextOffset,
-      watermark: finite(this.watermark.current),
-      maxEventTime: finite(this.watermark.maxEventTime),
-      lastTimestamp: this.#lastTimestamp,
-    };
+    return { ...this.#input.position, lastTimestamp: this.#lastTimestamp };
   }
 
   /** Goes on at `offset`, with what is before it unread. Event time stays where it is. */
   skipTo(offset: number): void {
-    this.#nextOffset = offset;
+    this.#input.nextOffset = offset;
     this.#lastTimestamp = null;
   }
 
@@ -136,7 +128,7 @@ export class PartitionIngest {
       if (verdict) dead.push({ ...verdict, partition: this.partition, record, seenAt: now });
     }
     this.#reader = oneByOne;
-    this.#nextOffset = log.nextOffset;
+    this.#input.nextOffset = log.nextOffset;
     const lastRecord = log.records.at(-1);
     if (lastRecord) {
       this.#lastTimestamp = lastRecord.offset === log.nextOffset - 1 ? lastRecord.timestamp : null;
@@ -148,22 +140,9 @@ export class PartitionIngest {
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */
   batch(
     elements: readonly Element<unknown>[] = [],
-    { emit = false, ended = false }: { readonly emit?: boolean; readonly ended?: boolean } = {},
+    options: { readonly emit?: boolean; readonly ended?: boolean } = {},
   ): Batch<unknown> {
-    const closedBefore = this.#closedBefore;
-    this.#closedBefore = this.watermark.current;
-    return {
-      partition: this.partition,
-      elements,
-      nextOffset: this.#nextOffset,
-      watermark: this.watermark.current,
-      closedBefore,
-      eventWatermark: this.watermark.eventWatermark,
-      emit,
-      backfill: this.#isBackfill(),
-      ended,
-      side: { late: [], failed: [] },
-    };
+    return this.#input.batch(elements, { ...options, backfill: this.#isBackfill() });
   }
 
   /** Whether events are still far behind the clock. A partition that is silent at its end has reached the present, however old that is. */
@@ -246,8 +225,6 @@ export class PartitionIngest {
 }
 
 const textOf = (header: HeaderValue) => header && printable(header).text;
-
-const finite = (value: number): number | null => Number.isFinite(value) ? value : null;
 
 /** The first issue names the reason, all of them are in the detail. */
 function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {

@@ -1,7 +1,7 @@
 // What has been made since the last checkpoint and is to be written with the next one.
 
 import type { Domain } from "../domains/domain.ts";
-import type { Batch, Element, LateElement, Output, WindowResult } from "../stream/mod.ts";
+import type { Batch, Element, LateElement, Output, WindowResult } from "@freshet/stream";
 import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";

@@ -2,7 +2,7 @@
 
 import { StateMismatchError } from "../errors.ts";
 import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts";
-import { FanOut, type Output, StateBackend } from "../stream/mod.ts";
+import { FanOut, type Output, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */

@@ -10,7 +10,7 @@ import type {
   RunningResult,
   SessionChange,
   WindowResult,
-} from "../stream/mod.ts";
+} from "@freshet/stream";
 import type { Row } from "../warehouse/warehouse.ts";
 
 /** A keyed row to be written, or taken away. */

@@ -14,9 +14,13 @@ import { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketc
 export interface Accumulator<T, A, R> {
   /** Names how `A` is laid out: stored state of another kind cannot be read. */
   readonly kind: string;
+  /** The intermediate value of no elements. */
   initial(): A;
+  /** The intermediate value with one element more. */
   add(acc: A, value: T, element: Element<T>): A;
+  /** The intermediate value of both together. */
   merge(a: A, b: A): A;
+  /** What an intermediate value comes to. */
   result(acc: A): R;
   /** More results of the same intermediate value, each named by what it adds to the name of the result. */
   readonly also?: Readonly<Record<string, (acc: A) => unknown>>;
@@ -31,7 +35,8 @@ export type ResultsOf<S> = {
   readonly [name in keyof S]: S[name] extends { result(acc: never): infer R } ? R : never;
 };
 
-type Reading<T> = (value: T) => number | null | undefined;
+/** Reads a number of a value; what has none is passed over. */
+export type NumberOf<T> = (value: T) => number | null | undefined;
 
 /** A number that counts. What is not finite is passed over: it would make a result depend on the order, and is not JSON. */
 function isReading(x: number | null | undefined): x is number {
@@ -49,6 +54,7 @@ export function count<T>(when?: (value: T) => boolean): Accumulator<T, number, n
   };
 }
 
+/** How {@link sum} answers. */
 export interface SumOptions {
   /**
    * Give the sum in parts that SQL can add up exactly, in whatever order: `<NAME>` to the nearest 2^-21, `<NAME>_LOW` what
@@ -61,7 +67,7 @@ export interface SumOptions {
  * Exact sum of a number, rounded once; elements without one are passed over. `0` of nothing, infinite when the sum of all is
  * beyond the range of a double.
  */
-export function sum<T>(of: Reading<T>, { mergeable = false }: SumOptions = {}): Accumulator<T, ExactSum, number> {
+export function sum<T>(of: NumberOf<T>, { mergeable = false }: SumOptions = {}): Accumulator<T, ExactSum, number> {
   return {
     ...(mergeable && { also: { _LOW: lowOf, _LOWEST: lowestOf } }),
     kind: "sum",
@@ -77,7 +83,7 @@ export function sum<T>(of: Reading<T>, { mergeable = false }: SumOptions = {}): 
 }
 
 /** Mean of a number: the double nearest to the exact sum divided by the count. `null` when no element has one. */
-export function mean<T>(of: Reading<T>): Accumulator<T, { n: number; sum: ExactSum }, number | null> {
+export function mean<T>(of: NumberOf<T>): Accumulator<T, { n: number; sum: ExactSum }, number | null> {
   return {
     kind: "mean",
     initial: () => ({ n: 0, sum: [] }),
@@ -95,7 +101,7 @@ export function mean<T>(of: Reading<T>): Accumulator<T, { n: number; sum: ExactS
 
 function extreme<T>(
   kind: string,
-  of: Reading<T>,
+  of: NumberOf<T>,
   better: (x: number, y: number) => boolean,
 ): Accumulator<T, number | null, number | null> {
   const pick = (a: number | null, b: number | null) => a === null || (b !== null && better(b, a)) ? b : a;
@@ -112,12 +118,12 @@ function extreme<T>(
 }
 
 /** Smallest number; `null` when no element has one. */
-export function min<T>(of: Reading<T>): Accumulator<T, number | null, number | null> {
+export function min<T>(of: NumberOf<T>): Accumulator<T, number | null, number | null> {
   return extreme("min", of, (x, y) => x < y);
 }
 
 /** Greatest number; `null` when no element has one. */
-export function max<T>(of: Reading<T>): Accumulator<T, number | null, number | null> {
+export function max<T>(of: NumberOf<T>): Accumulator<T, number | null, number | null> {
   return extreme("max", of, (x, y) => x > y);
 }
 
@@ -163,7 +169,7 @@ export function distinctHashes<T>(
  * The value at quantile `q` (0 to 1), within 1 % of itself (DDSketch) and never outside of the values added; `null` when no
  * element has a number.
  */
-export function quantile<T>(of: Reading<T>, q: number): Accumulator<T, QuantileSketch, number | null> {
+export function quantile<T>(of: NumberOf<T>, q: number): Accumulator<T, QuantileSketch, number | null> {
   return {
     kind: "quantile",
     initial: emptySketch,
@@ -177,7 +183,8 @@ export function quantile<T>(of: Reading<T>, q: number): Accumulator<T, QuantileS
   };
 }
 
-type Dated<R> = { readonly time: number; readonly offset: number; readonly value: R } | null;
+/** A value with the event time and offset of its element; `null` of nothing. */
+export type Dated<R> = { readonly time: number; readonly offset: number; readonly value: R } | null;
 
 function byEventTime<T, R>(
   kind: string,
@@ -205,8 +212,12 @@ export function last<T, R>(of: (value: T) => R): Accumulator<T, Dated<R>, R | nu
   return byEventTime("last", of, (a, b) => a.time > b.time || (a.time === b.time && a.offset > b.offset));
 }
 
-type Measured<R> = { readonly by: number; readonly time: number; readonly offset: number; readonly value: R } | null;
+/** A value with the number that it was chosen by, and the event time and offset of its element; `null` of nothing. */
+export type Measured<R> =
+  | { readonly by: number; readonly time: number; readonly offset: number; readonly value: R }
+  | null;
 
+/** How {@link atMax} answers. */
 export interface AtMaxOptions {
   /** Give also `<NAME>_AT`: the element's event time, epoch milliseconds. */
   readonly timed?: boolean;
@@ -217,7 +228,7 @@ export interface AtMaxOptions {
  * no element has one.
  */
 export function atMax<T, R>(
-  by: Reading<T>,
+  by: NumberOf<T>,
   of: (value: T) => R,
   { timed = false }: AtMaxOptions = {},
 ): Accumulator<T, Measured<R>, R | null> {

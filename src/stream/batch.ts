@@ -3,6 +3,7 @@
 
 /** One record inside a batch. */
 export interface Element<T> {
+  /** What the record says. */
   readonly value: T;
   /** Event time: epoch milliseconds, fractional down to the microsecond. */
   readonly time: number;
@@ -25,32 +26,40 @@ export interface MissedWindows {
   readonly count: number;
 }
 
-/** An element that came too late for windows of an operator. It is in none of them; it is in later ones that hold it too. */
-export interface LateElement {
+/** An element that an operator reports, by where it came from. */
+export interface ReportedElement {
+  /** Name of the operator. */
   readonly operator: string;
+  /** The element's partition. */
   readonly partition: number;
+  /** The element's offset in it. */
   readonly offset: number;
+}
+
+/** An element that came too late for windows of an operator. It is in none of them; it is in later ones that hold it too. */
+export interface LateElement extends ReportedElement {
   /** Event time, epoch milliseconds. */
   readonly time: number;
   /** The watermark it was late against, epoch milliseconds. */
   readonly watermark: number;
+  /** The windows that it came too late for. */
   readonly missed: MissedWindows;
 }
 
 /**
- * An element for which a user function threw. It is not given out, but state may hold a part of it: whoever needs the state
+ * An element for which a user function threw. It is in no row, but state may hold a part of it: whoever needs the state
  * goes back to before the batch and leaves the element out.
  */
-export interface FailedElement {
-  readonly operator: string;
-  readonly partition: number;
-  readonly offset: number;
+export interface FailedElement extends ReportedElement {
+  /** What was thrown. */
   readonly error: unknown;
 }
 
 /** Where operators report what does not go down the stream; it travels with the batch. */
 export interface SideOutputs {
+  /** Elements that came too late. */
   readonly late: LateElement[];
+  /** Elements for which a user function threw. */
   readonly failed: FailedElement[];
 }
 
@@ -61,7 +70,9 @@ export interface SideOutputs {
  * a pipeline says that everything before `nextOffset` is done.
  */
 export interface Batch<T> {
+  /** The partition that all its elements are of. */
   readonly partition: number;
+  /** In the order of the log. */
   readonly elements: readonly Element<T>[];
   /** Offset after the last record this batch accounts for, also when none of them is among its elements. */
   readonly nextOffset: number;
@@ -77,6 +88,7 @@ export interface Batch<T> {
   readonly backfill: boolean;
   /** The input ends here: every window closes, wherever the watermark stands. More input may come in a later run. */
   readonly ended: boolean;
+  /** Where operators report elements. */
   readonly side: SideOutputs;
 }
 

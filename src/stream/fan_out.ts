@@ -24,6 +24,7 @@ class Inlet<T> implements AsyncIterable<Batch<T>> {
 export class FanOut<T> {
   readonly #arms: readonly { readonly inlet: Inlet<T>; readonly outlet: AsyncGenerator<Batch<unknown>, void> }[];
 
+  /** Starts the operators. */
   constructor(operators: readonly Operator<T, unknown>[]) {
     this.#arms = operators.map((operator) => {
       const inlet = new Inlet<T>();

@@ -9,6 +9,14 @@ export type KeySelectors<T> = Readonly<Record<string, (value: T) => KeyPart | un
 /** The parts of a key by name. */
 export type Key = Readonly<Record<string, KeyPart>>;
 
+/** A result of a key. State belongs to a partition: a key whose elements are in several has a result of each. */
+export interface KeyedResult {
+  /** The parts of the key by name. */
+  readonly key: Key;
+  /** The partition of the elements. */
+  readonly partition: number;
+}
+
 /** Makes the text a key is filed under and reads its parts back. */
 export class Keys<T> {
   readonly names: readonly string[];

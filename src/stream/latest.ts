@@ -1,14 +1,14 @@
 import { type Batch, type Element, type Operator, type PerElement, withElements } from "./batch.ts";
-import type { Key, Keys } from "./key.ts";
+import type { KeyedResult, Keys } from "./key.ts";
 import { answer, reportFailed } from "./window.ts";
 
 /** What became of the newest element of a key among those since the last answer. */
-export interface LatestResult<R> {
-  readonly key: Key;
-  readonly partition: number;
+export interface LatestResult<R> extends KeyedResult {
   /** Event time, epoch milliseconds. */
   readonly time: number;
+  /** The element's offset in its partition. */
   readonly offset: number;
+  /** What was made of the element. */
   readonly value: R;
 }
 

@@ -1,32 +1,85 @@
-// Event-time streams on async iterators: batches, windows, keyed state, late data. Knows nothing of where records come from
-// or where results go, and imports nothing from outside this folder.
+/**
+ * Event-time streams on async iterators: windows, late data with corrections, and state that can be stored and restored.
+ *
+ * A {@link Pipeline} takes records of partitions and answers with rows; {@link Stream} is how it is written down. Nothing here
+ * knows where records come from or where rows go, reads a clock, or imports anything of the program around it.
+ *
+ * @module
+ */
 
-export * from "./accumulators.ts";
-export * from "./batch.ts";
-export * from "./compared_windows.ts";
-export * from "./distinct_sketch.ts";
-export * from "./exact_result.ts";
-export { addExactly, type ExactSum, type Expansion, mergeExactly } from "./exact_sum.ts";
-export * from "./fan_out.ts";
-export * from "./filter.ts";
-export * from "./flat_map.ts";
-export * from "./holding.ts";
-export * from "./hopping.ts";
-export * from "./key.ts";
-export * from "./latest.ts";
-export * from "./local_day.ts";
-export * from "./map.ts";
-export * from "./panes.ts";
-export * from "./point_episodes.ts";
-export * from "./quantile_sketch.ts";
-export * from "./running.ts";
-export * from "./scan.ts";
-export * from "./session.ts";
-export * from "./sliding_merge.ts";
-export * from "./state.ts";
-export * from "./stream.ts";
-export * from "./time.ts";
-export * from "./tumbling.ts";
-export * from "./watermark.ts";
-export * from "./window.ts";
-export * from "./window_episodes.ts";
+export {
+  type Accumulator,
+  type AccumulatorSpec,
+  atMax,
+  type AtMaxOptions,
+  count,
+  type Dated,
+  distinct,
+  distinctHashes,
+  durationSeconds,
+  first,
+  last,
+  max,
+  mean,
+  type Measured,
+  min,
+  type NumberOf,
+  quantile,
+  type ResultsOf,
+  sum,
+  type SumOptions,
+} from "./accumulators.ts";
+export type {
+  Batch,
+  Element,
+  FailedElement,
+  LateElement,
+  MissedWindows,
+  Operator,
+  PerElement,
+  ReportedElement,
+  SideOutputs,
+} from "./batch.ts";
+export type { ComparedWindow } from "./compared_windows.ts";
+export type { DistinctSketch } from "./distinct_sketch.ts";
+export type { ExactSum, Expansion } from "./exact_sum.ts";
+export { FanOut } from "./fan_out.ts";
+export type { Key, KeyedResult, KeyPart, KeySelectors } from "./key.ts";
+export type { LatestResult } from "./latest.ts";
+export { LocalCalendar, type LocalDay } from "./local_day.ts";
+export type {
+  AppendOutput,
+  EpisodeOptions,
+  EpisodeOutput,
+  EpisodeStream,
+  HoppingStream,
+  KeyedOutput,
+  LatestOutput,
+  Named,
+  NamedOutput,
+  Output,
+  RunningOutput,
+  SessionOutput,
+  SessionStream,
+  WindowCondition,
+  WindowedStream,
+  WindowOutput,
+} from "./outputs.ts";
+export { type BatchOptions, PartitionInput, type PartitionPosition } from "./partition_input.ts";
+export {
+  type Answer,
+  type Checkpoint,
+  Pipeline,
+  type PipelineRecord,
+  type PipelineSettings,
+  type RowOf,
+} from "./pipeline.ts";
+export { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketch } from "./quantile_sketch.ts";
+export type { RunningResult } from "./running.ts";
+export type { Scanned } from "./scan.ts";
+export type { SessionChange, SessionGone, SessionRow } from "./session.ts";
+export { StateBackend, type StateDelta } from "./state.ts";
+export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from "./stream.ts";
+export { days, hours, minutes, parseTimestamp, seconds } from "./time.ts";
+export { PartitionWatermark, type WatermarkSettings } from "./watermark.ts";
+export type { WindowResult } from "./window.ts";

@@ -4,13 +4,17 @@
 // Source: C. Masson, J. E. Rim, H. K. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
 // guarantees", VLDB 2019: values are counted in buckets whose bounds grow by a constant factor.
 
-/** Counts by bucket: `positive` and `negative` by the logarithm of the magnitude, and the zeros. */
+/** Counts by bucket. */
 export interface QuantileSketch {
+  /** Of positive values, by the logarithm of the magnitude. */
   readonly positive: Record<string, number>;
+  /** Of negative values, by the logarithm of the magnitude. */
   readonly negative: Record<string, number>;
+  /** Of values that are zero, or so near it that it makes no difference. */
   zeros: number;
-  /** The smallest and the greatest value; `null` of none. Absent from sketches stored before these were kept. */
+  /** The smallest value; `null` of none. Absent from sketches stored before this was kept. */
   min?: number | null;
+  /** The greatest value; `null` of none. Absent from sketches stored before this was kept. */
   max?: number | null;
 }
 
@@ -21,6 +25,7 @@ const LOG_GAMMA = Math.log(GAMMA);
 // Magnitudes below this count as zero: buckets are at most about 37,000 for each sign, of which a real reading fills few.
 const SMALLEST = 1e-15;
 
+/** A sketch of no values. */
 export function emptySketch(): QuantileSketch {
   return { positive: {}, negative: {}, zeros: 0, min: null, max: null };
 }

@@ -2,14 +2,13 @@
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
-import type { Key, Keys } from "./key.ts";
+import type { KeyedResult, Keys } from "./key.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
 import { answer, reportFailed } from "./window.ts";
 
 /** The row of one key. */
-export interface RunningResult<R> {
-  readonly key: Key;
-  readonly partition: number;
+export interface RunningResult<R> extends KeyedResult {
+  /** The results of the accumulators. */
   readonly values: R;
 }
 

@@ -9,7 +9,9 @@ import { reportFailed } from "./window.ts";
 
 /** An element, and what its key's elements come to with it. */
 export interface Scanned<T, R> {
+  /** The element's value. */
   readonly value: T;
+  /** The results of the accumulators over its key's elements up to it. */
   readonly totals: R;
 }
 

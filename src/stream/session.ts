@@ -3,16 +3,15 @@
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type MissedWindows, type Operator, withElements } from "./batch.ts";
-import type { Key, Keys } from "./key.ts";
+import type { KeyedResult, Keys } from "./key.ts";
 import { Schedule } from "./schedule.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
 import { answer, type LatenessSettings, reportFailed, reportLate } from "./window.ts";
 
 /** A session as it is now. */
-export interface SessionRow<R> {
+export interface SessionRow<R> extends KeyedResult {
+  /** Tells it from a session that has become part of another. */
   readonly kind: "session";
-  readonly key: Key;
-  readonly partition: number;
   /**
    * Event time of the element that the session was first seen with, epoch milliseconds: it stays when an earlier element
    * moves the start, and of sessions that grow together the smallest stays.
@@ -24,6 +23,7 @@ export interface SessionRow<R> {
   readonly last: number;
   /** `last` plus the gap, exclusive, epoch milliseconds. */
   readonly end: number;
+  /** The results of the accumulators. */
   readonly values: R;
   /** The watermark has not passed the end. */
   readonly open: boolean;
@@ -37,15 +37,17 @@ export interface SessionRow<R> {
   readonly previousStart: number | null;
 }
 
-/** A session that has become part of another; its last row said `id` and `start`. */
-export interface SessionGone {
+/** A session that has become part of another: its last row is to be taken away. */
+export interface SessionGone extends KeyedResult {
+  /** Tells it from a session that is there. */
   readonly kind: "gone";
-  readonly key: Key;
-  readonly partition: number;
+  /** The id of its last row. */
   readonly id: number;
+  /** The start that its last row said, epoch milliseconds. */
   readonly start: number;
 }
 
+/** What has become of a session. */
 export type SessionChange<R> = SessionRow<R> | SessionGone;
 
 interface Session {

@@ -3,30 +3,44 @@
 
 /** One key's state. Operators change `value` in place and then call {@link KeyedState.touch}. */
 export interface StateEntry<V> {
+  /** The partition that the key's elements are in. */
   readonly partition: number;
-  /** What the operator files the key under: the end of a window (epoch milliseconds), or 0. */
+  /**
+   * What the operator files the key under: the end of a window (epoch milliseconds), 0, or of a partition's marks
+   * {@link MARKS_NAMESPACE}.
+   */
   readonly namespace: number;
+  /** The key as text. */
   readonly key: string;
+  /** What the operator keeps of the key. */
   value: V;
   /** Changed since the last drain. */
   dirty: boolean;
   /** Whether a drain has handed it out, so that its end must be told too. */
   stored: boolean;
+  /** The key is gone. */
   removed: boolean;
 }
 
-/** A change to be stored. `value` is JSON text; `null` says that the key is gone. */
+/** A change to be stored. */
 export interface StateDelta {
+  /** Name of the operator that the state belongs to. */
   readonly operator: string;
+  /** The partition that the key's elements are in. */
   readonly partition: number;
+  /** See {@link StateEntry.namespace}. */
   readonly namespace: number;
+  /** The key as text. */
   readonly key: string;
+  /** JSON text, or `null` where the key is gone. */
   readonly value: string | null;
 }
 
 /** Between a state's value and the JSON value it is stored as. */
 export interface StateCodec<V> {
+  /** The JSON value to be stored. */
   encode(value: V): unknown;
+  /** The state's value of one that was stored. */
   decode(json: unknown): V;
 }
 
@@ -43,7 +57,7 @@ export interface Marks {
 
 const NO_MARKS: Marks = { forgottenUpTo: -Infinity, closedUpTo: -Infinity };
 /** The namespace that a partition's marks are stored under; no window ends there. */
-export const MARKS_NAMESPACE = Number.MIN_SAFE_INTEGER;
+export const MARKS_NAMESPACE: number = Number.MIN_SAFE_INTEGER;
 const finite = (ms: number): number | null => Number.isFinite(ms) ? ms : null;
 
 /** Keyed state of one operator, by partition and namespace. */
@@ -58,7 +72,12 @@ export class KeyedState<V> {
   #lastNamespace = NaN;
   #lastKeys: Map<string, StateEntry<V>> | undefined;
 
-  constructor(readonly operator: string, private readonly codec: StateCodec<V>) {}
+  /** The empty state of an operator. */
+  constructor(
+    /** Name of the operator. */
+    readonly operator: string,
+    private readonly codec: StateCodec<V>,
+  ) {}
 
   /** Keys held. */
   get size(): number {

@@ -5,76 +5,36 @@
 
 import { AccumulatorRow, type AccumulatorSpec, count, max, min, type ResultsOf } from "./accumulators.ts";
 import type { Operator, PerElement } from "./batch.ts";
-import type { ComparedWindow } from "./compared_windows.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";
 import { whileHolding } from "./holding.ts";
 import { aggregateHopping } from "./hopping.ts";
 import { Keys, type KeySelectors } from "./key.ts";
-import { latest, type LatestResult } from "./latest.ts";
+import { latest } from "./latest.ts";
 import { map } from "./map.ts";
-import { aggregateRunning, type RunningResult } from "./running.ts";
+import type {
+  AppendOutput,
+  EpisodeOptions,
+  EpisodeOutput,
+  EpisodeStream,
+  HoppingStream,
+  LatestOutput,
+  Named,
+  RunningOutput,
+  SessionStream,
+  WindowedStream,
+} from "./outputs.ts";
+import { aggregateRunning } from "./running.ts";
 import { scan, type Scanned } from "./scan.ts";
 import { aggregateSessions, type SessionChange } from "./session.ts";
 import type { StateBackend } from "./state.ts";
 import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
 import { hours, minutes } from "./time.ts";
-import type { WindowResult } from "./window.ts";
 import { aggregateWindowEpisodes } from "./window_episodes.ts";
-
-/** A record of named values, to be stored as it is. */
-export type Named = Readonly<Record<string, unknown>>;
-
-/** A named end of a pipeline over events of `E`. The kind says what its elements are and how they are to be stored. */
-export type Output<E> =
-  /** Rows, each new. */
-  | { readonly kind: "append"; readonly name: string; readonly operator: Operator<E, Named> }
-  /** The newest row of each key. */
-  | {
-    readonly kind: "latest";
-    readonly name: string;
-    readonly keyNames: readonly string[];
-    /** Names of a row's values by which, compared in this order, it is newer than another. Without them: event time, then offset. */
-    readonly order?: readonly string[];
-    readonly operator: Operator<E, LatestResult<Named>>;
-  }
-  /** One row for each key, over all its elements so far. */
-  | {
-    readonly kind: "running";
-    readonly name: string;
-    readonly keyNames: readonly string[];
-    readonly operator: Operator<E, RunningResult<Named>>;
-  }
-  /** One row for each key and window. */
-  | {
-    readonly kind: "windows";
-    readonly name: string;
-    readonly keyNames: readonly string[];
-    /** How far apart windows end, milliseconds. */
-    readonly everyMs: number;
-    /** How long a window is at most, milliseconds. */
-    readonly sizeMs: number;
-    readonly operator: Operator<E, WindowResult<Named>>;
-  }
-  /** One row for each key and session. */
-  | {
-    readonly kind: "sessions";
-    readonly name: string;
-    readonly keyNames: readonly string[];
-    readonly operator: Operator<E, SessionChange<Named>>;
-  }
-  /** One row for each time that a condition lasted: raised, updated, cleared. */
-  | {
-    readonly kind: "episodes";
-    readonly name: string;
-    readonly type: string;
-    readonly threshold: number | null;
-    readonly keyNames: readonly string[];
-    readonly operator: Operator<E, SessionChange<Named>>;
-  };
 
 /** What the operators of a pipeline share. */
 export interface StreamContext {
+  /** Where operators keep their state. */
   readonly state: StateBackend;
   /** Milliseconds of event time after a window's end during which late elements correct it. */
   readonly allowedLatenessMs: number;
@@ -116,20 +76,23 @@ export class Stream<E, T = E> {
     return new Stream(this.context, [...this.operators, operator]);
   }
 
+  /** Another value for each element. */
   map<U>(fn: PerElement<T, U>): Stream<E, U> {
     return this.#then(map(`map ${fn.name}`, fn));
   }
 
+  /** The elements for which `keep` is true. */
   filter(keep: PerElement<T, boolean>): Stream<E, T> {
     return this.#then(filter(`filter ${keep.name}`, keep));
   }
 
+  /** Any number of values for each element. */
   flatMap<U>(fn: PerElement<T, Iterable<U>>): Stream<E, U> {
     return this.#then(flatMap(`flatMap ${fn.name}`, fn));
   }
 
   /** Ends in rows that are stored as they are; `toRow` makes one of each element. */
-  into(name: string, toRow: PerElement<T, Named>): Output<E> {
+  into(name: string, toRow: PerElement<T, Named>): AppendOutput<E> {
     return { kind: "append", name, operator: chain<E, Named>([...this.operators, map(name, toRow)]) };
   }
 
@@ -141,6 +104,7 @@ export class Stream<E, T = E> {
 
 /** A stream grouped by key. */
 export class KeyedStream<E, T> {
+  /** Made by {@link Stream.keyBy}. */
   constructor(
     private readonly context: StreamContext,
     private readonly operators: readonly AnyOperator[],
@@ -151,7 +115,7 @@ export class KeyedStream<E, T> {
    * Ends in the newest row of each key; `toRow` makes it. `order` names the row's values by which, compared in this order, it
    * is newer than another: they must follow event time, then offset.
    */
-  latest(name: string, toRow: PerElement<T, Named>, order?: readonly string[]): Output<E> {
+  latest(name: string, toRow: PerElement<T, Named>, order?: readonly string[]): LatestOutput<E> {
     const newest = latest(name, this.keys, toRow);
     return { kind: "latest", name, keyNames: this.keys.names, order, operator: chain([...this.operators, newest]) };
   }
@@ -160,7 +124,7 @@ export class KeyedStream<E, T> {
    * Ends in one row for each key, holding the results of `spec` over all its elements so far. No element is late for it.
    * A key is kept for ever, so what the accumulators keep of it must be bounded.
    */
-  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E> {
+  aggregate<S extends AccumulatorSpec<T>>(name: string, spec: S): RunningOutput<E, ResultsOf<S>> {
     const { state } = this.context;
     const accumulators = new AccumulatorRow(spec);
     const running = aggregateRunning({ name, keys: this.keys, accumulators, state });
@@ -252,9 +216,10 @@ export class KeyedStream<E, T> {
   /** Sessions: elements less than `gapMs` apart. */
   session(gapMs: number): SessionStream<E, T> {
     const { context, operators, keys } = this;
-    const sessions = (
-      options: { name: string; accumulators: AccumulatorRow<T, AccumulatorSpec<T>>; alerts: boolean },
-    ) => chain<E, SessionChange<Named>>([...operators, aggregateSessions({ ...context, keys, gapMs, ...options })]);
+    const sessions = <S extends AccumulatorSpec<T>>(
+      options: { name: string; accumulators: AccumulatorRow<T, S>; alerts: boolean },
+    ) =>
+      chain<E, SessionChange<ResultsOf<S>>>([...operators, aggregateSessions({ ...context, keys, gapMs, ...options })]);
     return {
       aggregate: (name, spec) => ({
         kind: "sessions",
@@ -271,58 +236,6 @@ export class KeyedStream<E, T> {
   }
 }
 
-/** A keyed stream cut into windows. */
-export interface WindowedStream<E, T> {
-  /** Ends in one row for each key and window, holding the results of `spec`. */
-  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
-}
-
-/** When a hopping window belongs to an episode. */
-export interface WindowCondition<T, S extends AccumulatorSpec<T>> {
-  /** What is kept of a window, and of the stretch before it. */
-  readonly contents: S;
-  /** Length of the stretch before a window that it is compared with, a multiple of the advance; milliseconds. */
-  readonly trailingMs: number;
-  /** Windows that end this far apart, or further, are in different episodes; more than the advance; milliseconds. */
-  readonly gapMs: number;
-  /** Whether a window belongs to an episode. Must not throw, nor may what an episode says of the windows. */
-  readonly holds: (compared: ComparedWindow<ResultsOf<S>>) => boolean;
-}
-
-/** A keyed stream cut into hopping windows. */
-export interface HoppingStream<E, T> extends WindowedStream<E, T> {
-  /** The stretches of time during which a key's windows meet a condition, each compared with what was before it. */
-  holding<S extends AccumulatorSpec<T>>(
-    condition: WindowCondition<T, S>,
-  ): EpisodeStream<E, ComparedWindow<ResultsOf<S>>>;
-}
-
-/** What an episode says beside its times. */
-export interface EpisodeOptions<T> {
-  /** What the condition is called. */
-  readonly type: string;
-  /** The number whose greatest value is the episode's peak. */
-  readonly value: (value: T) => number | null | undefined;
-  /** The peak is the least value instead. */
-  readonly least?: boolean;
-  /** The number that it is measured against, for people. */
-  readonly threshold?: number | null;
-  /** More columns. */
-  readonly also?: AccumulatorSpec<T>;
-}
-
-/** A keyed stream cut into episodes. */
-export interface EpisodeStream<E, T> {
-  /** Ends in one row for each time that the condition lasted. */
-  episodes(name: string, options: EpisodeOptions<T>): Output<E>;
-}
-
-/** A keyed stream cut into sessions; as episodes, the sessions of the condition that the elements meet. */
-export interface SessionStream<E, T> extends EpisodeStream<E, T> {
-  /** Ends in one row for each key and session, holding the results of `spec`. */
-  aggregate(name: string, spec: AccumulatorSpec<T>): Output<E>;
-}
-
 function episodeResults<T>(
   { value, least = false, also = {} }: EpisodeOptions<T>,
   names: EpisodeNames = { count: "count", peak: "peak" },
@@ -335,6 +248,6 @@ function episodeOutput<E>(
   { type, threshold = null }: Pick<EpisodeOptions<never>, "type" | "threshold">,
   keyNames: readonly string[],
   operator: Operator<E, SessionChange<Named>>,
-): Output<E> {
+): EpisodeOutput<E> {
   return { kind: "episodes", name, type, threshold, keyNames, operator };
 }

@@ -24,6 +24,7 @@ export class PartitionWatermark {
   #quietSince: number | undefined;
   #idle = false;
 
+  /** Begins anew, or from where an earlier run was. */
   constructor(
     private readonly settings: WatermarkSettings,
     restored: { readonly maxEventTime: number | null; readonly watermark: number | null } = {

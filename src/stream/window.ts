@@ -1,16 +1,15 @@
 // What the window operators share: their results, when a window is closed, and when an element is late for it.
 
 import type { Batch, Element, MissedWindows } from "./batch.ts";
-import type { Key } from "./key.ts";
+import type { KeyedResult } from "./key.ts";
 
 /** The row of one key and window. */
-export interface WindowResult<R> {
-  readonly key: Key;
-  readonly partition: number;
+export interface WindowResult<R> extends KeyedResult {
   /** Inclusive, epoch milliseconds. */
   readonly start: number;
   /** Exclusive, epoch milliseconds. */
   readonly end: number;
+  /** The results of the accumulators. */
   readonly values: R;
   /** The window has closed: only a correction changes the row from here, and it stays final. */
   readonly final: boolean;

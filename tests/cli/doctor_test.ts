@@ -5,7 +5,7 @@ import type { Finding } from "../../src/cli/doctor/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Generation, Log } from "../../src/log/log.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
-import { parseTimestamp } from "../../src/stream/mod.ts";
+import { parseTimestamp } from "@freshet/stream";
 import { eventTime, Fields } from "../../src/checks/rules.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";

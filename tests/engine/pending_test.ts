@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { outputsOf } from "../../src/domains/domain.ts";
 import { Pending } from "../../src/engine/pending.ts";
-import type { Batch, Output, SessionChange } from "../../src/stream/mod.ts";
+import type { Batch, Output, SessionChange } from "@freshet/stream";
 import type { Append, Unit } from "../../src/warehouse/warehouse.ts";
 import { readings } from "../support/simulation/domain.ts";
 

@@ -10,7 +10,7 @@ import {
   TopicMissingError,
   WarehouseUnavailableError,
 } from "../../src/errors.ts";
-import { count } from "../../src/stream/mod.ts";
+import { count } from "@freshet/stream";
 import { type Reading, readings, TOPIC } from "../support/simulation/domain.ts";
 import { checkAccounting, checkDerived, type Fate, watchInvariants } from "../support/simulation/oracle.ts";
 import { START, World } from "../support/simulation/world.ts";

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FreshetError } from "../../src/errors.ts";
-import { MARKS_NAMESPACE } from "../../src/stream/mod.ts";
+import { MARKS_NAMESPACE } from "@freshet/stream/stored";
 import { readings } from "../support/simulation/domain.ts";
 import { checkAccounting, checkDerived, type Fate, isEnd, watchInvariants } from "../support/simulation/oracle.ts";
 import { firstSeed, runCount } from "../support/simulation/runs.ts";

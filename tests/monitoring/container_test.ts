@@ -55,7 +55,24 @@ Deno.test("the image's permissions are those of the task, and its paths are ther
   const ignored = (await read(".dockerignore")).split("\n").filter((line) => line.startsWith("!"));
   for (const path of copied) {
     await Deno.stat(new URL(path, ROOT));
-    assert(ignored.includes(`!${path.replace(/^\.\//, "")}`), `.dockerignore keeps ${path} out`);
+    assert(ignored.some((line) => `!${path}/`.startsWith(`${line}/`)), `.dockerignore keeps ${path} out`);
+  }
+});
+
+Deno.test("what the image copies before its packages are installed is enough to install them", async () => {
+  const layer = (await read("Dockerfile")).split("RUN deno install --frozen")[0]!;
+  const folder = await Deno.makeTempDir({ prefix: "freshet-layer-" });
+  try {
+    for (const [, sources, target] of layer.matchAll(/^COPY (.+) (\S+)$/gm)) {
+      for (const source of sources!.split(" ")) {
+        const to = target!.endsWith("/") ? `${target}${source}` : target!;
+        await said("mkdir", ["-p", `${folder}/${to.slice(0, to.lastIndexOf("/"))}`]);
+        await said("cp", ["-r", new URL(source, ROOT).pathname, `${folder}/${to}`]);
+      }
+    }
+    await said(Deno.execPath(), ["install", "--frozen"], { cwd: folder });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

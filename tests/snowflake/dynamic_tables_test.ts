@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import ownSql from "../../sql/freshet.sql" with { type: "text" };
 import { fillIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
-import { parseTimestamp } from "../../src/stream/mod.ts";
+import { parseTimestamp } from "@freshet/stream";
 import { snowflakeDialect, splitStatements } from "../../src/warehouse/scripts.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";

@@ -1,17 +1,12 @@
 // Alerts and history: what a backfill makes is marked as such, and what still lasts when the present is reached is told again.
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  AccumulatorRow,
-  aggregateSessions,
-  aggregateWindowEpisodes,
-  type ComparedWindow,
-  count,
-  Keys,
-  type Operator,
-  StateBackend,
-  whileHolding,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { whileHolding } from "../../src/stream/holding.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
+import { type ComparedWindow, count, type Operator, StateBackend } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, StoredState, xOf } from "./feed.ts";
 
 const keys = new Keys({ k: keyOf });

@@ -6,12 +6,10 @@ import {
   addDistinct,
   countDistinct,
   DISTINCT_KEPT,
-  distinctHashes,
-  type DistinctSketch,
-  durationSeconds,
   HASH_DIGITS,
   mergeDistinct,
-} from "../../src/stream/mod.ts";
+} from "../../src/stream/distinct_sketch.ts";
+import { distinctHashes, type DistinctSketch, durationSeconds } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
 function sketchOf(texts: Iterable<string>): DistinctSketch {

@@ -2,28 +2,23 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { highOf, lowestOf, lowOf, meanExactly, roundExactly } from "../../src/stream/exact_result.ts";
+import { addExactly, mergeExactly } from "../../src/stream/exact_sum.ts";
 import {
-  AccumulatorRow,
-  addExactly,
   atMax,
   count,
   distinct,
   type Element,
   type ExactSum,
   first,
-  highOf,
   last,
-  lowestOf,
-  lowOf,
   max,
   mean,
-  meanExactly,
-  mergeExactly,
   min,
   quantile,
-  roundExactly,
   sum,
-} from "../../src/stream/mod.ts";
+} from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 import { asWhole, nearest, wholeSum } from "./rationals.ts";
 

@@ -5,7 +5,6 @@ import {
   type Batch,
   type Element,
   FanOut,
-  MARKS_NAMESPACE,
   type Operator,
   PartitionWatermark,
   type SessionChange,
@@ -13,7 +12,8 @@ import {
   type StateBackend,
   type StateDelta,
   type WindowResult,
-} from "../../src/stream/mod.ts";
+} from "@freshet/stream";
+import { MARKS_NAMESPACE } from "@freshet/stream/stored";
 
 /** An event of the tests. */
 export interface Event {

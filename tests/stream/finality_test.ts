@@ -1,21 +1,13 @@
 // What is final stays final: state that was forgotten under other settings, the end of an input, and sessions that go on.
 
 import { assertEquals } from "@std/assert";
-import {
-  AccumulatorRow,
-  aggregateHopping,
-  aggregateSessions,
-  aggregateWindowEpisodes,
-  aggregateWindows,
-  count,
-  hours,
-  Keys,
-  localDayWindows,
-  max,
-  type Operator,
-  StateBackend,
-  tumblingWindows,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
+import { count, hours, max, type Operator, StateBackend } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, StoredState, type WindowRow } from "./feed.ts";
 
 const keys = new Keys({ k: keyOf });

@@ -2,19 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  AccumulatorRow,
-  count,
-  Keys,
-  max,
-  min,
-  type Operator,
-  scan,
-  type Scanned,
-  StateBackend,
-  sum,
-  whileHolding,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { whileHolding } from "../../src/stream/holding.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { scan } from "../../src/stream/scan.ts";
+import { count, max, min, type Operator, type Scanned, StateBackend, sum } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 import { cuts, cutUp, events } from "./arbitraries.ts";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, StoredState, xOf } from "./feed.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Keys } from "../../src/stream/mod.ts";
+import { Keys } from "../../src/stream/key.ts";
 
 Deno.test("keys say their parts again, whatever the parts hold", () => {
   const two = new Keys({ a: (e: readonly unknown[]) => e[0] as string, b: (e) => e[1] as number });

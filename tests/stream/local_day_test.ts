@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { hours, LocalCalendar, minutes } from "../../src/stream/mod.ts";
+import { hours, LocalCalendar, minutes } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
 const at = (text: string) => Temporal.Instant.from(text).epochMilliseconds;

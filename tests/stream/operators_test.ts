@@ -1,25 +1,16 @@
 // What every operator keeps to: one batch out for each batch in, its source closed with it, and failures reported, not thrown.
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  AccumulatorRow,
-  aggregateHopping,
-  aggregateSessions,
-  aggregateWindows,
-  type Batch,
-  count,
-  FanOut,
-  filter,
-  flatMap,
-  Keys,
-  latest,
-  localDayWindows,
-  map,
-  type Operator,
-  StateBackend,
-  sum,
-  tumblingWindows,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { filter } from "../../src/stream/filter.ts";
+import { flatMap } from "../../src/stream/flat_map.ts";
+import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { latest } from "../../src/stream/latest.ts";
+import { map } from "../../src/stream/map.ts";
+import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { type Batch, count, FanOut, type Operator, StateBackend, sum } from "@freshet/stream";
 import { type Event, event, Feed, keyOf } from "./feed.ts";
 
 const BAD = 13;

@@ -2,16 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  AccumulatorRow,
-  addToSketch,
-  type Element,
-  emptySketch,
-  mergeSketches,
-  quantile,
-  quantileOf,
-  RELATIVE_ERROR,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { RELATIVE_ERROR } from "../../src/stream/quantile_sketch.ts";
+import { addToSketch, type Element, emptySketch, mergeSketches, quantile, quantileOf } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
 const self = (x: number) => x;

@@ -1,16 +1,10 @@
 // Aggregates without a window, by example.
 
 import { assertEquals } from "@std/assert";
-import {
-  AccumulatorRow,
-  aggregateRunning,
-  count,
-  Keys,
-  type Operator,
-  type RunningResult,
-  StateBackend,
-  sum,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { aggregateRunning } from "../../src/stream/running.ts";
+import { count, type Operator, type RunningResult, StateBackend, sum } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, StoredState, xOf } from "./feed.ts";
 
 type Row = RunningResult<Readonly<Record<string, unknown>>>;

@@ -18,7 +18,7 @@ import {
   StateBackend,
   Stream,
   sum,
-} from "../../src/stream/mod.ts";
+} from "@freshet/stream";
 import { Random } from "../support/simulation/random.ts";
 import { type Event, event, Feed, xOf } from "./feed.ts";
 import golden from "./stored_state.json" with { type: "json" };

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { days, hours, minutes, parseTimestamp, seconds } from "../../src/stream/mod.ts";
+import { days, hours, minutes, parseTimestamp, seconds } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
 const valid: readonly (readonly [text: string | number, sameAs: string])[] = [

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { PartitionWatermark } from "../../src/stream/mod.ts";
+import { PartitionWatermark } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
 const settings = { maxOutOfOrdernessMs: 30, idleAfterMs: 100 };

@@ -2,22 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  AccumulatorRow,
-  aggregateHopping,
-  aggregateSessions,
-  aggregateWindowEpisodes,
-  aggregateWindows,
-  type Batch,
-  count,
-  Keys,
-  last,
-  max,
-  type Operator,
-  StateBackend,
-  sum,
-  tumblingWindows,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
+import { type Batch, count, last, max, type Operator, StateBackend, sum } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
 import { type Cut, cuts, cutUp, disordered, events } from "./arbitraries.ts";
 import {

@@ -1,21 +1,13 @@
 // Windows by example: events at their times go in, rows come out.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  AccumulatorRow,
-  aggregateHopping,
-  aggregateSessions,
-  aggregateWindows,
-  count,
-  hours,
-  Keys,
-  latest,
-  localDayWindows,
-  type Operator,
-  StateBackend,
-  sum,
-  tumblingWindows,
-} from "../../src/stream/mod.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { Keys } from "../../src/stream/key.ts";
+import { latest } from "../../src/stream/latest.ts";
+import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { count, hours, type Operator, StateBackend, sum } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, type WindowRow, xOf } from "./feed.ts";
 
 const keys = new Keys({ k: keyOf });

@@ -3,7 +3,7 @@
 import { type Domain, outputsOf } from "../../domains/mod.ts";
 import { tableKeyOf } from "../../engine/rows.ts";
 import { FreshetError } from "../../errors.ts";
-import type { Output } from "../../stream/mod.ts";
+import type { Output } from "@freshet/stream";
 import type { Claim, Delete, Row, Unit, Upsert, Warehouse, Writer } from "../../warehouse/warehouse.ts";
 import { writableRows } from "../writable_rows.ts";
 import { raiseStoredVersion, ReplayedState, versionAfter, type Versioned } from "./versions.ts";

@@ -1,7 +1,8 @@
 // Versions across a replay: a row that readers have seen keeps its VERSION where it says the same as before, and gets a higher one
 // where it was final and says something else. Knows where operators keep the version in their stored state.
 
-import { type KeyPart, keyTextOf, MARKS_NAMESPACE, type Output } from "../../stream/mod.ts";
+import type { KeyPart, Output } from "@freshet/stream";
+import { keyTextOf, MARKS_NAMESPACE } from "@freshet/stream/stored";
 import type { Row, StateChange } from "../../warehouse/warehouse.ts";
 
 /** An output whose rows have a version. */

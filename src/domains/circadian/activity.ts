@@ -1,7 +1,7 @@
 // What people and their devices send: sleep, meals, light. The schema, and when things happened. Must not know tables.
 
 import { z } from "zod";
-import { hours, minutes, parseTimestamp } from "../../stream/mod.ts";
+import { hours, minutes, parseTimestamp } from "@freshet/stream";
 import { timeZoneNamed } from "./time_zone.ts";
 
 const instant = z.union([z.string(), z.number()]);

@@ -1,6 +1,6 @@
 // What one activity adds to a user's local day, in the user's own time zone. Must not know how it is summed up.
 
-import { LocalCalendar } from "../../stream/mod.ts";
+import { LocalCalendar } from "@freshet/stream";
 import { hoursOf, type UserActivity } from "./activity.ts";
 import type { Sleep } from "./sleep_history.ts";
 import { offsetMsAt, timeZoneNamed } from "./time_zone.ts";

@@ -1,6 +1,6 @@
 // What is kept of a user's sleep to tell the body clock's phase: the sleeps of the last two weeks. Must not know advice.
 
-import { type Accumulator, days } from "../../stream/mod.ts";
+import { type Accumulator, days } from "@freshet/stream";
 
 /** One sleep, as it is kept. */
 export interface Sleep {

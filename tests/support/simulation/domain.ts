@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Domain } from "../../../src/domains/domain.ts";
-import { count, type Element, max, sum } from "../../../src/stream/mod.ts";
+import { count, type Element, max, sum } from "@freshet/stream";
 
 export const Reading = z.object({
   key: z.string(),

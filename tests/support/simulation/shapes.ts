@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Domain } from "../../../src/domains/domain.ts";
-import { type ComparedWindow, count, last, max, sum } from "../../../src/stream/mod.ts";
+import { type ComparedWindow, count, last, max, sum } from "@freshet/stream";
 import type { WindowEpisodeModel } from "../../stream/models.ts";
 import { Random } from "./random.ts";
 import { START } from "./world.ts";
