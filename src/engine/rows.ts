@@ -39,8 +39,11 @@ export function tableKeyOf(output: Output<unknown>): TableKey | null {
     case "running":
       return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames] };
     case "windows":
-    case "sessions":
-      return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames, "WINDOW_START"] };
+    case "sessions": {
+      const nested = output.kind === "windows" && output.nested;
+      const columns = nested ? ["WINDOW_START", "WINDOW_END"] : ["WINDOW_START"];
+      return { keyColumns: ["KAFKA_PARTITION", ...output.keyNames, ...columns] };
+    }
     case "episodes":
       return { keyColumns: ["ALERT_ID"] };
   }

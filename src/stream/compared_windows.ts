@@ -1,4 +1,4 @@
-// One partition's hopping windows, each beside the stretch of time before it: from panes, so that an element is kept once.
+// One partition's hopping windows, each beside the interval before it: from panes, so that an element is kept once.
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element } from "./batch.ts";
@@ -7,12 +7,13 @@ import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts
 import { SlidingMerge } from "./sliding_merge.ts";
 import type { KeyedState } from "./state.ts";
 import { type LatenessSettings, reportLate } from "./window.ts";
+import type { OverlappingWindows } from "./window_kind.ts";
 
 /** A window beside what was before it. */
 export interface ComparedWindow<R> {
   /** What the window holds; at least one element. */
   readonly window: R;
-  /** What the stretch of `trailingMs` that ends where the window begins holds. */
+  /** What the interval of `trailingMs` that ends where the window begins holds. */
   readonly before: R;
 }
 
@@ -21,18 +22,16 @@ export interface Comparison<T, S extends AccumulatorSpec<T>> extends LatenessSet
   /** Names the operator. */
   readonly name: string;
   readonly keys: Keys<T>;
-  /** Length of a window, a multiple of the advance; milliseconds. */
-  readonly sizeMs: number;
-  /** Time from the start of one window to the start of the next; milliseconds. */
-  readonly advanceMs: number;
-  /** Length of the stretch before a window, a multiple of the advance; milliseconds. */
+  /** All as long as one another. */
+  readonly windows: OverlappingWindows;
+  /** Length of the interval before a window, which must not begin inside a pane; milliseconds. */
   readonly trailingMs: number;
-  /** What is kept of a window and of the stretch before it. */
+  /** What is kept of a window and of the interval before it. */
   readonly contents: AccumulatorRow<T, S>;
 }
 
-/** The end of the last window looked at, and the time of the partition's first element; epoch milliseconds. */
-export interface Looked {
+/** The end of the last window evaluated, and the time of the partition's first element; epoch milliseconds. */
+export interface Progress {
   upTo: number | null;
   readonly since: number;
 }
@@ -41,11 +40,11 @@ export interface Looked {
 export interface KeyWindows<R> {
   readonly key: string;
   readonly from: number;
-  /** By their end. Windows without elements, or without a whole stretch before them, are left out. */
+  /** By their end. Windows without elements, or without a whole interval before them, are left out. */
   readonly windows: IteratorObject<readonly [end: number, compared: ComparedWindow<R>]>;
 }
 
-/** A key's panes merged: those of a window, and those of the stretch before it. */
+/** A key's panes merged: those of a window, and those of the interval before it. */
 interface Sliding {
   readonly window: SlidingMerge;
   readonly before: SlidingMerge;
@@ -53,26 +52,28 @@ interface Sliding {
   end: number;
 }
 
+/** One partition's windows and what is before them. */
 export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   readonly #panes: PaneIndex;
-  /** Each key's panes up to the last window looked at; made again after a late element. */
+  /** Each key's panes up to the last window evaluated; made again after a late element. */
   readonly #slidings = new Map<KeyPanes, Sliding>();
-  /** Keys that windows yet to be looked at hold. */
+  /** Keys that windows yet to be evaluated hold. */
   readonly #active = new Set<KeyPanes>();
-  /** The first window to be looked at again, by key. */
+  /** The first window to be evaluated again, by key. */
   readonly #again = new Map<string, number>();
   #upTo: number;
   #since: number;
+  #firstWholeEnd: number | undefined;
   /** Windows that end at this or before are out of reach. */
   #forgottenUpTo: number;
 
   constructor(
     private readonly options: Comparison<T, S>,
     private readonly state: KeyedState<unknown[]>,
-    private readonly looked: KeyedState<Looked>,
+    private readonly progress: KeyedState<Progress>,
     private readonly partition: number,
   ) {
-    const restored = looked.get(partition, 0, "")?.value;
+    const restored = progress.get(partition, 0, "")?.value;
     this.#upTo = restored?.upTo ?? -Infinity;
     this.#since = restored?.since ?? Infinity;
     this.#forgottenUpTo = state.marks(partition).forgottenUpTo;
@@ -85,13 +86,13 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
    * that hold it, and before those that begin later.
    */
   add(batch: Batch<unknown>, element: Element<T>): void {
-    const { keys, advanceMs, sizeMs, trailingMs, contents, name } = this.options;
-    const end = (Math.floor(element.time / advanceMs) + 1) * advanceMs;
-    const lastEnd = end - advanceMs + sizeMs + trailingMs;
+    const { keys, windows, trailingMs, contents, name } = this.options;
+    const end = windows.assign(element.time);
+    const lastEnd = windows.lastOf(end) + trailingMs;
     const missedUpTo = Math.min(lastEnd, this.reach(element.watermark));
     if (end <= missedUpTo) {
-      const count = (Math.min(missedUpTo, lastEnd - trailingMs) - end) / advanceMs + 1;
-      reportLate(name, batch, { element, missed: { start: end - sizeMs, end: missedUpTo, count } });
+      const count = windows.count(end, Math.min(missedUpTo, lastEnd - trailingMs));
+      reportLate(name, batch, { element, missed: { start: windows.startOf(end), end: missedUpTo, count } });
       if (missedUpTo === lastEnd) return;
     }
     const key = keys.textOf(element.value);
@@ -103,17 +104,17 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     else this.#active.add(this.#panes.add(end, key, accs));
     if (this.#since === Infinity) {
       this.#since = element.time;
-      this.looked.add(this.partition, 0, "", { upTo: null, since: element.time });
+      this.progress.add(this.partition, 0, "", { upTo: null, since: element.time });
     }
-    const from = Math.max(end, missedUpTo + advanceMs);
+    const from = Math.max(end, windows.assign(missedUpTo));
     if (end <= this.#upTo) this.#slidings.delete(this.#panes.of(key)!);
     if (from <= this.#upTo) this.#again.set(key, Math.min(from, this.#again.get(key) ?? Infinity));
   }
 
   /** Windows that end at or before this are out of reach of an element that comes at `watermark`. */
   reach(watermark: number): number {
-    const { allowedLatenessMs, advanceMs } = this.options;
-    return Math.max(Math.floor((watermark - allowedLatenessMs) / advanceMs) * advanceMs, this.#forgottenUpTo);
+    const { windows, allowedLatenessMs } = this.options;
+    return Math.max(windows.closedAt(watermark - allowedLatenessMs), this.#forgottenUpTo);
   }
 
   /** What the watermark has passed, or the end of an input closed. */
@@ -130,37 +131,37 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   get lastEnd(): number {
     let last = -Infinity;
     for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
-    return last - this.options.advanceMs + this.options.sizeMs;
+    return this.options.windows.lastOf(last);
   }
 
-  /** Whether a late element has come since the last look. */
+  /** Whether a late element has come since the last evaluation. */
   get hasLate(): boolean {
     return this.#again.size > 0;
   }
 
-  /** Whether the watermark has passed windows that have not been looked at. */
+  /** Whether the watermark has passed windows that have not been evaluated. */
   isDue(watermark: number): boolean {
-    return watermark >= this.#upTo + this.options.advanceMs || (this.#upTo === -Infinity && watermark > -Infinity);
+    return watermark >= this.options.windows.assign(this.#upTo) || (this.#upTo === -Infinity && watermark > -Infinity);
   }
 
   /** The windows that the watermark has newly passed, and those that late elements may have changed. */
-  *look(watermark: number): Generator<KeyWindows<ResultsOf<S>>> {
-    const { advanceMs, sizeMs } = this.options;
-    const upTo = Math.max(this.#upTo, Math.floor(watermark / advanceMs) * advanceMs);
+  *evaluate(watermark: number): Generator<KeyWindows<ResultsOf<S>>> {
+    const { windows } = this.options;
+    const upTo = Math.max(this.#upTo, windows.closedAt(watermark));
     const due = new Map(this.#again);
     this.#again.clear();
     if (upTo > this.#upTo) {
-      for (const { key } of this.#active) due.set(key, due.get(key) ?? this.#upTo + advanceMs);
+      for (const { key } of this.#active) due.set(key, due.get(key) ?? windows.assign(this.#upTo));
     }
     for (const [key, from] of due) {
       const keyPanes = this.#panes.of(key)!;
       yield { key, from, windows: this.#windows(keyPanes, from, upTo) };
-      if (keyPanes.panes.at(-1)!.namespace - advanceMs + sizeMs <= upTo) this.#active.delete(keyPanes);
+      if (windows.lastOf(keyPanes.panes.at(-1)!.namespace) <= upTo) this.#active.delete(keyPanes);
     }
-    const entry = this.looked.get(this.partition, 0, "");
+    const entry = this.progress.get(this.partition, 0, "");
     if (upTo === this.#upTo || !entry) return;
     entry.value.upTo = this.#upTo = upTo;
-    this.looked.touch(entry);
+    this.progress.touch(entry);
   }
 
   *#windows(
@@ -168,23 +169,34 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     from: number,
     upTo: number,
   ): Generator<readonly [number, ComparedWindow<ResultsOf<S>>]> {
-    const { advanceMs, sizeMs, trailingMs, contents } = this.options;
+    const { windows, trailingMs, contents } = this.options;
     const { panes } = keyPanes;
     const sliding = this.#sliding(keyPanes);
     const results = (merge: SlidingMerge) => contents.results(merge.merged() ?? contents.initial());
-    const first = Math.max(from, panes[0]!.namespace, ceilTo(advanceMs, this.#since + sizeMs + trailingMs));
-    for (let end = first; end <= upTo; end += advanceMs) {
-      slide(sliding.window, panes, { from: sliding.end, to: end, lengthMs: sizeMs });
-      slide(sliding.before, panes, { from: sliding.end - sizeMs, to: end - sizeMs, lengthMs: trailingMs });
+    for (let end = Math.max(from, panes[0]!.namespace, this.#firstWhole()); end <= upTo;) {
+      const start = windows.startOf(end);
+      slide(sliding.window, panes, { after: sliding.end, from: start, to: end });
+      slide(sliding.before, panes, { after: windows.startOf(sliding.end), from: start - trailingMs, to: start });
       sliding.end = end;
-      if (sliding.window.merged()) yield [end, { window: results(sliding.window), before: results(sliding.before) }];
-      else {
+      end = windows.assign(end);
+      if (sliding.window.merged()) {
+        yield [sliding.end, { window: results(sliding.window), before: results(sliding.before) }];
+      } else {
         // Nothing in this window: go on with the first that holds the next pane.
-        const next = panes[firstAfter(panes, end)];
+        const next = panes[firstAfter(panes, sliding.end)];
         if (!next) return;
-        end = Math.max(end, next.namespace - advanceMs);
+        end = Math.max(end, next.namespace);
       }
     }
+  }
+
+  /** The end of the first window with a whole interval before it. */
+  #firstWhole(): number {
+    if (this.#firstWholeEnd !== undefined) return this.#firstWholeEnd;
+    const { windows, trailingMs } = this.options;
+    let end = windows.assign(this.#since + trailingMs);
+    while (windows.startOf(end) - trailingMs < this.#since) end = windows.assign(end);
+    return this.#firstWholeEnd = end;
   }
 
   #sliding(keyPanes: KeyPanes): Sliding {
@@ -200,7 +212,7 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   forget(reach: number): boolean {
     if (!(reach > this.#forgottenUpTo)) return false;
     this.state.mark(this.partition, { forgottenUpTo: this.#forgottenUpTo = reach });
-    this.#panes.forget(reach - this.options.sizeMs - this.options.trailingMs, (keyPanes) => {
+    this.#panes.forget(this.options.windows.startOf(reach) - this.options.trailingMs, (keyPanes) => {
       this.#slidings.delete(keyPanes);
       this.#active.delete(keyPanes);
     });
@@ -208,18 +220,16 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   }
 }
 
-const ceilTo = (step: number, value: number) => Math.ceil(value / step) * step;
-
-/** Adds the panes that end after `from`, up to `to`, and takes out those before the last `lengthMs`. */
+/** Adds the panes that end after `after`, up to `to`, and takes out those that end at `from` or before. */
 function slide(
   merge: SlidingMerge,
   panes: readonly PaneEntry[],
-  { from, to, lengthMs }: { readonly from: number; readonly to: number; readonly lengthMs: number },
+  { after, from, to }: { readonly after: number; readonly from: number; readonly to: number },
 ): void {
-  for (let i = firstAfter(panes, Math.max(from, to - lengthMs)); i < panes.length; i++) {
+  for (let i = firstAfter(panes, Math.max(after, from)); i < panes.length; i++) {
     const { namespace: end, value: accs } = panes[i]!;
     if (end > to) break;
     merge.push({ end, accs });
   }
-  merge.evict(to - lengthMs);
+  merge.evict(from);
 }

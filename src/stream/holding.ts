@@ -2,8 +2,9 @@
 // next one of which it does not, in the order of the log. Without a gap that ends it, and so never late.
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
-import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import type { Batch, Element, Operator } from "./batch.ts";
 import type { Keys } from "./key.ts";
+import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import type { SessionChange, SessionRow } from "./session.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
 import { answer, reportFailed } from "./window.ts";
@@ -55,47 +56,46 @@ export function whileHolding<T, S extends AccumulatorSpec<T>>(
 ): Operator<T, SessionChange<ResultsOf<S>>> {
   const { name, keys, accumulators } = options;
   const state = options.state.open(name, { holding: true, keys: keys.names, accumulators: accumulators.config }, codec);
-  return async function* (source) {
-    const partitions = new Map<number, PartitionEpisodes<T, S>>();
-    for await (const batch of source) {
-      let episodes = partitions.get(batch.partition);
-      if (!episodes) partitions.set(batch.partition, episodes = new PartitionEpisodes(options, state));
-      yield withElements(batch, episodes.process(batch));
-    }
-  };
+  return byPartition((partition) => new HoldingAggregator(options, state, partition));
 }
 
 type Rows<S> = Element<SessionRow<ResultsOf<S>>>[];
 
-class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
+class HoldingAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggregator<T, SessionRow<ResultsOf<S>>> {
   /** Keys whose episode has changed since its last row. */
   readonly #changed = new Set<StateEntry<Held>>();
-  /** Whether what is under way has been given out as news. */
-  #live = false;
 
-  constructor(private readonly options: HoldingOptions<T, S>, private readonly state: KeyedState<Held>) {}
+  constructor(
+    private readonly options: HoldingOptions<T, S>,
+    private readonly state: KeyedState<Held>,
+    private readonly partition: number,
+  ) {
+    super();
+  }
 
-  process(batch: Batch<T>): Rows<S> {
-    const out: Rows<S> = [];
-    this.#announce(batch, out);
+  protected override emitNews(batch: Batch<T>, out: Rows<S>): void {
+    for (const entry of this.state.entries(this.partition, 0)) {
+      if (entry.value.accs) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
+    }
+  }
+
+  protected override addAll(batch: Batch<T>, out: Rows<S>): void {
     for (const element of batch.elements) {
       try {
-        this.#take(batch, element, out);
+        this.#add(batch, element, out);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
     }
-    if (batch.emit) this.#giveOutChanged(batch, out);
-    return out;
   }
 
-  #take(batch: Batch<T>, element: Element<T>, out: Rows<S>): void {
+  #add(batch: Batch<T>, element: Element<T>, out: Rows<S>): void {
     const { keys, holds, accumulators } = this.options;
     const key = keys.textOf(element.value);
     const entry = this.state.get(batch.partition, 0, key);
     const held = entry?.value;
     if (!holds(element.value)) {
-      if (entry && held?.accs) this.#end(entry, element, batch, out);
+      if (entry && held?.accs) this.#finish(entry, element, batch, out);
       return;
     }
     // First, because it may throw: an element that is skipped must leave no key behind.
@@ -111,7 +111,7 @@ class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
     this.#changed.add(entry ?? this.state.add(batch.partition, 0, key, begun));
   }
 
-  #end(entry: StateEntry<Held>, { time }: Element<T>, batch: Batch<T>, out: Rows<S>): void {
+  #finish(entry: StateEntry<Held>, { time }: Element<T>, batch: Batch<T>, out: Rows<S>): void {
     const end = Math.max(entry.value.last, time);
     out.push(this.#row(entry, batch, { end, final: true }));
     entry.value.accs = null;
@@ -119,17 +119,7 @@ class PartitionEpisodes<T, S extends AccumulatorSpec<T>> {
     this.state.touch(entry);
   }
 
-  /** After a backfill (or a start) all that is under way is given out, asked for or not: it is news now. */
-  #announce(batch: Batch<T>, out: Rows<S>): void {
-    if (!batch.backfill && !this.#live) {
-      for (const entry of this.state.entries(batch.partition, 0)) {
-        if (entry.value.accs) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
-      }
-    }
-    this.#live = !batch.backfill;
-  }
-
-  #giveOutChanged(batch: Batch<T>, out: Rows<S>): void {
+  protected override emitEarly(batch: Batch<T>, out: Rows<S>): void {
     for (const entry of this.#changed) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
     this.#changed.clear();
   }

@@ -1,5 +1,6 @@
-import { type Batch, type Element, type Operator, type PerElement, withElements } from "./batch.ts";
+import type { Batch, Element, Operator, PerElement } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
+import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import { answer, reportFailed } from "./window.ts";
 
 /** What became of the newest element of a key among those since the last answer. */
@@ -13,7 +14,7 @@ export interface LatestResult<R> extends KeyedResult {
 }
 
 /**
- * What `pick` makes of the newest element of each key by event time (of equals, the higher offset), given out with `emit`.
+ * What `pick` makes of the newest element of each key by event time (of equals, the higher offset), emitted when asked.
  *
  * It remembers nothing across answers, so the receiver keeps a value only if it is not older than the one it has.
  *
@@ -23,46 +24,48 @@ export interface LatestResult<R> extends KeyedResult {
  * ```
  */
 export function latest<T, R>(name: string, keys: Keys<T>, pick: PerElement<T, R>): Operator<T, LatestResult<R>> {
-  return async function* (source) {
-    const newest = new Map<number, Map<string, Element<T>>>();
-    for await (const batch of source) {
-      let byKey = newest.get(batch.partition);
-      if (!byKey) newest.set(batch.partition, byKey = new Map());
-      for (const element of batch.elements) {
-        try {
-          keepNewer(byKey, keys.textOf(element.value), element);
-        } catch (error) {
-          reportFailed(name, batch, element, error);
-        }
+  return byPartition(() => new LatestAggregator(name, keys, pick));
+}
+
+class LatestAggregator<T, R> extends PartitionAggregator<T, LatestResult<R>> {
+  /** By key, of what has come since the last answer. */
+  readonly #newest = new Map<string, Element<T>>();
+
+  constructor(
+    private readonly name: string,
+    private readonly keys: Keys<T>,
+    private readonly pick: PerElement<T, R>,
+  ) {
+    super();
+  }
+
+  protected override addAll(batch: Batch<T>): void {
+    for (const element of batch.elements) {
+      try {
+        this.#keepNewer(this.keys.textOf(element.value), element);
+      } catch (error) {
+        reportFailed(this.name, batch, element, error);
       }
-      yield withElements(batch, batch.emit ? takeOut(name, byKey, keys, pick, batch) : []);
-    }
-  };
-}
-
-function keepNewer<T>(byKey: Map<string, Element<T>>, key: string, element: Element<T>): void {
-  const known = byKey.get(key);
-  if (known && (known.time > element.time || (known.time === element.time && known.offset > element.offset))) return;
-  byKey.set(key, element);
-}
-
-function takeOut<T, R>(
-  name: string,
-  byKey: Map<string, Element<T>>,
-  keys: Keys<T>,
-  pick: PerElement<T, R>,
-  batch: Batch<T>,
-): Element<LatestResult<R>>[] {
-  const out: Element<LatestResult<R>>[] = [];
-  for (const [key, element] of byKey) {
-    const { time, offset } = element;
-    try {
-      const value = pick(element.value, element, batch.partition);
-      out.push(answer({ key: keys.partsOf(key), partition: batch.partition, time, offset, value }, time, batch));
-    } catch (error) {
-      reportFailed(name, batch, element, error);
     }
   }
-  byKey.clear();
-  return out;
+
+  #keepNewer(key: string, element: Element<T>): void {
+    const known = this.#newest.get(key);
+    if (known && (known.time > element.time || (known.time === element.time && known.offset > element.offset))) return;
+    this.#newest.set(key, element);
+  }
+
+  protected override emitEarly(batch: Batch<T>, out: Element<LatestResult<R>>[]): void {
+    const { partition } = batch;
+    for (const [key, element] of this.#newest) {
+      const { time, offset } = element;
+      try {
+        const value = this.pick(element.value, element, partition);
+        out.push(answer({ key: this.keys.partsOf(key), partition, time, offset, value }, time, batch));
+      } catch (error) {
+        reportFailed(this.name, batch, element, error);
+      }
+    }
+    this.#newest.clear();
+  }
 }

@@ -63,6 +63,7 @@ export type {
   SessionStream,
   WindowCondition,
   WindowedStream,
+  WindowLengths,
   WindowOutput,
 } from "./outputs.ts";
 export { type BatchOptions, PartitionInput, type PartitionPosition } from "./partition_input.ts";
@@ -83,3 +84,4 @@ export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from 
 export { days, hours, minutes, parseTimestamp, seconds } from "./time.ts";
 export { PartitionWatermark, type WatermarkSettings } from "./watermark.ts";
 export type { WindowResult } from "./window.ts";
+export type { OverlappingWindows, SeparateWindows, Window, WindowKind } from "./window_kind.ts";

@@ -46,14 +46,20 @@ export interface RunningOutput<E, R = Named> extends KeyedOutput<E, RunningResul
   readonly kind: "running";
 }
 
-/** One row for each key and window. */
-export interface WindowOutput<E, R = Named> extends KeyedOutput<E, WindowResult<R>> {
-  /** Tells outputs apart. */
-  readonly kind: "windows";
+/** How long windows are, for those who wait for them. */
+export interface WindowLengths {
   /** How far apart windows end, milliseconds. */
   readonly everyMs: number;
   /** How long a window is at most, milliseconds. */
   readonly sizeMs: number;
+}
+
+/** One row for each key and window. */
+export interface WindowOutput<E, R = Named> extends KeyedOutput<E, WindowResult<R>>, WindowLengths {
+  /** Tells outputs apart. */
+  readonly kind: "windows";
+  /** Whether several windows of a key begin together: then rows are told apart by their ends alone. */
+  readonly nested: boolean;
 }
 
 /** One row for each key and session. */

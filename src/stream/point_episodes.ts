@@ -6,12 +6,13 @@ import type { Keys } from "./key.ts";
 import type { SessionChange, SessionRow } from "./session.ts";
 import type { KeyedState, StateEntry } from "./state.ts";
 import { answer } from "./window.ts";
+import type { MergingWindows, Span } from "./window_kind.ts";
 
 /** What {@link PointEpisodes} needs. */
 export interface EpisodeSettings<V, A extends AccumulatorSpec<V>> {
   readonly keys: Keys<never>;
-  /** Points this far apart, or further, are in different episodes; milliseconds. */
-  readonly gapMs: number;
+  /** Which points are in one episode, and when it is over. */
+  readonly sessions: MergingWindows;
   /** What is kept of an episode's points. */
   readonly accumulators: AccumulatorRow<V, A>;
 }
@@ -20,29 +21,25 @@ export interface EpisodeSettings<V, A extends AccumulatorSpec<V>> {
 type Point = readonly [time: number, accs: readonly unknown[]];
 
 /** Points that are one episode: the first and the last, and their accumulators together. */
-interface Stretch {
-  readonly start: number;
-  readonly last: number;
+interface Run extends Span {
   readonly accs: readonly unknown[];
 }
 
 /** An episode as its last row said. */
-interface Shown {
+interface Emitted extends Span {
   readonly id: number;
-  readonly start: number;
-  readonly last: number;
   readonly final: boolean;
   readonly version: number;
 }
 
-/** A key's points, and what was said of them. */
+/** A key's points, and what its rows said of them. */
 export interface KeyEpisodes {
   /** The beginning of the first episode: those of its points that cannot change any more. */
-  readonly settled: Stretch | null;
+  readonly settled: Run | null;
   /** By time. */
   readonly points: readonly Point[];
   /** One for each episode that `settled` and `points` make, in their order. */
-  readonly shown: readonly Shown[];
+  readonly shown: readonly Emitted[];
 }
 
 const NOTHING: KeyEpisodes = { settled: null, points: [], shown: [] };
@@ -55,11 +52,12 @@ export interface Answering<R> {
   readonly out: Element<SessionChange<R>>[];
 }
 
+/** One partition's episodes of points. */
 export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   /** Keys with an episode that is not final. */
   readonly #open = new Set<StateEntry<KeyEpisodes>>();
-  /** Keys whose open episodes may have been given out as history, and not yet as news. */
-  readonly #untold = new Set<string>();
+  /** Keys whose open episodes may have been emitted as history, and not yet as news. */
+  readonly #unannounced = new Set<string>();
 
   constructor(
     private readonly settings: EpisodeSettings<V, A>,
@@ -67,7 +65,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     private readonly partition: number,
   ) {
     for (const entry of state.entries(partition, 0)) this.#notice(entry);
-    for (const { key } of this.#open) this.#untold.add(key);
+    for (const { key } of this.#open) this.#unannounced.add(key);
   }
 
   /** Puts `points` (time and value) in the place of the key's points at `from` and later. */
@@ -83,7 +81,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     const kept = before.points.filter(([time]) => time < from);
     if (fresh.length === 0 && kept.length === before.points.length) return;
     const after = { ...before, points: [...kept, ...fresh] };
-    this.#store(key, entry, { ...after, shown: this.#show(key, before, after, answering) });
+    this.#store(key, entry, { ...after, shown: this.#emitChanged(key, before, after, answering) });
   }
 
   #accsOf(time: number, value: V): unknown[] {
@@ -93,89 +91,90 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   }
 
   /** The episodes that a key's points make. */
-  #stretches({ settled, points }: KeyEpisodes): Stretch[] {
-    const { gapMs, accumulators } = this.settings;
-    const stretches = settled ? [settled] : [];
+  #runs({ settled, points }: KeyEpisodes): Run[] {
+    const { sessions, accumulators } = this.settings;
+    const runs = settled ? [settled] : [];
     for (const [time, accs] of points) {
-      const open = stretches.at(-1);
-      if (open && time - open.last < gapMs) {
+      const open = runs.at(-1);
+      if (open && sessions.holds(open, time)) {
         const merged = accumulators.merge(open.accs, accs);
-        stretches[stretches.length - 1] = { start: open.start, last: time, accs: merged };
-      } else stretches.push({ start: time, last: time, accs });
+        runs[runs.length - 1] = { start: open.start, last: time, accs: merged };
+      } else runs.push({ start: time, last: time, accs });
     }
-    return stretches;
+    return runs;
   }
 
-  /** Gives out what has changed. An episode goes on under the smallest id of those that it overlaps; others are gone. */
-  #show(key: string, before: KeyEpisodes, after: KeyEpisodes, answering: Answering<ResultsOf<A>>): Shown[] {
+  /** Emits what has changed. An episode goes on under the smallest id of those that it overlaps; others are removed. */
+  #emitChanged(key: string, before: KeyEpisodes, after: KeyEpisodes, answering: Answering<ResultsOf<A>>): Emitted[] {
     const { shown } = before;
-    const [stretchesBefore, stretches] = [this.#stretches(before), this.#stretches(after)];
-    const heirs = matched(shown, stretches);
-    const ids = new Set(heirs.map((heir) => heir?.id));
-    for (const { id, start } of shown) if (!ids.has(id)) this.#giveOutGone(key, id, start, answering);
-    return stretches.map((stretch, i) => {
-      const previous = heirs[i];
-      if (previous && same(stretchesBefore[shown.indexOf(previous)]!, stretch)) return previous;
-      const { start, last } = stretch;
+    const [runsBefore, runs] = [this.#runs(before), this.#runs(after)];
+    const successors = matched(shown, runs);
+    const ids = new Set(successors.map((successor) => successor?.id));
+    for (const { id, start } of shown) if (!ids.has(id)) this.#emitRemoved(key, id, start, answering);
+    return runs.map((run, i) => {
+      const previous = successors[i];
+      if (previous && same(runsBefore[shown.indexOf(previous)]!, run)) return previous;
+      const { start, last } = run;
       let id = previous?.id ?? start;
       while (!previous && ids.has(id)) id++;
       ids.add(id);
-      const final = last + this.settings.gapMs <= answering.watermark;
+      const final = this.#isOver(last, answering.watermark);
       const version = previous ? previous.version + (hasClosed(previous) ? 1 : 0) : 1;
       const next = { id, start, last, final, version };
-      this.#giveOut(key, next, { stretch, previous }, answering);
+      this.#emit(key, next, { run, previous }, answering);
       return next;
     });
   }
 
   /** The end of the last episode that is open; the watermark need not have passed it. */
   get lastEnd(): number {
-    const ends = [...this.#open].flatMap(({ value }) => value.shown.map(({ last }) => last + this.settings.gapMs));
+    const { sessions } = this.settings;
+    const ends = [...this.#open].flatMap(({ value }) => value.shown.map(({ last }) => sessions.closedAt(last)));
     return Math.max(-Infinity, ...ends);
   }
 
-  /** After a backfill, or a start, gives out what is open. */
-  announce(answering: Answering<ResultsOf<A>>): void {
-    if (answering.batch.backfill || this.#untold.size === 0) return;
+  /** After a backfill, or a start, emits what is open. */
+  emitNews(answering: Answering<ResultsOf<A>>): void {
+    if (answering.batch.backfill || this.#unannounced.size === 0) return;
     for (const { key, value } of this.#open) {
-      if (!this.#untold.has(key)) continue;
-      const stretches = this.#stretches(value);
+      if (!this.#unannounced.has(key)) continue;
+      const runs = this.#runs(value);
       value.shown.forEach((shown, i) => {
-        if (!shown.final) this.#giveOut(key, shown, { stretch: stretches[i]!, previous: shown }, answering);
+        if (!shown.final) this.#emit(key, shown, { run: runs[i]!, previous: shown }, answering);
       });
     }
-    this.#untold.clear();
+    this.#unannounced.clear();
   }
 
-  /** Gives out the episodes that the watermark has passed: they are final. */
+  /** Emits the episodes that the watermark has passed: they are final. */
   close(answering: Answering<ResultsOf<A>>): void {
     const { watermark } = answering;
-    const ended = ({ final, last }: Shown) => !final && last + this.settings.gapMs <= watermark;
+    const ended = ({ final, last }: Emitted) => !final && this.#isOver(last, watermark);
     for (const entry of this.#open) {
       if (!entry.value.shown.some(ended)) continue;
-      const stretches = this.#stretches(entry.value);
+      const runs = this.#runs(entry.value);
       const shown = entry.value.shown.map((previous, i) => {
         if (!ended(previous)) return previous;
         const next = { ...previous, final: true };
-        this.#giveOut(entry.key, next, { stretch: stretches[i]!, previous }, answering);
+        this.#emit(entry.key, next, { run: runs[i]!, previous }, answering);
         return next;
       });
       this.#store(entry.key, entry, { ...entry.value, shown });
     }
   }
 
-  #giveOutGone(key: string, id: number, start: number, { batch, out }: Answering<ResultsOf<A>>): void {
+  #emitRemoved(key: string, id: number, start: number, { batch, out }: Answering<ResultsOf<A>>): void {
     const { keys } = this.settings;
     out.push(answer({ kind: "gone", key: keys.partsOf(key), partition: this.partition, id, start }, start, batch));
   }
 
-  #giveOut(
+  #emit(
     key: string,
-    { id, start, last, final, version }: Shown,
-    { stretch, previous }: { readonly stretch: Stretch; readonly previous: Shown | undefined },
+    { id, start, last, final, version }: Emitted,
+    { run, previous }: { readonly run: Run; readonly previous: Emitted | undefined },
     { batch, out }: Answering<ResultsOf<A>>,
   ): void {
-    const { keys, gapMs, accumulators } = this.settings;
+    const { keys, sessions, accumulators } = this.settings;
     const row: SessionRow<ResultsOf<A>> = {
       kind: "session",
       key: keys.partsOf(key),
@@ -183,15 +182,15 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       id,
       start,
       last,
-      end: last + gapMs,
-      values: accumulators.results(stretch.accs),
+      end: sessions.closedAt(last),
+      values: accumulators.results(run.accs),
       open: !final,
       final: hasClosed({ final, version }),
       version,
       backfill: batch.backfill,
       previousStart: previous && previous.start !== start ? previous.start : null,
     };
-    if (batch.backfill && !final) this.#untold.add(key);
+    if (batch.backfill && !final) this.#unannounced.add(key);
     out.push(answer(row, start, batch));
   }
 
@@ -199,12 +198,12 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   settle(reach: number): void {
     for (const entry of [...this.state.entries(this.partition, 0)]) {
       const { settled, points, shown } = entry.value;
-      const over = shown.filter(({ last }) => last + this.settings.gapMs <= reach).length;
+      const over = shown.filter(({ last }) => this.#isOver(last, reach)).length;
       const left = over === 0 ? points : points.filter(([time]) => time > shown[over - 1]!.last);
       const fixed = left.filter(([time]) => time <= reach);
       if (over === 0 && fixed.length === 0) continue;
-      // Points further apart than the gap cannot both be here: the first episode would be over.
-      const [first = null] = this.#stretches({ settled: over === 0 ? settled : null, points: fixed, shown });
+      // Points of two episodes cannot both be here: the first would be over.
+      const [first = null] = this.#runs({ settled: over === 0 ? settled : null, points: fixed, shown });
       this.#store(entry.key, entry, { settled: first, points: left.slice(fixed.length), shown: shown.slice(over) });
     }
   }
@@ -217,26 +216,30 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     this.#notice(entry);
   }
 
+  #isOver(last: number, watermark: number): boolean {
+    return this.settings.sessions.closedAt(last) <= watermark;
+  }
+
   #notice(entry: StateEntry<KeyEpisodes>): void {
     if (entry.value.shown.some(({ final }) => !final)) this.#open.add(entry);
     else this.#open.delete(entry);
   }
 }
 
-/** For each stretch the one of those shown that it goes on with. */
-function matched(shown: readonly Shown[], stretches: readonly Stretch[]): (Shown | undefined)[] {
-  const taken = new Set<Shown>();
-  return stretches.map(({ start, last }) => {
+/** For each run the one of those shown that it goes on with. */
+function matched(shown: readonly Emitted[], runs: readonly Run[]): (Emitted | undefined)[] {
+  const taken = new Set<Emitted>();
+  return runs.map(({ start, last }) => {
     const overlapping = shown.filter((s) => !taken.has(s) && s.start <= last && s.last >= start);
-    const heir = overlapping.reduce<Shown | undefined>((a, b) => a && a.id <= b.id ? a : b, undefined);
-    if (heir) taken.add(heir);
-    return heir;
+    const successor = overlapping.reduce<Emitted | undefined>((a, b) => a && a.id <= b.id ? a : b, undefined);
+    if (successor) taken.add(successor);
+    return successor;
   });
 }
 
 /** Whether the episode has closed once: each change since then has a version of its own. */
-const hasClosed = ({ final, version }: Pick<Shown, "final" | "version">) => final || version > 1;
+const hasClosed = ({ final, version }: Pick<Emitted, "final" | "version">) => final || version > 1;
 
-function same(a: Stretch, b: Stretch): boolean {
+function same(a: Run, b: Run): boolean {
   return a.start === b.start && a.last === b.last && JSON.stringify(a.accs) === JSON.stringify(b.accs);
 }

@@ -1,8 +1,9 @@
 // Aggregates without a window: one value for each key, over everything that has come so far.
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
-import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
+import type { Batch, Element, Operator } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
+import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
 import { answer, reportFailed } from "./window.ts";
 
@@ -14,7 +15,7 @@ export interface RunningResult<R> extends KeyedResult {
 
 interface RunningState {
   readonly accs: unknown[];
-  /** Changed since its row was last given out; not stored. */
+  /** Changed since its row was last emitted; not stored. */
   pending: boolean;
 }
 
@@ -48,53 +49,52 @@ export function aggregateRunning<T, S extends AccumulatorSpec<T>>(
   const { name, keys, accumulators } = options;
   const config = { window: "running", keys: keys.names, accumulators: accumulators.config };
   const state = options.state.open(name, config, codec);
-  return async function* (source) {
-    const changed = new Map<number, StateEntry<RunningState>[]>();
-    for await (const batch of source) {
-      let entries = changed.get(batch.partition);
-      if (!entries) changed.set(batch.partition, entries = []);
-      for (const element of batch.elements) {
-        try {
-          add(options, state, batch, element, entries);
-        } catch (error) {
-          reportFailed(name, batch, element, error);
-        }
+  return byPartition((partition) => new RunningAggregator(options, state, partition));
+}
+
+class RunningAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggregator<T, RunningResult<ResultsOf<S>>> {
+  /** Keys whose rows have changed since they were last emitted. */
+  readonly #changed: StateEntry<RunningState>[] = [];
+
+  constructor(
+    private readonly options: RunningAggregation<T, S>,
+    private readonly state: KeyedState<RunningState>,
+    private readonly partition: number,
+  ) {
+    super();
+  }
+
+  protected override addAll(batch: Batch<T>): void {
+    for (const element of batch.elements) {
+      try {
+        this.#add(element);
+      } catch (error) {
+        reportFailed(this.options.name, batch, element, error);
       }
-      yield withElements(batch, batch.emit ? takeOut(options, batch, entries) : []);
     }
-  };
-}
+  }
 
-function add<T, S extends AccumulatorSpec<T>>(
-  { keys, accumulators }: RunningAggregation<T, S>,
-  state: KeyedState<RunningState>,
-  batch: Batch<T>,
-  element: Element<T>,
-  changed: StateEntry<RunningState>[],
-): void {
-  const key = keys.textOf(element.value);
-  let entry = state.get(batch.partition, 0, key);
-  // First, because it may throw: an element that is skipped must leave no key behind.
-  const accs = entry?.value.accs ?? accumulators.initial();
-  accumulators.add(accs, element);
-  if (entry) state.touch(entry);
-  else entry = state.add(batch.partition, 0, key, { accs, pending: false });
-  if (entry.value.pending) return;
-  entry.value.pending = true;
-  changed.push(entry);
-}
+  #add(element: Element<T>): void {
+    const { keys, accumulators } = this.options;
+    const key = keys.textOf(element.value);
+    let entry = this.state.get(this.partition, 0, key);
+    // First, because it may throw: an element that is skipped must leave no key behind.
+    const accs = entry?.value.accs ?? accumulators.initial();
+    accumulators.add(accs, element);
+    if (entry) this.state.touch(entry);
+    else entry = this.state.add(this.partition, 0, key, { accs, pending: false });
+    if (entry.value.pending) return;
+    entry.value.pending = true;
+    this.#changed.push(entry);
+  }
 
-/** The rows of those that have changed; empties the list. */
-function takeOut<T, S extends AccumulatorSpec<T>>(
-  { keys, accumulators }: RunningAggregation<T, S>,
-  batch: Batch<T>,
-  changed: StateEntry<RunningState>[],
-): Element<RunningResult<ResultsOf<S>>>[] {
-  const rows = changed.map(({ partition, key, value }) => {
-    value.pending = false;
-    const values = accumulators.results(value.accs);
-    return answer({ key: keys.partsOf(key), partition, values }, batch.watermark, batch);
-  });
-  changed.length = 0;
-  return rows;
+  protected override emitEarly(batch: Batch<T>, out: Element<RunningResult<ResultsOf<S>>>[]): void {
+    const { keys, accumulators } = this.options;
+    for (const { partition, key, value } of this.#changed) {
+      value.pending = false;
+      const values = accumulators.results(value.accs);
+      out.push(answer({ key: keys.partsOf(key), partition, values }, batch.watermark, batch));
+    }
+    this.#changed.length = 0;
+  }
 }

@@ -44,6 +44,11 @@ export interface StateCodec<V> {
   decode(json: unknown): V;
 }
 
+/** Of values that are JSON already. */
+export function plainCodec<V>(): StateCodec<V> {
+  return { encode: (value) => value, decode: (json) => json as V };
+}
+
 /** How far an operator has come with a partition's windows, beyond what watermark and settings say. Epoch milliseconds. */
 export interface Marks {
   /**

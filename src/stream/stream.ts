@@ -3,12 +3,15 @@
 // events.map(f).into("A")
 // events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
 
+import { aggregateSessions, aggregateWindows } from "./aggregate_windows.ts";
 import { AccumulatorRow, type AccumulatorSpec, count, max, min, type ResultsOf } from "./accumulators.ts";
 import type { Operator, PerElement } from "./batch.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";
 import { whileHolding } from "./holding.ts";
-import { aggregateHopping } from "./hopping.ts";
+import { cumulativeDayWindows, cumulativeWindows } from "./cumulative_windows.ts";
+import { hoppingWindows } from "./hopping_windows.ts";
+import { localDayWindows } from "./local_day_windows.ts";
 import { Keys, type KeySelectors } from "./key.ts";
 import { latest } from "./latest.ts";
 import { map } from "./map.ts";
@@ -23,14 +26,18 @@ import type {
   RunningOutput,
   SessionStream,
   WindowedStream,
+  WindowLengths,
 } from "./outputs.ts";
 import { aggregateRunning } from "./running.ts";
 import { scan, type Scanned } from "./scan.ts";
-import { aggregateSessions, type SessionChange } from "./session.ts";
+import type { SessionChange } from "./session.ts";
+import { sessionWindows } from "./session_windows.ts";
 import type { StateBackend } from "./state.ts";
-import { aggregateWindows, localDayWindows, tumblingWindows, type WindowAssigner } from "./tumbling.ts";
+import { tumblingWindows } from "./tumbling_windows.ts";
 import { hours, minutes } from "./time.ts";
+import type { WindowResult } from "./window.ts";
 import { aggregateWindowEpisodes } from "./window_episodes.ts";
+import type { OverlappingWindows, SeparateWindows } from "./window_kind.ts";
 
 /** What the operators of a pipeline share. */
 export interface StreamContext {
@@ -49,6 +56,9 @@ export interface EpisodeNames {
   /** The greatest (or least) of its values. */
   readonly peak: string;
 }
+
+/** A day has an hour more when clocks go back. */
+const LONGEST_DAY_MS = hours(25);
 
 // deno-lint-ignore no-explicit-any -- a chain's inner types are checked where it is built, by Stream's signatures
 type AnyOperator = Operator<any, any>;
@@ -155,7 +165,7 @@ export class KeyedStream<E, T> {
 
   /** Windows of `sizeMs`, one after the other, anchored to the epoch. */
   tumbling(sizeMs: number): WindowedStream<E, T> {
-    return this.#windowed(tumblingWindows(sizeMs), { everyMs: sizeMs, sizeMs });
+    return this.windows(tumblingWindows(sizeMs), { everyMs: sizeMs, sizeMs });
   }
 
   /**
@@ -163,52 +173,54 @@ export class KeyedStream<E, T> {
    * that changes zones has a row for each of them.
    */
   localDays(zoneName: string, zoneOf: (value: T) => string): WindowedStream<E, T> {
-    // Zones differ by whole quarters of an hour, and a day has an hour more when clocks go back.
-    const lengths = { everyMs: minutes(15), sizeMs: hours(25) };
-    return this.#windowed(localDayWindows(zoneOf), lengths, this.keys.with({ [zoneName]: zoneOf }));
+    const keyed = new KeyedStream<E, T>(this.context, this.operators, this.keys.with({ [zoneName]: zoneOf }));
+    // Zones differ by whole quarters of an hour.
+    return keyed.windows(localDayWindows(zoneOf), { everyMs: minutes(15), sizeMs: LONGEST_DAY_MS });
   }
 
-  #windowed(
-    windows: WindowAssigner<T>,
-    lengths: { readonly everyMs: number; readonly sizeMs: number },
-    keys = this.keys,
-  ): WindowedStream<E, T> {
-    const { context, operators } = this;
-    return {
-      aggregate(name, spec) {
-        const accumulators = new AccumulatorRow(spec);
-        const aggregate = aggregateWindows({ ...context, name, keys, windows, accumulators });
-        return { kind: "windows", name, keyNames: keys.names, ...lengths, operator: chain([...operators, aggregate]) };
-      },
-    };
+  /** Windows from the start of each period of `sizeMs`, anchored to the epoch, to each `stepMs` of it. */
+  cumulative(sizeMs: number, stepMs: number): WindowedStream<E, T> {
+    return this.windows(cumulativeWindows(sizeMs, stepMs), { everyMs: stepMs, sizeMs });
+  }
+
+  /** Windows from each midnight in an IANA time zone to each `stepMs` of the day, and to the next midnight. */
+  cumulativeDays(timeZone: string, stepMs: number): WindowedStream<E, T> {
+    return this.windows(cumulativeDayWindows(timeZone, stepMs), { everyMs: stepMs, sizeMs: LONGEST_DAY_MS });
   }
 
   /** Windows of `sizeMs`, one beginning every `advanceMs`. */
   hopping(sizeMs: number, advanceMs: number): HoppingStream<E, T> {
     const { context, operators, keys } = this;
     return {
-      holding({ contents, ...condition }) {
-        return {
-          episodes(name, options) {
-            const operator = aggregateWindowEpisodes({
-              ...context,
-              ...condition,
-              accumulators: episodeResults(options, context.episodeNames),
-              name: `${name}/${options.type}`,
-              keys,
-              sizeMs,
-              advanceMs,
-              contents: new AccumulatorRow(contents),
-            });
-            return episodeOutput(name, options, keys.names, chain([...operators, operator]));
-          },
-        };
-      },
+      ...this.windows(hoppingWindows(sizeMs, advanceMs), { everyMs: advanceMs, sizeMs }),
+      holding: ({ contents, ...condition }) => ({
+        episodes(name, options) {
+          const operator = aggregateWindowEpisodes({
+            ...context,
+            ...condition,
+            accumulators: episodeResults(options, context.episodeNames),
+            name: `${name}/${options.type}`,
+            keys,
+            sizeMs,
+            advanceMs,
+            contents: new AccumulatorRow(contents),
+          });
+          return episodeOutput(name, options, keys.names, chain([...operators, operator]));
+        },
+      }),
+    };
+  }
+
+  /** Windows of any kind. */
+  windows(windows: SeparateWindows<T> | OverlappingWindows, lengths: WindowLengths): WindowedStream<E, T> {
+    const { context, operators, keys } = this;
+    const nested = windows.shape === "overlapping" && windows.nested;
+    return {
       aggregate(name, spec) {
         const accumulators = new AccumulatorRow(spec);
-        const aggregate = aggregateHopping({ ...context, name, keys, sizeMs, advanceMs, accumulators });
-        const lengths = { everyMs: advanceMs, sizeMs };
-        return { kind: "windows", name, keyNames: keys.names, ...lengths, operator: chain([...operators, aggregate]) };
+        const aggregate = aggregateWindows({ ...context, name, keys, windows, accumulators });
+        const operator = chain<E, WindowResult<ResultsOf<typeof spec>>>([...operators, aggregate]);
+        return { kind: "windows", name, keyNames: keys.names, ...lengths, nested, operator };
       },
     };
   }
@@ -216,10 +228,14 @@ export class KeyedStream<E, T> {
   /** Sessions: elements less than `gapMs` apart. */
   session(gapMs: number): SessionStream<E, T> {
     const { context, operators, keys } = this;
+    const windows = sessionWindows(gapMs);
     const sessions = <S extends AccumulatorSpec<T>>(
       options: { name: string; accumulators: AccumulatorRow<T, S>; alerts: boolean },
     ) =>
-      chain<E, SessionChange<ResultsOf<S>>>([...operators, aggregateSessions({ ...context, keys, gapMs, ...options })]);
+      chain<E, SessionChange<ResultsOf<S>>>([
+        ...operators,
+        aggregateSessions({ ...context, keys, windows, ...options }),
+      ]);
     return {
       aggregate: (name, spec) => ({
         kind: "sessions",

@@ -1,20 +1,36 @@
-// Episodes of windows: stretches of time during which a key's hopping windows meet a condition, such as holding twice as
-// many elements as was usual before them.
+// Episodes of windows: intervals during which a key's windows meet a condition, such as holding twice as many elements as was
+// usual before them.
 
 import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
-import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
-import { type ComparedWindow, ComparedWindows, type Comparison, type Looked } from "./compared_windows.ts";
+import type { Batch, Element, Operator } from "./batch.ts";
+import { type ComparedWindow, ComparedWindows, type Progress } from "./compared_windows.ts";
+import { hoppingWindows } from "./hopping_windows.ts";
+import type { Keys } from "./key.ts";
+import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import { type Answering, type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
 import type { SessionChange } from "./session.ts";
-import type { KeyedState, StateBackend, StateCodec } from "./state.ts";
-import { reportFailed } from "./window.ts";
+import { sessionWindows } from "./session_windows.ts";
+import { type KeyedState, plainCodec, type StateBackend } from "./state.ts";
+import { type LatenessSettings, reportFailed } from "./window.ts";
+import type { MergingWindows, OverlappingWindows } from "./window_kind.ts";
 
 /** What {@link aggregateWindowEpisodes} needs. */
 export interface WindowEpisodes<
   T,
   S extends AccumulatorSpec<T>,
   A extends AccumulatorSpec<ComparedWindow<ResultsOf<S>>>,
-> extends Comparison<T, S> {
+> extends LatenessSettings {
+  /** Names the operator and its state. */
+  readonly name: string;
+  readonly keys: Keys<T>;
+  /** Length of a window, a multiple of the advance; milliseconds. */
+  readonly sizeMs: number;
+  /** Time from the start of one window to the start of the next; milliseconds. */
+  readonly advanceMs: number;
+  /** Length of the interval before a window, a multiple of the advance; milliseconds. */
+  readonly trailingMs: number;
+  /** What is kept of a window and of the interval before it. */
+  readonly contents: AccumulatorRow<T, S>;
   /** Windows that end this far apart, or further, are in different episodes; more than the advance; milliseconds. */
   readonly gapMs: number;
   /** Whether a window belongs to an episode. Must not throw. */
@@ -24,20 +40,24 @@ export interface WindowEpisodes<
   readonly state: StateBackend;
 }
 
-const plain = <V>(): StateCodec<V> => ({ encode: (value) => value, decode: (json) => json as V });
-
 interface EpisodeState {
   readonly panes: KeyedState<unknown[]>;
   readonly episodes: KeyedState<KeyEpisodes>;
-  readonly looked: KeyedState<Looked>;
+  readonly progress: KeyedState<Progress>;
+}
+
+/** The windows, and the sessions that those which meet the condition make. */
+interface EpisodeWindows {
+  readonly windows: OverlappingWindows;
+  readonly sessions: MergingWindows;
 }
 
 /**
  * Episodes by key of hopping windows.
  *
- * Looks at each window when the watermark has passed its end, and again when a late element changes it or what was before
+ * A window is evaluated when the watermark has passed its end, and again when a late element changes it or what was before
  * it: the episodes always are those that all elements which were not late make, whatever the order in which they came.
- * A window is looked at only if its trailing stretch begins after the partition's first element: before that nobody knows
+ * A window is evaluated only if its trailing interval begins after the partition's first element: before that nobody knows
  * what is usual.
  *
  * Rows are those of sessions with the ends of windows for times: `start` is the end of the first window of the episode.
@@ -61,88 +81,85 @@ export function aggregateWindowEpisodes<
   if (!(advanceMs > 0) || !areMultiples || !(gapMs > advanceMs)) {
     throw new Error(
       `Cannot make episodes of windows of ${sizeMs} ms every ${advanceMs} ms against ${trailingMs} ms, ${gapMs} ms apart: ` +
-        "size and trailing stretch must be multiples of the advance, and the gap longer than it",
+        "size and trailing interval must be multiples of the advance, and the gap longer than it",
     );
   }
   const config = { window: "compared", sizeMs, advanceMs, trailingMs, keys: keys.names, contents: contents.config };
+  const ofEpisodes = { ...config, gapMs, of: accumulators.config };
   const state: EpisodeState = {
-    panes: options.state.open(name, config, plain<unknown[]>()),
-    episodes: options.state.open(
-      `${name}/episodes`,
-      { ...config, gapMs, of: accumulators.config },
-      plain<KeyEpisodes>(),
-    ),
-    looked: options.state.open(`${name}/closed`, config, plain<Looked>()),
+    panes: options.state.open(name, config, plainCodec<unknown[]>()),
+    episodes: options.state.open(`${name}/episodes`, ofEpisodes, plainCodec<KeyEpisodes>()),
+    progress: options.state.open(`${name}/closed`, config, plainCodec<Progress>()),
   };
-  return async function* (source) {
-    const partitions = new Map<number, PartitionEpisodes<T, S, A>>();
-    for await (const batch of source) {
-      let episodes = partitions.get(batch.partition);
-      if (!episodes) partitions.set(batch.partition, episodes = new PartitionEpisodes(options, state, batch.partition));
-      yield withElements(batch, episodes.process(batch));
-    }
-  };
+  const kinds = { windows: hoppingWindows(sizeMs, advanceMs), sessions: sessionWindows(gapMs) };
+  return byPartition((partition) => new WindowEpisodeAggregator(options, kinds, { state, partition }));
 }
 
-class PartitionEpisodes<
+class WindowEpisodeAggregator<
   T,
   S extends AccumulatorSpec<T>,
   A extends AccumulatorSpec<ComparedWindow<ResultsOf<S>>>,
-> {
+> extends PartitionAggregator<T, SessionChange<ResultsOf<A>>> {
   readonly #windows: ComparedWindows<T, S>;
   readonly #episodes: PointEpisodes<ComparedWindow<ResultsOf<S>>, A>;
 
-  constructor(private readonly options: WindowEpisodes<T, S, A>, state: EpisodeState, partition: number) {
-    this.#windows = new ComparedWindows(options, state.panes, state.looked, partition);
-    this.#episodes = new PointEpisodes(options, state.episodes, partition);
+  constructor(
+    private readonly options: WindowEpisodes<T, S, A>,
+    { windows, sessions }: EpisodeWindows,
+    { state, partition }: { readonly state: EpisodeState; readonly partition: number },
+  ) {
+    super();
+    this.#windows = new ComparedWindows({ ...options, windows }, state.panes, state.progress, partition);
+    this.#episodes = new PointEpisodes({ ...options, sessions }, state.episodes, partition);
   }
 
-  process(batch: Batch<T>): Element<SessionChange<ResultsOf<A>>>[] {
-    const out: Element<SessionChange<ResultsOf<A>>>[] = [];
+  protected override addAll(batch: Batch<T>, out: Element<SessionChange<ResultsOf<A>>>[]): void {
     for (const element of batch.elements) {
       const answering = { batch, watermark: this.#windows.closedUpTo(element), out };
       try {
-        this.#take(element, answering);
+        this.#add(element, answering);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
     }
-    if (batch.ended) this.#end({ batch, watermark: this.#windows.closedUpTo(batch), out });
-    const answering = { batch, watermark: this.#windows.closedUpTo(batch), out };
-    if (this.#windows.isDue(answering.watermark)) this.#look(answering);
-    this.#episodes.close(answering);
-    this.#episodes.announce(answering);
-    this.#forget(batch);
-    return out;
-  }
-
-  /** The input has ended: all windows are looked at, and the episodes that they make are over. */
-  #end(answering: Answering<ResultsOf<A>>): void {
-    this.#windows.close(this.#windows.lastEnd);
-    this.#look({ ...answering, watermark: this.#windows.closedUpTo(answering.batch) });
-    this.#windows.close(this.#episodes.lastEnd);
   }
 
   /** As if the element came alone, so that versions do not depend on where batches begin. */
-  #take(element: Element<T>, answering: Answering<ResultsOf<A>>): void {
-    if (this.#windows.isDue(answering.watermark)) this.#look(answering);
+  #add(element: Element<T>, answering: Answering<ResultsOf<A>>): void {
+    if (this.#windows.isDue(answering.watermark)) this.#evaluate(answering);
     this.#windows.add(answering.batch, element);
     if (!this.#windows.hasLate) return;
     // What is over by now is corrected, and not just continued.
     this.#episodes.close(answering);
-    this.#look(answering);
+    this.#evaluate(answering);
   }
 
-  /** Looks at the windows that the watermark has passed, and at those that a late element has changed. */
-  #look(answering: Answering<ResultsOf<A>>): void {
-    for (const { key, from, windows } of this.#windows.look(answering.watermark)) {
+  /** The input has ended: all windows are evaluated, and the episodes that they make are over. */
+  protected override end(batch: Batch<T>, out: Element<SessionChange<ResultsOf<A>>>[]): void {
+    this.#windows.close(this.#windows.lastEnd);
+    this.#evaluate({ batch, watermark: this.#windows.closedUpTo(batch), out });
+    this.#windows.close(this.#episodes.lastEnd);
+  }
+
+  protected override close(batch: Batch<T>, out: Element<SessionChange<ResultsOf<A>>>[]): void {
+    const answering = { batch, watermark: this.#windows.closedUpTo(batch), out };
+    if (this.#windows.isDue(answering.watermark)) this.#evaluate(answering);
+    this.#episodes.close(answering);
+    this.#episodes.emitNews(answering);
+  }
+
+  /** Every change has been emitted with its batch. */
+  protected override emitEarly(): void {}
+
+  /** Evaluates the windows that the watermark has passed, and those that a late element has changed. */
+  #evaluate(answering: Answering<ResultsOf<A>>): void {
+    for (const { key, from, windows } of this.#windows.evaluate(answering.watermark)) {
       const points = windows.filter(([, compared]) => this.options.holds(compared));
       this.#episodes.replace(key, from, points, answering);
     }
   }
 
-  /** Drops what no element can reach any more. */
-  #forget(batch: Batch<T>): void {
+  protected override forget(batch: Batch<T>): void {
     const reach = this.#windows.reach(batch.eventWatermark);
     if (this.#windows.forget(reach)) this.#episodes.settle(reach);
   }

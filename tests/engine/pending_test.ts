@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { outputsOf } from "../../src/domains/domain.ts";
 import { Pending } from "../../src/engine/pending.ts";
-import type { Batch, Output, SessionChange } from "@freshet/stream";
+import { type Batch, count, type Output, type SessionChange, type Stream } from "@freshet/stream";
 import type { Append, Unit } from "../../src/warehouse/warehouse.ts";
 import { readings } from "../support/simulation/domain.ts";
 
@@ -55,6 +55,20 @@ const session = (id: number, start: number, last: number, previousStart: number 
 const gone = (id: number, start: number): SessionChange<unknown> => (
   { kind: "gone", key: { K: "a" }, partition: 1, id, start }
 );
+
+Deno.test("cumulative windows that begin together are rows of their own", () => {
+  const [output] = outputsOf({
+    tables: (events: Stream<{ k: string }>) => [
+      events.keyBy({ K: ({ k }) => k }).cumulative(200, 100).aggregate("CUMULATIVE", { n: count() }),
+    ],
+  });
+  const pending = new Pending(domain, [output as Output<unknown>]);
+  const rows = [{ ...windowRow(1, 1, true), end: 100 }, { ...windowRow(1, 2), end: 200 }];
+  pending.addAnswers(batchOf([]), [batchOf(rows)], 50);
+  const [upsert] = unitOf(pending).upserts;
+  assertEquals(upsert!.keyColumns, ["KAFKA_PARTITION", "K", "WINDOW_START", "WINDOW_END"]);
+  assertEquals(upsert!.rows.map(({ WINDOW_END, n }) => [WINDOW_END, n]), [[100, 1], [200, 2]]);
+});
 
 Deno.test("of several changes of a window the last is written, with its final and version columns", () => {
   const pending = new Pending(domain, outputs);

@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { whileHolding } from "../../src/stream/holding.ts";
 import { Keys } from "../../src/stream/key.ts";
-import { aggregateSessions } from "../../src/stream/session.ts";
+import { aggregateSessions } from "../../src/stream/aggregate_windows.ts";
+import { sessionWindows } from "../../src/stream/session_windows.ts";
 import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
 import { type ComparedWindow, count, type Operator, StateBackend } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, StoredState, xOf } from "./feed.ts";
@@ -25,7 +26,7 @@ const KINDS: readonly {
       aggregateSessions({
         name: "op",
         keys,
-        gapMs: 10,
+        windows: sessionWindows(10),
         accumulators: counted,
         state,
         allowedLatenessMs: 0,
@@ -96,7 +97,7 @@ for (const { name, build, begin, goOn } of KINDS) {
 }
 
 Deno.test("sessions that are no alerts are not told again", async () => {
-  const options = { name: "op", keys, gapMs: 10, accumulators: counted, allowedLatenessMs: 0 };
+  const options = { name: "op", keys, windows: sessionWindows(10), accumulators: counted, allowedLatenessMs: 0 };
   const harness = new Harness(aggregateSessions({ ...options, state: new StateBackend() }));
   const feed = new Feed();
   await harness.push(feed.batch([event(1)], true, true));

@@ -2,10 +2,12 @@
 
 import { assertEquals } from "@std/assert";
 import { AccumulatorRow } from "../../src/stream/accumulators.ts";
-import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";
+import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { Keys } from "../../src/stream/key.ts";
-import { aggregateSessions } from "../../src/stream/session.ts";
-import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { sessionWindows } from "../../src/stream/session_windows.ts";
+import { localDayWindows } from "../../src/stream/local_day_windows.ts";
+import { tumblingWindows } from "../../src/stream/tumbling_windows.ts";
 import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
 import { count, hours, max, type Operator, StateBackend } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, StoredState, type WindowRow } from "./feed.ts";
@@ -26,9 +28,9 @@ const shared = (state: StateBackend, allowedLatenessMs: number) => ({
 type Counted = { readonly window: { readonly n: number } };
 const KINDS: Readonly<Record<string, Make>> = {
   "tumbling windows": (...of) => aggregateWindows({ ...shared(...of), windows: tumblingWindows<Event>(10) }),
-  "hopping windows": (...of) => aggregateHopping({ ...shared(...of), sizeMs: 10, advanceMs: 5 }),
+  "hopping windows": (...of) => aggregateWindows({ ...shared(...of), windows: hoppingWindows(10, 5) }),
   "local days": (...of) => aggregateWindows({ ...shared(...of), windows: localDayWindows<Event>(() => "Asia/Tokyo") }),
-  "sessions": (...of) => aggregateSessions({ ...shared(...of), gapMs: 3 }),
+  "sessions": (...of) => aggregateSessions({ ...shared(...of), windows: sessionWindows(3) }),
   "episodes of windows": (...of) =>
     aggregateWindowEpisodes({
       ...shared(...of),
@@ -112,7 +114,9 @@ Deno.test("an element inside a session that goes on is never late, however long 
 });
 
 Deno.test("a session that a late element opens again stays final, and every change from there has a new version", async () => {
-  const harness = new Harness(aggregateSessions({ ...shared(new StateBackend(), 10), gapMs: 3, alerts: true }));
+  const harness = new Harness(
+    aggregateSessions({ ...shared(new StateBackend(), 10), windows: sessionWindows(3), alerts: true }),
+  );
   const feed = new Feed();
   const push = async (...events: Event[]) =>
     (await harness.push(feed.batch(events, true))).map((row) => `${text(row)} ${"open" in row && row.open}`);

@@ -37,27 +37,42 @@ export function valuesOf(elements: readonly Event[]) {
   return { n: xs.length, sum: xs.reduce((a, b) => a + b, 0), max: Math.max(...xs) };
 }
 
-export interface WindowModel {
-  readonly size: number;
-  readonly advance: number;
+/** How late an element may be. */
+export interface LatenessModel {
   readonly allowedLateness: number;
   readonly maxOutOfOrderness: number;
   /** Which events reach the windows; all move the watermark. */
   where?(event: Event): boolean;
 }
 
-/** Hopping windows, and tumbling ones with `advance` = `size`: an element counts in each window that is not past its lateness. */
-export function expectWindows(events: readonly Event[], model: WindowModel): Expected {
-  const { size, advance, allowedLateness } = model;
+export interface HoppingModel extends LatenessModel {
+  readonly size: number;
+  readonly advance: number;
+}
+
+export interface WindowModel extends LatenessModel {
+  /** The windows that hold a time. */
+  windowsOf(time: number): readonly { readonly start: number; readonly end: number }[];
+}
+
+/** Hopping windows, and tumbling ones with `advance` = `size`. */
+export function expectWindows(events: readonly Event[], { size, advance, ...model }: HoppingModel): Expected {
+  const windowsOf = (time: number) => endsOf(time, { size, advance }).map((end) => ({ start: end - size, end }));
+  return expectWindowsOf(events, { ...model, windowsOf });
+}
+
+/** Windows of any kind but sessions: an element counts in each window that is not past its lateness. */
+export function expectWindowsOf(events: readonly Event[], model: WindowModel): Expected {
+  const { windowsOf, allowedLateness } = model;
   const late: number[] = [];
   const windows = new Map<string, { readonly end: number; readonly elements: Seen[] }>();
   for (const element of seenOf(events, model)) {
     const { key, time, watermark, offset } = element;
-    const ends = endsOf(time, { size, advance });
-    const reached = ends.filter((end) => end + allowedLateness > watermark);
-    if (reached.length < ends.length) late.push(offset);
-    for (const end of reached) {
-      const name = `${key} ${end - size}..${end}`;
+    const all = windowsOf(time);
+    const reached = all.filter(({ end }) => end + allowedLateness > watermark);
+    if (reached.length < all.length) late.push(offset);
+    for (const { start, end } of reached) {
+      const name = `${key} ${start}..${end}`;
       const window = windows.get(name);
       if (window) window.elements.push(element);
       else windows.set(name, { end, elements: [element] });
@@ -81,12 +96,8 @@ function endsOf(time: number, { size, advance }: { readonly size: number; readon
   return Array.from({ length: size / advance }, (_, i) => first + i * advance);
 }
 
-export interface SessionModel {
+export interface SessionModel extends LatenessModel {
   readonly gap: number;
-  readonly allowedLateness: number;
-  readonly maxOutOfOrderness: number;
-  /** Which events reach the windows; all move the watermark. */
-  where?(event: Event): boolean;
 }
 
 /** An element of a session: with how far back the session that it joined may grow, and whether that had closed before. */
@@ -160,7 +171,7 @@ export function sessionsOf<E extends Event>(elements: readonly E[], gap: number)
   return sessions;
 }
 
-export interface WindowEpisodeModel extends Omit<WindowModel, "where"> {
+export interface WindowEpisodeModel extends HoppingModel {
   readonly trailing: number;
   readonly gap: number;
   holds(n: number, before: number): boolean;

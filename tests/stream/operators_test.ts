@@ -4,12 +4,14 @@ import { assert, assertEquals } from "@std/assert";
 import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { filter } from "../../src/stream/filter.ts";
 import { flatMap } from "../../src/stream/flat_map.ts";
-import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";
+import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { Keys } from "../../src/stream/key.ts";
 import { latest } from "../../src/stream/latest.ts";
 import { map } from "../../src/stream/map.ts";
-import { aggregateSessions } from "../../src/stream/session.ts";
-import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { sessionWindows } from "../../src/stream/session_windows.ts";
+import { localDayWindows } from "../../src/stream/local_day_windows.ts";
+import { tumblingWindows } from "../../src/stream/tumbling_windows.ts";
 import { type Batch, count, FanOut, type Operator, StateBackend, sum } from "@freshet/stream";
 import { type Event, event, Feed, keyOf } from "./feed.ts";
 
@@ -40,11 +42,13 @@ const operators: Readonly<Record<string, () => Operator<Event, unknown>>> = {
   "tumbling windows, by an accumulator": () => aggregateWindows({ ...shared(), windows, accumulators: badSum }),
   "local days, by their time zone": () =>
     aggregateWindows({ ...shared(), windows: localDayWindows((e: Event) => e.x === BAD ? "Nowhere/At_All" : "UTC") }),
-  "hopping windows, by their key": () => aggregateHopping({ ...shared(), keys: badKeys, sizeMs: 20, advanceMs: 5 }),
+  "hopping windows, by their key": () =>
+    aggregateWindows({ ...shared(), keys: badKeys, windows: hoppingWindows(20, 5) }),
   "hopping windows, by an accumulator": () =>
-    aggregateHopping({ ...shared(), sizeMs: 20, advanceMs: 5, accumulators: badSum }),
-  "sessions, by their key": () => aggregateSessions({ ...shared(), keys: badKeys, gapMs: 5 }),
-  "sessions, by an accumulator": () => aggregateSessions({ ...shared(), gapMs: 5, accumulators: badSum }),
+    aggregateWindows({ ...shared(), windows: hoppingWindows(20, 5), accumulators: badSum }),
+  "sessions, by their key": () => aggregateSessions({ ...shared(), keys: badKeys, windows: sessionWindows(5) }),
+  "sessions, by an accumulator": () =>
+    aggregateSessions({ ...shared(), windows: sessionWindows(5), accumulators: badSum }),
 };
 
 /** A source that says whether it was closed. */

@@ -41,6 +41,8 @@ const OUTPUTS: Readonly<Record<string, Build>> = {
     events.keyBy({ K: ({ key }) => key, ODD: ({ x }) => x % 2 === 1 }).tumbling(minutes(5)).aggregate("T2", spec),
   "local days": (events) => by(events).localDays("ZONE", zoneOf).aggregate("D", spec),
   "hopping": (events) => by(events).hopping(minutes(6), minutes(2)).aggregate("H", { ...spec, MIN: min(xOf) }),
+  "cumulative": (events) => by(events).cumulative(minutes(30), minutes(2)).aggregate("CU", spec),
+  "cumulative days": (events) => by(events).cumulativeDays("Asia/Kolkata", minutes(7)).aggregate("CD", spec),
   "window episodes": (events) =>
     by(events).hopping(minutes(4), minutes(2)).holding({
       contents: { N: count(), MAX: max(xOf) },

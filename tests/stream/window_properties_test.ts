@@ -1,29 +1,32 @@
 // Random events against the models, cut into random batches, with crashes in between.
 
 import { assert, assertEquals } from "@std/assert";
+import { count, last, max, type StateBackend } from "@freshet/stream";
 import fc from "fast-check";
 import { AccumulatorRow } from "../../src/stream/accumulators.ts";
-import { aggregateHopping } from "../../src/stream/hopping.ts";
-import { Keys } from "../../src/stream/key.ts";
-import { aggregateSessions } from "../../src/stream/session.ts";
-import { aggregateWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { aggregateSessions } from "../../src/stream/aggregate_windows.ts";
+import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
+import { sessionWindows } from "../../src/stream/session_windows.ts";
+import { tumblingWindows } from "../../src/stream/tumbling_windows.ts";
 import { aggregateWindowEpisodes } from "../../src/stream/window_episodes.ts";
-import { type Batch, count, last, max, type Operator, StateBackend, sum } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";
-import { type Cut, cuts, cutUp, disordered, events } from "./arbitraries.ts";
+import { cuts, disordered, events } from "./arbitraries.ts";
 import {
-  type Event,
-  event,
-  Feed,
-  Harness,
-  keyOf,
-  type SessionResult,
-  SessionTable,
-  StoredState,
-  type WindowRow,
-  WindowTable,
-  xOf,
-} from "./feed.ts";
+  accumulators,
+  advances,
+  assertRun,
+  type Case,
+  crashesAt,
+  keys,
+  type Lateness,
+  parts,
+  type Run,
+  run,
+  settings,
+  type Table,
+  windowCase,
+} from "./cases.ts";
+import { type Event, event, type SessionResult, SessionTable, type WindowRow } from "./feed.ts";
 import {
   type Expected,
   expectSessions,
@@ -32,129 +35,14 @@ import {
   type WindowEpisodeModel,
 } from "./models.ts";
 
-const keys = new Keys({ k: keyOf });
-const accumulators = new AccumulatorRow({ n: count<Event>(), sum: sum(xOf), max: max(xOf) });
-
-/** A table that answers are folded into, whichever kind they are. */
-interface Table<T> {
-  take(results: readonly T[]): void;
-  values(): Record<string, unknown>;
-  versions(): Record<string, unknown>;
-  open(): string[];
-}
-
-interface Run {
-  readonly values: Record<string, unknown>;
-  readonly versions: Record<string, unknown>;
-  readonly late: number[];
-  /** Rows that are not final after the last watermark. */
-  readonly open: string[];
-  readonly stateKeys: string[];
-}
-
-interface Case<T> {
-  readonly maxOutOfOrderness: number;
-  build(state: StateBackend): Operator<Event, T>;
-  table(): Table<T>;
-}
-
-/** Later than anything else, so that it closes all that is open and lets all be forgotten. */
-const END: Event = event(1_000_000, "end", 0);
-const isEnd = (name: string) => /(^| )end( |$)/.test(name);
-const withoutEnd = (rows: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(rows).filter(([name]) => !isEnd(name)));
-
-/**
- * Runs the events through. Every batch that asks for early rows is a checkpoint: rows and state up to it are kept.
- * At a crash (after the batches of those numbers) everything since the last checkpoint is lost: a new pipeline starts
- * from the kept state, and what had come since comes again, as one batch. After a batch there may be a silence: the clock is
- * then that far ahead of the events and moves the watermark.
- */
-async function run<T>(
-  test: Case<T>,
-  list: readonly Event[],
-  cut: readonly Cut[],
-  crashes: readonly number[] = [],
-  silences: readonly number[] = [],
-): Promise<Run> {
-  const [stored, table] = [new StoredState(), test.table()];
-  const feed = new Feed(test.maxOutOfOrderness, 0, silences.length > 0 ? 0 : Infinity);
-  const late: number[] = [];
-  const start = () => {
-    const backend = new StateBackend();
-    const harness = new Harness(test.build(backend));
-    stored.restoreInto(backend);
-    return { backend, harness, results: [] as T[], taken: [] as Batch<Event>[] };
-  };
-  let now = start();
-  const push = async (batch: Batch<Event>) => {
-    now.taken.push(batch);
-    now.results.push(...await now.harness.push(batch));
-    assertEquals(now.harness.failed, []);
-    if (!batch.emit) return;
-    table.take(now.results.splice(0));
-    stored.take(now.backend.drain());
-    late.push(...now.harness.late.splice(0));
-    now.taken.length = 0;
-  };
-  const batches = [...cutUp(list, cut), { events: [END], emit: true }];
-  for (const [i, { events, emit }] of batches.entries()) {
-    await push(feed.batch(events, emit));
-    const silence = silences[i] ?? 0;
-    if (silence > 0 && feed.silence(silence)) await push(feed.batch([]));
-    if (!crashes.includes(i)) continue;
-    const [first, last] = [now.taken[0], now.taken.at(-1)];
-    const elements = now.taken.flatMap((batch) => batch.elements);
-    await now.harness.close();
-    now = start();
-    if (last) await push({ ...last, closedBefore: first!.closedBefore, elements, side: { late: [], failed: [] } });
-  }
-  await now.harness.close();
-  return {
-    values: withoutEnd(table.values()),
-    versions: withoutEnd(table.versions()),
-    late,
-    open: table.open().filter((name) => !isEnd(name)),
-    stateKeys: stored.keys().filter((name) => !isEnd(name)),
-  };
-}
-
-function assertRun(actual: Run, expected: Expected): void {
-  assertEquals(actual.late, expected.late);
-  assertEquals(actual.values, expected.values);
-  assertEquals(actual.versions, expected.versions);
-  assertEquals(actual.open, [], "Rows are open after the last watermark");
-  assertEquals(actual.stateKeys, [], "State is left after the last watermark");
-}
-
-const settings = fc.record({ allowedLateness: fc.nat(30), maxOutOfOrderness: fc.nat(8) });
-const parts = fc.integer({ min: 1, max: 9 });
-const advances = fc.integer({ min: 1, max: 12 });
-
-const tumbling = (size: number, allowedLateness: number, maxOutOfOrderness: number): Case<WindowRow> => ({
-  maxOutOfOrderness,
-  build: (state) =>
-    aggregateWindows({
-      name: "w",
-      keys,
-      windows: tumblingWindows<Event>(size),
-      accumulators,
-      state,
-      allowedLatenessMs: allowedLateness,
-    }),
-  table: () => new WindowTable(),
-});
-
-const hopping = (sizeMs: number, advanceMs: number, allowedLatenessMs: number, maxOutOfOrderness: number) => ({
-  maxOutOfOrderness,
-  build: (state: StateBackend) =>
-    aggregateHopping({ name: "h", keys, sizeMs, advanceMs, accumulators, state, allowedLatenessMs }),
-  table: () => new WindowTable() as Table<WindowRow>,
-});
+const tumbling = (size: number, lateness: Lateness) => windowCase(tumblingWindows(size), lateness);
+const hopping = (size: number, advance: number, lateness: Lateness) =>
+  windowCase(hoppingWindows(size, advance), lateness);
 
 const sessions = (gapMs: number, allowedLatenessMs: number, maxOutOfOrderness: number) => ({
   maxOutOfOrderness,
-  build: (state: StateBackend) => aggregateSessions({ name: "s", keys, gapMs, accumulators, state, allowedLatenessMs }),
+  build: (state: StateBackend) =>
+    aggregateSessions({ name: "s", keys, windows: sessionWindows(gapMs), accumulators, state, allowedLatenessMs }),
   table: () => new SessionTable() as Table<SessionResult>,
 });
 
@@ -204,12 +92,10 @@ const windowEpisodeModels: fc.Arbitrary<WindowEpisodeModel> = fc.record({
   holds: (n, before) => n >= least && n >= share * before,
 }));
 
-const crashesAt = fc.uniqueArray(fc.nat(20), { maxLength: 4 });
-
 Deno.test("tumbling windows equal a recomputation over the accepted elements, however batches are cut and crashes fall", async () => {
   await fc.assert(
     fc.asyncProperty(events, cuts, advances, settings, crashesAt, async (list, cut, size, s, crashes) => {
-      const actual = await run(tumbling(size, s.allowedLateness, s.maxOutOfOrderness), list, cut, crashes);
+      const actual = await run(tumbling(size, s), list, cut, crashes);
       assertRun(actual, expectWindows(list, { size, advance: size, ...s }));
     }),
     propertyRuns(300),
@@ -220,7 +106,7 @@ Deno.test("hopping windows by panes equal brute force over every window, however
   await fc.assert(
     fc.asyncProperty(events, cuts, advances, parts, settings, crashesAt, async (list, cut, advance, n, s, crashes) => {
       const size = n * advance;
-      const actual = await run(hopping(size, advance, s.allowedLateness, s.maxOutOfOrderness), list, cut, crashes);
+      const actual = await run(hopping(size, advance, s), list, cut, crashes);
       assertRun(actual, expectWindows(list, { size, advance, ...s }));
     }),
     propertyRuns(500),
@@ -239,9 +125,10 @@ Deno.test("sessions equal a recomputation over the accepted elements, however ba
 
 Deno.test("any order within the allowed disorder gives the same final rows", async () => {
   const disorder = 12;
+  const lateness = { allowedLateness: 0, maxOutOfOrderness: disorder };
   await fc.assert(
     fc.asyncProperty(disordered(disorder), cuts, advances, parts, async ([ordered, arrived], cut, advance, n) => {
-      const cases: Case<WindowRow>[] = [tumbling(advance, 0, disorder), hopping(n * advance, advance, 0, disorder)];
+      const cases: Case<WindowRow>[] = [tumbling(advance, lateness), hopping(n * advance, advance, lateness)];
       for (const test of cases) {
         const [plain, mixed] = [await run(test, ordered, [{ size: 1, emit: false }]), await run(test, arrived, cut)];
         assertEquals(mixed, plain);
@@ -264,11 +151,11 @@ Deno.test("a silence makes no record late and changes no final value, only how o
       const size = n * advance;
       const cases: [Promise<Run>, Expected][] = [
         [
-          run(tumbling(size, allowedLateness, maxOutOfOrderness), list, cut, crashes, silences),
+          run(tumbling(size, s), list, cut, crashes, silences),
           expectWindows(list, { size, advance: size, ...s }),
         ],
         [
-          run(hopping(size, advance, allowedLateness, maxOutOfOrderness), list, cut, crashes, silences),
+          run(hopping(size, advance, s), list, cut, crashes, silences),
           expectWindows(list, { size, advance, ...s }),
         ],
         [

@@ -2,11 +2,13 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { AccumulatorRow } from "../../src/stream/accumulators.ts";
-import { aggregateHopping } from "../../src/stream/hopping.ts";
+import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";
+import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { Keys } from "../../src/stream/key.ts";
 import { latest } from "../../src/stream/latest.ts";
-import { aggregateSessions } from "../../src/stream/session.ts";
-import { aggregateWindows, localDayWindows, tumblingWindows } from "../../src/stream/tumbling.ts";
+import { sessionWindows } from "../../src/stream/session_windows.ts";
+import { localDayWindows } from "../../src/stream/local_day_windows.ts";
+import { tumblingWindows } from "../../src/stream/tumbling_windows.ts";
 import { count, hours, type Operator, StateBackend, sum } from "@freshet/stream";
 import { type Event, event, Feed, Harness, keyOf, type SessionResult, type WindowRow, xOf } from "./feed.ts";
 
@@ -22,9 +24,9 @@ const shared = (allowedLatenessMs = 0) => ({
 const tumbling = (allowedLateness?: number) =>
   aggregateWindows({ ...shared(allowedLateness), windows: tumblingWindows<Event>(10) }) as Operator<Event, WindowRow>;
 const hopping = (allowedLateness?: number) =>
-  aggregateHopping({ ...shared(allowedLateness), sizeMs: 10, advanceMs: 5 }) as Operator<Event, WindowRow>;
+  aggregateWindows({ ...shared(allowedLateness), windows: hoppingWindows(10, 5) }) as Operator<Event, WindowRow>;
 const sessions = (allowedLateness?: number) =>
-  aggregateSessions({ ...shared(allowedLateness), gapMs: 3 }) as Operator<Event, SessionResult>;
+  aggregateSessions({ ...shared(allowedLateness), windows: sessionWindows(3) }) as Operator<Event, SessionResult>;
 
 /** `k 0..10 n=2 sum=3 v1 final`. */
 function text({ key, start, end, values, version, final }: WindowRow): string {
@@ -276,11 +278,23 @@ Deno.test("local days are windows of 23, 24 or 25 hours in the zone that each el
 Deno.test("windows that cannot be are refused when they are made", () => {
   assertThrows(() => tumblingWindows(0), Error, "the size must be positive");
   assertThrows(() => tumblingWindows(NaN), Error, "the size must be positive");
-  assertThrows(() => aggregateHopping({ ...shared(), sizeMs: 10, advanceMs: 3 }), Error, "a multiple of the advance");
-  assertThrows(() => aggregateHopping({ ...shared(), sizeMs: 5, advanceMs: 10 }), Error, "a multiple of the advance");
-  assertThrows(() => aggregateSessions({ ...shared(), gapMs: 0 }), Error, "it must be positive");
+  assertThrows(
+    () => aggregateWindows({ ...shared(), windows: hoppingWindows(10, 3) }),
+    Error,
+    "a multiple of the advance",
+  );
+  assertThrows(
+    () => aggregateWindows({ ...shared(), windows: hoppingWindows(5, 10) }),
+    Error,
+    "a multiple of the advance",
+  );
+  assertThrows(() => aggregateSessions({ ...shared(), windows: sessionWindows(0) }), Error, "it must be positive");
   assertThrows(() => new Keys({}), Error, "name at least one part");
   const { state } = shared();
-  aggregateSessions({ ...shared(), state, gapMs: 1 });
-  assertThrows(() => aggregateSessions({ ...shared(), state, gapMs: 1 }), Error, 'Cannot open the state "op" twice');
+  aggregateSessions({ ...shared(), state, windows: sessionWindows(1) });
+  assertThrows(
+    () => aggregateSessions({ ...shared(), state, windows: sessionWindows(1) }),
+    Error,
+    'Cannot open the state "op" twice',
+  );
 });
