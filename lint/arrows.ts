@@ -27,7 +27,7 @@ const PARTS: readonly Part[] = [
   {
     name: "The warehouse",
     files: /^src\/warehouse\//,
-    ours: /^src\/(warehouse\/|(errors|clock|file_identity)\.ts$)/,
+    ours: /^src\/(warehouse\/|(errors|clock|deadline|file_identity|semaphore)\.ts$)/,
   },
   { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {
@@ -47,7 +47,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|logging)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|domains)\/|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { WarehouseUnavailableError } from "../../src/errors.ts";
+import { QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { Answers, type AnswersOptions } from "../../src/http/dashboard/answers.ts";
 
 /** A warehouse that counts, and answers when it is told to. */
@@ -20,9 +20,10 @@ class Scene {
 
   answers(over: Partial<AnswersOptions> = {}): Answers {
     return new Answers({
-      query: async (sql) => {
+      query: async (sql, { signal }) => {
         const count = this.asked.push(sql);
         await this.#held?.promise;
+        signal?.throwIfAborted();
         return { columns: [{ name: "N", type: "BIGINT" }], rows: [[count]], truncated: false };
       },
       clock: { now: () => this.now, monotonic: () => this.now },
@@ -92,6 +93,46 @@ Deno.test("few questions run at a time, and too many are refused", async () => {
   await assertRejects(() => ask(answers, "one more"), WarehouseUnavailableError, "Too many questions");
   scene.letGo();
   assertEquals((await Promise.all(waiting)).length, 202);
+});
+
+Deno.test("a question that waits for its turn ends in time, and when whoever asked goes away", async () => {
+  const scene = new Scene();
+  const answers = scene.answers({ questionMs: 50 });
+  scene.hold();
+  const running = [ask(answers, "a"), ask(answers, "b")].map((asked) => assertRejects(() => asked, QueryRefusedError));
+  const stop = new AbortController();
+  const left = assertRejects(() => answers.once((ask) => ask("left"), stop.signal), Error, "gone");
+  const late = assertRejects(() => answers.once((ask) => ask("late")), QueryRefusedError, "longer than 50 ms");
+  stop.abort(new Error("gone"));
+  await left;
+  await late;
+  assertEquals(scene.asked, ["a", "b"]);
+  scene.letGo();
+  await Promise.all(running);
+});
+
+Deno.test("a shared question goes on while anybody waits for it, and is given up when nobody does", async () => {
+  const stops = [new AbortController(), new AbortController(), new AbortController()];
+  const signals: AbortSignal[] = [];
+  const answers = new Scene().answers({
+    query: (sql, { signal }) => {
+      signals.push(signal!);
+      return new Promise((_, reject) => signal!.onabort = () => reject(new Error(`${sql} was stopped`)));
+    },
+  });
+  const asking = ({ signal }: AbortController) => answers.shared("trains", "x", (ask) => ask("x"), { signal });
+  const asked = stops.slice(0, 2).map(asking);
+  stops[0]!.abort(new Error("first gone"));
+  await assertRejects(() => asked[0]!, Error, "first gone");
+  assertEquals(signals.map(({ aborted }) => aborted), [false]);
+  stops[1]!.abort(new Error("second gone"));
+  await assertRejects(() => asked[1]!, Error, "second gone");
+  assertEquals(signals.map(({ aborted }) => aborted), [true]);
+  const anew = asking(stops[2]!);
+  await Promise.resolve();
+  assertEquals(signals.map(({ aborted }) => aborted), [true, false]);
+  stops[2]!.abort(new Error("third gone"));
+  await assertRejects(() => anew, Error, "third gone");
 });
 
 Deno.test("of many answers the ones that were used last are remembered", async () => {

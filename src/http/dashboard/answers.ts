@@ -1,7 +1,9 @@
 // Answers out of the warehouse, shared: who asks the same gets the same answer, and the warehouse is asked once, only when
 // somebody looks, and not before the last answer is old enough. Must not know what is asked.
 import type { Clock } from "../../clock.ts";
-import { WarehouseUnavailableError } from "../../errors.ts";
+import { Deadline } from "../../deadline.ts";
+import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import { Semaphore } from "../../semaphore.ts";
 import type { Bind, QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
 import type { Answer } from "./protocol.ts";
 
@@ -22,6 +24,15 @@ export interface AnswersOptions {
   readonly freshMs: number;
   /** An answer this old is asked for again in any case, milliseconds. */
   readonly staleMs: number;
+  /** How long a question may take, its waiting included, milliseconds; half a minute unless told. */
+  readonly questionMs?: number;
+}
+
+export interface SharedOptions {
+  /** Instead of that of all answers. */
+  readonly freshMs?: number;
+  /** Whoever asks waits no longer; the question is given up when nobody waits for its answer. */
+  readonly signal?: AbortSignal;
 }
 
 interface Entry {
@@ -29,6 +40,10 @@ interface Entry {
   /** When it was asked for, by the monotonic clock. */
   readonly at: number;
   readonly answer: Promise<Answer<unknown>>;
+  /** Ends the question. */
+  readonly abandon: AbortController;
+  /** Who waits for the answer. */
+  askers: number;
   done: boolean;
 }
 
@@ -37,15 +52,21 @@ const MAX_ENTRIES = 100;
 /** Questions at a time: the others wait, so that the page never takes the warehouse away from the pipelines. */
 const MAX_RUNNING = 2;
 const MAX_WAITING = 200;
+/** For each query. */
 const TIMEOUT_MS = 15_000;
+/** For a question, its waiting included. */
+const QUESTION_MS = 30_000;
 const MAX_ROWS = 10_000;
 
 export class Answers {
   readonly #options: AnswersOptions;
   /** In order of use, the oldest first. */
   readonly #entries = new Map<string, Entry>();
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turns = new Semaphore({
+    maxRunning: MAX_RUNNING,
+    maxWaiting: MAX_WAITING,
+    full: () => new WarehouseUnavailableError("Too many questions wait for the warehouse: try again in a while"),
+  });
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -60,39 +81,56 @@ export class Answers {
     domain: string,
     key: string,
     make: (ask: Ask) => Promise<T>,
-    freshMs = this.#options.freshMs,
+    { freshMs = this.#options.freshMs, signal }: SharedOptions = {},
   ): Promise<Answer<T>> {
     const id = `${domain} ${key}`;
     const version = this.#options.version(domain);
     const known = this.#entries.get(id);
-    if (known && this.#isFresh(known, version, freshMs)) {
-      this.#entries.delete(id);
-      this.#entries.set(id, known);
-      return await known.answer as Answer<T>;
-    }
-    const entry: Entry = { version, at: this.#options.clock.monotonic(), answer: this.once(make), done: false };
+    const entry = known && this.#isFresh(known, version, freshMs) ? known : this.#ask(id, version, make);
+    this.#entries.delete(id);
     this.#entries.set(id, entry);
     this.#forgetOldest();
+    entry.askers++;
+    using patience = new Deadline({ signal });
     try {
-      return await entry.answer as Answer<T>;
-    } catch (error) {
-      if (this.#entries.get(id) === entry) this.#entries.delete(id);
-      throw error;
+      return await patience.within(entry.answer) as Answer<T>;
     } finally {
-      entry.done = true;
+      if (--entry.askers === 0 && !entry.done) {
+        this.#forget(id, entry);
+        entry.abandon.abort();
+      }
     }
   }
 
   /** An answer of its own, not remembered. */
-  async once<T>(make: (ask: Ask) => Promise<T>): Promise<Answer<T>> {
-    return await this.#inTurn(async () => {
-      const { clock } = this.#options;
+  async once<T>(make: (ask: Ask) => Promise<T>, signal?: AbortSignal): Promise<Answer<T>> {
+    const { clock, query, questionMs = QUESTION_MS } = this.#options;
+    const late = () => new QueryRefusedError(`The question took longer than ${questionMs} ms`);
+    using deadline = new Deadline({ signal, timeoutMs: questionMs, late });
+    return await this.#turns.run(async () => {
       const [at, begin] = [clock.now(), clock.monotonic()];
       const data = await make((sql, { binds, maxRows = MAX_ROWS } = {}) =>
-        this.#options.query(sql, { binds, maxRows, timeoutMs: TIMEOUT_MS })
+        query(sql, { binds, maxRows, timeoutMs: TIMEOUT_MS, signal: deadline.signal })
       );
       return { data, asked_at: new Date(at).toISOString(), took_ms: clock.monotonic() - begin };
+    }, deadline.signal);
+  }
+
+  #ask<T>(id: string, version: string | number, make: (ask: Ask) => Promise<T>): Entry {
+    const abandon = new AbortController();
+    const answer = this.once(make, abandon.signal);
+    const entry: Entry = { version, at: this.#options.clock.monotonic(), answer, abandon, askers: 0, done: false };
+    const end = () => entry.done = true;
+    answer.then(end, () => {
+      end();
+      this.#forget(id, entry);
     });
+    return entry;
+  }
+
+  /** A failure, and what nobody waited for. */
+  #forget(id: string, entry: Entry): void {
+    if (this.#entries.get(id) === entry) this.#entries.delete(id);
   }
 
   #isFresh({ done, at, version }: Entry, current: string | number, freshMs: number): boolean {
@@ -106,22 +144,6 @@ export class Answers {
     for (const [id, { done }] of this.#entries) {
       if (this.#entries.size <= MAX_ENTRIES) return;
       if (done) this.#entries.delete(id);
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_RUNNING) {
-      if (this.#waiting.length >= MAX_WAITING) {
-        throw new WarehouseUnavailableError("Too many questions wait for the warehouse: try again in a while");
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
     }
   }
 }

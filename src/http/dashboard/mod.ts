@@ -151,7 +151,7 @@ function createLive(options: DashboardOptions, shown: readonly DomainPanels[], a
             domain,
             "alerts",
             (ask) => alerts!({ ask, settings }),
-            ALERTS_FRESH_MS[kind],
+            { freshMs: ALERTS_FRESH_MS[kind] },
           );
           live.publish(`alerts/${domain}`, answer, answer.data);
           complained.delete(domain);
@@ -189,7 +189,8 @@ function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
         const parsed = filter.safeParse(parameters(c));
         if (!parsed.success) return failure(c, 400, "bad_request", z.prettifyError(parsed.error));
         const key = `${name} ${JSON.stringify(parsed.data)}`;
-        return c.json(await answers.shared(domain, key, (ask) => answer(parsed.data, { ask, settings })));
+        const { signal } = c.req.raw;
+        return c.json(await answers.shared(domain, key, (ask) => answer(parsed.data, { ask, settings }), { signal }));
       });
     }
   }
@@ -202,7 +203,7 @@ function tableRoutes(app: Hono, { shown, answers, warehouse: { kind } }: Shown):
     if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
     const query = TableQuery.safeParse(parameters(c));
     if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    const { data } = await answers.once((ask) => tableCsv(query.data, { table, kind, ask }));
+    const { data } = await answers.once((ask) => tableCsv(query.data, { table, kind, ask }), c.req.raw.signal);
     return c.body(data, 200, {
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": `attachment; filename="${table.name}.csv"`,
@@ -214,7 +215,7 @@ function tableRoutes(app: Hono, { shown, answers, warehouse: { kind } }: Shown):
     if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
     const query = TableQuery.safeParse(parameters(c));
     if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    return c.json(await answers.once((ask) => tablePage(query.data, { table, kind, ask })));
+    return c.json(await answers.once((ask) => tablePage(query.data, { table, kind, ask }), c.req.raw.signal));
   });
 }
 
@@ -246,6 +247,7 @@ async function refuseOtherSites(c: Context, next: () => Promise<void>) {
 }
 
 function answerError(error: Error, c: Context) {
+  if (c.req.raw.signal.aborted) return failure(c, 503, "gone", "Nobody waits for the answer any more");
   if (error instanceof ExplorerError) return failure(c, 400, "bad_request", error.message);
   if (error instanceof WarehouseUnavailableError) return failure(c, 503, error.code, error.message);
   // The statements are the dashboard's own: one that is refused takes too long, or misses a table.

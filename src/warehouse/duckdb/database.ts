@@ -3,6 +3,7 @@
 
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
 import { type Client, loadClient } from "./client.ts";
@@ -85,7 +86,7 @@ export class Database implements SessionHost {
       } catch (error) {
         if (!isLocked(error) || performance.now() > giveUpAt) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+      await delay(LOCK_PAUSE_MS);
     }
   }
 

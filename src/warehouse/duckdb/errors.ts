@@ -40,10 +40,6 @@ export function isOutOfMemory(error: unknown): boolean {
   return OUT_OF_MEMORY.test(messageOf(error));
 }
 
-export function isInterrupted(error: unknown): boolean {
-  return /^INTERRUPT Error/.test(messageOf(error));
-}
-
 const LOCKED = /Could not set lock on file/;
 
 export function isLocked(error: unknown): boolean {

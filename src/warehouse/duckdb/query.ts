@@ -2,15 +2,17 @@
 // Must not know who asks.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
+import { Deadline } from "../../deadline.ts";
 import { QueryRefusedError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
+import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { isInterrupted, isOutOfMemory, messageOf, translate, withoutAdvice } from "./errors.ts";
+import { isOutOfMemory, messageOf, translate, withoutAdvice } from "./errors.ts";
+import { interruptAt } from "./interrupt.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
-import { Stop } from "./query_stop.ts";
 import { turns } from "./turns.ts";
 
 /** Queries that run at a time; each may take as many threads as the writers, out of the same memory. */
@@ -44,9 +46,13 @@ interface Expected extends Checked {
 
 export class Queries {
   readonly #database: Database;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
-  readonly #stops = new Set<Stop>();
+  readonly #turns = new Semaphore({
+    maxRunning: MAX_RUNNING,
+    maxWaiting: MAX_WAITING,
+    full: () => new QueryRefusedError("Too many queries at once: try again"),
+  });
+  /** Of queries that run or wait. */
+  readonly #deadlines = new Set<Deadline>();
   /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
   readonly #aloneTurn = turns();
   readonly #check = new ReadingCheck();
@@ -56,62 +62,35 @@ export class Queries {
   }
 
   async run(sql: string, options: QueryOptions): Promise<QueryResult> {
-    options.signal?.throwIfAborted();
+    const { signal, timeoutMs } = options;
+    signal?.throwIfAborted();
     const statement = readStatement(sql);
-    using stop = new Stop(options);
-    this.#stops.add(stop);
+    const late = () => new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
+    using deadline = new Deadline({ signal, timeoutMs, late });
+    this.#deadlines.add(deadline);
+    const answer = () => this.#answer(statement, options, deadline);
     try {
-      return await this.#database.work(() => this.#inTurn(stop, () => this.#answer(statement, options, stop)));
+      return await this.#database.work(() => this.#turns.run(answer, deadline.signal));
     } finally {
-      this.#stops.delete(stop);
+      this.#deadlines.delete(deadline);
     }
   }
 
   /** Stops what runs and what waits. */
   close(): void {
     const reason = new WarehouseUnavailableError(`Warehouse file "${this.#database.path}" is being closed`);
-    for (const stop of this.#stops) stop.end(reason);
+    for (const deadline of this.#deadlines) deadline.end(reason);
   }
 
-  async #inTurn<T>(stop: Stop, work: () => Promise<T>): Promise<T> {
-    if (this.#running < MAX_RUNNING) this.#running++;
-    else await this.#myTurn(stop);
-    try {
-      return await work();
-    } finally {
-      this.#nextTurn();
-    }
-  }
-
-  async #myTurn(stop: Stop): Promise<void> {
-    if (this.#waiting.length >= MAX_WAITING) throw new QueryRefusedError("Too many queries at once: try again");
-    const turn = Promise.withResolvers<void>();
-    this.#waiting.push(turn.resolve);
-    try {
-      await stop.within(turn.promise);
-    } catch (error) {
-      const place = this.#waiting.indexOf(turn.resolve);
-      if (place >= 0) this.#waiting.splice(place, 1);
-      else this.#nextTurn();
-      throw error;
-    }
-  }
-
-  #nextTurn(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#running--;
-  }
-
-  async #answer(statement: Statement, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+  async #answer(statement: Statement, options: QueryOptions, deadline: Deadline): Promise<QueryResult> {
     this.#database.check();
-    while (this.#database.renewing) await stop.within(this.#database.renewing);
+    while (this.#database.renewing) await deadline.within(this.#database.renewing);
     using _reading = this.#database.reading();
     try {
-      return await this.#read(statement, options, stop);
+      return await this.#read(statement, options, deadline);
     } catch (error) {
       if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
-      return await this.#answerAlone(statement, options, stop, error);
+      return await this.#answerAlone(statement, options, deadline, error);
     }
   }
 
@@ -122,33 +101,34 @@ export class Queries {
   async #answerAlone(
     statement: Statement,
     options: QueryOptions,
-    stop: Stop,
+    deadline: Deadline,
     error: QueryRefusedError,
   ): Promise<QueryResult> {
     const alone = this.#aloneTurn(() =>
       this.#database.turn(async () => {
-        stop.check();
-        stop.shorten(ALONE_MS);
-        return await this.#read(statement, options, stop);
+        deadline.check();
+        deadline.shorten(ALONE_MS);
+        return await this.#read(statement, options, deadline);
       })
     );
     try {
-      return await stop.within(alone);
+      return await deadline.within(alone);
     } catch (again) {
       options.signal?.throwIfAborted();
       throw again instanceof QueryRefusedError ? error : again;
     }
   }
 
-  async #read(statement: Statement, options: QueryOptions, stop: Stop): Promise<QueryResult> {
+  async #read(statement: Statement, options: QueryOptions, deadline: Deadline): Promise<QueryResult> {
     const session = this.#database.session();
     try {
       const connection = await session.connection();
-      using _watched = stop.watch(connection);
+      deadline.check();
+      using _watched = interruptAt(deadline.signal, connection);
       await session.run("BEGIN TRANSACTION READ ONLY");
-      return await this.#database.statement(() => this.#fetch(connection, statement, options, stop));
+      return await this.#database.statement(() => this.#fetch(connection, statement, options, deadline));
     } catch (error) {
-      if (stop.stopped || isInterrupted(error)) stop.check();
+      deadline.check();
       throw refusal(error, this.#database.path);
     } finally {
       await session.rollback();
@@ -164,7 +144,7 @@ export class Queries {
     connection: DuckDBConnection,
     asked: Statement,
     options: QueryOptions,
-    stop: Stop,
+    deadline: Deadline,
   ): Promise<QueryResult> {
     const { maxRows = Infinity, maxBytes, binds = [] } = options;
     const { StatementType } = this.#database.client;
@@ -176,7 +156,7 @@ export class Queries {
     const statement = await this.#prepare(connection, limited(asked, maxRows), expected);
     let result: DuckDBResult;
     try {
-      stop.check();
+      deadline.check();
       if (statement.parameterCount !== binds.length) {
         throw new QueryRefusedError(`The query has ${statement.parameterCount} places for values, got ${binds.length}`);
       }

@@ -8,6 +8,7 @@ import type {
   RowStatement,
   SnowflakeError,
 } from "snowflake-sdk";
+import { Deadline } from "../../deadline.ts";
 
 export type Driver = typeof import("snowflake-sdk");
 export type LoginOptions = ConnectionOptions;
@@ -97,15 +98,6 @@ const CLOSE_MS = 2_000;
 const CANCELS = 12;
 const CANCEL_EVERY_MS = 250;
 
-/** Rejects with the signal's reason as soon as it is aborted. */
-function aborted(signal: AbortSignal, cleanup: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true, signal: cleanup });
-  });
-}
-
 /** One session. Calls may overlap; the server decides what that means. */
 export class Connection {
   readonly #connection: DriverConnection;
@@ -141,33 +133,24 @@ export class Connection {
 
   /** Runs a statement and reads its rows. Errors: `DriverError`, `DeadlineError`, the signal's reason. */
   async execute(sql: string, binds: readonly Bind[], options: ExecuteOptions): Promise<Result> {
-    const cleanup = new AbortController();
-    const stop = new AbortController();
-    const signals = options.signal ? [options.signal, stop.signal] : [stop.signal];
-    const signal = AbortSignal.any(signals);
-    const deadline = setTimeout(() => stop.abort(new DeadlineError(options.deadlineMs)), options.deadlineMs);
+    const { signal, deadlineMs, maxRows = Infinity } = options;
+    using deadline = new Deadline({ signal, timeoutMs: deadlineMs, late: () => new DeadlineError(deadlineMs) });
     let started: RowStatement | undefined;
     let done: Promise<RowStatement> | undefined;
     try {
-      signal.throwIfAborted();
+      deadline.check();
       done = this.#send(sql, binds, options, (statement) => started = statement);
-      done.catch(() => {});
-      const statement = await Promise.race([done, aborted(signal, cleanup.signal)]);
-      const rows = readRows(statement, options.maxRows ?? Infinity);
-      rows.catch(() => {});
+      const statement = await deadline.within(done);
       const columns = (statement.getColumns() ?? []).map((column) => ({
         name: column.getName(),
         type: column.getType(),
         precision: column.getPrecision(),
         scale: column.getScale(),
       }));
-      return { columns, ...await Promise.race([rows, aborted(signal, cleanup.signal)]) };
+      return { columns, ...await deadline.within(readRows(statement, maxRows)) };
     } catch (error) {
-      if (signal.aborted && started && done) this.#stop(started, done);
+      if (deadline.signal.aborted && started && done) this.#stop(started, done);
       throw error;
-    } finally {
-      clearTimeout(deadline);
-      cleanup.abort();
     }
   }
 
@@ -232,12 +215,6 @@ async function readRows(
 
 /** Errors: `DeadlineError` when the promise is not settled in time. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  promise.catch(() => {});
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => timer = setTimeout(() => reject(new DeadlineError(ms)), ms));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  using deadline = new Deadline({ timeoutMs: ms, late: () => new DeadlineError(ms) });
+  return await deadline.within(promise);
 }

@@ -1,6 +1,7 @@
 // One session with Snowflake that outlives its connections: made when it is first used, and again after one was lost.
 // A transaction does not outlive its connection. Must not know tables or units.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Account, Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
@@ -175,7 +176,7 @@ export class Session {
       } catch (error) {
         if (!isLockTimeout(error) || attempt === LOCK_ATTEMPTS) throw error;
         await releaseAbandoned(this, this.#options.transactions);
-        await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS * (1 + Math.random())));
+        await delay(LOCK_PAUSE_MS * (1 + Math.random()));
       }
     }
   }

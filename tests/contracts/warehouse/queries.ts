@@ -138,6 +138,29 @@ export function queries(test: Test, features: WarehouseFeatures): void {
     assertEquals(await rowsOf(warehouse, "SELECT COUNT(*) FROM EVENTS"), [[10]]);
   });
 
+  test("a query that waits for its turn ends in time, and when its signal is aborted", async ({ warehouse }) => {
+    const { slowQuery } = features;
+    if (!slowQuery) return;
+    const enough = new AbortController();
+    const slow = { signal: enough.signal, timeoutMs: 5_000 };
+    let ended = 0;
+    const before = Array.from(
+      { length: 16 },
+      () => assertRejects(() => warehouse.query(slowQuery, slow)).finally(() => ended++),
+    );
+    const late = assertRejects(() => warehouse.query("SELECT 1", { timeoutMs: 200 }), QueryRefusedError, "200 ms");
+    const reason = new Error("the caller went away");
+    const controller = new AbortController();
+    const left = assertRejects(() => warehouse.query("SELECT 1", { signal: controller.signal }));
+    queueMicrotask(() => controller.abort(reason));
+    assertEquals(await left, reason);
+    await late;
+    assertEquals(ended, 0);
+    enough.abort(new Error("enough"));
+    await Promise.all(before);
+    assertEquals(await rowsOf(warehouse, "SELECT 1"), [[1]]);
+  });
+
   test("queries at the same time all get their answer", async ({ warehouse, writer }) => {
     await fill(writer, 100);
     const answers = await Promise.all(
