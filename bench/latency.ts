@@ -43,7 +43,6 @@ class Latencies {
 function watched(warehouse: Warehouse, latencies: Latencies): Warehouse {
   return {
     ...warehouse,
-    kind: warehouse.kind,
     description: warehouse.description,
     query: (sql, options) => warehouse.query(sql, options),
     migrate: (scripts, options) => warehouse.migrate(scripts, options),

@@ -1,12 +1,12 @@
 // What the benchmarks of the whole way share: the trains domain over a log of records and some warehouse.
 
-import { CHECKPOINTS } from "../src/real_parts.ts";
 import { systemClock } from "../src/clock.ts";
 import { type Domain, domainModules } from "../src/domains/mod.ts";
 import { DomainRunner, type Observer } from "../src/engine/mod.ts";
 import type { Log, NewRecord } from "../src/log/log.ts";
 import { Cells } from "../src/warehouse/cells.ts";
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
+import { DUCKDB } from "../src/warehouse/duckdb/traits.ts";
 import type { Claim, Warehouse, Writer } from "../src/warehouse/warehouse.ts";
 import freshetSql from "../sql/freshet.sql" with { type: "text" };
 import { z } from "zod";
@@ -49,7 +49,7 @@ const quiet = { debug: () => {}, info: () => {}, warn: console.warn, error: cons
 
 /** Runs the domain to the end of what is in the topic, or until the signal. */
 export async function run(options: RunOptions): Promise<void> {
-  const { rows, ms, backlogRows } = CHECKPOINTS.duckdb;
+  const { rows, ms, backlogRows } = DUCKDB.checkpoints;
   const { checkpointRows = rows, checkpointBacklogRows = backlogRows, checkpointMs = ms, untilEnd = true, signal } =
     options;
   const runner = new DomainRunner({
@@ -92,7 +92,7 @@ export function discarding(): Warehouse {
     [Symbol.asyncDispose]: nothing,
   };
   return {
-    kind: "duckdb",
+    ...DUCKDB,
     description: "nothing",
     migrate: () => Promise.resolve([]),
     restore: () => Promise.resolve([]),

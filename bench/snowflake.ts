@@ -1,10 +1,10 @@
 // What a checkpoint costs on Snowflake: statements, bytes, round trips and rows a second through the official driver, against
 // the test double in a process of its own, with and without latency. From the embedded log, all tables of trains.
 
-import { CHECKPOINTS } from "../src/real_parts.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { Log } from "../src/log/log.ts";
 import { openSnowflake } from "../src/warehouse/snowflake.ts";
+import { SNOWFLAKE } from "../src/warehouse/snowflake/traits.ts";
 import type { Warehouse } from "../src/warehouse/warehouse.ts";
 import freshetSql from "../sql/freshet.sql" with { type: "text" };
 import type { LoggedRequest, LoggedStatement } from "../tests/support/snowflake/log.ts";
@@ -148,7 +148,7 @@ try {
     }
   }
   for (const latencyMs of LATENCIES_MS) {
-    const { rows: checkpointRows, ms: checkpointMs, backlogRows: checkpointBacklogRows } = CHECKPOINTS.snowflake;
+    const { rows: checkpointRows, ms: checkpointMs, backlogRows: checkpointBacklogRows } = SNOWFLAKE.checkpoints;
     const options = { checkpointRows, checkpointMs, checkpointBacklogRows, latencyMs };
     const { ms, checkpoints, statements } = await measure(double, log, "trains_backlog", options);
     rows.push({

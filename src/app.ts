@@ -152,13 +152,13 @@ interface Asked {
   readonly clock: Clock;
 }
 
-/** How the health routes ask. Snowflake is not asked: each question would wake a warehouse that costs money. */
+/** How the health routes ask. A warehouse that costs money is not: each question would wake it. */
 function reachability({ log, warehouse, clock }: Asked) {
   const logAnswers = new Reachability({ ask: () => log.topics([]), clock });
   const warehouseAnswers = new Reachability({ ask: () => warehouse.query("SELECT 1", { maxRows: 1 }), clock });
   return {
     isLogReachable: () => logAnswers.isReachable(),
-    isWarehouseReachable: () => warehouse.kind === "duckdb" ? warehouseAnswers.isReachable() : Promise.resolve(true),
+    isWarehouseReachable: () => warehouse.freshness.isFree ? warehouseAnswers.isReachable() : Promise.resolve(true),
   };
 }
 

@@ -15,15 +15,6 @@ import { type CacheOptions, groupOf, type Parts, type RunnerOptions } from "./pa
 import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
-/**
- * When a checkpoint is due and nothing is configured: DuckDB takes them often, and under backlog by whole row groups, which go
- * straight into the file; on Snowflake each one is paid for.
- */
-export const CHECKPOINTS = {
-  duckdb: { rows: 10_000, ms: 1_000, backlogRows: 21_000 },
-  snowflake: { rows: 1_000, ms: 60_000, backlogRows: 50_000 },
-};
-
 /** See {@link Parts}. */
 export const realParts: Parts = {
   modules: domainModules,
@@ -120,8 +111,8 @@ function warehousePath(config: Config): string {
   return join(config.dataDir, "freshet.duckdb");
 }
 
-function checkpoints(config: Config, { kind }: Warehouse) {
-  const { rows, ms, backlogRows } = CHECKPOINTS[kind];
+function checkpoints(config: Config, warehouse: Warehouse) {
+  const { rows, ms, backlogRows } = warehouse.checkpoints;
   return {
     checkpointRows: config.checkpointRows ?? rows,
     checkpointMs: config.checkpointMs ?? ms,

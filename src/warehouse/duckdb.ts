@@ -6,6 +6,7 @@ import { Database } from "./duckdb/database.ts";
 import type { Session } from "./duckdb/session.ts";
 import { migrate, restore } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
+import { DUCKDB } from "./duckdb/traits.ts";
 import { DuckDbWriter } from "./duckdb/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
 
@@ -40,7 +41,10 @@ export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
 }
 
 class DuckDbWarehouse implements Warehouse {
-  readonly kind = "duckdb";
+  readonly name = DUCKDB.name;
+  readonly checkpoints = DUCKDB.checkpoints;
+  readonly dialect = DUCKDB.dialect;
+  readonly freshness = DUCKDB.freshness;
   readonly description: string;
   readonly #database: Database;
   readonly #now: () => number;

@@ -7,6 +7,7 @@ import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
 import { migrate, restore } from "./snowflake/migrate.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
+import { SNOWFLAKE } from "./snowflake/traits.ts";
 import { SnowflakeWriter } from "./snowflake/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
 
@@ -46,7 +47,10 @@ function sessionOf(account: Account): Session {
 }
 
 class SnowflakeWarehouse implements Warehouse {
-  readonly kind = "snowflake";
+  readonly name = SNOWFLAKE.name;
+  readonly checkpoints = SNOWFLAKE.checkpoints;
+  readonly dialect = SNOWFLAKE.dialect;
+  readonly freshness = SNOWFLAKE.freshness;
   readonly description: string;
   readonly #account: Account;
   /** Of migrations, and of queries where they have no role of their own; every writer has one of its own. */

@@ -164,9 +164,47 @@ export interface QueryResult {
   readonly truncated: boolean;
 }
 
+/** How large a unit grows where nobody has set it. */
+export interface CheckpointSettings {
+  readonly rows: number;
+  readonly ms: number;
+  /** Rows while there is a backlog. */
+  readonly backlogRows: number;
+}
+
+/** SQL of queries that each warehouse writes in its own way. */
+export interface QueryDialect {
+  /** A whole number out of an object in a VARIANT column. */
+  integerIn(column: string, field: string): string;
+  /** A VARIANT column as JSON text. */
+  jsonText(column: string): string;
+  /** A column that says in which order a table's rows came, and costs nothing to sort by; absent where there is none. */
+  readonly rowOrder?: string;
+}
+
+/** How often it may be asked by those who only look on. */
+export interface Freshness {
+  /** How old an answer that many share may be, milliseconds. */
+  readonly freshMs: number;
+  /** As old, an answer is asked for again also where nothing was written since, milliseconds. */
+  readonly staleMs: number;
+  /** How old the alerts may be, milliseconds. */
+  readonly alertsMs: number;
+  /** Whether a query costs no money: only then is it asked just to see that it answers. */
+  readonly isFree: boolean;
+}
+
+/** What an adapter says of itself, so that nobody need know which one it is. */
+export interface WarehouseTraits {
+  /** One word in lower case. */
+  readonly name: string;
+  readonly checkpoints: CheckpointSettings;
+  readonly dialect: QueryDialect;
+  readonly freshness: Freshness;
+}
+
 /** Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`. */
-export interface Warehouse extends AsyncDisposable {
-  readonly kind: "duckdb" | "snowflake";
+export interface Warehouse extends WarehouseTraits, AsyncDisposable {
   /** For people: the file's path or the account, without secrets. */
   readonly description: string;
   /** Applies the sections not yet applied; returns them. With `dryRun` only returns them. */

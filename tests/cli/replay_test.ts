@@ -219,7 +219,6 @@ Deno.test("replay gives way to a run that takes a partition over meanwhile, and 
       const warehouse = await realParts.openWarehouse(config, clock);
       return {
         ...warehouse,
-        kind: warehouse.kind,
         description: warehouse.description,
         migrate: (scripts, options) => warehouse.migrate(scripts, options),
         restore: (scripts) => warehouse.restore(scripts),

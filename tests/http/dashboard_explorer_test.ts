@@ -33,7 +33,7 @@ async function withTable(body: (warehouse: Warehouse) => Promise<void>): Promise
 function options(warehouse: Warehouse, newest: readonly string[] = ["SEEN"]) {
   return {
     table: { name: "THINGS", newest },
-    kind: "duckdb" as const,
+    dialect: warehouse.dialect,
     ask: (sql: string, more: object = {}) => warehouse.query(sql, more),
   };
 }

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
+import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
+import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { domainStatus, partitionStatus } from "../support/status.ts";
 
@@ -17,7 +19,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     token: undefined,
     version: "1.2.3",
     log: "the log",
-    warehouse: { kind: "duckdb", description: "the file" },
+    warehouse: { ...DUCKDB, description: "the file" },
     statuses: () => [status],
     clock: new ManualClock(121_000),
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
@@ -161,7 +163,7 @@ Deno.test("Snowflake is asked only while somebody looks, and then no more than e
   const clock = new ManualClock(1_000_000);
   const asked: string[] = [];
   const { app, live } = createDashboard(options({
-    warehouse: { kind: "snowflake", description: "an account" },
+    warehouse: { ...SNOWFLAKE, description: "an account" },
     clock,
     statuses: () => [{ ...status, totals: { ...status.totals, checkpoints: clock.now() } }],
     query(sql) {

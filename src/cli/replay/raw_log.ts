@@ -162,12 +162,11 @@ class RawGeneration implements Generation {
     const { warehouse, domain: { raw } } = this.options;
     const { table, metadata: m, content: c } = raw;
     const pageRows = this.#pageRows;
-    const sql = warehouse.kind === "duckdb"
-      ? `SELECT CAST(${m}->>'offset' AS BIGINT) AS O, CAST(${m} AS VARCHAR) AS M, CAST(${c} AS VARCHAR) AS C FROM ${table}
-         WHERE CAST(${m}->>'partition' AS BIGINT) = ${partition} AND O >= ${from} AND O < ${end} ORDER BY O LIMIT ${pageRows}`
-      : `SELECT ${m}:"offset"::BIGINT AS O, TO_JSON(${m}) AS M, TO_JSON(${c}) AS C FROM ${table}
-         WHERE ${m}:"partition"::BIGINT = ${partition} AND ${m}:"offset"::BIGINT >= ${from}
-           AND ${m}:"offset"::BIGINT < ${end} ORDER BY O LIMIT ${pageRows}`;
+    const { dialect } = warehouse;
+    const offset = dialect.integerIn(m, "offset");
+    const sql = `SELECT ${offset} AS O, ${dialect.jsonText(m)} AS M, ${dialect.jsonText(c)} AS C FROM ${table}
+      WHERE ${dialect.integerIn(m, "partition")} = ${partition} AND ${offset} >= ${from} AND ${offset} < ${end}
+      ORDER BY O LIMIT ${pageRows}`;
     const limits = { maxRows: pageRows, maxBytes: PAGE_BYTES, timeoutMs: QUERY_MS };
     const { rows } = await warehouse.query(sql, { ...limits, signal: this.signal });
     return rows.map(([offset, metadata, content]) => recordOf(Number(offset), String(metadata), String(content)));

@@ -2,7 +2,7 @@
 // values are bound: no text of the asker ever becomes SQL. Must not know HTTP.
 import { stringify } from "csv-stringify/sync";
 import * as z from "zod";
-import type { Bind } from "../../warehouse/warehouse.ts";
+import type { Bind, QueryDialect } from "../../warehouse/warehouse.ts";
 import type { Ask } from "./answers.ts";
 import { all, type Condition, type OpenTable, several } from "./panels/mod.ts";
 import type { TablePage } from "./protocol.ts";
@@ -48,7 +48,7 @@ interface Column {
 
 export interface ExploreOptions {
   readonly table: OpenTable;
-  readonly kind: "duckdb" | "snowflake";
+  readonly dialect: QueryDialect;
   readonly ask: Ask;
 }
 
@@ -101,7 +101,10 @@ interface Reading extends ExploreOptions {
   readonly rows: number;
 }
 
-async function readRows({ where, sort }: TableQuery, { table, kind, ask, cellLimit, offset, rows }: Reading) {
+async function readRows(
+  { where, sort }: TableQuery,
+  { table, dialect: { rowOrder }, ask, cellLimit, offset, rows }: Reading,
+) {
   const { columns } = await ask(`SELECT * FROM ${quoted(table.name)}`, { maxRows: 0 });
   const named = (name: string) => {
     const column = columns.find((column) => column.name === name);
@@ -112,7 +115,7 @@ async function readRows({ where, sort }: TableQuery, { table, kind, ask, cellLim
   const [name, direction] = (sort ?? "").split(":");
   const chosen = sort === undefined ? null : { column: named(name!).name, descending: direction === "desc" };
   const selected = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`).join(", ");
-  const order = orderBy(table, { kind, chosen, columns });
+  const order = orderBy(table, { rowOrder, chosen, columns });
   const read = (where: string) =>
     ask(
       `SELECT ${selected} FROM ${quoted(table.name)} AS T WHERE ${where} ${order} LIMIT ${rows + 1} OFFSET ${offset}`,
@@ -120,8 +123,8 @@ async function readRows({ where, sort }: TableQuery, { table, kind, ask, cellLim
     );
   // Sorted by their places alone, a table's last rows are found without reading the others. Where rows have been deleted the
   // places have gaps, and all must be read after all.
-  const last = order === BY_PLACE && where.length === 0
-    ? await read(`T.rowid > (SELECT MAX(rowid) FROM ${quoted(table.name)}) - ${offset + rows + 1}`)
+  const last = rowOrder !== undefined && order === `ORDER BY T.${rowOrder} DESC` && where.length === 0
+    ? await read(`T.${rowOrder} > (SELECT MAX(${rowOrder}) FROM ${quoted(table.name)}) - ${offset + rows + 1}`)
     : undefined;
   const result = last?.truncated ? last : await read(filter.sql);
   const newest = table.newest[0];
@@ -139,24 +142,18 @@ function cell({ name, type }: Column, limit: number): string {
   return isJson(type) ? `LEFT(CAST(T.${quoted(name)} AS VARCHAR), ${limit})` : `T.${quoted(name)}`;
 }
 
-const BY_PLACE = "ORDER BY T.rowid DESC";
-
 interface Order {
-  readonly kind: "duckdb" | "snowflake";
+  readonly rowOrder: string | undefined;
   readonly chosen: { readonly column: string; readonly descending: boolean } | null;
   readonly columns: readonly Column[];
 }
 
 /** As chosen, then the newest first; ties are broken so that pages do not overlap. */
-function orderBy({ newest }: OpenTable, { kind, chosen, columns }: Order): string {
+function orderBy({ newest }: OpenTable, { rowOrder, chosen, columns }: Order): string {
   const known = newest.filter((name) => columns.some((column) => column.name === name));
   const terms = known.filter((name) => name !== chosen?.column).map((name) => `T.${quoted(name)} DESC`);
   if (chosen) terms.unshift(`T.${quoted(chosen.column)} ${chosen.descending ? "DESC" : "ASC"} NULLS LAST`);
-  // The rows' places in the file are the order in which they came, and cost nothing to sort by.
-  if (known.length === 0 && kind === "duckdb") {
-    if (!chosen) return BY_PLACE;
-    terms.push("T.rowid DESC");
-  }
+  if (known.length === 0 && rowOrder !== undefined) terms.push(`T.${rowOrder} DESC`);
   return terms.length === 0 ? "" : `ORDER BY ${terms.join(", ")}`;
 }
 

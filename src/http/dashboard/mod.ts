@@ -8,7 +8,7 @@ import type { Clock } from "../../clock.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
-import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
+import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
 import { checkOrigin } from "../origin_check.ts";
@@ -27,7 +27,7 @@ export interface DashboardOptions extends Names {
   readonly token: string | undefined;
   readonly version: string;
   readonly log: string;
-  readonly warehouse: { readonly kind: "duckdb" | "snowflake"; readonly description: string };
+  readonly warehouse: Pick<Warehouse, "name" | "description" | "dialect" | "freshness">;
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
@@ -35,11 +35,6 @@ export interface DashboardOptions extends Names {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** How old a shared answer may be, milliseconds: a question costs nothing in the process, and money in the cloud. */
-const FRESH_MS = { duckdb: 1_000, snowflake: 30_000 };
-const STALE_MS = { duckdb: 60_000, snowflake: 30_000 };
-/** Alerts are asked for after every checkpoint where that is free. */
-const ALERTS_FRESH_MS = { duckdb: 100, snowflake: 30_000 };
 /** How often it is looked whether a checkpoint has brought alerts, and how often the state of the pipelines is told. */
 const LOOK_EVERY_MS = 100;
 const STATUS_EVERY_MS = 1_000;
@@ -56,8 +51,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     query: options.query,
     clock,
     version: (domain) => versionOf(statuses(), domain),
-    freshMs: FRESH_MS[warehouse.kind],
-    staleMs: STALE_MS[warehouse.kind],
+    ...warehouse.freshness,
   });
   const live = createLive(options, shown, answers);
   const app = new Hono();
@@ -130,7 +124,7 @@ interface Shown extends DashboardOptions {
 }
 
 function createLive(options: DashboardOptions, shown: readonly DomainPanels[], answers: Answers): Live {
-  const { statuses, clock, settings, warehouse: { kind } } = options;
+  const { statuses, clock, settings, warehouse } = options;
   const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
   const complained = new Set<string>();
   let toldAt = -Infinity;
@@ -151,7 +145,7 @@ function createLive(options: DashboardOptions, shown: readonly DomainPanels[], a
             domain,
             "alerts",
             (ask) => alerts!({ ask, settings }),
-            { freshMs: ALERTS_FRESH_MS[kind] },
+            { freshMs: warehouse.freshness.alertsMs },
           );
           live.publish(`alerts/${domain}`, answer, answer.data);
           complained.delete(domain);
@@ -173,7 +167,7 @@ function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, status
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
-      warehouse: { kind: warehouse.kind, description: warehouse.description },
+      warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
       domains: statuses().map(({ domain, topic }) => ({ name: domain, topic })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
@@ -196,14 +190,14 @@ function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
   }
 }
 
-function tableRoutes(app: Hono, { shown, answers, warehouse: { kind } }: Shown): void {
+function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: Shown): void {
   const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
   app.get("/api/tables/:table/csv", async (c) => {
     const table = tables.get(c.req.param("table"));
     if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
     const query = TableQuery.safeParse(parameters(c));
     if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    const { data } = await answers.once((ask) => tableCsv(query.data, { table, kind, ask }), c.req.raw.signal);
+    const { data } = await answers.once((ask) => tableCsv(query.data, { table, dialect, ask }), c.req.raw.signal);
     return c.body(data, 200, {
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": `attachment; filename="${table.name}.csv"`,
@@ -215,7 +209,7 @@ function tableRoutes(app: Hono, { shown, answers, warehouse: { kind } }: Shown):
     if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
     const query = TableQuery.safeParse(parameters(c));
     if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    return c.json(await answers.once((ask) => tablePage(query.data, { table, kind, ask }), c.req.raw.signal));
+    return c.json(await answers.once((ask) => tablePage(query.data, { table, dialect, ask }), c.req.raw.signal));
   });
 }
 

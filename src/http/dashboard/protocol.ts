@@ -20,7 +20,12 @@ export interface Failure {
 /** Answer of `GET /api/about`: what runs here. */
 export interface About {
   readonly version: string;
-  readonly warehouse: { readonly kind: "duckdb" | "snowflake"; readonly description: string };
+  readonly warehouse: {
+    readonly name: string;
+    readonly description: string;
+    /** Whether looking costs no money. */
+    readonly is_free: boolean;
+  };
   readonly log: string;
   /** Of the domains that run, those first that have a page. */
   readonly domains: readonly { readonly name: string; readonly topic: string }[];

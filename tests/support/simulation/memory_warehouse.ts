@@ -23,6 +23,7 @@ import type {
   Writer,
 } from "../../../src/warehouse/warehouse.ts";
 import type { Gate } from "./turns.ts";
+import { DUCKDB } from "../../../src/warehouse/duckdb/traits.ts";
 
 /** What all instances share. */
 export class WarehouseStore {
@@ -99,7 +100,10 @@ function isSmaller(a: Row, b: Row, columns: readonly string[]): boolean {
 
 /** One instance's connection to it. */
 export class MemoryWarehouse implements Warehouse {
-  readonly kind = "duckdb";
+  readonly name = "memory";
+  readonly checkpoints = DUCKDB.checkpoints;
+  readonly dialect = DUCKDB.dialect;
+  readonly freshness = DUCKDB.freshness;
   readonly description = "memory";
 
   constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}

@@ -187,7 +187,7 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
           </main>
           <footer>
             Freshet {about.version} · log {about.log} · warehouse {about.warehouse.description}
-            {about.warehouse.kind === "snowflake" && (
+            {!about.warehouse.is_free && (
               <>, asked at most every {durationText(about.fresh_ms)} and only while somebody looks</>
             )}
           </footer>

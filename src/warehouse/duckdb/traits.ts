@@ -1,0 +1,15 @@
+// What DuckDB says of itself. Must not know files.
+
+import type { WarehouseTraits } from "../warehouse.ts";
+
+export const DUCKDB: WarehouseTraits = {
+  name: "duckdb",
+  // Often, and under backlog by whole row groups, which go straight into the file.
+  checkpoints: { rows: 10_000, ms: 1_000, backlogRows: 21_000 },
+  dialect: {
+    integerIn: (column, field) => `CAST(${column}->>'${field}' AS BIGINT)`,
+    jsonText: (column) => `CAST(${column} AS VARCHAR)`,
+    rowOrder: "rowid",
+  },
+  freshness: { freshMs: 1_000, staleMs: 60_000, alertsMs: 100, isFree: true },
+};
