@@ -1,10 +1,9 @@
-// Writing a unit, once: dead letters towards their topic, the warehouse transaction, then the group's offsets. Settles commits
-// whose answer was lost by reading the offsets back.
+// Writing a unit, once: dead letters towards their topic, the warehouse transaction, then the group's offsets.
 
-import { CommitUnknownError, FencedError, WarehouseUnavailableError } from "../errors.ts";
 import type { Domain } from "../domains/domain.ts";
 import type { Generation } from "../log/log.ts";
 import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
+import { commitUnit } from "./commit.ts";
 import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 
@@ -57,12 +56,7 @@ export class Checkpointer {
     await this.copies.send(
       dead.map((letter) => ({ record: deadLetterRecord(name, topic, letter), loggedAt: letter.record.timestamp })),
     );
-    try {
-      await this.writer.commit(unit);
-    } catch (error) {
-      if (!(error instanceof CommitUnknownError)) throw error;
-      await this.#settle(unit, error);
-    }
+    await commitUnit(this.writer, unit);
     for (const { partition, checkpoint, to } of unit.moves) {
       this.#claims.set(partition, { ...this.claim(partition), ...to, checkpoint: checkpoint + 1 });
     }
@@ -94,24 +88,5 @@ export class Checkpointer {
       this.#unmoved.clear();
       await this.generation.commit(offsets);
     }
-  }
-
-  async #settle(unit: Unit, cause: CommitUnknownError): Promise<void> {
-    const stored = await this.writer.positions(unit.topic, unit.moves.map(({ partition }) => partition));
-    const byPartition = new Map(stored.map((claim) => [claim.partition, claim]));
-    const stands = unit.moves.map(({ partition, epoch, checkpoint }) => {
-      const claim = byPartition.get(partition);
-      if (claim?.epoch !== epoch) return "fenced";
-      return claim.checkpoint === checkpoint + 1
-        ? "committed"
-        : claim.checkpoint === checkpoint
-        ? "not written"
-        : "fenced";
-    });
-    if (stands.every((stand) => stand === "committed")) return;
-    if (stands.every((stand) => stand === "not written")) {
-      throw new WarehouseUnavailableError("The warehouse did not confirm a commit and has not written it", { cause });
-    }
-    throw new FencedError("Another instance has taken over a partition", { cause });
   }
 }

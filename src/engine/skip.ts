@@ -2,6 +2,7 @@
 // more owner of the partition would: what runs meanwhile is fenced off, and goes on from where the position is then.
 
 import type { Clock } from "../clock.ts";
+import { commitUnit } from "./commit.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import { FreshetError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
@@ -52,7 +53,7 @@ export async function skipOffsets(request: SkipRequest, options: SkipOptions): P
   if (claim!.nextOffset !== position!.nextOffset) {
     throw new SkipRefusedError("The position has moved meanwhile: look again");
   }
-  await writer.commit(unitOf(request, claim!, { reason, options }));
+  await commitUnit(writer, unitOf(request, claim!, { reason, options }));
   return "recorded";
 }
 

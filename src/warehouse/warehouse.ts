@@ -112,7 +112,8 @@ export interface Writer extends AsyncDisposable {
    * Writes the unit in one transaction.
    *
    * Errors: `FencedError` (a move found another epoch, checkpoint or offset), `CommitUnknownError`, `RowsRefusedError`,
-   * `WarehouseUnavailableError`, `WarehouseRefusedError`. In all but `CommitUnknownError` nothing of the unit is written.
+   * `WarehouseUnavailableError`, `WarehouseRefusedError`. In all but `CommitUnknownError` nothing of the unit is written;
+   * after that `positions` say whether it is, and its cause is why it would not be, where one of these errors says so.
    */
   commit(unit: Unit): Promise<void>;
   /** Reads the positions back, on a new session if the old one is in doubt. */

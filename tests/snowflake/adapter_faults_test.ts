@@ -1,6 +1,7 @@
 // Every fault at every statement of a unit: it is written once, or not at all and then again, with nothing lost or twice.
 
 import { assert, assertEquals } from "@std/assert";
+import { commitUnit } from "../../src/engine/commit.ts";
 import { FreshetError } from "../../src/errors.ts";
 import { Cells } from "../../src/warehouse/cells.ts";
 import type { Claim, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
@@ -86,7 +87,7 @@ class Run implements AsyncDisposable {
       this.#claims = await this.#writer.claim(TOPIC, PARTITIONS);
     }
     if (this.#claims[0]!.nextOffset === 2 * n) {
-      await this.#writer.commit(unitOf(n, this.#claims));
+      await commitUnit(this.#writer, unitOf(n, this.#claims));
       this.#claims = this.#claims.map((claim) => ({
         ...claim,
         checkpoint: claim.checkpoint + 1,

@@ -1,6 +1,7 @@
 // A process that commits units to a DuckDB file until it is killed, told to stop by the end of its standard input, or refused.
 // Prints a line of JSON for each thing that happens. Arguments: file, rows per unit, checkpoint threshold.
 
+import { commitUnit } from "../../src/engine/commit.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { SCRIPTS, TOPIC, unitOf } from "./support.ts";
 
@@ -19,7 +20,7 @@ try {
     try {
       // Random text, so that compressing does not keep a limited file small.
       const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(90))));
-      await writer.commit(unitOf(claim!, 1 + Math.floor(Math.random() * Number(size)), text));
+      await commitUnit(writer, unitOf(claim!, 1 + Math.floor(Math.random() * Number(size)), text));
     } catch (error) {
       failures++;
       say({ failed: (error as Error).name, message: (error as Error).message });

@@ -5,6 +5,7 @@
 // raw rows, dead letters and offsets are not touched, so whatever happens on the way, each record stays counted once.
 import type { Domain } from "../../domains/mod.ts";
 import type { TimeBefore } from "../../engine/mod.ts";
+import { commitUnit } from "../../engine/commit.ts";
 import { fingerprintsOf } from "../../engine/pipeline.ts";
 import { FencedError, FreshetError, WarehouseRefusedError } from "../../errors.ts";
 import { createMetrics } from "../../metrics/mod.ts";
@@ -154,7 +155,7 @@ async function workOff(context: Context, { domain, claims, from, to }: Work): Pr
 
 async function commitSwap(writer: Writer, unit: Parameters<Writer["commit"]>[0], domain: Domain): Promise<void> {
   try {
-    await writer.commit(unit);
+    await commitUnit(writer, unit);
   } catch (error) {
     if (!(error instanceof FencedError)) throw error;
     throw new WarehouseRefusedError(

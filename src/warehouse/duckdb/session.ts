@@ -4,7 +4,7 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, DuckDBValue } from "@duckdb/node-api";
 import { CommitUnknownError } from "../../errors.ts";
 import type { Client } from "./client.ts";
-import { messageOf, reopenedMeanwhile } from "./errors.ts";
+import { messageOf, reopenedMeanwhile, translate } from "./errors.ts";
 
 /** What a session needs of its database. */
 export interface SessionHost {
@@ -106,7 +106,7 @@ export class Session {
 
   /**
    * Runs `body` in a transaction. Its error rolls back, and is the one thrown even if rolling back fails too.
-   * Errors: `CommitUnknownError` when COMMIT itself failed.
+   * Errors: `CommitUnknownError` when COMMIT itself failed; DuckDB takes such a transaction back, for the cause.
    */
   async transaction<T>(body: () => Promise<T>): Promise<T> {
     await this.#begin();
@@ -123,7 +123,7 @@ export class Session {
       this.disconnect();
       throw new CommitUnknownError(
         `Commit to warehouse file "${this.#database.path}" failed: read the positions back (${messageOf(error)})`,
-        { cause: error },
+        { cause: translate(error, this.#database.path) },
       );
     } finally {
       this.#inTransaction = false;

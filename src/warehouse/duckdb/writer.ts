@@ -1,7 +1,7 @@
 // One domain's writer: claims partitions, restores state, and writes a unit in one transaction with the move of its offsets.
 // Must not know logs, engines or operators.
 
-import { CommitUnknownError, type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
+import { type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
 import { Cells, type Packer } from "../cells.ts";
 import { stateRows } from "../state_rows.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
@@ -91,7 +91,6 @@ export class DuckDbWriter implements Writer {
         await this.#session.transaction(() => this.#write(unit));
       } catch (error) {
         if (error instanceof StepRefused) await this.#explain(unit, error);
-        if (error instanceof CommitUnknownError) return await this.#settle(unit, error);
         throw error;
       }
     });
@@ -200,24 +199,5 @@ export class DuckDbWriter implements Writer {
     throw new WarehouseRefusedError(`Table "${step.table}" refused rows, but none alone: ${briefMessage(cause)}`, {
       cause,
     });
-  }
-
-  /**
-   * After COMMIT failed: DuckDB takes a failed transaction back, so where the instance still answers, it says what is
-   * true. Returns when the unit is there; throws why it is not; `CommitUnknownError` when it does not answer.
-   */
-  async #settle(unit: Unit, doubt: CommitUnknownError): Promise<void> {
-    if (unit.moves.length === 0) throw doubt;
-    let found: readonly Claim[];
-    try {
-      found = await readOffsets(this.#session, this.#scope(unit.topic), unit.moves.map(({ partition }) => partition));
-    } catch {
-      throw doubt;
-    }
-    const written = unit.moves.every((move) => {
-      const row = found.find(({ partition }) => partition === move.partition);
-      return row?.epoch === move.epoch && row.checkpoint === move.checkpoint + 1;
-    });
-    if (!written) throw doubt.cause;
   }
 }

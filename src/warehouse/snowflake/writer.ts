@@ -75,15 +75,13 @@ export class SnowflakeWriter implements Writer {
 
   async commit(unit: Unit): Promise<void> {
     await this.#work(async () => {
-      let doubt: CommitUnknownError | undefined;
       try {
         await this.#transaction((transaction) => this.#write(unit, transaction));
       } catch (error) {
         if (error instanceof StepRefused) await this.#explain(error);
-        if (!(error instanceof CommitUnknownError)) throw error;
-        doubt = error;
+        throw error;
       }
-      await this.#settle(unit, doubt);
+      await this.#confirm(unit);
     });
   }
 
@@ -234,31 +232,21 @@ export class SnowflakeWriter implements Writer {
   }
 
   /**
-   * Says what became of a unit by what the offsets say. Where COMMIT was not confirmed, a new connection has first ended the
-   * transaction if it was still open. Where it was, the transaction may have been taken back just before: then Snowflake
-   * had nothing to commit, and said that all is well.
-   *
-   * Returns when the unit is there; throws why it is not; `CommitUnknownError` when nobody answers.
+   * After COMMIT was confirmed: the transaction may have been taken back just before, and then Snowflake had nothing to
+   * commit, and said that all is well. Where another instance has claimed a partition since, nothing can be told any more.
    */
-  async #settle(unit: Unit, doubt: CommitUnknownError | undefined): Promise<void> {
-    if (unit.moves.length === 0) {
-      if (doubt) throw doubt;
-      return;
-    }
+  async #confirm({ topic, moves }: Unit): Promise<void> {
+    if (moves.length === 0) return;
     let found: readonly Claim[];
     try {
-      found = await readOffsets(this.#session, this.#scope(unit.topic), unit.moves.map(({ partition }) => partition));
+      found = await readOffsets(this.#session, this.#scope(topic), moves.map(({ partition }) => partition));
     } catch (cause) {
-      throw doubt ?? new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
+      throw new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
     }
-    const rows = unit.moves.map((move) => ({ move, row: found.find(({ partition }) => partition === move.partition) }));
-    if (rows.every(({ move, row }) => row?.epoch === move.epoch && row.checkpoint === move.checkpoint + 1)) return;
-    if (rows.some(({ move, row }) => row?.epoch !== move.epoch)) {
-      // Another instance has claimed a partition since, and what it has written cannot be told from this unit.
-      if (doubt) throw doubt;
-      return;
-    }
-    throw new WarehouseUnavailableError("Snowflake has not written a unit: try again", { cause: doubt?.cause });
+    const rows = moves.map((move) => ({ move, row: found.find(({ partition }) => partition === move.partition) }));
+    if (rows.some(({ move, row }) => row?.epoch !== move.epoch)) return;
+    if (rows.every(({ move, row }) => row!.checkpoint === move.checkpoint + 1)) return;
+    throw new CommitUnknownError("Snowflake confirmed a commit that is not there: read the positions back");
   }
 }
 
