@@ -9,7 +9,7 @@ import { Condemned, PartitionIngest } from "../src/engine/ingest.ts";
 import { decodeSegment, SegmentWriter } from "../src/log/embedded/segment.ts";
 import type { LogBatch, LogRecord } from "../src/log/log.ts";
 import { count, FanOut, hours, max, mean, StateBackend, Stream } from "@freshet/stream";
-import type { TrainTelemetry } from "../src/domains/trains.ts";
+import type { TrainTelemetry } from "../src/domains/trains/mod.ts";
 import { z } from "zod";
 import { logRecords } from "./records.ts";
 import { perSecond, print, sideBySide } from "./report.ts";

@@ -3,7 +3,7 @@
 
 import { Kafka, logLevel } from "kafkajs";
 import type { Domain } from "../src/domains/mod.ts";
-import type { TrainTelemetry } from "../src/domains/trains.ts";
+import type { TrainTelemetry } from "../src/domains/trains/mod.ts";
 import { openKafkaLog } from "../src/log/kafka.ts";
 import { count, hours, max, type Stream, sum } from "@freshet/stream";
 import { KafkaBroker } from "../tests/support/kafka/broker.ts";

@@ -16,7 +16,12 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\//, packages: /^tinyqueue$/ },
-  { name: "A domain", files: /^src\/domains\//, ours: /^(src\/domains|sql)\//, packages: /^(zod|@freshet\/stream)$/ },
+  {
+    name: "A domain",
+    files: /^src\/domains\//,
+    ours: /^(src\/(domains|checks)|sql|simulators)\//,
+    packages: /^(zod|@freshet\/stream)$/,
+  },
   {
     name: "A port",
     files: /^src\/(log\/log|warehouse\/warehouse|cache\/cache)\.ts$/,
@@ -42,7 +47,11 @@ const PARTS: readonly Part[] = [
     ours: /^src\/http\/dashboard\/(page\/|protocol\.ts$)|^src\/engine\/status\.ts$/,
     packages: /^(preact|echarts)$/,
   },
-  { name: "The checks", files: /^src\/checks\//, ours: /^src\/((checks|domains)\/|engine\/rows\.ts$)/ },
+  {
+    name: "The checks",
+    files: /^src\/checks\//,
+    ours: /^src\/(checks\/|domains\/domain\.ts$|engine\/rows\.ts$)/,
+  },
   {
     name: "HTTP",
     files: /^src\/http\//,
@@ -87,6 +96,8 @@ const ADAPTERS =
 
 /** A package in the checkout: from outside it is imported through its exports. */
 const STREAM_LIBRARY = "src/stream/";
+/** What domains name without loading it: it is imported by them when it is needed. */
+const LAZY_FOR_DOMAINS = /^simulators\//;
 
 /** Files that the rules are not about. */
 const OUTSIDE = /^(tests|bench|build|lint|links)\//;
@@ -141,6 +152,9 @@ function complaint({ importer, specifier, typesOnly, lazy }: Import): string | u
   const adapterFolder = target.ours.slice(0, target.ours.lastIndexOf("/") + 1);
   if (ADAPTERS.test(target.ours) && !lazy && !typesOnly && !importer.startsWith(adapterFolder)) {
     return `The adapter "${target.ours}" is imported lazily: write "await import(…)"`;
+  }
+  if (LAZY_FOR_DOMAINS.test(target.ours) && importer.startsWith("src/domains/") && !lazy && !typesOnly) {
+    return `A domain imports "${target.ours}" lazily: write "() => import(…)"`;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@
 //
 // Stocks stay within bounds without being looked up: what a block of events takes out of a warehouse, the deliveries of the next
 // block bring back; and no product loses so much in one block that two of them would empty a warehouse.
-import { CENTRAL_WAREHOUSE, SHIPS_FROM } from "../src/domains/wine.ts";
+import { CENTRAL_WAREHOUSE, SHIPS_FROM } from "../src/domains/wine/mod.ts";
 import { hash, Random, uniform } from "./random.ts";
 import type { GenerateOptions, SimulatedRecord, Simulator } from "./simulator.ts";
 import { type Block, type Calendar, demandAt, evenCalendar, tasteAt, tradeCalendar } from "./wine_calendar.ts";

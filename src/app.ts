@@ -12,7 +12,8 @@ import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { addGauge, createMetrics, type Metrics } from "./metrics/mod.ts";
 import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
-import type { DomainInfo, Parts, Runner } from "./parts.ts";
+import type { Domain } from "./domains/domain.ts";
+import type { Parts, Runner } from "./parts.ts";
 import { prepare, type Prepared } from "./preparation.ts";
 import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
 import { skipIn } from "./engine/skip.ts";
@@ -33,7 +34,7 @@ export interface Feed {
 export interface AppOptions {
   readonly config: Config;
   readonly parts: Parts;
-  readonly domains: readonly DomainInfo[];
+  readonly domains: readonly Domain[];
   readonly clock: Clock;
   readonly pid: number;
   readonly version: string;

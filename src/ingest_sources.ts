@@ -1,13 +1,12 @@
 // The domains' ways in over HTTP, tied to the log: what arrives at the same time is written to it together.
 // The one place where HTTP's side and the log's side of an event meet.
 import type { Config } from "./config/mod.ts";
-import type { Domain } from "./domains/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { GroupCommit } from "./log/group_commit.ts";
-import type { DomainInfo } from "./parts.ts";
+import type { Domain } from "./domains/domain.ts";
 
 /** Gives the function that makes a domain's next event, as of now or of the time that this process simulates. */
-export type EventMaker = (domain: DomainInfo) => () => unknown;
+export type EventMaker = (domain: Domain) => () => unknown;
 
 export interface IngestSourcesOptions {
   readonly group: Pick<GroupCommit, "produce">;
@@ -17,12 +16,8 @@ export interface IngestSourcesOptions {
 }
 
 /** One source for each of the domains that declares a route. */
-export function ingestSources(domains: readonly DomainInfo[], options: IngestSourcesOptions): readonly IngestSource[] {
-  return domains.flatMap((info) => {
-    // Whoever declares a route is a whole domain.
-    const domain = info as Domain;
-    return domain.ingest === undefined ? [] : [sourceOf(domain, domain.ingest, options)];
-  });
+export function ingestSources(domains: readonly Domain[], options: IngestSourcesOptions): readonly IngestSource[] {
+  return domains.flatMap((domain) => domain.ingest === undefined ? [] : [sourceOf(domain, domain.ingest, options)]);
 }
 
 function sourceOf(

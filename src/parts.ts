@@ -3,26 +3,14 @@
 import ownSql from "../sql/freshet.sql" with { type: "text" };
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
-import type { Config, DomainModule } from "./config/mod.ts";
-import type { IngestRoute } from "./domains/mod.ts";
+import type { Config } from "./config/mod.ts";
+import type { Domain, DomainModule } from "./domains/domain.ts";
 import type { Observer, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
 import type { Metrics } from "./metrics/mod.ts";
 import type { Script, Warehouse } from "./warehouse/warehouse.ts";
-
-/** What the command line needs to know of a domain. */
-export interface DomainInfo {
-  readonly name: string;
-  readonly topic: string;
-  /** Consumer group, unless the configuration names one. */
-  readonly group: string;
-  /** Text of the script that makes its tables. */
-  readonly sql: string;
-  /** A way in over HTTP, if it has one. */
-  readonly ingest?: IngestRoute;
-}
 
 /** Runs one domain. */
 export interface Runner {
@@ -36,7 +24,7 @@ export interface Runner {
 }
 
 export interface RunnerOptions {
-  readonly domain: DomainInfo;
+  readonly domain: Domain;
   readonly log: Log;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
@@ -56,10 +44,10 @@ export interface CacheOptions {
 
 /** Everything that differs between the real program and a test of the command line. */
 export interface Parts {
-  /** Names and settings of all domains. */
+  /** All domains, as they are declared. */
   readonly modules: readonly DomainModule[];
   /** All domains, built from their settings. */
-  domains(config: Config): readonly DomainInfo[];
+  domains(config: Config): readonly Domain[];
   openLog(config: Config, clock: Clock): Promise<Log>;
   openWarehouse(config: Config, clock: Clock): Promise<Warehouse>;
   openCache(options: CacheOptions): Promise<Cache>;
@@ -69,12 +57,12 @@ export interface Parts {
 }
 
 /** The scripts that make the tables: Freshet's own first, then the domains'. */
-export function scriptsOf(domains: readonly DomainInfo[]): readonly Script[] {
+export function scriptsOf(domains: readonly Domain[]): readonly Script[] {
   return [{ name: "freshet", text: ownSql }, ...domains.map(({ name, sql }) => ({ name, text: sql }))];
 }
 
 /** The consumer group that a domain reads in. */
-export function groupOf(config: Config, domain: DomainInfo): string {
+export function groupOf(config: Config, domain: Domain): string {
   return config.groupId === undefined ? domain.group : `${config.groupId}-${domain.name}`;
 }
 
@@ -85,7 +73,7 @@ export function groupOf(config: Config, domain: DomainInfo): string {
  */
 export async function provideTopics(
   log: Log,
-  domains: readonly DomainInfo[],
+  domains: readonly Domain[],
   config: Config,
 ): Promise<readonly string[]> {
   const topics = domains.map((domain) => domain.topic);

@@ -6,14 +6,15 @@ import type { Config } from "./config/mod.ts";
 import { isRetriable } from "./errors.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { type DomainInfo, provideTopics, scriptsOf } from "./parts.ts";
+import type { Domain } from "./domains/domain.ts";
+import { provideTopics, scriptsOf } from "./parts.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 const WAIT_MS = { initialDelay: 500, maxDelay: 5_000 };
 const TELL_AGAIN_MS = 60_000;
 
 export interface PreparationOptions {
-  readonly domains: readonly DomainInfo[];
+  readonly domains: readonly Domain[];
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
@@ -60,7 +61,7 @@ async function makeTables(options: PreparationOptions): Promise<Set<string>> {
   }
 }
 
-async function migrate({ warehouse }: PreparationOptions, domains: readonly DomainInfo[]): Promise<void> {
+async function migrate({ warehouse }: PreparationOptions, domains: readonly Domain[]): Promise<void> {
   const steps = await warehouse.migrate(scriptsOf(domains));
   for (const { name, version, title } of steps) loggerFor("run").debug("Migrated", { name, version, title });
 }

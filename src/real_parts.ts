@@ -123,7 +123,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 function createRunner(options: RunnerOptions): DomainRunner {
   const { domain, log, warehouse, clock, metrics, observers, config, untilEnd } = options;
   return new DomainRunner({
-    domain: domain as Domain,
+    domain,
     log,
     warehouse,
     clock,

@@ -5,14 +5,22 @@ import { readConfig } from "../src/config/mod.ts";
 import { LogUnavailableError, WarehouseRefusedError } from "../src/errors.ts";
 import type { Log } from "../src/log/log.ts";
 import { setUpLogging } from "../src/logging.ts";
-import type { DomainInfo, Parts, Runner } from "../src/parts.ts";
+import type { Domain } from "../src/domains/domain.ts";
+import type { Parts, Runner } from "../src/parts.ts";
 import type { Warehouse } from "../src/warehouse/warehouse.ts";
+import { domainOf } from "./support/domains.ts";
 import { domainStatus } from "./support/status.ts";
 
 /** What happened, in order. */
 type Story = string[];
 
-const domain = (name: string): DomainInfo => ({ name, topic: `${name}_topic`, group: name, sql: "" });
+const domain = (name: string): Domain => ({
+  ...domainOf("trains"),
+  name,
+  topic: `${name}_topic`,
+  group: name,
+  sql: "",
+});
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })
@@ -32,7 +40,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
     migrate: () => Promise.resolve([]),
     [Symbol.asyncDispose]: disposable("warehouse"),
   };
-  const createRunner = ({ domain: { name, topic } }: { readonly domain: DomainInfo }): Runner => ({
+  const createRunner = ({ domain: { name, topic } }: { readonly domain: Domain }): Runner => ({
     async run(signal) {
       await behaviour[name]!(signal);
       story.push(`${name} done`);

@@ -8,12 +8,10 @@ import { realParts } from "../src/real_parts.ts";
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
 import type { Warehouse, Writer } from "../src/warehouse/warehouse.ts";
 import { Terminal } from "./cli/terminal.ts";
-import { checkRules } from "./support/checks.ts";
-import { ridesChecks } from "./support/rides_checks.ts";
 import { until } from "./contracts/log/place.ts";
+import { checkRules, checksOf } from "./support/checks.ts";
 import { waitForAnswer } from "./support/running.ts";
 import { tamper } from "./support/tamper.ts";
-import { trainsChecks } from "./support/trains_checks.ts";
 
 /** The same object, but for a method. */
 function withMethod<T extends object, N extends keyof T>(object: T, name: N, method: T[N]): T {
@@ -56,7 +54,7 @@ async function simulated(terminal: Terminal): Promise<void> {
 
 async function checkBoth(terminal: Terminal): Promise<void> {
   await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
-  await checkRules(warehouse, { ...trainsChecks, ...ridesChecks });
+  await checkRules(warehouse, { ...checksOf("trains"), ...checksOf("rides") });
   const { rows } = await warehouse.query(
     "SELECT (SELECT COUNT(*) FROM ATS_RAW_JSON), (SELECT COUNT(*) FROM RIDE_REQUESTS)",
   );
@@ -108,7 +106,7 @@ Deno.test("where a failed domain shall end the run it does, after the others hav
   assertStringIncludes(stderr, "freshet: The warehouse does not take rides today");
   {
     await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
-    await checkRules(warehouse, trainsChecks);
+    await checkRules(warehouse, checksOf("trains"));
     const { rows } = await warehouse.query("SELECT COUNT(*) FROM ATS_RAW_JSON");
     assertEquals(Number(rows[0]![0]), 1000);
   }

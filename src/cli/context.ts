@@ -1,9 +1,11 @@
 // What every verb gets: the host, the configuration (read when first asked for) and the parts of the program.
 import type { Command } from "commander";
+import type { Simulator } from "../../simulators/simulator.ts";
 import { type Config, readConfig } from "../config/mod.ts";
 import { ConfigError, FreshetError } from "../errors.ts";
 import { loggerFor, setUpLogging } from "../logging.ts";
-import type { DomainInfo, Parts } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
+import type { Parts } from "../parts.ts";
 import { closest } from "../suggest.ts";
 import { readEnvironment } from "./environment.ts";
 import { type Host, SignalReceived } from "./host.ts";
@@ -20,7 +22,7 @@ export type Verb = (program: Command, context: Context) => void;
 /** What a verb works with. */
 export class Context {
   #config: Config | undefined;
-  #domains: readonly DomainInfo[] | undefined;
+  #domains: readonly Domain[] | undefined;
 
   constructor(readonly host: Host, readonly parts: Parts) {}
 
@@ -67,18 +69,23 @@ export class Context {
   }
 
   /** All domains. */
-  domains(): readonly DomainInfo[] {
+  domains(): readonly Domain[] {
     return this.#domains ??= this.parts.domains(this.config());
   }
 
+  /** The simulator of a domain. */
+  async simulatorOf({ name }: Domain): Promise<Simulator> {
+    return await this.parts.modules.find((module) => module.name === name)!.simulator();
+  }
+
   /** The domains of these names, all when there are none. Throws `UsageError`. */
-  domainsNamed(names: readonly string[]): readonly DomainInfo[] {
+  domainsNamed(names: readonly string[]): readonly Domain[] {
     if (names.length === 0) return this.domains();
     return [...new Set(names)].map((name) => this.domainNamed(name));
   }
 
   /** Throws `UsageError` with a suggestion. */
-  domainNamed(name: string): DomainInfo {
+  domainNamed(name: string): Domain {
     const known = this.domains();
     const found = known.find((domain) => domain.name === name);
     if (found) return found;

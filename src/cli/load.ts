@@ -2,7 +2,7 @@
 import { runApp } from "../app.ts";
 import type { TimeBefore } from "../engine/options.ts";
 import type { DomainStatus } from "../engine/status.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import { ask, findRunning } from "../run_file.ts";
 import type { Context } from "./context.ts";
 import { type Progress, startProgress, totalLine } from "./progress.ts";
@@ -12,7 +12,7 @@ import { VERSION } from "./version.ts";
 const STAYS_OPEN: TimeBefore = { watermarks: new Map(), closed: [] };
 
 /** Loads what is in the domain's topic, unless a run is up that does. */
-export async function load(context: Context, domain: DomainInfo): Promise<void> {
+export async function load(context: Context, domain: Domain): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
   const running = await findRunning(config.dataDir);

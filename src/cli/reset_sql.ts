@@ -1,6 +1,6 @@
 // `sql reset`: the SQL after which domains begin again, with the beginning of what their topics still hold. What a domain
 // is remembered by lies in several tables; forgetting only a part would count records twice. Sends nothing anywhere.
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/scripts.ts";
 import { useStatements } from "./snowflake_names.ts";
@@ -25,7 +25,7 @@ export interface ResetOptions {
 }
 
 /** The text of the SQL. */
-export function resetSql(domains: readonly DomainInfo[], { drop, snowflake }: ResetOptions): string {
+export function resetSql(domains: readonly Domain[], { drop, snowflake }: ResetOptions): string {
   const names = domains.map(({ name, topic }) => `"${name}" (topic ${topic})`).join(", ");
   return `-- Begins again: ${names}. Stop every "freshet run" before.\n` +
     `-- The next run makes the tables and reads the topic from the first record that it still holds.\n` +
@@ -34,7 +34,7 @@ export function resetSql(domains: readonly DomainInfo[], { drop, snowflake }: Re
     domains.map((domain) => statementsOf(domain, drop)).join("");
 }
 
-function statementsOf({ name, sql }: DomainInfo, drop: boolean): string {
+function statementsOf({ name, sql }: Domain, drop: boolean): string {
   const made = splitStatements(sql, snowflakeDialect).flatMap((statement) => {
     const match = MADE.exec(normalizeStatement(statement, snowflakeDialect));
     return match ? [{ kind: match[1]!.toUpperCase(), object: match[2]! }] : [];

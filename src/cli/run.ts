@@ -1,12 +1,12 @@
 // `run`: the pipelines with all that belongs to them.
 import { type Feed, runApp, type Up } from "../app.ts";
-import type { SimulatedRecord } from "../../simulators/mod.ts";
+import type { SimulatedRecord, Simulator } from "../../simulators/mod.ts";
 import type { NewRecord } from "../log/log.ts";
 import { loggerFor } from "../logging.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { SimulatedTime } from "./simulated_time.ts";
-import { DEMO_SPEED, demoMorning, demoStart, eventMaker, intervalOf, simulate, simulatorOf } from "./simulation.ts";
+import { DEMO_SPEED, demoMorning, demoStart, eventMaker, intervalOf, simulate } from "./simulation.ts";
 import { VERSION } from "./version.ts";
 
 interface RunFlags {
@@ -52,6 +52,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
   const times = new Map(
     simulating ? domains.map(({ name }) => [name, new SimulatedTime(host.clock, demoMorning)] as const) : [],
   );
+  const simulators = await simulatorsOf(context, domains);
   await runApp({
     config,
     parts,
@@ -62,29 +63,36 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     untilEnd,
     feeds: domains.flatMap((domain) => {
       const time = times.get(domain.name);
-      return time ? [simulatorFeed(context, { domain, time, flags })] : [];
+      return time ? [simulatorFeed(context, { domain, simulator: simulators.get(domain.name)!, time, flags })] : [];
     }),
-    makeEvents: ({ name }) => eventMaker(simulatorOf(name), times.get(name) ?? host.clock),
+    makeEvents: ({ name }) => eventMaker(simulators.get(name)!, times.get(name) ?? host.clock),
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),
     onUp: (up) => announce(context, { up, domains, simulating, untilEnd, flags }),
   });
 }
 
+/** Simulators by their domain. */
+async function simulatorsOf(context: Context, domains: readonly Domain[]): Promise<ReadonlyMap<string, Simulator>> {
+  return new Map(
+    await Promise.all(domains.map(async (domain) => [domain.name, await context.simulatorOf(domain)] as const)),
+  );
+}
+
 interface Simulating {
-  readonly domain: DomainInfo;
+  readonly domain: Domain;
+  readonly simulator: Simulator;
   /** Told when the simulation begins. */
   readonly time: SimulatedTime;
   readonly flags: RunFlags;
 }
 
-function simulatorFeed(context: Context, { domain, time, flags }: Simulating): Feed {
+function simulatorFeed(context: Context, { domain, simulator, time, flags }: Simulating): Feed {
   const { speed = DEMO_SPEED, seed } = flags;
   const { clock } = context.host;
   return {
     name: `simulator of ${domain.name}`,
     async run(log, signal) {
-      const simulator = simulatorOf(domain.name);
       const start = await demoStart(log, domain.topic, clock);
       const { domains: settings } = context.config();
       const plan = { seed, start, speed, intervalMs: intervalOf(simulator, settings), bad: 0 };
@@ -98,7 +106,7 @@ function simulatorFeed(context: Context, { domain, time, flags }: Simulating): F
 
 interface Announcement {
   readonly up: Up;
-  readonly domains: readonly DomainInfo[];
+  readonly domains: readonly Domain[];
   readonly simulating: boolean;
   readonly untilEnd: boolean;
   readonly flags: RunFlags;

@@ -6,10 +6,7 @@ import warehouse from "../../sql/snowflake/02_warehouse.sql" with { type: "text"
 import database from "../../sql/snowflake/03_database.sql" with { type: "text" };
 import grants from "../../sql/snowflake/04_grants.sql" with { type: "text" };
 import clustering from "../../sql/snowflake/05_clustering.sql" with { type: "text" };
-import actionsDynamicTables from "../../sql/snowflake/06_dynamic_tables_actions.sql" with { type: "text" };
-import ridesDynamicTables from "../../sql/snowflake/06_dynamic_tables_rides.sql" with { type: "text" };
-import trainsDynamicTables from "../../sql/snowflake/06_dynamic_tables_trains.sql" with { type: "text" };
-import wineDynamicTables from "../../sql/snowflake/06_dynamic_tables_wine.sql" with { type: "text" };
+import { domainModules } from "../domains/mod.ts";
 import { snowflakeDialect, type Token, tokens } from "../warehouse/scripts.ts";
 
 /** A file of sql/snowflake/. */
@@ -22,14 +19,14 @@ export interface SetupPart {
 }
 
 /** Each domain's Dynamic Tables. */
-function dynamicTables(texts: Readonly<Record<string, string>>): SetupPart[] {
-  return Object.entries(texts).map(([domain, text]) => ({
-    name: `dynamic-tables-${domain}`,
-    title: `${domain} by Dynamic Tables instead of Freshet (drops what Freshet derived)`,
+const dynamicTables: readonly SetupPart[] = domainModules.flatMap(({ name, dynamicTables: text }) =>
+  text === undefined ? [] : [{
+    name: `dynamic-tables-${name}`,
+    title: `${name} by Dynamic Tables instead of Freshet (drops what Freshet derived)`,
     text,
     optional: true,
-  }));
-}
+  }]
+);
 
 /** In the order in which they are to be run. */
 export const SETUP_PARTS: readonly SetupPart[] = [
@@ -38,12 +35,7 @@ export const SETUP_PARTS: readonly SetupPart[] = [
   { name: "database", title: "database and schema", text: database, optional: false },
   { name: "grants", title: "what the roles may do", text: grants, optional: false },
   { name: "clustering", title: "clustering keys for tables of terabytes", text: clustering, optional: true },
-  ...dynamicTables({
-    trains: trainsDynamicTables,
-    rides: ridesDynamicTables,
-    wine: wineDynamicTables,
-    actions: actionsDynamicTables,
-  }),
+  ...dynamicTables,
 ];
 
 /** What is filled in. */

@@ -2,13 +2,13 @@
 import type { SimulatedRecord, Simulator } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import { loggerFor } from "../logging.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { load } from "./load.ts";
 import { startProgress, totalLine } from "./progress.ts";
 import { makePlan, type SimulateFlags } from "./simulate_plan.ts";
 import { addressOption, postingTo, producingTo, type Target } from "./simulate_target.ts";
-import { intervalOf, type Plan, simulate, simulatorOf } from "./simulation.ts";
+import { intervalOf, type Plan, simulate } from "./simulation.ts";
 
 const TELL_EVERY_MS = 900;
 
@@ -64,10 +64,10 @@ async function run(context: Context, name: string, flags: SimulateFlags): Promis
   throw signal.reason;
 }
 
-async function send(context: Context, domain: DomainInfo, flags: SimulateFlags): Promise<void> {
+async function send(context: Context, domain: Domain, flags: SimulateFlags): Promise<void> {
   const { host } = context;
   const config = context.config();
-  const simulator = simulatorOf(domain.name);
+  const simulator = await context.simulatorOf(domain);
   const to = { host, parts: context.parts, config };
   await using target = flags.http ? postingTo(to, domain, flags) : await producingTo(to, domain);
   const intervalMs = intervalOf(simulator, config.domains);
@@ -81,7 +81,7 @@ async function send(context: Context, domain: DomainInfo, flags: SimulateFlags):
 }
 
 interface Sending {
-  readonly domain: DomainInfo;
+  readonly domain: Domain;
   readonly simulator: Simulator;
   readonly plan: Plan;
   readonly target: Target;

@@ -2,7 +2,7 @@
 import type { Simulator } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import { UsageError } from "./context.ts";
 import { DEMO_SPEED, demoStart, type Plan } from "./simulation.ts";
 
@@ -29,7 +29,7 @@ interface PlanBasis {
   readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs" | "generate">;
   /** Where the topic's end is looked up; absent when the records go elsewhere. */
   readonly log?: Log;
-  readonly domain: DomainInfo;
+  readonly domain: Pick<Domain, "topic">;
   readonly clock: Clock;
 }
 

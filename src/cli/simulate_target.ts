@@ -1,7 +1,8 @@
 // Where `simulate` sends records: into the topic, or over HTTP to a running Freshet.
 import type { Config } from "../config/mod.ts";
 import type { Log, NewRecord } from "../log/log.ts";
-import { type DomainInfo, provideTopics } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
+import { provideTopics } from "../parts.ts";
 import { type Context, UsageError } from "./context.ts";
 import { HttpPoster, totalsLine } from "./http_poster.ts";
 import type { SimulateFlags } from "./simulate_plan.ts";
@@ -17,7 +18,7 @@ export interface Target extends AsyncDisposable {
 }
 
 /** Into the domain's topic. */
-export async function producingTo({ host, parts, config }: TargetContext, domain: DomainInfo): Promise<Target> {
+export async function producingTo({ host, parts, config }: TargetContext, domain: Domain): Promise<Target> {
   const log = await parts.openLog(config, host.clock);
   await provideTopics(log, [domain], config);
   return {
@@ -32,7 +33,7 @@ export async function producingTo({ host, parts, config }: TargetContext, domain
 /** To a running Freshet. */
 export function postingTo(
   { host, config }: TargetContext,
-  domain: DomainInfo,
+  domain: Domain,
   { http, connections = 8 }: SimulateFlags,
 ): Target {
   if (!domain.ingest && http!.pathname === "/") {

@@ -1,7 +1,7 @@
 // Starts simulators for `run` and `simulate`: where event time begins, how fast it goes, and sending what is due.
-// The only place under src/ that knows the simulators.
+// Knows what a simulator is, and none by name.
 import { ConstantBackoff, handleWhen, retry } from "cockatiel";
-import { paced, type SimulatedRecord, type Simulator, simulators } from "../../simulators/mod.ts";
+import { paced, type SimulatedRecord, type Simulator } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import { isRetriable } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
@@ -53,13 +53,6 @@ export interface Simulation {
   readonly onResume?: (after: number) => void;
   /** Milliseconds before sending is tried again, a second unless told. */
   readonly pauseMs?: number;
-}
-
-/** The simulator of a domain. Throws `UsageError` when it has none. */
-export function simulatorOf(domain: string): Simulator {
-  const found = simulators.find((simulator) => simulator.domain === domain);
-  if (!found) throw new UsageError(`There is no simulator for the domain "${domain}"`);
-  return found;
 }
 
 /**

@@ -1,7 +1,8 @@
 // `skip`: goes past offsets of a partition that cannot be read, with the gap on record.
 import { FreshetError } from "../errors.ts";
 import type { Problem } from "../http/problem.ts";
-import { type DomainInfo, scriptsOf } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
+import { scriptsOf } from "../parts.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import { skipOffsets, type Skipped, SkipRefusedError, type SkipRequest } from "../engine/skip.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -42,7 +43,7 @@ async function skip(context: Context, request: SkipRequest): Promise<void> {
   );
 }
 
-function domainOf(context: Context, topic: string): DomainInfo {
+function domainOf(context: Context, topic: string): Domain {
   const domains = context.domains();
   const found = domains.find((domain) => domain.topic === topic);
   if (found) return found;
@@ -62,7 +63,7 @@ class NotSkippedError extends FreshetError {
   readonly retriable = true;
 }
 
-async function byHand(context: Context, domain: DomainInfo, request: SkipRequest): Promise<Skipped> {
+async function byHand(context: Context, domain: Domain, request: SkipRequest): Promise<Skipped> {
   const { parts, host: { clock, signal } } = context;
   await using warehouse = await openExistingWarehouse(context);
   await warehouse.migrate(scriptsOf([domain]));

@@ -3,7 +3,7 @@ import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt, timeTex
 import { FreshetError, LogDamagedError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
-import type { DomainInfo } from "../parts.ts";
+import type { Domain } from "../domains/domain.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
@@ -99,7 +99,7 @@ interface Stores {
   readonly now: number;
 }
 
-async function storedDomain(domain: DomainInfo, { log, warehouse, now }: Stores): Promise<DomainReport> {
+async function storedDomain(domain: Domain, { log, warehouse, now }: Stores): Promise<DomainReport> {
   const [topic] = await log.topics([domain.topic]);
   const numbers = topic?.partitions.map((_, partition) => partition) ?? [];
   const stored = warehouse && await readStored(domain, { warehouse, numbers });
@@ -135,7 +135,7 @@ interface StoredQuestion {
 }
 
 /** Positions and the number of open keys by operator; nothing when the domain's tables are not there yet. */
-async function readStored(domain: DomainInfo, { warehouse, numbers }: StoredQuestion) {
+async function readStored(domain: Domain, { warehouse, numbers }: StoredQuestion) {
   try {
     await using writer = await warehouse.writer(domain.name);
     const claims = await writer.positions(domain.topic, numbers);

@@ -2,6 +2,7 @@
 // Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
 import * as z from "zod";
 import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";
+import type { DomainModule } from "../domains/domain.ts";
 import { ConfigError } from "../errors.ts";
 import {
   doubtfulKafka,
@@ -26,10 +27,7 @@ import { closest } from "../suggest.ts";
 export type DomainSettings = z.ZodRawShape;
 
 /** What configuration needs to know of a domain. */
-export interface DomainModule {
-  readonly name: string;
-  readonly settings: DomainSettings;
-}
+type DomainModuleSettings = Pick<DomainModule, "settings">;
 
 /** Every setting of Freshet itself. Each default, form and meaning is told by `freshet config` and `.env.example`. */
 export const SETTINGS = {
@@ -245,7 +243,7 @@ export interface Config {
 }
 
 /** The schema of every setting: Freshet's own and the domains'. */
-export function allSettings(modules: readonly DomainModule[]): DomainSettings {
+export function allSettings(modules: readonly DomainModuleSettings[]): DomainSettings {
   return Object.assign({}, SETTINGS, ...modules.map((module) => module.settings));
 }
 
@@ -256,7 +254,7 @@ export function allSettings(modules: readonly DomainModule[]): DomainSettings {
  */
 export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
-  modules: readonly DomainModule[],
+  modules: readonly DomainModuleSettings[],
 ): Config {
   const settings = allSettings(modules);
   const given = Object.fromEntries(

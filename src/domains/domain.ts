@@ -3,6 +3,8 @@
 
 import { z } from "zod";
 import { type Element, type Output, StateBackend, Stream, type StreamContext } from "@freshet/stream";
+import type { Simulator } from "../../simulators/simulator.ts";
+import type { Rules, Settings } from "../checks/rules.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {
@@ -62,8 +64,14 @@ export interface StartCheck {
   warning(row: readonly unknown[]): string | undefined;
 }
 
+/** What a domain has beside its pipeline, each in a file of its folder. */
+export interface DomainParts {
+  /** What its derived tables must be, recomputed from the raw one: see src/checks. */
+  readonly checks?: (settings: Settings, domain: Domain) => Rules;
+}
+
 /** One of the systems that Freshet runs. `E` is its event, as the schema gives it. */
-export interface Domain<E = unknown> {
+export interface Domain<E = unknown> extends DomainParts {
   readonly name: string;
   readonly topic: string;
   /** Consumer group, unless the configuration names one. */
@@ -100,30 +108,34 @@ export function outputsOf<E>(
   return tables(Stream.of({ ...context, episodeNames: EPISODE_NAMES }));
 }
 
-/** A domain with the settings it asks for. */
-export interface DomainModule {
+/** A domain as its folder declares it, with the settings it asks for. */
+export interface DomainModule extends DomainParts {
   readonly name: string;
   /** Environment variables, as a zod shape of strings read into values; all with defaults. */
   readonly settings: z.ZodRawShape;
+  /** Events made up from a seed. Loaded when it is asked for, with the packages that it needs. */
+  readonly simulator: () => Promise<Simulator>;
+  /** Text of the script that makes the derived tables as Snowflake's Dynamic Tables instead, if there is one. */
+  readonly dynamicTables?: string;
   /** Makes the domain of the settings as read. */
   define(settings: Readonly<Record<string, unknown>>): Domain;
 }
 
-/** A domain but for its name, which its module has. */
-export type DomainSpec<E> = Omit<Domain<E>, "name">;
+/** A domain but for what its module says. */
+export type DomainSpec<E> = Omit<Domain<E>, "name" | keyof DomainParts>;
 
-/** Ties a domain to its settings' types. */
-export function domain<S extends z.ZodRawShape, E>(module: {
-  readonly name: string;
+interface Declared<S extends z.ZodRawShape, E> extends Omit<DomainModule, "settings" | "define"> {
   readonly settings: S;
   readonly define: (settings: z.infer<z.ZodObject<S>>) => DomainSpec<E>;
-}): DomainModule {
-  const { name, settings, define } = module;
+}
+
+/** Ties a domain to its settings' types. */
+export function domain<S extends z.ZodRawShape, E>({ define, ...module }: Declared<S, E>): DomainModule {
+  const { name, checks } = module;
   return {
-    name,
-    settings,
+    ...module,
     // What comes out of a domain's schema goes into its own functions only, so its event type is nobody else's business.
-    define: (values) => ({ name, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
+    define: (values) => ({ name, checks, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
   };
 }
 

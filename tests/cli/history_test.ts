@@ -12,8 +12,7 @@ import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Log, NewRecord } from "../../src/log/log.ts";
 import { partitionOfKey } from "../../src/log/murmur2.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
-import { checkRules } from "../support/checks.ts";
-import { wineChecks } from "../support/wine_checks.ts";
+import { checkRules, checksOf } from "../support/checks.ts";
 import { FRESHET } from "../support/shipped.ts";
 
 const TOPIC = "sales_events";
@@ -230,7 +229,7 @@ Deno.test("simulate --days is killed, interrupted and started again: all records
     assertEquals(code, 0, new TextDecoder().decode(stderr));
     assertStringIncludes(new TextDecoder().decode(stdout), "Loaded into the tables of wine");
     await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
-    await checkRules(warehouse, wineChecks);
+    await checkRules(warehouse, checksOf("wine"));
     const { rows: [row] } = await warehouse.query(`SELECT COUNT(*),
       COUNT(DISTINCT COALESCE(EVENT_CONTENT->>'order_line_id', EVENT_CONTENT->>'event_id')),
       (SELECT COUNT(*) FROM DEAD_LETTERS), (SELECT COUNT(*) FROM LATE_RECORDS),

@@ -51,14 +51,14 @@ Deno.test("a new domain is formatted and typed, passes its own test, simulates, 
   await using checkout = await Checkout.copied();
   const written = await checkout.must(...FRESHET, "new", "parcel_scans");
   const files = [
-    "src/domains/parcel_scans.ts",
+    "src/domains/parcel_scans/mod.ts",
     "sql/parcel_scans.sql",
     "simulators/parcel_scans.ts",
     "tests/domains/parcel_scans_test.ts",
   ];
   for (const file of files) assertStringIncludes(written, `wrote ${file}\n`);
   const typescript = files.filter((file) => file.endsWith(".ts"));
-  const all = [...typescript, "src/domains/mod.ts", "simulators/mod.ts"];
+  const all = [...typescript, "src/domains/mod.ts"];
   await checkout.must("fmt", "--check", ...all);
   await checkout.must("lint", "--quiet", ...all);
   await checkout.must("check", "--quiet", ...all);
@@ -75,7 +75,7 @@ Deno.test("a new domain is formatted and typed, passes its own test, simulates, 
 
   const again = await checkout.deno(...FRESHET, "new", "parcel_scans");
   assertEquals(again.code, 2);
-  assertStringIncludes(again.stderr, "src/domains/parcel_scans.ts is there already");
+  assertStringIncludes(again.stderr, "src/domains/parcel_scans/mod.ts is there already");
 });
 
 const refused: readonly (readonly [name: string, says: string])[] = [

@@ -3,15 +3,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
-import { UserAction } from "../../src/domains/actions.ts";
+import { UserAction } from "../../src/domains/actions/mod.ts";
 import { jsonSchemaOf } from "../../src/domains/mod.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { scriptsOf } from "../../src/parts.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { actions as simulator } from "../../simulators/actions.ts";
-import { actionsChecks } from "../support/actions_checks.ts";
-import { checkRules, everyTableFilled } from "../support/checks.ts";
+import { checkRules, checksOf, everyTableFilled } from "../support/checks.ts";
 import { domainOf } from "../support/domains.ts";
 import { World } from "../support/simulation/world.ts";
 
@@ -132,7 +131,7 @@ Deno.test("the tables of a simulated day equal a recomputation, also where users
     const settings = { checkpointRows: 3000, checkpointMs: 1000, maxRestarts: 0, untilEnd: true };
     const runner = new DomainRunner({ domain, log, warehouse, clock: systemClock, logger: quiet, ...settings });
     await runner.run(new AbortController().signal);
-    await checkRules(warehouse, { ...actionsChecks, ...everyTableFilled(domain) });
+    await checkRules(warehouse, { ...checksOf("actions"), ...everyTableFilled(domain) });
     const { rows } = await warehouse.query(
       `SELECT COUNT(*), SUM(ACTION_COUNT), (SELECT COUNT(*) FROM USER_SESSIONS),
         (SELECT COUNT(*) FROM ACTIONS_PER_MINUTE_PARTS) FROM ACTIONS_PER_MINUTE`,

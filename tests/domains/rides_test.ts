@@ -1,7 +1,7 @@
 // The rides domain: what producers send is taken, and a few events make the rows of every table.
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { distanceKm, RideEvent, zoneOf } from "../../src/domains/rides.ts";
+import { distanceKm, RideEvent, zoneOf } from "../../src/domains/rides/mod.ts";
 import { domainOf } from "../support/domains.ts";
 import { World } from "../support/simulation/world.ts";
 

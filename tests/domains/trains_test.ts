@@ -1,7 +1,7 @@
 // The trains domain: what old producers send is taken, and a few events make the rows of every table.
 
 import { assert, assertEquals } from "@std/assert";
-import { TrainTelemetry } from "../../src/domains/trains.ts";
+import { TrainTelemetry } from "../../src/domains/trains/mod.ts";
 import { TELEMETRY, trainsDomain } from "../support/simulation/trains.ts";
 import { World } from "../support/simulation/world.ts";
 

@@ -1,7 +1,7 @@
 // The wine domain: what old producers send is taken, and a few events make the rows of every table.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { SalesEvent } from "../../src/domains/wine.ts";
+import { SalesEvent } from "../../src/domains/wine/mod.ts";
 import { runStartChecks } from "../../src/engine/start_checks.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";

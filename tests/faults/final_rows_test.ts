@@ -3,8 +3,7 @@
 // `task test:long final`: a million).
 
 import { assert, assertEquals } from "@std/assert";
-import { simulators } from "../../simulators/mod.ts";
-import { type Domain, outputsOf } from "../../src/domains/domain.ts";
+import { type Domain, domainModules, outputsOf } from "../../src/domains/mod.ts";
 import { DomainRunner } from "../../src/engine/mod.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { NewRecord } from "../../src/log/log.ts";
@@ -13,6 +12,7 @@ import { systemClock } from "../../src/clock.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { defaultSettings, domainOf } from "../support/domains.ts";
+import { simulatorOf } from "../support/simulators.ts";
 import { Random } from "../support/simulation/random.ts";
 
 const RECORDS = Number(Deno.env.get("FRESHET_POLLED") ?? 12_000);
@@ -78,7 +78,7 @@ class Reader {
 /** A domain's records, most with their key and some in any partition, most in order and some far behind. */
 function recordsOf(domain: Domain): NewRecord[] {
   const random = new Random(7);
-  const simulator = simulators.find(({ domain: name }) => name === domain.name)!;
+  const simulator = simulatorOf(domain.name);
   const start = Date.now() - 86_400_000 * 30;
   const records = simulator.generate({ seed: 3, start, intervalMs: 30_000, settings: defaultSettings() }).take(RECORDS);
   const placed = records.map(({ key, value }, i) => ({
@@ -89,7 +89,7 @@ function recordsOf(domain: Domain): NewRecord[] {
   return [...placed].toSorted((a, b) => a.place - b.place);
 }
 
-for (const name of ["trains", "rides", "wine", "actions", "circadian"]) {
+for (const { name } of domainModules) {
   Deno.test(`while a backlog of ${name} is worked off no merged row that was seen final changes under its version`, async () => {
     const dataDir = await Deno.makeTempDir();
     try {

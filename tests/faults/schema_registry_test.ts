@@ -11,8 +11,7 @@ import { scriptsOf } from "../../src/parts.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { readAll, until } from "../contracts/log/place.ts";
-import { actionsChecks } from "../support/actions_checks.ts";
-import { checkRules } from "../support/checks.ts";
+import { checkRules, checksOf } from "../support/checks.ts";
 import { domainOf } from "../support/domains.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
 
@@ -89,7 +88,7 @@ Deno.test("a registry that is away makes records of new schemas wait: the others
   server.status = undefined;
   await running;
   assertEquals(await rows(warehouse), [100, 0]);
-  await checkRules(warehouse, actionsChecks);
+  await checkRules(warehouse, checksOf("actions"));
 });
 
 Deno.test("a run that is stopped while records wait ends at once, and the next one goes on with them", async () => {
@@ -106,7 +105,7 @@ Deno.test("a run that is stopped while records wait ends at once, and the next o
   server.hangs = false;
   await place.run();
   assertEquals(await rows(warehouse), [20, 0]);
-  await checkRules(warehouse, actionsChecks);
+  await checkRules(warehouse, checksOf("actions"));
 });
 
 Deno.test("what names an unknown schema, or none that is JSON, is a dead letter with the very bytes it came as", async () => {

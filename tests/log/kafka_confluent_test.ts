@@ -3,10 +3,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Terminal } from "../cli/terminal.ts";
-import { checkRules } from "../support/checks.ts";
+import { checkRules, checksOf } from "../support/checks.ts";
 import { type KafkaBroker, USERS } from "../support/kafka/broker.ts";
 import { kafkaFixture } from "../support/kafka/fixture.ts";
-import { ridesChecks } from "../support/rides_checks.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 
 const kafka = await kafkaFixture("Confluent Cloud's settings");
@@ -41,7 +40,7 @@ kafka.test("three settings are enough to create topics, simulate rides and run t
   const run = await terminal.run(["run", "rides", "--until-end"], { env });
   assertEquals(run.code, 0, run.stderr);
   await using warehouse = await openDuckDb({ path: `${terminal.dataDir}/freshet.duckdb` });
-  await checkRules(warehouse, ridesChecks);
+  await checkRules(warehouse, checksOf("rides"));
   const counted = await warehouse.query(
     "SELECT (SELECT COUNT(*) FROM RIDE_REQUESTS), (SELECT COUNT(*) FROM DEAD_LETTERS)",
   );

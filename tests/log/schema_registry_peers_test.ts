@@ -8,8 +8,7 @@ import { openRegisteredLog } from "../../src/log/registered_log.ts";
 import { framed } from "../../src/log/wire_format.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
-import { actionsChecks } from "../support/actions_checks.ts";
-import { checkRules } from "../support/checks.ts";
+import { checkRules, checksOf } from "../support/checks.ts";
 import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { python, whyNoPython } from "../support/kafka/python.ts";
@@ -114,7 +113,7 @@ kafka.test(
       await produceAll(broker, registry, env);
       await freshet(env, ["run", "actions", "--until-end", "--no-simulate"]);
       await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
-      await checkRules(warehouse, actionsChecks);
+      await checkRules(warehouse, checksOf("actions"));
       const { rows } = await warehouse.query(`
       SELECT SPLIT_PART(RECORD_CONTENT->>'user_id', '_', 1) AS WHO, COUNT(*),
         COUNT(DISTINCT RECORD_METADATA->>'schema_id') ,

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { UserAction } from "../../src/domains/actions.ts";
+import { UserAction } from "../../src/domains/actions/mod.ts";
 import { type ActionReport, actions } from "../../simulators/actions.ts";
 import type { SimulatedRecord } from "../../simulators/simulator.ts";
 

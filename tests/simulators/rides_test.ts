@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { RideEvent } from "../../src/domains/rides.ts";
+import { RideEvent } from "../../src/domains/rides/mod.ts";
 import { rideEvent, rides, type SimulatedRide } from "../../simulators/rides.ts";
 import { crowdAt, ZONES } from "../../simulators/rides_city.ts";
 import type { GenerateOptions, SimulatedRecord } from "../../simulators/simulator.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { TrainTelemetry } from "../../src/domains/trains.ts";
+import { TrainTelemetry } from "../../src/domains/trains/mod.ts";
 import { spoil, SPOILED_KINDS, type SpoiledKind, spoiledValue } from "../../simulators/spoil.ts";
 import { trains } from "../../simulators/trains.ts";
 import type { SimulatedRecord } from "../../simulators/simulator.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { TrainTelemetry } from "../../src/domains/trains.ts";
+import { TrainTelemetry } from "../../src/domains/trains/mod.ts";
 import { demandAt, type TrainReport, trains } from "../../simulators/trains.ts";
 import { LINES } from "../../simulators/trains_network.ts";
 import type { GenerateOptions, SimulatedRecord } from "../../simulators/simulator.ts";

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { SalesEvent, SHIPS_FROM } from "../../src/domains/wine.ts";
+import { SalesEvent, SHIPS_FROM } from "../../src/domains/wine/mod.ts";
 import type { GenerateOptions, SimulatedRecord } from "../../simulators/simulator.ts";
 import { wine } from "../../simulators/wine.ts";
 import { easterDay, tradeAt } from "../../simulators/wine_calendar.ts";

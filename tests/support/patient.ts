@@ -6,9 +6,6 @@ import { checkedDomains } from "./checked_domains.ts";
 import { workOff } from "./judged.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Where more are needed for all tables to fill. */
-const MOST_RECORDS: Readonly<Record<string, number>> = { rides: 3_000 };
-
 export class Patient implements AsyncDisposable {
   private constructor(
     private readonly terminal: Terminal,
@@ -20,10 +17,9 @@ export class Patient implements AsyncDisposable {
   static async of(name: string): Promise<Patient> {
     const terminal = await Terminal.open();
     const checked = checkedDomains.find((each) => each.name === name)!;
-    const records = new Traffic(checked, 3).take(MOST_RECORDS[name] ?? 1_500);
-    // Only where a key must be in one partition for a table to fill it is left there.
-    const spread = name !== "rides" && name !== "wine";
-    await workOff(terminal, name, records.map((record, i) => spread ? { ...record, partition: i % 3 } : record));
+    const records = new Traffic(checked, 3).take(checked.records);
+    const spread = records.map((record, i) => ({ ...record, partition: i % 3 }));
+    await workOff(terminal, name, checked.keyed ? records : spread);
     const instance = await DuckDBInstance.create(`${terminal.dataDir}/freshet.duckdb`, { threads: "2" });
     return new Patient(terminal, instance, await instance.connect(), checked.rules);
   }

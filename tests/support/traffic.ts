@@ -2,9 +2,10 @@
 // that spoil.ts knows. Seeded.
 
 import { Random } from "../../simulators/random.ts";
-import { type SimulatedRecord, simulators, spoil } from "../../simulators/mod.ts";
+import { type SimulatedRecord, spoil } from "../../simulators/mod.ts";
 import type { NewRecord } from "../../src/log/log.ts";
 import type { CheckedDomain } from "./checked_domains.ts";
+import { simulatorOf } from "./simulators.ts";
 
 const SPOILED_RATIO = 0.03;
 const LATE_RATIO = 0.02;
@@ -19,7 +20,7 @@ export class Traffic {
   #count = 0;
 
   constructor({ name, startMs, lateByMs, intervalMs }: CheckedDomain, seed: number) {
-    const simulator = simulators.find(({ domain }) => domain === name)!;
+    const simulator = simulatorOf(name);
     const { fields } = simulator;
     const good = simulator.generate({ seed, start: startMs, intervalMs: intervalMs ?? simulator.intervalMs });
     this.#random = new Random(seed);

@@ -60,7 +60,7 @@ export const addDoctor: Verb = (program, context) => {
 async function doctor(context: Context, names: readonly string[], flags: DoctorFlags): Promise<void> {
   const { stdout } = context.host;
   const config = context.config();
-  const domains = context.domainsNamed(names) as readonly Domain[];
+  const domains = context.domainsNamed(names);
   const findings: Finding[] = [];
   await using target = config.snowflake ? await openExistingWarehouse(context) : await openQueryTarget(context);
   const tables = untilStopped(target, context);

@@ -1,15 +1,14 @@
-// `new`: a domain to begin with: its four files, which work as they are, and its lines in the two lists.
+// `new`: a domain to begin with: its files, which work as they are, and its line in the list.
 import domainText from "./domain.ts.txt" with { type: "text" };
 import simulatorText from "./simulator.ts.txt" with { type: "text" };
 import tablesText from "./tables.sql.txt" with { type: "text" };
 import testText from "./test.ts.txt" with { type: "text" };
+import { dirname } from "node:path";
 import { type Context, UsageError, type Verb } from "../context.ts";
 
-/** A file that is there already, and the list in it that the domain joins. */
-const LISTS: readonly (readonly [path: string, list: RegExp])[] = [
-  ["src/domains/mod.ts", /(export const domainModules: [^=]*= \[)([^\]]*)(\];)/],
-  ["simulators/mod.ts", /(export const simulators: [^=]*= \[)([^\]]*)(\];)/],
-];
+/** The file that is there already, and the list in it that the domain joins. */
+const LIST_FILE = "src/domains/mod.ts";
+const LIST = /(export const domainModules: [^=]*= \[)([^\]]*)(\];)/;
 
 /** Names that would hide a file of ours, or that TypeScript keeps for itself. */
 const TAKEN =
@@ -20,7 +19,7 @@ export const addNew: Verb = (program, context) => {
     .summary("begin a domain")
     .description(
       "Writes a domain to begin with into this checkout: schema and pipeline, simulator, SQL and test, which work as they\n" +
-        "are, and its lines in the two lists. docs/domains.md explains them. Overwrites nothing.",
+        "are, and its line in the list of domains. docs/domains.md explains them. Overwrites nothing.",
     )
     .argument("<name>", "lower case, such as parcels or parcel_scans")
     .action((name: string) => begin(context, name));
@@ -34,11 +33,14 @@ async function begin({ host }: Context, name: string): Promise<void> {
   for (const [path] of files) {
     if (await read(path) !== undefined) throw new UsageError(`${path} is there already: choose another name`);
   }
-  const lists = await Promise.all(LISTS.map(async ([path, list]) => [path, await listed(path, list, name)] as const));
-  for (const [path, text] of [...files, ...lists]) {
-    await Deno.writeTextFile(path, text, { createNew: files.has(path) });
-    host.stdout.write(`${files.has(path) ? "wrote" : "added to"} ${path}\n`);
+  const list = await listed(name);
+  for (const [path, text] of files) {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, text, { createNew: true });
+    host.stdout.write(`wrote ${path}\n`);
   }
+  await Deno.writeTextFile(LIST_FILE, list);
+  host.stdout.write(`added to ${LIST_FILE}\n`);
   host.stdout.write(
     `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}\n` +
       `  deno task freshet query "SELECT * FROM ${name.toUpperCase()}_HOURLY LIMIT 5"\n`,
@@ -53,7 +55,7 @@ function filesOf(name: string): ReadonlyMap<string, string> {
       .replaceAll("ExampleType", camelCase(`_${name}`))
       .replaceAll("EXAMPLE", name.toUpperCase());
   return new Map([
-    [`src/domains/${name}.ts`, fill(domainText)],
+    [`src/domains/${name}/mod.ts`, fill(domainText)],
     [`sql/${name}.sql`, fill(tablesText)],
     [`simulators/${name}.ts`, fill(simulatorText)],
     [`tests/domains/${name}_test.ts`, fill(testText)],
@@ -62,19 +64,21 @@ function filesOf(name: string): ReadonlyMap<string, string> {
 
 const camelCase = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
-/** The file with the domain in its list, and the import that it needs. */
-async function listed(path: string, list: RegExp, name: string): Promise<string> {
-  const text = await read(path);
+/** The file of the list with the domain in it, and the import that it needs. */
+async function listed(name: string): Promise<string> {
+  const text = await read(LIST_FILE);
   if (text === undefined) {
-    throw new UsageError(`${path} is not here: "freshet new" writes into a checkout of Freshet, run it in its folder`);
+    throw new UsageError(
+      `${LIST_FILE} is not here: "freshet new" writes into a checkout of Freshet, run it in its folder`,
+    );
   }
-  if (!list.test(text)) throw new UsageError(`${path} has no list to add to: put it back as it was`);
+  if (!LIST.test(text)) throw new UsageError(`${LIST_FILE} has no list to add to: put it back as it was`);
   const lastImport = text.lastIndexOf("\nimport ");
   const afterImports = text.indexOf("\n", lastImport + 1) + 1;
-  const imported = `import { ${camelCase(name)} } from "./${name}.ts";\n`;
+  const imported = `import { ${camelCase(name)} } from "./${name}/mod.ts";\n`;
   return (text.slice(0, afterImports) + imported + text.slice(afterImports))
     .replace(
-      list,
+      LIST,
       (_, start: string, entries: string, end: string) => `${start}${entries}  ${camelCase(name)},\n${end}`,
     );
 }

@@ -53,7 +53,7 @@ export const addReplay: Verb = (program, context) => {
 async function replay(context: Context, name: string, { maxRows, yes = false }: ReplayFlags): Promise<void> {
   const { host } = context;
   const config = context.config();
-  const domain = context.domainNamed(name) as Domain;
+  const domain = context.domainNamed(name);
   const running = await findRunning(config.dataDir);
   if (running) throw new WarehouseRefusedError(`A run (pid ${running.pid}) is up: stop it to replay`);
   await using warehouse = await openExistingWarehouse(context);

@@ -1,9 +1,11 @@
 // Automatic train supervision: telemetry of each train, its state now, alerts, hourly statistics.
 
 import { z } from "zod";
-import sql from "../../sql/trains.sql" with { type: "text" };
+import sql from "../../../sql/trains.sql" with { type: "text" };
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_trains.sql" with { type: "text" };
 import { count, type Element, hours, last, max, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
-import { domain, type DomainSpec } from "./domain.ts";
+import { domain, type DomainSpec } from "../domain.ts";
+import { checks } from "./checks.ts";
 
 const text = z.string().min(1).max(256);
 const flag = z.boolean().nullish();
@@ -33,6 +35,9 @@ const trainKey = { TRAIN_ID: (event: TrainTelemetry) => event.train_id };
 
 export const trains = domain({
   name: "trains",
+  checks,
+  simulator: () => import("../../../simulators/trains.ts").then(({ trains }) => trains),
+  dynamicTables,
   settings: {
     ATS_INTERVAL_SECONDS: z.coerce.number().positive().default(30).describe(
       "Seconds between two reports of a simulated train.",

@@ -1,13 +1,14 @@
 // Sleep, meals and light: each user's local days, and a recommendation from the phase of the body clock that sleep shows.
 
-import sql from "../../sql/circadian.sql" with { type: "text" };
+import sql from "../../../sql/circadian.sql" with { type: "text" };
 import { atMax, count, days, first, max, min, minutes, seconds, sum } from "@freshet/stream";
-import { timeOf, UserActivity } from "./circadian/activity.ts";
-import { type Fact, factOf, midpointHour, sleepIn } from "./circadian/facts.ts";
-import { recommend } from "./circadian/recommendation.ts";
-import { sleepHistory } from "./circadian/sleep_history.ts";
-import { timeZoneNamed } from "./circadian/time_zone.ts";
-import { domain, type DomainSpec } from "./domain.ts";
+import { timeOf, UserActivity } from "./activity.ts";
+import { type Fact, factOf, midpointHour, sleepIn } from "./facts.ts";
+import { recommend } from "./recommendation.ts";
+import { sleepHistory } from "./sleep_history.ts";
+import { timeZoneNamed } from "./time_zone.ts";
+import { domain, type DomainSpec } from "../domain.ts";
+import { checks } from "./checks.ts";
 
 const userKey = { USER_ID: (fact: Fact) => fact.userId };
 const isSleep = (fact: Fact) => fact.kind === "sleep";
@@ -17,6 +18,8 @@ const mealTime = (fact: Fact) => isMeal(fact) ? fact.time : null;
 
 export const circadian = domain({
   name: "circadian",
+  checks,
+  simulator: () => import("../../../simulators/circadian.ts").then(({ circadian }) => circadian),
   settings: {},
   define(): DomainSpec<UserActivity> {
     return {

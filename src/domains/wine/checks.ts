@@ -1,6 +1,6 @@
 // What must hold of the wine tables, recomputed from the raw rows.
 
-import type { Domain } from "../domains/domain.ts";
+import type { Domain } from "../domain.ts";
 import {
   differing,
   double,
@@ -14,7 +14,7 @@ import {
   type Settings,
   text,
   whole,
-} from "./rules.ts";
+} from "../../checks/rules.ts";
 import {
   alertDifferences,
   type Alerts,
@@ -23,7 +23,7 @@ import {
   strangeAlerts,
   wrongAnyhow,
   wrongState,
-} from "./sessions.ts";
+} from "../../checks/sessions.ts";
 
 const C = new Fields("EVENT_CONTENT", [
   "event_type",
@@ -162,7 +162,7 @@ function spoilage(settings: Settings, domain: Domain): Rules {
 }
 
 /** Rules by name. */
-export const wine = (settings: Settings, domain: Domain): Rules => ({
+export const checks = (settings: Settings, domain: Domain): Rules => ({
   "raw rows say type, product and customer of their content": `
     SELECT * FROM ${C.from("RAW_EVENTS_STREAM")}
     WHERE EVENT_TYPE IS DISTINCT FROM ${text(C, "event_type")} OR PRODUCT_ID IS DISTINCT FROM ${whole(C, "product_id")}

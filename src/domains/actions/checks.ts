@@ -1,6 +1,6 @@
 // What must hold of the actions tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
-import { differing, double, eventTime, Fields, onTime, position, type Rules, text } from "./rules.ts";
-import { differingRows, numbered, partDifferences } from "./sessions.ts";
+import { differing, double, eventTime, Fields, onTime, position, type Rules, text } from "../../checks/rules.ts";
+import { differingRows, numbered, partDifferences } from "../../checks/sessions.ts";
 
 const C = new Fields("RECORD_CONTENT", [
   "user_id",
@@ -44,7 +44,7 @@ const COUNTED_EXACTLY = 1023;
 const STANDARD_ERRORS = 5;
 
 /** Rules by name. */
-export const actions = (): Rules => ({
+export const checks = (): Rules => ({
   "typed rows are the raw rows": `WITH ${EVENTS} ${differingRows("USER_ACTIONS", TYPED)}`,
   "each partition has the counts of its minutes": `
     WITH ${EVENTS}, ${

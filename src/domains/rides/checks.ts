@@ -1,7 +1,7 @@
 // What must hold of the rides tables, recomputed from the raw rows.
 
-import type { Domain } from "../domains/domain.ts";
-import { exactly, MERGED_EXACTLY_BELOW } from "./exact.ts";
+import type { Domain } from "../domain.ts";
+import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
 import {
   countsIn,
   differs,
@@ -19,8 +19,15 @@ import {
   text,
   whole,
   withMissed,
-} from "./rules.ts";
-import { alertDifferences, type Alerts, numbered, partDifferences, strangeAlerts, wrongState } from "./sessions.ts";
+} from "../../checks/rules.ts";
+import {
+  alertDifferences,
+  type Alerts,
+  numbered,
+  partDifferences,
+  strangeAlerts,
+  wrongState,
+} from "../../checks/sessions.ts";
 
 const C = new Fields("RECORD_CONTENT", [
   "timestamp",
@@ -205,7 +212,7 @@ const fareMeans = (from: string) =>
   });
 
 /** Rules by name. */
-export const rides = (settings: Settings, domain: Domain): Rules => ({
+export const checks = (settings: Settings, domain: Domain): Rules => ({
   "typed columns are what the content says": `
     WITH ${eventsWith(Object.values(TYPED))} SELECT * FROM EVENTS WHERE ${differs(IN_COLUMNS)}`,
   "distances are those of a great circle": `

@@ -1,7 +1,7 @@
 // What must hold of the trains tables, recomputed from the raw rows.
 
-import type { Domain } from "../domains/domain.ts";
-import { exactly, MERGED_EXACTLY_BELOW } from "./exact.ts";
+import type { Domain } from "../domain.ts";
+import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
 import {
   differs,
   double,
@@ -16,7 +16,7 @@ import {
   type Settings,
   text,
   whole,
-} from "./rules.ts";
+} from "../../checks/rules.ts";
 import {
   alertDifferences,
   type Alerts,
@@ -25,7 +25,7 @@ import {
   partDifferences,
   strangeAlerts,
   wrongState,
-} from "./sessions.ts";
+} from "../../checks/sessions.ts";
 
 const C = new Fields("RECORD_CONTENT", [
   "train_id",
@@ -127,7 +127,7 @@ function alertRules(settings: Settings, domain: Domain): Rules {
 }
 
 /** Rules by name. */
-export const trains = (settings: Settings, domain: Domain): Rules => ({
+export const checks = (settings: Settings, domain: Domain): Rules => ({
   "typed rows are the raw rows": `WITH ${eventsOf(settings)} ${differingRows("ATS_TRANSFORMED", TYPED)}`,
   // Of several newest ones, in different partitions, any may be there.
   "the latest status is the newest row of each train": `

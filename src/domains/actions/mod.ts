@@ -1,7 +1,8 @@
 // Web user actions: what users do on which page, counted by minute, and their visits.
 
 import { z } from "zod";
-import sql from "../../sql/actions.sql" with { type: "text" };
+import sql from "../../../sql/actions.sql" with { type: "text" };
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_actions.sql" with { type: "text" };
 import {
   count,
   distinctHashes,
@@ -14,7 +15,8 @@ import {
   parseTimestamp,
   seconds,
 } from "@freshet/stream";
-import { domain, type DomainSpec } from "./domain.ts";
+import { domain, type DomainSpec } from "../domain.ts";
+import { checks } from "./checks.ts";
 
 const text = (max: number) => z.string().min(1).max(max);
 
@@ -37,6 +39,9 @@ export type UserAction = z.infer<typeof UserAction>;
 
 export const actions = domain({
   name: "actions",
+  checks,
+  simulator: () => import("../../../simulators/actions.ts").then(({ actions }) => actions),
+  dynamicTables,
   settings: {},
   define(): DomainSpec<UserAction> {
     const userKey = { USER_ID: (e: UserAction) => e.user_id };

@@ -1,7 +1,8 @@
 // Ride hailing: requests for rides, demand by zone, surges, hourly statistics.
 
 import { z } from "zod";
-import sql from "../../sql/rides.sql" with { type: "text" };
+import sql from "../../../sql/rides.sql" with { type: "text" };
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_rides.sql" with { type: "text" };
 import {
   type ComparedWindow,
   count,
@@ -13,7 +14,8 @@ import {
   seconds,
   sum,
 } from "@freshet/stream";
-import { domain, type DomainSpec } from "./domain.ts";
+import { domain, type DomainSpec } from "../domain.ts";
+import { checks } from "./checks.ts";
 
 const text = z.string().min(1).max(256);
 const latitude = z.number().min(-90).max(90);
@@ -110,6 +112,9 @@ const demand = {
 
 export const rides = domain({
   name: "rides",
+  checks,
+  simulator: () => import("../../../simulators/rides.ts").then(({ rides }) => rides),
+  dynamicTables,
   settings: {
     RIDE_SURGE_RATIO: z.coerce.number().gt(1).default(2.5).describe(
       "A zone surges from this many times as many requests in 15 minutes as was usual there",

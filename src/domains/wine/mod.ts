@@ -1,9 +1,11 @@
 // Wine shop: orders and stock movements as they came, sales by the hour, stock levels, alerts of low stock and of spoilage.
 
 import { z } from "zod";
-import sql from "../../sql/wine.sql" with { type: "text" };
+import sql from "../../../sql/wine.sql" with { type: "text" };
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_wine.sql" with { type: "text" };
 import { count, hours, last, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
-import { domain, type DomainSpec, type StartCheck } from "./domain.ts";
+import { domain, type DomainSpec, type StartCheck } from "../domain.ts";
+import { checks } from "./checks.ts";
 
 const text = z.string().min(1).max(256);
 const money = z.number().min(0).max(1e6);
@@ -110,6 +112,9 @@ const name = /^[A-Za-z_][A-Za-z0-9_$]*$/;
 
 export const wine = domain({
   name: "wine",
+  checks,
+  simulator: () => import("../../../simulators/wine.ts").then(({ wine }) => wine),
+  dynamicTables,
   settings: {
     KAFKA_TOPIC_NAME: z.string().regex(/^[A-Za-z0-9._-]{1,249}$/).default("sales_events").describe(
       "Topic of the wine domain: letters, digits, dots, dashes and underscores",

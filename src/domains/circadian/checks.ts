@@ -1,9 +1,9 @@
 // What must hold of the circadian tables, recomputed from the raw rows in SQL of its own: local days by DuckDB's own time
 // zones, phases by its own trigonometry.
 
-import { partDifferences } from "./sessions.ts";
-import { exactly, MERGED_EXACTLY_BELOW } from "./exact.ts";
-import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "./rules.ts";
+import { partDifferences } from "../../checks/sessions.ts";
+import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
+import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "../../checks/rules.ts";
 
 const C = new Fields("RECORD_CONTENT", [
   "time_zone",
@@ -146,7 +146,7 @@ const MATCHING = `N = ${said("nights")} AND A.LAST_SLEEP_AT = E.LAST_SLEEP_AT AN
       AND (R->>'note') = 'General guidance from published averages, not medical advice: people differ, ask a physician'`;
 
 /** Rules by name. */
-export const circadian = (): Rules => ({
+export const checks = (): Rules => ({
   "typed columns are what the raw record says": `
     WITH ${EVENTS}
     SELECT * FROM EVENTS
