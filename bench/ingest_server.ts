@@ -49,6 +49,7 @@ async function overLog(): Promise<void> {
     skip: () => Promise.reject(new Error("There is nothing to skip")),
     query: () => Promise.reject(new Error("There is no warehouse")),
     ingest: ingestSources(domains, { group: new GroupCommit(log, systemClock), config }),
+    reads: [],
     rateLimit: config.rateLimit === Infinity ? Infinity : 1e9,
   });
   await untilTold(server.url);

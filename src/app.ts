@@ -15,7 +15,7 @@ import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import type { Domain } from "./domains/domain.ts";
 import type { Parts, Runner } from "./parts.ts";
 import { prepare, type Prepared } from "./preparation.ts";
-import { Recommendations, RECOMMENDING_DOMAIN } from "./recommendations.ts";
+import { openReadSources } from "./read_sources.ts";
 import { skipIn } from "./engine/skip.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
@@ -91,8 +91,12 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const warehouse = stack.use(await parts.openWarehouse(config, clock));
   const metrics = createMetrics();
   addProcessMetrics(metrics.registry, { version: options.version, clock });
-  const recommending = await openRecommendations({ ...options, warehouse, metrics, stack });
-  const observers = recommending ? [recommending.recommendations.observer] : [];
+  const { reads, observers, isCacheReachable } = await openReadSources(domains, {
+    ...options,
+    warehouse,
+    metrics,
+    stack,
+  });
   const runners = domains.map((domain) =>
     parts.createRunner({ domain, log, warehouse, clock, metrics, observers, config, untilEnd: options.untilEnd })
   );
@@ -116,7 +120,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     ...reachability({ log, warehouse, clock }),
     clock,
     ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
-    ...recommending?.http,
+    reads,
+    isCacheReachable,
     rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
     skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
@@ -160,30 +165,6 @@ function reachability({ log, warehouse, clock }: Asked) {
   return {
     isLogReachable: () => logAnswers.isReachable(),
     isWarehouseReachable: () => warehouse.freshness.isFree ? warehouseAnswers.isReachable() : Promise.resolve(true),
-  };
-}
-
-interface RecommendingApp extends AppOptions {
-  readonly warehouse: Warehouse;
-  readonly metrics: Metrics;
-  readonly stack: AsyncDisposableStack;
-}
-
-/** Opens what it takes to give out recommendations, where the domain that makes them runs; closed with the stack. */
-async function openRecommendations({ config, parts, domains, clock, warehouse, metrics, stack }: RecommendingApp) {
-  if (!domains.some(({ name }) => name === RECOMMENDING_DOMAIN)) return undefined;
-  const kind = config.cache.redisUrl === undefined ? "memory" : "redis";
-  metrics.cacheReachable.set({ kind }, kind === "memory" ? 1 : 0);
-  const onChange = (reachable: boolean) => metrics.cacheReachable.set({ kind }, reachable ? 1 : 0);
-  const cache = stack.use(await parts.openCache({ config, clock, onChange }));
-  const { expiryMs } = config.cache;
-  const recommendations = new Recommendations({ warehouse, cache, clock, expiryMs, metrics });
-  return {
-    recommendations,
-    http: {
-      recommendationOf: (user: string) => recommendations.of(user),
-      isCacheReachable: kind === "redis" ? () => cache.status().reachable : undefined,
-    },
   };
 }
 

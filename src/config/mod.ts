@@ -143,11 +143,11 @@ export const SETTINGS = {
   ),
   REDIS_URL: s.urlOrNone(
     { schemes: ["redis:", "rediss:"], form: "redis://host:6379, or rediss://user:password@host:6379/0" },
-    "Redis in which recommendations are cached, shared by several processes; without it each keeps its own.",
+    "Redis that caches what the domains' read routes answer, shared by several processes; without it each keeps its own.",
   ),
   FRESHET_CACHE_EXPIRY_SECONDS: s.whole(
     { min: 1, unit: "seconds", default: 300 },
-    "How long a cached recommendation is given out when no newer sleep is heard of.",
+    "How long a cached answer is given out when no checkpoint is heard of that changes it.",
   ),
   FRESHET_TOPIC_PARTITIONS: s.whole(
     { min: 1, max: 1000, default: 4 },
@@ -220,7 +220,7 @@ export interface Config {
   readonly stallMs: number;
   readonly duckdbMemory: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
-  /** Of recommendations: in memory without a URL. */
+  /** Of the read routes: in memory without a URL. */
   readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
   readonly topicPartitions: number;
   /** `undefined` leaves it to the broker. */

@@ -54,6 +54,44 @@ export interface IngestRoute {
   readonly generates?: boolean;
 }
 
+/** The row of the tables that a read route is about. */
+export interface ReadRow<S = unknown> {
+  /** One read-only statement in the SQL of both warehouses, with one bind: the key. Answers one row, or none. */
+  readonly sql: string;
+  /** A checkpoint that changes rows of this keyed table makes what is cached of their keys old. */
+  readonly table: string;
+  readonly keyColumn: string;
+  /** Begins the cache's keys. */
+  readonly cachePrefix: string;
+  /** What is cached of the row: plain JSON. */
+  read(row: readonly unknown[]): S;
+}
+
+/**
+ * How a row is read over HTTP with GET, by its key, through a cache. `R` is the request: the parameters of path and query as
+ * the schemas give them. `S` is what is kept of the row.
+ */
+export interface ReadRoute<R = unknown, S = unknown> {
+  /** With parameters in braces, such as "/recommendations/{user}". */
+  readonly path: `/${string}`;
+  /** Under which the API's description lists it. */
+  readonly tag: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  /** What is answered: a few words, and the name of its schema, for the API's description. */
+  readonly answer: { readonly description: string; readonly name: string; readonly schema: z.ZodType };
+  /** The problem that is answered where there is no row: its code is one of src/http/problem.ts. */
+  readonly unknown: { readonly code: "not_found" | "unknown_user"; readonly detail: string };
+  readonly row: ReadRow<S>;
+  /** Counts the requests, by `source`: cache or warehouse. */
+  readonly counter: { readonly name: string; readonly help: string };
+  keyOf(request: R): string;
+  /** Makes the answer; `now` is the clock's, epoch milliseconds. */
+  respond(stored: S, request: R, now: number): object;
+}
+
 /** Something to be looked at in the warehouse when a run starts, that people should know of. */
 export interface StartCheck {
   /** Looked at only if there is this table, or view, in the schema. */
@@ -95,6 +133,8 @@ export interface Domain<E = unknown> extends DomainParts {
   readonly startChecks?: readonly StartCheck[];
   /** A way in over HTTP, for domains that have one. */
   readonly ingest?: IngestRoute;
+  /** Ways to read its tables over HTTP, for domains that have some. */
+  readonly reads?: readonly ReadRoute[];
 }
 
 /** What the tables call the results that every episode has. */

@@ -20,7 +20,7 @@ import { problem } from "./problem.ts";
 import { limitRate } from "./rate_limit.ts";
 import { type BodyLimits, BodyReader } from "./request_body.ts";
 import { countRequests } from "./request_metrics.ts";
-import { RECOMMENDATIONS_PATH, type RecommendationsOptions, recommendationsRoute } from "./recommendations_route.ts";
+import { pathOf, readRoute, type ReadSource } from "./read_route.ts";
 import { queryRoute } from "./query_route.ts";
 import { skipRoute, type SkipRouteOptions } from "./skip_route.ts";
 import { statusRoutes } from "./status_route.ts";
@@ -40,8 +40,8 @@ export interface ApiOptions extends Names {
   readonly skip: SkipRouteOptions["skip"];
   /** The domains' ways in. */
   readonly ingest: readonly IngestSource[];
-  /** For the recommendations' route, where there are any. */
-  readonly recommendationOf?: RecommendationsOptions["recommendationOf"];
+  /** The domains' ways to read over HTTP. */
+  readonly reads: readonly ReadSource[];
   /** Whether the cache can be reached; left out when that is no question. */
   readonly isCacheReachable?: () => boolean;
   /** Requests per second and address; `Infinity` for no limit. */
@@ -79,7 +79,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const guarded = tokens.api !== undefined;
   const known = requireToken([tokens.api, tokens.run]);
   const paths = guarded
-    ? ["/metrics", "/api/status", RECOMMENDATIONS_PATH, ...options.ingest.map(({ path }) => path)]
+    ? ["/metrics", "/api/status", ...options.reads.map(pathOf), ...options.ingest.map(({ path }) => path)]
     : [];
   for (const path of [...paths, "/api/query", "/api/skip", "/api/instance"]) api.use(path, known);
 
@@ -87,8 +87,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     describeIngest(api, source, guarded);
     ingestRoute(api, source, { bodies, now, metrics: options.metrics.http });
   }
-  const { recommendationOf } = options;
-  if (recommendationOf) recommendationsRoute(api, { ...options, now, recommendationOf, guarded });
+  for (const source of options.reads) readRoute(api, source, { now, guarded });
   healthRoutes(api, options);
   metricsRoute(api, { ...options, now, guarded });
   statusRoutes(api, { ...options, guarded });

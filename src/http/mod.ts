@@ -5,6 +5,7 @@ import { type HttpServer, listen } from "./listen.ts";
 export { type ApiOptions, createApi } from "./api.ts";
 export type { EventPosition, IngestSource, KeyedEvent } from "./ingest_route.ts";
 export type { HttpServer } from "./listen.ts";
+export type { ReadSource } from "./read_route.ts";
 export { Reachability } from "./reachability.ts";
 
 export interface HttpOptions extends ApiOptions {

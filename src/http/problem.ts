@@ -40,7 +40,7 @@ export const PROBLEMS = {
   unknown_user: {
     status: 404,
     title: "Nothing is known of this user",
-    meaning: "Recommendations are made of sleep: the user has none yet that has reached the tables.",
+    meaning: "The tables have nothing of this user yet that could be answered.",
   },
   method_not_allowed: {
     status: 405,

@@ -40,9 +40,7 @@ export interface Metrics {
   readonly domainUp: Gauge<"domain">;
   /** Seconds between the wall clock and the watermark. */
   readonly watermarkLag: Gauge<"domain" | "partition">;
-  /** Recommendations asked for, by where they came from. */
-  readonly recommendations: Counter<"source">;
-  /** 1 while the cache of recommendations can be reached. */
+  /** 1 while the cache of the read routes can be reached. */
   readonly cacheReachable: Gauge<"kind">;
   /** Records in the log after the last one committed to the warehouse. */
   readonly consumerLag: Gauge<"domain" | "partition">;
@@ -174,15 +172,9 @@ export function createMetrics(): Metrics {
       labelNames: ["domain"],
       registers,
     }),
-    recommendations: new Counter({
-      name: "freshet_recommendations_total",
-      help: "Recommendations asked for, by where they came from: cache or warehouse",
-      labelNames: ["source"],
-      registers,
-    }),
     cacheReachable: new Gauge({
       name: "freshet_cache_reachable",
-      help: "1 while the cache of recommendations can be reached, 0 while it cannot",
+      help: "1 while the cache of the read routes can be reached, 0 while it cannot",
       labelNames: ["kind"],
       registers,
     }),
@@ -248,6 +240,14 @@ export function addGauge(
       this.set(read());
     },
   });
+}
+
+/** Adds a counter of what is read, by where it came from. */
+export function addReadCounter(
+  { registry }: Pick<Metrics, "registry">,
+  { name, help }: { readonly name: string; readonly help: string },
+): Counter<"source"> {
+  return new Counter({ name, help, labelNames: ["source"], registers: [registry] });
 }
 
 /** Counts what the engine reports. */

@@ -33,6 +33,7 @@ function options(overrides: Partial<HttpOptions> = {}): HttpOptions {
     isLogReachable: () => Promise.resolve(true),
     isWarehouseReachable: () => Promise.resolve(true),
     ingest: [],
+    reads: [],
     rateLimit: Infinity,
     tokens: { api: undefined, run: "run-token" },
     statuses: () => [status],

@@ -13,6 +13,7 @@ import { ManualClock } from "../support/manual_clock.ts";
 /** The API with every domain's routes. */
 function wholeApi() {
   const config = readConfig({}, domainModules);
+  const domains = defineDomains(config.domains);
   const group = new GroupCommit({ produce: () => Promise.reject(new Error("There is no log")) }, systemClock);
   return createApi({
     hostname: "127.0.0.1",
@@ -26,8 +27,10 @@ function wholeApi() {
     clock: new ManualClock(),
     skip: () => Promise.reject(new Error("There is no log")),
     query: () => Promise.reject(new Error("There is no warehouse")),
-    ingest: ingestSources(defineDomains(config.domains), { group, config, makeEvents: () => () => ({}) }),
-    recommendationOf: () => Promise.resolve(undefined),
+    ingest: ingestSources(domains, { group, config, makeEvents: () => () => ({}) }),
+    reads: domains.flatMap(({ reads = [] }) =>
+      reads.map((route) => ({ route, read: () => Promise.resolve(undefined) }))
+    ),
     rateLimit: Infinity,
   });
 }

@@ -4,6 +4,7 @@ import sql from "../../../sql/circadian.sql" with { type: "text" };
 import { atMax, count, days, first, max, min, minutes, seconds, sum } from "@freshet/stream";
 import { timeOf, UserActivity } from "./activity.ts";
 import { type Fact, factOf, midpointHour, sleepIn } from "./facts.ts";
+import { recommendationRoute } from "./read_route.ts";
 import { recommend } from "./recommendation.ts";
 import { sleepHistory } from "./sleep_history.ts";
 import { timeZoneNamed } from "./time_zone.ts";
@@ -70,6 +71,7 @@ export const circadian = domain({
         ];
       },
       sql,
+      reads: [recommendationRoute],
     };
   },
 });

@@ -78,6 +78,7 @@ export async function openBench({ api: changes, limits, through }: BenchOptions 
       config: { time: NO_TIME },
       makeEvents: () => () => report({ train_id: `G${made++}` }),
     }),
+    reads: [],
     rateLimit: Infinity,
     ...changes,
   };

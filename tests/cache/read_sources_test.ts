@@ -1,4 +1,4 @@
-// Reading recommendations through the cache, when reads and commits cross. The warehouse's answers are held back by hand; the
+// Reading a route's rows through the cache, when reads and commits cross. The warehouse's answers are held back by hand; the
 // cache is the one in memory.
 
 import { assertEquals, assertRejects } from "@std/assert";
@@ -6,8 +6,9 @@ import { HOLD_MS } from "../../src/cache/cache.ts";
 import { memoryCache } from "../../src/cache/memory.ts";
 import type { CheckpointSummary } from "../../src/engine/mod.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
+import { recommendationRoute } from "../../src/domains/circadian/read_route.ts";
 import { createMetrics } from "../../src/metrics/mod.ts";
-import { Recommendations } from "../../src/recommendations.ts";
+import { CachedRead } from "../../src/read_sources.ts";
 import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 import { SteppingClock } from "../simulators/stepping_clock.ts";
 
@@ -15,7 +16,7 @@ import { SteppingClock } from "../simulators/stepping_clock.ts";
 class Asked {
   readonly waiting: { readonly user: unknown; answer(nights: number): void; fail(error: Error): void }[] = [];
   readonly clock = new SteppingClock(1_000_000);
-  readonly recommendations = new Recommendations({
+  readonly read = new CachedRead(recommendationRoute, {
     warehouse: { query: (_sql, options) => this.#query(options?.binds?.[0]) },
     cache: memoryCache({ clock: this.clock }),
     clock: this.clock,
@@ -33,7 +34,7 @@ class Asked {
 
   /** Asks for the user, and waits until the warehouse is asked if it has to be. */
   async ask(user = "ana"): Promise<{ readonly answer: Promise<number | undefined> }> {
-    const answer = this.recommendations.of(user).then((found) => found?.recommendation.nights);
+    const answer = this.read.of(user).then((found) => found?.recommendation.nights);
     await new Promise((resolve) => setTimeout(resolve));
     return { answer };
   }
@@ -46,7 +47,7 @@ class Asked {
       keyColumns: [],
       rows: [],
     }];
-    this.recommendations.observer.checkpoint("circadian", { upserts } as unknown as CheckpointSummary);
+    this.read.observer.checkpoint("circadian", { upserts } as unknown as CheckpointSummary);
   }
 }
 
@@ -88,7 +89,7 @@ Deno.test("a commit of others leaves what is kept, a restart of the engine forge
   await first.answer;
   asked.commit("bo");
   assertEquals([await (await asked.ask()).answer, asked.waiting.length], [3, 1]);
-  asked.recommendations.observer.restart("circadian", new Error("away"));
+  asked.read.observer.restart("circadian", new Error("away"));
   await asked.ask();
   assertEquals(asked.waiting.length, 2);
 });
