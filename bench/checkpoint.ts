@@ -85,7 +85,7 @@ class Bench {
     return move;
   }
 
-  #batch(elements: Element<Reading>[], emit: boolean): Batch<Reading> {
+  #batch(elements: Element<Reading>[], early: boolean): Batch<Reading> {
     const side = { late: [], failed: [] };
     return {
       partition: 0,
@@ -94,7 +94,7 @@ class Bench {
       watermark: 0,
       closedBefore: 0,
       eventWatermark: 0,
-      emit,
+      early,
       backfill: false,
       ended: false,
       side,

@@ -64,7 +64,7 @@ async function engine(): Promise<void> {
     if (ingested.dead.length > 0) throw new Error("The benchmark's records must all be accepted");
     rows += (await operators.push(ingested.batch))[0]!.elements.length;
     if (i % CHECKPOINT_EVERY !== CHECKPOINT_EVERY - 1) continue;
-    rows += (await operators.push(ingest.batch([], { emit: true })))[0]!.elements.length;
+    rows += (await operators.push(ingest.batch([], { early: true })))[0]!.elements.length;
     stateRows += state.drain().length;
   }
   await operators.close();

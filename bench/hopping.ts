@@ -31,7 +31,7 @@ function batches(): Batch<Ride>[] {
       eventWatermark: watermark,
       backfill: false,
       ended: false,
-      emit: b % 20 === 19,
+      early: b % 20 === 19,
       side: { late: [], failed: [] },
     };
   });
@@ -47,7 +47,7 @@ async function run(panes: number): Promise<number> {
   let rows = 0;
   for (const batch of batches()) {
     rows += (await operators.push(batch))[0]!.elements.length;
-    if (batch.emit) state.drain();
+    if (batch.early) state.drain();
   }
   await operators.close();
   return rows;

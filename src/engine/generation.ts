@@ -419,7 +419,7 @@ class GenerationRun {
   async #checkpoint(): Promise<void> {
     const decidedAt = this.context.options.clock.monotonic();
     for (const partition of [...this.#pending.partitions]) {
-      await this.#push(this.#ingest(partition).batch([], { emit: true }));
+      await this.#push(this.#ingest(partition).batch([], { early: true }));
     }
     this.#condemnFailed();
     const pending = this.#pending;

@@ -140,7 +140,7 @@ export class PartitionIngest {
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */
   batch(
     elements: readonly Element<unknown>[] = [],
-    options: { readonly emit?: boolean; readonly ended?: boolean } = {},
+    options: { readonly early?: boolean; readonly ended?: boolean } = {},
   ): Batch<unknown> {
     return this.#input.batch(elements, { ...options, backfill: this.#isBackfill() });
   }

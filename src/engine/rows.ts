@@ -99,13 +99,13 @@ function windowChange({ key, partition, start, end, values, final, version }: Wi
 
 function sessionChanges(change: SessionChange<Named>, now: number): KeyedChange[] {
   const { key, partition } = change;
-  const gone = (start: number): KeyedChange => ({
+  const removed = (start: number): KeyedChange => ({
     op: "delete",
     row: { KAFKA_PARTITION: partition, ...key, WINDOW_START: start },
   });
-  if (change.kind === "gone") return [gone(change.start)];
+  if (change.kind === "removed") return [removed(change.start)];
   const row = windowChange(change, now);
-  return change.previousStart === null ? [row] : [gone(change.previousStart), row];
+  return change.previousStart === null ? [row] : [removed(change.previousStart), row];
 }
 
 type EpisodeOutput = Extract<Output<unknown>, { kind: "episodes" }>;
@@ -123,7 +123,7 @@ function segment(part: KeyPart): string {
 function episodeChange(output: EpisodeOutput, change: SessionChange<Named>, now: number): KeyedChange {
   const { key, partition, id } = change;
   const ALERT_ID = alertId(output.type, key, partition, id);
-  if (change.kind === "gone") return { op: "delete", row: { ALERT_ID } };
+  if (change.kind === "removed") return { op: "delete", row: { ALERT_ID } };
   return {
     op: "upsert",
     row: {

@@ -26,7 +26,7 @@ export interface WindowAggregation<T, S extends AccumulatorSpec<T>, W> extends L
  * Aggregates by key and window.
  *
  * Answers a batch with the final rows of the windows that its watermark has closed and of closed windows that late elements
- * have corrected. A batch with `emit` is also answered with the early rows of open windows that have changed; of windows
+ * have corrected. A batch with `early` is also answered with the early rows of open windows that have changed; of windows
  * that overlap, with that of the one that closes next. An element is late for those of its windows that are past the allowed
  * lateness, or have been forgotten under another setting; it counts in the others.
  *
@@ -61,7 +61,7 @@ export function aggregateWindows<T, S extends AccumulatorSpec<T>>(
 /**
  * Aggregates by key and session.
  *
- * Answers a batch with the sessions that its watermark has closed, and with `emit` also with open sessions that have
+ * Answers a batch with the sessions that its watermark has closed, and with `early` also with open sessions that have
  * changed. An element is late when the session that it would be a part of is past the allowed lateness: one inside a session
  * that goes on is never late. A session is kept until no element that is not late can be a part of it. What has been out of
  * reach once stays as it is: a session does not grow back to it.

@@ -82,8 +82,8 @@ export interface Batch<T> {
   readonly closedBefore: number;
   /** The part of the watermark that events alone have moved: lateness and state retention go by this one. */
   readonly eventWatermark: number;
-  /** Asks windows to answer with the early rows of what changed since they were last asked. */
-  readonly emit: boolean;
+  /** Asks for early rows: of what is open and has changed since they were last asked for. */
+  readonly early: boolean;
   /** Event time is so far behind the wall clock that this is history: what it makes is no news to anybody. */
   readonly backfill: boolean;
   /** The input ends here: every window closes, wherever the watermark stands. More input may come in a later run. */
@@ -107,7 +107,7 @@ export function withElements<T>(batch: Batch<unknown>, elements: readonly Elemen
     watermark: batch.watermark,
     closedBefore: batch.closedBefore,
     eventWatermark: batch.eventWatermark,
-    emit: batch.emit,
+    early: batch.early,
     backfill: batch.backfill,
     ended: batch.ended,
     side: batch.side,

@@ -13,7 +13,9 @@ class Inlet<T> implements AsyncIterable<Batch<T>> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch<T>, void, undefined> {
     while (true) {
       const batch = this.#batch;
-      if (!batch) throw new Error("Cannot hand out a batch: the operator asked again before it answered the last one");
+      if (!batch) {
+        throw new Error("Cannot give the operator a batch: it asked for the next one before it answered the last");
+      }
       this.#batch = undefined;
       yield batch;
     }

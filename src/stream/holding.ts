@@ -7,7 +7,7 @@ import type { Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import type { SessionChange, SessionRow } from "./session.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
-import { answer, reportFailed } from "./window.ts";
+import { reportFailed, rowElement } from "./window.ts";
 
 /** What {@link whileHolding} needs. */
 export interface HoldingOptions<T, S extends AccumulatorSpec<T>> {
@@ -42,7 +42,7 @@ const codec = {
 /**
  * Episodes by key.
  *
- * Answers a batch with the episodes that have ended, and with `emit` also with those under way that have changed. Its rows
+ * Answers a batch with the episodes that have ended, and with `early` also with those under way that have changed. Its rows
  * are those of sessions: `end` is the event time of the element that ended the episode. An episode's id is the event time
  * (whole milliseconds) it began with, or 1 ms more than the key's last id where that is later: so no two are the same.
  *
@@ -145,6 +145,6 @@ class HoldingAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggreg
       backfill: batch.backfill,
       previousStart: null,
     };
-    return answer(row, start, batch);
+    return rowElement(row, start, batch);
   }
 }

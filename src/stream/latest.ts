@@ -1,7 +1,7 @@
 import type { Batch, Element, Operator, PerElement } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
-import { answer, reportFailed } from "./window.ts";
+import { reportFailed, rowElement } from "./window.ts";
 
 /** What became of the newest element of a key among those since the last answer. */
 export interface LatestResult<R> extends KeyedResult {
@@ -61,7 +61,7 @@ class LatestAggregator<T, R> extends PartitionAggregator<T, LatestResult<R>> {
       const { time, offset } = element;
       try {
         const value = this.pick(element.value, element, partition);
-        out.push(answer({ key: this.keys.partsOf(key), partition, time, offset, value }, time, batch));
+        out.push(rowElement({ key: this.keys.partsOf(key), partition, time, offset, value }, time, batch));
       } catch (error) {
         reportFailed(this.name, batch, element, error);
       }

@@ -40,6 +40,6 @@ function localDate(timeMs: number, timeZone: string): Temporal.PlainDate {
   try {
     return instant.toZonedDateTimeISO(timeZone).toPlainDate();
   } catch (cause) {
-    throw new RangeError(`Cannot tell the local day in ${JSON.stringify(timeZone)}: no such time zone`, { cause });
+    throw new RangeError(`Cannot find the local day in ${JSON.stringify(timeZone)}: no such time zone`, { cause });
   }
 }

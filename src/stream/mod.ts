@@ -78,7 +78,7 @@ export {
 export { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketch } from "./quantile_sketch.ts";
 export type { RunningResult } from "./running.ts";
 export type { Scanned } from "./scan.ts";
-export type { SessionChange, SessionGone, SessionRow } from "./session.ts";
+export type { SessionChange, SessionRemoved, SessionRow } from "./session.ts";
 export { StateBackend, type StateDelta } from "./state.ts";
 export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from "./stream.ts";
 export { days, hours, minutes, parseTimestamp, seconds } from "./time.ts";

@@ -8,7 +8,7 @@ import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts
 import { PartitionAggregator } from "./partition_aggregator.ts";
 import { SlidingMerge } from "./sliding_merge.ts";
 import type { KeyedState } from "./state.ts";
-import { answer, type LatenessSettings, reportFailed, reportLate, type WindowResult } from "./window.ts";
+import { type LatenessSettings, reportFailed, reportLate, rowElement, type WindowResult } from "./window.ts";
 import type { OverlappingWindows } from "./window_kind.ts";
 
 /** What a {@link PaneAggregator} needs. */
@@ -244,7 +244,7 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
       final,
       version: 1 + corrections,
     };
-    out.push(answer(row, row.start, batch));
+    out.push(rowElement(row, row.start, batch));
   }
 
   /** Drops panes that no window in reach holds, and corrections of windows out of reach. */

@@ -1,4 +1,4 @@
-// Panes: stretches as long as a window's advance, in which elements are kept once for all the windows that they are in.
+// Panes: intervals as long as a window's advance, in which elements are kept once for all the windows that they are in.
 
 import type { KeyedState, StateEntry } from "./state.ts";
 
@@ -46,8 +46,8 @@ export class PaneIndex {
     this.state.touch(pane);
   }
 
-  /** Drops the panes that end at `limit` or before; `gone` is called for each key that has none left. */
-  forget(limit: number, gone: (keyPanes: KeyPanes) => void): void {
+  /** Drops the panes that end at `limit` or before; `emptied` is called for each key that has none left. */
+  forget(limit: number, emptied: (keyPanes: KeyPanes) => void): void {
     for (const end of [...this.state.namespaces(this.partition)]) {
       if (end > limit) continue;
       for (const pane of [...this.state.entries(this.partition, end)]) {
@@ -56,7 +56,7 @@ export class PaneIndex {
         keyPanes.panes.splice(keyPanes.panes.indexOf(pane), 1);
         if (keyPanes.panes.length > 0) continue;
         this.#keys.delete(pane.key);
-        gone(keyPanes);
+        emptied(keyPanes);
       }
     }
   }

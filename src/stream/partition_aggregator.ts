@@ -16,7 +16,7 @@ export abstract class PartitionAggregator<T, R> {
     this.addAll(batch, out);
     if (batch.ended) this.end(batch, out);
     this.close(batch, out);
-    if (batch.emit) this.emitEarly(batch, out);
+    if (batch.early) this.emitEarly(batch, out);
     this.forget(batch, out);
     return out;
   }

@@ -15,8 +15,8 @@ export interface PartitionPosition {
 
 /** What a batch asks of the operators, and what it says of the input. */
 export interface BatchOptions {
-  /** See {@link Batch.emit}. */
-  readonly emit?: boolean;
+  /** See {@link Batch.early}. */
+  readonly early?: boolean;
   /** See {@link Batch.backfill}. */
   readonly backfill?: boolean;
   /** See {@link Batch.ended}. */
@@ -56,10 +56,10 @@ export class PartitionInput {
     };
   }
 
-  /** A batch up to the present offset and watermark; without elements it tells the time, or asks for something. */
+  /** A batch up to the present offset and watermark; without elements it moves event time, or asks for something. */
   batch<T>(
     elements: readonly Element<T>[],
-    { emit = false, backfill = false, ended = false }: BatchOptions = {},
+    { early = false, backfill = false, ended = false }: BatchOptions = {},
   ): Batch<T> {
     const closedBefore = this.#closedBefore;
     this.#closedBefore = this.watermark.current;
@@ -70,7 +70,7 @@ export class PartitionInput {
       watermark: this.watermark.current,
       closedBefore,
       eventWatermark: this.watermark.eventWatermark,
-      emit,
+      early,
       backfill,
       ended,
       side: { late: [], failed: [] },

@@ -5,7 +5,7 @@ import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import type { SessionChange, SessionRow } from "./session.ts";
 import type { KeyedState, StateEntry } from "./state.ts";
-import { answer } from "./window.ts";
+import { rowElement } from "./window.ts";
 import type { MergingWindows, Span } from "./window_kind.ts";
 
 /** What {@link PointEpisodes} needs. */
@@ -38,14 +38,14 @@ export interface KeyEpisodes {
   readonly settled: Run | null;
   /** By time. */
   readonly points: readonly Point[];
-  /** One for each episode that `settled` and `points` make, in their order. */
+  /** The last row of each episode that `settled` and `points` make, in their order. State is stored under these names. */
   readonly shown: readonly Emitted[];
 }
 
 const NOTHING: KeyEpisodes = { settled: null, points: [], shown: [] };
 
 /** Where rows go, and what they are part of. */
-export interface Answering<R> {
+export interface Emission<R> {
   readonly batch: Batch<unknown>;
   /** Event time so far, at most the batch's watermark. */
   readonly watermark: number;
@@ -57,7 +57,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   /** Keys with an episode that is not final. */
   readonly #open = new Set<StateEntry<KeyEpisodes>>();
   /** Keys whose open episodes may have been emitted as history, and not yet as news. */
-  readonly #unannounced = new Set<string>();
+  readonly #asHistory = new Set<string>();
 
   constructor(
     private readonly settings: EpisodeSettings<V, A>,
@@ -65,7 +65,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     private readonly partition: number,
   ) {
     for (const entry of state.entries(partition, 0)) this.#notice(entry);
-    for (const { key } of this.#open) this.#unannounced.add(key);
+    for (const { key } of this.#open) this.#asHistory.add(key);
   }
 
   /** Puts `points` (time and value) in the place of the key's points at `from` and later. */
@@ -73,7 +73,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     key: string,
     from: number,
     points: Iterable<readonly [time: number, value: V]>,
-    answering: Answering<ResultsOf<A>>,
+    emission: Emission<ResultsOf<A>>,
   ): void {
     const fresh = Array.from(points, ([time, value]): Point => [time, this.#accsOf(time, value)]);
     const entry = this.state.get(this.partition, 0, key);
@@ -81,7 +81,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     const kept = before.points.filter(([time]) => time < from);
     if (fresh.length === 0 && kept.length === before.points.length) return;
     const after = { ...before, points: [...kept, ...fresh] };
-    this.#store(key, entry, { ...after, shown: this.#emitChanged(key, before, after, answering) });
+    this.#store(key, entry, { ...after, shown: this.#emitChanged(key, before, after, emission) });
   }
 
   #accsOf(time: number, value: V): unknown[] {
@@ -105,12 +105,12 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   }
 
   /** Emits what has changed. An episode goes on under the smallest id of those that it overlaps; others are removed. */
-  #emitChanged(key: string, before: KeyEpisodes, after: KeyEpisodes, answering: Answering<ResultsOf<A>>): Emitted[] {
+  #emitChanged(key: string, before: KeyEpisodes, after: KeyEpisodes, emission: Emission<ResultsOf<A>>): Emitted[] {
     const { shown } = before;
     const [runsBefore, runs] = [this.#runs(before), this.#runs(after)];
     const successors = matched(shown, runs);
     const ids = new Set(successors.map((successor) => successor?.id));
-    for (const { id, start } of shown) if (!ids.has(id)) this.#emitRemoved(key, id, start, answering);
+    for (const { id, start } of shown) if (!ids.has(id)) this.#emitRemoved(key, id, start, emission);
     return runs.map((run, i) => {
       const previous = successors[i];
       if (previous && same(runsBefore[shown.indexOf(previous)]!, run)) return previous;
@@ -118,10 +118,10 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       let id = previous?.id ?? start;
       while (!previous && ids.has(id)) id++;
       ids.add(id);
-      const final = this.#isOver(last, answering.watermark);
+      const final = this.#isOver(last, emission.watermark);
       const version = previous ? previous.version + (hasClosed(previous) ? 1 : 0) : 1;
       const next = { id, start, last, final, version };
-      this.#emit(key, next, { run, previous }, answering);
+      this.#emit(key, next, { run, previous }, emission);
       return next;
     });
   }
@@ -134,21 +134,21 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   }
 
   /** After a backfill, or a start, emits what is open. */
-  emitNews(answering: Answering<ResultsOf<A>>): void {
-    if (answering.batch.backfill || this.#unannounced.size === 0) return;
+  emitNews(emission: Emission<ResultsOf<A>>): void {
+    if (emission.batch.backfill || this.#asHistory.size === 0) return;
     for (const { key, value } of this.#open) {
-      if (!this.#unannounced.has(key)) continue;
+      if (!this.#asHistory.has(key)) continue;
       const runs = this.#runs(value);
-      value.shown.forEach((shown, i) => {
-        if (!shown.final) this.#emit(key, shown, { run: runs[i]!, previous: shown }, answering);
+      value.shown.forEach((emitted, i) => {
+        if (!emitted.final) this.#emit(key, emitted, { run: runs[i]!, previous: emitted }, emission);
       });
     }
-    this.#unannounced.clear();
+    this.#asHistory.clear();
   }
 
   /** Emits the episodes that the watermark has passed: they are final. */
-  close(answering: Answering<ResultsOf<A>>): void {
-    const { watermark } = answering;
+  close(emission: Emission<ResultsOf<A>>): void {
+    const { watermark } = emission;
     const ended = ({ final, last }: Emitted) => !final && this.#isOver(last, watermark);
     for (const entry of this.#open) {
       if (!entry.value.shown.some(ended)) continue;
@@ -156,23 +156,25 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       const shown = entry.value.shown.map((previous, i) => {
         if (!ended(previous)) return previous;
         const next = { ...previous, final: true };
-        this.#emit(entry.key, next, { run: runs[i]!, previous }, answering);
+        this.#emit(entry.key, next, { run: runs[i]!, previous }, emission);
         return next;
       });
       this.#store(entry.key, entry, { ...entry.value, shown });
     }
   }
 
-  #emitRemoved(key: string, id: number, start: number, { batch, out }: Answering<ResultsOf<A>>): void {
+  #emitRemoved(key: string, id: number, start: number, { batch, out }: Emission<ResultsOf<A>>): void {
     const { keys } = this.settings;
-    out.push(answer({ kind: "gone", key: keys.partsOf(key), partition: this.partition, id, start }, start, batch));
+    out.push(
+      rowElement({ kind: "removed", key: keys.partsOf(key), partition: this.partition, id, start }, start, batch),
+    );
   }
 
   #emit(
     key: string,
     { id, start, last, final, version }: Emitted,
     { run, previous }: { readonly run: Run; readonly previous: Emitted | undefined },
-    { batch, out }: Answering<ResultsOf<A>>,
+    { batch, out }: Emission<ResultsOf<A>>,
   ): void {
     const { keys, sessions, accumulators } = this.settings;
     const row: SessionRow<ResultsOf<A>> = {
@@ -190,8 +192,8 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       backfill: batch.backfill,
       previousStart: previous && previous.start !== start ? previous.start : null,
     };
-    if (batch.backfill && !final) this.#unannounced.add(key);
-    out.push(answer(row, start, batch));
+    if (batch.backfill && !final) this.#asHistory.add(key);
+    out.push(rowElement(row, start, batch));
   }
 
   /** Points at `reach` or before cannot change: what they make is kept together, or over and forgotten. */
@@ -226,11 +228,11 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   }
 }
 
-/** For each run the one of those shown that it goes on with. */
-function matched(shown: readonly Emitted[], runs: readonly Run[]): (Emitted | undefined)[] {
+/** For each run, the emitted episode that it continues. */
+function matched(emitted: readonly Emitted[], runs: readonly Run[]): (Emitted | undefined)[] {
   const taken = new Set<Emitted>();
   return runs.map(({ start, last }) => {
-    const overlapping = shown.filter((s) => !taken.has(s) && s.start <= last && s.last >= start);
+    const overlapping = emitted.filter((s) => !taken.has(s) && s.start <= last && s.last >= start);
     const successor = overlapping.reduce<Emitted | undefined>((a, b) => a && a.id <= b.id ? a : b, undefined);
     if (successor) taken.add(successor);
     return successor;

@@ -5,7 +5,7 @@ import type { Batch, Element, Operator } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
-import { answer, reportFailed } from "./window.ts";
+import { reportFailed, rowElement } from "./window.ts";
 
 /** The row of one key. */
 export interface RunningResult<R> extends KeyedResult {
@@ -34,7 +34,7 @@ export interface RunningAggregation<T, S extends AccumulatorSpec<T>> {
 }
 
 /**
- * Aggregates by key over all elements so far; with `emit` it answers with the rows that have changed.
+ * Aggregates by key over all elements so far; with `early` it answers with the rows that have changed.
  *
  * No element is late for it, and a key is kept for ever: what a key's accumulators keep must be bounded.
  *
@@ -93,7 +93,7 @@ class RunningAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggreg
     for (const { partition, key, value } of this.#changed) {
       value.pending = false;
       const values = accumulators.results(value.accs);
-      out.push(answer({ key: keys.partsOf(key), partition, values }, batch.watermark, batch));
+      out.push(rowElement({ key: keys.partsOf(key), partition, values }, batch.watermark, batch));
     }
     this.#changed.length = 0;
   }

@@ -1,6 +1,6 @@
 import TinyQueue from "tinyqueue";
 
-/** Items to be looked at when event time has reached their due time. */
+/** Items that are due when event time reaches a time of theirs. */
 export class Schedule<T> {
   readonly #queue = new TinyQueue<{ readonly due: number; readonly item: T }>([], (a, b) => a.due - b.due);
 

@@ -5,7 +5,7 @@ import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { PartitionAggregator } from "./partition_aggregator.ts";
 import type { KeyedState, Marks, StateEntry } from "./state.ts";
-import { answer, type LatenessSettings, reportFailed, reportLate, type WindowResult } from "./window.ts";
+import { type LatenessSettings, reportFailed, reportLate, rowElement, type WindowResult } from "./window.ts";
 import type { SeparateWindows } from "./window_kind.ts";
 
 /** What a {@link SeparateAggregator} needs. */
@@ -133,7 +133,7 @@ export class SeparateAggregator<T, S extends AccumulatorSpec<T>> extends Partiti
     for (const entry of entries) {
       if (!entry.value.pending) continue;
       entry.value.pending = false;
-      out.push(answer(this.#resultOf(entry), entry.value.start, batch));
+      out.push(rowElement(this.#resultOf(entry), entry.value.start, batch));
     }
     entries.length = 0;
   }

@@ -34,9 +34,9 @@ export interface SessionRow<R> extends KeyedResult {
 }
 
 /** A session that has become part of another: its last row is to be taken away. */
-export interface SessionGone extends KeyedResult {
+export interface SessionRemoved extends KeyedResult {
   /** Tells it from a session that is there. */
-  readonly kind: "gone";
+  readonly kind: "removed";
   /** The id of its last row. */
   readonly id: number;
   /** The start that its last row said, epoch milliseconds. */
@@ -44,7 +44,7 @@ export interface SessionGone extends KeyedResult {
 }
 
 /** What has become of a session. */
-export type SessionChange<R> = SessionRow<R> | SessionGone;
+export type SessionChange<R> = SessionRow<R> | SessionRemoved;
 
 /** A session as the aggregator keeps it. */
 export interface Session extends Span {
@@ -56,7 +56,7 @@ export interface Session extends Span {
   final: boolean;
   version: number;
   /** The start that its last row said; `null` before its first row. */
-  shownStart: number | null;
+  emittedStart: number | null;
   /** Elements before this cannot be a part of it: what they would join has been forgotten. `null` where there is none. */
   floor: number | null;
   /** Changed since its last row; not stored. */
@@ -66,7 +66,7 @@ export interface Session extends Span {
 /** A key's sessions, by start. */
 export interface KeySessions {
   sessions: Session[];
-  /** When the sessions must be looked at next, so that one key is scheduled once; not stored. */
+  /** When the sessions are scheduled next, so that a key is scheduled once; not stored. */
   closeAt: number;
   forgetAt: number;
 }
@@ -78,21 +78,21 @@ type StoredSession = [
   accs: unknown[],
   closed: 0 | 1 | 2,
   version: number,
-  shown: number | null,
+  emittedStart: number | null,
   floor?: number | null,
 ];
 
 /** Open; closed; open again. */
 const [OPEN, CLOSED, REOPENED] = [0, 1, 2] as const;
 
-function encoded({ id, start, last, accs, open, final, version, shownStart, floor }: Session): StoredSession {
+function encoded({ id, start, last, accs, open, final, version, emittedStart, floor }: Session): StoredSession {
   const closed = !open ? CLOSED : final ? REOPENED : OPEN;
-  return [id, start, last, accs, closed, version, shownStart, floor];
+  return [id, start, last, accs, closed, version, emittedStart, floor];
 }
 
-function decoded([id, start, last, accs, closed, version, shownStart, floor = null]: StoredSession): Session {
+function decoded([id, start, last, accs, closed, version, emittedStart, floor = null]: StoredSession): Session {
   const [open, final] = [closed !== CLOSED, closed !== OPEN];
-  return { id, start, last, accs, open, final, version, shownStart, floor, pending: false };
+  return { id, start, last, accs, open, final, version, emittedStart, floor, pending: false };
 }
 
 /** Between a key's sessions and what is stored of them. */

@@ -8,7 +8,7 @@ import { PartitionAggregator } from "./partition_aggregator.ts";
 import { Schedule } from "./schedule.ts";
 import type { KeySessions, Session, SessionChange, SessionRow } from "./session.ts";
 import type { KeyedState, StateEntry } from "./state.ts";
-import { answer, type LatenessSettings, reportFailed, reportLate } from "./window.ts";
+import { type LatenessSettings, reportFailed, reportLate, rowElement } from "./window.ts";
 import type { MergingWindows } from "./window_kind.ts";
 
 /** What a {@link SessionAggregator} needs. */
@@ -129,7 +129,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
       open: true,
       final: false,
       version: 1,
-      shownStart: null,
+      emittedStart: null,
       floor: floor === -Infinity ? null : floor,
       pending: true,
     };
@@ -140,15 +140,15 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   #absorb(entry: StateEntry<KeySessions>, session: Session, other: Session, batch: Batch<T>, out: Changes<S>): void {
     entry.value.sessions.splice(entry.value.sessions.indexOf(other), 1);
-    // The smaller id stays; what was shown under the other id is gone.
+    // The smaller id stays; what was emitted under the other id is removed.
     const [kept, dropped] = session.id <= other.id ? [session, other] : [other, session];
-    if (dropped.shownStart !== null) {
+    if (dropped.emittedStart !== null) {
       const key = this.options.keys.partsOf(entry.key);
-      const { id, shownStart: start } = dropped;
-      out.push(answer({ kind: "gone", key, partition: entry.partition, id, start }, start, batch));
+      const { id, emittedStart: start } = dropped;
+      out.push(rowElement({ kind: "removed", key, partition: entry.partition, id, start }, start, batch));
     }
     session.id = kept.id;
-    session.shownStart = kept.shownStart;
+    session.emittedStart = kept.emittedStart;
     session.start = Math.min(session.start, other.start);
     session.last = Math.max(session.last, other.last);
     session.accs = this.options.accumulators.merge(session.accs, other.accs);
@@ -204,7 +204,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   #emit(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
     const { keys, windows, accumulators } = this.options;
-    const { id, start, last, open, final, version, shownStart } = session;
+    const { id, start, last, open, final, version, emittedStart } = session;
     const row: SessionRow<ResultsOf<S>> = {
       kind: "session",
       key: keys.partsOf(entry.key),
@@ -218,12 +218,12 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
       final,
       version,
       backfill: batch.backfill,
-      previousStart: shownStart === start ? null : shownStart,
+      previousStart: emittedStart === start ? null : emittedStart,
     };
-    session.shownStart = start;
+    session.emittedStart = start;
     session.pending = false;
     this.state.touch(entry);
-    out.push(answer(row, start, batch));
+    out.push(rowElement(row, start, batch));
   }
 
   /** Drops sessions that no element can reach any more. */
@@ -258,7 +258,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
     return this.options.windows.forgottenAt(session!, next, this.options.allowedLatenessMs);
   }
 
-  /** Has the key looked at when the first of its sessions may close, and when the first may be forgotten. */
+  /** Schedules when the first of its sessions may close, and when the first may be forgotten. */
   #schedule(entry: StateEntry<KeySessions>): void {
     const keyed = entry.value;
     let closeAt = Infinity;

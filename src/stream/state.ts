@@ -16,9 +16,9 @@ export interface StateEntry<V> {
   value: V;
   /** Changed since the last drain. */
   dirty: boolean;
-  /** Whether a drain has handed it out, so that its end must be told too. */
+  /** Whether a drain has returned it, so that its removal must be returned too. */
   stored: boolean;
-  /** The key is gone. */
+  /** The key has been removed. */
   removed: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface StateDelta {
   readonly namespace: number;
   /** The key as text. */
   readonly key: string;
-  /** JSON text, or `null` where the key is gone. */
+  /** JSON text, or `null` where the key has been removed. */
   readonly value: string | null;
 }
 
@@ -154,7 +154,7 @@ export class KeyedState<V> {
     const deltas: StateDelta[] = [];
     for (const entry of this.#dirty) {
       entry.dirty = false;
-      // A key that was dropped and has come back is told by its new entry alone.
+      // Of a key that was removed and added again, only the new entry counts.
       if (entry.removed && (!entry.stored || this.get(entry.partition, entry.namespace, entry.key))) continue;
       deltas.push({
         operator: this.operator,
@@ -175,7 +175,7 @@ export class KeyedState<V> {
     return deltas;
   }
 
-  /** Puts back what an earlier drain handed out. */
+  /** Puts back what an earlier drain returned. */
   restore(partition: number, namespace: number, key: string, json: string): void {
     if (namespace === MARKS_NAMESPACE) {
       const [forgottenUpTo, closedUpTo] = JSON.parse(json) as [number | null, number | null];

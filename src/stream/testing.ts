@@ -31,8 +31,8 @@ export class PipelineTester<E, const O extends readonly Output<E>[]> implements 
   }
 
   /** Asks for the early rows of what is open. */
-  emit(partition = 0): Promise<Answer<O>> {
-    return this.feed([], partition, { emit: true });
+  early(partition = 0): Promise<Answer<O>> {
+    return this.feed([], partition, { early: true });
   }
 
   /** The input ends: everything closes. */

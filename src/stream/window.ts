@@ -44,7 +44,7 @@ export function reportFailed(operator: string, batch: Batch<unknown>, element: E
   batch.side.failed.push({ operator, partition: batch.partition, offset: element.offset, error });
 }
 
-/** An element of an operator's answer that stands for state and not for one record. */
-export function answer<T>(value: T, time: number, batch: Batch<unknown>): Element<T> {
+/** An element that stands for state, and not for one record. */
+export function rowElement<T>(value: T, time: number, batch: Batch<unknown>): Element<T> {
   return { value, time, offset: batch.nextOffset - 1, watermark: batch.watermark };
 }

@@ -7,7 +7,7 @@ import { type ComparedWindow, ComparedWindows, type Progress } from "./compared_
 import { hoppingWindows } from "./hopping_windows.ts";
 import type { Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
-import { type Answering, type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
+import { type Emission, type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
 import type { SessionChange } from "./session.ts";
 import { sessionWindows } from "./session_windows.ts";
 import { type KeyedState, plainCodec, type StateBackend } from "./state.ts";
@@ -115,9 +115,9 @@ class WindowEpisodeAggregator<
 
   protected override addAll(batch: Batch<T>, out: Element<SessionChange<ResultsOf<A>>>[]): void {
     for (const element of batch.elements) {
-      const answering = { batch, watermark: this.#windows.closedUpTo(element), out };
+      const emission = { batch, watermark: this.#windows.closedUpTo(element), out };
       try {
-        this.#add(element, answering);
+        this.#add(element, emission);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }
@@ -125,13 +125,13 @@ class WindowEpisodeAggregator<
   }
 
   /** As if the element came alone, so that versions do not depend on where batches begin. */
-  #add(element: Element<T>, answering: Answering<ResultsOf<A>>): void {
-    if (this.#windows.isDue(answering.watermark)) this.#evaluate(answering);
-    this.#windows.add(answering.batch, element);
+  #add(element: Element<T>, emission: Emission<ResultsOf<A>>): void {
+    if (this.#windows.isDue(emission.watermark)) this.#evaluate(emission);
+    this.#windows.add(emission.batch, element);
     if (!this.#windows.hasLate) return;
     // What is over by now is corrected, and not just continued.
-    this.#episodes.close(answering);
-    this.#evaluate(answering);
+    this.#episodes.close(emission);
+    this.#evaluate(emission);
   }
 
   /** The input has ended: all windows are evaluated, and the episodes that they make are over. */
@@ -142,20 +142,20 @@ class WindowEpisodeAggregator<
   }
 
   protected override close(batch: Batch<T>, out: Element<SessionChange<ResultsOf<A>>>[]): void {
-    const answering = { batch, watermark: this.#windows.closedUpTo(batch), out };
-    if (this.#windows.isDue(answering.watermark)) this.#evaluate(answering);
-    this.#episodes.close(answering);
-    this.#episodes.emitNews(answering);
+    const emission = { batch, watermark: this.#windows.closedUpTo(batch), out };
+    if (this.#windows.isDue(emission.watermark)) this.#evaluate(emission);
+    this.#episodes.close(emission);
+    this.#episodes.emitNews(emission);
   }
 
   /** Every change has been emitted with its batch. */
   protected override emitEarly(): void {}
 
   /** Evaluates the windows that the watermark has passed, and those that a late element has changed. */
-  #evaluate(answering: Answering<ResultsOf<A>>): void {
-    for (const { key, from, windows } of this.#windows.evaluate(answering.watermark)) {
+  #evaluate(emission: Emission<ResultsOf<A>>): void {
+    for (const { key, from, windows } of this.#windows.evaluate(emission.watermark)) {
       const points = windows.filter(([, compared]) => this.options.holds(compared));
-      this.#episodes.replace(key, from, points, answering);
+      this.#episodes.replace(key, from, points, emission);
     }
   }
 

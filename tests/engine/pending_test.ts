@@ -21,7 +21,7 @@ const batchOf = <T>(values: readonly T[], partition = 1): Batch<T> => ({
   closedBefore: -Infinity,
   eventWatermark: 0,
   backfill: false,
-  emit: false,
+  early: false,
   ended: false,
   side: { late: [], failed: [] },
 });
@@ -53,7 +53,7 @@ const session = (id: number, start: number, last: number, previousStart: number 
   previousStart,
 });
 const gone = (id: number, start: number): SessionChange<unknown> => (
-  { kind: "gone", key: { K: "a" }, partition: 1, id, start }
+  { kind: "removed", key: { K: "a" }, partition: 1, id, start }
 );
 
 Deno.test("cumulative windows that begin together are rows of their own", () => {

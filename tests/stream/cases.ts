@@ -70,7 +70,7 @@ export async function run<T>(
     now.taken.push(batch);
     now.results.push(...await now.harness.push(batch));
     assertEquals(now.harness.failed, []);
-    if (!batch.emit) return;
+    if (!batch.early) return;
     table.take(now.results.splice(0));
     stored.take(now.backend.drain());
     late.push(...now.harness.late.splice(0));

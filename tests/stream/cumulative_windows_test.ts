@@ -42,7 +42,7 @@ Deno.test("a window from the start of the period closes at every step, and the l
   const { test, rows } = tester("period", String);
   await using _ = test;
   assertEquals(await rows(test.feed([event(1), event(6)])), ["0..5 1 v1"]);
-  assertEquals(await rows(test.emit()), ["0..10 2 v1"]);
+  assertEquals(await rows(test.early()), ["0..10 2 v1"]);
   assertEquals(await rows(test.feed([event(21)])), ["0..10 2 v1", "0..15 2 v1", "0..20 2 v1"]);
   assertEquals(await rows(test.feed([event(25)])), ["20..25 1 v1"]);
 });

@@ -6,7 +6,8 @@ import {
   type Element,
   FanOut,
   type Operator,
-  PartitionWatermark,
+  PartitionInput,
+  type PartitionWatermark,
   type SessionChange,
   type SessionRow,
   type StateBackend,
@@ -27,14 +28,16 @@ export const event = (time: number, key = "k", x = 1): Event => ({ key, time, x 
 export const keyOf = (e: Event): string => e.key;
 export const xOf = (e: Event): number => e.x;
 
-/** A partition: gives out batches with offsets and watermarks as the engine does. */
+/** A partition: makes batches with offsets and watermarks as the engine does. */
 export class Feed {
-  readonly watermark: PartitionWatermark;
-  #nextOffset = 0;
-  #closedBefore = -Infinity;
+  readonly #input: PartitionInput;
 
   constructor(maxOutOfOrdernessMs = 0, readonly partition = 0, idleAfterMs = Infinity) {
-    this.watermark = new PartitionWatermark({ maxOutOfOrdernessMs, idleAfterMs });
+    this.#input = new PartitionInput(partition, { maxOutOfOrdernessMs, idleAfterMs });
+  }
+
+  get watermark(): PartitionWatermark {
+    return this.#input.watermark;
   }
 
   /** The partition is silent for so long, and then idle; says whether that moved its watermark. */
@@ -44,27 +47,14 @@ export class Feed {
     return this.watermark.quiet(ms);
   }
 
-  batch(events: readonly Event[], emit = false, backfill = false, ended = false): Batch<Event> {
-    const closedBefore = this.#closedBefore;
+  batch(events: readonly Event[], early = false, backfill = false, ended = false): Batch<Event> {
     const elements = events.map((value): Element<Event> => ({
       value,
       time: value.time,
-      offset: this.#nextOffset++,
+      offset: this.#input.nextOffset++,
       watermark: this.watermark.observe(value.time),
     }));
-    this.#closedBefore = this.watermark.current;
-    return {
-      partition: this.partition,
-      elements,
-      nextOffset: this.#nextOffset,
-      watermark: this.watermark.current,
-      closedBefore,
-      eventWatermark: this.watermark.eventWatermark,
-      emit,
-      backfill,
-      ended,
-      side: { late: [], failed: [] },
-    };
+    return this.#input.batch(elements, { early, backfill, ended });
   }
 }
 
@@ -166,7 +156,7 @@ export class SessionTable {
     for (const change of changes) {
       const key = Object.values(change.key).join("/");
       const [id, start] = [`${key} #${change.id}`, `${key} ${change.start}`];
-      if (change.kind === "gone") {
+      if (change.kind === "removed") {
         assert(this.byId.delete(id), `${id} is gone and was never there`);
         assert(this.byStart.delete(start), `${start} is gone and was never there`);
         continue;

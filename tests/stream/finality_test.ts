@@ -45,7 +45,7 @@ const KINDS: Readonly<Record<string, Make>> = {
 };
 
 function text(row: AnyRow): string {
-  if ("kind" in row && row.kind === "gone") return `gone ${row.start}`;
+  if ("kind" in row && row.kind === "removed") return `gone ${row.start}`;
   return `${row.key.k} ${row.start}..${row.end} n=${row.values.n} v${row.version}${row.final ? " final" : ""}`;
 }
 

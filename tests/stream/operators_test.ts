@@ -170,7 +170,7 @@ Deno.test("a fan-out refuses an operator that takes two batches for one answer",
   };
   const fanOut = new FanOut<Event>([greedy]);
   const message = await fanOut.push(new Feed().batch([event(1)])).then(() => "", (error: Error) => error.message);
-  assertEquals(message, "Cannot hand out a batch: the operator asked again before it answered the last one");
+  assertEquals(message, "Cannot give the operator a batch: it asked for the next one before it answered the last");
   await fanOut.close();
 });
 

@@ -30,7 +30,7 @@ Deno.test("lists go in, and each output's rows come out in its place", async () 
 Deno.test("early rows come when asked for, and the end of the input closes what is open", async () => {
   await using test = tumbling();
   await test.feed([event(1)]);
-  assertEquals((await test.emit()).rows[0].map(({ final }) => final), [false]);
+  assertEquals((await test.early()).rows[0].map(({ final }) => final), [false]);
   assertEquals((await test.end()).rows[0].map(({ final }) => final), [true]);
 });
 
@@ -65,7 +65,7 @@ Deno.test("a record that has been taken is passed over when it comes again", asy
   });
   const records = [1, 2, 3].map((time, i) => ({ offset: 10 + 2 * i, value: event(time) }));
   await pipeline.push(0, records.slice(0, 2));
-  const { rows: [running] } = await pipeline.push(0, records, { emit: true });
+  const { rows: [running] } = await pipeline.push(0, records, { early: true });
   assertEquals(running.map(({ values }) => values.n), [3]);
   assertEquals(pipeline.checkpoint().positions.get(0), { nextOffset: 15, watermark: 3, maxEventTime: 3 });
 });

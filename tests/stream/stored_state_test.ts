@@ -91,7 +91,7 @@ async function run(build: Build, events: readonly Event[], every: number) {
     const batch = feed.batch(events.slice(i, i + every), n % 3 === 2, n < 5, i + every >= events.length);
     const [answer] = await fanOut.push(batch);
     said.push(JSON.stringify([answer!.elements, batch.side.late]));
-    if (!batch.emit) continue;
+    if (!batch.early) continue;
     const deltas = state.drain().map(({ operator, partition, namespace, key, value }) =>
       `${operator} ${partition} ${namespace} ${key} = ${value}`
     );

@@ -34,7 +34,7 @@ function text({ key, start, end, values, version, final }: WindowRow): string {
 }
 
 function sessionText(change: SessionResult): string {
-  if (change.kind === "gone") return `${change.key.k} gone #${change.id} at ${change.start}`;
+  if (change.kind === "removed") return `${change.key.k} gone #${change.id} at ${change.start}`;
   const moved = change.previousStart === null ? "" : ` was ${change.previousStart}`;
   return `${text(change)} #${change.id}${moved}`;
 }
