@@ -5,7 +5,7 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import ownSql from "../sql/freshet.sql" with { type: "text" };
 import trainsSql from "../sql/trains.sql" with { type: "text" };
-import { duckDbDialect, splitStatements } from "../src/warehouse/scripts.ts";
+import { duckDbDialect, splitStatements } from "../src/warehouse/sql/scripts.ts";
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
 import { print, type Row, sideBySide } from "./report.ts";
 

@@ -4,7 +4,7 @@ import { scriptsOf } from "../parts.ts";
 import { findRunning, makeDataDir } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";
 import { WarehouseRefusedError } from "../errors.ts";
-import { readSections, type Section, snowflakeDialect } from "../warehouse/scripts.ts";
+import { readSections, type Section, snowflakeDialect } from "../warehouse/sql/scripts.ts";
 import type { MigrationStep } from "../warehouse/warehouse.ts";
 import { useStatements } from "./snowflake_names.ts";
 

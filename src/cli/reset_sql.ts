@@ -2,7 +2,7 @@
 // is remembered by lies in several tables; forgetting only a part would count records twice. Sends nothing anywhere.
 import type { Domain } from "../domains/domain.ts";
 import type { SnowflakeConfig } from "../config/snowflake.ts";
-import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/scripts.ts";
+import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/sql/scripts.ts";
 import { useStatements } from "./snowflake_names.ts";
 
 const MADE = /^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/i;

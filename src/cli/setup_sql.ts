@@ -7,7 +7,7 @@ import database from "../../sql/snowflake/03_database.sql" with { type: "text" }
 import grants from "../../sql/snowflake/04_grants.sql" with { type: "text" };
 import clustering from "../../sql/snowflake/05_clustering.sql" with { type: "text" };
 import { domainModules } from "../domains/mod.ts";
-import { snowflakeDialect, type Token, tokens } from "../warehouse/scripts.ts";
+import { snowflakeDialect, type Token, tokens } from "../warehouse/sql/scripts.ts";
 
 /** A file of sql/snowflake/. */
 export interface SetupPart {

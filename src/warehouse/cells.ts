@@ -1,7 +1,13 @@
 // Rows laid out by column: what a warehouse loads, and far fewer objects to keep until it does.
-// Knows nothing of tables: cells are as the port says.
+// Knows nothing of tables.
 
-import type { Row } from "./warehouse.ts";
+/**
+ * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
+ * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), boolean, null or absent.
+ * NaN and infinities are stored as NULL. A column that no row of a table's rows mentions keeps its default; where only some
+ * mention it, the others are NULL. A cell for which the table has no column is an error.
+ */
+export type Row = Readonly<Record<string, unknown>>;
 
 /** Rows in the form in which a warehouse loads them: one thing where the cells are thousands. */
 export interface PackedCells {

@@ -3,11 +3,12 @@
 
 import { translate } from "./duckdb/errors.ts";
 import { Database } from "./duckdb/database.ts";
-import type { Session } from "./duckdb/session.ts";
-import { migrate, restore } from "./duckdb/migrate.ts";
+import { migrating } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
 import { DUCKDB } from "./duckdb/traits.ts";
-import { DuckDbWriter } from "./duckdb/writer.ts";
+import { DuckDbAdapter } from "./duckdb/adapter.ts";
+import { migrate, type Migrating, restore } from "./sql/migrate.ts";
+import { SqlWriter } from "./sql/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
 
 export interface DuckDbOptions {
@@ -61,8 +62,7 @@ class DuckDbWarehouse implements Warehouse {
     scripts: readonly Script[],
     options?: { readonly dryRun?: boolean },
   ): Promise<readonly MigrationStep[]> {
-    const at = this.#now();
-    return await this.#define((session) => migrate(session, scripts, { dryRun: options?.dryRun ?? false, now: at }));
+    return await this.#define((session) => migrate(session, scripts, options));
   }
 
   async restore(scripts: readonly Script[]): Promise<readonly string[]> {
@@ -70,10 +70,10 @@ class DuckDbWarehouse implements Warehouse {
   }
 
   /** Runs what makes tables, on a session of its own. */
-  async #define<T>(make: (session: Session) => Promise<T>): Promise<T> {
+  async #define<T>(make: (session: Migrating) => Promise<T>): Promise<T> {
     const session = this.#database.session();
     try {
-      return await this.#database.write(() => make(session));
+      return await this.#database.write(() => make(migrating(session, this.#now())));
     } catch (error) {
       throw translate(error, this.#database.path);
     } finally {
@@ -82,7 +82,7 @@ class DuckDbWarehouse implements Warehouse {
   }
 
   async writer(domain: string): Promise<Writer> {
-    return await DuckDbWriter.open({ domain, database: this.#database, now: this.#now });
+    return await SqlWriter.open(new DuckDbAdapter({ domain, database: this.#database, now: this.#now }));
   }
 
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {

@@ -2,13 +2,15 @@
 // Must not know logs, engines or domains.
 
 import { Account, type AccountOptions, LIMITS, type Limits } from "./snowflake/account.ts";
+import { SnowflakeAdapter } from "./snowflake/adapter.ts";
 import { translate } from "./snowflake/errors.ts";
 import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
-import { migrate, restore } from "./snowflake/migrate.ts";
+import { migrating } from "./snowflake/migrate.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
 import { SNOWFLAKE } from "./snowflake/traits.ts";
-import { SnowflakeWriter } from "./snowflake/writer.ts";
+import { migrate, type Migrating, restore } from "./sql/migrate.ts";
+import { SqlWriter } from "./sql/writer.ts";
 import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
 
 export type { Credentials } from "./snowflake/credentials.ts";
@@ -76,18 +78,17 @@ class SnowflakeWarehouse implements Warehouse {
     scripts: readonly Script[],
     options?: { readonly dryRun?: boolean },
   ): Promise<readonly MigrationStep[]> {
-    this.#account.checkOpen();
-    try {
-      return await migrate(this.#session, scripts, { dryRun: options?.dryRun ?? false });
-    } catch (error) {
-      throw translate(error, this.#account.place);
-    }
+    return await this.#define((session) => migrate(session, scripts, options));
   }
 
   async restore(scripts: readonly Script[]): Promise<readonly string[]> {
+    return await this.#define((session) => restore(session, scripts));
+  }
+
+  async #define<T>(make: (session: Migrating) => Promise<T>): Promise<T> {
     this.#account.checkOpen();
     try {
-      return await restore(this.#session, scripts);
+      return await make(migrating(this.#session));
     } catch (error) {
       throw translate(error, this.#account.place);
     }
@@ -95,7 +96,8 @@ class SnowflakeWarehouse implements Warehouse {
 
   async writer(domain: string): Promise<Writer> {
     const name = domain.replace(/[^A-Za-z0-9]/g, "_");
-    return await SnowflakeWriter.open(domain, this.#account, `${TRANSACTION_PREFIX}${name}_${unique()}`);
+    const transactions = `${TRANSACTION_PREFIX}${name}_${unique()}`;
+    return await SqlWriter.open(new SnowflakeAdapter({ domain, account: this.#account, transactions }));
   }
 
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {

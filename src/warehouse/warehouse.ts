@@ -1,15 +1,9 @@
 // The warehouse port: migrations, one exactly-once unit of writing at a time, and read-only queries.
 // Adapters: duckdb.ts and snowflake.ts. Knows nothing of logs, engines or domains.
 
-import type { Cells, Packer } from "./cells.ts";
+import type { Cells, Packer, Row } from "./cells.ts";
 
-/**
- * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
- * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), boolean, null or absent.
- * NaN and infinities are stored as NULL. A column that no row of a table's rows mentions keeps its default; where only some
- * mention it, the others are NULL. A cell for which the table has no column is an error.
- */
-export type Row = Readonly<Record<string, unknown>>;
+export type { Row };
 
 /** Rows to insert as they are, by column, and the records that they came from: one partition and offset for each row. */
 export interface Append {
@@ -19,12 +13,16 @@ export interface Append {
   readonly offsets: readonly number[];
 }
 
-/** Rows to insert, or to update where the key is there already. At most one row for a key. */
-export interface Upsert {
-  readonly table: string;
+/** How a row is found again. */
+export interface TableKey {
   readonly keyColumns: readonly string[];
   /** When given, an existing row is updated only if these columns of the new row, compared in order, are not smaller. */
   readonly guardColumns?: readonly string[];
+}
+
+/** Rows to insert, or to update where the key is there already. At most one row for a key. */
+export interface Upsert extends TableKey {
+  readonly table: string;
   readonly rows: readonly Row[];
 }
 

@@ -3,7 +3,7 @@ import { allSettings, readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
 import { settingMeta } from "../../src/config/setting.ts";
 import { numbersIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
-import { snowflakeDialect, splitStatements, tokens } from "../../src/warehouse/scripts.ts";
+import { snowflakeDialect, splitStatements, tokens } from "../../src/warehouse/sql/scripts.ts";
 import { Terminal } from "./terminal.ts";
 
 const NAMES = {

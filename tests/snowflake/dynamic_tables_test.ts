@@ -6,7 +6,7 @@ import ownSql from "../../sql/freshet.sql" with { type: "text" };
 import { fillIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import { parseTimestamp } from "@freshet/stream";
-import { snowflakeDialect, splitStatements } from "../../src/warehouse/scripts.ts";
+import { snowflakeDialect, splitStatements } from "../../src/warehouse/sql/scripts.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { Terminal } from "../cli/terminal.ts";

@@ -1,7 +1,7 @@
 // Setting Snowflake up as docs/snowflake.md says, on the double: every statement that is run is one that Freshet printed.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { snowflakeDialect, splitStatements } from "../../src/warehouse/scripts.ts";
+import { snowflakeDialect, splitStatements } from "../../src/warehouse/sql/scripts.ts";
 import { Terminal } from "../cli/terminal.ts";
 import { Client, quietDriver } from "../support/snowflake/driver.ts";
 import { settingsFor, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";

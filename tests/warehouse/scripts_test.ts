@@ -13,7 +13,7 @@ import {
   snowflakeDialect,
   splitStatements,
   tokens,
-} from "../../src/warehouse/scripts.ts";
+} from "../../src/warehouse/sql/scripts.ts";
 
 const test = (name: string, fn: () => void | Promise<void>) =>
   Deno.test({ name, fn, sanitizeOps: true, sanitizeResources: true });

@@ -2,8 +2,9 @@
 // Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
 
 import { Cells, type PackedCells, type Packer } from "../cells.ts";
-import type { Delete, Upsert } from "../warehouse.ts";
-import { WarehouseRefusedError } from "../../errors.ts";
+import { deleteSql, list, mergeSql, quoted, type SourceRows } from "../sql/statements.ts";
+import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
+import type { Delete, TableKey } from "../warehouse.ts";
 import {
   type Cargo,
   cargoOf,
@@ -18,10 +19,8 @@ import {
   unpackSql,
 } from "./columns.ts";
 import type { Session } from "./session.ts";
-import { columnsIn, quoted, type Table } from "./tables.ts";
 
-/** How an upsert finds the row to update. */
-export type TableKey = Pick<Upsert, "keyColumns" | "guardColumns">;
+type Table = SqlTable<Column>;
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const CHUNK_ROWS = 16_384;
@@ -43,50 +42,25 @@ function pack(columns: readonly Column[], cells: Cells, from: number, to: number
 }
 
 /** `SELECT` of the packed cells under their columns' names, typed. */
-function sourceSql(packed: readonly Cargo[]): string {
+function selectSql(packed: readonly Cargo[]): string {
   const inner = packed.map((one, i) => `${unpackSql(one, i + 1)} AS c${i}`);
   const outer = packed.map((one, i) => `${cellSql(one, `c${i}`)} AS ${quoted(one.column.name)}`);
   return `SELECT ${outer.join(", ")} FROM (SELECT ${inner.join(", ")})`;
 }
 
-function list(packed: readonly Cargo[], of: (name: string) => string = (name) => name): string {
-  return packed.map(({ column }) => of(quoted(column.name))).join(", ");
-}
-
 function insertSql(table: Table, packed: readonly Cargo[]): string {
-  return `INSERT INTO ${quoted(table.name)} (${list(packed)}) ${sourceSql(packed)}`;
+  const columns = list(packed.map(({ column }) => column.name));
+  return `INSERT INTO ${quoted(table.name)} (${columns}) ${selectSql(packed)}`;
 }
 
-/** Plain equality where the new rows' keys hold no NULL: by that alone DuckDB passes over the parts of a large table. */
-function keyMatch(packed: readonly Cargo[], keyColumns: readonly string[]): string {
-  return keyColumns.map((name) => {
-    const holdsNulls = packed.find(({ column }) => column.name === name)?.packing !== "split";
-    return `t.${quoted(name)} ${holdsNulls ? "IS NOT DISTINCT FROM" : "="} s.${quoted(name)}`;
-  }).join(" AND ");
-}
-
-/** Whether the new row's guard is not smaller than the old one's, column by column; NULL is smaller than any value. */
-function guardSql(columns: readonly string[]): string {
-  const [name, ...rest] = columns;
-  if (name === undefined) return "TRUE";
-  const [s, t] = [`s.${quoted(name)}`, `t.${quoted(name)}`];
-  const greater = `${s} > ${t} OR (${t} IS NULL AND ${s} IS NOT NULL)`;
-  return `(${greater} OR (${s} IS NOT DISTINCT FROM ${t} AND ${guardSql(rest)}))`;
-}
-
-function mergeSql(table: Table, packed: readonly Cargo[], { keyColumns, guardColumns = [] }: TableKey): string {
-  const sets = packed.map(({ column }) => column.name).filter((name) => !keyColumns.includes(name)).map(quoted);
-  const guard = guardColumns.length > 0 ? ` AND ${guardSql(guardColumns)}` : "";
-  const update = `WHEN MATCHED${guard} THEN UPDATE SET ${sets.map((name) => `${name} = s.${name}`).join(", ")}`;
-  return `MERGE INTO ${quoted(table.name)} AS t USING (${sourceSql(packed)}) AS s ON ${keyMatch(packed, keyColumns)} ` +
-    `${sets.length > 0 ? update : ""} ` +
-    `WHEN NOT MATCHED THEN INSERT (${list(packed)}) VALUES (${list(packed, (name) => `s.${name}`)})`;
-}
-
-function deleteSql(table: Table, packed: readonly Cargo[], keyColumns: readonly string[]): string {
-  return `DELETE FROM ${quoted(table.name)} AS t USING (${sourceSql(packed)}) AS s WHERE ${
-    keyMatch(packed, keyColumns)
-  }`;
+/** The packed cells as the rows of a statement. */
+function sourceOf(table: Table, packed: readonly Cargo[]): SourceRows {
+  return {
+    table: table.name,
+    columns: packed.map(({ column }) => column.name),
+    select: selectSql(packed),
+    holdsNulls: (name) => packed.find(({ column }) => column.name === name)?.packing !== "split",
+  };
 }
 
 type Statement = (packed: readonly Cargo[]) => Promise<unknown>;
@@ -106,7 +80,7 @@ const runOn = (session: Session, sql: (packed: readonly Cargo[]) => string) => (
   session.runPrepared(sql(packed), packed.map(parameterOf));
 
 function removeFrom(session: Session, table: Table, keyColumns: readonly string[]): Statement {
-  const remove = runOn(session, (packed) => deleteSql(table, packed, keyColumns));
+  const remove = runOn(session, (packed) => deleteSql(sourceOf(table, packed), keyColumns));
   return async (packed) => session.deleted(table.name, await remove(packed));
 }
 
@@ -174,11 +148,15 @@ export async function insertRows(session: Session, table: Table, cells: Cells): 
  * Whole rows without a guard are deleted and inserted: DuckDB updates in place, every column of every block that holds one of
  * the rows, and of a thousand rows anywhere among a million that is four times the work.
  */
-export async function mergeRows(session: Session, table: Table, key: TableKey, cells: Cells): Promise<void> {
+export async function mergeRows(
+  session: Session,
+  table: Table,
+  { key, cells }: { readonly key: TableKey; readonly cells: Cells },
+): Promise<void> {
   const { keyColumns, guardColumns = [] } = key;
   const columns = withColumns(table, columnsIn(table, cells), [...keyColumns, ...guardColumns]);
   if (guardColumns.length > 0 || columns.length < table.columns.length) {
-    return await load(columns, cells, runOn(session, (packed) => mergeSql(table, packed, key)));
+    return await load(columns, cells, runOn(session, (packed) => mergeSql(sourceOf(table, packed), key)));
   }
   const remove = removeFrom(session, table, keyColumns);
   const insert = runOn(session, (packed) => insertSql(table, packed));
@@ -191,11 +169,4 @@ export async function mergeRows(session: Session, table: Table, key: TableKey, c
 export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const columns = withColumns(table, [], keyColumns);
   await load(columns, Cells.of(rows), removeFrom(session, table, keyColumns));
-}
-
-/** `columns` and the named ones, in the table's order. Errors: `WarehouseRefusedError` when the table has no such column. */
-function withColumns(table: Table, columns: readonly Column[], names: readonly string[]): readonly Column[] {
-  const unknown = names.find((name) => !table.names.has(name));
-  if (unknown !== undefined) throw new WarehouseRefusedError(`Table "${table.name}" has no key column "${unknown}"`);
-  return table.columns.filter((column) => columns.includes(column) || names.includes(column.name));
 }

@@ -1,17 +1,7 @@
-// The rows of FRESHET_OFFSETS: read, claimed, and moved on by a conditional update that fences others out.
-// Runs inside the caller's transaction. Must not know rows of other tables.
+// The statements on FRESHET_OFFSETS. They run inside the caller's transaction. Must not know rows of other tables.
 
-import type { DuckDBValue } from "@duckdb/node-api";
-import { FencedError } from "../../errors.ts";
-import { timestampCells, timestampOf } from "../log_timestamp.ts";
-import type { Claim, Move } from "../warehouse.ts";
-import type { Session } from "./session.ts";
-
-/** Whose offsets. */
-export interface Scope {
-  readonly domain: string;
-  readonly topic: string;
-}
+import { type Claiming, micros, type Scope } from "../sql/offsets.ts";
+import type { Session, Values } from "./session.ts";
 
 /** Condition for the partitions in parameter 3, joined by commas, of the domain in 1 and the topic in 2. */
 export const OF_PARTITIONS =
@@ -30,86 +20,37 @@ const START = `INSERT INTO FRESHET_OFFSETS
   FROM FRESHET_OFFSETS WHERE DOMAIN = $1 AND TOPIC = $2`;
 
 /** All moves at once: every statement's answer waits for a turn of the JavaScript thread. */
-const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.next_offset, CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
-  WATERMARK = make_timestamp(m.watermark), MAX_EVENT_TIME = make_timestamp(m.max_event_time),
-  LAST_TIMESTAMP = make_timestamp(m.last_timestamp), LAST_TIMESTAMP_MS = m.last_timestamp_ms, UPDATED_AT = make_timestamp($4::BIGINT)
-  FROM (SELECT unnest(from_json($3, '[{"partition": "BIGINT", "epoch": "BIGINT", "checkpoint": "BIGINT",
-    "expected": "BIGINT", "next_offset": "BIGINT", "watermark": "BIGINT", "max_event_time": "BIGINT",
-    "last_timestamp": "BIGINT", "last_timestamp_ms": "BIGINT"}]'), recursive := true)) AS m
-  WHERE o.DOMAIN = $1 AND o.TOPIC = $2 AND o.KAFKA_PARTITION = m.partition
-  AND o.EPOCH = m.epoch AND o.CHECKPOINT_ID = m.checkpoint AND o.NEXT_OFFSET = m.expected`;
+const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.v[5], CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
+  WATERMARK = make_timestamp(m.v[6]), MAX_EVENT_TIME = make_timestamp(m.v[7]), LAST_TIMESTAMP = make_timestamp(m.v[8]),
+  LAST_TIMESTAMP_MS = m.v[9], UPDATED_AT = make_timestamp($4::BIGINT)
+  FROM (SELECT unnest(from_json($3, '[["BIGINT"]]')) AS v) AS m
+  WHERE o.DOMAIN = $1 AND o.TOPIC = $2 AND o.KAFKA_PARTITION = m.v[1]
+  AND o.EPOCH = m.v[2] AND o.CHECKPOINT_ID = m.v[3] AND o.NEXT_OFFSET = m.v[4]`;
 
-/** Microseconds since the epoch as text; NULL for what is not known. */
-function micros(ms: number | null): string | null {
-  return ms === null || !Number.isFinite(ms) ? null : String(Math.round(ms * 1000));
+const microsText = (ms: number) => String(micros(ms));
+
+export function readOffsets(session: Session, scope: Scope, partitions: readonly number[]): Promise<Values> {
+  return session.rows(READ, [scope.domain, scope.topic, partitions.join(",")]);
 }
 
-function millis(value: DuckDBValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value) / 1000;
-}
-
-/** The partitions that have a row, in order. */
-export async function readOffsets(session: Session, scope: Scope, partitions: readonly number[]): Promise<Claim[]> {
-  const rows = await session.rows(READ, [scope.domain, scope.topic, partitions.join(",")]);
-  return rows.map((row) => ({
-    partition: Number(row[0]),
-    nextOffset: Number(row[1]),
-    epoch: Number(row[2]),
-    checkpoint: Number(row[3]),
-    watermark: millis(row[4]),
-    maxEventTime: millis(row[5]),
-    lastTimestamp: timestampOf(millis(row[6]), row[7]),
-  }));
-}
-
-/** What is claimed of a topic. */
-export interface Claiming {
-  readonly partitions: readonly number[];
-  /** All of the topic's. */
-  readonly all: readonly number[];
-  /** Epoch milliseconds. */
-  readonly now: number;
-}
-
-/** Raises the epochs, making the rows that are missing. */
-export async function claimOffsets(session: Session, scope: Scope, claiming: Claiming): Promise<Claim[]> {
+/** `now`: epoch milliseconds. */
+export async function raiseEpochs(session: Session, scope: Scope, claiming: Claiming & { readonly now: number }) {
   const { partitions, all, now } = claiming;
-  const wanted = new Set([...partitions, ...all]);
-  const known = new Set((await readOffsets(session, scope, [...wanted])).map(({ partition }) => partition));
+  const wanted = [...new Set([...partitions, ...all])];
+  const known = new Set((await readOffsets(session, scope, wanted)).map(([partition]) => Number(partition)));
   for (const partition of wanted) {
     const isClaimed = partitions.includes(partition);
-    const values = [scope.domain, scope.topic, String(partition), micros(now)];
+    const values = [scope.domain, scope.topic, String(partition), microsText(now)];
     if (!known.has(partition)) await session.run(START, [...values, isClaimed ? "1" : "0"]);
     else if (isClaimed) await session.run(RAISE, values);
   }
-  return await readOffsets(session, scope, partitions);
 }
 
-/** Errors: `FencedError` when a row is not as its move expects it. `now`: epoch milliseconds. */
-export async function moveOffsets(session: Session, scope: Scope, moves: readonly Move[], now: number): Promise<void> {
-  if (moves.length === 0) return;
-  const logged = moves.map(({ to }) => timestampCells(to.lastTimestamp));
-  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }, i) => ({
-    partition,
-    epoch,
-    checkpoint,
-    expected: expectedOffset,
-    next_offset: to.nextOffset,
-    watermark: micros(to.watermark),
-    max_event_time: micros(to.maxEventTime),
-    last_timestamp: micros(logged[i]!.time),
-    last_timestamp_ms: logged[i]!.ms,
-  }));
-  const changed = await session.run(MOVE, [scope.domain, scope.topic, JSON.stringify(rows), micros(now)]);
-  if (changed === moves.length) return;
-  const stored = await readOffsets(session, scope, moves.map(({ partition }) => partition));
-  // Inside the transaction, those that were as expected have moved on already.
-  const fenced = moves.map((move) => ({ move, found: stored.find(({ partition }) => partition === move.partition) }))
-    .find(({ move, found }) => found?.epoch !== move.epoch || found.checkpoint !== move.checkpoint + 1);
-  const { move, found } = fenced ?? { move: moves[0]!, found: undefined };
-  throw new FencedError(
-    `Topic "${scope.topic}" partition ${move.partition} belongs to another instance: expected epoch ${move.epoch}, ` +
-      `checkpoint ${move.checkpoint}, offset ${move.expectedOffset}, found ` +
-      (found ? `epoch ${found.epoch}, checkpoint ${found.checkpoint}, offset ${found.nextOffset}` : "no row"),
-  );
+/** `moves`: see `movesJson`; `now`: epoch milliseconds. Resolves with how many were moved. */
+export async function moveOffsets(
+  session: Session,
+  scope: Scope,
+  { moves, now }: { readonly moves: string; readonly now: number },
+): Promise<number> {
+  return await session.run(MOVE, [scope.domain, scope.topic, moves, microsText(now)]);
 }

@@ -2,7 +2,7 @@
 // query_check.ts, on what DuckDB's own parser makes of it.
 
 import { QueryRefusedError } from "../../errors.ts";
-import { duckDbDialect, splitStatements, type Token, tokens } from "../scripts.ts";
+import { duckDbDialect, splitStatements, type Token, tokens } from "../sql/scripts.ts";
 
 /** For messages. */
 export const READING = "SELECT, WITH, VALUES, FROM, TABLE, PIVOT, UNPIVOT, DESCRIBE, SHOW, SUMMARIZE, " +

@@ -1,11 +1,11 @@
-// Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
-// compacting deletes the others. Appending costs the same however many keys there are; updating in place does not.
+// The statements on FRESHET_STATE. Appending costs the same however many keys there are; updating in place does not.
 
-import { reopenedMeanwhile } from "./errors.ts";
-import type { StateChange } from "../warehouse.ts";
+import type { Scope } from "../sql/offsets.ts";
+import { PAGE_ROWS } from "../sql/state.ts";
 import type { Database } from "./database.ts";
-import type { Session } from "./session.ts";
-import { OF_PARTITIONS, type Scope } from "./offsets.ts";
+import { reopenedMeanwhile } from "./errors.ts";
+import { OF_PARTITIONS } from "./offsets.ts";
+import type { Session, Values } from "./session.ts";
 
 /** The change of each key that counts, deletions among them. */
 const LATEST = `FROM FRESHET_STATE WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
@@ -18,7 +18,6 @@ const LATEST = `FROM FRESHET_STATE WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() O
 const PUT_ASIDE = `CREATE TEMP TABLE LIVE_STATE AS SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE
   FROM (SELECT * ${LATEST}) WHERE STATE_VALUE IS NOT NULL`;
 const READ_PAGE = "SELECT * FROM LIVE_STATE WHERE rowid >= $1::BIGINT AND rowid < $2::BIGINT";
-const PAGE_ROWS = 8192;
 
 const COMPACT = `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS}
   AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${LATEST}) WHERE STATE_VALUE IS NOT NULL)`;
@@ -28,7 +27,7 @@ export async function* readState(
   database: Database,
   scope: Scope,
   partitions: readonly number[],
-): AsyncGenerator<readonly StateChange[], void, undefined> {
+): AsyncGenerator<Values, void, undefined> {
   while (database.renewing) await database.renewing;
   using _reading = database.reading();
   const session = database.session();
@@ -38,14 +37,7 @@ export async function* readState(
     const count = Number(aside[0]![0]);
     generation = database.generation;
     for (let from = 0; from < count; from += PAGE_ROWS) {
-      const rows = await session.rows(READ_PAGE, [String(from), String(from + PAGE_ROWS)]);
-      yield rows.map(([operator, partition, namespace, key, value]) => ({
-        operator: String(operator),
-        partition: Number(partition),
-        namespace: Number(namespace),
-        key: String(key),
-        value: String(value),
-      }));
+      yield await session.rows(READ_PAGE, [String(from), String(from + PAGE_ROWS)]);
     }
   } catch (error) {
     if (database.generation === generation) throw error;

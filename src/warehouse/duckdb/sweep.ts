@@ -3,7 +3,7 @@
 // Must not know units or what rows mean.
 
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { quoted } from "./tables.ts";
+import { quoted } from "../sql/statements.ts";
 
 /** Deleted rows of a table after which it is swept. */
 const DUE_AFTER_ROWS = 200_000;

@@ -5,11 +5,11 @@ import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import type { Cells } from "../cells.ts";
 import { cellJson, cellSql, type Column } from "./columns.ts";
-import type { Table } from "./tables.ts";
+import type { Table } from "../sql/tables.ts";
 
 /** Rows for one table. */
 export interface Target {
-  readonly table: Table;
+  readonly table: Table<Column>;
   readonly columns: readonly Column[];
   readonly cells: Cells;
 }

@@ -1,6 +1,8 @@
 // What a column's cells look like in the JSON of a bind, and the SQL that reads them out of it, type by type.
 // Must not know rows, statements or units.
 
+import type { CatalogColumn } from "../sql/tables.ts";
+
 /** How a column's cells are written. */
 export type Encoding = "text" | "integer" | "number" | "boolean" | "timestamp" | "json";
 
@@ -13,29 +15,28 @@ export interface Column {
 }
 
 /** From the catalog's names: INFORMATION_SCHEMA.COLUMNS says TEXT, NUMBER and FLOAT whatever the script said. */
-export function columnOf(name: string, dataType: string, precision: number, scale: number): Column {
-  const upper = name.toUpperCase();
-  switch (dataType) {
+export function columnOf({ name, type, precision, scale }: CatalogColumn): Column {
+  switch (type) {
     case "TEXT":
     case "VARCHAR":
-      return { name: upper, type: "VARCHAR", encoding: "text" };
+      return { name, type: "VARCHAR", encoding: "text" };
     case "NUMBER":
-      return { name: upper, type: `NUMBER(${precision},${scale})`, encoding: scale === 0 ? "integer" : "number" };
+      return { name, type: `NUMBER(${precision},${scale})`, encoding: scale === 0 ? "integer" : "number" };
     case "FLOAT":
     case "REAL":
     case "DOUBLE":
-      return { name: upper, type: "DOUBLE", encoding: "number" };
+      return { name, type: "DOUBLE", encoding: "number" };
     case "BOOLEAN":
-      return { name: upper, type: dataType, encoding: "boolean" };
+      return { name, type, encoding: "boolean" };
     case "TIMESTAMP_NTZ":
     case "TIMESTAMP_LTZ":
-      return { name: upper, type: dataType, encoding: "timestamp" };
+      return { name, type, encoding: "timestamp" };
     case "VARIANT":
     case "OBJECT":
     case "ARRAY":
-      return { name: upper, type: dataType, encoding: "json" };
+      return { name, type, encoding: "json" };
     default:
-      return { name: upper, type: dataType, encoding: "text" };
+      return { name, type, encoding: "text" };
   }
 }
 

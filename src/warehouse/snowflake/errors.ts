@@ -1,7 +1,7 @@
 // Turns what Snowflake and its driver say into the port's errors, with what to do next. Everything that leans on their
 // codes is here. Must not know tables or units.
 
-import { ALTERED, GONE as TABLE_GONE } from "../gone.ts";
+import { ALTERED, GONE as TABLE_GONE } from "../sql/gone.ts";
 import { FreshetError, QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { DeadlineError, DriverError } from "./driver.ts";
 

@@ -3,12 +3,16 @@
 
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { Cells } from "../cells.ts";
-import type { Delete } from "../warehouse.ts";
+import { deleteSql, mergeSql } from "../sql/statements.ts";
+import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
+import type { Delete, TableKey } from "../warehouse.ts";
 import { type Chunk, chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
+import type { Column } from "./columns.ts";
 import type { Bind } from "./driver.ts";
 import type { Session } from "./session.ts";
-import { deleteSql, insertSql, mergeSql, type TableKey } from "./statements.ts";
-import { columnsIn, type Table, withColumns } from "./tables.ts";
+import { insertSql, sourceRows } from "./statements.ts";
+
+type Table = SqlTable<Column>;
 
 /** The transaction to write in. */
 export interface Transaction {
@@ -67,19 +71,18 @@ export function sourceOf(table: Table, cells: Cells): Source {
 export async function mergeRows(
   { session, number }: Transaction,
   table: Table,
-  key: TableKey,
-  cells: Cells,
+  { key, cells }: { readonly key: TableKey; readonly cells: Cells },
 ): Promise<void> {
   const columns = withColumns(table, columnsIn(table, cells), [...key.keyColumns, ...key.guardColumns ?? []]);
   const layout = layoutOf([[{ table, columns, cells }]]);
-  const sql = mergeSql(layout, key);
+  const sql = mergeSql(sourceRows(layout), key);
   await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 
 export async function deleteRows({ session, number }: Transaction, table: Table, del: Delete): Promise<void> {
   const { keyColumns, rows } = del;
   const layout = layoutOf([[{ table, columns: withColumns(table, [], keyColumns), cells: Cells.of(rows) }]]);
-  const sql = deleteSql(layout, keyColumns);
+  const sql = deleteSql(sourceRows(layout), keyColumns);
   await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 

@@ -1,7 +1,20 @@
 // Ends transactions that a killed process left open: Snowflake itself would keep their locks for minutes.
 // A transaction of ours is known by its name, and a killed process by having sent nothing for a while.
 
-import type { Session } from "./session.ts";
+import type { RawRow, Result } from "./driver.ts";
+
+/** A session to ask. */
+interface Asking {
+  rows(sql: string): Promise<readonly RawRow[]>;
+  /** As `rows`, with the columns' names. */
+  query(sql: string): Promise<Result>;
+}
+
+export interface ReleaseOptions {
+  /** How the names of the session's own transactions begin. */
+  readonly own: string;
+  readonly abandonedSeconds: number;
+}
 
 /** How names of Freshet's transactions begin. */
 export const TRANSACTION_PREFIX = "freshet_";
@@ -24,8 +37,8 @@ export function abortSql(transaction: string): string {
  * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`. One that only
  * looked so loses nothing but its time: its commit fails, and it is done again.
  */
-export async function releaseAbandoned(session: Session, own: string): Promise<void> {
-  const { columns, rows } = await session.query("SHOW TRANSACTIONS", [], {});
+export async function releaseAbandoned(session: Asking, { own, abandonedSeconds }: ReleaseOptions): Promise<void> {
+  const { columns, rows } = await session.query("SHOW TRANSACTIONS");
   const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
     columns.findIndex((column) => column.name.toLowerCase() === wanted)
   );
@@ -33,7 +46,6 @@ export async function releaseAbandoned(session: Session, own: string): Promise<v
     const called = String(row[name!]).toLowerCase();
     if (!called.startsWith(TRANSACTION_PREFIX) || called.startsWith(`${own.toLowerCase()}_`)) continue;
     if (!/^\d+$/.test(String(row[sessionId!]))) continue;
-    const { abandonedSeconds } = session.account.limits;
     const [[recent] = []] = await session.rows(recentStatements(String(row[sessionId!]), abandonedSeconds));
     if (Number(recent) > 0) continue;
     await session.rows(abortSql(String(row[id!]))).catch(() => {});

@@ -1,17 +1,9 @@
-// The rows of FRESHET_OFFSETS: read, claimed, and moved on by a conditional update that fences others out.
-// Runs inside the caller's transaction. Must not know rows of other tables.
+// The statements on FRESHET_OFFSETS. They run inside the caller's transaction. Must not know rows of other tables.
 
-import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
-import { timestampCells, timestampOf } from "../log_timestamp.ts";
-import type { Claim, Move } from "../warehouse.ts";
+import type { Rows } from "../sql/adapter.ts";
+import type { Claiming, Scope } from "../sql/offsets.ts";
 import type { Transaction } from "./loading.ts";
 import type { Session } from "./session.ts";
-
-/** Whose offsets. */
-export interface Scope {
-  readonly domain: string;
-  readonly topic: string;
-}
 
 /** Condition for the domain, the topic, and the partitions as a JSON array, each a bind. */
 export const OF_PARTITIONS = "DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION IN " +
@@ -46,82 +38,27 @@ const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = S.NEXT_OFFSET, CHECKPOINT
     AND FRESHET_OFFSETS.EPOCH = S.EPOCH AND FRESHET_OFFSETS.CHECKPOINT_ID = S.CHECKPOINT_ID
     AND FRESHET_OFFSETS.NEXT_OFFSET = S.EXPECTED AND CURRENT_TRANSACTION() = ?`;
 
-/** Microseconds since the epoch; `null` for what is not known. */
-function micros(ms: number | null): number | null {
-  return ms === null || !Number.isFinite(ms) ? null : Math.round(ms * 1000);
+export function readOffsets(session: Session, { domain, topic }: Scope, partitions: readonly number[]): Promise<Rows> {
+  return session.rows(READ, [domain, topic, JSON.stringify(partitions)]);
 }
 
-function millis(value: unknown): number | null {
-  return value === null || value === undefined ? null : Number(value) / 1000;
-}
-
-/** The partitions that have a row, in order. */
-export async function readOffsets(session: Session, scope: Scope, partitions: readonly number[]): Promise<Claim[]> {
-  const rows = await session.rows(READ, [scope.domain, scope.topic, JSON.stringify(partitions)]);
-  return rows.map((row) => ({
-    partition: Number(row[0]),
-    nextOffset: Number(row[1]),
-    epoch: Number(row[2]),
-    checkpoint: Number(row[3]),
-    watermark: millis(row[4]),
-    maxEventTime: millis(row[5]),
-    lastTimestamp: timestampOf(millis(row[6]), row[7]),
-  }));
-}
-
-/** Raises the epochs, making the rows that are missing. The MERGE locks the table, so what is read is what was claimed. */
-export async function claimOffsets(
+/** The MERGE locks the table, so what is read afterwards is what was claimed. */
+export async function raiseEpochs(
   { session, number }: Transaction,
-  scope: Scope,
-  { partitions, all }: { readonly partitions: readonly number[]; readonly all: readonly number[] },
-): Promise<Claim[]> {
-  const wanted = [...new Set(partitions)];
-  const rows = [...new Set([...wanted, ...all])].map((partition) => [partition, wanted.includes(partition) ? 1 : 0]);
-  const { domain, topic } = scope;
+  { domain, topic }: Scope,
+  { partitions, all }: Claiming,
+): Promise<void> {
+  const wanted = [...new Set([...partitions, ...all])];
+  const rows = wanted.map((partition) => [partition, partitions.includes(partition) ? 1 : 0]);
   await session.change(RAISE, [domain, topic, domain, topic, JSON.stringify(rows), number]);
-  const claims = await readOffsets(session, scope, wanted);
-  if (claims.length === wanted.length) return claims;
-  throw new WarehouseRefusedError(
-    `FRESHET_OFFSETS holds ${claims.length} rows for ${wanted.length} partitions of topic "${scope.topic}" (domain ` +
-      `"${scope.domain}"), which is for one each: somebody changed it, mend it by hand`,
-  );
 }
 
-/** Errors: `FencedError` when a row is not as its move expects it, `WarehouseUnavailableError` when the transaction is gone. */
+/** `moves`: see `movesJson`. Resolves with how many were moved: none where the transaction is gone. */
 export async function moveOffsets(
   { session, number }: Transaction,
-  scope: Scope,
-  moves: readonly Move[],
-): Promise<void> {
-  if (moves.length === 0) return;
-  const logged = moves.map(({ to }) => timestampCells(to.lastTimestamp));
-  const rows = moves.map(({ partition, epoch, checkpoint, expectedOffset, to }, i) => [
-    partition,
-    epoch,
-    checkpoint,
-    expectedOffset,
-    to.nextOffset,
-    micros(to.watermark),
-    micros(to.maxEventTime),
-    micros(logged[i]!.time),
-    logged[i]!.ms,
-  ]);
-  const [changed] = await session.change(MOVE, [JSON.stringify(rows), scope.domain, scope.topic, number]);
-  if (changed === moves.length) return;
-  // From outside the transaction, where nothing that it did is seen.
-  await session.rollback();
-  const stored = await readOffsets(session, scope, moves.map(({ partition }) => partition));
-  const fenced = moves.map((move) => ({ move, found: stored.find(({ partition }) => partition === move.partition) }))
-    .find(({ move, found }) =>
-      found?.epoch !== move.epoch || found.checkpoint !== move.checkpoint || found.nextOffset !== move.expectedOffset
-    );
-  if (!fenced) {
-    throw new WarehouseUnavailableError("Snowflake took the transaction back, or ran a statement twice: try again");
-  }
-  const { move, found } = fenced;
-  throw new FencedError(
-    `Topic "${scope.topic}" partition ${move.partition} belongs to another instance: expected epoch ${move.epoch}, ` +
-      `checkpoint ${move.checkpoint}, offset ${move.expectedOffset}, found ` +
-      (found ? `epoch ${found.epoch}, checkpoint ${found.checkpoint}, offset ${found.nextOffset}` : "no row"),
-  );
+  { domain, topic }: Scope,
+  moves: string,
+): Promise<number> {
+  const [changed] = await session.change(MOVE, [moves, domain, topic, number]);
+  return changed ?? 0;
 }

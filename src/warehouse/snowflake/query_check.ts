@@ -2,7 +2,7 @@
 // statement's tokens, each of which must be one that reads. What these cannot tell, the role of SNOWFLAKE_QUERY_ROLE must.
 
 import { QueryRefusedError } from "../../errors.ts";
-import { snowflakeDialect, splitStatements, type Token, tokens } from "../scripts.ts";
+import { snowflakeDialect, splitStatements, type Token, tokens } from "../sql/scripts.ts";
 import { FUNCTIONS, INFORMATION_FUNCTIONS, TABLE_FUNCTIONS, WORDS_BEFORE_BRACKETS } from "./query_names.ts";
 
 /** What a statement may begin with; what EXPLAIN may explain; whose answer can be long. */

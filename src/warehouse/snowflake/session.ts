@@ -55,7 +55,7 @@ export class Session {
   }
 
   /** Runs a statement that has a deadline and a limit of its own, beside others. */
-  async query(sql: string, binds: readonly Bind[], options: Partial<ExecuteOptions>): Promise<Result> {
+  async query(sql: string, binds: readonly Bind[] = [], options: Partial<ExecuteOptions> = {}): Promise<Result> {
     return await this.#onLiveSession(() => this.#execute(sql, binds, options));
   }
 
@@ -64,14 +64,9 @@ export class Session {
    * back. Errors: `CommitUnknownError` when COMMIT was sent and not confirmed.
    */
   async transaction<T>(body: (transaction: string) => Promise<T>): Promise<T> {
-    const { transactions } = this.#options;
-    const begin = `BEGIN TRANSACTION NAME ${transactions}_${++this.#number}`;
-    await this.#onLiveSession(() => this.rows(begin));
+    const number = await this.#begin();
     let result: T;
     try {
-      const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
-      if (typeof number !== "string") throw new WarehouseUnavailableError("Snowflake began no transaction: try again");
-      this.#transaction = number;
       result = await body(number);
     } catch (error) {
       await this.rollback();
@@ -89,6 +84,29 @@ export class Session {
       this.#transaction = undefined;
     }
     return result;
+  }
+
+  /** Runs `body` in a transaction that is rolled back whatever comes of it. */
+  async attempt<T>(body: (transaction: string) => Promise<T>): Promise<T> {
+    const number = await this.#begin();
+    try {
+      return await body(number);
+    } finally {
+      await this.rollback();
+    }
+  }
+
+  async #begin(): Promise<string> {
+    const begin = `BEGIN TRANSACTION NAME ${this.#options.transactions}_${++this.#number}`;
+    await this.#onLiveSession(() => this.rows(begin));
+    try {
+      const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
+      if (typeof number !== "string") throw new WarehouseUnavailableError("Snowflake began no transaction: try again");
+      return this.#transaction = number;
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
   }
 
   /** Ends the transaction without its changes; gives the connection up where that fails, which has the same effect. */
@@ -175,7 +193,8 @@ export class Session {
         return await statement();
       } catch (error) {
         if (!isLockTimeout(error) || attempt === LOCK_ATTEMPTS) throw error;
-        await releaseAbandoned(this, this.#options.transactions);
+        const { abandonedSeconds } = this.account.limits;
+        await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds });
         await delay(LOCK_PAUSE_MS * (1 + Math.random()));
       }
     }

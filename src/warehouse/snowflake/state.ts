@@ -1,15 +1,15 @@
-// Operator state in FRESHET_STATE, a log of changes: commits only append, reading takes the last change of each key,
-// compacting deletes the others. Appending takes no lock, and costs the same however many keys there are.
+// The statements on FRESHET_STATE. Appending takes no lock, and costs the same however many keys there are.
 
-import type { StateChange } from "../warehouse.ts";
-import { OF_PARTITIONS, type Scope } from "./offsets.ts";
+import type { Rows } from "../sql/adapter.ts";
+import type { Scope } from "../sql/offsets.ts";
+import { PAGE_ROWS } from "../sql/state.ts";
+import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session } from "./session.ts";
 
 const LIVE = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE FROM FRESHET_STATE
   WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
     PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC) = 1
   AND STATE_VALUE IS NOT NULL`;
-const PAGE_ROWS = 8192;
 
 const COMPACT = `DELETE FROM FRESHET_STATE USING (
     SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, MAX(CHECKPOINT_ID) AS LAST_ID FROM FRESHET_STATE
@@ -23,21 +23,15 @@ function binds({ domain, topic }: Scope, partitions: readonly number[]): [string
   return [domain, topic, JSON.stringify(partitions)];
 }
 
-/** The live state in chunks. */
+/** The live state in pages. */
 export async function* readState(
   session: Session,
   scope: Scope,
   partitions: readonly number[],
-): AsyncGenerator<readonly StateChange[], void, undefined> {
+): AsyncGenerator<Rows, void, undefined> {
   const rows = await session.rows(LIVE, binds(scope, partitions));
   for (let from = 0; from < rows.length; from += PAGE_ROWS) {
-    yield rows.slice(from, from + PAGE_ROWS).map(([operator, partition, namespace, key, value]) => ({
-      operator: String(operator),
-      partition: Number(partition),
-      namespace: Number(namespace),
-      key: String(key),
-      value: String(value),
-    }));
+    yield rows.slice(from, from + PAGE_ROWS);
   }
 }
 

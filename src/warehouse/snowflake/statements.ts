@@ -1,9 +1,9 @@
 // The SQL that puts the rows of a bind into tables: every cell is cast, a VARIANT comes out of PARSE_JSON, which VALUES does
 // not take. Every statement has the rows as its first bind and the transaction's number as its next. Must not know units.
 
+import { list, quoted, type SourceRows } from "../sql/statements.ts";
 import type { Layout } from "./binds.ts";
 import type { Column } from "./columns.ts";
-import { quoted } from "./tables.ts";
 
 /**
  * The rows of a bind, and the number of the transaction that they are for: the driver may send a statement once more after
@@ -12,9 +12,7 @@ import { quoted } from "./tables.ts";
  */
 const FROM_BIND = "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?, 'd'))) WHERE CURRENT_TRANSACTION() = ?";
 
-function list(columns: readonly Column[], of: (name: string) => string = (name) => name): string {
-  return columns.map(({ name }) => of(quoted(name))).join(", ");
-}
+const namesOf = (columns: readonly Column[]) => list(columns.map(({ name }) => name));
 
 /**
  * In FRESHET_STATE, a row without a value says that a chunk is in: state is not read from it, and compacting drops it. Where
@@ -35,14 +33,14 @@ export function insertSql(layout: Layout, rows: readonly number[], marked: boole
   const [{ part: only }] = used as [typeof used[number]];
   if (layout.kind === undefined && only.source.length === 1 && !marked) {
     const { table, columns } = only.source[0]!;
-    return `INSERT INTO ${quoted(table.name)} (${list(columns)}) SELECT ${
+    return `INSERT INTO ${quoted(table.name)} (${namesOf(columns)}) SELECT ${
       only.slots[0]!.map((slot) => layout.slots[slot]).join(", ")
     } ${FROM_BIND}`;
   }
   const conditional = layout.kind !== undefined || marked;
   const intos = used.map(({ part, kind }) => {
     const into = part.source.map(({ table, columns }, t) =>
-      `INTO ${quoted(table.name)} (${list(columns)}) VALUES (${part.slots[t]!.map((slot) => `C${slot}`).join(", ")})`
+      `INTO ${quoted(table.name)} (${namesOf(columns)}) VALUES (${part.slots[t]!.map((slot) => `C${slot}`).join(", ")})`
     ).join(" ");
     if (!conditional) return into;
     return `WHEN ${layout.kind === undefined ? "ROW_INDEX >= 0" : `KIND = ${kind}`} THEN ${into}`;
@@ -57,59 +55,20 @@ export function insertSql(layout: Layout, rows: readonly number[], marked: boole
   return `INSERT ALL ${intos.join(" ")} SELECT ${cells.join(", ")} ${FROM_BIND}${marked ? ` ${MARKER.unless}` : ""}`;
 }
 
-/** `SELECT` of the only target's cells under their columns' names. */
-function sourceSql(layout: Layout): string {
-  const [part] = layout.parts;
-  const cells = part!.source[0]!.columns.map(({ name }, i) =>
-    `${layout.slots[part!.slots[0]![i]!]} AS ${quoted(name)}`
-  );
-  return `SELECT ${cells.join(", ")} ${FROM_BIND}`;
-}
-
 /** Whether a cell is stored as NULL. */
 function isNull(cell: unknown): boolean {
   return cell === null || cell === undefined || (typeof cell === "number" && !Number.isFinite(cell));
 }
 
-/** Plain equality where the new rows' keys hold no NULL: Snowflake prunes and joins by that best. */
-function keyMatch(layout: Layout, target: string, keyColumns: readonly string[]): string {
-  const { cells } = layout.parts[0]!.source[0]!;
-  return keyColumns.map((name) => {
-    const holdsNulls = cells.column(name)?.some(isNull) ?? true;
-    const [t, s] = [`${target}.${quoted(name)}`, `S.${quoted(name)}`];
-    return holdsNulls ? `EQUAL_NULL(${t}, ${s})` : `${t} = ${s}`;
-  }).join(" AND ");
-}
-
-/** Whether the new row's guard is not smaller than the old one's, column by column; NULL is smaller than any value. */
-function guardSql(columns: readonly string[]): string {
-  const [name, ...rest] = columns;
-  if (name === undefined) return "TRUE";
-  const [s, t] = [`S.${quoted(name)}`, `T.${quoted(name)}`];
-  const greater = `${s} > ${t} OR (${t} IS NULL AND ${s} IS NOT NULL)`;
-  return `(${greater} OR (EQUAL_NULL(${s}, ${t}) AND ${guardSql(rest)}))`;
-}
-
-/** How an upsert finds the row to update. */
-export interface TableKey {
-  readonly keyColumns: readonly string[];
-  readonly guardColumns?: readonly string[];
-}
-
-/** Inserts or updates the rows of a layout of one table. */
-export function mergeSql(layout: Layout, { keyColumns, guardColumns = [] }: TableKey): string {
-  const { table, columns } = layout.parts[0]!.source[0]!;
-  const sets = columns.filter(({ name }) => !keyColumns.includes(name)).map(({ name }) => quoted(name));
-  const guard = guardColumns.length > 0 ? ` AND ${guardSql(guardColumns)}` : "";
-  const update = `WHEN MATCHED${guard} THEN UPDATE SET ${sets.map((name) => `${name} = S.${name}`).join(", ")} `;
-  return `MERGE INTO ${quoted(table.name)} T USING (${sourceSql(layout)}) S ON ${keyMatch(layout, "T", keyColumns)} ` +
-    `${sets.length > 0 ? update : ""}WHEN NOT MATCHED THEN INSERT (${list(columns)}) ` +
-    `VALUES (${list(columns, (name) => `S.${name}`)})`;
-}
-
-/** Deletes the rows of a layout of one table, which holds only keys. */
-export function deleteSql(layout: Layout, keyColumns: readonly string[]): string {
-  const { table } = layout.parts[0]!.source[0]!;
-  const name = quoted(table.name);
-  return `DELETE FROM ${name} USING (${sourceSql(layout)}) S WHERE ${keyMatch(layout, name, keyColumns)}`;
+/** The only target's rows as those of a statement. */
+export function sourceRows(layout: Layout): SourceRows {
+  const [part] = layout.parts;
+  const { table, columns, cells } = part!.source[0]!;
+  const select = columns.map(({ name }, i) => `${layout.slots[part!.slots[0]![i]!]} AS ${quoted(name)}`).join(", ");
+  return {
+    table: table.name,
+    columns: columns.map(({ name }) => name),
+    select: `SELECT ${select} ${FROM_BIND}`,
+    holdsNulls: (name) => cells.column(name)?.some(isNull) ?? true,
+  };
 }

@@ -1,8 +1,8 @@
 // Reads SQL scripts: splits text into statements and into numbered sections, and knows which sections are still to apply.
 // Pure functions over text, for every adapter. Must not know any driver.
 
-import { WarehouseRefusedError } from "../errors.ts";
-import type { MigrationStep, Script } from "./warehouse.ts";
+import { WarehouseRefusedError } from "../../errors.ts";
+import type { MigrationStep, Script } from "../warehouse.ts";
 
 /** Where the warehouses' lexers differ. */
 export interface Dialect {

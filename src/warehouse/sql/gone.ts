@@ -1,7 +1,7 @@
 // Tables and views that scripts made and somebody has dropped since: which statements make them again, and what a person is
 // told. Must not know any driver, nor what the tables hold.
 import { type Dialect, normalizeStatement, readSections } from "./scripts.ts";
-import type { Script } from "./warehouse.ts";
+import type { Script } from "../warehouse.ts";
 
 const TARGET =
   /^(?:CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?|ALTER (?:TABLE|VIEW) (?:IF EXISTS )?|COMMENT ON (?:TABLE|VIEW|COLUMN) )(\w+)/i;

@@ -1,0 +1,133 @@
+// What DuckDB brings for a domain's writer: transactions of one session in the file's turn, and its statements.
+// Must not know logs, engines or operators.
+
+import { Cells, type Packer } from "../cells.ts";
+import type { Attempt, SqlAdapter } from "../sql/adapter.ts";
+import type { Claiming, Scope } from "../sql/offsets.ts";
+import { type Table as SqlTable, Tables } from "../sql/tables.ts";
+import type { Bind, Delete, TableKey, Unit } from "../warehouse.ts";
+import { type Column, columnOf } from "./columns.ts";
+import type { Database } from "./database.ts";
+import { briefMessage, isDataError, translate } from "./errors.ts";
+import { FOLD_BYTES } from "./large_rows.ts";
+import { deleteRows, insertRows, mergeRows, packerFor } from "./loading.ts";
+import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import type { Session, Values } from "./session.ts";
+import { compactState, readState } from "./state.ts";
+
+type Table = SqlTable<Column>;
+
+export interface WriterOptions {
+  readonly domain: string;
+  readonly database: Database;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export class DuckDbAdapter implements SqlAdapter<Session, Column> {
+  readonly domain: string;
+  readonly tables: Tables<Column>;
+  /** Whoever is fenced should not do the work. */
+  readonly movesOffsets = "first";
+  readonly largeBytes = FOLD_BYTES;
+  readonly isDataError = isDataError;
+  readonly briefMessage = briefMessage;
+  readonly #database: Database;
+  readonly #now: () => number;
+  readonly #session: Session;
+
+  constructor({ domain, database, now }: WriterOptions) {
+    this.domain = domain;
+    this.#database = database;
+    this.#now = now;
+    this.#session = database.session();
+    this.tables = new Tables({
+      place: `warehouse file "${database.path}"`,
+      rows: (sql) => this.#session.rows(sql),
+      columnOf: ({ name, type }) => columnOf(name, type),
+    });
+  }
+
+  call<R>(call: () => Promise<R>): Promise<R> {
+    return this.#database.write(call);
+  }
+
+  transaction<R>(body: (session: Session) => Promise<R>): Promise<R> {
+    return this.#session.transaction(() => body(this.#session));
+  }
+
+  /** Each in a transaction of its own: a failed statement fails what comes after it, too. */
+  attempts<R>(body: (attempt: Attempt<Session>) => Promise<R>): Promise<R> {
+    return body((write) => this.#session.attempt(() => write(this.#session)));
+  }
+
+  rows(sql: string, binds: Bind[]): Promise<Values> {
+    return this.#session.rows(sql, binds);
+  }
+
+  close(): Promise<void> {
+    return this.#database.turn(() => Promise.resolve(this.#session.close()));
+  }
+
+  translate(error: unknown): Error {
+    return translate(error, this.#database.path);
+  }
+
+  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Values> {
+    return readOffsets(this.#session, scope, partitions);
+  }
+
+  raiseEpochs(session: Session, scope: Scope, claiming: Claiming): Promise<void> {
+    return raiseEpochs(session, scope, { ...claiming, now: this.#now() });
+  }
+
+  moveOffsets(session: Session, scope: Scope, moves: string): Promise<number> {
+    return moveOffsets(session, scope, { moves, now: this.#now() });
+  }
+
+  readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {
+    return readState(this.#database, scope, partitions);
+  }
+
+  compactState(scope: Scope, partitions: readonly number[]): Promise<void> {
+    return this.#session.transaction(() => compactState(this.#session, scope, partitions));
+  }
+
+  async replaceOperators(session: Session, fingerprints: ReadonlyMap<string, string>): Promise<void> {
+    const rows = Array.from(fingerprints, ([OPERATOR, FINGERPRINT]) => (
+      { DOMAIN: this.domain, OPERATOR, FINGERPRINT, UPDATED_AT: this.#now() }
+    ));
+    await session.run("DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = $1", [this.domain]);
+    await insertRows(session, await this.tables.named("FRESHET_OPERATORS"), Cells.of(rows));
+  }
+
+  packer(table: string): Packer | undefined {
+    const known = this.tables.known(table);
+    return known && packerFor(known);
+  }
+
+  async prepare({ appends }: Unit): Promise<void> {
+    for (const { table, cells } of appends) {
+      const hasNull = (column: string) =>
+        (cells.column(column) ?? [null]).some((cell) => cell === null || cell === undefined);
+      await this.#database.beforeAdding(table.toUpperCase(), hasNull);
+    }
+  }
+
+  async append(session: Session, { appends }: Unit, state: Cells): Promise<void> {
+    for (const { table, cells } of appends) await insertRows(session, await this.tables.named(table), cells);
+    await insertRows(session, await this.tables.named("FRESHET_STATE"), state);
+  }
+
+  insert(session: Session, table: Table, cells: Cells): Promise<void> {
+    return insertRows(session, table, cells);
+  }
+
+  merge(session: Session, table: Table, rows: { readonly key: TableKey; readonly cells: Cells }): Promise<void> {
+    return mergeRows(session, table, rows);
+  }
+
+  delete(session: Session, table: Table, del: Delete): Promise<void> {
+    return deleteRows(session, table, del);
+  }
+}

@@ -1,0 +1,184 @@
+// What Snowflake brings for a domain's writer: transactions of one session, which know their number, and its statements.
+// Must not know logs, engines or operators.
+
+import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
+import type { Cells } from "../cells.ts";
+import type { Attempt, Rows, SqlAdapter } from "../sql/adapter.ts";
+import { type Claiming, claimsOf, type Scope } from "../sql/offsets.ts";
+import { type Table as SqlTable, Tables } from "../sql/tables.ts";
+import type { Append, Bind, Claim, Delete, TableKey, Unit } from "../warehouse.ts";
+import type { Account } from "./account.ts";
+import type { Source } from "./binds.ts";
+import { type Column, columnOf } from "./columns.ts";
+import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
+import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Transaction } from "./loading.ts";
+import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import { Session } from "./session.ts";
+import { compactState, readState } from "./state.ts";
+
+type Table = SqlTable<Column>;
+
+export interface WriterOptions {
+  readonly domain: string;
+  readonly account: Account;
+  /** What the writer's transactions are called; no other writer anywhere may use it. */
+  readonly transactions: string;
+}
+
+export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
+  readonly domain: string;
+  readonly tables: Tables<Column>;
+  /** An update locks the table until the end of the transaction. */
+  readonly movesOffsets = "last";
+  readonly isDataError = isDataError;
+  readonly briefMessage = briefMessage;
+  readonly #account: Account;
+  readonly #session: Session;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor({ domain, account, transactions }: WriterOptions) {
+    this.domain = domain;
+    this.#account = account;
+    this.#session = new Session({ account, tag: `freshet:${domain}`, transactions });
+    this.tables = new Tables({
+      place: account.description,
+      rows: (sql) => this.#session.rows(sql),
+      columnOf,
+    });
+  }
+
+  async call<R>(call: () => Promise<R>): Promise<R> {
+    const done = this.#last.then(async () => {
+      if (this.#closed) throw new WarehouseUnavailableError(`The writer of "${this.domain}" is closed`);
+      this.#account.checkOpen();
+      return await call();
+    });
+    this.#last = done.catch(() => {});
+    return await done;
+  }
+
+  transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
+    return this.#session.transaction((number) => body({ session: this.#session, number }));
+  }
+
+  /** All in one transaction: a failed statement undoes only itself. */
+  attempts<R>(body: (attempt: Attempt<Transaction>) => Promise<R>): Promise<R> {
+    return this.#session.attempt((number) => body((write) => write({ session: this.#session, number })));
+  }
+
+  rows(sql: string, binds: Bind[]): Promise<Rows> {
+    return this.#session.rows(sql, binds);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+    await this.#session.drop();
+  }
+
+  translate(error: unknown): Error {
+    // What is known of the tables may be what is wrong.
+    if (isStatementError(error)) this.tables.forget();
+    return translate(error, this.#account.place);
+  }
+
+  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Rows> {
+    return readOffsets(this.#session, scope, partitions);
+  }
+
+  raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
+    return raiseEpochs(transaction, scope, claiming);
+  }
+
+  moveOffsets(transaction: Transaction, scope: Scope, moves: string): Promise<number> {
+    return moveOffsets(transaction, scope, moves);
+  }
+
+  readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows> {
+    return readState(this.#session, scope, partitions);
+  }
+
+  compactState(scope: Scope, partitions: readonly number[]): Promise<void> {
+    return compactState(this.#session, scope, partitions);
+  }
+
+  async replaceOperators(transaction: Transaction, fingerprints: ReadonlyMap<string, string>): Promise<void> {
+    const { session, number } = transaction;
+    const clear = "DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = ? AND CURRENT_TRANSACTION() = ?";
+    await session.change(clear, [this.domain, number]);
+    if (fingerprints.size === 0) return;
+    const sql = "INSERT INTO FRESHET_OPERATORS (DOMAIN, OPERATOR, FINGERPRINT, UPDATED_AT) " +
+      "SELECT ?, value[0]::VARCHAR, value[1]::VARCHAR, SYSDATE() FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) " +
+      "WHERE CURRENT_TRANSACTION() = ?";
+    await session.change(sql, [this.domain, JSON.stringify([...fingerprints]), number]);
+  }
+
+  /** All rows that are only added, the state among them, in one go. */
+  async append(transaction: Transaction, unit: Unit, state: Cells): Promise<void> {
+    const sources: Source[] = [];
+    for (const group of groupsOf(unit.appends)) {
+      const targets = await Promise.all(group.map(async ({ table, cells }) => {
+        const [target] = sourceOf(await this.tables.named(table), cells);
+        return target!;
+      }));
+      sources.push(targets);
+    }
+    const appended = sources.some(([target]) => target!.cells.length > 0);
+    if (state.length > 0) sources.push(sourceOf(await this.tables.named("FRESHET_STATE"), state));
+    await insertSources(transaction, sources, appended ? this.#marker(unit) : undefined);
+  }
+
+  #marker({ topic, moves: [move] }: Unit): Marker | undefined {
+    if (!move) return undefined;
+    return { domain: this.domain, topic, partition: move.partition, checkpoint: move.checkpoint + 1 };
+  }
+
+  insert(transaction: Transaction, table: Table, cells: Cells): Promise<void> {
+    return insertSources(transaction, [sourceOf(table, cells)]);
+  }
+
+  merge(transaction: Transaction, table: Table, rows: { readonly key: TableKey; readonly cells: Cells }) {
+    return mergeRows(transaction, table, rows);
+  }
+
+  delete(transaction: Transaction, table: Table, del: Delete): Promise<void> {
+    return deleteRows(transaction, table, del);
+  }
+
+  /**
+   * The transaction may have been taken back just before COMMIT: then Snowflake had nothing to commit, and said that all is
+   * well. Where another instance has claimed a partition since, nothing can be told any more.
+   */
+  async confirm({ topic, moves }: Unit): Promise<void> {
+    if (moves.length === 0) return;
+    const partitions = moves.map(({ partition }) => partition);
+    let stored: readonly Claim[];
+    try {
+      stored = claimsOf(await this.readOffsets({ domain: this.domain, topic }, partitions));
+    } catch (cause) {
+      throw new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
+    }
+    const rows = moves.map((move) => ({ move, row: stored.find(({ partition }) => partition === move.partition) }));
+    if (rows.some(({ move, row }) => row?.epoch !== move.epoch)) return;
+    if (rows.every(({ move, row }) => row!.checkpoint === move.checkpoint + 1)) return;
+    throw new CommitUnknownError("Snowflake confirmed a commit that is not there: read the positions back");
+  }
+}
+
+/** Appends whose rows come from the same records, row by row, together: they travel in one bind. */
+function groupsOf(appends: readonly Append[]): Append[][] {
+  const groups: Append[][] = [];
+  for (const append of appends) {
+    const group = groups.find(([first]) => isSame(first!, append));
+    if (group) group.push(append);
+    else groups.push([append]);
+  }
+  return groups;
+}
+
+function isSame(a: Append, b: Append): boolean {
+  return a.table !== b.table && a.offsets.length === b.offsets.length &&
+    a.offsets.every((offset, i) => offset === b.offsets[i]) &&
+    a.partitions.every((partition, i) => partition === b.partitions[i]);
+}

@@ -1,0 +1,79 @@
+// What a SQL warehouse brings so that `SqlWriter` can write to it: its session, its statements and its errors.
+// Knows nothing of any driver.
+
+import type { Cells, Packer } from "../cells.ts";
+import type { Bind, Delete, TableKey, Unit } from "../warehouse.ts";
+import type { Claiming, Scope } from "./offsets.ts";
+import type { NamedColumn, Table, Tables } from "./tables.ts";
+
+/** Rows of a statement, cell by cell. */
+export type Rows = readonly (readonly unknown[])[];
+
+/** Runs `write`, and takes back what it did. */
+export type Attempt<T> = (write: (transaction: T) => Promise<void>) => Promise<void>;
+
+/** Transactions of one domain's session. `T`: what statements need to be part of one. */
+export interface SqlTransactions<T> {
+  /** Runs one call of the port: never beside another, and not after `close`. */
+  call<R>(call: () => Promise<R>): Promise<R>;
+  /**
+   * Runs `body` in a transaction; its error rolls back.
+   *
+   * Errors: `CommitUnknownError` when COMMIT was sent and not confirmed. `readOffsets` must then say what is true in the end.
+   */
+  transaction<R>(body: (transaction: T) => Promise<R>): Promise<R>;
+  /** Runs `body`, which attempts to write again and again, and is told by an error what cannot be written. */
+  attempts<R>(body: (attempt: Attempt<T>) => Promise<R>): Promise<R>;
+  rows(sql: string, binds: Bind[]): Promise<Rows>;
+  /** Waits for the running call and ends the session. */
+  close(): Promise<void>;
+}
+
+/** Statements on Freshet's own tables. */
+export interface SqlBookkeeping<T> {
+  /** Rows for `claimsOf`, of the partitions that have one, in order. */
+  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Rows>;
+  /** Raises the epochs, making the rows that are missing. */
+  raiseEpochs(transaction: T, scope: Scope, claiming: Claiming): Promise<void>;
+  /** Moves all or less, by what `movesJson` made; resolves with how many were as expected. */
+  moveOffsets(transaction: T, scope: Scope, moves: string): Promise<number>;
+  /** Pages of rows for `stateChanges`: the last change of each key, without the keys that are gone. */
+  readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows>;
+  /** Deletes changes that later ones replaced, and keys that are gone. */
+  compactState(scope: Scope, partitions: readonly number[]): Promise<void>;
+  replaceOperators(transaction: T, fingerprints: ReadonlyMap<string, string>): Promise<void>;
+}
+
+/** Statements that load rows. Errors for a row's content are those that `isDataError` knows. */
+export interface SqlLoading<T, C extends NamedColumn> {
+  /** The unit's appends, and its state for FRESHET_STATE. */
+  append(transaction: T, unit: Unit, state: Cells): Promise<void>;
+  insert(transaction: T, table: Table<C>, cells: Cells): Promise<void>;
+  merge(transaction: T, table: Table<C>, rows: { readonly key: TableKey; readonly cells: Cells }): Promise<void>;
+  delete(transaction: T, table: Table<C>, del: Delete): Promise<void>;
+}
+
+/** What the warehouse's errors mean. */
+export interface SqlErrors {
+  /** Whether a row's content is to blame: other rows would have gone through. */
+  isDataError(error: unknown): boolean;
+  /** In one line of bounded length. */
+  briefMessage(error: unknown): string;
+  /** The port's error. */
+  translate(error: unknown): Error;
+}
+
+export interface SqlAdapter<T, C extends NamedColumn>
+  extends SqlTransactions<T>, SqlBookkeeping<T>, SqlLoading<T, C>, SqlErrors {
+  readonly domain: string;
+  readonly tables: Tables<C>;
+  /** Where in a unit's transaction its offsets move: first where that saves a fenced writer work, last where it takes a lock. */
+  readonly movesOffsets: "first" | "last";
+  /** See `Writer`. */
+  readonly largeBytes?: number;
+  packer?(table: string): Packer | undefined;
+  /** Called before a unit's transaction. */
+  prepare?(unit: Unit): Promise<void>;
+  /** Called after COMMIT. Errors: `CommitUnknownError` when the unit is not there all the same. */
+  confirm?(unit: Unit): Promise<void>;
+}

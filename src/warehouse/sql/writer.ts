@@ -1,0 +1,210 @@
+// One domain's writer on any SQL warehouse: claims partitions, restores state, and writes a unit in one transaction with the
+// move of its offsets. Must not know logs, engines or operators, nor a driver.
+
+import { type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
+import { Cells, type Packer } from "../cells.ts";
+import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import type { Attempt, SqlAdapter } from "./adapter.ts";
+import { claimsOf, movesJson, refusedMoves } from "./offsets.ts";
+import { findRefusals, type Refusal } from "./refusals.ts";
+import { stateChanges, stateRows } from "./state.ts";
+import type { NamedColumn } from "./tables.ts";
+
+type Step = Append | Upsert;
+
+/** Rows were refused; which ones is found after the transaction is rolled back. */
+class StepsRefused extends Error {
+  constructor(readonly steps: readonly Step[], cause: unknown) {
+    super("Rows were refused", { cause });
+  }
+}
+
+/** Not all offsets could be moved; why is found after the transaction is rolled back. */
+class MovesRefused extends Error {}
+
+const isAppend = (step: Step): step is Append => "cells" in step;
+const partitionsOf = ({ moves }: Unit) => moves.map(({ partition }) => partition);
+
+export class SqlWriter<T, C extends NamedColumn> implements Writer {
+  readonly largeBytes: number | undefined;
+  readonly packer: ((table: string) => Packer | undefined) | undefined;
+  readonly #adapter: SqlAdapter<T, C>;
+  #closed = false;
+
+  private constructor(adapter: SqlAdapter<T, C>) {
+    this.#adapter = adapter;
+    this.largeBytes = adapter.largeBytes;
+    this.packer = adapter.packer?.bind(adapter);
+  }
+
+  static async open<T, C extends NamedColumn>(adapter: SqlAdapter<T, C>): Promise<Writer> {
+    const writer = new SqlWriter(adapter);
+    try {
+      await writer.#call(() => adapter.tables.load());
+    } catch (error) {
+      await writer[Symbol.asyncDispose]();
+      throw error;
+    }
+    return writer;
+  }
+
+  claim(topic: string, partitions: readonly number[], all: readonly number[] = []): Promise<readonly Claim[]> {
+    const scope = this.#scope(topic);
+    const wanted = [...new Set(partitions)];
+    return this.#call(() =>
+      this.#adapter.transaction(async (transaction) => {
+        await this.#adapter.raiseEpochs(transaction, scope, { partitions: wanted, all });
+        const claims = claimsOf(await this.#adapter.readOffsets(scope, wanted));
+        if (claims.length === wanted.length) return claims;
+        throw new WarehouseRefusedError(
+          `FRESHET_OFFSETS holds ${claims.length} rows for ${wanted.length} partitions of topic "${topic}" (domain ` +
+            `"${scope.domain}"), which is for one each: somebody changed it, mend it by hand`,
+        );
+      })
+    );
+  }
+
+  async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {
+    try {
+      for await (const rows of this.#adapter.readState(this.#scope(topic), partitions)) yield stateChanges(rows);
+    } catch (error) {
+      throw this.#adapter.translate(error);
+    }
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    await this.#call(async () => {
+      await this.#adapter.prepare?.(unit);
+      try {
+        await this.#adapter.transaction((transaction) => this.#write(unit, transaction));
+      } catch (error) {
+        if (error instanceof StepsRefused) throw await this.#explanation(error);
+        if (error instanceof MovesRefused) throw refusedMoves(unit.topic, unit.moves, await this.#stored(unit));
+        throw error;
+      }
+      await this.#adapter.confirm?.(unit);
+    });
+  }
+
+  positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
+    return this.#call(async () => claimsOf(await this.#adapter.readOffsets(this.#scope(topic), partitions)));
+  }
+
+  async compactState(topic: string, partitions: readonly number[]): Promise<void> {
+    await this.#call(() => this.#adapter.compactState(this.#scope(topic), partitions));
+  }
+
+  operators(): Promise<ReadonlyMap<string, string>> {
+    const sql = "SELECT OPERATOR, FINGERPRINT FROM FRESHET_OPERATORS WHERE DOMAIN = ? ORDER BY OPERATOR";
+    return this.#call(async () => {
+      const rows = await this.#adapter.rows(sql, [this.#adapter.domain]);
+      return new Map(rows.map(([operator, fingerprint]) => [String(operator), String(fingerprint)]));
+    });
+  }
+
+  async registerOperators(fingerprints: ReadonlyMap<string, string>): Promise<void> {
+    await this.#call(() =>
+      this.#adapter.transaction((transaction) => this.#adapter.replaceOperators(transaction, fingerprints))
+    );
+  }
+
+  /** Waits for running calls. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#adapter.close();
+  }
+
+  #scope(topic: string): { readonly domain: string; readonly topic: string } {
+    return { domain: this.#adapter.domain, topic };
+  }
+
+  async #call<R>(call: () => Promise<R>): Promise<R> {
+    try {
+      return await this.#adapter.call(call);
+    } catch (error) {
+      throw this.#adapter.translate(error);
+    }
+  }
+
+  async #stored(unit: Unit): Promise<readonly Claim[]> {
+    return claimsOf(await this.#adapter.readOffsets(this.#scope(unit.topic), partitionsOf(unit)));
+  }
+
+  /** The steps of a unit, inside its transaction. */
+  async #write(unit: Unit, transaction: T): Promise<void> {
+    const { movesOffsets, tables } = this.#adapter;
+    if (movesOffsets === "first") await this.#move(unit, transaction);
+    await this.#append(unit, transaction);
+    for (const upsert of unit.upserts) await this.#upsert(upsert, transaction);
+    for (const del of unit.deletes) await this.#adapter.delete(transaction, await tables.named(del.table), del);
+    if (movesOffsets === "last") await this.#move(unit, transaction);
+  }
+
+  /** The conditional update that fences others out. */
+  async #move({ topic, moves }: Unit, transaction: T): Promise<void> {
+    if (moves.length === 0) return;
+    const moved = await this.#adapter.moveOffsets(transaction, this.#scope(topic), movesJson(moves));
+    if (moved !== moves.length) throw new MovesRefused();
+  }
+
+  async #append(unit: Unit, transaction: T): Promise<void> {
+    const state = Cells.of(stateRows(unit, this.#adapter.domain));
+    try {
+      await this.#adapter.append(transaction, unit, state);
+    } catch (error) {
+      throw this.#adapter.isDataError(error) ? new StepsRefused(unit.appends, error) : error;
+    }
+  }
+
+  async #upsert(step: Upsert, transaction: T): Promise<void> {
+    if (step.rows.length === 0) return;
+    const table = await this.#adapter.tables.named(step.table);
+    try {
+      await this.#adapter.merge(transaction, table, { key: step, cells: Cells.of(step.rows) });
+    } catch (error) {
+      throw this.#adapter.isDataError(error) ? new StepsRefused([step], error) : error;
+    }
+  }
+
+  /** What says which rows were refused. */
+  async #explanation({ steps, cause }: StepsRefused): Promise<Error> {
+    return await this.#adapter.attempts(async (attempt) => {
+      const refused: RefusedRow[] = [];
+      for (const step of steps) {
+        const refusals = await this.#refusals(step, attempt);
+        if (isAppend(step)) {
+          refused.push(...refusals.map(({ index, detail }) => (
+            { table: step.table, partition: step.partitions[index]!, offset: step.offsets[index]!, detail }
+          )));
+        } else if (refusals[0]) return refusedUpsert(step, refusals[0], cause);
+      }
+      if (refused.length > 0) return new RowsRefusedError(refused, { cause });
+      const tables = steps.map(({ table }) => `"${table}"`).join(", ");
+      const message = this.#adapter.briefMessage(cause);
+      return new WarehouseRefusedError(`Rows for ${tables} were refused, but none alone: ${message}`, { cause });
+    });
+  }
+
+  async #refusals(step: Step, attempt: Attempt<T>): Promise<readonly Refusal[]> {
+    const adapter = this.#adapter;
+    const table = await adapter.tables.named(step.table);
+    const write = (transaction: T, cells: Cells) =>
+      isAppend(step)
+        ? adapter.insert(transaction, table, cells)
+        : adapter.merge(transaction, table, { key: step, cells });
+    return await findRefusals(isAppend(step) ? step.cells : Cells.of(step.rows), async (cells) => {
+      try {
+        await attempt((transaction) => write(transaction, cells));
+      } catch (error) {
+        if (adapter.isDataError(error)) return adapter.briefMessage(error);
+        throw error;
+      }
+    });
+  }
+}
+
+function refusedUpsert({ table, keyColumns, rows }: Upsert, { index, detail }: Refusal, cause: unknown): Error {
+  const key = keyColumns.map((name) => `${name} = ${JSON.stringify(rows[index]![name])}`).join(", ");
+  return new WarehouseRefusedError(`Table "${table}" refused the row of ${key}: ${detail}`, { cause });
+}
