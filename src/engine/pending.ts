@@ -3,11 +3,11 @@
 import type { Domain } from "../domains/domain.ts";
 import type { Batch, Element, LateElement, Output, WindowResult } from "@freshet/stream";
 import { Cells, type Packer } from "../warehouse/cells.ts";
-import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
+import type { Append, Delete, Move, Row, StateChange, TableKey, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import type { Ingested } from "./ingest.ts";
-import { type KeyedChange, keyedChanges, type TableKey, tableKeyOf } from "./rows.ts";
+import { type KeyedChange, keyedChanges, tableKeyOf } from "./rows.ts";
 
 /** Keyed changes of one table; of several for one key the last counts. */
 interface KeyedTable {

@@ -11,19 +11,13 @@ import type {
   SessionChange,
   WindowResult,
 } from "@freshet/stream";
-import type { Row } from "../warehouse/warehouse.ts";
+import type { Row, TableKey } from "../warehouse/warehouse.ts";
 
 /** A keyed row to be written, or taken away. */
 export interface KeyedChange {
   readonly op: "upsert" | "delete";
   /** Holds at least the key columns. */
   readonly row: Row;
-}
-
-/** How an output's rows are keyed in its table. */
-export interface TableKey {
-  readonly keyColumns: readonly string[];
-  readonly guardColumns?: readonly string[];
 }
 
 /** The columns by which the row of a newer record is newer, unless an output names others. */

@@ -34,7 +34,7 @@ export interface Delete {
 }
 
 /**
- * A change of an operator's keyed state; `value` is JSON text, `null` when the key is gone. At most one change for a key in
+ * A change of an operator's keyed state; `value` is JSON text, `null` when the key is deleted. At most one change for a key in
  * a unit, and only of partitions that the unit moves.
  */
 export interface StateChange {
@@ -208,7 +208,7 @@ export interface Warehouse extends WarehouseTraits, AsyncDisposable {
   readonly description: string;
   /** Applies the sections not yet applied; returns them. With `dryRun` only returns them. */
   migrate(scripts: readonly Script[], options?: { readonly dryRun?: boolean }): Promise<readonly MigrationStep[]>;
-  /** Makes again, empty, the tables and views of the scripts that are gone; resolves with their names. */
+  /** Makes again, empty, the tables and views of the scripts that were dropped; resolves with their names. */
   restore(scripts: readonly Script[]): Promise<readonly string[]>;
   writer(domain: string): Promise<Writer>;
   /** One read-only statement. */

@@ -12,7 +12,7 @@ import { LargeRows } from "./large_rows.ts";
 import { CATALOG, type DatabaseOptions, openInstance, ROW_GROUP_ROWS } from "./opening.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sweep } from "./sweep.ts";
-import { Tally, turns } from "./turns.ts";
+import { mutex, WaitGroup } from "./concurrency.ts";
 
 /** How long opening waits for another process that has the file, and how often it looks. */
 const LOCK_PATIENCE_MS = 3_000;
@@ -42,9 +42,9 @@ export class Database implements SessionHost {
   #generation = 0;
   #broken = false;
   #closed = false;
-  readonly #working = new Tally();
-  readonly #stating = new Tally();
-  readonly #reading = new Tally();
+  readonly #calls = new WaitGroup();
+  readonly #statements = new WaitGroup();
+  readonly #readers = new WaitGroup();
   #opening: Promise<void> | undefined;
   #renewing: Promise<void> | undefined;
   #rowsWritten = 0;
@@ -56,7 +56,7 @@ export class Database implements SessionHost {
    * but 1.5 loses count now and then (seen once in 4.5 million records of five domains at a time): "Corrupted in-memory
    * column", and the file is good for nothing more until it is opened anew. It has one thread to spare anyway.
    */
-  readonly turn = turns();
+  readonly turn = mutex();
 
   private constructor(client: Client, options: DatabaseOptions) {
     this.client = client;
@@ -129,7 +129,7 @@ export class Database implements SessionHost {
   /** Runs one call of the port; closing waits for it. */
   async work<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw this.#closedError();
-    return await this.#working.run(work);
+    return await this.#calls.run(work);
   }
 
   /** Runs one call that writes, in its turn. */
@@ -148,7 +148,7 @@ export class Database implements SessionHost {
 
   #isWorn(): boolean {
     if (this.#rowsWritten < ROWS_UNTIL_WORN || this.path === ":memory:") return false;
-    return this.#reading.isIdle || this.#rowsWritten >= ROWS_UNTIL_URGENT;
+    return this.#readers.isIdle || this.#rowsWritten >= ROWS_UNTIL_URGENT;
   }
 
   /** The end of what readers must wait for before they begin; `undefined` when there is nothing. Never rejects. */
@@ -158,7 +158,7 @@ export class Database implements SessionHost {
 
   /** For reading that takes several statements, and no turn: until it is disposed of, the instance is not opened anew. */
   reading(): Disposable {
-    return this.#reading.begin();
+    return this.#readers.begin();
   }
 
   wrote(rows: number, bytes = 0): void {
@@ -209,7 +209,7 @@ export class Database implements SessionHost {
   async #renew(): Promise<void> {
     try {
       await this.work(async () => {
-        await this.#reading.idle();
+        await this.#readers.idle();
         await this.turn(async () => {
           try {
             if (!this.#broken) await this.#fold();
@@ -233,7 +233,7 @@ export class Database implements SessionHost {
   /** Runs one statement; reopening waits for it. */
   async statement<T>(statement: () => Promise<T>): Promise<T> {
     try {
-      return await this.#stating.run(statement);
+      return await this.#statements.run(statement);
     } catch (error) {
       if (isFatal(error)) this.#broken = true;
       if (isFatal(error) && isOutOfMemory(error)) this.#largeRows.suspect();
@@ -248,8 +248,8 @@ export class Database implements SessionHost {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#working.idle();
-    await this.#stating.idle();
+    await this.#calls.idle();
+    await this.#statements.idle();
     try {
       if (this.#broken) return;
       await this.#fold();
@@ -283,7 +283,7 @@ export class Database implements SessionHost {
     if (this.path === ":memory:") {
       throw new WarehouseUnavailableError("The warehouse in memory failed, and its rows are gone: start again");
     }
-    await this.#stating.idle();
+    await this.#statements.idle();
     this.#closeInstance();
     this.check();
     try {

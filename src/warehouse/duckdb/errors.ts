@@ -46,7 +46,7 @@ export function isLocked(error: unknown): boolean {
   return LOCKED.test(messageOf(error));
 }
 
-/** What went with the instance cannot be gone on with. */
+/** What belonged to the closed instance cannot go on. */
 export function reopenedMeanwhile(file: string, cause?: unknown): WarehouseUnavailableError {
   return new WarehouseUnavailableError(`Warehouse file "${file}" was reopened meanwhile: try again`, { cause });
 }

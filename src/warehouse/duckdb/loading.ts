@@ -23,9 +23,9 @@ import type { Session } from "./session.ts";
 type Table = SqlTable<Column>;
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
-const CHUNK_ROWS = 16_384;
+const MAX_CHUNK_ROWS = 16_384;
 /** Bytes per statement, over all columns, beyond which a chunk is made smaller. DuckDB needs some eight times as much memory. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
 function pack(columns: readonly Column[], cells: Cells, from: number, to: number): Cargo[] | undefined {
@@ -36,7 +36,7 @@ function pack(columns: readonly Column[], cells: Cells, from: number, to: number
     const one = cargoOf(from === 0 && to === cells.length ? all : all.slice(from, to), column);
     packed.push(one);
     bytes += sizeOf(one);
-    if (bytes > CHUNK_BYTES && to - from > 1) return undefined;
+    if (bytes > MAX_CHUNK_BYTES && to - from > 1) return undefined;
   }
   return packed;
 }
@@ -68,7 +68,7 @@ type Statement = (packed: readonly Cargo[]) => Promise<unknown>;
 /** Runs the statement on chunk after chunk of the cells. */
 async function load(columns: readonly Column[], cells: Cells, statement: Statement): Promise<void> {
   for (let from = 0; from < cells.length;) {
-    let to = Math.min(from + CHUNK_ROWS, cells.length);
+    let to = Math.min(from + MAX_CHUNK_ROWS, cells.length);
     let packed = pack(columns, cells, from, to);
     while (!packed) packed = pack(columns, cells, from, to = from + Math.ceil((to - from) / 4));
     await statement(packed);
@@ -117,7 +117,7 @@ function* joined(parts: readonly PackedRows[]): Generator<readonly PackedColumn[
     let [to, rows, bytes] = [from, 0, 0];
     while (to < parts.length && sameColumns(parts[to]!, parts[from]!)) {
       const { length, bytes: more } = parts[to]!;
-      if (to > from && (rows + length > CHUNK_ROWS || bytes + more > CHUNK_BYTES)) break;
+      if (to > from && (rows + length > MAX_CHUNK_ROWS || bytes + more > MAX_CHUNK_BYTES)) break;
       [to, rows, bytes] = [to + 1, rows + length, bytes + more];
     }
     const group = parts.slice(from, to);

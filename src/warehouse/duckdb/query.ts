@@ -13,7 +13,7 @@ import { isOutOfMemory, messageOf, translate, withoutAdvice } from "./errors.ts"
 import { interruptAt } from "./interrupt.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
-import { turns } from "./turns.ts";
+import { mutex } from "./concurrency.ts";
 
 /** Queries that run at a time; each may take as many threads as the writers, out of the same memory. */
 const MAX_RUNNING = 4;
@@ -54,7 +54,7 @@ export class Queries {
   /** Of queries that run or wait. */
   readonly #deadlines = new Set<Deadline>();
   /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
-  readonly #aloneTurn = turns();
+  readonly #aloneTurn = mutex();
   readonly #check = new ReadingCheck();
 
   constructor(database: Database) {
@@ -142,18 +142,18 @@ export class Queries {
    */
   async #fetch(
     connection: DuckDBConnection,
-    asked: Statement,
+    query: Statement,
     options: QueryOptions,
     deadline: Deadline,
   ): Promise<QueryResult> {
     const { maxRows = Infinity, maxBytes, binds = [] } = options;
     const { StatementType } = this.#database.client;
-    const { makesType } = await this.#check.check(asked.body, connection);
-    const expected = { type: asked.explain === "" ? StatementType.SELECT : StatementType.EXPLAIN, makesType };
-    const whole = await this.#prepare(connection, limited(asked, Infinity), expected);
+    const { makesType } = await this.#check.check(query.body, connection);
+    const expected = { type: query.explain === "" ? StatementType.SELECT : StatementType.EXPLAIN, makesType };
+    const whole = await this.#prepare(connection, limited(query, Infinity), expected);
     const names = Array.from({ length: whole.columnCount }, (_, i) => whole.columnName(i));
     whole.destroySync();
-    const statement = await this.#prepare(connection, limited(asked, maxRows), expected);
+    const statement = await this.#prepare(connection, limited(query, maxRows), expected);
     let result: DuckDBResult;
     try {
       deadline.check();

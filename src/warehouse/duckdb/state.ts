@@ -48,7 +48,7 @@ export async function* readState(
   }
 }
 
-/** Deletes changes that later ones replaced, and keys that are gone. */
+/** Deletes changes that later ones replaced, and deleted keys. */
 export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
   session.deleted("FRESHET_STATE", await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]));
 }

@@ -1,5 +1,5 @@
 // Gives the room of deleted rows back in a file with large rows, whose row groups DuckDB may not put together any more: rows that
-// are left in thin stretches of a table are written again at its end. What is empty then, the next fold drops by itself.
+// are left in thin segments of a table are written again at its end. What is empty then, the next fold drops by itself.
 // Must not know units or what rows mean.
 
 import type { DuckDBConnection } from "@duckdb/node-api";
@@ -7,10 +7,10 @@ import { quoted } from "../sql/statements.ts";
 
 /** Deleted rows of a table after which it is swept. */
 const DUE_AFTER_ROWS = 200_000;
-/** Rows of a stretch, which is thin when less than a quarter of them are left. */
-const STRETCH_ROWS = 10_240;
+/** Rows of a segment, which is thin when less than a quarter of them are left. */
+const SEGMENT_ROWS = 10_240;
 /** Rows that one sweep moves: what it holds in memory. */
-const MOST_MOVED_ROWS = 20_000;
+const MAX_MOVED_ROWS = 20_000;
 
 export class Sweep {
   readonly #deleted = new Map<string, number>();
@@ -36,13 +36,13 @@ export class Sweep {
 }
 
 async function sweep(connection: DuckDBConnection, table: string): Promise<void> {
-  const thin = `SELECT STRETCH FROM (SELECT STRETCH, SUM(LEFT_ROWS) OVER (ORDER BY STRETCH) AS MOVED FROM (
-    SELECT rowid // ${STRETCH_ROWS} AS STRETCH, COUNT(*) AS LEFT_ROWS FROM ${table} GROUP BY STRETCH
-    HAVING LEFT_ROWS < ${STRETCH_ROWS / 4} AND STRETCH < (SELECT MAX(rowid) FROM ${table}) // ${STRETCH_ROWS}
-  )) WHERE MOVED <= ${MOST_MOVED_ROWS}`;
+  const thin = `SELECT SEGMENT FROM (SELECT SEGMENT, SUM(LEFT_ROWS) OVER (ORDER BY SEGMENT) AS MOVED FROM (
+    SELECT rowid // ${SEGMENT_ROWS} AS SEGMENT, COUNT(*) AS LEFT_ROWS FROM ${table} GROUP BY SEGMENT
+    HAVING LEFT_ROWS < ${SEGMENT_ROWS / 4} AND SEGMENT < (SELECT MAX(rowid) FROM ${table}) // ${SEGMENT_ROWS}
+  )) WHERE MOVED <= ${MAX_MOVED_ROWS}`;
   const found = await (await connection.run(thin)).getRows();
   if (found.length === 0) return;
-  const among = `rowid // ${STRETCH_ROWS} IN (${found.join(", ")})`;
+  const among = `rowid // ${SEGMENT_ROWS} IN (${found.join(", ")})`;
   await connection.run("BEGIN TRANSACTION");
   try {
     await connection.run(`INSERT INTO ${table} SELECT * FROM ${table} WHERE ${among}`);

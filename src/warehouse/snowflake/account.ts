@@ -118,10 +118,10 @@ export class Account {
       // The key may have been replaced between reading the file and logging in.
       const again = await proofOf(this.#options.credentials);
       if (again.fingerprint !== proof.fingerprint) return await this.#logIn(again);
-      const told = translateLogin(error, this.#place);
+      const refusal = translateLogin(error, this.#place);
       // A program that was in before can wait for its new key; a restart of the domain comes back here.
-      if (this.#known && this.#readsFile()) throw new WarehouseUnavailableError(told.message, { cause: error });
-      throw told;
+      if (this.#known && this.#readsFile()) throw new WarehouseUnavailableError(refusal.message, { cause: error });
+      throw refusal;
     }
   }
 
@@ -158,7 +158,7 @@ export class Account {
       [],
       options,
     );
-    // A user's other roles are secondary ones unless told otherwise (DEFAULT_SECONDARY_ROLES), and would let it write.
+    // A user's other roles are secondary ones unless refusal otherwise (DEFAULT_SECONDARY_ROLES), and would let it write.
     if (this.#options.onlyRole) await connection.execute("USE SECONDARY ROLES NONE", [], options);
     const { rows } = await connection.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()", [], options);
     const [database, schema] = rows[0] ?? [];

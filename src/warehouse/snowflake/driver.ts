@@ -95,7 +95,7 @@ export interface ExecuteOptions {
 /** How long closing may take before it is left to the server, milliseconds. */
 const CLOSE_MS = 2_000;
 /** How often a statement is cancelled, and how long to wait in between, milliseconds: the server must have met it first. */
-const CANCELS = 12;
+const MAX_CANCELS = 12;
 const CANCEL_EVERY_MS = 250;
 
 /** One session. Calls may overlap; the server decides what that means. */
@@ -177,7 +177,7 @@ export class Connection {
   #stop(statement: RowStatement, done: Promise<unknown>): void {
     const ended = done.then(() => true, () => true);
     const stopping = (async () => {
-      for (let i = 0; i < CANCELS; i++) {
+      for (let i = 0; i < MAX_CANCELS; i++) {
         await new Promise<void>((resolve) => statement.cancel(() => resolve()));
         if (await within(ended, CANCEL_EVERY_MS).catch(() => false)) return;
       }

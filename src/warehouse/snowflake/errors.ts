@@ -1,7 +1,7 @@
 // Turns what Snowflake and its driver say into the port's errors, with what to do next. Everything that leans on their
 // codes is here. Must not know tables or units.
 
-import { ALTERED, GONE as TABLE_GONE } from "../sql/gone.ts";
+import { TABLE_ALTERED, TABLE_DROPPED } from "../sql/dropped.ts";
 import { FreshetError, QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { DeadlineError, DriverError } from "./driver.ts";
 
@@ -42,7 +42,7 @@ export function isLockTimeout(error: unknown): boolean {
 
 /** Whether the server answered with an error of the statement's own: then the session is well. */
 export function isStatementError(error: unknown): boolean {
-  return error instanceof DriverError && error.sqlState !== "" && !GONE.has(error.code);
+  return error instanceof DriverError && error.sqlState !== "" && !ENDED_SESSION_CODES.has(error.code);
 }
 
 /**
@@ -54,15 +54,15 @@ function isPassing(error: DriverError): boolean {
 }
 
 /** Whether the session had ended before the statement came to it: on another one it can be run. */
-export function isSessionGone(error: unknown): boolean {
-  return error instanceof DriverError && GONE.has(error.code);
+export function isSessionEnded(error: unknown): boolean {
+  return error instanceof DriverError && ENDED_SESSION_CODES.has(error.code);
 }
 
-/** The session is gone, or the driver has given it up. */
-const GONE = new Set(["407001", "407002", "390111", "390112", "390114", "390104", "390195"]);
+/** The session has ended, or the driver has given it up. */
+const ENDED_SESSION_CODES = new Set(["407001", "407002", "390111", "390112", "390114", "390104", "390195"]);
 
 /** Codes with which a login is refused although the server is well. */
-const LOGIN = new Set([
+const LOGIN_CODES = new Set([
   "390100",
   "390101",
   "390102",
@@ -81,7 +81,7 @@ const LOGIN = new Set([
 ]);
 
 export function isLoginRefusal(error: unknown): boolean {
-  return error instanceof DriverError && (LOGIN.has(error.code) || error.status === 403);
+  return error instanceof DriverError && (LOGIN_CODES.has(error.code) || error.status === 403);
 }
 
 type Make = (place: Place, message: string, error: DriverError) => FreshetError;
@@ -140,17 +140,17 @@ const RULES: Readonly<Record<string, Make>> = {
       place.warehouse ?? ""
     }"), or GRANT USAGE ON WAREHOUSE`
   ),
-  "000904": refused((_, message) => `A column is missing: ${ALTERED} (${message})`),
+  "000904": refused((_, message) => `A column is missing: ${TABLE_ALTERED} (${message})`),
   "002003": refused((place, message) =>
     `A table or view is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: GRANT, or ${TABLE_GONE} (${message})`
+    }" may not use it: GRANT, or ${TABLE_DROPPED} (${message})`
   ),
   "002023": refused((_, message) => `A column has another type: the table was altered, mend it (${message})`),
   "002043": refused((place, message) =>
     `Something is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: GRANT, or ${TABLE_GONE} (${message})`
+    }" may not use it: GRANT, or ${TABLE_DROPPED} (${message})`
   ),
   "003001": refused((place, message) =>
     `Role "${
@@ -174,7 +174,7 @@ const RULES: Readonly<Record<string, Make>> = {
   "401001": unavailable((place, message) => `${at(place)} cannot be reached: check the network (${message})`),
   "401002": unavailable((place, message) => `${at(place)} cannot be used right now: try again (${message})`),
 };
-const SESSION_GONE = unavailable((place) => `The session with ${at(place)} has ended: try again`);
+const SESSION_ENDED = unavailable((place) => `The session with ${at(place)} has ended: try again`);
 
 function made(make: Make, place: Place, error: DriverError): FreshetError {
   const result = make(place, briefMessage(error), error);
@@ -198,7 +198,7 @@ export function translateLogin(error: unknown, place: Place): Error {
   if (error.status === 403) return made(NO_ACCOUNT, place, error);
   const rule = LOGIN_RULES[error.code] ?? RULES[error.code];
   if (rule) return made(rule, place, error);
-  if (LOGIN.has(error.code)) {
+  if (LOGIN_CODES.has(error.code)) {
     const text = (message: string) => `${at(place)} refuses user "${place.user}": ${message}`;
     return made(refused((_, message) => text(message)), place, error);
   }
@@ -210,7 +210,7 @@ export function translate(error: unknown, place: Place): Error {
   if (error instanceof FreshetError || error instanceof TypeError || error instanceof RangeError) return error;
   if (error instanceof DeadlineError) return deadlineMissed(error, place);
   if (!(error instanceof DriverError)) return error instanceof Error ? error : new Error(String(error));
-  if (GONE.has(error.code)) return made(SESSION_GONE, place, error);
+  if (ENDED_SESSION_CODES.has(error.code)) return made(SESSION_ENDED, place, error);
   const rule = RULES[error.code];
   if (rule) return made(rule, place, error);
   const other = error.sqlState === "" || isPassing(error)

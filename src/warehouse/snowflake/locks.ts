@@ -3,8 +3,8 @@
 
 import type { RawRow, Result } from "./driver.ts";
 
-/** A session to ask. */
-interface Asking {
+/** What is needed of a session. */
+interface QuerySession {
   rows(sql: string): Promise<readonly RawRow[]>;
   /** As `rows`, with the columns' names. */
   query(sql: string): Promise<Result>;
@@ -37,7 +37,10 @@ export function abortSql(transaction: string): string {
  * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`. One that only
  * looked so loses nothing but its time: its commit fails, and it is done again.
  */
-export async function releaseAbandoned(session: Asking, { own, abandonedSeconds }: ReleaseOptions): Promise<void> {
+export async function releaseAbandoned(
+  session: QuerySession,
+  { own, abandonedSeconds }: ReleaseOptions,
+): Promise<void> {
   const { columns, rows } = await session.query("SHOW TRANSACTIONS");
   const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
     columns.findIndex((column) => column.name.toLowerCase() === wanted)

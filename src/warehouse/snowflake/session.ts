@@ -5,11 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Account, Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
-import { isLockTimeout, isSessionGone, isStatementError, translate } from "./errors.ts";
+import { isLockTimeout, isSessionEnded, isStatementError, translate } from "./errors.ts";
 import { abortSql, releaseAbandoned } from "./locks.ts";
 
 /** How often a statement is sent again that waited for a lock in vain. */
-const LOCK_ATTEMPTS = 6;
+const MAX_LOCK_ATTEMPTS = 6;
 /** Before that, milliseconds, and at random up to as much again: Snowflake also answers at once, when too many wait already. */
 const LOCK_PAUSE_MS = 500;
 
@@ -181,7 +181,7 @@ export class Session {
     try {
       return await work();
     } catch (error) {
-      if (!isSessionGone(error)) throw error;
+      if (!isSessionEnded(error)) throw error;
       return await work();
     }
   }
@@ -192,7 +192,7 @@ export class Session {
       try {
         return await statement();
       } catch (error) {
-        if (!isLockTimeout(error) || attempt === LOCK_ATTEMPTS) throw error;
+        if (!isLockTimeout(error) || attempt === MAX_LOCK_ATTEMPTS) throw error;
         const { abandonedSeconds } = this.account.limits;
         await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds });
         await delay(LOCK_PAUSE_MS * (1 + Math.random()));

@@ -35,7 +35,7 @@ export async function* readState(
   }
 }
 
-/** Deletes changes that later ones replaced, and keys that are gone. */
+/** Deletes changes that later ones replaced, and deleted keys. */
 export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
   await session.change(COMPACT, [...binds(scope, partitions), scope.domain, scope.topic]);
 }

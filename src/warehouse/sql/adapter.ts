@@ -37,9 +37,9 @@ export interface SqlBookkeeping<T> {
   raiseEpochs(transaction: T, scope: Scope, claiming: Claiming): Promise<void>;
   /** Moves all or less, by what `movesJson` made; resolves with how many were as expected. */
   moveOffsets(transaction: T, scope: Scope, moves: string): Promise<number>;
-  /** Pages of rows for `stateChanges`: the last change of each key, without the keys that are gone. */
+  /** Pages of rows for `stateChanges`: the last change of each key, without deleted keys. */
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows>;
-  /** Deletes changes that later ones replaced, and keys that are gone. */
+  /** Deletes changes that later ones replaced, and deleted keys. */
   compactState(scope: Scope, partitions: readonly number[]): Promise<void>;
   replaceOperators(transaction: T, fingerprints: ReadonlyMap<string, string>): Promise<void>;
 }

@@ -5,7 +5,7 @@
 const [FIRST, BEHIND_LAST] = [Date.UTC(1582, 9, 15), Date.UTC(10_000, 0, 1)];
 
 /** The most and the least that a BIGINT holds, which are the most and least of Kafka's timestamps too. */
-const [MOST, LEAST] = [2n ** 63n - 1n, -(2n ** 63n)];
+const [MAX_BIGINT, MIN_BIGINT] = [2n ** 63n - 1n, -(2n ** 63n)];
 
 /** The cells of `LAST_TIMESTAMP` and `LAST_TIMESTAMP_MS`, of which at most one is not NULL. */
 export interface TimestampCells {
@@ -20,7 +20,7 @@ export function timestampCells(ms: number | null): TimestampCells {
   if (ms === null || !Number.isFinite(ms)) return { time: null, ms: null };
   if (ms >= FIRST && ms < BEHIND_LAST) return { time: ms, ms: null };
   const whole = BigInt(Math.round(ms));
-  return { time: null, ms: String(whole > MOST ? MOST : whole < LEAST ? LEAST : whole) };
+  return { time: null, ms: String(whole > MAX_BIGINT ? MAX_BIGINT : whole < MIN_BIGINT ? MIN_BIGINT : whole) };
 }
 
 /** Puts it together again; of an older Freshet there is the time alone. */

@@ -4,7 +4,7 @@
 
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { MigrationStep, Script } from "../warehouse.ts";
-import { statementsOfGone } from "./gone.ts";
+import { statementsOfDropped } from "./dropped.ts";
 import { type AppliedSection, type Dialect, pendingSections, type Section } from "./scripts.ts";
 
 /** What migrations need of a warehouse. */
@@ -63,9 +63,9 @@ async function apply(session: Migrating, section: Section): Promise<void> {
   await session.note(section);
 }
 
-/** Makes again what is gone of what the scripts made; resolves with the names. */
+/** Makes the tables and views of the scripts again that were dropped; resolves with the names. */
 export async function restore(session: Migrating, scripts: readonly Script[]): Promise<readonly string[]> {
-  const { names, statements } = await statementsOfGone(scripts, await namesThere(session), session.dialect);
+  const { names, statements } = await statementsOfDropped(scripts, await namesThere(session), session.dialect);
   await session.together(async () => {
     for (const statement of statements) await session.define(statement);
   });

@@ -17,7 +17,7 @@ export interface Dialect {
 export const duckDbDialect: Dialect = { backslashEscapes: false, nestedComments: true, slashComments: false };
 export const snowflakeDialect: Dialect = { backslashEscapes: true, nestedComments: false, slashComments: true };
 
-/** A stretch of SQL text; tokens follow each other without gaps. */
+/** A span of SQL text; tokens follow each other without gaps. */
 export interface Token {
   readonly kind: "space" | "comment" | "string" | "identifier" | "word" | "semicolon" | "symbol";
   readonly text: string;
@@ -34,7 +34,7 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
   return pattern.exec(text)?.[0];
 }
 
-/** End of a quoted stretch that begins at `at`; a doubled quote stands for itself. Unclosed: the end of the text. */
+/** End of a quoted span that begins at `at`; a doubled quote stands for itself. Unclosed: the end of the text. */
 function quotedEnd(text: string, at: number, backslash: boolean): number {
   const quote = text[at];
   for (let i = at + 1; i < text.length; i++) {
@@ -99,7 +99,7 @@ export function* tokens(text: string, dialect: Dialect): Generator<Token, void, 
   }
 }
 
-/** The statements of a script, trimmed and without their semicolons. Stretches of only space and comments are left out. */
+/** The statements of a script, trimmed and without their semicolons. Spans of only space and comments are left out. */
 export function splitStatements(text: string, dialect: Dialect): string[] {
   const statements: string[] = [];
   let statement = "";

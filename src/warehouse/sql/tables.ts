@@ -3,7 +3,7 @@
 
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { Cells } from "../cells.ts";
-import { ALTERED, GONE } from "./gone.ts";
+import { TABLE_ALTERED, TABLE_DROPPED } from "./dropped.ts";
 
 /** A column; what else a warehouse must know of it is its adapter's. */
 export interface NamedColumn {
@@ -74,7 +74,7 @@ export class Tables<C extends NamedColumn> {
     if (!this.known(name)) await this.load();
     const table = this.known(name);
     if (table) return table;
-    throw new WarehouseRefusedError(`Table "${name}" is not in ${this.#catalog.place}: ${GONE}`);
+    throw new WarehouseRefusedError(`Table "${name}" is not in ${this.#catalog.place}: ${TABLE_DROPPED}`);
   }
 
   /** Forgets what it knows: after a refusal the catalog may have changed. */
@@ -90,7 +90,7 @@ export class Tables<C extends NamedColumn> {
 export function columnsIn<C extends NamedColumn>(table: Table<C>, cells: Cells): readonly C[] {
   const unknown = cells.names.find((name) => !table.names.has(name));
   if (unknown !== undefined) {
-    throw new WarehouseRefusedError(`Table "${table.name}" has no column "${unknown}": ${ALTERED}`);
+    throw new WarehouseRefusedError(`Table "${table.name}" has no column "${unknown}": ${TABLE_ALTERED}`);
   }
   return table.columns.filter(({ name }) => cells.names.includes(name));
 }

@@ -6,12 +6,13 @@ import type { Script } from "../warehouse.ts";
 const TARGET =
   /^(?:CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?|ALTER (?:TABLE|VIEW) (?:IF EXISTS )?|COMMENT ON (?:TABLE|VIEW|COLUMN) )(\w+)/i;
 
-/** What to do about a table that is gone. */
-export const GONE = `it was dropped or renamed. "freshet replay <domain>" makes a domain's derived tables anew; ` +
+/** What to do about a table that was dropped. */
+export const TABLE_DROPPED =
+  `it was dropped or renamed. "freshet replay <domain>" makes a domain's derived tables anew; ` +
   `without its raw table the domain begins again by "freshet sql reset <domain>"`;
 
-/** What to do about a column that is gone. */
-export const ALTERED =
+/** What to do about a column that was dropped. */
+export const TABLE_ALTERED =
   `the table was altered. Add the column again, or drop the table, if it is a derived one, and make ` +
   `it anew by "freshet replay <domain>"`;
 
@@ -19,7 +20,7 @@ export const ALTERED =
  * The statements of the scripts about tables and views that are not `there` (names in upper case), in order; `names` are
  * those of what they make.
  */
-export async function statementsOfGone(
+export async function statementsOfDropped(
   scripts: readonly Script[],
   there: ReadonlySet<string>,
   dialect: Dialect,

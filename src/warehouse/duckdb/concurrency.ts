@@ -1,7 +1,7 @@
 // Who waits for whom: work in turn, and waiting until nothing runs.
 
 /** Counts what runs, and tells when nothing does. */
-export class Tally {
+export class WaitGroup {
   #running = 0;
   #waiting: (() => void)[] = [];
 
@@ -29,7 +29,7 @@ export class Tally {
 }
 
 /** Runs work one after the other. */
-export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
+export function mutex(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const next = last.then(work, work);
