@@ -66,9 +66,22 @@ export interface HttpMetrics {
 /** A fresh set of metrics with its own registry. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   return {
     registry,
+    ...ofRecords(registry),
+    ...ofCheckpoints(registry),
+    ...ofDomains(registry),
+    ...ofPartitions(registry),
+    legacy: new LegacyMetrics(registry),
+    eventLoopDelay: eventLoopDelay(registry),
+    http: httpMetrics(registry),
+  };
+}
+
+/** What became of records. */
+function ofRecords(registry: Registry) {
+  const registers = [registry];
+  return {
     records: new Counter({
       name: "freshet_records_total",
       help: "Records in committed checkpoints, by where they ended",
@@ -93,6 +106,24 @@ export function createMetrics(): Metrics {
       labelNames: ["domain", "operator"],
       registers,
     }),
+    skippedOffsets: new Counter({
+      name: "freshet_skipped_offsets_total",
+      help: "Offsets that were skipped because they could not be read, as FRESHET_ON_DAMAGE says",
+      labelNames: ["domain"],
+      registers,
+    }),
+    eventToCommit: new WeightedHistogram(registry, {
+      name: "freshet_event_to_commit_seconds",
+      help: "From the time of an event to the commit of its row; exact for up to 500 events of a partition together",
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400],
+    }),
+  };
+}
+
+/** What checkpoints took and wrote. */
+function ofCheckpoints(registry: Registry) {
+  const registers = [registry];
+  return {
     checkpoints: new Counter({
       name: "freshet_checkpoints_total",
       help: "Checkpoints committed to the warehouse",
@@ -125,38 +156,16 @@ export function createMetrics(): Metrics {
       labelNames: ["domain"],
       registers,
     }),
-    eventToCommit: new WeightedHistogram(registry, {
-      name: "freshet_event_to_commit_seconds",
-      help: "From the time of an event to the commit of its row; exact for up to 500 events of a partition together",
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400],
-    }),
-    stateKeys: new Gauge({
-      name: "freshet_state_keys",
-      help: "Keys that an operator holds: open windows and sessions, latest values",
-      labelNames: ["domain", "operator"],
-      registers,
-    }),
-    pausedPartitions: new Gauge({
-      name: "freshet_paused_partitions",
-      help: "Partitions that are not read because what was read of them waits to be worked on",
-      labelNames: ["domain"],
-      registers,
-    }),
-    assignedPartitions: new Gauge({
-      name: "freshet_assigned_partitions",
-      help: "Partitions that this process owns",
-      labelNames: ["domain"],
-      registers,
-    }),
-    stoppedPartitions: new Gauge({
-      name: "freshet_stopped_partitions",
-      help: "Partitions that have stopped at records that cannot be read, or were deleted before they were read",
-      labelNames: ["domain"],
-      registers,
-    }),
-    skippedOffsets: new Counter({
-      name: "freshet_skipped_offsets_total",
-      help: "Offsets that were skipped because they could not be read, as FRESHET_ON_DAMAGE says",
+  };
+}
+
+/** How domains are. */
+function ofDomains(registry: Registry) {
+  const registers = [registry];
+  return {
+    domainUp: new Gauge({
+      name: "freshet_domain_up",
+      help: "1 while a domain runs or stands by, 0 while it is starting again or has failed",
       labelNames: ["domain"],
       registers,
     }),
@@ -166,16 +175,47 @@ export function createMetrics(): Metrics {
       labelNames: ["domain"],
       registers,
     }),
-    domainUp: new Gauge({
-      name: "freshet_domain_up",
-      help: "1 while a domain runs or stands by, 0 while it is starting again or has failed",
-      labelNames: ["domain"],
+    stateKeys: new Gauge({
+      name: "freshet_state_keys",
+      help: "Keys that an operator holds: open windows and sessions, latest values",
+      labelNames: ["domain", "operator"],
+      registers,
+    }),
+    standstill: new Gauge({
+      name: "freshet_standstill_seconds",
+      help: "How long a domain has not got on although it should, by what holds it up; nothing while all is well",
+      labelNames: ["domain", "kind"],
       registers,
     }),
     cacheReachable: new Gauge({
       name: "freshet_cache_reachable",
       help: "1 while the cache of the read routes can be reached, 0 while it cannot",
       labelNames: ["kind"],
+      registers,
+    }),
+  };
+}
+
+/** Where partitions are. */
+function ofPartitions(registry: Registry) {
+  const registers = [registry];
+  return {
+    assignedPartitions: new Gauge({
+      name: "freshet_assigned_partitions",
+      help: "Partitions that this process owns",
+      labelNames: ["domain"],
+      registers,
+    }),
+    pausedPartitions: new Gauge({
+      name: "freshet_paused_partitions",
+      help: "Partitions that are not read because what was read of them waits to be worked on",
+      labelNames: ["domain"],
+      registers,
+    }),
+    stoppedPartitions: new Gauge({
+      name: "freshet_stopped_partitions",
+      help: "Partitions that have stopped at records that cannot be read, or were deleted before they were read",
+      labelNames: ["domain"],
       registers,
     }),
     watermarkLag: new Gauge({
@@ -196,15 +236,6 @@ export function createMetrics(): Metrics {
       labelNames: ["domain", "partition"],
       registers,
     }),
-    standstill: new Gauge({
-      name: "freshet_standstill_seconds",
-      help: "How long a domain has not got on although it should, by what holds it up; nothing while all is well",
-      labelNames: ["domain", "kind"],
-      registers,
-    }),
-    legacy: new LegacyMetrics(registry),
-    eventLoopDelay: eventLoopDelay(registry),
-    http: httpMetrics(registry),
   };
 }
 
