@@ -78,6 +78,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "@duckdb/node-api": /^src\/warehouse\//,
   "snowflake-sdk": /^src\/warehouse\//,
   "redis": /^src\/cache\//,
+  "lru-cache": /^src\/cache\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\//,

@@ -1,5 +1,6 @@
 // A cache in the memory of the process: bounded, the longest unused goes first. Must not know what is in it.
 
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
 import { type Cache, type CacheStatus, HOLD_MS } from "./cache.ts";
 
@@ -11,12 +12,6 @@ export interface MemoryCacheOptions {
 
 const MAX_ENTRIES = 10_000;
 
-interface Entry {
-  readonly value: string;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number;
-}
-
 /** Opens a cache in memory. */
 export function memoryCache(options: MemoryCacheOptions): Cache {
   return new MemoryCache(options);
@@ -24,8 +19,7 @@ export function memoryCache(options: MemoryCacheOptions): Cache {
 
 class MemoryCache implements Cache {
   readonly description = "memory";
-  /** Used last goes last. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: LRUCache<string, string>;
   /** Until when deleted keys are held, the earliest first. */
   readonly #held = new Map<string, number>();
   #allHeldUntil = -Infinity;
@@ -37,6 +31,8 @@ class MemoryCache implements Cache {
     this.#clock = clock;
     this.#maxEntries = maxEntries;
     this.#holdMs = holdMs;
+    const perf = { now: () => clock.monotonic() };
+    this.#entries = new LRUCache({ max: maxEntries, perf, ttlResolution: 0 });
   }
 
   status(): CacheStatus {
@@ -44,21 +40,14 @@ class MemoryCache implements Cache {
   }
 
   get(key: string): Promise<string | undefined> {
-    const entry = this.#entries.get(key);
-    if (!entry) return Promise.resolve(undefined);
-    this.#entries.delete(key);
-    if (entry.expiresAt <= this.#clock.monotonic()) return Promise.resolve(undefined);
-    this.#entries.set(key, entry);
-    return Promise.resolve(entry.value);
+    return Promise.resolve(this.#entries.get(key));
   }
 
   set(key: string, value: string, expiryMs: number): Promise<void> {
     const now = this.#clock.monotonic();
     const heldUntil = Math.max(this.#held.get(key) ?? -Infinity, this.#allHeldUntil);
     if (heldUntil > now) return Promise.resolve();
-    this.#entries.delete(key);
-    this.#entries.set(key, { value, expiresAt: now + expiryMs });
-    if (this.#entries.size > this.#maxEntries) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#entries.set(key, value, { ttl: expiryMs });
     return Promise.resolve();
   }
 

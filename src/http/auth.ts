@@ -1,4 +1,5 @@
 // Bearer tokens, compared in constant time. Knows nothing of the routes it guards.
+// Our own: hono's takes one token or a list, and answers in another form than our problems.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { problem } from "./problem.ts";

@@ -1,5 +1,6 @@
 // One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest event of
 // each topic: an event tells all there is to know, so the newest replaces what has not been sent yet.
+// Our own: a stream of hono's queues what a slow client has not taken.
 // Must not know what the events are about.
 
 /** An event's topic and its data as JSON text. */
