@@ -35,7 +35,7 @@ export function loggerFor(...parts: readonly string[]): Logger {
 const SECRET_NAME = /pass(word|phrase)|secret|token|private_?key|authorization/i;
 const REDACTED = "[redacted]";
 
-/** Takes the given values out of a text, also where they are escaped as in JSON. */
+/** Our own: @logtape/redaction knows names and patterns of secrets, not their values. Takes the given values out of a text, also where they are escaped as in JSON. */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const forms = new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]));
   const longestFirst = [...forms].filter((form) => form !== "").sort((a, b) => b.length - a.length);

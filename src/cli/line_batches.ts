@@ -1,6 +1,8 @@
 // Splits a stream of bytes into lines, in batches of bounded size, without turning them into text.
 // Must not know what a line says.
 
+import { Buffer } from "node:buffer";
+
 export interface LineBatchOptions {
   readonly maxRecords: number;
   readonly maxBytes: number;
@@ -48,7 +50,7 @@ export async function* lineBatches(
       let start = 0;
       for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
         const piece = chunk.subarray(start, end);
-        const line = tailBytes === 0 ? piece : join([...tail, piece], tailBytes + piece.length);
+        const line = tailBytes === 0 ? piece : Buffer.concat([...tail, piece], tailBytes + piece.length);
         if (line.length > maxLineBytes) throw tooLong(lineNumber, maxLineBytes);
         lines.push(line);
         lineNumber++;
@@ -66,7 +68,7 @@ export async function* lineBatches(
       bytesRead += chunk.length - start;
       if (tailBytes > maxLineBytes) throw tooLong(lineNumber, maxLineBytes);
     }
-    if (tailBytes > 0) lines.push(join(tail, tailBytes));
+    if (tailBytes > 0) lines.push(Buffer.concat(tail, tailBytes));
     if (lines.length > 0) yield take();
   } finally {
     await chunks.return?.();
@@ -81,17 +83,6 @@ async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const answer = await Promise.race([settled, late]);
   clearTimeout(timer);
   return answer;
-}
-
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 function tooLong(lineIndex: number, maxLineBytes: number): RangeError {

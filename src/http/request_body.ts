@@ -1,5 +1,6 @@
 // Takes in a request's body as JSON: bytes counted against a limit, in bounded time, strictly UTF-8, nested no deeper than
 // the pipeline takes. Knows nothing of what the JSON is about.
+import { Buffer } from "node:buffer";
 import { DUPLICATE_NAME, parseJson } from "../engine/decode.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Refusal } from "./problem.ts";
@@ -107,16 +108,5 @@ async function count(reader: ReadableStreamDefaultReader<Uint8Array>, maxBytes: 
     if (size > maxBytes) return "too_large";
     chunks.push(read.value);
   }
-  return joined(chunks, size);
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }

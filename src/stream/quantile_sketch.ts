@@ -1,5 +1,5 @@
 // A sketch of a distribution from which quantiles are read with a bounded relative error. It is plain JSON, merges
-// exactly, and does not depend on the order of adding.
+// exactly, and does not depend on the order of adding. Our own: what is stored has to stay readable, byte for byte.
 //
 // Source: C. Masson, J. E. Rim, H. K. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
 // guarantees", VLDB 2019: values are counted in buckets whose bounds grow by a constant factor.

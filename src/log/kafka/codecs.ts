@@ -63,7 +63,7 @@ function decompressSnappy(bytes: Uint8Array, maxBytes: number, unfold: (block: U
     blocks.push(unfolded);
     at += length;
   }
-  return blocks.length === 1 ? blocks[0]! : join(blocks);
+  return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks);
 }
 
 /** A snappy block begins with its unfolded length as a varint. */
@@ -110,16 +110,6 @@ function limited(bytes: Uint8Array, maxBytes: number): Uint8Array {
 
 function tooLarge(maxBytes: number): RangeError {
   return new RangeError(`The records unfold to more than ${maxBytes} bytes`);
-}
-
-function join(blocks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    whole.set(block, at);
-    at += block.length;
-  }
-  return whole;
 }
 
 function viewOf(bytes: Uint8Array): DataView {
