@@ -44,18 +44,20 @@ export interface WindowAggregation<T, S extends AccumulatorSpec<T>, W> extends L
 export function aggregateWindows<T, S extends AccumulatorSpec<T>>(
   options: WindowAggregation<T, S, SeparateWindows<T> | OverlappingWindows>,
 ): Operator<T, WindowResult<ResultsOf<S>>> {
-  const { windows } = options;
+  const { name, keys, windows, accumulators, allowedLatenessMs } = options;
   const config = configOf(options);
   if (windows.shape === "separate") {
-    const state = options.state.open(options.name, config, separateCodec);
-    return byPartition((partition) => new SeparateAggregator({ ...options, windows }, state, partition));
+    const state = options.state.open(name, config, separateCodec);
+    const settings = { name, keys, windows, accumulators, allowedLatenessMs };
+    return byPartition((partition) => new SeparateAggregator(settings, state, partition));
   }
   const state: PaneState = {
-    panes: options.state.open(options.name, config, plainCodec<unknown[]>()),
-    corrections: options.state.open(`${options.name}/corrections`, config, plainCodec<number>()),
-    closed: options.state.open(`${options.name}/closed`, config, plainCodec<number>()),
+    panes: options.state.open(name, config, plainCodec<unknown[]>()),
+    corrections: options.state.open(`${name}/corrections`, config, plainCodec<number>()),
+    closed: options.state.open(`${name}/closed`, config, plainCodec<number>()),
   };
-  return byPartition((partition) => new PaneAggregator({ ...options, windows }, state, partition));
+  const settings = { name, keys, windows, accumulators, allowedLatenessMs };
+  return byPartition((partition) => new PaneAggregator(settings, state, partition));
 }
 
 /**

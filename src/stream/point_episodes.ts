@@ -96,7 +96,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
     const runs = settled ? [settled] : [];
     for (const [time, accs] of points) {
       const open = runs.at(-1);
-      if (open && sessions.holds(open, time)) {
+      if (open && time - open.last < sessions.gapMs) {
         const merged = accumulators.merge(open.accs, accs);
         runs[runs.length - 1] = { start: open.start, last: time, accs: merged };
       } else runs.push({ start: time, last: time, accs });
@@ -129,7 +129,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   /** The end of the last episode that is open; the watermark need not have passed it. */
   get lastEnd(): number {
     const { sessions } = this.settings;
-    const ends = [...this.#open].flatMap(({ value }) => value.shown.map(({ last }) => sessions.closedAt(last)));
+    const ends = [...this.#open].flatMap(({ value }) => value.shown.map(({ last }) => last + sessions.gapMs));
     return Math.max(-Infinity, ...ends);
   }
 
@@ -184,7 +184,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
       id,
       start,
       last,
-      end: sessions.closedAt(last),
+      end: last + sessions.gapMs,
       values: accumulators.results(run.accs),
       open: !final,
       final: hasClosed({ final, version }),
@@ -219,7 +219,7 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   }
 
   #isOver(last: number, watermark: number): boolean {
-    return this.settings.sessions.closedAt(last) <= watermark;
+    return last + this.settings.sessions.gapMs <= watermark;
   }
 
   #notice(entry: StateEntry<KeyEpisodes>): void {

@@ -61,12 +61,13 @@ export class SeparateAggregator<T, S extends AccumulatorSpec<T>> extends Partiti
     const { forgottenUpTo, closedUpTo } = this.state.marks(this.partition);
     const bounds = { forgottenUpTo, closedUpTo: Math.max(closedUpTo, batch.closedBefore) };
     const closes = Math.max(batch.watermark, bounds.closedUpTo);
+    const [changed, corrected] = [this.#changed, this.#corrected];
     for (const element of batch.elements) {
       try {
         const entry = this.#add(batch, element, bounds);
         if (!entry || entry.value.pending) continue;
         entry.value.pending = true;
-        (entry.namespace > closes ? this.#changed : this.#corrected).push(entry);
+        (entry.namespace > closes ? changed : corrected).push(entry);
       } catch (error) {
         reportFailed(this.options.name, batch, element, error);
       }

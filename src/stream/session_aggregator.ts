@@ -83,15 +83,15 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   /** The sessions that an element at `time` would be a part of: at most two, which it would join. */
   #near(sessions: readonly Session[], time: number): Session[] {
-    const { windows } = this.options;
-    return sessions.filter((session) => windows.holds(session, time));
+    const { gapMs } = this.options.windows;
+    return sessions.filter((s) => time < s.last + gapMs && time > s.start - gapMs);
   }
 
   /** The session that the element is too late for, if it is. */
   #missed(near: readonly Session[], { time, watermark }: Element<T>): MissedWindows | undefined {
-    const { windows, allowedLatenessMs } = this.options;
+    const { windows: { gapMs }, allowedLatenessMs } = this.options;
     const start = Math.min(time, near[0]?.start ?? time);
-    const end = windows.closedAt(Math.max(time, near.at(-1)?.last ?? time));
+    const end = Math.max(time, near.at(-1)?.last ?? time) + gapMs;
     const floor = near[0] ? near[0].floor ?? -Infinity : this.state.marks(this.partition).forgottenUpTo;
     const isLate = end + allowedLatenessMs <= watermark || (start === time && time < floor);
     return isLate ? { start, end, count: 1 } : undefined;
@@ -118,9 +118,8 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
   }
 
   #begin(sessions: Session[], { time, watermark }: Element<T>): Session {
-    const { windows, allowedLatenessMs, accumulators } = this.options;
-    const lastLate = windows.lastClosed(watermark - allowedLatenessMs);
-    const floor = Math.max(lastLate, this.state.marks(this.partition).forgottenUpTo);
+    const { windows: { gapMs }, allowedLatenessMs, accumulators } = this.options;
+    const floor = Math.max(watermark - allowedLatenessMs - gapMs, this.state.marks(this.partition).forgottenUpTo);
     const fresh: Session = {
       id: time,
       start: time,
@@ -161,7 +160,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
     for (const { value } of this.state.entries(this.partition, 0)) {
       last = Math.max(last, value.sessions.at(-1)?.last ?? -Infinity);
     }
-    this.state.mark(this.partition, { closedUpTo: this.options.windows.closedAt(last) });
+    this.state.mark(this.partition, { closedUpTo: last + this.options.windows.gapMs });
   }
 
   protected override close(batch: Batch<T>, out: Changes<S>): void {
@@ -183,7 +182,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   /** Whether the watermark has passed the session's end. */
   #isOver({ last }: Session, watermark: number): boolean {
-    return this.options.windows.closedAt(last) <= watermark;
+    return last + this.options.windows.gapMs <= watermark;
   }
 
   #finish(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
@@ -203,7 +202,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
   }
 
   #emit(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
-    const { keys, windows, accumulators } = this.options;
+    const { keys, windows: { gapMs }, accumulators } = this.options;
     const { id, start, last, open, final, version, emittedStart } = session;
     const row: SessionRow<ResultsOf<S>> = {
       kind: "session",
@@ -212,7 +211,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
       id,
       start,
       last,
-      end: windows.closedAt(last),
+      end: last + gapMs,
       values: accumulators.results(session.accs),
       open,
       final,
@@ -242,31 +241,29 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
   /** Takes out the key's sessions that are out of reach at `watermark`; the next one does not grow back to them. */
   #dropUnreachable(entry: StateEntry<KeySessions>, watermark: number, batch: Batch<T>, out: Changes<S>): void {
     const { sessions } = entry.value;
-    while (sessions.length > 0 && this.#forgottenAt(sessions) <= watermark) {
+    const { windows, allowedLatenessMs } = this.options;
+    while (sessions.length > 0 && windows.forgottenAt(sessions[0]!, sessions[1], allowedLatenessMs) <= watermark) {
       const session = sessions[0]!;
       if (session.open || session.pending) this.#finish(entry, session, batch, out);
       sessions.shift();
-      const floor = this.options.windows.closedAt(session.last);
+      const floor = session.last + windows.gapMs;
       if (sessions[0]) sessions[0].floor = Math.max(floor, sessions[0].floor ?? -Infinity);
       this.state.mark(this.partition, { forgottenUpTo: floor });
       this.state.touch(entry);
     }
   }
 
-  /** When the first of a key's sessions is out of reach; there is at least one. */
-  #forgottenAt([session, next]: readonly Session[]): number {
-    return this.options.windows.forgottenAt(session!, next, this.options.allowedLatenessMs);
-  }
-
-  /** Schedules when the first of its sessions may close, and when the first may be forgotten. */
+  /** Schedules when the first of the key's sessions may close, and when the first may be forgotten. */
   #schedule(entry: StateEntry<KeySessions>): void {
     const keyed = entry.value;
+    const { windows, allowedLatenessMs } = this.options;
     let closeAt = Infinity;
     let forgetAt = Infinity;
     for (const session of keyed.sessions) {
-      if (session.open) closeAt = Math.min(closeAt, this.options.windows.closedAt(session.last));
+      if (session.open) closeAt = Math.min(closeAt, session.last + windows.gapMs);
     }
-    if (keyed.sessions.length > 0) forgetAt = this.#forgottenAt(keyed.sessions);
+    const [first, second] = keyed.sessions;
+    if (first) forgetAt = windows.forgottenAt(first, second, allowedLatenessMs);
     if (closeAt < keyed.closeAt) this.#closing.add(keyed.closeAt = closeAt, entry);
     if (forgetAt < keyed.forgetAt) this.#forgetting.add(keyed.forgetAt = forgetAt, entry);
   }

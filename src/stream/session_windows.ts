@@ -8,9 +8,7 @@ export function sessionWindows(gapMs: number): MergingWindows {
   return {
     shape: "merging",
     config: { window: "session", gapMs },
-    holds: ({ start, last }, time) => time < last + gapMs && time > start - gapMs,
-    closedAt: (last) => last + gapMs,
-    lastClosed: (watermark) => watermark - gapMs,
+    gapMs,
     forgottenAt({ last }, next, allowedLatenessMs) {
       const alone = last + 2 * gapMs + allowedLatenessMs;
       if (!next || next.start - last >= 2 * gapMs) return alone;

@@ -54,16 +54,15 @@ export interface Span {
   readonly last: number;
 }
 
-/** Windows that grow with their elements, and merge when an element is in two of them: sessions. */
+/**
+ * Windows that grow with their elements, and merge when an element is in two of them: sessions. The gap is a number and not a
+ * function of the kind's, so that the aggregator's loop has no call more for each element.
+ */
 export interface MergingWindows extends WindowKind {
   /** Tells the shapes of kinds apart. */
   readonly shape: "merging";
-  /** Whether an element at `time` is a part of the window. */
-  holds(window: Span, time: number): boolean;
-  /** The end of a window whose last element is at `last`: the watermark closes it there. */
-  closedAt(last: number): number;
-  /** The last time at which an element alone makes a window that is closed when the watermark is at `watermark`. */
-  lastClosed(watermark: number): number;
+  /** A window holds what is less than this before or after its elements, and ends so long after the last one; milliseconds. */
+  readonly gapMs: number;
   /** The watermark at which nothing that is not late can be a part of the window, alone or together with the next one. */
   forgottenAt(window: Span, next: Span | undefined, allowedLatenessMs: number): number;
 }
