@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
 import { highOf, lowestOf, lowOf, meanExactly, roundExactly } from "../../src/stream/exact_result.ts";
 import { addExactly, mergeExactly } from "../../src/stream/exact_sum.ts";
 import {
