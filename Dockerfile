@@ -14,6 +14,7 @@ COPY src/http/dashboard/page/deno.json ./src/http/dashboard/page/deno.json
 RUN deno install --frozen
 COPY main.ts ./
 COPY build/freshet.sh ./freshet
+COPY build/page.ts ./build/page.ts
 COPY sql ./sql
 COPY simulators ./simulators
 COPY src ./src

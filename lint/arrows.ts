@@ -17,10 +17,29 @@ interface Part {
 const PARTS: readonly Part[] = [
   { name: "The stream library", files: /^src\/stream\//, ours: /^src\/stream\//, packages: /^tinyqueue$/ },
   {
+    name: "A domain's page",
+    files: /^src\/domains\/[^/]+\/page\//,
+    ours: /^src\/(http\/dashboard\/page\/mod\.ts$|domains\/[^/]+\/(answers\.ts$|page\/))/,
+    packages: /^preact$/,
+  },
+  {
+    name: "What panels answer",
+    files: /^src\/(domains\/[^/]+|panels)\/answers\.ts$/,
+    ours: /^src\/panels\/answers\.ts$/,
+    packages: /^$/,
+    typesOnly: true,
+  },
+  {
     name: "A domain",
     files: /^src\/domains\//,
-    ours: /^(src\/(domains|checks)|sql|simulators)\//,
+    ours: /^(src\/(domains\/.*\.ts$|(checks|panels)\/)|(sql|simulators)\/)/,
     packages: /^(zod|@freshet\/stream)$/,
+  },
+  {
+    name: "The panels",
+    files: /^src\/panels\//,
+    ours: /^src\/(panels\/|warehouse\/warehouse\.ts$)/,
+    packages: /^zod$/,
   },
   {
     name: "A port",
@@ -42,9 +61,14 @@ const PARTS: readonly Part[] = [
       /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
   },
   {
+    name: "The list of the domains' pages",
+    files: /^src\/http\/dashboard\/page\/domain_pages\.ts$/,
+    ours: /^src\/(domains\/[^/]+\/page\/mod\.tsx|http\/dashboard\/page\/mod\.ts)$/,
+  },
+  {
     name: "The dashboard's page",
     files: /^src\/http\/dashboard\/page\//,
-    ours: /^src\/http\/dashboard\/(page\/|protocol\.ts$)|^src\/engine\/status\.ts$/,
+    ours: /^src\/(http\/dashboard\/(page\/|protocol\.ts$)|panels\/answers\.ts$|engine\/status\.ts$)/,
     packages: /^(preact|echarts)$/,
   },
   {
@@ -56,7 +80,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|domains)\/|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {
@@ -82,7 +106,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\//,
-  "preact": /^src\/http\/dashboard\/page\//,
+  "preact": /^src\/(http\/dashboard\/page\/|domains\/[^/]+\/page\/)/,
   "echarts": /^src\/http\/dashboard\/page\//,
   "commander": /^src\/cli\//,
   "cli-progress": /^src\/cli\//,

@@ -134,6 +134,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     version: options.version,
     log: log.description,
     warehouse,
+    domains,
+    names: parts.modules.map(({ name }) => name),
     statuses,
     clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type Element, type Output, StateBackend, Stream, type StreamContext } from "@freshet/stream";
 import type { Simulator } from "../../simulators/simulator.ts";
 import type { Rules, Settings } from "../checks/rules.ts";
+import type { DomainPanels } from "../panels/panel.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {
@@ -106,6 +107,8 @@ export interface StartCheck {
 export interface DomainParts {
   /** What its derived tables must be, recomputed from the raw one: see src/checks. */
   readonly checks?: (settings: Settings, domain: Domain) => Rules;
+  /** What the dashboard shows of it: see src/panels. */
+  readonly panels?: DomainPanels;
 }
 
 /** One of the systems that Freshet runs. `E` is its event, as the schema gives it. */
@@ -171,11 +174,11 @@ interface Declared<S extends z.ZodRawShape, E> extends Omit<DomainModule, "setti
 
 /** Ties a domain to its settings' types. */
 export function domain<S extends z.ZodRawShape, E>({ define, ...module }: Declared<S, E>): DomainModule {
-  const { name, checks } = module;
+  const { name, checks, panels } = module;
   return {
     ...module,
     // What comes out of a domain's schema goes into its own functions only, so its event type is nobody else's business.
-    define: (values) => ({ name, checks, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
+    define: (values) => ({ name, checks, panels, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
   };
 }
 

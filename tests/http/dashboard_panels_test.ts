@@ -1,7 +1,6 @@
 // What the panels say of tables whose contents are known.
 import { assertEquals } from "@std/assert";
-import { allPanels, bucketOf, spanOf } from "../../src/http/dashboard/panels/mod.ts";
-import { pointsOf, topSeries } from "../../src/http/dashboard/panels/top_series.ts";
+import { bucketOf, pointsOf, spanOf, topSeries } from "../../src/panels/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { domainOf } from "../support/domains.ts";
 
@@ -15,7 +14,7 @@ async function panels(domain: string, inserts: readonly string[]) {
     { name: domain, text: domainOf(domain).sql },
     { name: "contents", text: `-- version 1: contents\n${inserts.join(";\n")}` },
   ]);
-  const shown = allPanels.find((panels) => panels.domain === domain)!;
+  const shown = domainOf(domain).panels!;
   const settings = { ATS_OVERCROWDING_PASSENGERS: 1100, ATS_HIGH_POWER_KW: 2600, WINE_LOW_STOCK: 60 };
   const context = {
     settings,
@@ -24,8 +23,9 @@ async function panels(domain: string, inserts: readonly string[]) {
   return {
     // deno-lint-ignore no-explicit-any
     async ask(panel: string, parameters: object = {}): Promise<any> {
-      const { filter, answer } = shown.panels[panel]!;
-      return await answer(filter.parse(parameters), context);
+      const question = shown.panels[panel]!.read({ ...parameters });
+      if ("error" in question) throw question.error;
+      return await question.answer(context);
     },
     alerts: () => shown.alerts!(context),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),

@@ -3,6 +3,7 @@ import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
 import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
+import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { domainStatus, partitionStatus } from "../support/status.ts";
 
@@ -20,6 +21,8 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     version: "1.2.3",
     log: "the log",
     warehouse: { ...DUCKDB, description: "the file" },
+    domains: [domainOf("trains")],
+    names: ["trains", "wine"],
     statuses: () => [status],
     clock: new ManualClock(121_000),
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
@@ -50,6 +53,8 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<DashboardOptions>, expected: number])[] = [
   ["the page", { path: "/" }, {}, 200],
   ["a page by its path", { path: "/pipeline" }, {}, 200],
+  ["the page of a domain that does not run", { path: "/wine" }, {}, 200],
+  ["the page of a domain that there is not", { path: "/beer" }, {}, 404],
   ["the page without the token, as it holds no data", { path: "/" }, locked, 200],
   ["the style sheet", { path: "/page.css" }, {}, 200],
   ["a path beside the fixed files", { path: "/../deno.json" }, {}, 404],

@@ -30,6 +30,26 @@ const WRONG: readonly (readonly [file: string, source: string, complaint: string
   ],
   ["src/domains/trains/mod.ts", `import hono from "hono";`, `"hono" is imported by files ^src\\/http\\/ only`],
   ["src/domains/trains/mod.ts", `import x from "lodash";`, `A domain does not import the package "lodash"`],
+  [
+    "src/domains/trains/panels.ts",
+    `import { page } from "./page/mod.tsx";`,
+    `A domain does not import "src/domains/trains/page/mod.tsx"`,
+  ],
+  [
+    "src/domains/trains/page/mod.tsx",
+    `import { panels } from "../panels.ts";`,
+    `A domain's page does not import "src/domains/trains/panels.ts"`,
+  ],
+  [
+    "src/domains/trains/answers.ts",
+    `import { rowsOf } from "../../panels/mod.ts";`,
+    `What panels answer imports types only: write "import type"`,
+  ],
+  [
+    "src/http/dashboard/mod.ts",
+    `import { wine } from "../../domains/wine/mod.ts";`,
+    `HTTP does not import "src/domains/wine/mod.ts"`,
+  ],
   ["src/log/log.ts", `import { x } from "../warehouse/cells.ts";`, `A port imports types only: write "import type"`],
   ["src/log/log.ts", `import type { D } from "../domains/mod.ts";`, `A port does not import "src/domains/mod.ts"`],
   ["src/log/kafka.ts", `import { x } from "../engine/mod.ts";`, `The log does not import "src/engine/mod.ts"`],
@@ -69,6 +89,8 @@ for (const [file, source, complaint] of WRONG) {
 
 const RIGHT: readonly (readonly [file: string, source: string])[] = [
   ["src/stream/map.ts", `import { x } from "./batch.ts";`],
+  ["src/domains/trains/page/mod.tsx", `import type { TrainsPanels } from "../answers.ts";`],
+  ["src/domains/trains/page/mod.tsx", `import { Card } from "../../../http/dashboard/page/mod.ts";`],
   [
     "src/domains/trains/mod.ts",
     `import { z } from "zod"; import sql from "../../../sql/trains.sql" with { type: "text" };`,

@@ -4,8 +4,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/clock.ts";
 import { createDashboard } from "../../src/http/dashboard/mod.ts";
-import { allPanels } from "../../src/http/dashboard/panels/mod.ts";
+import { pipelinePanels } from "../../src/http/dashboard/pipeline_panels.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
+import type { DomainPanels } from "../../src/panels/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { openSnowflake } from "../../src/warehouse/snowflake.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
@@ -23,6 +24,9 @@ quietDriver();
 const SEED = 11;
 const RECORDS = 2_000;
 const SETTINGS = { ATS_OVERCROWDING_PASSENGERS: 1100, ATS_HIGH_POWER_KW: 2600, WINE_LOW_STOCK: 60 };
+
+/** A domain, or the pipelines themselves, and what is shown of it. */
+type Shown = readonly [name: string, panels: DomainPanels];
 
 /** Questions beside those without parameters; all are asked of each panel, which ignores what it does not know. */
 const PARAMETERS = [
@@ -51,8 +55,8 @@ async function fill(terminal: Terminal, domain: CheckedDomain, double: Snowflake
 }
 
 function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
-  const { topic } = domainOf(domain.name);
-  const status = domainStatus({ domain: domain.name, topic });
+  const declared = domainOf(domain.name);
+  const status = domainStatus({ domain: domain.name, topic: declared.topic });
   const { app } = createDashboard({
     hostname: "127.0.0.1",
     port: 0,
@@ -60,6 +64,8 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     version: "0",
     log: "none",
     warehouse,
+    domains: [declared],
+    names: [],
     statuses: () => [status],
     clock: systemClock,
     query: (sql, options) => warehouse.query(sql, options),
@@ -171,16 +177,16 @@ for (const domain of checkedDomains) {
           return expected;
         };
         // What all domains have in common is asked once.
-        const common = domain === checkedDomains[0] ? "pipeline" : undefined;
-        const shown = allPanels.filter(({ domain: name }) => name === domain.name || name === common);
-        for (const { domain: name, panels } of shown) {
+        const common: readonly Shown[] = domain === checkedDomains[0] ? [["pipeline", pipelinePanels]] : [];
+        const shown: readonly Shown[] = [[domain.name, domainOf(domain.name).panels!], ...common];
+        for (const [name, { panels }] of shown) {
           for (const panel of Object.keys(panels)) {
             for (const parameters of PARAMETERS) {
               await same(`/api/panels/${name}/${panel}?user=user_001&domain=${domain.name}&${parameters}`);
             }
           }
         }
-        for (const { name, newest } of shown.flatMap(({ tables }) => tables)) {
+        for (const { name, newest } of shown.flatMap(([, { tables }]) => tables)) {
           const path = `/api/tables/${name}`;
           const { data } = JSON.parse(await ours(path)) as { readonly data: Table };
           assert(data.rows.length > 0 || name === "STOCK_ALERTS" || name === "RIDE_SURGE_ALERTS", `${name} is empty`);

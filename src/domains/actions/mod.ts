@@ -17,6 +17,7 @@ import {
 } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { panels } from "./panels.ts";
 
 const text = (max: number) => z.string().min(1).max(max);
 
@@ -40,6 +41,7 @@ export type UserAction = z.infer<typeof UserAction>;
 export const actions = domain({
   name: "actions",
   checks,
+  panels,
   simulator: () => import("../../../simulators/actions.ts").then(({ actions }) => actions),
   dynamicTables,
   settings: {},

@@ -10,6 +10,7 @@ import { sleepHistory } from "./sleep_history.ts";
 import { timeZoneNamed } from "./time_zone.ts";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { panels } from "./panels.ts";
 
 const userKey = { USER_ID: (fact: Fact) => fact.userId };
 const isSleep = (fact: Fact) => fact.kind === "sleep";
@@ -20,6 +21,7 @@ const mealTime = (fact: Fact) => isMeal(fact) ? fact.time : null;
 export const circadian = domain({
   name: "circadian",
   checks,
+  panels,
   simulator: () => import("../../../simulators/circadian.ts").then(({ circadian }) => circadian),
   settings: {},
   define(): DomainSpec<UserActivity> {

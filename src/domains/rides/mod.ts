@@ -16,6 +16,7 @@ import {
 } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { panels } from "./panels.ts";
 
 const text = z.string().min(1).max(256);
 const latitude = z.number().min(-90).max(90);
@@ -113,6 +114,7 @@ const demand = {
 export const rides = domain({
   name: "rides",
   checks,
+  panels,
   simulator: () => import("../../../simulators/rides.ts").then(({ rides }) => rides),
   dynamicTables,
   settings: {

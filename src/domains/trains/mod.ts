@@ -6,6 +6,7 @@ import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_trains.sql" 
 import { count, type Element, hours, last, max, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { panels } from "./panels.ts";
 
 const text = z.string().min(1).max(256);
 const flag = z.boolean().nullish();
@@ -36,6 +37,7 @@ const trainKey = { TRAIN_ID: (event: TrainTelemetry) => event.train_id };
 export const trains = domain({
   name: "trains",
   checks,
+  panels,
   simulator: () => import("../../../simulators/trains.ts").then(({ trains }) => trains),
   dynamicTables,
   settings: {

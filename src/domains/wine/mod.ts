@@ -6,6 +6,7 @@ import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_wine.sql" wi
 import { count, hours, last, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
 import { domain, type DomainSpec, type StartCheck } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { panels } from "./panels.ts";
 
 const text = z.string().min(1).max(256);
 const money = z.number().min(0).max(1e6);
@@ -113,6 +114,7 @@ const name = /^[A-Za-z_][A-Za-z0-9_$]*$/;
 export const wine = domain({
   name: "wine",
   checks,
+  panels,
   simulator: () => import("../../../simulators/wine.ts").then(({ wine }) => wine),
   dynamicTables,
   settings: {

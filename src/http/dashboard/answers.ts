@@ -3,17 +3,10 @@
 import type { Clock } from "../../clock.ts";
 import { Deadline } from "../../deadline.ts";
 import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import type { Ask } from "../../panels/mod.ts";
 import { Semaphore } from "../../semaphore.ts";
-import type { Bind, QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
+import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
 import type { Answer } from "./protocol.ts";
-
-/** One row, by column name in lower case. */
-export type RowObject = Readonly<Record<string, unknown>>;
-
-/** Asks the warehouse; what is more than `maxRows` is left out. */
-export type Ask = (sql: string, options?: { readonly binds?: readonly Bind[]; readonly maxRows?: number }) => Promise<
-  QueryResult
->;
 
 export interface AnswersOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
@@ -146,10 +139,4 @@ export class Answers {
       if (done) this.#entries.delete(id);
     }
   }
-}
-
-/** The rows of a result by column name in lower case. */
-export function objects(result: QueryResult): readonly RowObject[] {
-  const names = result.columns.map(({ name }) => name.toLowerCase());
-  return result.rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? null])));
 }

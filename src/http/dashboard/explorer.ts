@@ -2,9 +2,8 @@
 // values are bound: no text of the asker ever becomes SQL. Must not know HTTP.
 import { stringify } from "csv-stringify/sync";
 import * as z from "zod";
+import { all, type Ask, type Condition, type OpenTable, several } from "../../panels/mod.ts";
 import type { Bind, QueryDialect } from "../../warehouse/warehouse.ts";
-import type { Ask } from "./answers.ts";
-import { all, type Condition, type OpenTable, several } from "./panels/mod.ts";
 import type { TablePage } from "./protocol.ts";
 
 /** A cell of a page is cut here, characters. */

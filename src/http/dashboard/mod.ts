@@ -5,9 +5,11 @@ import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
 import type { Clock } from "../../clock.ts";
+import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
+import type { DomainPanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
@@ -16,7 +18,7 @@ import { Answers } from "./answers.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
 import { pageFiles } from "./page_files.ts";
-import { allPanels, type DomainPanels } from "./panels/mod.ts";
+import { pipelinePanels } from "./pipeline_panels.ts";
 import { failure } from "./failure.ts";
 import type { About, LiveStatus } from "./protocol.ts";
 import { requireSession, sessionRoute } from "./session.ts";
@@ -28,6 +30,10 @@ export interface DashboardOptions extends Names {
   readonly version: string;
   readonly log: string;
   readonly warehouse: Pick<Warehouse, "name" | "description" | "dialect" | "freshness">;
+  /** Those that run. */
+  readonly domains: readonly Pick<Domain, "name" | "panels">[];
+  /** Names of all domains, running or not: each has a path. */
+  readonly names: readonly string[];
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
@@ -46,7 +52,7 @@ const MAX_BODY_BYTES = 10_000;
 /** The routes, and the streams that must be ended before the server is. */
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
   const { token, clock, statuses, warehouse } = options;
-  const shown = shownPanels(statuses());
+  const shown = panelsOf(options.domains);
   const answers = new Answers({
     query: options.query,
     clock,
@@ -81,7 +87,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     maxSize: MAX_BODY_BYTES,
     onError: (c) => failure(c, 413, "body_too_large", `The body exceeds ${MAX_BODY_BYTES} bytes`),
   }));
-  pageFiles(app);
+  pageFiles(app, options.names);
   sessionRoute(app, token, () => clock.monotonic());
   app.use("/api/*", requireSession(token));
   aboutRoute(app, { ...options, shown, answers });
@@ -106,10 +112,14 @@ export function startDashboard(options: DashboardOptions): HttpServer {
   };
 }
 
-/** Those of the domains that run, and those of all. */
-function shownPanels(statuses: readonly DomainStatus[]): readonly DomainPanels[] {
-  const running = new Set(statuses.map(({ domain }) => domain));
-  return allPanels.filter(({ domain }) => domain === "pipeline" || running.has(domain));
+/** What a domain shows, or the pipelines themselves under the name `pipeline`. */
+interface ShownPanels extends DomainPanels {
+  readonly domain: string;
+}
+
+function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] {
+  const own = domains.flatMap(({ name, panels }) => panels === undefined ? [] : [{ ...panels, domain: name }]);
+  return [...own, { ...pipelinePanels, domain: "pipeline" }];
 }
 
 /** Changes with each checkpoint of the domain; that of the pipeline with each of any. */
@@ -119,11 +129,11 @@ function versionOf(statuses: readonly DomainStatus[], domain: string): number {
 }
 
 interface Shown extends DashboardOptions {
-  readonly shown: readonly DomainPanels[];
+  readonly shown: readonly ShownPanels[];
   readonly answers: Answers;
 }
 
-function createLive(options: DashboardOptions, shown: readonly DomainPanels[], answers: Answers): Live {
+function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: Answers): Live {
   const { statuses, clock, settings, warehouse } = options;
   const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
   const complained = new Set<string>();
@@ -169,7 +179,11 @@ function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, status
       version,
       warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
-      domains: statuses().map(({ domain, topic }) => ({ name: domain, topic })),
+      domains: statuses().map(({ domain: name, topic }) => ({
+        name,
+        topic,
+        has_alerts: shown.some(({ domain, alerts }) => domain === name && alerts !== undefined),
+      })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
       fresh_ms: answers.freshMs,
       now: new Date(clock.now()).toISOString(),
@@ -178,13 +192,13 @@ function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, status
 
 function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
   for (const { domain, panels } of shown) {
-    for (const [name, { filter, answer }] of Object.entries(panels)) {
+    for (const [name, panel] of Object.entries(panels)) {
       app.get(`/api/panels/${domain}/${name}`, async (c) => {
-        const parsed = filter.safeParse(parameters(c));
-        if (!parsed.success) return failure(c, 400, "bad_request", z.prettifyError(parsed.error));
-        const key = `${name} ${JSON.stringify(parsed.data)}`;
+        const question = panel.read(parameters(c));
+        if ("error" in question) return failure(c, 400, "bad_request", z.prettifyError(question.error));
+        const key = `${name} ${question.key}`;
         const { signal } = c.req.raw;
-        return c.json(await answers.shared(domain, key, (ask) => answer(parsed.data, { ask, settings }), { signal }));
+        return c.json(await answers.shared(domain, key, (ask) => question.answer({ ask, settings }), { signal }));
       });
     }
   }

@@ -4,15 +4,15 @@ import css from "./page/page.css" with { type: "text" };
 import icon from "./page/icon.svg" with { type: "text" };
 import html from "./page/page.html" with { type: "text" };
 
-/** Paths of the page; which of them is shown is the script's business. */
-const PAGES = ["/", "/trains", "/rides", "/wine", "/actions", "/circadian", "/pipeline", "/explore"];
+/** Paths of the page beside those of domains; which of them is shown is the script's business. */
+const PAGES = ["/", "/pipeline", "/explore"];
 
 const NOT_BUNDLED = `document.getElementById("app").textContent =
   "The page's script is not bundled: run \\"deno task page\\" once, then start Freshet again.";`;
 
 /** Adds the files. They hold no data, so they need no token. */
-export function pageFiles(app: Hono): void {
-  for (const path of PAGES) app.get(path, (c) => c.html(html));
+export function pageFiles(app: Hono, domains: readonly string[]): void {
+  for (const path of [...PAGES, ...domains.map((name) => `/${name}`)]) app.get(path, (c) => c.html(html));
   app.get("/page.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8" }));
   app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml" }));
   app.get("/page.js", async (c) => c.body(await script(), 200, { "content-type": "text/javascript; charset=utf-8" }));

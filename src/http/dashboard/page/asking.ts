@@ -1,7 +1,7 @@
 // Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick.
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import type { Answer, Failure } from "../protocol.ts";
+import type { Answer, Failure, PipelinePanels } from "../protocol.ts";
 
 /** What the page as a whole knows of its server. */
 export interface Connection {
@@ -51,6 +51,17 @@ export function useAnswer<T>(path: string | undefined, params: URLSearchParams =
   useEffect(() => () => asking.current?.abort.abort(), []);
   return { answer: state.answer, error: state.error, outdated: state.question !== question };
 }
+
+/** Asks a panel by its name; nothing is asked for `undefined`. `A` is the map of what panels answer. */
+export type PanelHook<A> = <N extends keyof A & string>(name: N | undefined, params?: URLSearchParams) => Asked<A[N]>;
+
+/** How the panels of a domain are asked: `A` is the map that its server's side is typed by. */
+export function panelHook<A>(domain: string): PanelHook<A> {
+  return (name, params) => useAnswer(name === undefined ? undefined : `/api/panels/${domain}/${name}`, params);
+}
+
+/** Asks a panel about the pipelines themselves. */
+export const usePipelinePanel = panelHook<PipelinePanels>("pipeline");
 
 /** The server answered, and not with what was asked for. */
 export class AnswerError extends Error {

@@ -1,19 +1,20 @@
 // The one stream of changes from the server. Open only while the page is to be seen.
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { LiveEvents } from "../protocol.ts";
 
 export type LiveState = "connecting" | "live" | "paused";
 
 const RETRY_MS = 5_000;
 
-/** The newest event of each topic, as parsed JSON. */
+/** The newest event of each topic. */
 export interface LiveNews {
   readonly state: LiveState;
-  readonly news: Readonly<Record<string, unknown>>;
+  readonly news: Partial<LiveEvents>;
 }
 
 export function useLive(topics: readonly string[], open: boolean): LiveNews {
   const [state, setState] = useState<LiveState>("connecting");
-  const [news, setNews] = useState<Readonly<Record<string, unknown>>>({});
+  const [news, setNews] = useState<Partial<LiveEvents>>({});
   const lastId = useRef("");
   const key = topics.join(" ");
   useEffect(() => {

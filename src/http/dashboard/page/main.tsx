@@ -2,9 +2,10 @@
 import { type ComponentChildren, render } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import { totalLag } from "../../../engine/status.ts";
-import type { About, LiveStatus } from "../protocol.ts";
+import type { About } from "../protocol.ts";
 import { goTo, setParams, useAddress } from "./address.ts";
 import { AnswerError, askPlain, ConnectionContext } from "./asking.ts";
+import { domainPages } from "./domain_pages.ts";
 import { durationText, momentOf, numberText, timeText, wordsOf, type Zone, zoneText } from "./format.ts";
 import { type LiveNews, useLive } from "./live_stream.ts";
 import {
@@ -19,51 +20,39 @@ import {
   useSecond,
   useSeen,
 } from "./look.ts";
-import { ActionsPage } from "./pages/actions.tsx";
-import { CircadianPage } from "./pages/circadian.tsx";
 import { ExplorePage } from "./pages/explore.tsx";
 import { LoginPage } from "./pages/login.tsx";
 import { PipelinePage } from "./pages/pipeline.tsx";
-import { RidesPage } from "./pages/rides.tsx";
-import { TrainsPage } from "./pages/trains.tsx";
-import { WinePage } from "./pages/wine.tsx";
 
 interface Page {
   readonly path: string;
   readonly title: string;
-  /** Shown when this domain runs; always when there is none. */
+  /** Whose state the head tells; that of all when there is none. */
   readonly domain?: string;
   readonly topics: readonly string[];
   readonly show: (about: About, live: LiveNews) => ComponentChildren;
 }
 
-const PAGES: readonly Page[] = [
-  {
-    path: "/trains",
-    title: "Trains",
-    domain: "trains",
-    topics: ["status", "alerts/trains"],
-    show: (_about, live) => <TrainsPage live={live} />,
-  },
-  {
-    path: "/rides",
-    title: "Rides",
-    domain: "rides",
-    topics: ["status", "alerts/rides"],
-    show: (_about, live) => <RidesPage live={live} />,
-  },
-  {
-    path: "/wine",
-    title: "Wine",
-    domain: "wine",
-    topics: ["status", "alerts/wine"],
-    show: (_about, live) => <WinePage live={live} />,
-  },
-  { path: "/actions", title: "Actions", domain: "actions", topics: ["status"], show: () => <ActionsPage /> },
-  { path: "/circadian", title: "Circadian", domain: "circadian", topics: ["status"], show: () => <CircadianPage /> },
+/** Pages about all domains. */
+const COMMON_PAGES: readonly Page[] = [
   { path: "/pipeline", title: "Pipeline", topics: ["status"], show: (_about, live) => <PipelinePage live={live} /> },
   { path: "/explore", title: "Explore", topics: ["status"], show: (about) => <ExplorePage about={about} /> },
 ];
+
+/** The pages of the domains that run, then those about all. */
+function pagesOf({ domains }: About): readonly Page[] {
+  const own = domains.flatMap(({ name, has_alerts }) => {
+    const page = domainPages.get(name);
+    return page === undefined ? [] : [{
+      path: `/${name}`,
+      title: page.title,
+      domain: name,
+      topics: has_alerts ? ["status", `alerts/${name}`] : ["status"],
+      show: (_about: About, live: LiveNews) => page.show(live),
+    }];
+  });
+  return [...own, ...COMMON_PAGES];
+}
 
 const REFRESHES = [2, 5, 10, 30, 60];
 const DEFAULT_REFRESH = 5;
@@ -95,7 +84,7 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const paused = refresh === "0";
   const tick = useTick(Number(refresh) * 1000, seen && !paused);
   const zone: Zone = params.get("tz") === "local" ? "local" : "utc";
-  const pages = PAGES.filter(({ domain }) => domain === undefined || about.domains.some(({ name }) => name === domain));
+  const pages = useMemo(() => pagesOf(about), [about]);
   const page = pages.find((page) => page.path === path) ?? pages[0]!;
   const live = useLive(page.topics, seen && !paused);
   useEffect(() => onSystemTheme(() => setSystem((n) => n + 1)), []);
@@ -212,7 +201,7 @@ const BEHIND_MS = 120_000;
 function StateLine({ page, live, paused, lostAt, dataTime }: StateLineProps) {
   const { zone, serverNow } = useContext(LookContext);
   const second = useSecond();
-  const status = live.news.status as LiveStatus | undefined;
+  const status = live.news.status;
   const domains = status?.domains.filter(({ domain }) => page.domain === undefined || domain === page.domain) ?? [];
   const lag = totalLag({ partitions: domains.flatMap(({ partitions }) => partitions) }) ?? 0;
   const broken = domains.filter(({ phase, standstill }) =>

@@ -1,8 +1,7 @@
 // Records that could not be used: how many for which reason, and a look at the bytes.
 import type { ComponentChildren } from "preact";
 import { useContext, useState } from "preact/hooks";
-import type { Rows } from "../../protocol.ts";
-import { useAnswer } from "../asking.ts";
+import { usePipelinePanel } from "../asking.ts";
 import { cutText, momentOf, numberText, timeText, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
@@ -50,8 +49,8 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
   const { zone } = useContext(LookContext);
   const [chosen, setChosen] = useState<{ readonly domain: string; readonly stage: string; readonly reason: string }>();
   const [open, setOpen] = useState<DeadLetter>();
-  const counts = useAnswer<Rows>("/api/panels/pipeline/dead-letter-counts");
-  const letters = useAnswer<Rows>("/api/panels/pipeline/dead-letters", new URLSearchParams(chosen));
+  const counts = usePipelinePanel("dead-letter-counts");
+  const letters = usePipelinePanel("dead-letters", new URLSearchParams(chosen));
   const countColumns: readonly Column<readonly unknown[]>[] = [
     {
       key: "domain",

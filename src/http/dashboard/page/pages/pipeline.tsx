@@ -1,8 +1,8 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
 import { useContext, useRef } from "preact/hooks";
 import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
-import type { LiveStatus, Rows } from "../../protocol.ts";
-import { useAnswer } from "../asking.ts";
+import type { LiveStatus } from "../../protocol.ts";
+import { usePipelinePanel } from "../asking.ts";
 import {
   agoText,
   clockText,
@@ -25,7 +25,7 @@ import { Fact } from "../parts/fact.tsx";
 const RATE_MS = 10_000;
 
 export function PipelinePage({ live }: { readonly live: LiveNews }) {
-  const status = live.news.status as LiveStatus | undefined;
+  const status = live.news.status;
   const rates = useRates(status);
   return (
     <>
@@ -203,7 +203,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
 
 function LateCard() {
   const { zone } = useContext(LookContext);
-  const late = useAnswer<Rows>("/api/panels/pipeline/late-counts");
+  const late = usePipelinePanel("late-counts");
   const columns: readonly Column<readonly unknown[]>[] = [
     {
       key: "domain",

@@ -1,6 +1,7 @@
 // Alerts, active first, as they come. Colour is never the only sign.
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import type { Alert, Answer } from "../../protocol.ts";
+import type { Alert } from "../../../../panels/answers.ts";
+import type { Answer } from "../../protocol.ts";
 import { clockText, cutText, durationText, momentOf, numberText, wordsOf } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";

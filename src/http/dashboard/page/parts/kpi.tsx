@@ -1,6 +1,6 @@
 // A number that matters, its unit, and how it has changed.
 import type { ComponentChildren } from "preact";
-import type { Compared } from "../../protocol.ts";
+import type { Compared } from "../../../../panels/answers.ts";
 import { changeOf, numberText, percentText } from "../format.ts";
 
 export interface KpiProps {

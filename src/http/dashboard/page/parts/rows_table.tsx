@@ -1,7 +1,7 @@
 // A table of an answer's rows, each column by its name in the answer.
 import type { ComponentChildren } from "preact";
 import { useContext, useMemo } from "preact/hooks";
-import type { Rows } from "../../protocol.ts";
+import type { Rows } from "../../../../panels/answers.ts";
 import { cutText, durationText, momentOf, numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { type Column, DataTable, type Sort, Text } from "./data_table.tsx";

@@ -1,6 +1,6 @@
 // A card that is a table of an answer, with a field to find rows where that helps.
 import { useState } from "preact/hooks";
-import type { Rows } from "../../protocol.ts";
+import type { Rows } from "../../../../panels/answers.ts";
 import type { Asked } from "../asking.ts";
 import { Card, Waiting } from "./card.tsx";
 import type { Sort } from "./data_table.tsx";

@@ -1,7 +1,7 @@
 // Something counted over time, split, and stacked: areas for what flows, bars for what is summed.
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Timeline } from "../../protocol.ts";
+import type { Timeline } from "../../../../panels/answers.ts";
 import type { Asked } from "../asking.ts";
 import { durationText, numberText } from "../format.ts";
 import { Card, Empty, Waiting } from "./card.tsx";

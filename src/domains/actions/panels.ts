@@ -1,6 +1,5 @@
 // What the dashboard shows of web user actions: how many a minute of which kind, and sessions. Asks the derived tables.
-import * as z from "zod";
-import type { ActionKpis, Rows, Sessions, Timeline } from "../protocol.ts";
+import { z } from "zod";
 import {
   all,
   bucketOf,
@@ -13,14 +12,18 @@ import {
   oneOf,
   panel,
   type PanelContext,
+  pointsOf,
+  type Rows,
   rowsOf,
   several,
   spanOf,
   timeFilter,
+  type Timeline,
   timestampText,
+  topSeries,
   within,
-} from "./panel.ts";
-import { pointsOf, topSeries } from "./top_series.ts";
+} from "../../panels/mod.ts";
+import type { ActionKpis, ActionsPanels, Sessions } from "./answers.ts";
 
 const DOMAIN = "actions";
 const MINUTE_MS = 60_000;
@@ -144,8 +147,7 @@ async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContex
   };
 }
 
-export const actions: DomainPanels = {
-  domain: DOMAIN,
+export const panels: DomainPanels<ActionsPanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     "per-minute": panel(chosenIn, perMinute),

@@ -1,9 +1,8 @@
 // What the dashboard shows of trains. Asks the derived tables; of the typed one only spans of time, by its timestamp.
-import * as z from "zod";
-import type { Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../protocol.ts";
-import type { RowObject } from "../answers.ts";
-import { alertCounts, alertsOf } from "./alerts.ts";
+import { z } from "zod";
 import {
+  alertCounts,
+  alertsOf,
   all,
   bucketOf,
   bucketSql,
@@ -14,6 +13,8 @@ import {
   oneOf,
   panel,
   type PanelContext,
+  type RowObject,
+  type Rows,
   rowsOf,
   several,
   type Span,
@@ -21,7 +22,8 @@ import {
   timeFilter,
   timestampText,
   within,
-} from "./panel.ts";
+} from "../../panels/mod.ts";
+import type { TrainDistributions, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
 
 const DOMAIN = "trains";
 const HOUR_MS = 3_600_000;
@@ -280,8 +282,7 @@ async function status(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
   );
 }
 
-export const trains: DomainPanels = {
-  domain: DOMAIN,
+export const panels: DomainPanels<TrainsPanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     timeline: panel(chosenIn, timeline),

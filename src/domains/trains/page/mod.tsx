@@ -1,35 +1,58 @@
 // Trains: how full, how hungry for power, which alerts. Replaces the Streamlit page of the old system.
 import { useContext, useMemo } from "preact/hooks";
-import type { Alert, Answer, Rows, TrainDistributions, TrainKpis, TrainTimeline } from "../../protocol.ts";
-import { setParams, useAddress } from "../address.ts";
-import { BoxCard, HistogramCards, PassengerCard, PowerCard } from "./trains_charts.tsx";
-import { StatusCard } from "./trains_status.tsx";
-import { type Asked, useAnswer } from "../asking.ts";
-import { clockText, momentOf, numberText, timeText, zoneText } from "../format.ts";
-import type { LiveNews } from "../live_stream.ts";
-import { LookContext, useDataTime } from "../look.ts";
-import { AlertList } from "../parts/alert_list.tsx";
-import { Empty, Waiting } from "../parts/card.tsx";
-import { Chosen } from "../parts/chosen.tsx";
-import { difference, Kpi, Kpis, share } from "../parts/kpi.tsx";
-import type { RowColumn } from "../parts/rows_table.tsx";
-import { TableCard } from "../parts/table_card.tsx";
-import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
+import {
+  type Alert,
+  AlertList,
+  type Asked,
+  Chosen,
+  clockText,
+  difference,
+  type DomainPage,
+  Empty,
+  Kpi,
+  Kpis,
+  type LiveNews,
+  LookContext,
+  momentOf,
+  numberText,
+  panelHook,
+  RangeFilter,
+  rangeParams,
+  type RowColumn,
+  setParams,
+  share,
+  TableCard,
+  timeText,
+  useAddress,
+  useDataTime,
+  Waiting,
+  zoneText,
+} from "../../../http/dashboard/page/mod.ts";
+import type { TrainKpis, TrainsPanels } from "../answers.ts";
+import { BoxCard, HistogramCards, PassengerCard, PowerCard } from "./charts.tsx";
+import { StatusCard } from "./status.tsx";
 
 const NO_RECORDS =
   "No train has reported yet. The simulation sends by itself (deno task run); your own records come with " +
   "deno task produce ats_telemetry file.ndjson --key train_id";
 
-export function TrainsPage({ live }: { readonly live: LiveNews }) {
+const usePanel = panelHook<TrainsPanels>("trains");
+
+export const page: DomainPage = {
+  title: "Trains",
+  show: (live) => <TrainsPage live={live} />,
+};
+
+function TrainsPage({ live }: { readonly live: LiveNews }) {
   const { params } = useAddress();
   const chosen = new URLSearchParams();
   for (const name of ["train", "line"]) for (const value of params.getAll(name)) chosen.append(name, value);
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
-  const kpis = useAnswer<TrainKpis>("/api/panels/trains/kpis", chosen);
-  const timeline = useAnswer<TrainTimeline>("/api/panels/trains/timeline", ranged);
-  const distributions = useAnswer<TrainDistributions>("/api/panels/trains/distributions", ranged);
-  const hourly = useAnswer<Rows>("/api/panels/trains/hourly", ranged);
-  const status = useAnswer<Rows>("/api/panels/trains/status", chosen);
+  const kpis = usePanel("kpis", chosen);
+  const timeline = usePanel("timeline", ranged);
+  const distributions = usePanel("distributions", ranged);
+  const hourly = usePanel("hourly", ranged);
+  const status = usePanel("status", chosen);
   useDataTime(kpis.answer?.data.data_now);
   const lines = kpis.answer?.data.lines ?? [];
   const trainIds = useMemo(() => status.answer?.data.rows.map(([id]) => String(id)) ?? [], [status.answer]);
@@ -47,7 +70,7 @@ export function TrainsPage({ live }: { readonly live: LiveNews }) {
       <div class="grid">
         <PassengerCard asked={timeline} />
         <AlertList
-          answer={live.news["alerts/trains"] as Answer<readonly Alert[]> | undefined}
+          answer={live.news["alerts/trains"]}
           live={live.state === "live"}
           unitOf={(type) => type === "OVERCROWDING" ? "passengers" : "kW"}
           matches={matching(params)}

@@ -1,31 +1,54 @@
 // Web user actions: how many a minute of which kind, and the visits they make.
 import { useContext } from "preact/hooks";
-import type { ActionKpis, Rows, Sessions, Timeline } from "../../protocol.ts";
-import { setParams, useAddress } from "../address.ts";
-import { type Asked, useAnswer } from "../asking.ts";
-import { clockText, durationText, momentOf, numberText } from "../format.ts";
-import { LookContext, useDataTime } from "../look.ts";
-import { Card, Empty, Waiting } from "../parts/card.tsx";
-import { Chosen } from "../parts/chosen.tsx";
-import { Histogram } from "../parts/histogram.tsx";
-import { Kpi, Kpis, share } from "../parts/kpi.tsx";
-import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
-import { type RowColumn, RowsTable } from "../parts/rows_table.tsx";
-import { TableCard } from "../parts/table_card.tsx";
-import { NO_RECORDS_IN_RANGE, TimelineCard } from "../parts/timeline_card.tsx";
+import {
+  type Asked,
+  Card,
+  Chosen,
+  clockText,
+  type DomainPage,
+  durationText,
+  Empty,
+  Histogram,
+  Kpi,
+  Kpis,
+  LookContext,
+  momentOf,
+  NO_RECORDS_IN_RANGE,
+  numberText,
+  panelHook,
+  RangeFilter,
+  rangeParams,
+  type RowColumn,
+  RowsTable,
+  setParams,
+  share,
+  TableCard,
+  TimelineCard,
+  useAddress,
+  useDataTime,
+  Waiting,
+} from "../../../http/dashboard/page/mod.ts";
+import type { ActionKpis, ActionsPanels, Sessions } from "../answers.ts";
 
 const NO_RECORDS = "No action has come yet. The simulation sends by itself (deno task run); " +
   "POST /events on the API's port takes your own.";
 
-export function ActionsPage() {
+const usePanel = panelHook<ActionsPanels>("actions");
+
+export const page: DomainPage = {
+  title: "Actions",
+  show: () => <ActionsPage />,
+};
+
+function ActionsPage() {
   const { params } = useAddress();
   const chosen = params.getAll("action");
   const actions = new URLSearchParams(chosen.map((action) => ["action", action]));
   const range = rangeParams(params);
-  const kpis = useAnswer<ActionKpis>("/api/panels/actions/kpis", actions);
-  const perMinute = useAnswer<Timeline>("/api/panels/actions/per-minute", new URLSearchParams([...range, ...actions]));
-  const kinds = useAnswer<Rows>("/api/panels/actions/kinds", range);
-  const sessions = useAnswer<Sessions>("/api/panels/actions/sessions", range);
+  const kpis = usePanel("kpis", actions);
+  const perMinute = usePanel("per-minute", new URLSearchParams([...range, ...actions]));
+  const kinds = usePanel("kinds", range);
+  const sessions = usePanel("sessions", range);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>

@@ -1,30 +1,52 @@
 // The wine shop: what is sold where, what is in stock, what went wrong.
 import { useContext } from "preact/hooks";
-import type { Alert, Answer, Rows, Timeline, WineKpis } from "../../protocol.ts";
-import { setParams, useAddress } from "../address.ts";
-import { type Asked, useAnswer } from "../asking.ts";
-import { clockText, momentOf, numberText } from "../format.ts";
-import type { LiveNews } from "../live_stream.ts";
-import { LookContext, useDataTime } from "../look.ts";
-import { AlertList } from "../parts/alert_list.tsx";
-import { Empty, Waiting } from "../parts/card.tsx";
-import { difference, Kpi, Kpis, share } from "../parts/kpi.tsx";
-import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
-import { moneyText, type RowColumn } from "../parts/rows_table.tsx";
-import { TableCard } from "../parts/table_card.tsx";
-import { TimelineCard } from "../parts/timeline_card.tsx";
+import {
+  AlertList,
+  type Asked,
+  clockText,
+  difference,
+  type DomainPage,
+  Empty,
+  Kpi,
+  Kpis,
+  type LiveNews,
+  LookContext,
+  momentOf,
+  moneyText,
+  numberText,
+  panelHook,
+  RangeFilter,
+  rangeParams,
+  type RowColumn,
+  setParams,
+  share,
+  TableCard,
+  TimelineCard,
+  useAddress,
+  useDataTime,
+  usePipelinePanel,
+  Waiting,
+} from "../../../http/dashboard/page/mod.ts";
+import type { WineKpis, WinePanels } from "../answers.ts";
 
 const NO_RECORDS = "Nothing has been sold yet. The simulation sends by itself (deno task run).";
 
-export function WinePage({ live }: { readonly live: LiveNews }) {
+const usePanel = panelHook<WinePanels>("wine");
+
+export const page: DomainPage = {
+  title: "Wine",
+  show: (live) => <WinePage live={live} />,
+};
+
+function WinePage({ live }: { readonly live: LiveNews }) {
   const { params } = useAddress();
   const by = params.get("by") === "channel" ? "channel" : "category";
   const range = rangeParams(params);
-  const kpis = useAnswer<WineKpis>("/api/panels/wine/kpis");
-  const sales = useAnswer<Timeline>("/api/panels/wine/sales", new URLSearchParams([...range, ["by", by]]));
-  const split = useAnswer<Rows>("/api/panels/wine/split", range);
-  const stock = useAnswer<Rows>("/api/panels/wine/stock");
-  const dead = useAnswer<Rows>("/api/panels/pipeline/dead-letter-counts", new URLSearchParams({ domain: "wine" }));
+  const kpis = usePanel("kpis");
+  const sales = usePanel("sales", new URLSearchParams([...range, ["by", by]]));
+  const split = usePanel("split", range);
+  const stock = usePanel("stock");
+  const dead = usePipelinePanel("dead-letter-counts", new URLSearchParams({ domain: "wine" }));
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
@@ -53,7 +75,7 @@ export function WinePage({ live }: { readonly live: LiveNews }) {
         />
         <AlertList
           title="Stock alerts"
-          answer={live.news["alerts/wine"] as Answer<readonly Alert[]> | undefined}
+          answer={live.news["alerts/wine"]}
           live={live.state === "live"}
           unitOf={() => "bottles"}
           empty="No alerts. One is raised when a product runs low in a warehouse, or bottles spoil."

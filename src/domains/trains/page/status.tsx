@@ -1,11 +1,19 @@
 // Every train as it last reported.
 import { useContext, useMemo, useState } from "preact/hooks";
-import type { Rows } from "../../protocol.ts";
-import type { Asked } from "../asking.ts";
-import { clockText, momentOf, numberText, zoneText } from "../format.ts";
-import { LookContext } from "../look.ts";
-import { Card, Waiting } from "../parts/card.tsx";
-import { type Column, DataTable, Text } from "../parts/data_table.tsx";
+import {
+  type Asked,
+  Card,
+  clockText,
+  type Column,
+  DataTable,
+  LookContext,
+  momentOf,
+  numberText,
+  type Rows,
+  Text,
+  Waiting,
+  zoneText,
+} from "../../../http/dashboard/page/mod.ts";
 
 interface Train {
   readonly id: string;

@@ -1,7 +1,7 @@
 // What every domain has in common: dead letters, late records, offsets. Asks Freshet's own tables.
 import * as z from "zod";
-import type { Rows } from "../protocol.ts";
-import { all, type DomainPanels, oneOf, panel, type PanelContext, several } from "./panel.ts";
+import { all, type DomainPanels, oneOf, panel, type PanelContext, type Rows, several } from "../../panels/mod.ts";
+import type { PipelinePanels } from "./protocol.ts";
 
 const MAX_GROUPS = 200;
 const MAX_DEAD_LETTERS = 100;
@@ -41,8 +41,7 @@ async function lateCounts(filter: Chosen, { ask }: PanelContext): Promise<Rows> 
   );
 }
 
-export const pipeline: DomainPanels = {
-  domain: "pipeline",
+export const pipelinePanels: DomainPanels<PipelinePanels> = {
   panels: {
     "dead-letter-counts": panel(chosen, deadLetterCounts),
     "dead-letters": panel(chosen, deadLetters),

@@ -1,8 +1,8 @@
 // What the dashboard shows of rides: demand by zone over hopping windows, surges, hours. Asks the derived tables only.
-import * as z from "zod";
-import type { RideKpis, Rows, Timeline } from "../protocol.ts";
-import { alertCounts, alertsOf } from "./alerts.ts";
+import { z } from "zod";
 import {
+  alertCounts,
+  alertsOf,
   all,
   bucketOf,
   type Condition,
@@ -14,14 +14,18 @@ import {
   oneOf,
   panel,
   type PanelContext,
+  pointsOf,
+  type Rows,
   rowsOf,
   several,
   spanOf,
   timeFilter,
+  type Timeline,
   timestampText,
+  topSeries,
   within,
-} from "./panel.ts";
-import { pointsOf, topSeries } from "./top_series.ts";
+} from "../../panels/mod.ts";
+import type { RideKpis, RidesPanels } from "./answers.ts";
 
 const DOMAIN = "rides";
 const MINUTE_MS = 60_000;
@@ -141,8 +145,7 @@ async function hourly(filter: z.infer<typeof chosenIn>, context: PanelContext): 
   );
 }
 
-export const rides: DomainPanels = {
-  domain: DOMAIN,
+export const panels: DomainPanels<RidesPanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     demand: panel(chosenIn, demand),

@@ -1,12 +1,24 @@
 // The charts of trains: passengers and power over time, speed and distributions.
 import { useMemo } from "preact/hooks";
-import type { TrainDistributions, TrainKpis, TrainTimeline } from "../../protocol.ts";
-import type { Asked } from "../asking.ts";
-import { compactText, durationText, numberText } from "../format.ts";
-import { Card, Empty, Waiting } from "../parts/card.tsx";
-import { categoryAxis, Chart, colour, timeAxis, tooltip, valueAxis } from "../parts/chart.tsx";
-import { Histogram } from "../parts/histogram.tsx";
-import { bucketsOf, NO_RECORDS_IN_RANGE } from "../parts/timeline_card.tsx";
+import {
+  type Asked,
+  bucketsOf,
+  Card,
+  categoryAxis,
+  Chart,
+  colour,
+  compactText,
+  durationText,
+  Empty,
+  Histogram,
+  NO_RECORDS_IN_RANGE,
+  numberText,
+  timeAxis,
+  tooltip,
+  valueAxis,
+  Waiting,
+} from "../../../http/dashboard/page/mod.ts";
+import type { TrainDistributions, TrainKpis, TrainTimeline } from "../answers.ts";
 
 const noteOf = (data: TrainTimeline | undefined) =>
   data &&

@@ -1,11 +1,12 @@
 // What the dashboard shows of the wine shop: sales by channel and category, stock, alerts. Asks the derived tables. Money is EUR.
-import * as z from "zod";
-import type { Compared, Rows, Timeline, WineKpis } from "../protocol.ts";
-import { alertCounts, alertsOf } from "./alerts.ts";
+import { z } from "zod";
 import {
+  alertCounts,
+  alertsOf,
   all,
   bucketOf,
   bucketSql,
+  type Compared,
   dataNow,
   type DomainPanels,
   number,
@@ -13,14 +14,18 @@ import {
   oneOf,
   panel,
   type PanelContext,
+  pointsOf,
+  type Rows,
   rowsOf,
   several,
   spanOf,
   timeFilter,
+  type Timeline,
   timestampText,
+  topSeries,
   within,
-} from "./panel.ts";
-import { pointsOf, topSeries } from "./top_series.ts";
+} from "../../panels/mod.ts";
+import type { WineKpis, WinePanels } from "./answers.ts";
 
 const DOMAIN = "wine";
 const HOUR_MS = 3_600_000;
@@ -100,8 +105,7 @@ async function stock(_filter: unknown, context: PanelContext): Promise<Rows> {
   );
 }
 
-export const wine: DomainPanels = {
-  domain: DOMAIN,
+export const panels: DomainPanels<WinePanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     sales: panel(salesFilter, sales),

@@ -1,9 +1,16 @@
 // What a domain shows on the dashboard: questions to its derived tables, each a panel, and the tables one may look into.
 // Must not know HTTP.
-import * as z from "zod";
-import type { Bind } from "../../../warehouse/warehouse.ts";
-import { type Ask, objects, type RowObject } from "../answers.ts";
-import type { Alert } from "../protocol.ts";
+import { z } from "zod";
+import type { Bind, QueryResult } from "../warehouse/warehouse.ts";
+import type { Alert, Span } from "./answers.ts";
+
+/** One row, by column name in lower case. */
+export type RowObject = Readonly<Record<string, unknown>>;
+
+/** Asks the warehouse; what is more than `maxRows` is left out. */
+export type Ask = (sql: string, options?: { readonly binds?: readonly Bind[]; readonly maxRows?: number }) => Promise<
+  QueryResult
+>;
 
 /** What a panel is asked with. */
 export interface PanelContext {
@@ -12,10 +19,15 @@ export interface PanelContext {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-export interface Panel<F = unknown, T = unknown> {
-  /** Reads the query parameters. */
-  readonly filter: z.ZodType<F>;
-  answer(filter: F, context: PanelContext): Promise<T>;
+/** A question whose parameters are read: who asks with the same key asks the same. */
+export interface Question<T> {
+  readonly key: string;
+  answer(context: PanelContext): Promise<T>;
+}
+
+/** One thing that is shown: reads the query parameters of a question, or says what is wrong with them. `T` is the answer. */
+export interface Panel<T = unknown> {
+  read(parameters: Readonly<Record<string, unknown>>): Question<T> | { readonly error: z.ZodError };
 }
 
 /** A table that may be looked into as it is. */
@@ -25,17 +37,25 @@ export interface OpenTable {
   readonly newest: readonly string[];
 }
 
-export interface DomainPanels {
-  readonly domain: string;
-  readonly panels: Readonly<Record<string, Panel>>;
+/** What a domain shows. `A` says what each panel answers, by its name. */
+export interface DomainPanels<A = Readonly<Record<string, unknown>>> {
+  readonly panels: { readonly [N in keyof A]: Panel<A[N]> };
   /** The alerts, active first; absent where a domain has none. */
   readonly alerts?: (context: PanelContext) => Promise<readonly Alert[]>;
   readonly tables: readonly OpenTable[];
 }
 
 /** Ties a panel's filter to its answer. */
-export function panel<F, T>(filter: z.ZodType<F>, answer: (filter: F, context: PanelContext) => Promise<T>): Panel {
-  return { filter, answer } as Panel;
+export function panel<F, T>(
+  filter: z.ZodType<F>,
+  answer: (filter: F, context: PanelContext) => Promise<T>,
+): Panel<T> {
+  return {
+    read(parameters) {
+      const { success, data, error } = filter.safeParse(parameters);
+      return success ? { key: JSON.stringify(data), answer: (context) => answer(data, context) } : { error };
+    },
+  };
 }
 
 const MINUTE_S = 60;
@@ -57,12 +77,6 @@ export const timeFilter = z.object({
 });
 
 export type TimeFilter = z.infer<typeof timeFilter>;
-
-/** Start inclusive, end exclusive, epoch milliseconds. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** The span that the filter means when the newest event is at `now`, epoch milliseconds; the newest event is within it. */
 export function spanOf({ range, from, to }: TimeFilter, now: number): Span {
@@ -122,6 +136,12 @@ export function timestampMs(value: unknown): number | null {
   return typeof value === "string" ? Date.parse(`${value.replace(" ", "T")}Z`) : null;
 }
 
+/** The rows of a result by column name in lower case. */
+export function objects(result: QueryResult): readonly RowObject[] {
+  const names = result.columns.map(({ name }) => name.toLowerCase());
+  return result.rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? null])));
+}
+
 /** The rows of an answer by column name in lower case. */
 export async function rowsOf(
   { ask }: PanelContext,
@@ -175,4 +195,3 @@ export function numberOrNull(value: unknown): number | null {
 export function number(value: unknown): number {
   return value === null || value === undefined ? 0 : Number(value);
 }
-export type { Bind };

@@ -1,5 +1,5 @@
 // Episodes of any domain: listed for people, active ones first, and counted.
-import type { Alert, Compared } from "../protocol.ts";
+import type { Alert, Compared } from "./answers.ts";
 import { type Condition, number, type PanelContext, rowsOf, text, timestampText } from "./panel.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,23 +1,44 @@
 // One user's days and plan: sleep, meals, light, and what is recommended.
-import type { CircadianUser, CircadianUsers } from "../../protocol.ts";
-import { setParams, useAddress } from "../address.ts";
-import { type Asked, useAnswer } from "../asking.ts";
-import { cutText, numberText } from "../format.ts";
-import { useDataTime } from "../look.ts";
-import { Card, Empty, Waiting } from "../parts/card.tsx";
-import { categoryAxis, Chart, colour, tooltip, valueAxis } from "../parts/chart.tsx";
-import { Kpi, Kpis } from "../parts/kpi.tsx";
-import { type RowColumn, RowsTable } from "../parts/rows_table.tsx";
+import {
+  type Asked,
+  Card,
+  categoryAxis,
+  Chart,
+  colour,
+  cutText,
+  type DomainPage,
+  Empty,
+  Kpi,
+  Kpis,
+  numberText,
+  panelHook,
+  type RowColumn,
+  RowsTable,
+  setParams,
+  tooltip,
+  useAddress,
+  useDataTime,
+  valueAxis,
+  Waiting,
+} from "../../../http/dashboard/page/mod.ts";
+import type { CircadianPanels, CircadianUser } from "../answers.ts";
 
 const NO_RECORDS = "Nobody has slept yet. The simulation sends by itself (deno task run).";
 
-export function CircadianPage() {
+const usePanel = panelHook<CircadianPanels>("circadian");
+
+export const page: DomainPage = {
+  title: "Circadian",
+  show: () => <CircadianPage />,
+};
+
+function CircadianPage() {
   const { params } = useAddress();
-  const users = useAnswer<CircadianUsers>("/api/panels/circadian/users");
+  const users = usePanel("users");
   const known = users.answer?.data;
   const user = params.get("user") ?? known?.users[0];
-  const asked = useAnswer<CircadianUser>(
-    user === undefined ? undefined : "/api/panels/circadian/user",
+  const asked = usePanel(
+    user === undefined ? undefined : "user",
     new URLSearchParams({ user: user ?? "" }),
   );
   useDataTime(known?.data_now);

@@ -1,7 +1,6 @@
 // What the dashboard shows of sleep, meals and light: one user's days and plan. Asks the derived tables; of the activities only
 // one user's newest day.
-import * as z from "zod";
-import type { CircadianUser, CircadianUsers } from "../protocol.ts";
+import { z } from "zod";
 import {
   dataNow,
   type DomainPanels,
@@ -14,7 +13,8 @@ import {
   timestampMs,
   timestampText,
   within,
-} from "./panel.ts";
+} from "../../panels/mod.ts";
+import type { CircadianPanels, CircadianUser, CircadianUsers } from "./answers.ts";
 
 const DOMAIN = "circadian";
 const MAX_USERS = 500;
@@ -76,8 +76,7 @@ async function user({ user }: z.infer<typeof one>, context: PanelContext): Promi
   };
 }
 
-export const circadian: DomainPanels = {
-  domain: DOMAIN,
+export const panels: DomainPanels<CircadianPanels> = {
   panels: { users: panel(search, users), user: panel(one, user) },
   tables: [
     { name: "CIRCADIAN_DAILY", newest: ["WINDOW_START", "USER_ID"] },

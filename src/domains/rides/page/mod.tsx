@@ -1,33 +1,55 @@
 // Rides: demand by zone, surges, what rides are asked for.
-import type { Alert, Answer, RideKpis, Rows, Timeline } from "../../protocol.ts";
 import { useContext } from "preact/hooks";
-import { setParams, useAddress } from "../address.ts";
-import { type Asked, useAnswer } from "../asking.ts";
-import { clockText, momentOf, numberText, zoneText } from "../format.ts";
-import type { LiveNews } from "../live_stream.ts";
-import { LookContext, useDataTime } from "../look.ts";
-import { AlertList } from "../parts/alert_list.tsx";
-import { Empty, Waiting } from "../parts/card.tsx";
-import { Chosen } from "../parts/chosen.tsx";
-import { difference, Kpi, Kpis, share } from "../parts/kpi.tsx";
-import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
-import { moneyText, type RowColumn } from "../parts/rows_table.tsx";
-import { TableCard } from "../parts/table_card.tsx";
-import { TimelineCard } from "../parts/timeline_card.tsx";
+import {
+  AlertList,
+  type Asked,
+  Chosen,
+  clockText,
+  difference,
+  type DomainPage,
+  Empty,
+  Kpi,
+  Kpis,
+  type LiveNews,
+  LookContext,
+  momentOf,
+  moneyText,
+  numberText,
+  panelHook,
+  RangeFilter,
+  rangeParams,
+  type RowColumn,
+  setParams,
+  share,
+  TableCard,
+  TimelineCard,
+  useAddress,
+  useDataTime,
+  Waiting,
+  zoneText,
+} from "../../../http/dashboard/page/mod.ts";
+import type { RideKpis, RidesPanels } from "../answers.ts";
 
 const NO_RECORDS = "No ride has been asked for yet. The simulation sends by itself (deno task run); " +
   "POST /produce on the API's port makes and sends one.";
 
-export function RidesPage({ live }: { readonly live: LiveNews }) {
+const usePanel = panelHook<RidesPanels>("rides");
+
+export const page: DomainPage = {
+  title: "Rides",
+  show: (live) => <RidesPage live={live} />,
+};
+
+function RidesPage({ live }: { readonly live: LiveNews }) {
   const { params } = useAddress();
   const zones = params.getAll("zone");
   const chosen = new URLSearchParams(zones.map((zone) => ["zone", zone]));
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
-  const kpis = useAnswer<RideKpis>("/api/panels/rides/kpis", chosen);
-  const demand = useAnswer<Timeline>("/api/panels/rides/demand", ranged);
-  const byZone = useAnswer<Rows>("/api/panels/rides/zones", chosen);
-  const types = useAnswer<Rows>("/api/panels/rides/types", ranged);
-  const hourly = useAnswer<Rows>("/api/panels/rides/hourly", ranged);
+  const kpis = usePanel("kpis", chosen);
+  const demand = usePanel("demand", ranged);
+  const byZone = usePanel("zones", chosen);
+  const types = usePanel("types", ranged);
+  const hourly = usePanel("hourly", ranged);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
@@ -49,7 +71,7 @@ export function RidesPage({ live }: { readonly live: LiveNews }) {
         />
         <AlertList
           title="Surges"
-          answer={live.news["alerts/rides"] as Answer<readonly Alert[]> | undefined}
+          answer={live.news["alerts/rides"]}
           live={live.state === "live"}
           unitOf={() => "× usual"}
           matches={({ subject }) => zones.length === 0 || zones.includes(subject)}

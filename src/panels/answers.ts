@@ -1,0 +1,51 @@
+// The shapes of answers that panels of any domain may have. Types only: the server's code and the page's both read this.
+
+/** An episode, as the page lists it. Times as the warehouse gives them: `YYYY-MM-DD HH:MM:SS`, UTC. */
+export interface Alert {
+  readonly id: string;
+  readonly type: string;
+  readonly status: "ACTIVE" | "CLEARED";
+  /** What it is about: a train, a zone, a product. */
+  readonly subject: string;
+  /** Where that is, if known: a line, a warehouse. */
+  readonly place: string | null;
+  readonly started_at: string;
+  readonly last_seen_at: string;
+  readonly cleared_at: string | null;
+  readonly event_count: number;
+  readonly peak_value: number;
+  readonly threshold: number;
+}
+
+/** A stretch of event time: start inclusive, end exclusive, epoch milliseconds. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Rows as a table, cells as the warehouse gives them. */
+export interface Rows {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  /** Whether there are more. */
+  readonly truncated: boolean;
+}
+
+/** What is counted over time, split by something; what is beyond the greatest few is summed as `other`. */
+export interface Timeline extends Span {
+  readonly bucket_s: number;
+  readonly source: string;
+  readonly points: readonly {
+    /** Epoch seconds of the bucket's start. */
+    readonly at: number;
+    /** `null` for all the others. */
+    readonly series: string | null;
+    readonly value: number;
+  }[];
+}
+
+/** A number now, and the one it is compared with; `null` where there is none. */
+export interface Compared {
+  readonly now: number | null;
+  readonly before: number | null;
+}
