@@ -38,8 +38,8 @@ const PARTS: readonly Part[] = [
   {
     name: "The panels",
     files: /^src\/panels\//,
-    ours: /^src\/(panels\/|warehouse\/warehouse\.ts$)/,
-    packages: /^zod$/,
+    ours: /^src\/(panels\/|domains\/domain\.ts$|engine\/rows\.ts$|warehouse\/warehouse\.ts$)/,
+    packages: /^(zod|@freshet\/stream)$/,
   },
   {
     name: "A port",
@@ -95,7 +95,7 @@ const PARTS: readonly Part[] = [
 
 /** Packages that belong to one place. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
-  "@freshet/stream": /^src\/(domains|engine|checks|cli)\//,
+  "@freshet/stream": /^src\/(domains|engine|checks|panels|cli)\//,
   "@platformatic/kafka": /^src\/log\/kafka\/platformatic\//,
   "kafkajs": /^src\/log\//,
   "node:sqlite": /^src\/log\//,

@@ -49,3 +49,48 @@ export interface Compared {
   readonly now: number | null;
   readonly before: number | null;
 }
+
+/** What the panels answer that are made of what a domain declares, by their names. */
+export interface MadePanels {
+  readonly overview: MadeOverview;
+  readonly chart: Timeline;
+  readonly rows: Rows;
+}
+
+/** What there is to show of a domain without panels of its own. */
+export interface MadeOverview {
+  readonly data_now: string | null;
+  readonly numbers: readonly MadeNumber[];
+  /** Of each table of windows. */
+  readonly charts: readonly MadeChart[];
+  /** Tables with a row for each key, then those with a row for each key and window. */
+  readonly tables: readonly MadeTable[];
+}
+
+export interface MadeNumber {
+  readonly label: string;
+  readonly value: number;
+  /** Whether every one of them is one too many. */
+  readonly is_bad: boolean;
+}
+
+export interface MadeChart {
+  readonly table: string;
+  /** Columns by which it can be split. */
+  readonly keys: readonly string[];
+  /** Columns that can be drawn. */
+  readonly measures: readonly MadeMeasure[];
+}
+
+export interface MadeMeasure {
+  readonly name: string;
+  /** Whether the values of several keys make a sum. */
+  readonly adds_up: boolean;
+}
+
+export interface MadeTable {
+  readonly name: string;
+  /** Columns that tell the rows apart. */
+  readonly keys: readonly string[];
+  readonly has_windows: boolean;
+}

@@ -2,14 +2,17 @@
 
 const NAMED = 7;
 
+/** How values are told as one. */
+export type Combine = "SUM" | "AVG" | "MAX" | "MIN";
+
 /**
- * SQL of a timeline. `counted` is a SELECT of BUCKET_AT (epoch seconds), SERIES (text) and VALUE (a number that adds up); the
- * answer has the same columns, with SERIES NULL for the sum of all but the greatest few.
+ * SQL of a timeline. `counted` is a SELECT of BUCKET_AT (epoch seconds), SERIES (text) and VALUE; the answer has the same
+ * columns, with SERIES NULL for all but the greatest few as one.
  */
-export function topSeries(counted: string): string {
+export function topSeries(counted: string, combine: Combine = "SUM"): string {
   return `WITH COUNTED AS (${counted}),
-    NAMED AS (SELECT SERIES FROM COUNTED WHERE SERIES IS NOT NULL GROUP BY SERIES ORDER BY SUM(VALUE) DESC, SERIES LIMIT ${NAMED})
-    SELECT C.BUCKET_AT, LEFT(N.SERIES, 100) AS SERIES, SUM(C.VALUE) AS VALUE
+    NAMED AS (SELECT SERIES FROM COUNTED WHERE SERIES IS NOT NULL GROUP BY SERIES ORDER BY ${combine}(VALUE) DESC, SERIES LIMIT ${NAMED})
+    SELECT C.BUCKET_AT, LEFT(N.SERIES, 100) AS SERIES, ${combine}(C.VALUE) AS VALUE
     FROM COUNTED AS C LEFT JOIN NAMED AS N ON N.SERIES = C.SERIES
     GROUP BY C.BUCKET_AT, LEFT(N.SERIES, 100) ORDER BY C.BUCKET_AT, 2`;
 }

@@ -1,7 +1,7 @@
 // The dashboard of the real program in a real browser.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { seriousFindings } from "../support/browser/accessible.ts";
 import { launch, whyNoChromium } from "../support/browser/chromium.ts";
 import { Site } from "../support/browser/site.ts";
 import { visit } from "../support/browser/visit.ts";
@@ -72,20 +72,6 @@ const PAGES: readonly (readonly [path: string, texts: readonly string[], charts:
 
 async function waitForTexts(page: Page, texts: readonly string[]): Promise<void> {
   for (const text of texts) await page.getByText(text, { exact: false }).first().waitFor({ state: "attached" });
-}
-
-interface Finding {
-  readonly id: string;
-  readonly impact: string | null;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-}
-
-/** Violations that axe-core calls serious or critical. The source is evaluated, which a CSP does not stop. */
-async function seriousFindings(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe.source);
-  const findings = await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)");
-  return (findings as readonly Finding[]).filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.slice(0, 3).map(({ html }) => html).join(" | ")}`);
 }
 
 const SIGHTS = [

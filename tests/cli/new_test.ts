@@ -1,51 +1,10 @@
 // `new` in a copy of this checkout: what it writes is formatted, passes lint, types and its own test, and runs.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { MadeOverview, Rows, Timeline } from "../../src/panels/answers.ts";
+import { Checkout, FRESHET } from "../support/checkout.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-/** Not of the checkout, or of no use in a copy. */
-const LEFT_OUT = /^(\.git|\.cache|\.env|data|dist|node_modules)$/;
-
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory, isFile } of Deno.readDir(from)) {
-    if (LEFT_OUT.test(name)) continue;
-    if (isDirectory) await copy(`${from}/${name}`, `${to}/${name}`);
-    if (isFile) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
-  }
-}
-
-class Checkout implements AsyncDisposable {
-  private constructor(readonly folder: string) {}
-
-  static async copied(): Promise<Checkout> {
-    const checkout = new Checkout(await Deno.makeTempDir({ prefix: "freshet_new_" }));
-    await copy(ROOT, checkout.folder);
-    return checkout;
-  }
-
-  async deno(...args: readonly string[]) {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [...args],
-      cwd: this.folder,
-      env: { FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0", FRESHET_LOG_FORMAT: "text", NO_COLOR: "1" },
-      stdin: "null",
-    }).output();
-    return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-  }
-
-  async must(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.deno(...args);
-    assertEquals(code, 0, `deno ${args.join(" ")}\n${stdout}${stderr}`);
-    return stdout;
-  }
-
-  async [Symbol.asyncDispose]() {
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
-
-const FRESHET = ["run", "-A", "--quiet", "--no-check", "main.ts"];
 
 Deno.test("a new domain is formatted and typed, passes its own test, simulates, runs and answers queries", async () => {
   await using checkout = await Checkout.copied();
@@ -73,13 +32,46 @@ Deno.test("a new domain is formatted and typed, passes its own test, simulates, 
   assertEquals([row.EVENTS, row.THINGS], [Number(row.HOURLY), 20]);
   assertEquals(row.EVENTS + row.DEAD, 1000);
 
+  await showsItsPage(checkout);
+
   const again = await checkout.deno(...FRESHET, "new", "parcel_scans");
   assertEquals(again.code, 2);
   assertStringIncludes(again.stderr, "src/domains/parcel_scans/mod.ts is there already");
 });
 
+/** The dashboard has a page for it, made of its tables. */
+async function showsItsPage(checkout: Checkout): Promise<void> {
+  await using run = await checkout.run("run", "parcel_scans", "--no-simulate");
+  const page = await fetch(`${run.dashboard}/parcel_scans`);
+  await page.body?.cancel();
+  assertEquals(page.status, 200);
+  const panel = async <T>(name: string): Promise<T> => {
+    const answer = await (await fetch(`${run.dashboard}/api/panels/parcel_scans/${name}`)).json();
+    return answer.data;
+  };
+  const { numbers, charts, tables } = await panel<MadeOverview>("overview");
+  const number = (label: string) => numbers.find((number) => number.label === label)?.value;
+  assertEquals([number("PARCEL_SCANS_LATEST"), number("Events")! + number("Dead letters")!], [20, 1000]);
+  assertEquals(charts, [{
+    table: "PARCEL_SCANS_HOURLY",
+    keys: ["ID"],
+    measures: [
+      { name: "EVENT_COUNT", adds_up: true },
+      { name: "AVG_VALUE", adds_up: false },
+      { name: "MAX_VALUE", adds_up: false },
+    ],
+  }]);
+  assertEquals(tables.map(({ name }) => name), ["PARCEL_SCANS_LATEST", "PARCEL_SCANS_HOURLY"]);
+  const { points } = await panel<Timeline>("chart?table=PARCEL_SCANS_HOURLY&range=30d");
+  assertEquals(points.reduce((sum, { value }) => sum + value, 0), number("Events"));
+  const latest = await panel<Rows>("rows?table=PARCEL_SCANS_LATEST");
+  assertEquals(latest.columns.map(({ name }) => name), ["ID", "TIMESTAMP", "VALUE"]);
+  assertEquals(latest.rows.length, 20);
+  assert((await panel<Rows>("rows?table=DEAD_LETTERS")).rows.length === 0, "only the domain's own tables are answered");
+}
+
 const refused: readonly (readonly [name: string, says: string])[] = [
-  ...["Parcels", "parcel-scans", "1st", "_x", "x_", "domain", "class", "../x"].map((name) =>
+  ...["Parcels", "parcel-scans", "1st", "_x", "x_", "domain", "class", "pipeline", "explore", "../x"].map((name) =>
     [name, `"${name}" is no name for a domain`] as const
   ),
   // Outside a checkout.

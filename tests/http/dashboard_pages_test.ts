@@ -2,8 +2,15 @@
 
 import { assertEquals } from "@std/assert";
 import { listOfPages } from "../../build/page.ts";
+import { domainModules } from "../../src/domains/mod.ts";
 
 Deno.test("the page's list of domains is as build/page.ts writes it: else run deno task page and commit it", async () => {
   const list = new URL("../../src/http/dashboard/page/domain_pages.ts", import.meta.url);
   assertEquals(await Deno.readTextFile(list), await listOfPages());
+});
+
+Deno.test("a domain that has panels of its own has a page that shows them, and the other way round", async () => {
+  const list = await listOfPages();
+  const paged = domainModules.map(({ name }) => name).filter((name) => list.includes(`domains/${name}/page/mod.tsx`));
+  assertEquals(paged, domainModules.filter(({ panels }) => panels !== undefined).map(({ name }) => name));
 });

@@ -10,9 +10,9 @@ import { type Context, UsageError, type Verb } from "../context.ts";
 const LIST_FILE = "src/domains/mod.ts";
 const LIST = /(export const domainModules: [^=]*= \[)([^\]]*)(\];)/;
 
-/** Names that would hide a file of ours, or that TypeScript keeps for itself. */
+/** Names that would hide a file or a page of ours, or that TypeScript keeps for itself. */
 const TAKEN =
-  /^(mod|domain|pacer|random|simulator|spoil|sql|z|new|class|delete|enum|export|function|import|in|null|this|var|void|with|yield)$/;
+  /^(api|explore|pipeline|mod|domain|pacer|random|simulator|spoil|sql|z|new|class|delete|enum|export|function|import|in|null|this|var|void|with|yield)$/;
 
 export const addNew: Verb = (program, context) => {
   program.command("new")
@@ -42,7 +42,7 @@ async function begin({ host }: Context, name: string): Promise<void> {
   await Deno.writeTextFile(LIST_FILE, list);
   host.stdout.write(`added to ${LIST_FILE}\n`);
   host.stdout.write(
-    `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}\n` +
+    `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}    # its page: http://localhost:8501/${name}\n` +
       `  deno task freshet query "SELECT * FROM ${name.toUpperCase()}_HOURLY LIMIT 5"\n`,
   );
 }

@@ -9,7 +9,7 @@ import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
-import type { DomainPanels } from "../../panels/mod.ts";
+import { type DomainPanels, madePanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
@@ -31,7 +31,7 @@ export interface DashboardOptions extends Names {
   readonly log: string;
   readonly warehouse: Pick<Warehouse, "name" | "description" | "dialect" | "freshness">;
   /** Those that run. */
-  readonly domains: readonly Pick<Domain, "name" | "panels">[];
+  readonly domains: readonly Domain[];
   /** Names of all domains, running or not: each has a path. */
   readonly names: readonly string[];
   readonly statuses: () => readonly DomainStatus[];
@@ -118,7 +118,7 @@ interface ShownPanels extends DomainPanels {
 }
 
 function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] {
-  const own = domains.flatMap(({ name, panels }) => panels === undefined ? [] : [{ ...panels, domain: name }]);
+  const own = domains.map((domain) => ({ ...domain.panels ?? madePanels(domain), domain: domain.name }));
   return [...own, { ...pipelinePanels, domain: "pipeline" }];
 }
 
@@ -173,15 +173,16 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
   return live;
 }
 
-function aboutRoute(app: Hono, { shown, answers, version, log, warehouse, statuses, clock }: Shown): void {
+function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehouse, clock }: Shown): void {
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
       warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
-      domains: statuses().map(({ domain: name, topic }) => ({
+      domains: domains.map(({ name, topic, panels }) => ({
         name,
         topic,
+        is_made: panels === undefined,
         has_alerts: shown.some(({ domain, alerts }) => domain === name && alerts !== undefined),
       })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),

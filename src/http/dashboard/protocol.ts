@@ -48,6 +48,8 @@ export interface DomainAbout {
   readonly name: string;
   readonly topic: string;
   readonly has_alerts: boolean;
+  /** Whether its panels are those that are made for a domain without any. */
+  readonly is_made: boolean;
 }
 
 export interface TableName {

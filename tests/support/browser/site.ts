@@ -4,6 +4,7 @@ import type { DomainStatus } from "../../../src/engine/status.ts";
 import { openEmbeddedLog } from "../../../src/log/embedded.ts";
 import type { Log } from "../../../src/log/log.ts";
 import { FRESHET } from "../shipped.ts";
+import { tellDashboard } from "../told.ts";
 
 export interface SiteOptions {
   /** Arguments of `simulate` to fill the topics with beforehand. */
@@ -37,9 +38,8 @@ export class Site implements AsyncDisposable {
       if (!success) throw new Error(new TextDecoder().decode(stderr));
     }
     const child = program(["run", ...domains, "--no-simulate"], settings).spawn();
-    const lines = child.stderr.pipeThrough(new TextDecoderStream());
     const up = Promise.withResolvers<string>();
-    const drained = readLog(lines, up);
+    const drained = tellDashboard(child.stderr, up);
     const url = await up.promise;
     const site = new Site(url, await openEmbeddedLog({ dataDir }), dataDir, child, drained);
     await site.caughtUp();
@@ -87,15 +87,4 @@ function program(args: readonly string[], env: Readonly<Record<string, string>>)
     stdout: "null",
     stderr: "piped",
   });
-}
-
-/** Tells the dashboard's address when the program does, or all it said when it ends without. */
-async function readLog(lines: ReadableStream<string>, up: PromiseWithResolvers<string>): Promise<void> {
-  let said = "";
-  for await (const text of lines) {
-    if (said.length < 100_000) said += text;
-    const [, url] = /"dashboard":"([^"]+)"/.exec(said) ?? [];
-    if (url !== undefined) up.resolve(url);
-  }
-  up.reject(new Error(`The program has ended:\n${said}`));
 }

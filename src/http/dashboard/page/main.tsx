@@ -22,6 +22,7 @@ import {
 } from "./look.ts";
 import { ExplorePage } from "./pages/explore.tsx";
 import { LoginPage } from "./pages/login.tsx";
+import { MadePage } from "./pages/made.tsx";
 import { PipelinePage } from "./pages/pipeline.tsx";
 
 interface Page {
@@ -41,15 +42,16 @@ const COMMON_PAGES: readonly Page[] = [
 
 /** The pages of the domains that run, then those about all. */
 function pagesOf({ domains }: About): readonly Page[] {
-  const own = domains.flatMap(({ name, has_alerts }) => {
-    const page = domainPages.get(name);
-    return page === undefined ? [] : [{
+  const own = domains.map((domain): Page => {
+    const { name, has_alerts } = domain;
+    const page = domain.is_made ? undefined : domainPages.get(name);
+    return {
       path: `/${name}`,
-      title: page.title,
+      title: page?.title ?? wordsOf(name),
       domain: name,
       topics: has_alerts ? ["status", `alerts/${name}`] : ["status"],
-      show: (_about: About, live: LiveNews) => page.show(live),
-    }];
+      show: (_about, live) => page ? page.show(live) : <MadePage domain={domain} live={live} />,
+    };
   });
   return [...own, ...COMMON_PAGES];
 }

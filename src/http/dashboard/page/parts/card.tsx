@@ -37,7 +37,7 @@ export function Card({ title, note, tools, width, asked, children }: CardProps) 
 function AskedAt({ at, tookMs }: { readonly at: string; readonly tookMs: number }) {
   const { serverNow } = useContext(LookContext);
   const ageMs = useSecond() + serverNow - momentOf(at);
-  return <p class="asked">asked {agoText(ageMs)}, answered in {tookMs}&nbsp;ms</p>;
+  return <p class="asked">asked {agoText(ageMs)}, answered in {Math.round(tookMs)}&nbsp;ms</p>;
 }
 
 /** What to show instead of nothing: what is missing, and what to do about it. */

@@ -14,13 +14,15 @@ export interface TimelineCardProps {
   /** What the points beyond the greatest few are called. */
   readonly others: string;
   readonly bars?: boolean;
+  /** Lines beside each other, for what does not add up. */
+  readonly lines?: boolean;
   readonly asked: Asked<Timeline>;
   readonly tools?: ComponentChildren;
 }
 
 export const NO_RECORDS_IN_RANGE = "No records in this time range: choose a longer one.";
 
-export function TimelineCard({ title, note, unit, others, bars, asked, tools }: TimelineCardProps) {
+export function TimelineCard({ title, note, unit, others, bars, lines, asked, tools }: TimelineCardProps) {
   const data = asked.answer?.data;
   const names = useMemo(() => seriesOf(data?.points ?? []), [data]);
   const option = () => ({
@@ -29,15 +31,16 @@ export function TimelineCard({ title, note, unit, others, bars, asked, tools }: 
     tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value, unit) },
     series: names.map((name) => ({
       name: name ?? others,
-      stack: "all",
-      ...(bars
-        ? { type: "bar", barCategoryGap: "15%" }
-        : { type: "line", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
+      ...(lines
+        ? { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 2 } }
+        : bars
+        ? { type: "bar", stack: "all", barCategoryGap: "15%" }
+        : { type: "line", stack: "all", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
       ...(name === null ? { color: colour("muted") } : {}),
       data: bucketsOf(data!).map((at) => {
         const found = data!.points.find((point) => point.at * 1000 === at && point.series === name);
         // A bucket without any point is a gap; one with points of others has none of this.
-        const value = found?.value ?? (data!.points.some((point) => point.at * 1000 === at) ? 0 : null);
+        const value = found?.value ?? (!lines && data!.points.some((point) => point.at * 1000 === at) ? 0 : null);
         return [at, value];
       }),
     })),
