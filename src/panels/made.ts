@@ -115,11 +115,13 @@ async function chart(
   const by = table.keys.find((name) => name === filter.by) ?? table.keys[0];
   const combine = combineOf(measure.name);
   const { everyMs, sizeMs } = table.windows;
+  // Cumulative windows begin together.
+  const at = table.rowKeys.includes("WINDOW_END") ? "WINDOW_END" : "WINDOW_START";
   // Windows that overlap count a record several times: of those a bucket has the mean.
   const overlapping = combine === "SUM" && everyMs !== undefined && sizeMs !== undefined && sizeMs > everyMs;
   const windows = overlapping ? Math.max(1, bucket * 1000 / everyMs) : 1;
-  const where = within("WINDOW_START", span);
-  const counted = `SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT,
+  const where = within(at, span);
+  const counted = `SELECT ${bucketSql(at, bucket)} AS BUCKET_AT,
       ${by === undefined ? `'${measure.name}'` : `CAST(${by} AS VARCHAR)`} AS SERIES,
       ${combine}(${measure.name}) / ${windows}.0 AS VALUE
     FROM ${table.name} WHERE ${where.sql} AND ${measure.name} IS NOT NULL GROUP BY 1, 2`;

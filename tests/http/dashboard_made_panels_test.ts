@@ -1,6 +1,7 @@
 // Panels that are made of what a domain declares: for every domain there is, over its real tables.
+import { count, hours, minutes } from "@freshet/stream";
 import { assert, assertEquals } from "@std/assert";
-import { domainModules } from "../../src/domains/mod.ts";
+import { type Domain, domainModules } from "../../src/domains/mod.ts";
 import { type DomainPanels, madePanels, type PanelContext } from "../../src/panels/mod.ts";
 import type { MadePanels } from "../../src/panels/answers.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
@@ -9,14 +10,14 @@ import { domainOf } from "../support/domains.ts";
 const freshetSql = await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url));
 
 /** A domain's made panels over its tables, filled by `inserts`. */
-async function made(domain: string, inserts: readonly string[] = []) {
+async function made(domain: Domain, inserts: readonly string[] = []) {
   const warehouse = await openDuckDb({ path: ":memory:" });
   await warehouse.migrate([
     { name: "freshet", text: freshetSql },
-    { name: domain, text: domainOf(domain).sql },
+    { name: domain.name, text: domain.sql },
     ...inserts.length === 0 ? [] : [{ name: "contents", text: `-- version 1: contents\n${inserts.join(";\n")}` }],
   ]);
-  const panels: DomainPanels<MadePanels> = madePanels(domainOf(domain));
+  const panels: DomainPanels<MadePanels> = madePanels(domain);
   const context: PanelContext = { settings: {}, ask: (sql, options = {}) => warehouse.query(sql, options) };
   return {
     panels,
@@ -32,7 +33,7 @@ async function made(domain: string, inserts: readonly string[] = []) {
 
 for (const { name } of domainModules) {
   Deno.test(`${name}: everything that could be asked has an answer, before there are any records`, async () => {
-    await using asked = await made(name);
+    await using asked = await made(domainOf(name));
     const { charts, tables, numbers, data_now } = await asked.ask("overview");
     assertEquals(data_now, null);
     assertEquals(numbers.filter(({ value }) => value !== 0), []);
@@ -69,7 +70,7 @@ const RIDES = [
 ];
 
 Deno.test("windows that overlap are told by their mean in a bucket, those of several partitions as one", async () => {
-  await using asked = await made("rides", RIDES);
+  await using asked = await made(domainOf("rides"), RIDES);
   const { points, bucket_s } = await asked.ask("chart", {
     table: "RIDE_DEMAND",
     measure: "REQUEST_COUNT",
@@ -80,10 +81,39 @@ Deno.test("windows that overlap are told by their mean in a bucket, those of sev
 });
 
 Deno.test("a table, a measure or a key that the domain does not have is answered with nothing or by the first", async () => {
-  await using asked = await made("rides", RIDES);
+  await using asked = await made(domainOf("rides"), RIDES);
   const first = await asked.ask("chart", { table: "RIDE_DEMAND" });
   const hostile = { measure: "1) FROM FRESHET_OFFSETS --", by: "ZONE; DROP TABLE RIDE_DEMAND_PARTS" };
   assertEquals((await asked.ask("chart", { table: "RIDE_DEMAND", ...hostile })).points, first.points);
   assertEquals((await asked.ask("chart", { table: "FRESHET_OFFSETS" })).points, []);
   assertEquals((await asked.ask("rows", { table: "FRESHET_OFFSETS" })).columns, []);
+});
+
+const SO_FAR = `-- version 1: tables
+CREATE TABLE IF NOT EXISTS SO_FAR (
+  KAFKA_PARTITION BIGINT, ZONE VARCHAR, WINDOW_START TIMESTAMP_NTZ, WINDOW_END TIMESTAMP_NTZ, REQUEST_COUNT BIGINT,
+  IS_FINAL BOOLEAN, VERSION BIGINT, UPDATED_AT TIMESTAMP_NTZ
+);`;
+
+Deno.test("windows that begin together are told by their end", async () => {
+  const domain: Domain = {
+    ...domainOf("rides"),
+    sql: SO_FAR,
+    tables: (events) => [
+      events.keyBy({ ZONE: () => "Clifton" }).cumulative(hours(1), minutes(5)).aggregate("SO_FAR", {
+        REQUEST_COUNT: count(),
+      }),
+    ],
+  };
+  const rows = ["05", "10", "15"].map((minute, i) =>
+    `(0, 'Clifton', '2026-01-15 09:00:00', '2026-01-15 09:${minute}:00', ${i + 1}, TRUE, 1)`
+  );
+  await using asked = await made(domain, [
+    RIDES[0]!,
+    `INSERT INTO SO_FAR (KAFKA_PARTITION, ZONE, WINDOW_START, WINDOW_END, REQUEST_COUNT, IS_FINAL, VERSION)
+     VALUES ${rows.join(", ")}`,
+  ]);
+  const { points } = await asked.ask("chart", { table: "SO_FAR", range: "6h" });
+  const at = (minute: string) => Date.parse(`2026-01-15T09:${minute}:00Z`) / 1000;
+  assertEquals(points.map((point) => [point.at, point.value]), [[at("05"), 1], [at("10"), 2], [at("15"), 3]]);
 });
