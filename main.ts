@@ -1,7 +1,7 @@
 // The program. The only file that touches the process: its arguments, environment, streams, signals and exit code.
 import { type Host, type Output, readSecretLine, runCommandLine, stopSignals } from "./src/cli/mod.ts";
 import { systemClock } from "./src/clock.ts";
-import { realParts } from "./src/real_parts.ts";
+import { productionParts } from "./src/wiring.ts";
 
 function output(stream: { writeSync(bytes: Uint8Array): number; isTerminal(): boolean }): Output {
   const encoder = new TextEncoder();
@@ -64,4 +64,4 @@ const host: Host = {
   exit: (code) => Deno.exit(code),
 };
 
-Deno.exit(await runCommandLine(host, realParts));
+Deno.exit(await runCommandLine(host, productionParts));

@@ -21,7 +21,7 @@ const CHANNELS = Object.keys(SHIPS_FROM);
 const BOUTIQUES = [["Boutique Paris", 0.44], ["Boutique Lyon", 0.3], ["Boutique Bordeaux", 0.26]] as const;
 const WAREHOUSES = CHANNELS.map((channel) => SHIPS_FROM[channel]!);
 /** Share of the opening stock that a product may lose in one block: two blocks must not empty a warehouse. */
-const MOST_TAKEN = 0.42;
+const MAX_TAKEN = 0.42;
 const SUPPLIERS = ["Négoce du Rhône", "Maison Delaunay", "Vignobles Réunis", "Caves de l'Est"];
 const SPOILT = ["broken bottle", "corked", "heat damage", "label damaged"];
 
@@ -91,7 +91,7 @@ class Shop {
     const { seed, history, settings = {} } = options;
     this.#seed = hash(seed, block.id, history ? 1 : 0);
     const orders = numberOr(settings.ORDER_CREATED_PROBABILITY, 0.7);
-    this.#most = Math.max(12, Math.floor(MOST_TAKEN * numberOr(settings.WINE_OPENING_STOCK, 120)));
+    this.#most = Math.max(12, Math.floor(MAX_TAKEN * numberOr(settings.WINE_OPENING_STOCK, 120)));
     this.#kinds = block.times.map((_, i) => this.#kind(i, orders));
     const wanted = this.#kinds.filter((kind) => kind === "REPLENISHMENT").length;
     this.#deliveries = deliver(lacking, wanted, this.#seed);

@@ -23,7 +23,7 @@ import { supervise } from "./supervision.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** How much one answer to a query from outside may hold: it is in the memory of the run, beside those of others. */
-const MOST_ANSWER_BYTES = 64 << 20;
+const MAX_ANSWER_BYTES = 64 << 20;
 
 /** Something that runs beside the domains and feeds them, such as a simulator. Ends when the signal is aborted. */
 export interface Feed {
@@ -123,7 +123,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     reads,
     isCacheReachable,
     rateLimit: config.rateLimit,
-    query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
+    query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
   }));
   const dashboard = stack.use(startDashboard({
@@ -138,7 +138,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     names: parts.modules.map(({ name }) => name),
     statuses,
     clock,
-    query: (sql, limits) => warehouse.query(sql, { maxBytes: MOST_ANSWER_BYTES, ...limits }),
+    query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
@@ -154,14 +154,14 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   await runUntilDone({ ...options, log, runners, statuses, metrics, prepared }, stop);
 }
 
-interface Asked {
+interface ReachabilityOptions {
   readonly log: Log;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
 }
 
 /** How the health routes ask. A warehouse that costs money is not: each question would wake it. */
-function reachability({ log, warehouse, clock }: Asked) {
+function reachability({ log, warehouse, clock }: ReachabilityOptions) {
   const logAnswers = new Reachability({ ask: () => log.topics([]), clock });
   const warehouseAnswers = new Reachability({ ask: () => warehouse.query("SELECT 1", { maxRows: 1 }), clock });
   return {

@@ -8,7 +8,7 @@ import { loggerFor } from "./logging.ts";
 import type { Runner } from "./parts.ts";
 
 /** Each try may wake a warehouse that costs money: the longer it fails, the rarer they become, up to so many times the first wait. */
-const MOST_WAITS = 30;
+const MAX_WAITS = 30;
 
 export interface SupervisedDomain {
   readonly name: string;
@@ -49,7 +49,7 @@ async function keep(
 ): Promise<void> {
   const { clock, stop, retryMs } = options;
   const { runner, name } = domain;
-  const freshBackoff = () => new ExponentialBackoff({ initialDelay: retryMs, maxDelay: MOST_WAITS * retryMs }).next();
+  const freshBackoff = () => new ExponentialBackoff({ initialDelay: retryMs, maxDelay: MAX_WAITS * retryMs }).next();
   let backoff = freshBackoff();
   let failure: { readonly error: unknown } | undefined;
   while (true) {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { readConfig } from "../src/config/mod.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { LogRecord } from "../src/log/log.ts";
-import { realParts } from "../src/real_parts.ts";
+import { productionParts } from "../src/wiring.ts";
 import { Terminal } from "./cli/terminal.ts";
 
 const TOPIC = "ats_telemetry";
@@ -296,7 +296,7 @@ Deno.test("a simulation that is taken up again goes on after the topic's last re
 
 Deno.test("topics create makes each domain's topics, with those of dead letters, once", async () => {
   await using terminal = await Terminal.open();
-  const domains = realParts.domains(readConfig({}, realParts.modules));
+  const domains = productionParts.domains(readConfig({}, productionParts.modules));
   const expected = domains.flatMap(({ topic }) => [topic, `${topic}.dlq`]).sort();
   const listed = (how: string) => expected.map((topic) => `${topic}: ${how}, 2 partitions\n`).join("");
   assertEquals((await terminal.run(["topics", "create"])).stdout, listed("created"));

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WarehouseUnavailableError } from "../src/errors.ts";
 import type { Parts } from "../src/parts.ts";
-import { realParts } from "../src/real_parts.ts";
+import { productionParts } from "../src/wiring.ts";
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
 import type { Warehouse, Writer } from "../src/warehouse/warehouse.ts";
 import { Terminal } from "./cli/terminal.ts";
@@ -32,9 +32,9 @@ function partsWithoutRides(isDown: () => boolean): Parts {
       await writer.commit(unit);
     });
   return {
-    ...realParts,
+    ...productionParts,
     async openWarehouse(config, clock): Promise<Warehouse> {
-      const warehouse = await realParts.openWarehouse(config, clock);
+      const warehouse = await productionParts.openWarehouse(config, clock);
       return withMethod(warehouse, "writer", async (domain) => {
         const writer = await warehouse.writer(domain);
         return domain === "rides" ? guarded(writer) : writer;

@@ -61,7 +61,7 @@ const BACKLOGS = Deno.env.get("FRESHET_LARGE") === undefined ? ALWAYS : [
 ];
 
 /** The most that the process may have in memory, megabytes; what a memory limit must leave room for. */
-const MOST_RSS_MB = 800;
+const MAX_RSS_MB = 800;
 
 /** Peak resident memory of a process so far, megabytes; 0 when it has ended. By cat, as Deno itself keeps /proc to itself. */
 async function peakMb(pid: number): Promise<number> {
@@ -118,7 +118,7 @@ for (const { records, bytes, note } of BACKLOGS) {
     );
     assertEquals(rows[0]!.map(Number), [records + 1, records + 1, records]);
     console.log(`${size}, ${Math.round(records * bytes / 1e6)} MB: ${seconds} s, peak memory ${peak} MB`);
-    assert(peak < MOST_RSS_MB, `The process had ${peak} MB`);
+    assert(peak < MAX_RSS_MB, `The process had ${peak} MB`);
     assert(!stderr.includes("memory"), stderr);
   });
 }

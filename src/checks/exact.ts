@@ -24,16 +24,16 @@ const LAST_DIGIT = 2 ** -52;
 /** Merged sums below this are promised to be exact whatever partitions the records came in (docs/tables.md). */
 export const MERGED_EXACTLY_BELOW = 2 ** 32;
 /** The last digit that is promised of merged sums. */
-const LEAST_DIGIT = "POW(2, -107)";
+const MIN_DIGIT = "POW(2, -107)";
 /** Where the grid ends: powers of two beyond it are no doubles. */
-const LEAST_EXPONENT = -960;
+const MIN_EXPONENT = -960;
 
 /** Common table expressions, to be put after WITH, of which the last is `into`. */
 export function exactly({ into, from, keys, values, what, below }: Exactly): string {
   const named = keys.join(", ");
   const using = `USING (${[...keys, "NAME"].join(", ")})`;
   const carried = `${named}, NAME, N, GRID, FITS, PLAIN`;
-  const unit = below === undefined ? "POW(2, GRID)" : `GREATEST(POW(2, GRID), ${LEAST_DIGIT})`;
+  const unit = below === undefined ? "POW(2, GRID)" : `GREATEST(POW(2, GRID), ${MIN_DIGIT})`;
   const isExact = below === undefined ? "FITS" : `FITS AND PLAIN AND ABS(CAST(S AS DOUBLE)) * POW(2, GRID) < ${below}`;
   const [readings, scales, sums, divided, topped, cut, rounded, judged] = [..."ABCDEFGH"].map((step) =>
     `${into}_${step}`
@@ -46,13 +46,13 @@ export function exactly({ into, from, keys, values, what, below }: Exactly): str
   }),
     ${scales} AS (
       SELECT ${named}, NAME, COUNT(*) AS N,
-        GREATEST(CAST(CEIL(LOG2(GREATEST(MAX(ABS(X)), 1e-300))) + CEIL(LOG2(COUNT(*))) AS INTEGER) - ${BITS}, ${LEAST_EXPONENT})
+        GREATEST(CAST(CEIL(LOG2(GREATEST(MAX(ABS(X)), 1e-300))) + CEIL(LOG2(COUNT(*))) AS INTEGER) - ${BITS}, ${MIN_EXPONENT})
           AS GRID
       FROM ${readings} GROUP BY ALL
     ),
     ${sums} AS (
       SELECT ${named}, NAME, N, GRID, BOOL_AND(X * POW(2, -GRID) = FLOOR(X * POW(2, -GRID))) AS FITS,
-        BOOL_AND(X / ${LEAST_DIGIT} = FLOOR(X / ${LEAST_DIGIT})) AS PLAIN, SUM(CAST(X * POW(2, -GRID) AS HUGEINT)) AS S
+        BOOL_AND(X / ${MIN_DIGIT} = FLOOR(X / ${MIN_DIGIT})) AS PLAIN, SUM(CAST(X * POW(2, -GRID) AS HUGEINT)) AS S
       FROM ${readings} JOIN ${scales} ${using} GROUP BY ALL
     ),
     -- The quotient, with many more bits than a double has, and one below them that says whether anything is left.

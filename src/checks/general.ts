@@ -115,9 +115,9 @@ function versionRule(view: string, output: Windows): Rules {
   const key = [...output.keyNames, "WINDOW_START"].join(", ");
   return {
     [`${view} has a version for every correction`]: `
-      SELECT V.*, P.LEAST_VERSION FROM ${view} AS V
-      FULL JOIN (SELECT ${key}, 1 + SUM(VERSION - 1) AS LEAST_VERSION FROM ${output.name} GROUP BY ALL) AS P USING (${key})
-      WHERE NOT COALESCE(V.VERSION >= P.LEAST_VERSION, FALSE)`,
+      SELECT V.*, P.MIN_VERSION FROM ${view} AS V
+      FULL JOIN (SELECT ${key}, 1 + SUM(VERSION - 1) AS MIN_VERSION FROM ${output.name} GROUP BY ALL) AS P USING (${key})
+      WHERE NOT COALESCE(V.VERSION >= P.MIN_VERSION, FALSE)`,
   };
 }
 
@@ -126,10 +126,10 @@ export function mergedFinalRule(domain: Domain, output: Windows): Rules {
   const view = mergedView(output);
   return {
     [`windows of ${view} are final once every partition has passed them`]: `
-      WITH LEAST_PASSED AS (
+      WITH MIN_PASSED AS (
         SELECT CASE WHEN BOOL_AND(UP_TO IS NOT NULL) THEN MIN(UP_TO) END AS UP_TO FROM ${passed(domain, output.name)}
       )
-      SELECT V.*, F.UP_TO FROM ${view} AS V CROSS JOIN LEAST_PASSED AS F
+      SELECT V.*, F.UP_TO FROM ${view} AS V CROSS JOIN MIN_PASSED AS F
       WHERE V.IS_FINAL IS DISTINCT FROM COALESCE(V.WINDOW_END <= F.UP_TO, FALSE)`,
   };
 }

@@ -1,7 +1,7 @@
 // `dead-letters`: lists the records that could not be used, and sends them to their topic again.
 import { bytesOf, CUT, headersOf } from "../engine/dead_letter.ts";
 import type { NewRecord } from "../log/log.ts";
-import { MOST_ROWS } from "../http/query_route.ts";
+import { MAX_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { textTable } from "./rows.ts";
@@ -123,9 +123,9 @@ async function chosen(
   { limit }: DeadLetterFlags,
 ): Promise<readonly DeadLetterRow[]> {
   const sql = `SELECT * FROM DEAD_LETTERS ${where} ORDER BY TOPIC, KAFKA_PARTITION, KAFKA_OFFSET`;
-  const { rows, truncated } = await ask(target, sql, { maxRows: Math.min(limit ?? MOST_ROWS, MOST_ROWS) });
+  const { rows, truncated } = await ask(target, sql, { maxRows: Math.min(limit ?? MAX_ROWS, MAX_ROWS) });
   if (!truncated || limit !== undefined) return rows;
-  throw new UsageError(`There are more than ${MOST_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
+  throw new UsageError(`There are more than ${MAX_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
 }
 
 async function republish(context: Context, flags: DeadLetterFlags, all: readonly DeadLetterRow[]): Promise<void> {

@@ -1,7 +1,7 @@
 // `query`: one read-only statement against the configured warehouse.
 import { Option } from "commander";
 import { QueryRefusedError } from "../errors.ts";
-import { MOST_ROWS as MOST_ROWS_OVER_HTTP } from "../http/query_route.ts";
+import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
 import { formatRows, type RowFormat } from "./rows.ts";
 import { openQueryTarget } from "./warehouse_access.ts";
@@ -15,8 +15,8 @@ interface QueryFlags {
 
 const TABLE_ROWS = 1_000;
 /** Rows are held in memory: whoever wants more says so. */
-const DATA_ROWS = MOST_ROWS_OVER_HTTP;
-const MOST_ROWS = 10_000_000;
+const DATA_ROWS = MAX_ROWS_OVER_HTTP;
+const MAX_ROWS = 10_000_000;
 
 export const addQuery: Verb = (program, context) => {
   program.command("query")
@@ -30,7 +30,7 @@ export const addQuery: Verb = (program, context) => {
     .option(
       "--limit <rows>",
       `print at most so many rows (default ${TABLE_ROWS} in a table, else ${DATA_ROWS}; more is an error then)`,
-      numberOption({ min: 1, max: MOST_ROWS, whole: true }),
+      numberOption({ min: 1, max: MAX_ROWS, whole: true }),
     )
     .option("--timeout <seconds>", "give up after so long", numberOption({ min: 0.001, max: 600 }), 60)
     .action((sql: string, flags: QueryFlags) => query(context, sql, flags));

@@ -68,7 +68,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     makeEvents: ({ name }) => eventMaker(simulators.get(name)!, times.get(name) ?? host.clock),
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),
-    onUp: (up) => announce(context, { up, domains, simulating, untilEnd, flags }),
+    onUp: (up) => reportUp(context, { up, domains, simulating, untilEnd, flags }),
   });
 }
 
@@ -113,7 +113,7 @@ interface Announcement {
 }
 
 /** What a person reads first, or one log line for programs. */
-function announce(context: Context, { up, domains, simulating, untilEnd, flags }: Announcement): void {
+function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }: Announcement): void {
   const speed = flags.speed ?? DEMO_SPEED;
   const doing = untilEnd ? "working off what is there" : simulating ? `simulating at ${speed}× speed` : "reading";
   if (!context.forPeople) {

@@ -92,7 +92,7 @@ async function sendWithProgress(context: Context, { domain, simulator, plan, tar
   const whole = plan.count ?? (plan.until === undefined ? undefined : plan.until - plan.start);
   // What never ends is told record by record, where there are words for them.
   const { describe } = simulator;
-  const tell = whole === undefined && describe ? teller(domain.name, describe, host.clock) : undefined;
+  const tell = whole === undefined && describe ? describer(domain.name, describe, host.clock) : undefined;
   using progress = tell ? undefined : startProgress(host, whole, plan.history ? "Sending" : "");
   return await simulate({
     simulator,
@@ -114,7 +114,7 @@ async function sendWithProgress(context: Context, { domain, simulator, plan, tar
 }
 
 /** Logs a record as a line, one a second at most. */
-function teller(domain: string, describe: (record: SimulatedRecord) => string, clock: Clock) {
+function describer(domain: string, describe: (record: SimulatedRecord) => string, clock: Clock) {
   const logger = loggerFor(domain);
   let toldAt = -Infinity;
   return (record: SimulatedRecord) => {

@@ -1,7 +1,7 @@
 // How verbs that only look get at the warehouse: through the run that holds its file, or by opening it.
 import { FreshetError, QueryRefusedError, WarehouseUnavailableError } from "../errors.ts";
 import type { Problem } from "../http/problem.ts";
-import { MOST_ROWS } from "../http/query_route.ts";
+import { MAX_ROWS } from "../http/query_route.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../warehouse/warehouse.ts";
 import { type Context, UsageError } from "./context.ts";
@@ -39,10 +39,10 @@ export class WarehouseMissingError extends FreshetError {
 
 function throughRun(instance: RunningInstance): QueryTarget {
   return {
-    async query(sql, { maxRows = MOST_ROWS, timeoutMs, signal }) {
-      if (maxRows > MOST_ROWS) {
+    async query(sql, { maxRows = MAX_ROWS, timeoutMs, signal }) {
+      if (maxRows > MAX_ROWS) {
         throw new UsageError(
-          `While a run is up (pid ${instance.pid}) a query gives at most ${MOST_ROWS} rows: lower --limit`,
+          `While a run is up (pid ${instance.pid}) a query gives at most ${MAX_ROWS} rows: lower --limit`,
         );
       }
       const body = { sql, max_rows: maxRows, timeout_ms: timeoutMs };

@@ -14,7 +14,7 @@ import type { Progress } from "./progress.ts";
 /** How often the log is asked whether it can be read again, milliseconds. */
 const RETRY_MS = 60_000;
 /** The warehouse is asked no more often than this whether somebody has moved the position, milliseconds. */
-const LEAST_ASK_MS = 1_000;
+const MIN_ASK_MS = 1_000;
 
 export interface SetAsideOptions {
   readonly options: Pick<RunnerOptions, "domain" | "logger" | "clock" | "onDamage" | "checkpointMs">;
@@ -85,7 +85,7 @@ export class SetAside {
   async tick(now: number): Promise<void> {
     if (this.#damages.size === 0) return;
     if (now >= this.#nextAsk) {
-      this.#nextAsk = now + Math.max(LEAST_ASK_MS, this.options.options.checkpointMs);
+      this.#nextAsk = now + Math.max(MIN_ASK_MS, this.options.options.checkpointMs);
       await this.#ask();
     }
     if (now < this.#nextRetry) return;

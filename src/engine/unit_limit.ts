@@ -1,12 +1,12 @@
 // How many bytes of records go into one unit: as many as the warehouse was seen to take at once. Lives as long as its runner.
 
 /** Bytes of records, however few they are. */
-const MOST_BYTES = 32 * 1024 * 1024;
+const MAX_BYTES = 32 * 1024 * 1024;
 /** With less than this in a unit it is not the records that fill a warehouse's memory. */
-const LEAST_BYTES = 64 * 1024;
+const MIN_BYTES = 64 * 1024;
 /** Units that are taken at the limit before a larger one is tried; twice as many after each that is refused. */
 const FIRST_PATIENCE = 64;
-const MOST_PATIENCE = 4096;
+const MAX_PATIENCE = 4096;
 
 /** Records that wait for their unit. */
 export interface Waiting {
@@ -22,7 +22,7 @@ export interface Waiting {
  * the writer) makes units small for a while only, and what takes it for good costs a refused unit now and then.
  */
 export class UnitLimit {
-  #bytes = MOST_BYTES;
+  #bytes = MAX_BYTES;
   #patience = FIRST_PATIENCE / 2;
   #taken = 0;
   #tried = 0;
@@ -44,16 +44,16 @@ export class UnitLimit {
 
   /** To be called when it is. */
   taken(): void {
-    if (this.#bytes >= MOST_BYTES || this.#tried < this.#bytes / 2 || ++this.#taken < this.#patience) return;
+    if (this.#bytes >= MAX_BYTES || this.#tried < this.#bytes / 2 || ++this.#taken < this.#patience) return;
     this.#bytes *= 2;
     this.#taken = 0;
   }
 
   /** Halves it, for the unit that was tried did not fit; says whether that was possible. */
   halve(): boolean {
-    if (this.#bytes <= LEAST_BYTES) return false;
-    this.#bytes = Math.max(LEAST_BYTES, Math.min(this.#bytes, this.#tried || this.#bytes) / 2);
-    this.#patience = Math.min(MOST_PATIENCE, 2 * this.#patience);
+    if (this.#bytes <= MIN_BYTES) return false;
+    this.#bytes = Math.max(MIN_BYTES, Math.min(this.#bytes, this.#tried || this.#bytes) / 2);
+    this.#patience = Math.min(MAX_PATIENCE, 2 * this.#patience);
     this.#taken = 0;
     return true;
   }

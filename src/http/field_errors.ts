@@ -2,14 +2,14 @@
 import type { z } from "zod";
 import type { FieldError } from "./problem.ts";
 
-const MOST_ERRORS = 50;
-const MOST_CHARACTERS = 300;
+const MAX_ERRORS = 50;
+const MAX_CHARACTERS = 300;
 
 /** An error for each issue; issues of a union's branches where they are, rather than one for the union. */
 export function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
   const errors: FieldError[] = [];
   for (const issue of issues) {
-    if (errors.length >= MOST_ERRORS) break;
+    if (errors.length >= MAX_ERRORS) break;
     errors.push(fieldError(issue));
   }
   return errors;
@@ -45,5 +45,5 @@ function isMissing(issue: z.core.$ZodIssue): boolean {
 }
 
 function cut(text: string): string {
-  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)}…`;
+  return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS)}…`;
 }

@@ -1,6 +1,6 @@
 // How a domain's way in is told in the API's description.
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { type IngestSource, MOST_GENERATED } from "./ingest_route.ts";
+import { type IngestSource, MAX_GENERATED } from "./ingest_route.ts";
 import { describe, namedSchema, type Schema, schemaOf } from "./openapi.ts";
 
 const position = {
@@ -16,7 +16,7 @@ export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: 
   const count: Schema = {
     type: "object",
     additionalProperties: false,
-    properties: { count: { type: "integer", minimum: 1, maximum: MOST_GENERATED, default: 1 } },
+    properties: { count: { type: "integer", minimum: 1, maximum: MAX_GENERATED, default: 1 } },
   };
   describe(api, {
     method: "post",

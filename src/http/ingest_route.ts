@@ -55,7 +55,7 @@ export interface IngestOptions {
 }
 
 /** Most events that one request may have generated. */
-export const MOST_GENERATED = 1_000;
+export const MAX_GENERATED = 1_000;
 
 /** An event with its text as it is to be published. */
 interface Checked {
@@ -120,8 +120,8 @@ function generated({ generate }: IngestSource, json: unknown): number | undefine
   if (names.length === 0) return 1;
   if (names.length > 1 || names[0] !== "count") return undefined;
   const { count } = json as { readonly count: unknown };
-  if (Number.isInteger(count) && Number(count) >= 1 && Number(count) <= MOST_GENERATED) return Number(count);
-  const detail = `Expected a whole number from 1 to ${MOST_GENERATED}`;
+  if (Number.isInteger(count) && Number(count) >= 1 && Number(count) <= MAX_GENERATED) return Number(count);
+  const detail = `Expected a whole number from 1 to ${MAX_GENERATED}`;
   return invalid("/count", "out_of_range", detail);
 }
 

@@ -10,12 +10,12 @@ import { problem } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
 
 /** Rows of one answer: they are held in the memory of the run. */
-export const MOST_ROWS = 100_000;
+export const MAX_ROWS = 100_000;
 
 /** Body of `POST /api/query`. */
 export const QueryRequest = z.strictObject({
   sql: z.string().min(1),
-  max_rows: z.number().int().min(1).max(MOST_ROWS).default(1_000),
+  max_rows: z.number().int().min(1).max(MAX_ROWS).default(1_000),
   timeout_ms: z.number().int().min(1).max(600_000).default(60_000),
 });
 

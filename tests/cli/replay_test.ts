@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Parts } from "../../src/parts.ts";
-import { realParts } from "../../src/real_parts.ts";
+import { productionParts } from "../../src/wiring.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
@@ -214,9 +214,9 @@ Deno.test("replay gives way to a run that takes a partition over meanwhile, and 
   const before = await contents(terminal, derivedTables("trains"));
   let claims = 0;
   const parts: Parts = {
-    ...realParts,
+    ...productionParts,
     async openWarehouse(config, clock) {
-      const warehouse = await realParts.openWarehouse(config, clock);
+      const warehouse = await productionParts.openWarehouse(config, clock);
       return {
         ...warehouse,
         description: warehouse.description,

@@ -1,7 +1,7 @@
 // A host for tests of the command line: arguments in, text and exit code out, in a folder of its own.
 import { type Host, runCommandLine } from "../../src/cli/mod.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { realParts } from "../../src/real_parts.ts";
+import { productionParts } from "../../src/wiring.ts";
 import type { Parts } from "../../src/parts.ts";
 
 export interface Session {
@@ -53,7 +53,7 @@ export class Terminal implements AsyncDisposable {
         throw new Error(`Left with exit code ${code}`);
       },
     };
-    const code = await runCommandLine(host, session.parts ?? realParts);
+    const code = await runCommandLine(host, session.parts ?? productionParts);
     return { code, stdout, stderr };
   }
 

@@ -18,7 +18,7 @@ import type { Warehouse } from "../../warehouse/warehouse.ts";
 
 /** Rows that are read at first; four times as many each time while they are small, and fewer where memory does not take them. */
 const FIRST_PAGE_ROWS = 16;
-const MOST_PAGE_ROWS = 20_000;
+const MAX_PAGE_ROWS = 20_000;
 const PAGE_BYTES = 16 * 1024 * 1024;
 const BATCH_ROWS = 1_000;
 const QUERY_MS = 600_000;
@@ -149,7 +149,7 @@ class RawGeneration implements Generation {
       try {
         const page = await this.#readPage(partition, from, end);
         const bytes = page.reduce((sum, { value }) => sum + value!.length, 0);
-        if (bytes < PAGE_BYTES / 8) this.#pageRows = Math.min(MOST_PAGE_ROWS, this.#pageRows * 4);
+        if (bytes < PAGE_BYTES / 8) this.#pageRows = Math.min(MAX_PAGE_ROWS, this.#pageRows * 4);
         return page;
       } catch (error) {
         if (!(error instanceof QueryTooLargeError) || this.#pageRows === 1) throw error;

@@ -25,7 +25,7 @@ export interface CircularSummary {
 }
 
 /** Below this the resultant counts as it: times all around the clock have no mean, and the logarithm of 0 is none. */
-const LEAST_RESULTANT = 1e-9;
+const MIN_RESULTANT = 1e-9;
 
 /**
  * Circular mean and standard deviation of times of day in hours; both `NaN` of nothing.
@@ -36,7 +36,7 @@ const LEAST_RESULTANT = 1e-9;
 export function circularSummary(hours: readonly number[]): CircularSummary {
   const cos = hours.reduce((sum, hour) => sum + Math.cos(hour * RADIANS), 0) / hours.length;
   const sin = hours.reduce((sum, hour) => sum + Math.sin(hour * RADIANS), 0) / hours.length;
-  const resultant = Math.min(1, Math.max(Math.hypot(cos, sin), LEAST_RESULTANT));
+  const resultant = Math.min(1, Math.max(Math.hypot(cos, sin), MIN_RESULTANT));
   return { mean: ofDay(Math.atan2(sin, cos) / RADIANS), sd: Math.sqrt(-2 * Math.log(resultant)) / RADIANS };
 }
 

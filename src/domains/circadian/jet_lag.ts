@@ -39,15 +39,15 @@ export interface PlanOptions {
 }
 
 const instant = z.string().meta({ description: "ISO 8601 to the minute, with the offset of the target zone" });
-const Stretch = z.object({ from: instant, to: instant });
+const Interval = z.object({ from: instant, to: instant });
 
 const PlanDay = z.object({
   day: z.int().min(1),
   shifted_hours: z.number().meta({ description: "How far the body clock is shifted after this day" }),
-  sleep: Stretch,
+  sleep: Interval,
   cbt_min: instant.meta({ description: "Estimated minimum of core body temperature" }),
-  seek_light: Stretch,
-  avoid_light: Stretch,
+  seek_light: Interval,
+  avoid_light: Interval,
 });
 type PlanDay = z.infer<typeof PlanDay>;
 

@@ -18,7 +18,7 @@ export interface Sleep {
 /** Sleeps that ended longer than this before the newest one no longer count. */
 export const HISTORY_MS = days(14);
 /** At most so many sleeps are kept: the newest. Bounds what a user with many naps, or a broken device, costs. */
-export const MOST_SLEEPS = 64;
+export const MAX_SLEEPS = 64;
 
 type Stored = [end: number, hours: number, timeZone: string, date: string, wakeHour: number];
 
@@ -34,7 +34,7 @@ function tidy(sleeps: Stored[]): Stored[] {
   const kept = sleeps.filter((sleep, i) =>
     sleep[0] > newest - HISTORY_MS && (i === 0 || compare(sleep, sleeps[i - 1]!) !== 0)
   );
-  return kept.slice(0, MOST_SLEEPS);
+  return kept.slice(0, MAX_SLEEPS);
 }
 
 /** Keeps the recent sleeps, newest first, and makes of them what `result` says. A sleep that is told twice counts once. */

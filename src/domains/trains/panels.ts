@@ -227,10 +227,8 @@ async function distributions(filter: z.infer<typeof chosenIn>, context: PanelCon
   const quantile = (q: number) => `PERCENTILE_CONT(${q}) WITHIN GROUP (ORDER BY SPEED_KMH)`;
   const boxes = await rowsOf(
     context,
-    `SELECT COALESCE(${by}, 'no line') AS NAME, COUNT(*) AS RECORDS, MIN(SPEED_KMH) AS LEAST_KMH, ${
-      quantile(0.25)
-    } AS Q1,
-       ${quantile(0.5)} AS MEDIAN, ${quantile(0.75)} AS Q3, MAX(SPEED_KMH) AS MOST_KMH
+    `SELECT COALESCE(${by}, 'no line') AS NAME, COUNT(*) AS RECORDS, MIN(SPEED_KMH) AS MIN_KMH, ${quantile(0.25)} AS Q1,
+       ${quantile(0.5)} AS MEDIAN, ${quantile(0.75)} AS Q3, MAX(SPEED_KMH) AS MAX_KMH
      FROM (${source}) AS S GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MAX_BOXES}`,
     where.binds,
   );

@@ -128,7 +128,7 @@ function versionOf(statuses: readonly DomainStatus[], domain: string): number {
     .reduce((sum, { totals }) => sum + totals.checkpoints, 0);
 }
 
-interface Shown extends DashboardOptions {
+interface DashboardParts extends DashboardOptions {
   readonly shown: readonly ShownPanels[];
   readonly answers: Answers;
 }
@@ -173,7 +173,7 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
   return live;
 }
 
-function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehouse, clock }: Shown): void {
+function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehouse, clock }: DashboardParts): void {
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
@@ -191,7 +191,7 @@ function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehous
     }));
 }
 
-function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
+function panelRoutes(app: Hono, { shown, answers, settings }: DashboardParts): void {
   for (const { domain, panels } of shown) {
     for (const [name, panel] of Object.entries(panels)) {
       app.get(`/api/panels/${domain}/${name}`, async (c) => {
@@ -205,7 +205,7 @@ function panelRoutes(app: Hono, { shown, answers, settings }: Shown): void {
   }
 }
 
-function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: Shown): void {
+function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: DashboardParts): void {
   const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
   app.get("/api/tables/:table/csv", async (c) => {
     const table = tables.get(c.req.param("table"));

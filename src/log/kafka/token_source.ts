@@ -15,7 +15,7 @@ export interface Token {
  * left of a token that is handed out must be worth it. Kafka's own clients fetch a new one at four fifths of its life.
  */
 const SPENT = 0.8;
-const LEAST_LEFT_MS = 10_000;
+const MIN_LEFT_MS = 10_000;
 
 /** A token and when it was asked for. */
 interface Kept extends Token {
@@ -53,7 +53,7 @@ export function tokenSource(fetchToken: () => Promise<Token>, clock: Clock): () 
     }
   };
   const isFresh = ({ askedAt, lifeMs }: Kept): boolean =>
-    ageMs(askedAt, clock) < Math.min(lifeMs * SPENT, lifeMs - LEAST_LEFT_MS);
+    ageMs(askedAt, clock) < Math.min(lifeMs * SPENT, lifeMs - MIN_LEFT_MS);
   return async () => {
     if (kept !== undefined && isFresh(kept)) return kept.value;
     fetching ??= renewed().finally(() => fetching = undefined);

@@ -8,7 +8,7 @@ import { recommend, type Recommendation } from "../../../src/domains/circadian/r
 import {
   HISTORY_MS,
   mainSleeps,
-  MOST_SLEEPS,
+  MAX_SLEEPS,
   type Sleep,
   sleepHistory,
 } from "../../../src/domains/circadian/sleep_history.ts";
@@ -114,7 +114,7 @@ Deno.test("a sleep history is the same whatever the order and the merging, and d
       assertEquals(history.merge(add(mixed.slice(cut)), add(mixed.slice(0, cut))), whole);
       assertEquals(history.result(JSON.parse(JSON.stringify(whole))), history.result(whole));
       const kept = history.result(whole);
-      assert(kept.length <= MOST_SLEEPS && kept.every(({ end }) => end > kept[0]!.end - HISTORY_MS));
+      assert(kept.length <= MAX_SLEEPS && kept.every(({ end }) => end > kept[0]!.end - HISTORY_MS));
       assertEquals(new Set(mainSleeps(kept).map(({ date }) => date)).size, mainSleeps(kept).length);
     }),
     propertyRuns(200),

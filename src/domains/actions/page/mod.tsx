@@ -1,7 +1,6 @@
 // Web user actions: how many a minute of which kind, and the visits they make.
 import { useContext } from "preact/hooks";
 import {
-  type Asked,
   Card,
   Chosen,
   clockText,
@@ -16,6 +15,7 @@ import {
   NO_RECORDS_IN_RANGE,
   numberText,
   panelHook,
+  type QueryState,
   RangeFilter,
   rangeParams,
   type RowColumn,
@@ -87,7 +87,7 @@ function ActionsPage() {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: Asked<ActionKpis> }) {
+function KpiRow({ asked }: { readonly asked: QueryState<ActionKpis> }) {
   const { zone } = useContext(LookContext);
   const data = asked.answer?.data;
   if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
@@ -130,7 +130,7 @@ const SESSION_COLUMNS: readonly RowColumn[] = [
   { name: "IS_FINAL", title: "State", kind: "final" },
 ];
 
-function SessionsCards({ asked }: { readonly asked: Asked<Sessions> }) {
+function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
   const data = asked.answer?.data;
   const pages = data && {
     columns: ["PAGE", "FIRST", "LAST"].map((name) => ({ name, type: "" })),

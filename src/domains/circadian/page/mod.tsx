@@ -1,6 +1,5 @@
 // One user's days and plan: sleep, meals, light, and what is recommended.
 import {
-  type Asked,
   Card,
   categoryAxis,
   Chart,
@@ -12,6 +11,7 @@ import {
   Kpis,
   numberText,
   panelHook,
+  type QueryState,
   type RowColumn,
   RowsTable,
   setParams,
@@ -71,7 +71,7 @@ function CircadianPage() {
 
 type Day = CircadianUser["days"][number];
 
-function UserCards({ asked }: { readonly asked: Asked<CircadianUser> }) {
+function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
   const { user, days, activity } = asked.answer!.data;
   const [newest] = days;
   if (!newest) return <Empty>There is nothing about {cutText(user, 60)}: choose another user.</Empty>;
@@ -197,7 +197,7 @@ function detailsOf(value: unknown): string {
   }
 }
 
-function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly asked: Asked<unknown> }) {
+function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly asked: QueryState<unknown> }) {
   // A day that has only begun would look like one without light.
   const inOrder = days.filter(({ is_final, sleep_hours }) => is_final || sleep_hours !== null).reverse();
   const option = () => ({

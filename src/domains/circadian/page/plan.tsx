@@ -1,7 +1,7 @@
 // The recommendation as a card: when to sleep, when to see light and when not.
-import { type Asked, Card, Empty } from "../../../http/dashboard/page/mod.ts";
+import { Card, Empty, type QueryState } from "../../../http/dashboard/page/mod.ts";
 
-interface Stretch {
+interface Interval {
   readonly from?: string;
   readonly to?: string;
   readonly at_least_lux?: number;
@@ -12,14 +12,14 @@ interface Stretch {
 interface Plan {
   readonly time_zone?: string;
   readonly nights?: number;
-  readonly sleep?: Stretch;
+  readonly sleep?: Interval;
   readonly cbt_min?: string;
-  readonly light?: Readonly<Record<string, Stretch>>;
+  readonly light?: Readonly<Record<string, Interval>>;
   readonly advice?: readonly { readonly text?: string }[];
   readonly note?: string;
 }
 
-export function PlanCard({ plan: given, asked }: { readonly plan: unknown; readonly asked: Asked<unknown> }) {
+export function PlanCard({ plan: given, asked }: { readonly plan: unknown; readonly asked: QueryState<unknown> }) {
   if (typeof given !== "object" || given === null) {
     return (
       <Card title="Recommendation" asked={asked}>
@@ -28,7 +28,7 @@ export function PlanCard({ plan: given, asked }: { readonly plan: unknown; reado
     );
   }
   const { time_zone, nights, sleep, cbt_min, light = {}, advice = [], note } = given as Plan;
-  const stretch = ({ from, to }: Stretch) => `${from ?? "?"} to ${to ?? "?"}`;
+  const stretch = ({ from, to }: Interval) => `${from ?? "?"} to ${to ?? "?"}`;
   return (
     <Card
       title="Recommendation"

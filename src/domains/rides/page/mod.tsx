@@ -2,7 +2,6 @@
 import { useContext } from "preact/hooks";
 import {
   AlertList,
-  type Asked,
   Chosen,
   clockText,
   difference,
@@ -16,6 +15,7 @@ import {
   moneyText,
   numberText,
   panelHook,
+  type QueryState,
   RangeFilter,
   rangeParams,
   type RowColumn,
@@ -108,7 +108,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: Asked<RideKpis> }) {
+function KpiRow({ asked }: { readonly asked: QueryState<RideKpis> }) {
   const { zone } = useContext(LookContext);
   const data = asked.answer?.data;
   if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;

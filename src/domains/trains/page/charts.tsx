@@ -1,7 +1,6 @@
 // The charts of trains: passengers and power over time, speed and distributions.
 import { useMemo } from "preact/hooks";
 import {
-  type Asked,
   bucketsOf,
   Card,
   categoryAxis,
@@ -13,6 +12,7 @@ import {
   Histogram,
   NO_RECORDS_IN_RANGE,
   numberText,
+  type QueryState,
   timeAxis,
   tooltip,
   valueAxis,
@@ -35,7 +35,7 @@ function series(data: TrainTimeline, value: (points: TrainTimeline["points"]) =>
   });
 }
 
-export function PassengerCard({ asked }: { readonly asked: Asked<TrainTimeline> }) {
+export function PassengerCard({ asked }: { readonly asked: QueryState<TrainTimeline> }) {
   const data = asked.answer?.data;
   const lines = useMemo(() => [...new Set(data?.points.map(({ line }) => line) ?? [])].sort(), [data]);
   const option = () => ({
@@ -75,7 +75,7 @@ function passengerWords(data: TrainTimeline): string {
 }
 
 export function PowerCard(
-  { asked, threshold }: { readonly asked: Asked<TrainTimeline>; readonly threshold: number | undefined },
+  { asked, threshold }: { readonly asked: QueryState<TrainTimeline>; readonly threshold: number | undefined },
 ) {
   const data = asked.answer?.data;
   const mean = (points: TrainTimeline["points"]) => {
@@ -135,7 +135,7 @@ export function PowerCard(
   );
 }
 
-export function BoxCard({ asked }: { readonly asked: Asked<TrainDistributions> }) {
+export function BoxCard({ asked }: { readonly asked: QueryState<TrainDistributions> }) {
   const data = asked.answer?.data;
   const boxes = data?.boxes ?? [];
   const option = () => ({
@@ -193,7 +193,7 @@ const HISTOGRAMS = {
 } as const;
 
 interface HistogramCardsProps {
-  readonly asked: Asked<TrainDistributions>;
+  readonly asked: QueryState<TrainDistributions>;
   readonly thresholds: TrainKpis["thresholds"] | undefined;
 }
 

@@ -3,7 +3,6 @@ import { useContext, useMemo } from "preact/hooks";
 import {
   type Alert,
   AlertList,
-  type Asked,
   Chosen,
   clockText,
   difference,
@@ -16,6 +15,7 @@ import {
   momentOf,
   numberText,
   panelHook,
+  type QueryState,
   RangeFilter,
   rangeParams,
   type RowColumn,
@@ -101,7 +101,7 @@ function matching(params: URLSearchParams): (alert: Alert) => boolean {
     (trains.size === 0 || trains.has(subject)) && (lines.size === 0 || (place !== null && lines.has(place)));
 }
 
-function KpiRow({ asked }: { readonly asked: Asked<TrainKpis> }) {
+function KpiRow({ asked }: { readonly asked: QueryState<TrainKpis> }) {
   const { zone } = useContext(LookContext);
   const data = asked.answer?.data;
   if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;

@@ -1,7 +1,6 @@
 // Every train as it last reported.
 import { useContext, useMemo, useState } from "preact/hooks";
 import {
-  type Asked,
   Card,
   clockText,
   type Column,
@@ -9,6 +8,7 @@ import {
   LookContext,
   momentOf,
   numberText,
+  type QueryState,
   type Rows,
   Text,
   Waiting,
@@ -91,7 +91,7 @@ const STATUS_COLUMNS = (zone: "utc" | "local", newest: number): readonly Column<
   },
 ];
 
-export function StatusCard({ asked }: { readonly asked: Asked<Rows> }) {
+export function StatusCard({ asked }: { readonly asked: QueryState<Rows> }) {
   const { zone } = useContext(LookContext);
   const [text, setText] = useState("");
   const data = asked.answer?.data;

@@ -2,7 +2,6 @@
 import { useContext } from "preact/hooks";
 import {
   AlertList,
-  type Asked,
   clockText,
   difference,
   type DomainPage,
@@ -15,6 +14,7 @@ import {
   moneyText,
   numberText,
   panelHook,
+  type QueryState,
   RangeFilter,
   rangeParams,
   type RowColumn,
@@ -113,7 +113,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: Asked<WineKpis> }) {
+function KpiRow({ asked }: { readonly asked: QueryState<WineKpis> }) {
   const { zone } = useContext(LookContext);
   const data = asked.answer?.data;
   if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;

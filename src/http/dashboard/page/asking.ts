@@ -13,7 +13,7 @@ export interface Connection {
 
 export const ConnectionContext = createContext<Connection>({ tick: 0, report: () => {} });
 
-export interface Asked<T> {
+export interface QueryState<T> {
   readonly answer: Answer<T> | undefined;
   /** Why there is no new answer. */
   readonly error: string | undefined;
@@ -22,7 +22,7 @@ export interface Asked<T> {
 }
 
 /** The answer to `path` with these parameters; nothing is asked for `undefined`. */
-export function useAnswer<T>(path: string | undefined, params: URLSearchParams = new URLSearchParams()): Asked<T> {
+export function useAnswer<T>(path: string | undefined, params: URLSearchParams = new URLSearchParams()): QueryState<T> {
   const { tick, report } = useContext(ConnectionContext);
   const question = path === undefined ? undefined : params.size === 0 ? path : `${path}?${params}`;
   const [state, setState] = useState<{ question?: string; answer?: Answer<T>; error?: string }>({});
@@ -53,7 +53,10 @@ export function useAnswer<T>(path: string | undefined, params: URLSearchParams =
 }
 
 /** Asks a panel by its name; nothing is asked for `undefined`. `A` is the map of what panels answer. */
-export type PanelHook<A> = <N extends keyof A & string>(name: N | undefined, params?: URLSearchParams) => Asked<A[N]>;
+export type PanelHook<A> = <N extends keyof A & string>(
+  name: N | undefined,
+  params?: URLSearchParams,
+) => QueryState<A[N]>;
 
 /** How the panels of a domain are asked: `A` is the map that its server's side is typed by. */
 export function panelHook<A>(domain: string): PanelHook<A> {

@@ -4,7 +4,7 @@ import type { LiveNews } from "./live_stream.ts";
 
 export type { Alert, Compared, Rows, Timeline } from "../../../panels/answers.ts";
 export { setParams, useAddress } from "./address.ts";
-export { type Asked, type PanelHook, panelHook, usePipelinePanel } from "./asking.ts";
+export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
 export { LookContext, useDataTime } from "./look.ts";

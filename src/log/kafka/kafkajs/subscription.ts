@@ -26,7 +26,7 @@ const COMMIT_PATIENCE_MS = 5_000;
 const BACKOFF_MS = { first: 500, most: 10_000 };
 const FETCH_BYTES = 16 * 1024 * 1024;
 /** A partition is never held to less than this, however many there are. */
-const LEAST_PARTITION_BYTES = 256 * 1024;
+const MIN_PARTITION_BYTES = 256 * 1024;
 /** Beyond the broker's own wait, an answer may be this old and still say that a partition is read to its end. */
 const RECENT_SLACK_MS = 3_000;
 
@@ -203,7 +203,7 @@ export class KafkaSubscription implements Subscription {
       partitions,
       codecs: this.parts.codecs,
       clock: this.#clock,
-      partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
+      partitionBytes: Math.max(MIN_PARTITION_BYTES, room),
       recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
       unservedMs: settings.unservedMs,
     });

@@ -28,9 +28,9 @@ const COMMIT_PATIENCE_MS = 5_000;
 const COMMIT_RETRY_MS = 200;
 /** An answer to a join is waited for this much longer than the group waits for its members. */
 const JOIN_SLACK_MS = 10_000;
-const LEAST_PATIENCE_MS = 1_000;
+const MIN_PATIENCE_MS = 1_000;
 /** The group's changes are heard of by heartbeats. */
-const MOST_HEARTBEAT_MS = 3_000;
+const MAX_HEARTBEAT_MS = 3_000;
 const NO_MEMBER = { memberId: "", generation: -1 };
 
 export interface GroupOptions {
@@ -185,7 +185,7 @@ export class GroupMember implements AsyncDisposable {
   /** Heartbeats until the group changes. */
   async #stay(): Promise<void> {
     const { sessionTimeoutMs, groupInstanceId } = this.client.settings;
-    const patienceMs = Math.max(LEAST_PATIENCE_MS, sessionTimeoutMs / 6);
+    const patienceMs = Math.max(MIN_PATIENCE_MS, sessionTimeoutMs / 6);
     while (!this.#closing.signal.aborted) {
       if (this.#rejoining !== undefined) return await this.#leaveToRejoin();
       if (this.#hasGrown()) return this.#enter(false);
@@ -195,7 +195,7 @@ export class GroupMember implements AsyncDisposable {
       );
       await withDeadline(heartbeat, patienceMs, "A heartbeat");
       this.#settled();
-      await this.#wakeup.wait(Math.min(MOST_HEARTBEAT_MS, sessionTimeoutMs / 10));
+      await this.#wakeup.wait(Math.min(MAX_HEARTBEAT_MS, sessionTimeoutMs / 10));
     }
   }
 

@@ -15,7 +15,7 @@ import { GroupMember } from "./group.ts";
 import { TopicWatch } from "./topic_watch.ts";
 
 /** A partition is never held to less than this, however many there are. */
-const LEAST_PARTITION_BYTES = 256 * 1024;
+const MIN_PARTITION_BYTES = 256 * 1024;
 /** Beyond the broker's own wait, an answer may be this old and still say that a partition is read to its end. */
 const RECENT_SLACK_MS = 3_000;
 
@@ -138,7 +138,7 @@ export class PlatformaticSubscription implements Subscription {
       partitions,
       codecs,
       clock: client.clock,
-      partitionBytes: Math.max(LEAST_PARTITION_BYTES, room),
+      partitionBytes: Math.max(MIN_PARTITION_BYTES, room),
       recentMs: 2 * settings.fetchWaitMs + RECENT_SLACK_MS,
       unservedMs: settings.unservedMs,
     });

@@ -2,7 +2,7 @@
 import { useContext, useState } from "preact/hooks";
 import type { MadeChart, MadeOverview, MadePanels, MadeTable, Rows } from "../../../../panels/answers.ts";
 import type { DomainAbout } from "../../protocol.ts";
-import { type Asked, panelHook } from "../asking.ts";
+import { panelHook, type QueryState } from "../asking.ts";
 import { useAddress } from "../address.ts";
 import { momentOf, numberText, timeText, wordsOf, zoneText } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
@@ -149,7 +149,7 @@ interface RowsCardProps {
 }
 
 function RowsCard({ domain, table, beside }: RowsCardProps) {
-  const asked: Asked<Rows> = panelHook<MadePanels>(domain)("rows", new URLSearchParams({ table: table.name }));
+  const asked: QueryState<Rows> = panelHook<MadePanels>(domain)("rows", new URLSearchParams({ table: table.name }));
   const columns = asked.answer?.data.columns.map(columnOf) ?? [];
   return (
     <TableCard

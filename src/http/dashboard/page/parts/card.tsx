@@ -1,7 +1,7 @@
 // A card: a titled part of a page, with what to say while there is nothing to show.
 import type { ComponentChildren } from "preact";
 import { useContext, useId } from "preact/hooks";
-import type { Asked } from "../asking.ts";
+import type { QueryState } from "../asking.ts";
 import { agoText, momentOf } from "../format.ts";
 import { LookContext, useSecond } from "../look.ts";
 
@@ -13,7 +13,7 @@ export interface CardProps {
   readonly tools?: ComponentChildren;
   /** Two columns of the grid, or all. */
   readonly width?: "wide" | "full";
-  readonly asked?: Asked<unknown>;
+  readonly asked?: QueryState<unknown>;
   readonly children: ComponentChildren;
 }
 

@@ -1,7 +1,7 @@
 // A card that is a table of an answer, with a field to find rows where that helps.
 import { useState } from "preact/hooks";
 import type { Rows } from "../../../../panels/answers.ts";
-import type { Asked } from "../asking.ts";
+import type { QueryState } from "../asking.ts";
 import { Card, Waiting } from "./card.tsx";
 import type { Sort } from "./data_table.tsx";
 import { type RowColumn, RowsTable } from "./rows_table.tsx";
@@ -10,7 +10,7 @@ import { NO_RECORDS_IN_RANGE } from "./timeline_card.tsx";
 export interface TableCardProps {
   readonly title: string;
   readonly note: string;
-  readonly asked: Asked<Rows>;
+  readonly asked: QueryState<Rows>;
   readonly columns: readonly RowColumn[];
   /** Columns that tell the rows apart. */
   readonly keys: readonly string[];

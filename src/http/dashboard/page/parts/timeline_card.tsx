@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Timeline } from "../../../../panels/answers.ts";
-import type { Asked } from "../asking.ts";
+import type { QueryState } from "../asking.ts";
 import { durationText, numberText } from "../format.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
 import { Chart, colour, timeAxis, tooltip, valueAxis } from "./chart.tsx";
@@ -16,7 +16,7 @@ export interface TimelineCardProps {
   readonly bars?: boolean;
   /** Lines beside each other, for what does not add up. */
   readonly lines?: boolean;
-  readonly asked: Asked<Timeline>;
+  readonly asked: QueryState<Timeline>;
   readonly tools?: ComponentChildren;
 }
 

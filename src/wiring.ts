@@ -16,7 +16,7 @@ import { repeatedWarnings } from "./repeated_warnings.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** See {@link Parts}. */
-export const realParts: Parts = {
+export const productionParts: Parts = {
   modules: domainModules,
   domains: (config) => defineDomains(config.domains),
   openLog,
