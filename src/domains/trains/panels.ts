@@ -245,11 +245,11 @@ async function distributions(filter: z.infer<typeof chosenIn>, context: PanelCon
     boxes: boxes.map((box) => ({
       name: String(box.name),
       count: number(box.records),
-      min: number(box.least_kmh),
+      min: number(box.min_kmh),
       q1: number(box.q1),
       median: number(box.median),
       q3: number(box.q3),
-      max: number(box.most_kmh),
+      max: number(box.max_kmh),
     })).sort((a, b) => a.name.localeCompare(b.name)),
   };
 }
