@@ -23,7 +23,7 @@ import { Traffic } from "../support/traffic.ts";
 import type { Line, Options } from "./chaos_members.ts";
 
 const ASKED = Deno.env.get("FRESHET_CHAOS_ROUNDS");
-const ROUNDS = Number(ASKED ?? 3);
+const ROUNDS = Number(ASKED ?? 2);
 const SEED = Number(Deno.env.get("FRESHET_SEED") ?? Date.now() % 1_000_000);
 const REPLICAS = [[1, 2], [2, 3], [3, 1], [2, 1], [3, 2], [1, 3]];
 const MEMBERS = 3;

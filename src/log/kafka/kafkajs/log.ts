@@ -67,7 +67,7 @@ export class KafkaJsLog implements Log {
         // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
         // kafkajs waits for leaders too, but gives up at a broker that has not heard of the topic yet.
         await admin.createTopics({ topics: [request], waitForLeaders: false });
-        await offsetsOf(admin, topic);
+        await listed.execute(() => assertExists(admin, topic));
         created.push(topic);
       }
     }, specs.map(({ topic }) => topic));
@@ -166,6 +166,12 @@ const leaderElected = retry(
     )
   ),
   { maxAttempts: 20, backoff: new ConstantBackoff(100) },
+);
+
+/** Until a broker has heard of a topic that was just made. */
+const listed = retry(
+  handleWhen((error) => error instanceof TopicMissingError),
+  { maxAttempts: 50, backoff: new ConstantBackoff(100) },
 );
 
 async function assertExists(admin: Admin, topic: string): Promise<void> {
