@@ -65,9 +65,11 @@ export class KafkaJsLog implements Log {
         if (existing.has(topic)) continue;
         const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
         // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
-        // kafkajs waits for leaders too, but gives up at a broker that has not heard of the topic yet.
-        await admin.createTopics({ topics: [request], waitForLeaders: false });
-        await listed.execute(() => assertExists(admin, topic));
+        await admin.createTopics({ topics: [request], waitForLeaders: true }).catch(async (error) => {
+          // kafkajs waits for leaders, but gives up at a broker that has not heard of the topic yet.
+          if (error.type !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+          await listed.execute(() => assertExists(admin, topic));
+        });
         created.push(topic);
       }
     }, specs.map(({ topic }) => topic));
