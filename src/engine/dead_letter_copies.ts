@@ -62,7 +62,7 @@ export class DeadLetterCopies {
     await this.#done(LAST_PATIENCE_MS);
     this.#stop.abort();
     this.#stop = new AbortController();
-    const count = this.#waiting.reduce((sum, { copies }) => sum + copies.length, 0);
+    const count = this.#waitingCopies;
     this.#waiting.length = 0;
     this.#bytes = 0;
     this.#isAway = false;
@@ -70,6 +70,10 @@ export class DeadLetterCopies {
     if (count > 0) {
       this.listener.changed({ cut: 0, leftOut: count, why: "it could not be reached until the run ended" });
     }
+  }
+
+  get #waitingCopies(): number {
+    return this.#waiting.reduce((sum, { copies }) => sum + copies.length, 0);
   }
 
   #add(copies: readonly DeadLetterCopy[]): void {
@@ -108,7 +112,7 @@ export class DeadLetterCopies {
         if (signal.aborted) return;
         if (isRetriable(error)) {
           this.#isAway = true;
-          this.listener.waiting(this.#waiting.reduce((sum, { copies }) => sum + copies.length, 0), error.message);
+          this.listener.waiting(this.#waitingCopies, error.message);
           await this.clock.sleep(RETRY_MS, signal).catch(() => {});
           if (signal.aborted) return;
           continue;

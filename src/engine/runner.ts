@@ -30,6 +30,9 @@ const MAX_BACKOFF_MS = 30_000;
 const MAX_LOG_BACKOFF_MS = 5_000;
 const TELL_AGAIN_MS = 60_000;
 
+/** The log is away, or the dead letter topic alone. */
+type Trouble = "log" | "copies";
+
 /** See `StandstillPatience`. */
 const PATIENCE: StandstillPatience = { outsideMs: 15_000, stallMs: 300_000 };
 
@@ -42,7 +45,8 @@ export class DomainRunner {
   readonly #unitLimit = new UnitLimit();
   /** What the domain wants looked at has been. */
   #isChecked = false;
-  #told: { readonly message: string; readonly atMs: number } | undefined;
+  /** What was last told of each kind of trouble that may last. */
+  readonly #told = new Map<Trouble, { readonly message: string; readonly atMs: number }>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -103,7 +107,7 @@ export class DomainRunner {
       },
       waiting: (count, why) => {
         const message = `Dead letters cannot be copied to ${topic}, and are tried again: ${why}`;
-        const level = this.#isNews({ message }) ? "warn" : "debug";
+        const level = this.#isNews("copies", message) ? "warn" : "debug";
         logger[level]("{message}", { domain, message, count });
       },
     });
@@ -139,7 +143,7 @@ export class DomainRunner {
         if (!isWaiting && ++failures > maxRestarts) throw error;
         this.#progress.phase = "restarting";
         const waitMs = Math.round(Math.min(backoff.duration, isWaiting ? MAX_LOG_BACKOFF_MS : MAX_BACKOFF_MS));
-        const level = isWaiting && !this.#isNews(error as Error) ? "debug" : "warn";
+        const level = isWaiting && !this.#isNews("log", (error as Error).message) ? "debug" : "warn";
         logger[level]("{domain} failed and starts again in {waitMs} ms: {error}", {
           domain: domain.name,
           error: (error as Error).message,
@@ -154,10 +158,11 @@ export class DomainRunner {
   }
 
   /** The same failure is told once in a while: a log may be away for hours. */
-  #isNews({ message }: Pick<Error, "message">): boolean {
+  #isNews(trouble: Trouble, message: string): boolean {
     const now = this.#options.clock.monotonic();
-    if (this.#told?.message === message && now - this.#told.atMs < TELL_AGAIN_MS) return false;
-    this.#told = { message, atMs: now };
+    const last = this.#told.get(trouble);
+    if (last?.message === message && now - last.atMs < TELL_AGAIN_MS) return false;
+    this.#told.set(trouble, { message, atMs: now });
     return true;
   }
 

@@ -14,7 +14,7 @@ const LATEST = -1n;
 /** A topic just made, or moved, has partitions without a leader for a moment. */
 const ELECTION = { tries: 20, pauseMs: 100 };
 
-const UNTOLD = { low: 0, high: 0, isUnknown: true } as const;
+const UNKNOWN = { low: 0, high: 0, isUnknown: true } as const;
 
 type OffsetsAnswer = Awaited<ReturnType<Client["library"]["listOffsetsV5"]["api"]["async"]>>;
 
@@ -33,7 +33,7 @@ export class Admin {
   async topicInfo(topic: string): Promise<TopicInfo> {
     const { leaders } = await this.cluster.view(topic);
     const bounds = await this.bounds(topic, [...leaders.keys()]);
-    return { topic, partitions: [...leaders.keys()].map((partition) => bounds.get(partition) ?? UNTOLD) };
+    return { topic, partitions: [...leaders.keys()].map((partition) => bounds.get(partition) ?? UNKNOWN) };
   }
 
   /** First and last offsets that readers can see, of the partitions that have a leader. Rejects when none of them has one. */
