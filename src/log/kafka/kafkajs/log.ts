@@ -58,22 +58,15 @@ export class KafkaJsLog implements Log {
 
   async createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     for (const { topic, partitions } of specs) checkTopicName(topic, partitions);
-    const created: string[] = [];
-    await this.#asAdmin(async (admin) => {
-      const existing = new Set(await admin.listTopics());
-      for (const { topic, partitions, replicationFactor } of specs) {
-        if (existing.has(topic)) continue;
-        const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
-        // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
-        await admin.createTopics({ topics: [request], waitForLeaders: true }).catch(async (error) => {
-          // kafkajs waits for leaders, but gives up at a broker that has not heard of the topic yet.
-          if (error.type !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
-          await listed.execute(() => assertExists(admin, topic));
-        });
-        created.push(topic);
-      }
-    }, specs.map(({ topic }) => topic));
-    return created;
+    this.#assertOpen();
+    const topics = specs.map(({ topic }) => topic);
+    // A client of its own: one kept from before asks for topics that were deleted since, and stops at them before it creates.
+    const admin = await this.client.call(() => this.#connectAdmin(), { topics });
+    try {
+      return await this.client.call(() => createMissing(admin, specs), { topics });
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
   }
 
   async produce(
@@ -158,6 +151,22 @@ export class KafkaJsLog implements Log {
   #assertOpen(): void {
     if (this.#closed) throw new LogUnavailableError(`The log (${this.description}) is closed`);
   }
+}
+
+/** The topics that were missing. */
+async function createMissing(admin: Admin, specs: readonly TopicSpec[]): Promise<readonly string[]> {
+  const existing = new Set(await admin.listTopics());
+  const missing = specs.filter(({ topic }) => !existing.has(topic));
+  for (const { topic, partitions, replicationFactor } of missing) {
+    const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
+    // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
+    await admin.createTopics({ topics: [request], waitForLeaders: true }).catch(async (error) => {
+      // kafkajs waits for leaders, but gives up at a broker that has not heard of the topic yet.
+      if (error.type !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+      await listed.execute(() => assertExists(admin, topic));
+    });
+  }
+  return missing.map(({ topic }) => topic);
 }
 
 /** A topic just made, or moved, has partitions without a leader for a moment, or that their broker does not know yet. */
