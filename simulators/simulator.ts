@@ -10,6 +10,9 @@ export interface SimulatedRecord {
   readonly value: string | Uint8Array | null;
 }
 
+/** The most records a second: their numbers since 1970 must be exact, and no machine sends more. */
+export const MAX_RATE = 100_000;
+
 export interface GenerateOptions {
   readonly seed: number;
   /** Event time of the first record is this or later, epoch milliseconds. Another start shows another part of the same world. */

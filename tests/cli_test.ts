@@ -72,6 +72,7 @@ const MISUSES: readonly (readonly [args: readonly string[], message: RegExp])[] 
   [["simulate", "trians"], /no domain "trians", did you mean "trains"\?/],
   [["run", "trians"], /no domain "trians", did you mean "trains"\?/],
   [["run", "--until-end", "--simulate"], /--until-end does not go with --simulate/],
+  [["simulate", "rides", "--count", "20", "--rate", "1000000"], /"1000000" is not a number from 0\.001 to 100000/],
   [["simulate", "trains", "--bad", "1.5"], /"1\.5" is not a number from 0 to 1/],
   [["produce", TOPIC, "/no/such/file"], /Cannot read "\/no\/such\/file"/],
 ];

@@ -1,5 +1,5 @@
 // `simulate`: a domain's producer alone; of a history also its loading.
-import type { SimulatedRecord, Simulator } from "../../simulators/mod.ts";
+import { MAX_RATE, type SimulatedRecord, type Simulator } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
 import { loggerFor } from "../logging.ts";
 import type { Domain } from "../domains/domain.ts";
@@ -29,10 +29,14 @@ export const addSimulate: Verb = (program, context) => {
       numberOption({ min: 1, whole: true }),
     )
     .option("--days <n>", "history: the last so many days up to now, then stop", numberOption({ min: 0.0001 }))
-    .option("--per-day <n>", "records of a mean day of history", numberOption({ min: 1 }))
+    .option("--per-day <n>", "records of a mean day of history", numberOption({ min: 1, max: MAX_RATE * 86_400 }))
     .option("--load", "load what was sent into the tables (a history is, unless the log is Kafka)")
     .option("--no-load", "leave a history in the topic")
-    .option("--rate <n>", "records a second; without --days they are dated now", numberOption({ min: 0.001 }))
+    .option(
+      "--rate <n>",
+      "records a second; without --days they are dated now",
+      numberOption({ min: 0.001, max: MAX_RATE }),
+    )
     .option("--speed <factor>", "seconds of event time in a second", numberOption({ min: 0.001 }))
     .option(
       "--http <url>",
