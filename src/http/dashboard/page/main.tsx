@@ -120,56 +120,8 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
             <span class="brand">
               <img src="/icon.svg" alt="" width={22} height={22} /> Freshet
             </span>
-            <nav aria-label="Pages">
-              {pages.map(({ path, title }) => (
-                <a
-                  key={path}
-                  href={path}
-                  aria-current={page.path === path ? "page" : undefined}
-                  onClick={(event) => {
-                    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-                    event.preventDefault();
-                    goTo(path);
-                  }}
-                >
-                  {title}
-                </a>
-              ))}
-            </nav>
-            <div class="controls">
-              <label class="field inline">
-                <span>Refresh</span>
-                <select
-                  value={refresh}
-                  onChange={({ currentTarget: { value } }) =>
-                    setParams({ refresh: value === String(DEFAULT_REFRESH) ? undefined : value })}
-                >
-                  <option value="0">paused</option>
-                  {REFRESHES.map((seconds) => <option key={seconds} value={String(seconds)}>every {seconds} s</option>)}
-                </select>
-              </label>
-              <button
-                type="button"
-                aria-pressed={paused}
-                onClick={() => setParams({ refresh: paused ? undefined : "0" })}
-              >
-                {paused ? "Resume" : "Pause"}
-              </button>
-              <button
-                type="button"
-                onClick={() => setParams({ tz: zone === "utc" ? "local" : undefined })}
-                aria-label={`Times in ${zoneText(zone)}: change`}
-              >
-                {zoneText(zone)}
-              </button>
-              <button
-                type="button"
-                aria-label={`Theme ${theme}: change`}
-                onClick={() => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!)}
-              >
-                {{ auto: "◐ auto", light: "○ light", dark: "● dark" }[theme]}
-              </button>
-            </div>
+            <Navigation pages={pages} page={page} />
+            <Controls refresh={refresh} zone={zone} theme={theme} onTheme={setTheme} />
           </header>
           <StateLine page={page} live={live} paused={paused} lostAt={lostAt} dataTime={dataTime} />
           <main id="main">
@@ -185,6 +137,75 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
         </SecondContext.Provider>
       </LookContext.Provider>
     </ConnectionContext.Provider>
+  );
+}
+
+function Navigation({ pages, page }: { readonly pages: readonly Page[]; readonly page: Page }) {
+  return (
+    <nav aria-label="Pages">
+      {pages.map(({ path, title }) => (
+        <a
+          key={path}
+          href={path}
+          aria-current={page.path === path ? "page" : undefined}
+          onClick={(event) => {
+            if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+            event.preventDefault();
+            goTo(path);
+          }}
+        >
+          {title}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+interface ControlsProps {
+  /** Seconds, "0" while paused. */
+  readonly refresh: string;
+  readonly zone: Zone;
+  readonly theme: Theme;
+  readonly onTheme: (theme: Theme) => void;
+}
+
+function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
+  const paused = refresh === "0";
+  return (
+    <div class="controls">
+      <label class="field inline">
+        <span>Refresh</span>
+        <select
+          value={refresh}
+          onChange={({ currentTarget: { value } }) =>
+            setParams({ refresh: value === String(DEFAULT_REFRESH) ? undefined : value })}
+        >
+          <option value="0">paused</option>
+          {REFRESHES.map((seconds) => <option key={seconds} value={String(seconds)}>every {seconds} s</option>)}
+        </select>
+      </label>
+      <button
+        type="button"
+        aria-pressed={paused}
+        onClick={() => setParams({ refresh: paused ? undefined : "0" })}
+      >
+        {paused ? "Resume" : "Pause"}
+      </button>
+      <button
+        type="button"
+        onClick={() => setParams({ tz: zone === "utc" ? "local" : undefined })}
+        aria-label={`Times in ${zoneText(zone)}: change`}
+      >
+        {zoneText(zone)}
+      </button>
+      <button
+        type="button"
+        aria-label={`Theme ${theme}: change`}
+        onClick={() => onTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!)}
+      >
+        {{ auto: "◐ auto", light: "○ light", dark: "● dark" }[theme]}
+      </button>
+    </div>
   );
 }
 

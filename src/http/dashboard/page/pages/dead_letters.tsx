@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useContext, useState } from "preact/hooks";
 import { usePipelinePanel } from "../asking.ts";
-import { cutText, momentOf, numberText, timeText, zoneText } from "../format.ts";
+import { cutText, momentOf, numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
@@ -44,14 +44,15 @@ function toDeadLetter(
   };
 }
 
-/** Two cards, and another one `between` them. */
-export function DeadLetterCards({ between }: { readonly between: ComponentChildren }) {
-  const { zone } = useContext(LookContext);
-  const [chosen, setChosen] = useState<{ readonly domain: string; readonly stage: string; readonly reason: string }>();
-  const [open, setOpen] = useState<DeadLetter>();
-  const counts = usePipelinePanel("dead-letter-counts");
-  const letters = usePipelinePanel("dead-letters", new URLSearchParams(chosen));
-  const countColumns: readonly Column<readonly unknown[]>[] = [
+/** A kind of dead letters. */
+interface DeadLetterKind {
+  readonly domain: string;
+  readonly stage: string;
+  readonly reason: string;
+}
+
+function countColumns(zone: Zone, choose: (kind: DeadLetterKind) => void): readonly Column<readonly unknown[]>[] {
+  return [
     {
       key: "domain",
       title: "Domain",
@@ -71,7 +72,7 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
         <button
           type="button"
           class="link"
-          onClick={() => setChosen({ domain: String(domain), stage: String(stage), reason: String(reason) })}
+          onClick={() => choose({ domain: String(domain), stage: String(stage), reason: String(reason) })}
         >
           <bdi>{String(reason)}</bdi>
         </button>
@@ -93,7 +94,10 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
       by: ([, , , , last]) => String(last),
     },
   ];
-  const letterColumns: readonly Column<DeadLetter>[] = [
+}
+
+function letterColumns(zone: Zone, open: (letter: DeadLetter) => void): readonly Column<DeadLetter>[] {
+  return [
     {
       key: "seen",
       title: "Seen",
@@ -125,19 +129,28 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
       key: "bytes",
       title: "Record",
       show: (letter) => (
-        <button type="button" class="link mono" onClick={() => setOpen(letter)}>
+        <button type="button" class="link mono" onClick={() => open(letter)}>
           <bdi>{letter.value === null ? "no value" : letter.value === "" ? "empty" : cutText(letter.value, 40)}</bdi>
         </button>
       ),
     },
   ];
+}
+
+/** Two cards, and another one `between` them. */
+export function DeadLetterCards({ between }: { readonly between: ComponentChildren }) {
+  const { zone } = useContext(LookContext);
+  const [chosen, setChosen] = useState<DeadLetterKind>();
+  const [open, setOpen] = useState<DeadLetter>();
+  const counts = usePipelinePanel("dead-letter-counts");
+  const letters = usePipelinePanel("dead-letters", new URLSearchParams(chosen && { ...chosen }));
   return (
     <>
       <Card title="Dead letters by reason" note="records that could not be used, in table DEAD_LETTERS" asked={counts}>
         {!counts.answer ? <Waiting /> : (
           <DataTable
             label="Dead letters by reason"
-            columns={countColumns}
+            columns={countColumns(zone, setChosen)}
             rows={counts.answer.data.rows}
             keyOf={(row) => row.slice(0, 3).join(" ")}
             empty="No dead letters: every record so far could be used."
@@ -158,7 +171,7 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
         {!letters.answer ? <Waiting /> : (
           <DataTable
             label="Newest dead letters"
-            columns={letterColumns}
+            columns={letterColumns(zone, setOpen)}
             rows={letters.answer.data.rows.map(toDeadLetter)}
             keyOf={({ topic, partition, offset }) => `${topic} ${partition} ${offset}`}
             empty="No dead letters: every record so far could be used."

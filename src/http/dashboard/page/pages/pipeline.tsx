@@ -12,6 +12,7 @@ import {
   numberText,
   timeText,
   wordsOf,
+  type Zone,
   zoneText,
 } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
@@ -85,19 +86,22 @@ interface DomainCardProps {
   readonly rates: Rates;
 }
 
-function DomainCard({ domain: status, now, rates }: DomainCardProps) {
-  const { zone } = useContext(LookContext);
-  const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
-  const { standstill, retryAt } = status;
-  const [mark, tone] = standstill === null ? PHASES[phase] : ["▲", "tag-bad"];
-  const columns: readonly Column<Partition>[] = [
+interface PartitionColumns {
+  readonly now: number;
+  readonly zone: Zone;
+  /** Records a second. */
+  readonly rateOf: (partition: number) => number | undefined;
+}
+
+function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Column<Partition>[] {
+  return [
     { key: "partition", title: "Partition", show: ({ partition }) => partition, by: ({ partition }) => partition },
     {
       key: "rate",
       title: "Rate",
       unit: "records/s",
       numeric: true,
-      show: ({ partition }) => numberText(rates.get(`${domain} ${partition}`)),
+      show: ({ partition }) => numberText(rateOf(partition)),
     },
     {
       key: "lag",
@@ -135,6 +139,13 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       by: ({ watermark }) => watermark === null ? null : now - watermark,
     },
   ];
+}
+
+function DomainCard({ domain: status, now, rates }: DomainCardProps) {
+  const { zone } = useContext(LookContext);
+  const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
+  const { standstill, retryAt } = status;
+  const [mark, tone] = standstill === null ? PHASES[phase] : ["▲", "tag-bad"];
   const open = Object.entries(openWindows);
   const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
   return (
@@ -181,7 +192,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       </dl>
       <DataTable
         label={`Partitions of ${domain}`}
-        columns={columns}
+        columns={partitionColumns({ now, zone, rateOf: (partition) => rates.get(`${domain} ${partition}`) })}
         rows={partitions}
         keyOf={({ partition }) => String(partition)}
         empty={phase === "standby"
