@@ -113,6 +113,7 @@ function condition(context: Context, { domain, stage, reason }: DeadLetterFlags)
 async function ask(target: QueryTarget, sql: string, { maxRows }: { readonly maxRows: number }) {
   const { columns, rows, truncated } = await target.query(sql, { maxRows, timeoutMs: 60_000 });
   const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])));
+  // The statements here name the columns that a row has.
   return { rows: named as unknown as readonly DeadLetterRow[], truncated };
 }
 

@@ -265,6 +265,7 @@ export function readConfig(
   problems.push(...missing(given), ...kafkaProblems(given), ...confluentProblems(given));
   const unknown = unknownNames(given, Object.keys(settings));
   if (!parsed.success || problems.length > 0) throw new ConfigError(report(problems, unknown));
+  // The schema is made of the settings by name, so what it has parsed has a value of each.
   const values = parsed.data as unknown as Values;
   return build(values, {
     domains: pick(parsed.data, modules.flatMap((module) => Object.keys(module.settings))),

@@ -27,6 +27,7 @@ export function settingMeaning(schema: z.ZodType): string {
   return schema.description ?? innerOf(schema)?.description ?? "";
 }
 
+/** zod types what it unwraps as its core's class, of which every schema made with `z` is one of `z.ZodType`. */
 function innerOf(schema: z.ZodType): z.ZodType | undefined {
   return schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
     ? schema.unwrap() as unknown as z.ZodType

@@ -24,6 +24,7 @@ export function registerSamples(
   samples: () => readonly Sample[],
 ): void {
   const metric = { name, help, type, get: () => Promise.resolve({ name, help, type, values: samples() }) };
+  // What a registry asks of a metric is its name and `get`; the type names its own classes only.
   registry.registerMetric(metric as unknown as Metric);
 }
 

@@ -19,6 +19,7 @@ let driver: Promise<Driver> | undefined;
 /** The driver, loaded when the first connection is made: loading it takes long, and it looks around on the machine. */
 export function loadDriver(): Promise<Driver> {
   driver ??= import("snowflake-sdk").then((module) => {
+    // A CommonJS module: its types describe what is under `default`.
     const loaded = (module as unknown as { readonly default: Driver }).default;
     // Its check for revoked certificates fails on Deno, which it takes for a yes, after asking another host over plain HTTP; on
     // a server without an intermediate certificate it never answers. Certificates themselves are checked by Deno.

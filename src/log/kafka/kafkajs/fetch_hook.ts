@@ -66,6 +66,7 @@ interface Cluster {
 /** `assigner`, whose consumer then fetches by our decoder and tells `listener`. */
 export function hookFetch(assigner: PartitionAssigner, listener: FetchListener): PartitionAssigner {
   return (config) => {
+    // Its types say nothing of a cluster; the pinned version has this method.
     const cluster = config.cluster as unknown as Cluster;
     const hooked = new WeakSet<Broker>();
     const findBroker = cluster.findBroker.bind(cluster);

@@ -12,6 +12,7 @@ export async function mendKafkaJs(): Promise<void> {
       import("kafkajs/src/network/connection.js"),
       import("kafkajs/src/broker/saslAuthenticator/index.js"),
     ]);
+  // Files of its inside have no types; what the mends use of these is described below, for the pinned version.
   mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
   mendConnection(connection as unknown as { prototype: Connection });
   mendAuthenticator(authenticator as unknown as { prototype: Authenticator }, (cause) => {

@@ -246,8 +246,10 @@ export class KafkaSubscription implements Subscription {
 
   /** No await and no work in here: kafkajs fetches and sends heartbeats only between the handlers. */
   readonly #eachBatch = ({ batch, resolveOffset }: EachBatchPayload): Promise<void> => {
+    // Our decoder makes the messages: see fetch_hook.ts.
     const [message] = batch.messages as unknown as [FetchedMessage | undefined];
     if (message?.fetched === undefined) throw new LogUnavailableError("kafkajs did not use our decoder");
+    // Kept by kafkajs since 1.0, and missing from its types.
     const { fetchedOffset } = batch as unknown as { readonly fetchedOffset: string };
     if (this.#generation?.enqueue(message.fetched, Number(fetchedOffset))) resolveOffset(message.offset);
     return Promise.resolve();
