@@ -249,7 +249,7 @@ export class KafkaSubscription implements Subscription {
     // Our decoder makes the messages: see fetch_hook.ts.
     const [message] = batch.messages as unknown as [FetchedMessage | undefined];
     if (message?.fetched === undefined) throw new LogUnavailableError("kafkajs did not use our decoder");
-    // Kept by kafkajs since 1.0, and missing from its types.
+    // kafkajs's batch has it; its types do not.
     const { fetchedOffset } = batch as unknown as { readonly fetchedOffset: string };
     if (this.#generation?.enqueue(message.fetched, Number(fetchedOffset))) resolveOffset(message.offset);
     return Promise.resolve();
