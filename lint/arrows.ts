@@ -111,6 +111,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "commander": /^src\/cli\//,
   "cli-progress": /^src\/cli\//,
   "cli-table3": /^src\/cli\//,
+  "string-width": /^src\/cli\//,
   "csv-stringify": /^src\/(cli|http)\//,
   "@faker-js/faker": /^simulators\//,
 };

@@ -110,6 +110,20 @@ Deno.test("config lists every setting and hides secrets", async () => {
   assert(!stdout.includes("t0ken"));
 });
 
+Deno.test("config on a terminal of 80 characters is a block for each setting, and with --json one array", async () => {
+  await using terminal = await Terminal.open();
+  const shown = await terminal.run(["config"], { env: { KAFKA_SASL_PASSWORD: "hush" }, columns: 80 });
+  const lines = shown.stdout.split("\n");
+  const tooLong = lines.filter((line) => line.length > 80 && line.includes(" ") && line.startsWith("    "));
+  assertEquals(tooLong, []);
+  assert(lines.includes("FRESHET_API_PORT = 0  (default 8000)") && !shown.stdout.includes("hush"), shown.stdout);
+  const { stdout } = await terminal.run(["config", "--json"], { env: { KAFKA_SASL_PASSWORD: "hush" } });
+  const settings: { name: string; value: string | null; default: string | null }[] = JSON.parse(stdout);
+  const of = (name: string) => settings.find((setting) => setting.name === name)!;
+  assertEquals([of("FRESHET_API_PORT").value, of("FRESHET_API_PORT").default], ["0", "8000"]);
+  assertEquals([of("KAFKA_SASL_PASSWORD").value, of("KAFKA_TOPIC_NAME").value], ["(set)", null]);
+});
+
 Deno.test("produce sends each line as its exact bytes, with the field as key where there is one", async () => {
   await using terminal = await Terminal.open();
   const lines = [

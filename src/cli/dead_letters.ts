@@ -4,7 +4,7 @@ import type { NewRecord } from "../log/log.ts";
 import { MAX_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { textTable } from "./rows.ts";
+import { textTable, widthOf } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
 interface DeadLetterFlags {
@@ -88,7 +88,7 @@ async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<vo
     return;
   }
   const table = (names: readonly string[], found: readonly Readonly<Record<string, unknown>>[], right: boolean[]) =>
-    textTable(names, found.map((row) => names.map((name) => row[name] ?? null)), right);
+    textTable(names, found.map((row) => names.map((name) => row[name] ?? null)), { right, width: widthOf(stdout) });
   stdout.write(table(SHOWN, rows, [false, false, true, true]));
   stdout.write("\n");
   const counted = ["DOMAIN", "STAGE", "REASON", "RECORDS", "FIRST_SEEN", "LAST_SEEN"];

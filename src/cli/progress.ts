@@ -1,4 +1,5 @@
 // Progress of long work: a bar on a terminal, nothing otherwise (the total is printed at the end in any case).
+import { countOf } from "./rows.ts";
 import cliProgress from "cli-progress";
 import process from "node:process";
 import type { Host } from "./host.ts";
@@ -48,6 +49,6 @@ export function startProgress(host: Host, total: number | undefined, doing = "")
 /** `1,000,000 records in 4.2 s, 238,095/s` */
 export function totalLine(records: number, elapsedMs: number): string {
   const rate = Math.round(records * 1000 / Math.max(1, elapsedMs));
-  const count = `${records.toLocaleString("en")} ${records === 1 ? "record" : "records"}`;
+  const count = countOf(records, "record");
   return `${count} in ${(elapsedMs / 1000).toFixed(1)} s, ${rate.toLocaleString("en")}/s`;
 }

@@ -3,12 +3,13 @@ import { Option } from "commander";
 import { QueryRefusedError } from "../errors.ts";
 import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
-import { formatRows, type RowFormat } from "./rows.ts";
+import { countOf, formatRows, type RowFormat, widthOf } from "./rows.ts";
 import { openQueryTarget } from "./warehouse_access.ts";
 
 interface QueryFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
+  readonly vertical?: boolean;
   readonly limit?: number;
   readonly timeout: number;
 }
@@ -27,6 +28,7 @@ export const addQuery: Verb = (program, context) => {
     .argument("<sql>")
     .addOption(new Option("--json", "one JSON array of rows").conflicts("csv"))
     .option("--csv", "comma-separated values (RFC 4180)")
+    .addOption(new Option("--vertical", "a block of lines for each row").conflicts(["json", "csv"]))
     .option(
       "--limit <rows>",
       `print at most so many rows (default ${TABLE_ROWS} in a table, else ${DATA_ROWS}; more is an error then)`,
@@ -38,15 +40,17 @@ export const addQuery: Verb = (program, context) => {
 
 async function query(context: Context, sql: string, flags: QueryFlags): Promise<void> {
   const { host } = context;
-  const format: RowFormat = flags.json ? "json" : flags.csv ? "csv" : "table";
-  const maxRows = flags.limit ?? (format === "table" ? TABLE_ROWS : DATA_ROWS);
+  const format: RowFormat = flags.json ? "json" : flags.csv ? "csv" : flags.vertical ? "vertical" : "table";
+  const isForPeople = format === "table" || format === "vertical";
+  const maxRows = flags.limit ?? (isForPeople ? TABLE_ROWS : DATA_ROWS);
   await using target = await openQueryTarget(context);
   const options = { maxRows, timeoutMs: Math.ceil(flags.timeout * 1000), signal: host.signal };
   const result = await target.query(sql, options);
-  for (const text of formatRows(result, format)) host.stdout.write(text);
+  for (const text of formatRows(result, format, widthOf(host.stdout))) host.stdout.write(text);
+  if (isForPeople && host.stdout.isTerminal) host.stdout.write(`\n${countOf(result.rows.length, "row")}\n`);
   if (!result.truncated) return;
   const more = `There are more than ${maxRows} rows: --limit shows more`;
   // A program that reads JSON or CSV must not take a part for the whole, unless it has asked for a part.
-  if (format !== "table" && flags.limit === undefined) throw new QueryRefusedError(more);
+  if (!isForPeople && flags.limit === undefined) throw new QueryRefusedError(more);
   host.stderr.write(`${more}\n`);
 }

@@ -1,21 +1,29 @@
-// Prints the rows of a query: an aligned table for people, JSON and CSV for programs.
+// Prints the rows of a query: an aligned table that fits the terminal, or a block a row, for people; JSON and CSV for programs.
 import Table from "cli-table3";
 import { stringify } from "csv-stringify/sync";
+import stringWidth from "string-width";
 import type { QueryResult } from "../warehouse/warehouse.ts";
+import type { Output } from "./host.ts";
 
-export type RowFormat = "table" | "json" | "csv";
+export type RowFormat = "table" | "vertical" | "json" | "csv";
 
 const ROWS_AT_A_TIME = 1_000;
 
-/** The result as text, in pieces, ending with a line break. */
-export function* formatRows(result: QueryResult, format: RowFormat): Generator<string, void, undefined> {
+/** The result as text, in pieces, ending with a line break; a table's rows are cut to `width` characters, if it is told. */
+export function* formatRows(
+  result: QueryResult,
+  format: RowFormat,
+  width?: number,
+): Generator<string, void, undefined> {
   switch (format) {
     case "json":
       return yield* jsonRows(result);
     case "csv":
       return yield* csvRows(result);
+    case "vertical":
+      return yield* verticalRows(result);
     case "table":
-      return yield tableRows(result);
+      return yield tableRows(result, width);
   }
 }
 
@@ -44,7 +52,10 @@ function* csvRows({ columns, rows }: QueryResult): Generator<string, void, undef
   for (const chunk of chunksOf(rows)) yield text(chunk.map((row) => columns.map((_, i) => cell(row[i]))));
 }
 
-const MAX_CELL = 60;
+/** Of a column that is cut, characters. */
+const MIN_CELL = 8;
+/** Between two columns, characters. */
+const GAP = 2;
 const BORDERLESS = {
   "top": "",
   "top-mid": "",
@@ -63,29 +74,76 @@ const BORDERLESS = {
   "middle": "  ",
 };
 
-function tableRows({ columns, rows }: QueryResult): string {
-  return textTable(
-    columns.map(({ name }) => name),
-    rows.map((row) => columns.map((_, i) => row[i] ?? null)),
-    columns.map(({ type }) => isNumber(type)),
-  );
+interface TableOptions {
+  /** Which columns are numbers. */
+  readonly right?: readonly boolean[];
+  /** Characters of a line, where cells are cut so that a row fits; all of every cell without. */
+  readonly width?: number;
 }
 
-/** An aligned table; long cells are cut, control characters made visible. `right` says which columns are numbers. */
+/** How wide a table on this output may be: anything where nobody sits at it. */
+export const widthOf = ({ isTerminal, columns }: Output): number | undefined => isTerminal ? columns : undefined;
+
+function tableRows({ columns, rows }: QueryResult, width: number | undefined): string {
+  return textTable(columns.map(({ name }) => name), rows.map((row) => columns.map((_, i) => row[i] ?? null)), {
+    right: columns.map(({ type }) => isNumber(type)),
+    width,
+  });
+}
+
+/** An aligned table; control characters are made visible. */
 export function textTable(
   head: readonly string[],
   rows: readonly (readonly unknown[])[],
-  right: readonly boolean[] = [],
+  { right = [], width }: TableOptions = {},
 ): string {
+  const names = head.map(visible);
+  const texts = rows.map((row) => row.map(cellText));
+  const colWidths = width === undefined ? [] : fitted([names, ...texts], width);
   const table = new Table({
-    head: head.map(visible),
+    head: names,
     colAligns: head.map((_, i) => right[i] ? "right" : "left"),
+    colWidths,
     chars: { ...BORDERLESS, ...(rows.length > 0 ? {} : { "mid": "" }) },
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
-  table.push(...rows.map((row) => row.map((cell) => cut(visible(cell === null ? "NULL" : plainText(cell))))));
+  table.push(...texts);
   return table.toString().split("\n").map((line) => line.trimEnd()).join("\n") + "\n";
 }
+
+/** The columns' widths: the widest are cut until a row fits, as far as something of each is left. */
+function fitted(rows: readonly (readonly string[])[], width: number): number[] {
+  const widths = rows[0]!.map((_, i) => rows.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? "")), 0));
+  let over = widths.reduce((sum, each) => sum + each, 0) + GAP * (widths.length - 1) - width;
+  while (over > 0) {
+    const widest = Math.max(...widths);
+    if (widest <= MIN_CELL) break;
+    const next = Math.max(MIN_CELL, ...widths.filter((each) => each < widest));
+    const which = widths.indexOf(widest);
+    const less = Math.min(over, Math.max(1, widest - next));
+    widths[which] = Math.max(MIN_CELL, widest - less);
+    over -= widest - widths[which];
+  }
+  return widths;
+}
+
+/** A block of lines for each row, a column a line. */
+function* verticalRows({ columns, rows }: QueryResult): Generator<string, void, undefined> {
+  const names = columns.map(({ name }) => visible(name));
+  const widest = Math.max(0, ...names.map((name) => stringWidth(name)));
+  for (const [n, row] of rows.entries()) {
+    const lines = names.map((name, i) =>
+      `${name}${" ".repeat(widest - stringWidth(name))}  ${cellText(row[i] ?? null)}`
+    );
+    yield `${n > 0 ? "\n" : ""}${lines.join("\n")}\n`;
+  }
+}
+
+const cellText = (cell: unknown): string => visible(cell === null ? "NULL" : plainText(cell));
+
+/** "1 row", "2 rows". */
+export const countOf = (count: number, what: string): string =>
+  `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 
 function plainText(cell: unknown): string {
   return typeof cell === "string" ? cell : JSON.stringify(cell) ?? "";
@@ -93,10 +151,6 @@ function plainText(cell: unknown): string {
 
 function isNumber(type: string): boolean {
   return /INT|DOUBLE|DECIMAL|NUMBER|FLOAT|REAL|FIXED/i.test(type);
-}
-
-function cut(text: string): string {
-  return text.length <= MAX_CELL ? text : `${text.slice(0, MAX_CELL - 1)}…`;
 }
 
 /** Data must not be able to move the terminal's cursor. */

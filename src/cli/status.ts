@@ -185,7 +185,9 @@ function domainText(report: DomainReport): string {
     const rows = partitions.map((
       p,
     ) => [p.partition, p.nextOffset, p.highOffset ?? "-", p.lag ?? "-", p.watermark ?? "-"]);
-    lines.push(textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, [true, true, true, true, false]));
+    lines.push(
+      textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, { right: [true, true, true, true, false] }),
+    );
     for (const { partition, obstacle, confirmedAt } of partitions) {
       if (obstacle !== null) {
         lines.push(

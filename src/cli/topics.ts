@@ -3,7 +3,7 @@ import { deadLetterTopic } from "../engine/mod.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { groupOf } from "../parts.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
-import { textTable } from "./rows.ts";
+import { countOf, textTable, widthOf } from "./rows.ts";
 
 interface CreateFlags {
   readonly partitions?: number;
@@ -60,7 +60,7 @@ async function create(context: Context, names: readonly string[], flags: CreateF
   for (const { topic, partitions } of await log.topics(wanted)) {
     const how = created.includes(topic) ? "created" : "exists already";
     host.stdout.write(
-      `${topic}: ${how}, ${partitions.length} ${partitions.length === 1 ? "partition" : "partitions"}\n`,
+      `${topic}: ${how}, ${countOf(partitions.length, "partition")}\n`,
     );
   }
 }
@@ -83,7 +83,9 @@ async function list(context: Context, { json }: { readonly json?: boolean }): Pr
   const rows = lines.map((
     l,
   ) => [l.topic, l.partition, cell(l.low), cell(l.high), cell(l.group), cell(l.committed), cell(l.lag)]);
-  host.stdout.write(textTable(head, rows, [false, true, true, true, false, true, true]));
+  host.stdout.write(
+    textTable(head, rows, { right: [false, true, true, true, false, true, true], width: widthOf(host.stdout) }),
+  );
 }
 
 async function describe(context: Context, log: Log, { topic, partitions }: TopicInfo): Promise<PartitionLine[]> {

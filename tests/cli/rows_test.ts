@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import stringWidth from "string-width";
 import { formatRows, type RowFormat } from "../../src/cli/rows.ts";
 import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 
@@ -40,4 +41,25 @@ Deno.test("a long result comes in pieces that are together one document", () => 
   const rows = Array.from({ length: 2500 }, (_, i) => [`k${i}`, i, null]);
   assertEquals([...formatRows({ ...result, rows }, "csv")].length, 4);
   assertEquals(JSON.parse(text({ ...result, rows }, "json")).map(({ N }: { N: number }) => N), rows.map(([, n]) => n));
+});
+
+Deno.test("a table fits the width: the widest columns are cut, and nothing is cut without a width", () => {
+  const rows = [["short", 5, "x".repeat(300)], ["y".repeat(40), 12345, "日本語の長いテキスト".repeat(5)]];
+  const wide = { ...result, rows };
+  for (const width of [60, 80, 120]) {
+    const lines = [...formatRows(wide, "table", width)].join("").trimEnd().split("\n");
+    assert(lines.every((line) => stringWidth(line) <= width), lines.join("\n"));
+    assertEquals(lines.map((line) => stringWidth(line)).reduce((a, b) => Math.max(a, b)), width);
+    assert(lines[2]!.includes("short") && lines[2]!.endsWith("…") && lines[3]!.includes("12345"));
+  }
+  assert(text(wide, "table").includes("x".repeat(300)));
+  assert([...formatRows(result, "table", 80)].join("") === text(result, "table"), "what fits is not changed");
+});
+
+Deno.test("vertically each row is a block, a column a line", () => {
+  assertEquals(
+    text(result, "vertical").split("\n\n")[1],
+    'ID  say "hi"\\u000athere\nN   1234\nV   NULL',
+  );
+  assertEquals(text(empty, "vertical"), "");
 });

@@ -10,6 +10,8 @@ export interface Session {
   readonly parts?: Parts;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  /** A terminal of so many characters; without it both outputs are piped. */
+  readonly columns?: number;
   /** Answers of somebody at a terminal, one after the other. */
   readonly secrets?: readonly string[];
 }
@@ -45,7 +47,11 @@ export class Terminal implements AsyncDisposable {
       pid: Deno.pid,
       clock: session.clock ?? systemClock,
       stdin: new Blob([session.stdin as BlobPart ?? ""]).stream(),
-      stdout: { isTerminal: false, columns: 80, write: (text) => void (stdout += text) },
+      stdout: {
+        isTerminal: session.columns !== undefined,
+        columns: session.columns ?? 80,
+        write: (text) => void (stdout += text),
+      },
       stderr: { isTerminal: false, columns: 80, write: (text) => void (stderr += text) },
       ...(session.secrets ? { askSecret: () => Promise.resolve(secrets.shift() ?? "") } : {}),
       signal: session.signal ?? new AbortController().signal,
