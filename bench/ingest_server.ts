@@ -8,7 +8,7 @@ import { defineDomains, domainModules } from "../src/domains/mod.ts";
 import { startHttp } from "../src/http/mod.ts";
 import { ingestSources } from "../src/ingest_sources.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
-import { GroupCommit } from "../src/log/group_commit.ts";
+import { BatchedProducer } from "../src/log/batched_producer.ts";
 import { createMetrics } from "../src/metrics/mod.ts";
 
 const [kind, dataDir = ""] = Deno.args;
@@ -48,7 +48,7 @@ async function overLog(): Promise<void> {
     clock: systemClock,
     skip: () => Promise.reject(new Error("There is nothing to skip")),
     query: () => Promise.reject(new Error("There is no warehouse")),
-    ingest: ingestSources(domains, { group: new GroupCommit(log, systemClock), config }),
+    ingest: ingestSources(domains, { group: new BatchedProducer(log, systemClock), config }),
     reads: [],
     rateLimit: config.rateLimit === Infinity ? Infinity : 1e9,
   });

@@ -1,5 +1,5 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
-// Which adapters there are is said in parts.ts; what a person sees on the terminal is the command line's business.
+// Which adapters there are is said in wiring.ts; what a person sees on the terminal is the command line's business.
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { TimeBefore } from "./engine/options.ts";
@@ -7,7 +7,7 @@ import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { Reachability, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
-import { GroupCommit } from "./log/group_commit.ts";
+import { BatchedProducer } from "./log/batched_producer.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { addGauge, createMetrics, type Metrics } from "./metrics/mod.ts";
@@ -101,7 +101,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     parts.createRunner({ domain, log, warehouse, clock, metrics, observers, config, untilEnd: options.untilEnd })
   );
   const statuses = () => runners.map((runner) => runner.status());
-  const group = new GroupCommit(log, clock);
+  const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
     name: "freshet_http_events_waiting",
     help: "Events that came over HTTP and wait for the log",

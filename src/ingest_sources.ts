@@ -2,14 +2,14 @@
 // The one place where HTTP's side and the log's side of an event meet.
 import type { Config } from "./config/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
-import type { GroupCommit } from "./log/group_commit.ts";
+import type { BatchedProducer } from "./log/batched_producer.ts";
 import type { Domain } from "./domains/domain.ts";
 
 /** Gives the function that makes a domain's next event, as of now or of the time that this process simulates. */
 export type EventMaker = (domain: Domain) => () => unknown;
 
 export interface IngestSourcesOptions {
-  readonly group: Pick<GroupCommit, "produce">;
+  readonly group: Pick<BatchedProducer, "produce">;
   readonly config: Pick<Config, "time">;
   /** Without it no route generates events. */
   readonly makeEvents?: EventMaker;

@@ -1,5 +1,5 @@
-// Which parts the program is made of: adapters, domains and the engine, each opened only when it is asked for.
-// Tests hand in others. Knows nothing of order or lifetime: app.ts and the verbs open and close.
+// The parts that the program is made of, as it asks for them: adapters, domains and the engine, each opened only when it is
+// asked for. wiring.ts has the real ones, tests hand in others. Knows nothing of order or lifetime: app.ts and the verbs open and close.
 import ownSql from "../sql/freshet.sql" with { type: "text" };
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";

@@ -1,4 +1,5 @@
-// Configuration: one schema over the environment, read once. The only place that knows the names of the settings.
+// Configuration: one schema over the environment, read once. Settings of Kafka and Snowflake have files beside it, those of a
+// domain are in its folder.
 // Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
 import * as z from "zod";
 import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";

@@ -1,4 +1,4 @@
-// Every metric of Freshet, in one place, and how the engine's reports become numbers in them.
+// The metrics of domains and of HTTP, and how the engine's reports become numbers in them.
 import { type DomainStatus, isWell } from "../engine/status.ts";
 import type { Observer } from "../engine/options.ts";
 import { Counter, Gauge, Histogram, Registry, type Summary } from "prom-client";

@@ -212,7 +212,7 @@ export class KeyedStream<E, T> {
     };
   }
 
-  /** Windows of any kind. */
+  /** Windows of any kind that does not merge. */
   windows(windows: SeparateWindows<T> | OverlappingWindows, lengths: WindowLengths): WindowedStream<E, T> {
     const { context, operators, keys } = this;
     const nested = windows.shape === "overlapping" && windows.nested;

@@ -40,7 +40,7 @@ export interface Delete {
 export interface StateChange {
   readonly operator: string;
   readonly partition: number;
-  /** What the operator files the key under: the window's start, or 0. */
+  /** What the operator files the key under: the window's end, 0, or the number of its marks. */
   readonly namespace: number;
   readonly key: string;
   readonly value: string | null;

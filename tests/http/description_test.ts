@@ -6,7 +6,7 @@ import { readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
 import { createApi } from "../../src/http/mod.ts";
 import { ingestSources } from "../../src/ingest_sources.ts";
-import { GroupCommit } from "../../src/log/group_commit.ts";
+import { BatchedProducer } from "../../src/log/batched_producer.ts";
 import { createMetrics } from "../../src/metrics/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
@@ -14,7 +14,7 @@ import { ManualClock } from "../support/manual_clock.ts";
 function wholeApi() {
   const config = readConfig({}, domainModules);
   const domains = defineDomains(config.domains);
-  const group = new GroupCommit({ produce: () => Promise.reject(new Error("There is no log")) }, systemClock);
+  const group = new BatchedProducer({ produce: () => Promise.reject(new Error("There is no log")) }, systemClock);
   return createApi({
     hostname: "127.0.0.1",
     pid: 1,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { LogRefusedError, LogUnavailableError, ProduceUnknownError } from "../../src/errors.ts";
-import { GROUP_COMMIT_LIMITS } from "../../src/log/group_commit.ts";
+import { BATCH_LIMITS } from "../../src/log/batched_producer.ts";
 import { openBench, report, TOPIC } from "../support/http/ingest.ts";
 
 const json = { "content-type": "application/json" };
@@ -105,7 +105,7 @@ for (
 Deno.test("under overload the rest is answered 503 with Retry-After, and what was acknowledged is in the log", async () => {
   const gate = Promise.withResolvers<void>();
   await using bench = await openBench({
-    limits: { ...GROUP_COMMIT_LIMITS, maxRecords: 10 },
+    limits: { ...BATCH_LIMITS, maxRecords: 10 },
     through: (log) => ({ produce: (topic, records) => gate.promise.then(() => log.produce(topic, records)) }),
   });
   const answers = Array.from(

@@ -1,5 +1,5 @@
 // One generation of a Kafka subscription: bounded queues of what was fetched and not yet pulled, one for each partition.
-// Knows nothing of kafkajs: the subscription fetches, pauses and seeks for it.
+// Knows nothing of either client: the subscription fetches, pauses and seeks for it.
 
 import type { Clock } from "../../clock.ts";
 import { type Damage, LogDamagedError, LogDivergedError } from "../../errors.ts";

@@ -5,7 +5,7 @@ import { defineDomains, type Domain, domainModules } from "../../../src/domains/
 import { type ApiOptions, createApi } from "../../../src/http/mod.ts";
 import { ingestSources } from "../../../src/ingest_sources.ts";
 import { type EmbeddedLog, openEmbeddedLog } from "../../../src/log/embedded.ts";
-import { GroupCommit, type GroupCommitLimits } from "../../../src/log/group_commit.ts";
+import { BatchedProducer, type BatchLimits } from "../../../src/log/batched_producer.ts";
 import type { Log } from "../../../src/log/log.ts";
 import { setUpLogging } from "../../../src/logging.ts";
 import { createMetrics } from "../../../src/metrics/mod.ts";
@@ -48,7 +48,7 @@ export interface Bench extends AsyncDisposable {
 
 export interface BenchOptions {
   readonly api?: Partial<ApiOptions>;
-  readonly limits?: GroupCommitLimits;
+  readonly limits?: BatchLimits;
   /** Stands between the API and the log. */
   readonly through?: (log: Log) => Pick<Log, "produce">;
 }
@@ -59,7 +59,7 @@ export async function openBench({ api: changes, limits, through }: BenchOptions 
   const dataDir = await Deno.makeTempDir({ prefix: "freshet_http_" });
   const log = await openEmbeddedLog({ dataDir });
   await log.createTopics([{ topic: TOPIC, partitions: 2 }]);
-  const group = new GroupCommit(through?.(log) ?? log, systemClock, limits);
+  const group = new BatchedProducer(through?.(log) ?? log, systemClock, limits);
   let made = 0;
   const options: ApiOptions = {
     hostname: "127.0.0.1",

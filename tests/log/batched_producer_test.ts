@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { LogOverloadedError, LogUnavailableError, ProduceUnknownError, RecordTooLargeError } from "../../src/errors.ts";
-import { GroupCommit, type GroupCommitLimits } from "../../src/log/group_commit.ts";
+import { BatchedProducer, type BatchLimits } from "../../src/log/batched_producer.ts";
 import type { NewRecord, RecordPosition } from "../../src/log/log.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
-const LIMITS: GroupCommitLimits = {
+const LIMITS: BatchLimits = {
   maxRecords: 5,
   maxBytes: 1_000,
   batchRecords: 3,
@@ -40,10 +40,10 @@ class SlowLog {
   }
 }
 
-function setUp(changes: Partial<GroupCommitLimits> = {}) {
+function setUp(changes: Partial<BatchLimits> = {}) {
   const log = new SlowLog();
   const clock = new ManualClock();
-  const group = new GroupCommit(log, clock, { ...LIMITS, ...changes });
+  const group = new BatchedProducer(log, clock, { ...LIMITS, ...changes });
   const produce = (value: string, { bytes = 1, topic = "t" } = {}) => group.produce(topic, [{ value, bytes }]);
   return { log, clock, group, produce };
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { LogOverloadedError, LogUnavailableError, ProduceUnknownError, RecordTooLargeError } from "../errors.ts";
 import type { Log, NewRecord, RecordPosition } from "./log.ts";
 
-export interface GroupCommitLimits {
+export interface BatchLimits {
   /** Records and bytes of a topic that may wait or be under way. */
   readonly maxRecords: number;
   readonly maxBytes: number;
@@ -16,7 +16,7 @@ export interface GroupCommitLimits {
   readonly timeoutMs: number;
 }
 
-export const GROUP_COMMIT_LIMITS: GroupCommitLimits = {
+export const BATCH_LIMITS: BatchLimits = {
   maxRecords: 10_000,
   maxBytes: 32 * 1024 * 1024,
   batchRecords: 500,
@@ -41,13 +41,13 @@ interface Caller {
 const IDLE = "idle";
 
 /** Produces for many callers at once. */
-export class GroupCommit {
+export class BatchedProducer {
   readonly #queues = new Map<string, TopicQueue>();
 
   constructor(
     readonly log: Pick<Log, "produce">,
     readonly clock: Clock,
-    readonly limits: GroupCommitLimits = GROUP_COMMIT_LIMITS,
+    readonly limits: BatchLimits = BATCH_LIMITS,
   ) {}
 
   /**
@@ -75,7 +75,7 @@ class TopicQueue {
   records = 0;
   bytes = 0;
 
-  constructor(readonly topic: string, readonly group: GroupCommit) {}
+  constructor(readonly topic: string, readonly group: BatchedProducer) {}
 
   produce(records: readonly SizedRecord[]): Promise<readonly RecordPosition[]> {
     const { limits, clock } = this.group;
@@ -181,7 +181,7 @@ class TopicQueue {
   }
 }
 
-function unknown(topic: string, { timeoutMs }: GroupCommitLimits): ProduceUnknownError {
+function unknown(topic: string, { timeoutMs }: BatchLimits): ProduceUnknownError {
   return new ProduceUnknownError(
     `The log did not answer for topic "${topic}" within ${timeoutMs} ms: the records may be in it or not`,
   );
