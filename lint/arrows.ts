@@ -80,7 +80,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

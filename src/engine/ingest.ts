@@ -1,6 +1,7 @@
 // From log batches to batches of events: decode, validate, event time, watermark. What fails on the way becomes a dead letter,
 // what passes gets its raw row.
 
+import { type TimeFault, timeFault } from "./time_fault.ts";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
@@ -14,9 +15,6 @@ import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
 const BACKFILL_AFTER_MS = days(7);
-
-/** No TIMESTAMP of a warehouse need hold what is before. What is after the year 9999 is in the future. */
-const FIRST_TIME = Date.UTC(1582, 9, 15);
 
 /** Verdicts on records that an operator or the warehouse refused in an earlier pass, by partition and offset. */
 export class Condemned {
@@ -170,21 +168,8 @@ export class PartitionIngest {
     } catch (error) {
       return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
     }
-    if (!Number.isFinite(time)) {
-      return {
-        stage: "time",
-        reason: "invalid_timestamp",
-        detail: "The event time is not an ISO 8601 time or epoch ms",
-      };
-    }
-    if (time < FIRST_TIME) {
-      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
-      return { stage: "time", reason: "invalid_timestamp", detail };
-    }
-    if (time > now + this.time.maxFutureSkewMs) {
-      const detail = `The event time is ${Math.round((time - now) / 1000)} s ahead of the clock`;
-      return { stage: "time", reason: "future_timestamp", detail };
-    }
+    const fault = timeFault(time, now, this.time.maxFutureSkewMs);
+    if (fault) return untimely(fault, time - now);
     const { offset } = record;
     const element = { value: parsed.data, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;
@@ -253,4 +238,21 @@ function reasonOf(issue: z.core.$ZodIssue): string {
 
 function isMissing({ code, message }: z.core.$ZodIssue): boolean {
   return code === "invalid_type" && message.endsWith("received undefined");
+}
+
+function untimely(fault: TimeFault, aheadMs: number): Verdict {
+  switch (fault) {
+    case "not a time": {
+      const detail = "The event time is not an ISO 8601 time or epoch ms";
+      return { stage: "time", reason: "invalid_timestamp", detail };
+    }
+    case "before the calendar": {
+      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
+      return { stage: "time", reason: "invalid_timestamp", detail };
+    }
+    case "in the future": {
+      const detail = `The event time is ${Math.round(aheadMs / 1000)} s ahead of the clock`;
+      return { stage: "time", reason: "future_timestamp", detail };
+    }
+  }
 }

@@ -1,5 +1,6 @@
 // Events over HTTP: takes them in, checks them as the pipeline will, has them published, and answers with where they are.
 // A domain says path and schema; this file knows none of them.
+import { timeFault } from "../engine/time_fault.ts";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { z } from "zod";
@@ -148,10 +149,13 @@ function check(source: IngestSource, { json, bytes, text }: Given, now: number):
       return { refusal: { code: "invalid_event", detail: inShort(errors), errors } };
     }
     const event = parsed.data;
-    const skewMs = source.eventTime(event) - now;
+    const fault = timeFault(source.eventTime(event), now, source.maxFutureSkewMs);
     const timeAt = source.timeField === undefined ? "" : `/${source.timeField}`;
-    if (Number.isNaN(skewMs)) return invalid(timeAt, "invalid_timestamp", "Expected a time: ISO 8601 or epoch ms");
-    if (skewMs > source.maxFutureSkewMs) {
+    if (fault === "not a time") {
+      return invalid(timeAt, "invalid_timestamp", "Expected a time: ISO 8601 or epoch ms");
+    }
+    if (fault === "before the calendar") return invalid(timeAt, "invalid_timestamp", "Expected a time after 1582");
+    if (fault === "in the future") {
       const most = `${source.maxFutureSkewMs / 1000} s`;
       return invalid(timeAt, "future_timestamp", `The time is more than ${most} ahead of this server's clock`);
     }
