@@ -7,6 +7,10 @@ import { freeAddresses, KafkaProcess, newClusterId } from "./process.ts";
 
 const NODES = 3;
 const HEAP = "-Xmx320m";
+/** Brokers have machines of their own in the field: one that starts must not take the processor away from the members here. */
+const NICE = 10;
+/** A Java that starts with little work, and does not live long. */
+const JAVA = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 
 export interface ClusterNode {
   readonly id: number;
@@ -33,7 +37,7 @@ export class KafkaCluster implements AsyncDisposable {
     const addresses = freeAddresses(2 * NODES);
     const controllers = addresses.slice(NODES);
     const nodes = Array.from({ length: NODES }, (_, i): ClusterNode => {
-      const options = { folder: `${folder}/${i + 1}`, classPath, heap: HEAP };
+      const options = { folder: `${folder}/${i + 1}`, classPath, heap: HEAP, java: JAVA, nice: NICE };
       return { id: i + 1, address: addresses[i]!, process: new KafkaProcess(options) };
     });
     const clusterId = newClusterId();

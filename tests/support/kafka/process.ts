@@ -12,6 +12,8 @@ export interface KafkaProcessOptions {
   readonly heap: string;
   /** Further options of Java. */
   readonly java?: readonly string[];
+  /** How far it stands back for other processes: as `nice` counts, 0 when left out. */
+  readonly nice?: number;
 }
 
 export class KafkaProcess {
@@ -30,9 +32,9 @@ export class KafkaProcess {
 
   /** Starts the process; waits until it answers. */
   async start(): Promise<void> {
-    const { folder, classPath, heap, java = [] } = this.options;
+    const { folder, classPath, heap, java = [], nice = 0 } = this.options;
     // The shell sends Kafka's log into a file and becomes Java, so that signals go to Java.
-    const command = `exec java ${
+    const command = `exec nice -n ${nice} java ${
       [heap, ...java].join(" ")
     } -Djava.io.tmpdir="$2" -cp "$1" kafka.Kafka "$2/server.properties" >> "$2/log.txt" 2>&1`;
     this.#process = new Deno.Command("sh", {
