@@ -3,6 +3,8 @@
 -- stay. Not together with `freshet run actions`: stop that first (docs/snowflake.md says how to hand over without a gap).
 -- Every record in the raw table counts, nothing is too late; VERSION is always 1; a record that is not valid is left out.
 -- Numbers with a name beside them are settings of Freshet.
+-- Where a SELECT below reads other tables than the raw one it says what `freshet doctor` says, too: the rules of
+-- src/domains/actions/checks.ts run the same text on DuckDB. Keep it to what both know (src/checks/dynamic_tables.ts).
 
 USE ROLE SECURITYADMIN;
 

@@ -3,6 +3,8 @@
 -- stay; typed columns are those of RIDE_EVENTS, in RIDE_REQUESTS the connector leaves them empty. Not together with `freshet run rides`: stop that first (docs/snowflake.md says how to hand over without a gap).
 -- Every record in the raw table counts, nothing is too late; VERSION is always 1; a record that is not valid is left out.
 -- Numbers with a name beside them are settings of Freshet.
+-- Where a SELECT below reads other tables than the raw one it says what `freshet doctor` says, too: the rules of
+-- src/domains/rides/checks.ts run the same text on DuckDB. Keep it to what both know (src/checks/dynamic_tables.ts).
 
 USE ROLE SECURITYADMIN;
 
@@ -151,26 +153,28 @@ WITH AHEAD AS (
   UNION ALL SELECT 12
   UNION ALL SELECT 13
   UNION ALL SELECT 14
+),
+IN_WINDOWS AS (
+  SELECT
+    R.*,
+    DATEADD('minute', -1 * A.N, DATE_TRUNC('minute', R."TIMESTAMP")) AS WINDOW_START,
+    DATEADD('minute', 15 - A.N, DATE_TRUNC('minute', R."TIMESTAMP")) AS WINDOW_END
+  FROM RIDE_EVENTS AS R
+  CROSS JOIN AHEAD AS A
+  WHERE R.EVENT_TYPE = 'ride_requested'
 )
 SELECT
-  R.KAFKA_PARTITION,
-  R.ZONE,
-  R.RIDE_TYPE,
-  DATEADD('minute', -1 * A.N, DATE_TRUNC('minute', R."TIMESTAMP")) AS WINDOW_START,
-  DATEADD('minute', 15 - A.N, DATE_TRUNC('minute', R."TIMESTAMP")) AS WINDOW_END,
+  KAFKA_PARTITION,
+  ZONE,
+  RIDE_TYPE,
+  WINDOW_START,
+  WINDOW_END,
   COUNT(*) AS REQUEST_COUNT,
-  COUNT(R.FARE_ESTIMATE) AS FARE_COUNT,
-  SUM(R.FARE_ESTIMATE) AS SUM_FARE_ESTIMATE,
-  MAX(R.RECEIVED_AT) AS UPDATED_AT
-FROM RIDE_EVENTS AS R
-CROSS JOIN AHEAD AS A
-WHERE R.EVENT_TYPE = 'ride_requested'
-GROUP BY
-  R.KAFKA_PARTITION,
-  R.ZONE,
-  R.RIDE_TYPE,
-  DATEADD('minute', -1 * A.N, DATE_TRUNC('minute', R."TIMESTAMP")),
-  DATEADD('minute', 15 - A.N, DATE_TRUNC('minute', R."TIMESTAMP"));
+  COUNT(FARE_ESTIMATE) AS FARE_COUNT,
+  SUM(FARE_ESTIMATE) AS SUM_FARE_ESTIMATE,
+  MAX(RECEIVED_AT) AS UPDATED_AT
+FROM IN_WINDOWS
+GROUP BY KAFKA_PARTITION, ZONE, RIDE_TYPE, WINDOW_START, WINDOW_END;
 
 CREATE DYNAMIC TABLE RIDE_HOURLY_STATS_PARTS
   TARGET_LAG = '1 minute'
@@ -256,19 +260,23 @@ ENDS AS (
   FROM RIDE_REQUESTS_BY_MINUTE AS M
   CROSS JOIN AHEAD AS A
 ),
-COUNTED AS (
-  SELECT
-    E.KAFKA_PARTITION,
-    E.ZONE,
-    E.AT_END,
-    SUM(CASE WHEN M.AT_MINUTE >= DATEADD('minute', -15, E.AT_END) THEN M.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT,
-    SUM(CASE WHEN M.AT_MINUTE < DATEADD('minute', -15, E.AT_END) THEN M.REQUEST_COUNT ELSE 0 END) AS BEFORE_COUNT,
-    MAX(M.UPDATED_AT) AS UPDATED_AT
+PAIRED AS (
+  SELECT M.*, E.AT_END
   FROM ENDS AS E
   JOIN RIDE_REQUESTS_BY_MINUTE AS M
     ON M.KAFKA_PARTITION = E.KAFKA_PARTITION AND M.ZONE = E.ZONE AND M.AT_MINUTE < E.AT_END
     AND M.AT_MINUTE >= DATEADD('minute', -15 - 120 /* RIDE_SURGE_BASELINE_MINUTES */, E.AT_END)
-  GROUP BY E.KAFKA_PARTITION, E.ZONE, E.AT_END
+),
+COUNTED AS (
+  SELECT
+    P.KAFKA_PARTITION,
+    P.ZONE,
+    P.AT_END,
+    SUM(CASE WHEN P.AT_MINUTE >= DATEADD('minute', -15, P.AT_END) THEN P.REQUEST_COUNT ELSE 0 END) AS REQUEST_COUNT,
+    SUM(CASE WHEN P.AT_MINUTE < DATEADD('minute', -15, P.AT_END) THEN P.REQUEST_COUNT ELSE 0 END) AS BEFORE_COUNT,
+    MAX(P.UPDATED_AT) AS UPDATED_AT
+  FROM PAIRED AS P
+  GROUP BY P.KAFKA_PARTITION, P.ZONE, P.AT_END
 ),
 COMPARED AS (
   SELECT

@@ -3,6 +3,8 @@
 -- stay. Not together with `freshet run trains`: stop that first (docs/snowflake.md says how to hand over without a gap).
 -- Every record in the raw table counts, nothing is too late; VERSION is always 1; a record that is not valid telemetry is
 -- left out. Numbers with a name beside them are settings of Freshet.
+-- Where a SELECT below reads other tables than the raw one it says what `freshet doctor` says, too: the rules of
+-- src/domains/trains/checks.ts run the same text on DuckDB. Keep it to what both know (src/checks/dynamic_tables.ts).
 
 USE ROLE SECURITYADMIN;
 
@@ -205,8 +207,6 @@ LINED AS (
   FROM NUMBERED
 )
 SELECT
-  ALERT_TYPE || '/' || REPLACE(REPLACE(TRAIN_ID, '%', '%25'), '/', '%2F') || '/' || KAFKA_PARTITION::VARCHAR || '/'
-    || TO_CHAR(MIN(SEEN_AT), 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"') AS ALERT_ID,
   ALERT_TYPE,
   TRAIN_ID,
   MAX(LAST_LINE) AS LINE,
@@ -261,7 +261,8 @@ FROM ATS_PROGRESS;
 
 CREATE OR REPLACE VIEW ATS_ALERTS AS
 SELECT
-  E.ALERT_ID,
+  E.ALERT_TYPE || '/' || REPLACE(REPLACE(E.TRAIN_ID, '%', '%25'), '/', '%2F') || '/' || E.KAFKA_PARTITION::VARCHAR || '/'
+    || TO_CHAR(E.STARTED_AT, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"') AS ALERT_ID,
   E.ALERT_TYPE,
   E.TRAIN_ID,
   E.LINE,

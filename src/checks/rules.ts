@@ -111,6 +111,18 @@ export function passed(domain: { readonly name: string; readonly topic: string }
       LEFT JOIN (FROM FRESHET_CLOSED WHERE ${place} AND OPERATOR = '${operator}') AS C USING (KAFKA_PARTITION))`;
 }
 
+/** {@link passed} under the name and the columns that the Dynamic Tables' SELECTs read. */
+export const watermarks = (table: string, domain: Parameters<typeof passed>[0], operator: string) =>
+  `${table} AS (SELECT P AS KAFKA_PARTITION, UP_TO AS WATERMARK FROM ${passed(domain, operator)})`;
+
+/**
+ * Events as rows of a typed table, for the Dynamic Tables' SELECTs: `columns` says what each is of `from`. When they were
+ * received is compared nowhere.
+ */
+export const typedRows = (table: string, columns: Readonly<Record<string, string>>, from: string) =>
+  `${table} AS (SELECT ${Object.entries(columns).map(([column, sql]) => `${sql} AS "${column}"`).join(", ")},
+      CAST(NULL AS TIMESTAMP) AS RECEIVED_AT FROM ${from})`;
+
 /** Whether two numbers are the same, or both are missing; `within` is how far they may be apart, where the promise says so. */
 export const same = (a: string, b: string, within = "0") =>
   `(${a} IS NOT DISTINCT FROM ${b} OR COALESCE(ABS(${a} - ${b}) <= COALESCE(${within}, 0), FALSE))`;
@@ -118,6 +130,10 @@ export const same = (a: string, b: string, within = "0") =>
 /** Whether any of the pairs is not the same, NULL being the same as NULL. */
 export const differs = (pairs: Readonly<Record<string, string>>) =>
   `(${Object.entries(pairs).map(([a, b]) => `${a} IS DISTINCT FROM ${b}`).join(" OR ")})`;
+
+/** The rows that are in one of two tables and not in the other, each as often as it is there; only of these columns. */
+export const differingIn = (columns: readonly string[], expected: string, actual: string) =>
+  differing(`(SELECT ${columns.join(", ")} FROM ${expected})`, `(SELECT ${columns.join(", ")} FROM ${actual})`);
 
 /** The rows that are in one of two tables and not in the other, each as often as it is there. */
 export const differing = (expected: string, actual: string) =>

@@ -1,26 +1,7 @@
-// Alerts and sessions recomputed: runs of a key's events less than a gap apart, and what an alert must say of itself.
+// How tables differ from what they must be: alerts, and what an alert must say of itself; typed rows; parts of windows.
 
-import { differing, differs, passed } from "./rules.ts";
+import { differing, differingIn, differs, passed } from "./rules.ts";
 import type { Domain } from "../domains/domain.ts";
-
-export interface Runs {
-  /** Events with `P`, `T`, `O` and the keys. */
-  readonly from: string;
-  readonly keys: readonly string[];
-  /** An interval. */
-  readonly gap: string;
-  /** What tells events apart in the order of time. */
-  readonly order?: string;
-}
-
-/** `NUMBERED`: the events with `RUN`, the number of their run within their partition and key. */
-export function numbered({ from, keys, gap, order = "T, O" }: Runs): string {
-  const of = `PARTITION BY ${["P", ...keys].join(", ")} ORDER BY ${order}`;
-  return `MARKED AS (
-      SELECT *, CASE WHEN T - LAG(T) OVER W < ${gap} THEN 0 ELSE 1 END AS IS_FIRST FROM ${from} WINDOW W AS (${of})
-    ),
-    NUMBERED AS (SELECT *, SUM(IS_FIRST) OVER (${of}) AS RUN FROM MARKED)`;
-}
 
 /** Alerts of one type. */
 export interface Alerts {
@@ -34,14 +15,12 @@ export interface Alerts {
   readonly also: readonly string[];
 }
 
-/** How two tables of alerts differ: `EXPECTED` and what is there. Of time it looks at `STARTED_AT` and `LAST_SEEN_AT`. */
-export function alertDifferences({ table, type, keys, threshold, also }: Alerts): string {
+/** How `from` and the alerts that are there differ. Of time it looks at `STARTED_AT` and `LAST_SEEN_AT`. */
+export function alertDifferences({ table, type, keys, threshold, also }: Alerts, from: string): string {
   const own = ["STARTED_AT", "LAST_SEEN_AT", "EVENT_COUNT", "PEAK_VALUE", ...also];
-  return `SHOWN AS (
-      SELECT KAFKA_PARTITION AS P, ${[...keys, ...own].join(", ")}, THRESHOLD FROM ${table} WHERE ALERT_TYPE = '${type}'
-    ),
-    MEANT AS (SELECT P, ${[...keys, ...own].join(", ")}, CAST(${threshold} AS DOUBLE) AS THRESHOLD FROM EXPECTED)
-    ${differing("MEANT", "SHOWN")}`;
+  const columns = ["KAFKA_PARTITION", ...keys, ...own];
+  return `MEANT AS (SELECT ${columns.join(", ")}, CAST(${threshold} AS DOUBLE) AS THRESHOLD FROM ${from})
+    ${differingIn([...columns, "THRESHOLD"], "MEANT", `${table} WHERE ALERT_TYPE = '${type}'`)}`;
 }
 
 /**

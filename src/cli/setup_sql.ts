@@ -7,6 +7,7 @@ import database from "../../sql/snowflake/03_database.sql" with { type: "text" }
 import grants from "../../sql/snowflake/04_grants.sql" with { type: "text" };
 import clustering from "../../sql/snowflake/05_clustering.sql" with { type: "text" };
 import { domainModules } from "../domains/mod.ts";
+import { withNumbers } from "../warehouse/sql/numbers.ts";
 import { snowflakeDialect, type Token, tokens } from "../warehouse/sql/scripts.ts";
 
 /** A file of sql/snowflake/. */
@@ -48,32 +49,15 @@ export interface Filling {
   readonly publicKey: string | undefined;
 }
 
-const SETTING = /^\/\* ([A-Z][A-Z0-9_]*) \*\/$/;
 const KEY_GAP = "'<public key>'";
 
 /** The text with names, numbers and key in it. Text in quotes and comments stays, but for the gap of the key. */
 export function fillIn(text: string, { names, number, publicKey }: Filling): string {
-  const filled: string[] = [];
-  for (const token of tokens(text, snowflakeDialect)) {
-    const setting = token.kind === "comment" ? SETTING.exec(token.text)?.[1] : undefined;
-    const value = setting === undefined ? undefined : number(setting);
-    // The number stands before the comment, with a space between.
-    if (value !== undefined) filled[filled.length - 2] = String(value);
-    filled.push(replaced(token, names, publicKey));
-  }
-  return filled.join("");
+  const all = [...tokens(withNumbers(text, number), snowflakeDialect)];
+  return all.map((token) => replaced(token, names, publicKey)).join("");
 }
 
 function replaced(token: Token, names: Filling["names"], publicKey: string | undefined): string {
   if (token.kind === "word") return names.get(token.text) ?? token.text;
   return token.text === KEY_GAP && publicKey !== undefined ? `'${publicKey}'` : token.text;
-}
-
-/** The names of the settings whose numbers a text has, with the numbers in it. */
-export function numbersIn(text: string): readonly (readonly [setting: string, number: number])[] {
-  const all = [...tokens(text, snowflakeDialect)];
-  return all.flatMap((token, i) => {
-    const setting = token.kind === "comment" ? SETTING.exec(token.text)?.[1] : undefined;
-    return setting === undefined ? [] : [[setting, Number(all[i - 2]?.text)] as const];
-  });
 }

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { allSettings, readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
 import { settingMeta } from "../../src/config/setting.ts";
-import { numbersIn, SETUP_PARTS } from "../../src/cli/setup_sql.ts";
+import { SETUP_PARTS } from "../../src/cli/setup_sql.ts";
+import { numbersIn } from "../../src/warehouse/sql/numbers.ts";
 import { snowflakeDialect, splitStatements, tokens } from "../../src/warehouse/sql/scripts.ts";
 import { Terminal } from "./terminal.ts";
 

@@ -1,6 +1,24 @@
-// What must hold of the actions tables, recomputed from the raw rows in SQL of its own, without any of Freshet's code.
-import { differing, double, eventTime, Fields, onTime, position, type Rules, text } from "../../checks/rules.ts";
-import { differingRows, numbered, partDifferences } from "../../checks/sessions.ts";
+// What must hold of the actions tables, recomputed from the raw rows without any of Freshet's code: the rows are read here, the
+// derived tables are those of the Dynamic Tables' SELECTs.
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_actions.sql" with { type: "text" };
+import type { Domain } from "../domain.ts";
+import { DynamicTables } from "../../checks/dynamic_tables.ts";
+import {
+  differingIn,
+  double,
+  eventTime,
+  Fields,
+  onTime,
+  position,
+  type Rules,
+  type Settings,
+  text,
+  typedRows,
+  watermarks,
+} from "../../checks/rules.ts";
+import { differingRows } from "../../checks/sessions.ts";
+
+const TABLES = new DynamicTables(dynamicTables);
 
 const C = new Fields("RECORD_CONTENT", [
   "user_id",
@@ -43,41 +61,51 @@ const COUNTED_EXACTLY = 1023;
 /** Of a sketch of so many hashes the relative standard error is the root of 1 / (hashes - 2); five of them are never met. */
 const STANDARD_ERRORS = 5;
 
+/** `USER_ACTIONS` of the events that were not too late for an operator. */
+const actions = (operator: string) =>
+  `${EVENTS}, ${
+    typedRows("USER_ACTIONS", {
+      KAFKA_PARTITION: "P",
+      KAFKA_OFFSET: "O",
+      TIMESTAMP: "T",
+      USER_ID: "USER_ID",
+      ACTION: "ACTION",
+      PAGE: "PAGE",
+    }, onTime(operator))
+  }`;
+
+const PARTS = "ACTIONS_PER_MINUTE_PARTS";
+const PART_COLUMNS = ["KAFKA_PARTITION", "ACTION", "WINDOW_START", "WINDOW_END", "ACTION_COUNT"];
+const SESSION_COLUMNS = [
+  "KAFKA_PARTITION",
+  "USER_ID",
+  "WINDOW_START",
+  "WINDOW_END",
+  "EVENT_COUNT",
+  "DURATION_S",
+  "FIRST_PAGE",
+  "LAST_PAGE",
+];
+
 /** Rules by name. */
-export const checks = (): Rules => ({
+export const checks = (settings: Settings, domain: Domain): Rules => ({
   "typed rows are the raw rows": `WITH ${EVENTS} ${differingRows("USER_ACTIONS", TYPED)}`,
   "each partition has the counts of its minutes": `
-    WITH ${EVENTS}, ${
-    partDifferences({
-      table: "ACTIONS_PER_MINUTE_PARTS",
-      keys: { ACTION: "ACTION", WINDOW_START: "DATE_TRUNC('minute', T)" },
-      counts: { ACTION_COUNT: "COUNT(*)" },
-      from: onTime("ACTIONS_PER_MINUTE_PARTS"),
-    })
-  }`,
+    WITH ${actions(PARTS)}, ${TABLES.take(settings, { EXPECTED: { table: PARTS } })}
+    ${differingIn(PART_COLUMNS, "EXPECTED", PARTS)}`,
   "actions per minute equal GROUP BY, each user counted once": `
-    WITH ${EVENTS},
-    EXPECTED AS (
-      SELECT ACTION, DATE_TRUNC('minute', T) AS WINDOW_START, COUNT(*) AS N, COUNT(DISTINCT USER_ID) AS U
-      FROM ${onTime("ACTIONS_PER_MINUTE_PARTS")} GROUP BY ALL
-    )
-    SELECT * FROM EXPECTED FULL JOIN ACTIONS_PER_MINUTE USING (ACTION, WINDOW_START)
-    WHERE NOT COALESCE(N = ACTION_COUNT AND WINDOW_END = WINDOW_START + INTERVAL 1 MINUTE
-      AND ABS(U - UNIQUE_USERS) <= CASE WHEN U <= ${COUNTED_EXACTLY} THEN 0
-        ELSE ${STANDARD_ERRORS} * U / SQRT(${COUNTED_EXACTLY - 1}) END, FALSE)`,
+    WITH ${actions(PARTS)}, ${watermarks("ACTIONS_WATERMARKS", domain, PARTS)}, ${
+    TABLES.take(settings, {
+      [PARTS]: { table: PARTS },
+      ACTION_USERS_PER_MINUTE: { table: "ACTION_USERS_PER_MINUTE" },
+      EXPECTED: { table: "ACTIONS_PER_MINUTE" },
+    })
+  }
+    SELECT * FROM EXPECTED AS E FULL JOIN ACTIONS_PER_MINUTE AS A USING (ACTION, WINDOW_START)
+    WHERE NOT COALESCE(E.ACTION_COUNT = A.ACTION_COUNT AND E.WINDOW_END = A.WINDOW_END
+      AND ABS(E.UNIQUE_USERS - A.UNIQUE_USERS) <= CASE WHEN E.UNIQUE_USERS <= ${COUNTED_EXACTLY} THEN 0
+        ELSE ${STANDARD_ERRORS} * E.UNIQUE_USERS / SQRT(${COUNTED_EXACTLY - 1}) END, FALSE)`,
   "sessions are each user's actions less than 30 minutes apart": `
-    WITH ${EVENTS},
-    COUNTED AS (SELECT * FROM ${onTime("USER_SESSIONS")}),
-    ${numbered({ from: "COUNTED", keys: ["USER_ID"], gap: "INTERVAL 30 MINUTE" })},
-    EXPECTED AS (
-      SELECT P, USER_ID, MIN(T) AS WINDOW_START, MAX(T) + INTERVAL 30 MINUTE AS WINDOW_END, COUNT(*) AS EVENT_COUNT,
-        DATE_DIFF('microsecond', MIN(T), MAX(T)) / 1e6 AS DURATION_S,
-        FIRST(PAGE ORDER BY T, O) AS FIRST_PAGE, LAST(PAGE ORDER BY T, O) AS LAST_PAGE
-      FROM NUMBERED GROUP BY P, USER_ID, RUN
-    ),
-    ACTUAL AS (
-      SELECT KAFKA_PARTITION AS P, USER_ID, WINDOW_START, WINDOW_END, EVENT_COUNT, DURATION_S, FIRST_PAGE, LAST_PAGE
-      FROM USER_SESSIONS
-    )
-    ${differing("EXPECTED", "ACTUAL")}`,
+    WITH ${actions("USER_SESSIONS")}, ${TABLES.take(settings, { EXPECTED: { table: "USER_VISITS" } })}
+    ${differingIn(SESSION_COLUMNS, "EXPECTED", "USER_SESSIONS")}`,
 });

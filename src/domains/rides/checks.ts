@@ -1,9 +1,14 @@
-// What must hold of the rides tables, recomputed from the raw rows.
+// What must hold of the rides tables, recomputed from the raw rows without any of Freshet's code: the rows are read here, the
+// derived tables are those of the Dynamic Tables' SELECTs. Requests by minute are counted here: only here may one have come
+// too late for some windows.
 
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_rides.sql" with { type: "text" };
 import type { Domain } from "../domain.ts";
+import { DynamicTables } from "../../checks/dynamic_tables.ts";
 import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
 import {
   countsIn,
+  differingIn,
   differs,
   double,
   eventTime,
@@ -11,23 +16,19 @@ import {
   identifier,
   number,
   onTime,
-  passed,
   position,
   type Rules,
   same,
   type Settings,
   text,
+  typedRows,
+  watermarks,
   whole,
   withMissed,
 } from "../../checks/rules.ts";
-import {
-  alertDifferences,
-  type Alerts,
-  numbered,
-  partDifferences,
-  strangeAlerts,
-  wrongState,
-} from "../../checks/sessions.ts";
+import { alertDifferences, type Alerts, strangeAlerts, wrongState } from "../../checks/sessions.ts";
+
+const TABLES = new DynamicTables(dynamicTables);
 
 const C = new Fields("RECORD_CONTENT", [
   "timestamp",
@@ -109,8 +110,7 @@ EVENTS AS (
     COALESCE(TOLD_ZONE, ${byPlace(`${rounded("LAT", "LAT_N")} || ',' || ${rounded("LON", "LON_N")}`, "NAME")}) AS ZONE,
     ${byPlace(`${shortest("LAT", "LAT_DIGITS")} || ',' || ${shortest("LON", "LON_DIGITS")}`, "NAME")} AS LOCATION
   FROM PLACED
-),
-REQUESTS AS (SELECT * FROM EVENTS WHERE EVENT_TYPE = 'ride_requested')`;
+)`;
 
 /** The square of half the chord between pick-up and drop-off, of a sphere of radius 1. */
 const CHORD = `POW(SIN(RADIANS(LAT2 - LAT1) / 2), 2)
@@ -141,20 +141,41 @@ const IN_COLUMNS = Object.fromEntries(Object.entries(TYPED).map(([said, column])
 /** Kilometres that two computations of a distance may be apart: trigonometry, which near the antipodes loses half its digits. */
 const DISTANCE_OFF = "CASE WHEN CHORD > 0.9999 THEN 1e-3 ELSE 1e-8 END";
 
-/** Requests by the windows of RIDE_DEMAND that they count in. */
-const IN_WINDOWS = `IN_WINDOWS AS (
-  SELECT * FROM (
-    SELECT *, DATE_TRUNC('minute', T) - INTERVAL 1 MINUTE * UNNEST(RANGE(15)) AS WINDOW_START
-    FROM ${withMissed("RIDE_DEMAND_PARTS", "REQUESTS")}
-  ) WHERE ${countsIn("WINDOW_START + INTERVAL 15 MINUTE")}
-),
-PARTS AS (
-  SELECT P, ZONE, RIDE_TYPE, WINDOW_START, COUNT(*) AS N, COUNT(FARE) AS FARES FROM IN_WINDOWS GROUP BY ALL
-)`;
+/** `RIDE_EVENTS` of some of the events. */
+const rides = (from: string, more: Readonly<Record<string, string>> = {}) =>
+  `${EVENTS}, ${
+    typedRows("RIDE_EVENTS", {
+      KAFKA_PARTITION: "P",
+      KAFKA_OFFSET: "O",
+      TIMESTAMP: "T",
+      EVENT_TYPE: "EVENT_TYPE",
+      USER_ID: "USER_ID",
+      ZONE: "ZONE",
+      RIDE_TYPE: "RIDE_TYPE",
+      FARE_ESTIMATE: "FARE",
+      ...more,
+    }, from)
+  }`;
+
+const DEMAND = "RIDE_DEMAND_PARTS";
+const HOURLY = "RIDE_HOURLY_STATS_PARTS";
+const HOURLY_COLUMNS = [
+  "KAFKA_PARTITION",
+  "ZONE",
+  "RIDE_TYPE",
+  "WINDOW_START",
+  "WINDOW_END",
+  "REQUEST_COUNT",
+  "FARE_COUNT",
+];
+
+/** `RIDE_EVENTS` with what each missed of an operator's windows. */
+const withLate = (operator: string) => rides(withMissed(operator, "EVENTS"), { MISSED_UP_TO: "MISSED_UP_TO" });
+
+/** A request counts in no window that it was too late for. */
+const IN_TIME = { IN_WINDOWS: countsIn("WINDOW_END") };
 
 function surges(settings: Settings, domain: Domain): Rules {
-  const minutes = number(settings, "RIDE_SURGE_BASELINE_MINUTES");
-  const gap = `TO_MINUTES(${number(settings, "RIDE_SURGE_GAP_MINUTES")})`;
   const operator = "RIDE_SURGE_ALERTS/SURGE";
   const alerts: Alerts = {
     domain,
@@ -165,34 +186,21 @@ function surges(settings: Settings, domain: Domain): Rules {
     also: ["SURGE_RATIO", "REQUEST_COUNT", "BASELINE_COUNT"],
   };
   const sql = `
-    WITH ${EVENTS},
-    TAKEN AS (SELECT P, ZONE, O, T, MISSED_UP_TO FROM ${withMissed(operator, "REQUESTS")}),
-    SINCE AS (SELECT P, ARG_MIN(T, O) AS SINCE FROM TAKEN GROUP BY P),
-    -- Requests by minute, and every minute at whose end a window holds one of them.
-    BY_MINUTE AS (
-      SELECT P, ZONE, DATE_TRUNC('minute', T) AS M, MISSED_UP_TO, COUNT(*) AS N FROM TAKEN GROUP BY ALL
+    WITH ${withLate(operator)}, ${watermarks("RIDE_WATERMARKS", domain, operator)},
+    RIDE_REQUESTS_BY_MINUTE AS (
+      SELECT KAFKA_PARTITION, ZONE, DATE_TRUNC('minute', TIMESTAMP) AS AT_MINUTE, MISSED_UP_TO, COUNT(*) AS REQUEST_COUNT,
+        CAST(NULL AS TIMESTAMP) AS UPDATED_AT
+      FROM RIDE_EVENTS WHERE EVENT_TYPE = 'ride_requested' GROUP BY ALL
     ),
-    ENDS AS (SELECT DISTINCT P, ZONE, M + INTERVAL 1 MINUTE * UNNEST(RANGE(1, 16)) AS T FROM BY_MINUTE),
-    COUNTED AS (
-      SELECT P, ZONE, T, SUM(N) FILTER (M >= T - INTERVAL 15 MINUTE) AS N,
-        GREATEST(1, COALESCE(SUM(N) FILTER (M < T - INTERVAL 15 MINUTE), 0) * 15 / ${minutes}) AS USUAL
-      FROM ENDS JOIN BY_MINUTE USING (P, ZONE)
-      WHERE M < T AND M >= T - TO_MINUTES(15 + ${minutes}) AND ${countsIn("T")}
-      GROUP BY ALL
-    ),
-    SURGING AS (
-      SELECT C.* FROM COUNTED AS C JOIN SINCE USING (P) JOIN ${passed(domain, operator)} AS F USING (P)
-      WHERE N >= ${number(settings, "RIDE_SURGE_MIN_REQUESTS")} AND N / USUAL >= ${number(settings, "RIDE_SURGE_RATIO")}
-        AND T <= F.UP_TO AND T - TO_MINUTES(15 + ${minutes}) >= SINCE
-    ),
-    ${numbered({ from: "SURGING", keys: ["ZONE"], gap, order: "T" })},
-    EXPECTED AS (
-      SELECT P, ZONE, MIN(T) AS STARTED_AT, MAX(T) AS LAST_SEEN_AT, COUNT(*) AS EVENT_COUNT, MAX(N / USUAL) AS PEAK_VALUE,
-        ARG_MAX(N / USUAL, T) AS SURGE_RATIO, CAST(ARG_MAX(N, T) AS BIGINT) AS REQUEST_COUNT,
-        CAST(ARG_MAX(USUAL, T) AS DOUBLE) AS BASELINE_COUNT
-      FROM NUMBERED GROUP BY P, ZONE, RUN
-    ),
-    ${alertDifferences(alerts)}`;
+    ${
+    TABLES.take(settings, {
+      RIDE_SINCE: { table: "RIDE_SINCE" },
+      RIDE_SURGES: { table: "RIDE_SURGES", where: { PAIRED: countsIn("AT_END") } },
+      EXPECTED: { table: "RIDE_SURGE_ALERTS", upTo: "EPISODES" },
+    })
+  },
+    ${alertDifferences(alerts, "EXPECTED")}`;
+  const gap = `TO_MINUTES(${number(settings, "RIDE_SURGE_GAP_MINUTES")})`;
   return {
     "surge alerts are the windows that hold many more requests than was usual, in runs": sql,
     "surge alerts are cleared when they are over": wrongState(alerts, gap),
@@ -206,7 +214,7 @@ const fareMeans = (from: string) =>
     into: "MEANS",
     from,
     keys: ["ZONE", "RIDE_TYPE", "WINDOW_START"],
-    values: { F1: "FARE" },
+    values: { F1: "FARE_ESTIMATE" },
     what: "mean",
     below: MERGED_EXACTLY_BELOW,
   });
@@ -223,46 +231,46 @@ export const checks = (settings: Settings, domain: Domain): Rules => ({
     WHERE (KM IS NULL) <> (A_DISTANCE_KM IS NULL) OR ABS(KM - A_DISTANCE_KM) > ${DISTANCE_OFF}`,
   // Of the windows that have not closed, only some are there.
   "demand of each partition equals GROUP BY over every window": `
-    WITH ${EVENTS}, ${IN_WINDOWS}
-    SELECT * FROM (SELECT E.*, E.WINDOW_START + INTERVAL 15 MINUTE <= F.UP_TO AS CLOSED
-      FROM PARTS AS E LEFT JOIN ${passed(domain, "RIDE_DEMAND_PARTS")} AS F USING (P)) AS E
-    FULL JOIN RIDE_DEMAND_PARTS AS A ON A.KAFKA_PARTITION = E.P AND A.ZONE = E.ZONE AND A.RIDE_TYPE = E.RIDE_TYPE
-      AND A.WINDOW_START = E.WINDOW_START
-    WHERE NOT COALESCE(N = REQUEST_COUNT AND FARES = FARE_COUNT AND A.WINDOW_END = A.WINDOW_START + INTERVAL 15 MINUTE, FALSE)
+    WITH ${withLate(DEMAND)}, ${watermarks("RIDE_WATERMARKS", domain, DEMAND)},
+    ${TABLES.take(settings, { EXPECTED: { table: DEMAND, where: IN_TIME } })}
+    SELECT * FROM (SELECT E.*, E.WINDOW_END <= W.WATERMARK AS CLOSED
+      FROM EXPECTED AS E LEFT JOIN RIDE_WATERMARKS AS W USING (KAFKA_PARTITION)) AS E
+    FULL JOIN RIDE_DEMAND_PARTS AS A USING (KAFKA_PARTITION, ZONE, RIDE_TYPE, WINDOW_START)
+    WHERE NOT COALESCE(E.REQUEST_COUNT = A.REQUEST_COUNT AND E.FARE_COUNT = A.FARE_COUNT AND E.WINDOW_END = A.WINDOW_END, FALSE)
       AND NOT (A.REQUEST_COUNT IS NULL AND NOT COALESCE(CLOSED, FALSE))`,
   "demand is what the partitions have of it": `
-    WITH ${EVENTS}, ${IN_WINDOWS},
+    WITH ${withLate(DEMAND)}, ${watermarks("RIDE_WATERMARKS", domain, DEMAND)},
+    ${TABLES.take(settings, { IN_WINDOWS: { table: DEMAND, upTo: "IN_WINDOWS", where: IN_TIME } })},
     THERE AS (
-      SELECT * FROM IN_WINDOWS SEMI JOIN (SELECT KAFKA_PARTITION AS P, ZONE, RIDE_TYPE, WINDOW_START FROM RIDE_DEMAND_PARTS)
-        USING (P, ZONE, RIDE_TYPE, WINDOW_START)
+      SELECT * FROM IN_WINDOWS SEMI JOIN ${DEMAND} USING (KAFKA_PARTITION, ZONE, RIDE_TYPE, WINDOW_START)
     ),
-    EXPECTED AS (SELECT ZONE, RIDE_TYPE, WINDOW_START, COUNT(*) AS N FROM THERE GROUP BY ALL),
+    EXPECTED AS (SELECT ZONE, RIDE_TYPE, WINDOW_START, WINDOW_END, COUNT(*) AS N FROM THERE GROUP BY ALL),
     ${fareMeans("THERE")}
-    SELECT * FROM EXPECTED LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
-    FULL JOIN RIDE_DEMAND USING (ZONE, RIDE_TYPE, WINDOW_START)
-    WHERE NOT (N IS NOT DISTINCT FROM REQUEST_COUNT AND WINDOW_END IS NOT DISTINCT FROM WINDOW_START + INTERVAL 15 MINUTE
+    SELECT * FROM EXPECTED AS E LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
+    FULL JOIN RIDE_DEMAND AS A USING (ZONE, RIDE_TYPE, WINDOW_START)
+    WHERE NOT (N IS NOT DISTINCT FROM REQUEST_COUNT AND E.WINDOW_END IS NOT DISTINCT FROM A.WINDOW_END
       AND ${same("F1", "AVG_FARE_ESTIMATE", "F1_OFF")})`,
   "each partition has the counts of its hours": `
-    WITH ${EVENTS}, ${
-    partDifferences({
-      table: "RIDE_HOURLY_STATS_PARTS",
-      keys: { ZONE: "ZONE", RIDE_TYPE: "RIDE_TYPE", WINDOW_START: "DATE_TRUNC('hour', T)" },
-      counts: { REQUEST_COUNT: "COUNT(*)", FARE_COUNT: "COUNT(FARE)" },
-      from: onTime("RIDE_HOURLY_STATS_PARTS", "REQUESTS"),
-    })
-  }`,
+    WITH ${rides(onTime(HOURLY))}, ${TABLES.take(settings, { EXPECTED: { table: HOURLY } })}
+    ${differingIn(HOURLY_COLUMNS, "EXPECTED", HOURLY)}`,
   "hourly statistics equal GROUP BY, users counted once in all partitions": `
-    WITH ${EVENTS},
-    COUNTED AS (SELECT *, DATE_TRUNC('hour', T) AS WINDOW_START FROM ${onTime("RIDE_HOURLY_STATS_PARTS", "REQUESTS")}),
-    EXPECTED AS (
-      SELECT ZONE, RIDE_TYPE, WINDOW_START, COUNT(*) AS N, COUNT(DISTINCT USER_ID) AS U FROM COUNTED GROUP BY ALL
+    WITH ${rides(onTime(HOURLY))}, ${watermarks("RIDE_WATERMARKS", domain, HOURLY)},
+    ${
+    TABLES.take(settings, {
+      [HOURLY]: { table: HOURLY },
+      RIDE_USERS_PER_HOUR: { table: "RIDE_USERS_PER_HOUR" },
+      EXPECTED: { table: "RIDE_HOURLY_STATS" },
+    })
+  },
+    BY_HOUR AS (
+      SELECT *, DATE_TRUNC('hour', TIMESTAMP) AS WINDOW_START FROM RIDE_EVENTS WHERE EVENT_TYPE = 'ride_requested'
     ),
-    ${fareMeans("COUNTED")}
-    SELECT * FROM EXPECTED LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
-    FULL JOIN RIDE_HOURLY_STATS USING (ZONE, RIDE_TYPE, WINDOW_START)
-    WHERE NOT (N IS NOT DISTINCT FROM REQUEST_COUNT AND U IS NOT DISTINCT FROM UNIQUE_USERS
-      AND WINDOW_END IS NOT DISTINCT FROM WINDOW_START + INTERVAL 1 HOUR AND ${
-    same("F1", "AVG_FARE_ESTIMATE", "F1_OFF")
-  })`,
+    ${fareMeans("BY_HOUR")}
+    SELECT * FROM EXPECTED AS E LEFT JOIN MEANS USING (ZONE, RIDE_TYPE, WINDOW_START)
+    FULL JOIN RIDE_HOURLY_STATS AS A USING (ZONE, RIDE_TYPE, WINDOW_START)
+    WHERE NOT (${
+    ["REQUEST_COUNT", "UNIQUE_USERS", "WINDOW_END"].map((column) => `E.${column} IS NOT DISTINCT FROM A.${column}`)
+      .join(" AND ")
+  } AND ${same("F1", "A.AVG_FARE_ESTIMATE", "F1_OFF")})`,
   ...surges(settings, domain),
 });

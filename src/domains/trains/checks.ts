@@ -1,8 +1,13 @@
-// What must hold of the trains tables, recomputed from the raw rows.
+// What must hold of the trains tables, recomputed from the raw rows without any of Freshet's code: the rows are read here, the
+// derived tables are those of the Dynamic Tables' SELECTs, the latest status apart: of two newest rows in two partitions those
+// pick one, and either may be there.
 
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_trains.sql" with { type: "text" };
 import type { Domain } from "../domain.ts";
+import { DynamicTables } from "../../checks/dynamic_tables.ts";
 import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
 import {
+  differingIn,
   differs,
   double,
   eventTime,
@@ -15,17 +20,13 @@ import {
   seconds,
   type Settings,
   text,
+  typedRows,
+  watermarks,
   whole,
 } from "../../checks/rules.ts";
-import {
-  alertDifferences,
-  type Alerts,
-  differingRows,
-  numbered,
-  partDifferences,
-  strangeAlerts,
-  wrongState,
-} from "../../checks/sessions.ts";
+import { alertDifferences, type Alerts, differingRows, strangeAlerts, wrongState } from "../../checks/sessions.ts";
+
+const TABLES = new DynamicTables(dynamicTables);
 
 const C = new Fields("RECORD_CONTENT", [
   "train_id",
@@ -81,27 +82,43 @@ const TYPED = {
   "E.O": "A.KAFKA_OFFSET",
 };
 
-interface Flagged {
-  readonly type: string;
-  readonly flag: string;
-  readonly value: string;
-  readonly threshold: string;
-}
+/** `ATS_TRANSFORMED` of the events that were not too late for an operator. */
+const telemetry = (settings: Settings, operator: string) =>
+  `${eventsOf(settings)}, ${
+    typedRows("ATS_TRANSFORMED", {
+      KAFKA_PARTITION: "P",
+      KAFKA_OFFSET: "O",
+      TIMESTAMP: "T",
+      TRAIN_ID: "TRAIN_ID",
+      LINE: "LINE",
+      PASSENGER_COUNT: "PASSENGERS",
+      TOTAL_WEIGHT_TONS: "WEIGHT",
+      POWER_DRAW_KW: "POWER",
+      SPEED_KMH: "SPEED",
+      IS_OVERCROWDED: "CROWDED",
+      IS_HIGH_POWER_DRAW: "HIGH_POWER",
+    }, onTime(operator))
+  }`;
 
-const FLAGGED: readonly (Flagged & { readonly called: string })[] = [
-  {
-    called: "overcrowding",
-    type: "OVERCROWDING",
-    flag: "CROWDED",
-    value: "PASSENGERS",
-    threshold: "ATS_OVERCROWDING_PASSENGERS",
-  },
-  { called: "high power", type: "HIGH_POWER_DRAW", flag: "HIGH_POWER", value: "POWER", threshold: "ATS_HIGH_POWER_KW" },
+const PARTS = "ATS_HOURLY_STATS_PARTS";
+/** What is counted and not added up in doubles: sums of those are compared in the means. */
+const COUNTED = [
+  "EVENT_COUNT",
+  "MAX_PASSENGER_COUNT",
+  "MAX_POWER_DRAW_KW",
+  "OVERCROWDED_COUNT",
+  "HIGH_POWER_DRAW_COUNT",
+  "WINDOW_END",
 ];
+
+const FLAGGED = [
+  { called: "overcrowding", type: "OVERCROWDING", threshold: "ATS_OVERCROWDING_PASSENGERS" },
+  { called: "high power", type: "HIGH_POWER_DRAW", threshold: "ATS_HIGH_POWER_KW" },
+] as const;
 
 function alertRules(settings: Settings, domain: Domain): Rules {
   const gap = seconds(number(settings, "ATS_ALERT_GAP_SECONDS"));
-  return Object.fromEntries(FLAGGED.flatMap(({ called, type, flag, value, threshold }) => {
+  return Object.fromEntries(FLAGGED.flatMap(({ called, type, threshold }) => {
     const alerts: Alerts = {
       domain,
       table: "ATS_ALERTS",
@@ -110,15 +127,9 @@ function alertRules(settings: Settings, domain: Domain): Rules {
       threshold: number(settings, threshold),
       also: ["LINE"],
     };
-    const sessions = `WITH ${eventsOf(settings)},
-      FLAGGED AS (SELECT * FROM ${onTime(`ATS_ALERTS/${type}`)} WHERE ${flag}),
-      ${numbered({ from: "FLAGGED", keys: ["TRAIN_ID"], gap })},
-      EXPECTED AS (
-        SELECT P, TRAIN_ID, MIN(T) AS STARTED_AT, MAX(T) AS LAST_SEEN_AT, COUNT(*) AS EVENT_COUNT,
-          CAST(MAX(${value}) AS DOUBLE) AS PEAK_VALUE, LAST(LINE ORDER BY T, O) AS LINE
-        FROM NUMBERED GROUP BY P, TRAIN_ID, RUN
-      ),
-      ${alertDifferences(alerts)}`;
+    const sessions = `WITH ${telemetry(settings, `ATS_ALERTS/${type}`)},
+      ${TABLES.take(settings, { EXPECTED: { table: "ATS_EPISODES" } })},
+      ${alertDifferences(alerts, `EXPECTED WHERE ALERT_TYPE = '${type}'`)}`;
     return [
       [`${called} alerts are the sessions of flagged events`, sessions],
       [`${called} alerts are cleared when they are over`, wrongState(alerts, gap)],
@@ -138,39 +149,27 @@ export const checks = (settings: Settings, domain: Domain): Rules => ({
     LEFT JOIN NEWEST AS E ON E.TRAIN_ID = A.TRAIN_ID AND E.P = A.KAFKA_PARTITION
     WHERE E.TRAIN_ID IS NULL OR ${differs(TYPED)}`,
   "each partition has the counts of its hours": `
-    WITH ${eventsOf(settings)}, ${
-    partDifferences({
-      table: "ATS_HOURLY_STATS_PARTS",
-      keys: { TRAIN_ID: "TRAIN_ID", WINDOW_START: "DATE_TRUNC('hour', T)" },
-      counts: { EVENT_COUNT: "COUNT(*)", OVERCROWDED_COUNT: "COUNT(*) FILTER (CROWDED)" },
-      from: onTime("ATS_HOURLY_STATS_PARTS"),
-    })
-  }`,
+    WITH ${telemetry(settings, PARTS)}, ${TABLES.take(settings, { EXPECTED: { table: PARTS } })}
+    ${differingIn(["KAFKA_PARTITION", "TRAIN_ID", "WINDOW_START", ...COUNTED], "EXPECTED", PARTS)}`,
   "hourly statistics equal GROUP BY": `
-    WITH ${eventsOf(settings)},
-    COUNTED AS (SELECT *, DATE_TRUNC('hour', T) AS WINDOW_START FROM ${onTime("ATS_HOURLY_STATS_PARTS")}),
-    EXPECTED AS (
-      SELECT TRAIN_ID, WINDOW_START, COUNT(*) AS N, MAX(PASSENGERS) AS P2, MAX(POWER) AS W2,
-        COUNT(*) FILTER (CROWDED) AS C, COUNT(*) FILTER (HIGH_POWER) AS H
-      FROM COUNTED GROUP BY ALL
-    ),
+    WITH ${telemetry(settings, PARTS)}, ${watermarks("ATS_WATERMARKS", domain, PARTS)},
+    ${TABLES.take(settings, { [PARTS]: { table: PARTS }, EXPECTED: { table: "ATS_HOURLY_STATS" } })},
+    BY_HOUR AS (SELECT *, DATE_TRUNC('hour', TIMESTAMP) AS WINDOW_START FROM ATS_TRANSFORMED),
     ${
     exactly({
       into: "MEANS",
-      from: "COUNTED",
+      from: "BY_HOUR",
       keys: ["TRAIN_ID", "WINDOW_START"],
-      values: { P1: "PASSENGERS", W1: "POWER", S1: "SPEED", M1: "WEIGHT" },
+      values: { P1: "PASSENGER_COUNT", W1: "POWER_DRAW_KW", S1: "SPEED_KMH", M1: "TOTAL_WEIGHT_TONS" },
       what: "mean",
       below: MERGED_EXACTLY_BELOW,
     })
   }
     SELECT * FROM EXPECTED AS E JOIN MEANS USING (TRAIN_ID, WINDOW_START)
     FULL JOIN ATS_HOURLY_STATS AS A USING (TRAIN_ID, WINDOW_START)
-    WHERE NOT (N IS NOT DISTINCT FROM EVENT_COUNT AND P2 IS NOT DISTINCT FROM MAX_PASSENGER_COUNT
-      AND W2 IS NOT DISTINCT FROM MAX_POWER_DRAW_KW AND C IS NOT DISTINCT FROM OVERCROWDED_COUNT
-      AND H IS NOT DISTINCT FROM HIGH_POWER_DRAW_COUNT AND WINDOW_END IS NOT DISTINCT FROM WINDOW_START + INTERVAL 1 HOUR
-      AND ${same("P1", "AVG_PASSENGER_COUNT", "P1_OFF")} AND ${same("W1", "AVG_POWER_DRAW_KW", "W1_OFF")}
-      AND ${same("S1", "AVG_SPEED_KMH", "S1_OFF")} AND ${same("M1", "AVG_TOTAL_WEIGHT_TONS", "M1_OFF")})`,
+    WHERE NOT (NOT ${differs(Object.fromEntries(COUNTED.map((column) => [`E.${column}`, `A.${column}`])))}
+      AND ${same("P1", "A.AVG_PASSENGER_COUNT", "P1_OFF")} AND ${same("W1", "A.AVG_POWER_DRAW_KW", "W1_OFF")}
+      AND ${same("S1", "A.AVG_SPEED_KMH", "S1_OFF")} AND ${same("M1", "A.AVG_TOTAL_WEIGHT_TONS", "M1_OFF")})`,
   ...alertRules(settings, domain),
   "every alert is of a type that there is": strangeAlerts("ATS_ALERTS", FLAGGED.map(({ type }) => type)),
 });

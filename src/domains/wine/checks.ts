@@ -1,8 +1,11 @@
-// What must hold of the wine tables, recomputed from the raw rows.
+// What must hold of the wine tables, recomputed from the raw rows without any of Freshet's code: the rows are read here, the
+// derived tables are those of the Dynamic Tables' SELECTs, what each partition adds to the stock apart: those add it up at once.
 
+import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_wine.sql" with { type: "text" };
 import type { Domain } from "../domain.ts";
+import { DynamicTables } from "../../checks/dynamic_tables.ts";
 import {
-  differing,
+  differingIn,
   double,
   eventTime,
   Fields,
@@ -13,17 +16,20 @@ import {
   seconds,
   type Settings,
   text,
+  typedRows,
+  watermarks,
   whole,
 } from "../../checks/rules.ts";
 import {
   alertDifferences,
   type Alerts,
-  numbered,
   partDifferences,
   strangeAlerts,
   wrongAnyhow,
   wrongState,
 } from "../../checks/sessions.ts";
+
+const TABLES = new DynamicTables(dynamicTables);
 
 const C = new Fields("EVENT_CONTENT", [
   "event_type",
@@ -90,73 +96,78 @@ const events = () =>
   FROM ${C.from("RAW_EVENTS_STREAM")}
 )`;
 
+/** `SALES_EVENTS` of some of the events. */
+const sales = (from: string) =>
+  `${events()}, ${
+    typedRows("SALES_EVENTS", {
+      KAFKA_PARTITION: "P",
+      KAFKA_OFFSET: "O",
+      TIMESTAMP: "T",
+      EVENT_TYPE: "CASE WHEN IS_ORDER THEN 'ORDER_CREATED' ELSE 'INVENTORY_ADJUSTED' END",
+      ADJUSTMENT_TYPE: "CASE WHEN IS_SPOILAGE THEN 'SPOILAGE' END",
+      PRODUCT_ID: "PRODUCT_ID",
+      PRODUCT_NAME: "PRODUCT_NAME",
+      CHANNEL: "COALESCE(SALES_CHANNEL, 'unknown')",
+      CATEGORY: "CATEGORY",
+      WAREHOUSE: "WAREHOUSE",
+      QUANTITY: "QUANTITY",
+      STOCK_CHANGE: "CHANGE",
+      GROSS_CENTS: "GROSS",
+      DISCOUNT_CENTS: "OFF",
+    }, from)
+  }`;
+
 const STOCK = ["PRODUCT_ID", "WAREHOUSE"];
-const PER_STOCK = "PARTITION BY P, PRODUCT_ID, WAREHOUSE";
+const PARTS = "SALES_HOURLY_PARTS";
+const PART_COLUMNS = ["KAFKA_PARTITION", "CHANNEL", "CATEGORY", "WINDOW_START", "WINDOW_END", "ORDER_COUNT", "UNITS"];
+
+/** How alerts differ from what `from` makes of them. */
+function episodes(settings: Settings, alerts: Alerts, from: string): string {
+  const { domain, table, type } = alerts;
+  return `
+    WITH ${sales(from)}, ${watermarks("SALES_WATERMARKS", domain, `${table}/${type}`)},
+    ${
+    TABLES.take(settings, {
+      STOCK_SHORTAGES: { table: "STOCK_SHORTAGES" },
+      STOCK_SPOILAGES: { table: "STOCK_SPOILAGES" },
+      EXPECTED: { table, upTo: "EPISODES" },
+    })
+  },
+    ${alertDifferences(alerts, `EXPECTED WHERE ALERT_TYPE = '${type}'`)}`;
+}
 
 function lowStock(settings: Settings, domain: Domain): Rules {
-  const low = number(settings, "WINE_LOW_STOCK");
   const alerts: Alerts = {
     domain,
     table: "STOCK_ALERTS",
     type: "LOW_STOCK",
     keys: STOCK,
-    threshold: low,
+    threshold: number(settings, "WINE_LOW_STOCK"),
     also: ["PRODUCT_NAME", "UNITS_LOST", "CLEARED_AT"],
   };
-  const sql = `
-    WITH ${events()},
-    LEVELS AS (
-      SELECT *, ${
-    number(settings, "WINE_OPENING_STOCK")
-  } + SUM(CHANGE) OVER (${PER_STOCK} ORDER BY O) AS LEVEL FROM EVENTS
-    ),
-    MARKED AS (
-      SELECT *, LEVEL < ${low} AS LOW, COALESCE(LAG(LEVEL) OVER (${PER_STOCK} ORDER BY O) < ${low}, FALSE) AS WAS_LOW
-      FROM LEVELS
-    ),
-    NUMBERED AS (
-      SELECT *, SUM(CASE WHEN LOW AND NOT WAS_LOW THEN 1 ELSE 0 END) OVER (${PER_STOCK} ORDER BY O) AS RUN
-      FROM MARKED WHERE LOW OR WAS_LOW
-    ),
-    EXPECTED AS (
-      SELECT P, PRODUCT_ID, WAREHOUSE, ARG_MIN(T, O) FILTER (LOW) AS STARTED_AT, MAX(T) FILTER (LOW) AS LAST_SEEN_AT,
-        COUNT(*) FILTER (LOW) AS EVENT_COUNT, CAST(MIN(LEVEL) FILTER (LOW) AS DOUBLE) AS PEAK_VALUE,
-        LAST(PRODUCT_NAME ORDER BY T, O) FILTER (LOW) AS PRODUCT_NAME, CAST(NULL AS BIGINT) AS UNITS_LOST,
-        CASE WHEN BOOL_OR(NOT LOW) THEN MAX(T) END AS CLEARED_AT
-      FROM NUMBERED GROUP BY P, PRODUCT_ID, WAREHOUSE, RUN
-    ),
-    ${alertDifferences(alerts)}`;
   return {
-    "low stock alerts are the runs of levels below the threshold, in the order of the log": sql,
+    "low stock alerts are the runs of levels below the threshold, in the order of the log": episodes(
+      settings,
+      alerts,
+      "EVENTS",
+    ),
     "low stock alerts have a state that there is":
       `SELECT * FROM STOCK_ALERTS AS A WHERE ALERT_TYPE = 'LOW_STOCK' AND (${wrongAnyhow(alerts)})`,
   };
 }
 
 function spoilage(settings: Settings, domain: Domain): Rules {
-  const gap = seconds(number(settings, "WINE_SPOILAGE_GAP_SECONDS"));
-  const threshold = number(settings, "WINE_SPOILAGE_BOTTLES");
   const alerts: Alerts = {
     domain,
     table: "STOCK_ALERTS",
     type: "SPOILAGE",
     keys: STOCK,
-    threshold,
+    threshold: number(settings, "WINE_SPOILAGE_BOTTLES"),
     also: ["PRODUCT_NAME", "UNITS_LOST"],
   };
-  const sql = `
-    WITH ${events()},
-    SPOILT AS (SELECT * FROM ${onTime("STOCK_ALERTS/SPOILAGE")} WHERE IS_SPOILAGE AND -CHANGE >= ${threshold}),
-    ${numbered({ from: "SPOILT", keys: STOCK, gap })},
-    EXPECTED AS (
-      SELECT P, PRODUCT_ID, WAREHOUSE, MIN(T) AS STARTED_AT, MAX(T) AS LAST_SEEN_AT, COUNT(*) AS EVENT_COUNT,
-        CAST(MAX(-CHANGE) AS DOUBLE) AS PEAK_VALUE, LAST(PRODUCT_NAME ORDER BY T, O) AS PRODUCT_NAME,
-        CAST(SUM(-CHANGE) AS BIGINT) AS UNITS_LOST
-      FROM NUMBERED GROUP BY P, PRODUCT_ID, WAREHOUSE, RUN
-    ),
-    ${alertDifferences(alerts)}`;
+  const gap = seconds(number(settings, "WINE_SPOILAGE_GAP_SECONDS"));
   return {
-    "spoilage alerts are the sessions of spoilage": sql,
+    "spoilage alerts are the sessions of spoilage": episodes(settings, alerts, onTime("STOCK_ALERTS/SPOILAGE")),
     "spoilage alerts are cleared when they are over": wrongState(alerts, gap),
   };
 }
@@ -169,20 +180,8 @@ export const checks = (settings: Settings, domain: Domain): Rules => ({
       OR CUSTOMER_ID IS DISTINCT FROM CASE WHEN EVENT_TYPE = 'ORDER_CREATED' THEN ${whole(C, "customer_id")} END
       OR INGESTION_TIME IS NULL`,
   "each partition has the sums of its hours": `
-    WITH ${events()},
-    ORDERS AS (SELECT * FROM ${onTime("SALES_HOURLY_PARTS")} WHERE IS_ORDER),
-    ${
-    partDifferences({
-      table: "SALES_HOURLY_PARTS",
-      keys: {
-        CHANNEL: "COALESCE(SALES_CHANNEL, 'unknown')",
-        CATEGORY: "CATEGORY",
-        WINDOW_START: "DATE_TRUNC('hour', T)",
-      },
-      counts: { ORDER_COUNT: "COUNT(*)", UNITS: "SUM(QUANTITY)" },
-      from: "ORDERS",
-    })
-  }`,
+    WITH ${sales(onTime(PARTS))}, ${TABLES.take(settings, { EXPECTED: { table: PARTS } })}
+    ${differingIn(PART_COLUMNS, "EXPECTED", PARTS)}`,
   "each partition has the sum of its movements": `
     WITH ${events()}, ${
     partDifferences({
@@ -193,24 +192,15 @@ export const checks = (settings: Settings, domain: Domain): Rules => ({
     })
   }`,
   "hourly sales equal GROUP BY, to the cent": `
-    WITH ${events()},
-    EXPECTED AS (
-      SELECT COALESCE(SALES_CHANNEL, 'unknown') AS CHANNEL, CATEGORY, DATE_TRUNC('hour', T) AS WINDOW_START, COUNT(*) AS N,
-        SUM(QUANTITY) AS Q, SUM(GROSS) AS G, SUM(OFF) AS D
-      FROM ${onTime("SALES_HOURLY_PARTS")} WHERE IS_ORDER GROUP BY ALL
-    )
+    WITH ${sales(onTime(PARTS))},
+    ${TABLES.take(settings, { [PARTS]: { table: PARTS }, EXPECTED: { table: "SALES_HOURLY", upTo: "MERGED" } })}
     SELECT * FROM EXPECTED FULL JOIN SALES_HOURLY AS A USING (CHANNEL, CATEGORY, WINDOW_START)
-    WHERE NOT COALESCE(N = ORDER_COUNT AND Q = UNITS AND WINDOW_END = WINDOW_START + INTERVAL 1 HOUR
-      AND G = CAST(GROSS_REVENUE AS DECIMAL(38, 2)) * 100 AND D = CAST(A.DISCOUNT AS DECIMAL(38, 2)) * 100
-      AND G - D = CAST(NET_REVENUE AS DECIMAL(38, 2)) * 100, FALSE)`,
+    WHERE NOT COALESCE(ORDERS = ORDER_COUNT AND BOTTLES = UNITS AND WINDOW_END = LAST_END
+      AND GROSS = CAST(GROSS_REVENUE AS DECIMAL(38, 2)) * 100 AND DISCOUNTED = CAST(A.DISCOUNT AS DECIMAL(38, 2)) * 100
+      AND GROSS - DISCOUNTED = CAST(NET_REVENUE AS DECIMAL(38, 2)) * 100, FALSE)`,
   "stock levels are the opening stock and the sum of all movements": `
-    WITH ${events()},
-    EXPECTED AS (
-      SELECT PRODUCT_ID, WAREHOUSE, CAST(${number(settings, "WINE_OPENING_STOCK")} + SUM(CHANGE) AS BIGINT) AS QUANTITY
-      FROM EVENTS GROUP BY ALL
-    ),
-    ACTUAL AS (SELECT PRODUCT_ID, WAREHOUSE, QUANTITY FROM STOCK_LEVELS)
-    ${differing("EXPECTED", "ACTUAL")}`,
+    WITH ${sales("EVENTS")}, ${TABLES.take(settings, { EXPECTED: { table: "STOCK_LEVELS" } })}
+    ${differingIn(["PRODUCT_ID", "WAREHOUSE", "QUANTITY"], "EXPECTED", "STOCK_LEVELS")}`,
   ...lowStock(settings, domain),
   ...spoilage(settings, domain),
   "every alert is of a type that there is": strangeAlerts("STOCK_ALERTS", ["LOW_STOCK", "SPOILAGE"]),
