@@ -10,7 +10,7 @@ import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
 import type { Metrics } from "./metrics/mod.ts";
-import type { Script, Warehouse } from "./warehouse/warehouse.ts";
+import type { Script, Warehouse, WarehouseTraits } from "./warehouse/warehouse.ts";
 
 /** Runs one domain. */
 export interface Runner {
@@ -50,6 +50,8 @@ export interface Parts {
   domains(config: Config): readonly Domain[];
   openLog(config: Config, clock: Clock): Promise<Log>;
   openWarehouse(config: Config, clock: Clock): Promise<Warehouse>;
+  /** What the warehouse says of itself, before it is opened. */
+  warehouseTraits(config: Config): WarehouseTraits;
   openCache(options: CacheOptions): Promise<Cache>;
   /** Where the warehouse's file would be, if there is none yet. */
   warehouseMissing(config: Config): Promise<string | undefined>;

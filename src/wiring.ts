@@ -13,6 +13,8 @@ import { loggerFor } from "./logging.ts";
 import { observerOf } from "./metrics/mod.ts";
 import { type CacheOptions, groupOf, type Parts, type RunnerOptions } from "./parts.ts";
 import { repeatedWarnings } from "./repeated_warnings.ts";
+import { DUCKDB } from "./warehouse/duckdb/traits.ts";
+import { SNOWFLAKE } from "./warehouse/snowflake/traits.ts";
 import type { Warehouse } from "./warehouse/warehouse.ts";
 
 /** See {@link Parts}. */
@@ -21,6 +23,7 @@ export const productionParts: Parts = {
   domains: (config) => defineDomains(config.domains),
   openLog,
   openWarehouse,
+  warehouseTraits: (config) => config.snowflake ? SNOWFLAKE : DUCKDB,
   openCache,
   warehouseMissing,
   createRunner,

@@ -7,6 +7,7 @@ import type { Log } from "../src/log/log.ts";
 import { setUpLogging } from "../src/logging.ts";
 import type { Domain } from "../src/domains/domain.ts";
 import type { Parts, Runner } from "../src/parts.ts";
+import { DUCKDB } from "../src/warehouse/duckdb/traits.ts";
 import type { Warehouse } from "../src/warehouse/warehouse.ts";
 import { domainOf } from "./support/domains.ts";
 import { domainStatus } from "./support/status.ts";
@@ -55,6 +56,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
     openLog: () => Promise.resolve(log as unknown as Log),
     openWarehouse: () => Promise.resolve(warehouse as unknown as Warehouse),
     openCache: () => Promise.reject(new Error("No domain here needs a cache")),
+    warehouseTraits: () => DUCKDB,
     warehouseMissing: () => Promise.resolve(undefined),
     createRunner,
   };

@@ -46,6 +46,7 @@ class DuckDbWarehouse implements Warehouse {
   readonly checkpoints = DUCKDB.checkpoints;
   readonly dialect = DUCKDB.dialect;
   readonly freshness = DUCKDB.freshness;
+  readonly runsRules = DUCKDB.runsRules;
   readonly description: string;
   readonly #database: Database;
   readonly #now: () => number;

@@ -53,6 +53,7 @@ class SnowflakeWarehouse implements Warehouse {
   readonly checkpoints = SNOWFLAKE.checkpoints;
   readonly dialect = SNOWFLAKE.dialect;
   readonly freshness = SNOWFLAKE.freshness;
+  readonly runsRules = SNOWFLAKE.runsRules;
   readonly description: string;
   readonly #account: Account;
   /** Of migrations, and of queries where they have no role of their own; every writer has one of its own. */

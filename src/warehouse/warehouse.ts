@@ -200,6 +200,8 @@ export interface WarehouseTraits {
   readonly checkpoints: CheckpointSettings;
   readonly dialect: QueryDialect;
   readonly freshness: Freshness;
+  /** Whether the rules of `doctor`, which are in DuckDB's SQL, run in it; tables of another are copied to be judged. */
+  readonly runsRules: boolean;
 }
 
 /** Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`. */

@@ -62,7 +62,8 @@ async function doctor(context: Context, names: readonly string[], flags: DoctorF
   const config = context.config();
   const domains = context.domainsNamed(names);
   const findings: Finding[] = [];
-  await using target = config.snowflake ? await openExistingWarehouse(context) : await openQueryTarget(context);
+  const { runsRules } = context.parts.warehouseTraits(config);
+  await using target = runsRules ? await openQueryTarget(context) : await openExistingWarehouse(context);
   const tables = untilStopped(target, context);
   const log = await openLog(context);
   try {
@@ -107,16 +108,16 @@ interface Patient {
 type Seen = Omit<Finding, "domain">;
 
 async function examine(patient: Patient): Promise<Seen[]> {
-  const { tables, domain, config } = patient;
+  const { tables, domain, config, context } = patient;
   // Before the tables' positions, which a run moves first; and how far the log reaches after them.
   const committed = await committedOf(patient);
   const positions = await positionsOf(patient);
   if (positions === undefined) return [notChecked("tables", `"freshet run ${domain.name}" has not been there yet`)];
   const inLog = await againstLog(patient, { positions, committed });
-  if (!config.snowflake) return [...await inTables(tables, patient), ...inLog];
+  if (context.parts.warehouseTraits(config).runsRules) return [...await inTables(tables, patient), ...inLog];
   const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });
   try {
-    const { context, maxRows } = patient;
+    const { maxRows } = patient;
     const scripts = scriptsOf(context.domains().filter(({ name }) => name === domain.name));
     await using copy = await mirror({ from: tables, domain: domain.name, scripts, maxRows, folder });
     const now = await positionsOf(patient);

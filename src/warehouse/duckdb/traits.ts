@@ -12,4 +12,5 @@ export const DUCKDB: WarehouseTraits = {
     rowOrder: "rowid",
   },
   freshness: { freshMs: 1_000, staleMs: 60_000, alertsMs: 100, isFree: true },
+  runsRules: true,
 };

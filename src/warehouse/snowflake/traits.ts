@@ -12,4 +12,5 @@ export const SNOWFLAKE: WarehouseTraits = {
   },
   // A question wakes the account's warehouse.
   freshness: { freshMs: 30_000, staleMs: 30_000, alertsMs: 30_000, isFree: false },
+  runsRules: false,
 };

@@ -104,6 +104,7 @@ export class MemoryWarehouse implements Warehouse {
   readonly checkpoints = DUCKDB.checkpoints;
   readonly dialect = DUCKDB.dialect;
   readonly freshness = DUCKDB.freshness;
+  readonly runsRules = false;
   readonly description = "memory";
 
   constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
