@@ -57,7 +57,13 @@ let stateRows = 0;
 
 async function engine(): Promise<void> {
   const from = { nextOffset: 0, watermark: null, maxEventTime: null, lastTimestamp: null };
-  const ingest = new PartitionIngest(domain, domain.time, 0, from, new Condemned(), systemClock);
+  const ingest = new PartitionIngest(from, {
+    domain,
+    time: domain.time,
+    partition: 0,
+    condemned: new Condemned(),
+    clock: systemClock,
+  });
   const { state, operators } = pipeline();
   for (const [i, segment] of segments.entries()) {
     const ingested = ingest.take(batchOf(segment, i));

@@ -40,12 +40,17 @@ function sourceOf(
     publish: (events) =>
       group.produce(
         domain.topic,
-        events.map(({ key, value, timestamp }) => ({ key, value, timestamp, bytes: sizeOf(key) + sizeOf(value) })),
+        events.map(({ key, value, timestamp }) => ({
+          key,
+          value,
+          timestamp,
+          bytes: maxBytesOf(key) + maxBytesOf(value),
+        })),
       ),
   };
 }
 
 /** An upper bound for text, which is all that the queue's limit needs. */
-function sizeOf(content: string | Uint8Array): number {
+function maxBytesOf(content: string | Uint8Array): number {
   return typeof content === "string" ? content.length * 3 : content.length;
 }

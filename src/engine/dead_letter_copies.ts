@@ -3,7 +3,7 @@
 
 import type { Clock } from "../clock.ts";
 import { isRetriable } from "../errors.ts";
-import type { NewRecord } from "../log/log.ts";
+import { sizeOf } from "./ingest.ts";
 import type { Copies, DeadLetterCopy, DeadLetterTopic } from "./dead_letter_topic.ts";
 
 /** How long a commit waits for its copies, milliseconds. */
@@ -123,15 +123,4 @@ export class DeadLetterCopies {
       this.#bytes -= entry.bytes;
     }
   }
-}
-
-const lengthOf = (value: string | Uint8Array | null | undefined) => value?.length ?? 0;
-
-/** About as many bytes as the record has. */
-function sizeOf({ key, value, headers = {} }: NewRecord): number {
-  let bytes = lengthOf(key) + lengthOf(value);
-  for (const header of Object.values(headers)) {
-    for (const one of Array.isArray(header) ? header : [header]) bytes += lengthOf(one);
-  }
-  return bytes;
 }

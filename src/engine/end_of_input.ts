@@ -5,10 +5,10 @@ import type { Batch } from "@freshet/stream";
 import type { PartitionIngest } from "./ingest.ts";
 import type { TimeBefore } from "./options.ts";
 import type { Pending } from "./pending.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { RestoredPipeline } from "./pipeline.ts";
 
 export interface EndedInput {
-  readonly pipeline: Pipeline;
+  readonly pipeline: RestoredPipeline;
   readonly partitions: ReadonlyMap<number, PartitionIngest>;
   readonly push: (batch: Batch<unknown>) => Promise<void>;
 }

@@ -17,7 +17,7 @@ import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
 import { EventTime } from "./event_time.ts";
 import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
-import { type Pipeline, restorePipeline } from "./pipeline.ts";
+import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
 import { SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
@@ -121,13 +121,13 @@ interface Cut {
   /** By the monotonic clock. */
   readonly decidedAt: number;
   /** Keys by operator. */
-  readonly openWindows: Readonly<Record<string, number>>;
+  readonly stateKeys: Readonly<Record<string, number>>;
 }
 
 /** A generation whose partitions are claimed, with their state. */
 interface Started {
   readonly generation: Generation;
-  readonly pipeline: Pipeline;
+  readonly pipeline: RestoredPipeline;
   readonly claims: readonly Claim[];
   readonly starts: ReadonlyMap<number, Claim>;
   readonly bounds: ReadonlyMap<number, PartitionBounds>;
@@ -154,7 +154,7 @@ class GenerationRun {
   readonly #eventTime: EventTime;
   readonly #shared: SharedTopic | undefined;
   private readonly generation: Generation;
-  private readonly pipeline: Pipeline;
+  private readonly pipeline: RestoredPipeline;
 
   constructor(
     private readonly context: GenerationContext,
@@ -166,7 +166,7 @@ class GenerationRun {
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
         partition,
-        new PartitionIngest(domain, time, partition, from, condemned, clock, log.schemas),
+        new PartitionIngest(from, { domain, time, partition, condemned, clock, schemas: log.schemas }),
       ]),
     );
     this.#identity = new TopicIdentity(
@@ -424,7 +424,7 @@ class GenerationRun {
     this.#condemnFailed();
     const pending = this.#pending;
     const state = this.pipeline.state.drain();
-    const openWindows = this.pipeline.state.sizes();
+    const stateKeys = this.pipeline.state.sizes();
     await this.#settle();
     const moves = [...this.#partitions].filter(([partition, { position }]) =>
       pending.partitions.has(partition) || position.watermark !== this.#checkpointer.claim(partition).watermark
@@ -433,10 +433,10 @@ class GenerationRun {
     const unit = pending.unit(moves, state);
     this.#pending = this.#newPending();
     this.#pendingSince = undefined;
-    this.#inFlight = new InFlight(this.#commit(unit, pending, { openWindows, decidedAt }));
+    this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt }));
   }
 
-  async #commit(unit: Unit, pending: Pending, { openWindows, decidedAt }: Cut): Promise<void> {
+  async #commit(unit: Unit, pending: Pending, { stateKeys, decidedAt }: Cut): Promise<void> {
     const { options: { clock }, unitLimit } = this.context;
     const startedAt = clock.monotonic();
     unitLimit.trying(pending);
@@ -445,8 +445,8 @@ class GenerationRun {
     for (const { partition, to } of unit.moves) this.context.condemned.forget(partition, to.nextOffset);
     const now = clock.monotonic();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
-    this.context.progress.committed({ unit, pending, openWindows, took });
-    const liveKeys = Object.values(openWindows).reduce((sum, keys) => sum + keys, 0);
+    this.context.progress.committed({ unit, pending, stateKeys, took });
+    const liveKeys = Object.values(stateKeys).reduce((sum, keys) => sum + keys, 0);
     await this.#checkpointer.compact(unit.state.length, liveKeys);
   }
 

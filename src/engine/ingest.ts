@@ -5,7 +5,7 @@ import { type TimeFault, timeFault } from "./time_fault.ts";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
-import type { HeaderValue, LogBatch, LogRecord, SchemaTypes } from "../log/log.ts";
+import type { HeaderValue, LogBatch, LogRecord, NewRecord, SchemaTypes } from "../log/log.ts";
 import type { SchemaRef } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
 import type { Position, Row } from "../warehouse/warehouse.ts";
@@ -63,8 +63,8 @@ export interface Ingested {
 /** What a record may have and not be large. */
 const SMALL_RECORD_BYTES = 4 * 1024;
 
-/** Bytes of a record: value, key and headers. */
-export function sizeOf({ key, value, headers }: LogRecord): number {
+/** Bytes of a record: value, key and headers. Of text it counts the characters. */
+export function sizeOf({ key, value, headers }: Pick<NewRecord, "key" | "value" | "headers">): number {
   let size = (key?.length ?? 0) + (value?.length ?? 0);
   for (const name in headers) {
     for (const content of [headers[name]!].flat()) size += name.length + (content?.length ?? 0);
@@ -72,25 +72,38 @@ export function sizeOf({ key, value, headers }: LogRecord): number {
   return size;
 }
 
+export interface PartitionIngestOptions {
+  readonly domain: Domain;
+  readonly time: TimeSettings;
+  readonly partition: number;
+  readonly condemned: Condemned;
+  readonly clock: Clock;
+  /** Of the log's registry, when it has one. */
+  readonly schemas?: SchemaTypes;
+}
+
 /** A partition's way into the pipeline. */
 export class PartitionIngest {
   readonly watermark: PartitionWatermark;
+  private readonly domain: Domain;
+  private readonly time: TimeSettings;
+  private readonly partition: number;
+  private readonly condemned: Condemned;
+  private readonly clock: Clock;
+  private readonly schemas: SchemaTypes | undefined;
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
   /** Of the batch that is being taken. */
   #reader: TextReader = oneByOne;
 
-  constructor(
-    private readonly domain: Domain,
-    private readonly time: TimeSettings,
-    private readonly partition: number,
-    from: Position,
-    private readonly condemned: Condemned,
-    private readonly clock: Clock,
-    /** Of the log's registry, when it has one. */
-    private readonly schemas?: SchemaTypes,
-  ) {
+  constructor(from: Position, { domain, time, partition, condemned, clock, schemas }: PartitionIngestOptions) {
+    this.domain = domain;
+    this.time = time;
+    this.partition = partition;
+    this.condemned = condemned;
+    this.clock = clock;
+    this.schemas = schemas;
     this.#input = new PartitionInput(partition, time, from);
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;

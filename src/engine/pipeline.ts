@@ -8,7 +8,7 @@ import type { Writer } from "../warehouse/warehouse.ts";
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
 const STATE_FORMAT = 1;
 
-export interface Pipeline {
+export interface RestoredPipeline {
   readonly outputs: readonly Output<unknown>[];
   readonly state: StateBackend;
   readonly operators: FanOut<unknown>;
@@ -20,7 +20,7 @@ export async function restorePipeline(
   time: TimeSettings,
   writer: Writer,
   partitions: readonly number[],
-): Promise<Pipeline> {
+): Promise<RestoredPipeline> {
   const state = new StateBackend();
   const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
   for await (const changes of writer.state(domain.topic, partitions)) {

@@ -19,7 +19,7 @@ export interface Committed {
   readonly unit: Unit;
   readonly pending: Pending;
   /** The keys that were held by operator when it was cut. */
-  readonly openWindows: Readonly<Record<string, number>>;
+  readonly stateKeys: Readonly<Record<string, number>>;
   readonly took: Durations;
 }
 
@@ -64,7 +64,7 @@ export class Progress {
   #lastCheckpointAt: number | null = null;
   #totals: DomainTotals = { records: 0, accepted: 0, deadLetters: 0, late: 0, checkpoints: 0, restarts: 0 };
   #places = new Map<number, Place>();
-  #openWindows: Readonly<Record<string, number>> = {};
+  #stateKeys: Readonly<Record<string, number>> = {};
   #generations = 0;
   readonly #standstill: StandstillWatch;
   readonly #stopped = new Map<number, Stopped>();
@@ -126,7 +126,7 @@ export class Progress {
 
   /** A unit was committed. */
   committed(committed: Committed): void {
-    const { unit, pending, openWindows } = committed;
+    const { unit, pending, stateKeys } = committed;
     const t = this.#totals;
     this.#totals = {
       ...t,
@@ -140,7 +140,7 @@ export class Progress {
       const place = this.#places.get(partition);
       if (place) Object.assign(place, { nextOffset: to.nextOffset, watermark: to.watermark });
     }
-    this.#openWindows = openWindows;
+    this.#stateKeys = stateKeys;
     this.#lastCheckpointAt = this.options.clock.now();
     this.lastError = null;
     this.options.observer?.checkpoint?.(this.options.domain, this.#summary(committed));
@@ -180,7 +180,7 @@ export class Progress {
       lastCheckpointAt: this.#lastCheckpointAt,
       totals: this.#totals,
       partitions: views.map((view) => this.#partitionStatus(view)),
-      openWindows: this.#openWindows,
+      openWindows: this.#stateKeys,
       pausedPartitions: this.phase === "running" ? this.#generation?.paused?.() ?? 0 : 0,
     };
   }

@@ -77,7 +77,7 @@ export interface DomainStatus {
   readonly lastCheckpointAt: number | null;
   readonly totals: DomainTotals;
   readonly partitions: readonly PartitionStatus[];
-  /** Open windows and sessions by operator. */
+  /** Keys of state by operator: open windows and sessions mostly, but the newest rows and running sums, too. */
   readonly openWindows: Readonly<Record<string, number>>;
   /** Partitions that are not read just now because what was read of them waits to be taken. */
   readonly pausedPartitions: number;

@@ -323,7 +323,7 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
   } = metrics;
   for (const gauge of [watermarkLag, consumerLag, consumerLagAge, standstill, stateKeys]) gauge.reset();
   for (const status of statuses) {
-    const { domain, partitions, openWindows, lastCheckpointAt } = status;
+    const { domain, partitions, lastCheckpointAt } = status;
     domainUp.set({ domain }, isWell(status) ? 1 : 0);
     if (status.standstill !== null) {
       standstill.set({ domain, kind: status.standstill.kind }, (now - status.standstill.since) / 1000);
@@ -337,7 +337,7 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
       counter.inc({ domain }, 0);
     }
     if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);
-    for (const [operator, keys] of Object.entries(openWindows)) stateKeys.set({ domain, operator }, keys);
+    for (const [operator, keys] of Object.entries(status.openWindows)) stateKeys.set({ domain, operator }, keys);
     for (const { partition, lag, confirmedAt, watermark } of partitions) {
       const labels = { domain, partition: String(partition) };
       if (lag !== null) consumerLag.set(labels, lag);

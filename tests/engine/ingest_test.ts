@@ -24,7 +24,7 @@ const record = (value: string | Uint8Array | null, offset = 0, more: Partial<Log
 });
 
 function ingest(condemned = new Condemned()): PartitionIngest {
-  return new PartitionIngest(domain, domain.time, 3, NOWHERE, condemned, clock);
+  return new PartitionIngest(NOWHERE, { domain, time: domain.time, partition: 3, condemned, clock });
 }
 
 const take = (...records: LogRecord[]) =>
@@ -177,7 +177,13 @@ Deno.test("a schema that throws on a record makes it a dead letter and not the e
   const schema = z.unknown().transform((): unknown => {
     throw new Error("no idea");
   });
-  const of = new PartitionIngest({ ...domain, schema }, domain.time, 3, NOWHERE, new Condemned(), clock);
+  const of = new PartitionIngest(NOWHERE, {
+    domain: { ...domain, schema },
+    time: domain.time,
+    partition: 3,
+    condemned: new Condemned(),
+    clock,
+  });
   const { dead, batch } = of.take({ partition: 3, records: [record(telemetry())], nextOffset: 1 });
   const said = dead.map(({ stage, reason, detail }) => [stage, reason, detail]);
   assertEquals([said, batch.elements.length], [[["validate", "schema_error", "Error: no idea"]], 0]);
@@ -262,7 +268,14 @@ const framedByGuid = (text: string) =>
 
 function takeWith(types: ReadonlyMap<number | string, string> | undefined, given: LogRecord) {
   const schemas = types && { typeOf: (schema: number | string) => types.get(schema) };
-  const of = new PartitionIngest(domain, domain.time, 3, NOWHERE, new Condemned(), clock, schemas);
+  const of = new PartitionIngest(NOWHERE, {
+    domain,
+    time: domain.time,
+    partition: 3,
+    condemned: new Condemned(),
+    clock,
+    schemas,
+  });
   return of.take({ partition: 3, records: [given], nextOffset: given.offset + 1 });
 }
 

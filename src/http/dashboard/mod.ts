@@ -14,7 +14,7 @@ import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/wareh
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
 import { checkOrigin } from "../origin_check.ts";
-import { Answers } from "./answers.ts";
+import { AnswerCache } from "./answer_cache.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
 import { pageFiles } from "./page_files.ts";
@@ -53,7 +53,7 @@ const MAX_BODY_BYTES = 10_000;
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
   const { token, clock, statuses, warehouse } = options;
   const shown = panelsOf(options.domains);
-  const answers = new Answers({
+  const answers = new AnswerCache({
     query: options.query,
     clock,
     version: (domain) => versionOf(statuses(), domain),
@@ -130,10 +130,10 @@ function versionOf(statuses: readonly DomainStatus[], domain: string): number {
 
 interface DashboardParts extends DashboardOptions {
   readonly shown: readonly ShownPanels[];
-  readonly answers: Answers;
+  readonly answers: AnswerCache;
 }
 
-function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: Answers): Live {
+function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: AnswerCache): Live {
   const { statuses, clock, settings, warehouse } = options;
   const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
   const complained = new Set<string>();

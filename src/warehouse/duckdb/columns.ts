@@ -177,7 +177,7 @@ export function parameterOf(cargo: Cargo): Parameter {
 }
 
 /** About how many bytes. */
-export function sizeOf(cargo: Cargo): number {
+export function bytesOf(cargo: Cargo): number {
   return cargo.packing === "none" ? cargo.length : cargo.bytes.length;
 }
 

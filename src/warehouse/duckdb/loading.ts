@@ -6,6 +6,7 @@ import { deleteSql, list, mergeSql, quoted, type SourceRows } from "../sql/state
 import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
 import type { Delete, TableKey } from "../warehouse.ts";
 import {
+  bytesOf,
   type Cargo,
   cargoOf,
   cellSql,
@@ -14,7 +15,6 @@ import {
   longLast,
   type PackedColumn,
   parameterOf,
-  sizeOf,
   unpackColumn,
   unpackSql,
 } from "./columns.ts";
@@ -35,7 +35,7 @@ function pack(columns: readonly Column[], cells: Cells, from: number, to: number
     const all = cells.column(column.name) ?? new Array(cells.length).fill(null);
     const one = cargoOf(from === 0 && to === cells.length ? all : all.slice(from, to), column);
     packed.push(one);
-    bytes += sizeOf(one);
+    bytes += bytesOf(one);
     if (bytes > MAX_CHUNK_BYTES && to - from > 1) return undefined;
   }
   return packed;

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
-import { Answers, type AnswersOptions } from "../../src/http/dashboard/answers.ts";
+import { AnswerCache, type AnswerCacheOptions } from "../../src/http/dashboard/answer_cache.ts";
 
 /** A warehouse that counts, and answers when it is told to. */
 class Scene {
@@ -18,8 +18,8 @@ class Scene {
     this.#held = undefined;
   }
 
-  answers(over: Partial<AnswersOptions> = {}): Answers {
-    return new Answers({
+  answers(over: Partial<AnswerCacheOptions> = {}): AnswerCache {
+    return new AnswerCache({
       query: async (sql, { signal }) => {
         const count = this.asked.push(sql);
         await this.#held?.promise;
@@ -35,7 +35,7 @@ class Scene {
   }
 }
 
-const ask = (answers: Answers, key: string) =>
+const ask = (answers: AnswerCache, key: string) =>
   answers.shared("trains", key, async (ask) => (await ask(key)).rows[0]![0]).then(({ data }) => data);
 
 Deno.test("those who ask the same at the same time get one answer", async () => {

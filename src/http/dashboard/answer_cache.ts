@@ -8,7 +8,7 @@ import { Semaphore } from "../../semaphore.ts";
 import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
 import type { Answer } from "./protocol.ts";
 
-export interface AnswersOptions {
+export interface AnswerCacheOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Changes when a domain's tables may have changed. */
@@ -51,8 +51,8 @@ const TIMEOUT_MS = 15_000;
 const QUESTION_MS = 30_000;
 const MAX_ROWS = 10_000;
 
-export class Answers {
-  readonly #options: AnswersOptions;
+export class AnswerCache {
+  readonly #options: AnswerCacheOptions;
   /** In order of use, the oldest first. */
   readonly #entries = new Map<string, Entry>();
   readonly #turns = new Semaphore({
@@ -61,7 +61,7 @@ export class Answers {
     full: () => new WarehouseUnavailableError("Too many questions wait for the warehouse: try again in a while"),
   });
 
-  constructor(options: AnswersOptions) {
+  constructor(options: AnswerCacheOptions) {
     this.#options = options;
   }
 
