@@ -1,4 +1,5 @@
-// What is shown lies in the address, so that a reload, a bookmark or a colleague sees the same.
+// What is shown lies in the address, so that a reload, a bookmark or a colleague sees the same. Of our own: a router such as
+// preact-iso matches paths, of which there are few; the filters in the query, some kept from page to page, are what is needed.
 import { useCallback, useEffect, useState } from "preact/hooks";
 
 export interface Address {

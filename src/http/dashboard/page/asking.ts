@@ -1,4 +1,5 @@
-// Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick.
+// Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick. Of our
+// own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one tick asks for all.
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Answer, Failure, PipelinePanels } from "../protocol.ts";
