@@ -1,5 +1,4 @@
 // Web user actions: how many a minute of which kind, and the visits they make.
-import { useContext } from "preact/hooks";
 import {
   Card,
   Chosen,
@@ -7,26 +6,26 @@ import {
   type DomainPage,
   durationText,
   Empty,
+  Filters,
   Histogram,
   Kpi,
+  KpiRow,
   Kpis,
-  LookContext,
   momentOf,
   NO_RECORDS_IN_RANGE,
   numberText,
   panelHook,
   type QueryState,
-  RangeFilter,
   rangeParams,
   type RowColumn,
   RowsTable,
-  setParams,
   share,
   TableCard,
   TimelineCard,
   useAddress,
   useDataTime,
   Waiting,
+  type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { ActionKpis, ActionsPanels, Sessions } from "../answers.ts";
 
@@ -52,19 +51,15 @@ function ActionsPage() {
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <RangeFilter />
+      <Filters all={{ title: "All actions", names: ["action"] }}>
         <Chosen
           name="action"
           title="Action"
           chosen={chosen}
           offered={kinds.answer?.data.rows.map(([action]) => String(action)) ?? []}
         />
-        {chosen.length > 0 && (
-          <button type="button" class="quiet" onClick={() => setParams({ action: [] })}>All actions</button>
-        )}
-      </div>
-      <KpiRow asked={kpis} />
+      </Filters>
+      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
       <div class="grid">
         <TimelineCard
           title="Actions per minute"
@@ -87,12 +82,8 @@ function ActionsPage() {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: QueryState<ActionKpis> }) {
-  const { zone } = useContext(LookContext);
-  const data = asked.answer?.data;
-  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
-  if (!data) return <Waiting />;
-  if (data.data_now === null || data.minute === null) return <Empty>{NO_RECORDS}</Empty>;
+function kpisOf(data: ActionKpis, zone: Zone) {
+  if (data.data_now === null || data.minute === null) return undefined;
   const minute = `in the minute from ${clockText(momentOf(data.minute), zone).slice(0, 5)}`;
   return (
     <Kpis label="Actions">

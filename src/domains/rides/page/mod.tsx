@@ -1,31 +1,27 @@
 // Rides: demand by zone, surges, what rides are asked for.
-import { useContext } from "preact/hooks";
 import {
   AlertList,
   Chosen,
   clockText,
   difference,
   type DomainPage,
-  Empty,
+  Filters,
   Kpi,
+  KpiRow,
   Kpis,
   type LiveNews,
-  LookContext,
   momentOf,
   moneyText,
   numberText,
   panelHook,
-  type QueryState,
-  RangeFilter,
   rangeParams,
   type RowColumn,
-  setParams,
   share,
   TableCard,
   TimelineCard,
   useAddress,
   useDataTime,
-  Waiting,
+  type Zone,
   zoneText,
 } from "../../../http/dashboard/page/mod.ts";
 import type { RideKpis, RidesPanels } from "../answers.ts";
@@ -53,14 +49,10 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <RangeFilter />
+      <Filters all={{ title: "All zones", names: ["zone"] }}>
         <Chosen name="zone" title="Zone" chosen={zones} offered={kpis.answer?.data.all_zones ?? []} />
-        {zones.length > 0 && (
-          <button type="button" class="quiet" onClick={() => setParams({ zone: [] })}>All zones</button>
-        )}
-      </div>
-      <KpiRow asked={kpis} />
+      </Filters>
+      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
       <div class="grid">
         <TimelineCard
           title="Demand"
@@ -108,12 +100,8 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: QueryState<RideKpis> }) {
-  const { zone } = useContext(LookContext);
-  const data = asked.answer?.data;
-  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
-  if (!data) return <Waiting />;
-  if (data.data_now === null || data.window_end === null) return <Empty>{NO_RECORDS}</Empty>;
+function kpisOf(data: RideKpis, zone: Zone) {
+  if (data.data_now === null || data.window_end === null) return undefined;
   const end = momentOf(data.window_end);
   const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
     clockText(end, zone).slice(0, 5)

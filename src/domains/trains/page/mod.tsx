@@ -1,5 +1,5 @@
 // Trains: how full, how hungry for power, which alerts. Replaces the Streamlit page of the old system.
-import { useContext, useMemo } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import {
   type Alert,
   AlertList,
@@ -7,25 +7,22 @@ import {
   clockText,
   difference,
   type DomainPage,
-  Empty,
+  Filters,
   Kpi,
+  KpiRow,
   Kpis,
   type LiveNews,
-  LookContext,
   momentOf,
   numberText,
   panelHook,
-  type QueryState,
-  RangeFilter,
   rangeParams,
   type RowColumn,
-  setParams,
   share,
   TableCard,
   timeText,
   useAddress,
   useDataTime,
-  Waiting,
+  type Zone,
   zoneText,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainKpis, TrainsPanels } from "../answers.ts";
@@ -58,15 +55,11 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
   const trainIds = useMemo(() => status.answer?.data.rows.map(([id]) => String(id)) ?? [], [status.answer]);
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <RangeFilter />
+      <Filters all={{ title: "All trains", names: ["line", "train"] }}>
         <Chosen name="line" title="Line" chosen={params.getAll("line")} offered={lines} />
         <Chosen name="train" title="Train" chosen={params.getAll("train")} offered={trainIds} />
-        {(chosen.size > 0) && (
-          <button type="button" class="quiet" onClick={() => setParams({ line: [], train: [] })}>All trains</button>
-        )}
-      </div>
-      <KpiRow asked={kpis} />
+      </Filters>
+      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
       <div class="grid">
         <PassengerCard asked={timeline} />
         <AlertList
@@ -101,12 +94,8 @@ function matching(params: URLSearchParams): (alert: Alert) => boolean {
     (trains.size === 0 || trains.has(subject)) && (lines.size === 0 || (place !== null && lines.has(place)));
 }
 
-function KpiRow({ asked }: { readonly asked: QueryState<TrainKpis> }) {
-  const { zone } = useContext(LookContext);
-  const data = asked.answer?.data;
-  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
-  if (!data) return <Waiting />;
-  if (data.data_now === null) return <Empty>{NO_RECORDS}</Empty>;
+function kpisOf(data: TrainKpis, zone: Zone) {
+  if (data.data_now === null) return undefined;
   const before = data.hour_before;
   const start = before ? momentOf(before.start) : 0;
   const hour = before

@@ -1,21 +1,18 @@
 // The wine shop: what is sold where, what is in stock, what went wrong.
-import { useContext } from "preact/hooks";
 import {
   AlertList,
   clockText,
   difference,
   type DomainPage,
-  Empty,
+  Filters,
   Kpi,
+  KpiRow,
   Kpis,
   type LiveNews,
-  LookContext,
   momentOf,
   moneyText,
   numberText,
   panelHook,
-  type QueryState,
-  RangeFilter,
   rangeParams,
   type RowColumn,
   setParams,
@@ -25,7 +22,7 @@ import {
   useAddress,
   useDataTime,
   usePipelinePanel,
-  Waiting,
+  type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WineKpis, WinePanels } from "../answers.ts";
 
@@ -50,8 +47,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <RangeFilter />
+      <Filters>
         <label class="field">
           <span>Sales by</span>
           <select
@@ -62,8 +58,8 @@ function WinePage({ live }: { readonly live: LiveNews }) {
             <option value="channel">channel</option>
           </select>
         </label>
-      </div>
-      <KpiRow asked={kpis} />
+      </Filters>
+      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
       <div class="grid">
         <TimelineCard
           title="Net revenue"
@@ -113,12 +109,8 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function KpiRow({ asked }: { readonly asked: QueryState<WineKpis> }) {
-  const { zone } = useContext(LookContext);
-  const data = asked.answer?.data;
-  if (asked.error && !data) return <p class="problem" role="alert">{asked.error}</p>;
-  if (!data) return <Waiting />;
-  if (data.data_now === null || data.hour === null) return <Empty>{NO_RECORDS}</Empty>;
+function kpisOf(data: WineKpis, zone: Zone) {
+  if (data.data_now === null || data.hour === null) return undefined;
   const start = momentOf(data.hour);
   const hour = `${clockText(start, zone).slice(0, 5)}–${clockText(start + 3_600_000, zone).slice(0, 5)}`;
   const against = "vs the hour before";

@@ -14,8 +14,9 @@ export { categoryAxis, Chart, colour, timeAxis, tooltip, valueAxis } from "./par
 export { Chosen } from "./parts/chosen.tsx";
 export { type Column, DataTable, Text } from "./parts/data_table.tsx";
 export { Histogram } from "./parts/histogram.tsx";
-export { difference, Kpi, Kpis, share } from "./parts/kpi.tsx";
-export { RangeFilter, rangeParams } from "./parts/range_filter.tsx";
+export { Filters } from "./parts/filters.tsx";
+export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
+export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
 export { bucketsOf, NO_RECORDS_IN_RANGE, TimelineCard } from "./parts/timeline_card.tsx";

@@ -9,8 +9,9 @@ import type { LiveNews } from "../live_stream.ts";
 import { LookContext, useDataTime } from "../look.ts";
 import { AlertList } from "../parts/alert_list.tsx";
 import { Empty, Waiting } from "../parts/card.tsx";
+import { Filters } from "../parts/filters.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
-import { RangeFilter, rangeParams } from "../parts/range_filter.tsx";
+import { rangeParams } from "../parts/range_filter.tsx";
 import type { RowColumn } from "../parts/rows_table.tsx";
 import { TableCard } from "../parts/table_card.tsx";
 import { TimelineCard } from "../parts/timeline_card.tsx";
@@ -39,9 +40,7 @@ export function MadePage({ domain: { name, topic, has_alerts }, live }: MadePage
   }
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <RangeFilter />
-      </div>
+      <Filters />
       <Numbers data={data} />
       <div class="grid">
         {data.charts.slice(0, 1).map((chart) => <ChartCard key={chart.table} domain={name} chart={chart} />)}

@@ -1,7 +1,11 @@
 // A number that matters, its unit, and how it has changed.
 import type { ComponentChildren } from "preact";
+import { useContext } from "preact/hooks";
 import type { Compared } from "../../../../panels/answers.ts";
-import { changeOf, numberText, percentText } from "../format.ts";
+import type { QueryState } from "../asking.ts";
+import { changeOf, numberText, percentText, type Zone } from "../format.ts";
+import { LookContext } from "../look.ts";
+import { Empty, Waiting } from "./card.tsx";
 
 export interface KpiProps {
   readonly label: string;
@@ -36,6 +40,22 @@ export function Kpi({ label, value, unit, detail, change, tone = "plain" }: KpiP
 
 export function Kpis({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
   return <dl class="kpis" aria-label={label}>{children}</dl>;
+}
+
+export interface KpiRowProps<T> {
+  readonly asked: QueryState<T>;
+  /** The numbers of an answer, `undefined` before the first record. */
+  readonly show: (answer: T, zone: Zone) => ComponentChildren;
+  /** What to say then. */
+  readonly empty: string;
+}
+
+/** The numbers at the head of a page, or why there are none. */
+export function KpiRow<T>({ asked: { answer, error }, show, empty }: KpiRowProps<T>) {
+  const { zone } = useContext(LookContext);
+  if (error && !answer) return <p class="problem" role="alert">{error}</p>;
+  if (!answer) return <Waiting />;
+  return show(answer.data, zone) ?? <Empty>{empty}</Empty>;
 }
 
 type Change = KpiProps["change"];
