@@ -1,8 +1,7 @@
 // Episodes of any domain: listed for people, active ones first, and counted.
 import type { Alert, Compared } from "./answers.ts";
-import { type Condition, number, type PanelContext, rowsOf, text, timestampText } from "./panel.ts";
+import { type Condition, HOUR_MS, number, type PanelContext, rowsOf, text, timestampText } from "./panel.ts";
 
-const HOUR_MS = 3_600_000;
 const MAX_ALERTS = 200;
 
 export interface AlertTable {

@@ -15,7 +15,7 @@ import {
   panel,
   type PanelContext,
   rowsOf,
-  spanOf,
+  spanIn,
   timeFilter,
   timestampText,
   within,
@@ -103,7 +103,7 @@ async function chart(
   filter: z.infer<typeof chartFilter>,
   { domain, tables, context }: ChartAsking,
 ): Promise<Timeline> {
-  const span = spanOf(filter, await dataNow(context, domain.name) ?? 0);
+  const span = await spanIn(filter, context, domain.name);
   const table = tables.find(({ name, windows }) => name === filter.table && windows !== undefined);
   const bucket = bucketOf(span, Math.max(1, (table?.windows?.everyMs ?? 60_000) / 1000));
   const empty = { ...span, bucket_s: bucket, source: filter.table, points: [] };

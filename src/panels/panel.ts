@@ -58,6 +58,9 @@ export function panel<F, T>(
   };
 }
 
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const DAY_S = 24 * HOUR_S;
@@ -111,6 +114,11 @@ export interface Condition {
 export function within(column: string, { from, to }: Span): Condition {
   const moment = "CAST(? AS TIMESTAMP_NTZ)";
   return { sql: `${column} >= ${moment} AND ${column} < ${moment}`, binds: [timestampText(from), timestampText(to)] };
+}
+
+/** Windows that last an hour from `column` on and have any of the span in them. */
+export function hoursIn(column: string, { from, to }: Span): Condition {
+  return within(column, { from: from - HOUR_MS + 1, to });
 }
 
 /** `column` is one of the values; always true when there are none. */
@@ -179,6 +187,11 @@ export async function dataTimes(context: PanelContext, domain: string): Promise<
 /** Event time of a domain's newest event, epoch milliseconds. */
 export async function dataNow(context: PanelContext, domain: string): Promise<number | null> {
   return (await dataTimes(context, domain))?.now ?? null;
+}
+
+/** The span that a filter means in a domain, by its newest event. */
+export async function spanIn(filter: TimeFilter, context: PanelContext, domain: string): Promise<Span> {
+  return spanOf(filter, await dataNow(context, domain) ?? 0);
 }
 
 /** Text, `null` for NULL. */

@@ -4,9 +4,10 @@ import {
   all,
   bucketOf,
   bucketSql,
-  dataNow,
   dataTimes,
   type DomainPanels,
+  HOUR_MS,
+  MINUTE_MS,
   number,
   numberOrNull,
   oneOf,
@@ -16,6 +17,7 @@ import {
   type Rows,
   rowsOf,
   several,
+  spanIn,
   spanOf,
   timeFilter,
   type Timeline,
@@ -26,8 +28,6 @@ import {
 import type { ActionKpis, ActionsPanels, Sessions } from "./answers.ts";
 
 const DOMAIN = "actions";
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const MAX_SESSIONS = 200;
 const MAX_SESSION_MINUTES = 60;
 
@@ -102,7 +102,7 @@ async function perMinute(filter: z.infer<typeof chosenIn>, context: PanelContext
 }
 
 async function kinds(filter: z.infer<typeof timeFilter>, context: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   const where = within("WINDOW_START", span);
   return await context.ask(
     `SELECT LEFT(ACTION, 64) AS ACTION, SUM(ACTION_COUNT) AS ACTION_COUNT FROM ACTIONS_PER_MINUTE_PARTS
@@ -112,7 +112,7 @@ async function kinds(filter: z.infer<typeof timeFilter>, context: PanelContext):
 }
 
 async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContext): Promise<Sessions> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   // The end of a session that is still open lies a gap ahead of its last event.
   const where = within("WINDOW_START", span);
   const newest = await context.ask(

@@ -6,10 +6,12 @@ import {
   all,
   bucketOf,
   type Condition,
-  dataNow,
   type DataTimes,
   dataTimes,
   type DomainPanels,
+  HOUR_MS,
+  hoursIn,
+  MINUTE_MS,
   numberOrNull,
   oneOf,
   panel,
@@ -18,7 +20,7 @@ import {
   type Rows,
   rowsOf,
   several,
-  spanOf,
+  spanIn,
   timeFilter,
   type Timeline,
   timestampText,
@@ -28,8 +30,6 @@ import {
 import type { RideKpis, RidesPanels } from "./answers.ts";
 
 const DOMAIN = "rides";
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const WINDOW_MINUTES = 15;
 const MAX_ZONES = 500;
 const MAX_HOURS = 24 * 31;
@@ -94,7 +94,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<RideKpis> {
 
 /** Requests in the window that ends at each point: windows hop by a minute, and every so many are taken. */
 async function demand(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Timeline> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   const step = bucketOf(span, 60);
   const where = all(within("WINDOW_END", span), oneOf("ZONE", filter.zone));
   const end = "DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), WINDOW_END)";
@@ -125,8 +125,8 @@ async function zones(filter: Chosen, context: PanelContext): Promise<Rows> {
 }
 
 async function types(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
-  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), oneOf("ZONE", filter.zone));
+  const span = await spanIn(filter, context, DOMAIN);
+  const where = all(hoursIn("WINDOW_START", span), oneOf("ZONE", filter.zone));
   return await context.ask(
     `SELECT LEFT(RIDE_TYPE, 100) AS RIDE_TYPE, SUM(REQUEST_COUNT) AS REQUEST_COUNT, ${FARE} AS AVG_FARE_ESTIMATE
      FROM RIDE_HOURLY_STATS_PARTS WHERE ${where.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
@@ -135,8 +135,8 @@ async function types(filter: z.infer<typeof chosenIn>, context: PanelContext): P
 }
 
 async function hourly(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
-  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), oneOf("ZONE", filter.zone));
+  const span = await spanIn(filter, context, DOMAIN);
+  const where = all(hoursIn("WINDOW_START", span), oneOf("ZONE", filter.zone));
   return await context.ask(
     `SELECT WINDOW_START, COUNT(DISTINCT ZONE) AS ZONES, SUM(REQUEST_COUNT) AS REQUEST_COUNT, ${FARE} AS AVG_FARE_ESTIMATE,
        MIN(CASE WHEN IS_FINAL THEN 1 ELSE 0 END) = 1 AS IS_FINAL

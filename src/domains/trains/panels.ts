@@ -9,6 +9,9 @@ import {
   type Condition,
   dataNow,
   type DomainPanels,
+  HOUR_MS,
+  hoursIn,
+  MINUTE_MS,
   number,
   oneOf,
   panel,
@@ -18,7 +21,7 @@ import {
   rowsOf,
   several,
   type Span,
-  spanOf,
+  spanIn,
   timeFilter,
   timestampText,
   within,
@@ -26,8 +29,6 @@ import {
 import type { TrainDistributions, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
 
 const DOMAIN = "trains";
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 /** A train that has not reported for this long, in event time, is not counted as active. A simulation that hurries makes minutes
  * of it within one checkpoint. */
 const ACTIVE_MINUTES = 15;
@@ -126,7 +127,7 @@ async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Pro
 }
 
 async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainTimeline> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
     await recordsIn(span, filter, context) <= MAX_TIMELINE_RECORDS;
   const bucket = bucketOf(span, fine ? 60 : 3600);
@@ -210,7 +211,7 @@ const MAX_BINS = 200;
 const MAX_BOXES = 16;
 
 async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   const records = await recordsIn(span, filter, context);
   const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
   const source =
@@ -256,8 +257,8 @@ async function distributions(filter: z.infer<typeof chosenIn>, context: PanelCon
 
 /** Hours with all trains chosen together, the newest first. */
 async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow({ ask, ...rest }, DOMAIN) ?? 0);
-  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), chosenHourly(filter));
+  const span = await spanIn(filter, { ask, ...rest }, DOMAIN);
+  const where = all(hoursIn("WINDOW_START", span), chosenHourly(filter));
   const mean = (column: string) => `SUM(${column} * EVENT_COUNT) / SUM(EVENT_COUNT) AS ${column}`;
   return await ask(
     `SELECT WINDOW_START, COUNT(*) AS TRAINS, SUM(EVENT_COUNT) AS EVENT_COUNT, ${mean("AVG_PASSENGER_COUNT")},

@@ -9,6 +9,8 @@ import {
   type Compared,
   dataNow,
   type DomainPanels,
+  HOUR_MS,
+  hoursIn,
   number,
   numberOrNull,
   oneOf,
@@ -18,7 +20,7 @@ import {
   type Rows,
   rowsOf,
   several,
-  spanOf,
+  spanIn,
   timeFilter,
   type Timeline,
   timestampText,
@@ -28,7 +30,6 @@ import {
 import type { WineKpis, WinePanels } from "./answers.ts";
 
 const DOMAIN = "wine";
-const HOUR_MS = 3_600_000;
 const MAX_STOCK = 2_000;
 
 const chosen = z.object({ channel: several, category: several });
@@ -69,7 +70,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<WineKpis> {
 const salesFilter = chosenIn.extend({ by: z.enum(["category", "channel"]).default("category") });
 
 async function sales(filter: z.infer<typeof salesFilter>, context: PanelContext): Promise<Timeline> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
+  const span = await spanIn(filter, context, DOMAIN);
   const bucket = bucketOf(span, 3600);
   const where = all(within("WINDOW_START", span), chosenSales(filter));
   const series = filter.by === "channel" ? "CHANNEL" : "CATEGORY";
@@ -82,8 +83,8 @@ async function sales(filter: z.infer<typeof salesFilter>, context: PanelContext)
 }
 
 async function split(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Rows> {
-  const span = spanOf(filter, await dataNow(context, DOMAIN) ?? 0);
-  const where = all(within("WINDOW_START", { from: span.from - HOUR_MS + 1, to: span.to }), chosenSales(filter));
+  const span = await spanIn(filter, context, DOMAIN);
+  const where = all(hoursIn("WINDOW_START", span), chosenSales(filter));
   return await context.ask(
     `SELECT LEFT(CHANNEL, 100) AS CHANNEL, LEFT(CATEGORY, 100) AS CATEGORY, SUM(ORDER_COUNT) AS ORDER_COUNT,
        SUM(UNITS) AS UNITS, SUM(GROSS_REVENUE) AS GROSS_REVENUE, SUM(DISCOUNT) AS DISCOUNT, SUM(NET_REVENUE) AS NET_REVENUE
