@@ -39,8 +39,8 @@ export type Fate = "decode" | "validate" | "time" | "operator" | "write" | "mayb
 export type Fates = ReadonlyMap<string, Fate>;
 
 /**
- * I1: every offset is in exactly one of raw and dead letters, once; and every dead letter is in its topic, or the topic has
- * once failed to take it: then no commit waits for it, and who crashes does not try again.
+ * I1: every offset is in exactly one of raw and dead letters, once; and every dead letter is in its topic, unless the
+ * topic has once failed to take one: then no commit waits for it, and who crashes does not try again.
  */
 export function checkAccounting({ warehouse, log }: World, expected: Fates): void {
   const found: [string, unknown][] = [];
@@ -70,11 +70,9 @@ export function checkAccounting({ warehouse, log }: World, expected: Fates): voi
       return typeof value === "string" ? value : text.decode(value);
     }).join("/");
   const deadLetters = deadLetterTopic(TOPIC);
-  // A record that is only found out with others may have been given up in a checkpoint that was not written.
-  const letters = new Set([
-    ...log.partition(deadLetters, 0).records.map(placeOf),
-    ...log.failed.filter(({ topic }) => topic === deadLetters).map(({ record }) => placeOf(record)),
-  ]);
+  const failed = log.failed.filter(({ topic }) => topic === deadLetters);
+  if (failed.length > 0) return; // those behind one that failed wait for it, and go with the one who crashes meanwhile
+  const letters = new Set(log.partition(deadLetters, 0).records.map(placeOf));
   assert([...dead.keys()].every((at) => letters.has(at)), "A dead letter is not in its topic");
 }
 
