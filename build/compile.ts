@@ -3,6 +3,9 @@
 // that it embeds, and overflows its stack on one of them (denoland/deno#36746). What cannot be bundled, as it has native
 // parts or loads its own by name, stays a package.
 
+import { globSync } from "node:fs";
+import { dirname } from "node:path";
+
 const TARGETS = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
@@ -22,6 +25,30 @@ async function deno(args: readonly string[]): Promise<{ readonly ok: boolean; re
     stderr: "piped",
   }).output();
   return { ok: success, text: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n").trim() };
+}
+
+/**
+ * Folders of packages that the executable cannot use: DuckDB for musl. Deno installs it beside the one for glibc, which is what
+ * Deno itself is made for, and would put both in.
+ */
+async function unused(): Promise<readonly string[]> {
+  const { npmCache } = JSON.parse((await deno(["info", "--json"])).text) as { readonly npmCache: string };
+  return globSync(`${npmCache}/*/@duckdb/*-musl/*/package.json`).map((file) => dirname(file));
+}
+
+/** Starts what was made, for this machine. Errors: when it does not tell its version, with what it said instead. */
+async function start(path: string): Promise<void> {
+  const command = new Deno.Command(path, { args: ["--version"], stdin: "null", stdout: "piped", stderr: "piped" });
+  const said = await command.output().then(
+    ({ stdout, stderr }) => [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join(""),
+    (error: Error) => error.message,
+  );
+  if (said.startsWith("freshet ")) return;
+  const runtime = Deno.env.get("DENORT_BIN");
+  const reason = runtime === undefined
+    ? "this is a fault of Freshet, please report it"
+    : `DENORT_BIN (${runtime}) must be the denort binary of Deno ${Deno.version.deno} for this machine`;
+  fail(`${path} was put together, but does not start: ${reason}`, said.slice(0, 2_000));
 }
 
 /** The permission set of the task `freshet`, and its settings of V8. */
@@ -55,6 +82,7 @@ if (unknown.length > 0) fail(`Targets are: all, ${TARGETS.join(", ")}`, `Unknown
 
 await Deno.mkdir("dist", { recursive: true });
 await Deno.writeTextFile("dist/commit.txt", await commit());
+const excluded = (await unused()).flatMap((folder) => ["--exclude", folder]);
 const external = PACKAGES.flatMap((name) => ["--external", name]);
 const bundled = await deno(["bundle", "--quiet", "--platform", "deno", ...external, "--output", BUNDLE, "main.ts"]);
 if (!bundled.ok) fail("The program could not be bundled", bundled.text);
@@ -66,6 +94,7 @@ for (const target of named.length > 0 ? named : [undefined]) {
     "--no-prompt",
     "--no-check",
     "--exclude-unused-npm",
+    ...excluded,
     ...await runOptions(),
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
@@ -80,5 +109,9 @@ for (const target of named.length > 0 ? named : [undefined]) {
     );
   }
   await Deno.writeTextFile(`${output}.files.txt`, `${compiled.text}\n`);
-  console.log(`${output} is made; what is in it: ${output}.files.txt`);
+  const isOurs = target === undefined || target === Deno.build.target;
+  if (isOurs) await start(output);
+  const { size } = await Deno.stat(target?.includes("windows") ? `${output}.exe` : output);
+  const started = isOurs ? "" : ", not started, as it is for another system";
+  console.log(`${output} is made${started}: ${Math.round(size / 1e6)} MB; what is in it: ${output}.files.txt`);
 }

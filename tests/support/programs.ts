@@ -24,11 +24,12 @@ export async function whyWithout(
 export async function said(
   program: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly input?: string } = {},
+  options: { readonly cwd?: string; readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<string> {
   const child = new Deno.Command(program, {
     args: [...args],
     cwd: options.cwd,
+    env: options.env,
     stdin: options.input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

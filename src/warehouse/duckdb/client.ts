@@ -1,6 +1,8 @@
 // DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is.
 // Must not know files or settings.
 
+import { loadLibrary } from "./native.ts";
+
 export type Client = typeof import("@duckdb/node-api");
 
 let loading: Promise<Client> | undefined;
@@ -16,6 +18,7 @@ export function loadClient(): Promise<Client> {
  * property that can be written: there one is put that keeps what it is given.
  */
 async function load(): Promise<Client> {
+  using _library = loadLibrary();
   const client = await import("@duckdb/node-api");
   const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js");
   if (!(accessors.textDecoder instanceof TextDecoder)) {
