@@ -16,39 +16,60 @@ const TARGETS = [
 const PACKAGES = ["@duckdb/node-api", "snowflake-sdk"];
 const BUNDLE = "dist/freshet.js";
 
-async function deno(args: readonly string[]): Promise<{ readonly ok: boolean; readonly text: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  return { ok: success, text: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n").trim() };
+/** Runs a program to its end; what it wrote, or why it could not be started. */
+async function output(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly ok: boolean; readonly text: string }> {
+  try {
+    const command = new Deno.Command(path, { args: [...args], env, stdin: "null", stdout: "piped", stderr: "piped" });
+    const { success, stdout, stderr } = await command.output();
+    const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n").trim();
+    return { ok: success, text };
+  } catch (error) {
+    return { ok: false, text: (error as Error).message };
+  }
 }
 
-/**
- * Folders of packages that the executable cannot use: DuckDB for musl. Deno installs it beside the one for glibc, which is what
- * Deno itself is made for, and would put both in.
- */
-async function unused(): Promise<readonly string[]> {
+function deno(args: readonly string[]) {
+  return output(Deno.execPath(), args, { NO_COLOR: "1" });
+}
+
+/** Files of installed packages, with the folders of their versions: `@duckdb/*-musl/*` are those of every DuckDB for musl. */
+async function installed(pattern: string): Promise<readonly string[]> {
   const { npmCache } = JSON.parse((await deno(["info", "--json"])).text) as { readonly npmCache: string };
-  return globSync(`${npmCache}/*/@duckdb/*-musl/*/package.json`).map((file) => dirname(file));
+  return globSync(`${npmCache}/*/${pattern}`);
 }
 
-/** Starts what was made, for this machine. Errors: when it does not tell its version, with what it said instead. */
+/** Packages that the executable cannot use: DuckDB for musl, installed beside the one for glibc, which Deno itself runs on. */
+async function unused(): Promise<readonly string[]> {
+  return (await installed("@duckdb/*-musl/*/package.json")).map((file) => dirname(file));
+}
+
+/** Puts DuckDB's library beside an executable for Windows, which looks for it there: see src/warehouse/duckdb/native.ts. */
+async function addLibraryForWindows(): Promise<void> {
+  const { imports } = JSON.parse(await Deno.readTextFile("deno.json")) as { imports: Record<string, string> };
+  const version = imports["@duckdb/node-api"]!.split("@").at(-1)!;
+  const [library] = await installed(`@duckdb/node-bindings-win32-x64/${version}/duckdb.dll`);
+  if (library === undefined) fail("dist/duckdb.dll was not made", `DuckDB ${version} for Windows is not installed`);
+  await Deno.copyFile(library, "dist/duckdb.dll");
+  console.log("dist/duckdb.dll goes beside it");
+}
+
+/** Starts what was made for this machine, and runs a domain in it. Errors: says what it said instead. */
 async function start(path: string): Promise<void> {
-  const command = new Deno.Command(path, { args: ["--version"], stdin: "null", stdout: "piped", stderr: "piped" });
-  const said = await command.output().then(
-    ({ stdout, stderr }) => [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join(""),
-    (error: Error) => error.message,
-  );
-  if (said.startsWith("freshet ")) return;
+  const folder = await Deno.makeTempDir({ dir: "dist" });
+  const env = { FRESHET_DATA_DIR: folder, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" };
+  const version = await output(path, ["--version"], env);
+  const run = version.ok ? await output(path, ["run", "wine", "--no-simulate", "--until-end"], env) : version;
+  await Deno.remove(folder, { recursive: true });
+  if (run.ok && version.text.startsWith("freshet ")) return;
   const runtime = Deno.env.get("DENORT_BIN");
   const reason = runtime === undefined
     ? "this is a fault of Freshet, please report it"
     : `DENORT_BIN (${runtime}) must be the denort binary of Deno ${Deno.version.deno} for this machine`;
-  fail(`${path} was put together, but does not start: ${reason}`, said.slice(0, 2_000));
+  fail(`${path} was put together, but does not run: ${reason}`, run.text.slice(0, 2_000));
 }
 
 /** The permission set of the task `freshet`, and its settings of V8. */
@@ -88,7 +109,7 @@ const bundled = await deno(["bundle", "--quiet", "--platform", "deno", ...extern
 if (!bundled.ok) fail("The program could not be bundled", bundled.text);
 
 for (const target of named.length > 0 ? named : [undefined]) {
-  const output = `dist/freshet${target === undefined ? "" : `-${target}`}`;
+  const path = `dist/freshet${target === undefined ? "" : `-${target}`}`;
   const compiled = await deno([
     "compile",
     "--no-prompt",
@@ -98,20 +119,23 @@ for (const target of named.length > 0 ? named : [undefined]) {
     ...await runOptions(),
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
-    output,
+    path,
     BUNDLE,
   ]);
   if (!compiled.ok) {
     fail(
-      `${output} was not made. Deno downloads a runtime to put into it: where that cannot be reached, set DENORT_BIN to the ` +
+      `${path} was not made. Deno downloads a runtime to put into it: where that cannot be reached, set DENORT_BIN to the ` +
         `denort binary of Deno ${Deno.version.deno} for that platform`,
       compiled.text,
     );
   }
-  await Deno.writeTextFile(`${output}.files.txt`, `${compiled.text}\n`);
+  await Deno.writeTextFile(`${path}.files.txt`, `${compiled.text}\n`);
+  const isForWindows = (target ?? Deno.build.target).includes("windows");
+  const made = isForWindows ? `${path}.exe` : path;
+  if (isForWindows) await addLibraryForWindows();
   const isOurs = target === undefined || target === Deno.build.target;
-  if (isOurs) await start(output);
-  const { size } = await Deno.stat(target?.includes("windows") ? `${output}.exe` : output);
+  if (isOurs) await start(made);
+  const { size } = await Deno.stat(made);
   const started = isOurs ? "" : ", not started, as it is for another system";
-  console.log(`${output} is made${started}: ${Math.round(size / 1e6)} MB; what is in it: ${output}.files.txt`);
+  console.log(`${made} is made${started}: ${Math.round(size / 1e6)} MB; what is in it: ${path}.files.txt`);
 }
