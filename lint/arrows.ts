@@ -101,6 +101,8 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,
   "snowflake-sdk": /^src\/warehouse\//,
+  "avsc": /^src\/log\/schemas\//,
+  "protobufjs": /^src\/log\/schemas\//,
   "redis": /^src\/cache\//,
   "lru-cache": /^src\/cache\//,
   "hono": /^src\/http\//,

@@ -138,6 +138,19 @@ export class SchemaRegistryRefusedError extends FreshetError {
   readonly retriable = false;
 }
 
+/** Why a value that was written by a schema cannot be read. */
+export type UnreadableReason = "schema_mismatch" | "too_large" | "nested_too_deep";
+
+/** A record's value is not what its schema says, or is more than can be taken. */
+export class UnreadableValueError extends FreshetError {
+  readonly code = "unreadable_value";
+  readonly retriable = false;
+
+  constructor(readonly reason: UnreadableReason, message: string, options?: FreshetErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** The warehouse cannot be reached, is out of space or was interrupted; nothing of the unit was written. */
 export class WarehouseUnavailableError extends FreshetError {
   readonly code: string = "warehouse_unavailable";

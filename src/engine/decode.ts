@@ -1,13 +1,14 @@
-// From a record's bytes to a JSON value, refusing what JSON.parse would take or choke on. A value is plain JSON, or JSON in
-// the wire format of a Schema Registry.
+// From a record's bytes to a JSON value, refusing what JSON.parse would take or choke on. A value is plain JSON, or in the wire
+// format of a Schema Registry: JSON, or what the log's registry makes JSON of.
 
-import type { LogRecord, SchemaTypes } from "../log/log.ts";
-import { isFramed, SCHEMA_HEADER, schemaHeader, schemaOfHeader, type SchemaRef, unframed } from "../log/wire_format.ts";
+import { UnreadableValueError } from "../errors.ts";
+import type { LogRecord, WrittenSchema, WrittenSchemas } from "../log/log.ts";
+import { isFramed, namedBy, SCHEMA_HEADER, schemaHeader, type SchemaRef } from "../log/wire_format.ts";
 import type { Verdict } from "./dead_letter.ts";
 import { type DuplicateName, duplicateName } from "./duplicate_names.ts";
 import { oneByOne, type TextReader } from "./text.ts";
 
-/** A decoded record: its JSON text as it came, without a frame, and what it says. */
+/** A decoded record: its JSON text, without a frame and else as it came, and what it says. */
 export interface Decoded {
   readonly text: string;
   readonly json: unknown;
@@ -31,16 +32,16 @@ const dead = (reason: string, detail: string): Verdict => ({ stage: "decode", re
  */
 export function decodeJson(
   record: LogRecord,
-  schemas?: SchemaTypes,
+  schemas?: WrittenSchemas,
   reader: TextReader = oneByOne,
 ): Decoded | Verdict {
   const { value } = record;
   if (value === null) return dead("tombstone", "The record has a key and no value");
-  const header = schemas && schemaHeader(record);
-  if (header !== undefined) return decodeWritten(schemaOfHeader(header), value, schemas);
+  const header = schemas && SCHEMA_HEADER in record.headers ? schemaHeader(record) : undefined;
+  if (header !== undefined) return decodeNamed(header, value, schemas!);
   if (!isFramed(value)) return decodePlain(value, reader);
-  const frame = unframed(value);
-  if (frame) return decodeWritten(frame.schema, frame.payload, schemas);
+  const frame = namedBy(value);
+  if (frame) return decodeWritten(frame.schema, frame.rest, schemas);
   return dead(
     "truncated_frame",
     `The value begins with byte ${value[0]} and ends after ${value.length} bytes, before a schema id`,
@@ -62,27 +63,60 @@ function beginsWithControl([first = 32]: Uint8Array): boolean {
   return first < space && first !== tab && first !== lineFeed && first !== carriageReturn;
 }
 
-/** Reads what was written by a schema. */
-function decodeWritten(
-  schema: SchemaRef | undefined,
-  payload: Uint8Array,
-  schemas: SchemaTypes | undefined,
-): Decoded | Verdict {
-  if (schema === undefined) {
+/** Reads a value whose header names its schema. */
+function decodeNamed(header: Uint8Array, value: Uint8Array, schemas: WrittenSchemas): Decoded | Verdict {
+  const named = namedBy(header);
+  if (named === undefined) {
     return dead(
       "wrong_magic_byte",
       `The header ${SCHEMA_HEADER} names no schema: neither byte 0 and an id, nor 1 and a GUID`,
     );
   }
+  return decodeWritten(named.schema, value, schemas, named.rest);
+}
+
+/** Reads what was written by a schema. `indexes` is what its name has behind it in a header. */
+function decodeWritten(
+  schema: SchemaRef,
+  payload: Uint8Array,
+  schemas: WrittenSchemas | undefined,
+  indexes?: Uint8Array,
+): Decoded | Verdict {
+  let written: WrittenSchema | undefined;
   if (schemas !== undefined) {
-    const type = schemas.typeOf(schema);
-    if (type === undefined) return dead("unknown_schema_id", `The Schema Registry does not know the schema ${schema}`);
-    if (type !== "JSON") return dead("not_json_schema", `The schema ${schema} is of type ${type}, not JSON`);
+    written = schemas.of(schema);
+    if (!written) return dead("unknown_schema_id", `The Schema Registry does not know the schema ${schema}`);
+    if (written.problem !== undefined) {
+      const { type, problem } = written;
+      return dead("unreadable_schema", `The schema ${schema}, of type ${type}, cannot be used: ${cut(problem)}`);
+    }
   }
-  const parsed = parseJson(payload);
-  return "stage" in parsed
-    ? { ...parsed, detail: `${parsed.detail} (after the frame of schema ${schema})` }
-    : { ...parsed, schema };
+  if (indexes?.length && written?.type !== "PROTOBUF") {
+    return dead(
+      "wrong_magic_byte",
+      `The header ${SCHEMA_HEADER} has ${indexes.length} bytes behind the schema ${schema}`,
+    );
+  }
+  const parsed = written?.read ? parseWritten(written.read, payload, indexes) : parseJson(payload);
+  if (!("stage" in parsed)) return { ...parsed, schema };
+  const hint = schemas === undefined && parsed.reason !== DUPLICATE_NAME ? UNASKED : "";
+  return { ...parsed, detail: `${parsed.detail} (after the frame of schema ${schema}${hint})` };
+}
+
+/** What may help with a frame that holds no JSON. */
+const UNASKED = "; if that is Avro or Protobuf, SCHEMA_REGISTRY_URL must say where its schema is";
+
+function parseWritten(
+  read: NonNullable<WrittenSchema["read"]>,
+  payload: Uint8Array,
+  indexes: Uint8Array | undefined,
+): Decoded | Verdict {
+  try {
+    return parseJson(payload, { read: (bytes) => read(bytes, indexes), namesAtMost: undefined });
+  } catch (error) {
+    if (error instanceof UnreadableValueError) return dead(error.reason, error.message);
+    throw error;
+  }
 }
 
 /** Reads bytes as JSON, or says why they cannot be. */
@@ -106,11 +140,11 @@ export function parseJson(value: Uint8Array, reader: TextReader = oneByOne): Dec
   return duplicate ? duplicateVerdict(duplicate) : { text, json };
 }
 
-/** Longer names and pointers are cut in what is said of them. */
+/** Longer texts are cut in what is said of them. */
 const SAID_CHARACTERS = 300;
+const cut = (text: string) => text.length > SAID_CHARACTERS ? `${text.slice(0, SAID_CHARACTERS)}…` : text;
 
 function duplicateVerdict({ name, pointer }: DuplicateName): Verdict {
-  const cut = (text: string) => text.length > SAID_CHARACTERS ? `${text.slice(0, SAID_CHARACTERS)}…` : text;
   const detail = `An object has the name ${JSON.stringify(cut(name))} twice, at ${cut(pointer)}: write each name once`;
   return { ...dead(DUPLICATE_NAME, detail), pointer: cut(pointer) };
 }

@@ -5,7 +5,7 @@ import { type TimeFault, timeFault } from "./time_fault.ts";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
-import type { HeaderValue, LogBatch, LogRecord, NewRecord, SchemaTypes } from "../log/log.ts";
+import type { HeaderValue, LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
 import type { SchemaRef } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
 import type { Position, Row } from "../warehouse/warehouse.ts";
@@ -79,7 +79,7 @@ export interface PartitionIngestOptions {
   readonly condemned: Condemned;
   readonly clock: Clock;
   /** Of the log's registry, when it has one. */
-  readonly schemas?: SchemaTypes;
+  readonly schemas?: WrittenSchemas;
 }
 
 /** A partition's way into the pipeline. */
@@ -90,7 +90,7 @@ export class PartitionIngest {
   private readonly partition: number;
   private readonly condemned: Condemned;
   private readonly clock: Clock;
-  private readonly schemas: SchemaTypes | undefined;
+  private readonly schemas: WrittenSchemas | undefined;
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;

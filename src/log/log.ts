@@ -156,10 +156,23 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
 }
 
+/** How values that were written by a schema are read. */
+export interface WrittenSchema {
+  /** `JSON`, `AVRO`, `PROTOBUF`, or what else the registry calls it. */
+  readonly type: string;
+  /**
+   * The value as JSON text; left out where it is JSON. `indexes` say which message of a Protobuf schema it is, where they
+   * do not stand before it. Throws `UnreadableValueError`.
+   */
+  readonly read?: (payload: Uint8Array, indexes?: Uint8Array) => string;
+  /** Why nothing written by it can be read. */
+  readonly problem?: string;
+}
+
 /** What a Schema Registry has said about the schemas that delivered records name. */
-export interface SchemaTypes {
-  /** `JSON`, `AVRO`, `PROTOBUF`; `undefined` for a schema (by id, or by GUID) that the registry does not know. */
-  typeOf(schema: number | string): string | undefined;
+export interface WrittenSchemas {
+  /** `undefined` for a schema (by id, or by GUID) that the registry does not know. */
+  of(schema: number | string): WrittenSchema | undefined;
 }
 
 /** A log of topics. Errors: `LogUnavailableError`, `LogRefusedError`, `TopicMissingError`. */
@@ -168,7 +181,7 @@ export interface Log extends AsyncDisposable {
   /** For people: the file's path or the brokers, without secrets. */
   readonly description: string;
   /** When a Schema Registry belongs to the log: knows the schema of every record that `Generation.next` has delivered. */
-  readonly schemas?: SchemaTypes;
+  readonly schemas?: WrittenSchemas;
   /** Existing topics among `names`, or all of them that are not internal. */
   topics(names?: readonly string[]): Promise<readonly TopicInfo[]>;
   /** Creates those that are missing; returns the names created. */

@@ -20,7 +20,7 @@ import type {
   TopicSpec,
 } from "./log.ts";
 import { SchemaRegistry, type SchemaRegistrySettings } from "./schema_registry.ts";
-import { framed, isFramed, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
+import { framed, isFramed, LAST_MAGIC, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
 
 /** What a topic's records are written by. */
 export interface TopicSchema {
@@ -255,6 +255,8 @@ class RegisteredGeneration implements Generation {
     const { registry } = this.options;
     const schemas = new Set<SchemaRef>();
     for (const record of records) {
+      // Plain JSON costs these two looks.
+      if (!(record.value !== null && record.value[0]! <= LAST_MAGIC) && !(SCHEMA_HEADER in record.headers)) continue;
       const schema = schemaOf(record);
       if (schema !== undefined && registry.mustAsk(schema)) schemas.add(schema);
     }

@@ -1,87 +1,67 @@
-// Client of a Schema Registry with Confluent's API: what type a schema is that a record names, and the id of a schema that
-// records are written by. Remembers both, so that a registry that is down stops new schemas, not known ones. Knows nothing of
-// records. Repeats no credentials in its messages.
+// A Schema Registry with Confluent's API: how the schemas that records name are read, and the id of a schema that records are
+// written by. Remembers both, so that a registry that is down stops new schemas, not known ones. Knows nothing of records.
 
-import { circuitBreaker, ConsecutiveBreaker, ExponentialBackoff, handleType, isBrokenCircuitError } from "cockatiel";
-import { SchemaRegistryRefusedError, SchemaRegistryUnavailableError } from "../errors.ts";
-import type { SchemaTypes } from "./log.ts";
+import type { WrittenSchema, WrittenSchemas } from "./log.ts";
+import { type Answer, isNotFound, RegistryClient, type RegistryClientSettings } from "./registry_client.ts";
+import { AS_CONFLUENT, type RegistrationSettings, SchemaIds } from "./schema_ids.ts";
+import { compileSchema, type SchemaReference } from "./schemas/mod.ts";
 import type { SchemaRef } from "./wire_format.ts";
 
-/** How to log in. */
-export type RegistryLogin =
-  | { readonly kind: "basic"; readonly user: string; readonly password: string }
-  | { readonly kind: "bearer"; readonly token: string };
-
-export interface SchemaRegistrySettings {
-  /** Base address, such as `https://psrc-1.aws.confluent.cloud`, without credentials. */
-  readonly url: string;
-  readonly login?: RegistryLogin;
-  /** How long one answer may take, milliseconds. */
-  readonly timeoutMs?: number;
+export interface SchemaRegistrySettings extends RegistryClientSettings {
+  /** As Confluent's serializers do when left out. */
+  readonly registration?: RegistrationSettings;
   /** Epoch milliseconds. */
   readonly now?: () => number;
-  /** Of HTTP; for tests. */
-  readonly fetch?: typeof fetch;
 }
 
-const TIMEOUT_MS = 5_000;
-/** Tries of one request, and the pause before the second, milliseconds. */
-const ATTEMPTS = 3;
-const FIRST_PAUSE_MS = 100;
-/** After so many failures in a row it is not asked for a while: whoever waits for an answer learns at once. */
-const BREAK_AFTER = 6;
-const BREAK_MS = 2_000;
-/** A registry's replica may not know yet what was just registered at another: unknown ids are asked for once more. */
+/** A registry's replica may not know yet what was just registered at another: what is unknown is asked for once more. */
 const ASK_AGAIN_MS = 500;
 /** How long an unknown id is not asked for again, and how many are remembered. */
 const UNKNOWN_MS = 60_000;
 const MAX_UNKNOWN = 10_000;
-/** Error codes that Confluent's API gives to what it does not know: subject, version, schema. */
-const NOT_FOUND_CODES = new Set([40401, 40402, 40403]);
-const MAX_MESSAGE = 300;
-const CONTENT_TYPE = "application/vnd.schemaregistry.v1+json";
+/** So many schemas may one lead to. */
+const MAX_REFERENCES = 200;
 
-/** A registry's answer. */
-interface Answer {
-  readonly status: number;
-  readonly json: Readonly<Record<string, unknown>> | undefined;
+/** A schema that another refers to, as registries say it. */
+interface Reference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
 }
 
-export class SchemaRegistry implements SchemaTypes {
-  readonly #settings: SchemaRegistrySettings;
-  readonly #types = new Map<SchemaRef, string>();
+export class SchemaRegistry implements WrittenSchemas {
+  readonly #client: RegistryClient;
+  readonly #ids: SchemaIds;
+  readonly #now: () => number;
+  readonly #schemas = new Map<SchemaRef, WrittenSchema>();
   /** When each was found to be unknown, epoch milliseconds. */
   readonly #unknown = new Map<SchemaRef, number>();
   readonly #asked = new Map<SchemaRef, Promise<void>>();
-  readonly #ids = new Map<string, Promise<number>>();
-  readonly #closed = new AbortController();
-  readonly #breaker = circuitBreaker(handleType(SchemaRegistryUnavailableError), {
-    halfOpenAfter: BREAK_MS,
-    breaker: new ConsecutiveBreaker(BREAK_AFTER),
-  });
 
   constructor(settings: SchemaRegistrySettings) {
-    this.#settings = { ...settings, url: settings.url.replace(/\/+$/, "") };
+    this.#now = settings.now ?? Date.now;
+    this.#client = new RegistryClient(settings);
+    this.#ids = new SchemaIds(this.#client, settings.registration ?? AS_CONFLUENT, this.#now);
   }
 
   /** For people: the address. */
   get description(): string {
-    return this.#settings.url;
+    return this.#client.url;
   }
 
-  typeOf(schema: SchemaRef): string | undefined {
-    return this.#types.get(schema);
+  of(schema: SchemaRef): WrittenSchema | undefined {
+    return this.#schemas.get(schema);
   }
 
   /** Whether {@link learn} would ask the registry. */
   mustAsk(schema: SchemaRef): boolean {
-    if (this.#types.has(schema)) return false;
+    if (this.#schemas.has(schema)) return false;
     const unknownSince = this.#unknown.get(schema);
     return unknownSince === undefined || this.#now() - unknownSince > UNKNOWN_MS;
   }
 
   /**
-   * Asks for the types of schemas: {@link typeOf} knows them afterwards, or they are unknown to the registry, too.
+   * Asks for schemas: {@link of} knows them afterwards, or they are unknown to the registry, too.
    * Rejects with `SchemaRegistryUnavailableError` or `SchemaRegistryRefusedError`.
    */
   async learn(schemas: Iterable<SchemaRef>): Promise<void> {
@@ -98,163 +78,81 @@ export class SchemaRegistry implements SchemaTypes {
   }
 
   /**
-   * The id of the schema (JSON Schema as text) under the subject, registered when it is not there yet. Rejects as
-   * {@link learn} does, also when the registry finds the schema incompatible with its predecessor.
+   * The id of the schema (JSON Schema as text) to write under the subject, as the settings say. Rejects as {@link learn}
+   * does, also when the registry or the settings leave no schema to write by.
    */
-  idOf(subject: string, schema: string): Promise<number> {
-    const key = JSON.stringify([subject, schema]);
-    let id = this.#ids.get(key);
-    if (!id) {
-      id = this.#register(subject, schema);
-      this.#ids.set(key, id);
-      // What failed is tried again by whoever asks next.
-      id.catch(() => this.#ids.delete(key));
-    }
+  async idOf(subject: string, schema: string): Promise<number> {
+    const id = await this.#ids.of(subject, schema);
+    this.#schemas.set(id, { type: "JSON" });
     return id;
   }
 
   /** Ends what is under way: it rejects. */
   close(): void {
-    this.#closed.abort(new SchemaRegistryUnavailableError("The Schema Registry's client was closed"));
+    this.#client.close();
   }
 
   async #ask(schema: SchemaRef): Promise<void> {
-    const path = typeof schema === "number" ? `/schemas/ids/${schema}` : `/schemas/guids/${schema}`;
-    for (let again = true;; again = false) {
-      const answer = await this.#request("GET", path);
-      if (answer.status === 200 && answer.json !== undefined) {
-        // A schema without a type is Avro, the type that was there first.
-        const { schemaType = "AVRO" } = answer.json;
-        this.#types.set(schema, String(schemaType).toUpperCase());
-        this.#unknown.delete(schema);
-        return;
-      }
-      // Registries before GUIDs do not know the path at all.
-      if (!isNotFound(answer) && !(typeof schema === "string" && answer.status === 404)) throw this.#refusal(answer);
-      if (!again) break;
-      await this.#pause(ASK_AGAIN_MS);
+    const json = await this.#get(typeof schema === "number" ? `/schemas/ids/${schema}` : `/schemas/guids/${schema}`);
+    if (json !== undefined) {
+      this.#schemas.set(schema, await this.#compile(json));
+      this.#unknown.delete(schema);
+      return;
     }
     if (this.#unknown.size >= MAX_UNKNOWN) this.#unknown.delete(this.#unknown.keys().next().value!);
     this.#unknown.set(schema, this.#now());
   }
 
-  /** Looks first, so that a login that may only read will do when the schema is there already. */
-  async #register(subject: string, schema: string): Promise<number> {
-    const path = `/subjects/${encodeURIComponent(subject)}`;
-    const body = JSON.stringify({ schemaType: "JSON", schema });
-    let answer = await this.#request("POST", path, body);
-    if (isNotFound(answer)) answer = await this.#request("POST", `${path}/versions`, body);
-    const id = answer.json?.id;
-    if (answer.status !== 200 || !Number.isSafeInteger(id)) throw this.#refusal(answer, subject);
-    this.#types.set(id as number, "JSON");
-    return id as number;
+  async #compile(json: NonNullable<Answer["json"]>): Promise<WrittenSchema> {
+    // A schema without a type is Avro, the type that was there first.
+    const type = String(json.schemaType ?? "AVRO").toUpperCase();
+    if (type === "JSON") return { type };
+    const references = new Map<string, SchemaReference>();
+    const missing = await this.#collect(referencesIn(json), references);
+    if (missing !== undefined) return { type, problem: missing };
+    return await compileSchema({ type, schema: String(json.schema), references: [...references.values()] });
   }
 
-  async #request(method: string, path: string, body?: string): Promise<Answer> {
-    // Not cockatiel's retry: its pauses outlast a signal, and hold the process up.
-    let pause = new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS }).next();
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.#breaker.execute(() => this.#send(method, path, body));
-      } catch (error) {
-        if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
-        if (isBrokenCircuitError(error)) throw this.#unavailable("it has not answered lately", error);
-        if (attempt === ATTEMPTS || !(error instanceof SchemaRegistryUnavailableError)) throw error;
-      }
-      await this.#pause(pause.duration);
-      pause = pause.next({});
+  /** Fetches what is referred to, each after what it refers to itself. Returns what is wrong with it, if anything is. */
+  async #collect(
+    references: readonly Reference[],
+    into: Map<string, SchemaReference>,
+    path: readonly string[] = [],
+  ): Promise<string | undefined> {
+    for (const { name, subject, version } of references) {
+      const key = JSON.stringify([subject, version]);
+      if (into.has(key)) continue;
+      const told = `it refers to "${name}", version ${version} of "${subject}"`;
+      if (path.includes(key)) return `${told}, which refers back to it`;
+      if (into.size + path.length >= MAX_REFERENCES) return `it leads to more than ${MAX_REFERENCES} others`;
+      // Schemas that were deleted since are still what older records were written by.
+      const json = await this.#get(`/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`);
+      if (json === undefined) return `${told}, which the Schema Registry does not know`;
+      const problem = await this.#collect(referencesIn(json), into, [...path, key]);
+      if (problem !== undefined) return problem;
+      into.set(key, { name, schema: String(json.schema) });
     }
   }
 
-  /** One request. Rejects when there is no answer, or one that says that there will be another later. */
-  async #send(method: string, path: string, body?: string): Promise<Answer> {
-    const { url, login, timeoutMs = TIMEOUT_MS, fetch = globalThis.fetch } = this.#settings;
-    const headers: Record<string, string> = { accept: `${CONTENT_TYPE}, application/json` };
-    if (body !== undefined) headers["content-type"] = CONTENT_TYPE;
-    if (login) headers.authorization = authorization(login);
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    const signal = AbortSignal.any([this.#closed.signal, deadline.signal]);
-    try {
-      const response = await fetch(url + path, { method, headers, body, signal });
-      const text = await response.text();
-      const { status } = response;
-      if (status === 408 || status === 429 || status >= 500) throw this.#unavailable(`it answered ${status}`);
-      return { status, json: objectOf(text) };
-    } catch (error) {
-      if (error instanceof SchemaRegistryUnavailableError) throw error;
-      const why = deadline.signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
-      throw this.#unavailable(why, error);
-    } finally {
-      clearTimeout(timer);
+  /** What is at the path; `undefined` when the registry says twice that it does not know it. */
+  async #get(path: string): Promise<Answer["json"]> {
+    for (let again = true;; again = false) {
+      const answer = await this.#client.request("GET", path);
+      if (answer.status === 200 && answer.json !== undefined) return answer.json;
+      // Registries before GUIDs do not know the path at all.
+      const isUnknownPath = path.startsWith("/schemas/guids/") && answer.status === 404;
+      if (!isNotFound(answer) && !isUnknownPath) throw this.#client.refusal(answer);
+      if (!again) return undefined;
+      await this.#client.pause(ASK_AGAIN_MS);
     }
   }
-
-  #unavailable(why: string, cause?: unknown): SchemaRegistryUnavailableError {
-    return new SchemaRegistryUnavailableError(`The Schema Registry at ${this.#settings.url} does not answer: ${why}`, {
-      cause,
-    });
-  }
-
-  #refusal({ status, json }: Answer, subject?: string): SchemaRegistryRefusedError {
-    const at = `The Schema Registry at ${this.#settings.url}`;
-    const said = typeof json?.message === "string" ? `: ${json.message.slice(0, MAX_MESSAGE)}` : "";
-    if (status === 401 || status === 403) {
-      const check = "check SCHEMA_REGISTRY_API_KEY and SCHEMA_REGISTRY_API_SECRET (or SCHEMA_REGISTRY_TOKEN)";
-      const may = subject ? ` and that they may register "${subject}"` : "";
-      return new SchemaRegistryRefusedError(`${at} refused the login (${status}): ${check}${may}`);
-    }
-    if (subject !== undefined && (status === 409 || status === 422)) {
-      return new SchemaRegistryRefusedError(
-        `${at} refused the schema of "${subject}" (${status})${said}. Change the subject's compatibility or the schema`,
-      );
-    }
-    return new SchemaRegistryRefusedError(
-      `${at} answered ${status} where Confluent's API would not${said}: check SCHEMA_REGISTRY_URL`,
-    );
-  }
-
-  #now(): number {
-    return (this.#settings.now ?? Date.now)();
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#closed;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const onAbort = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", onAbort);
-        resolve();
-      }, ms);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-  }
 }
 
-function authorization(login: RegistryLogin): string {
-  if (login.kind === "bearer") return `Bearer ${login.token}`;
-  return `Basic ${new TextEncoder().encode(`${login.user}:${login.password}`).toBase64()}`;
-}
-
-/** Whether the registry itself says that it does not know, rather than that somebody else does not know the path. */
-function isNotFound({ status, json }: Answer): boolean {
-  return status === 404 && NOT_FOUND_CODES.has(Number(json?.error_code));
-}
-
-function objectOf(text: string): Answer["json"] {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null ? json as Answer["json"] : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function messageOf(error: unknown): string {
-  const { message, cause } = error as { readonly message?: string; readonly cause?: { readonly message?: string } };
-  return cause?.message ?? message ?? String(error);
+function referencesIn({ references }: NonNullable<Answer["json"]>): readonly Reference[] {
+  if (!Array.isArray(references)) return [];
+  return references.map(({ name, subject, version }) => ({
+    name: String(name),
+    subject: String(subject),
+    version: Number(version),
+  }));
 }

@@ -2,7 +2,8 @@
 //
 // Source: "Schema Registry Wire Format", https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
 // index.html#wire-format, and Confluent's own clients: a schema is named by byte 0 and its id as 4 bytes big endian, or by
-// byte 1 and its GUID as 16 bytes. That stands before the payload, or in the header `__value_schema_id`.
+// byte 1 and its GUID as 16 bytes. That stands before the payload, or in the header `__value_schema_id`. Behind it, in either
+// place, Protobuf has the indexes of the message.
 
 import type { LogRecord } from "./log.ts";
 
@@ -17,9 +18,12 @@ const MAGIC_GUID = 1;
 const ID_BYTES = 5;
 const GUID_BYTES = 17;
 
+/** The greatest byte that a value in the wire format begins with. */
+export const LAST_MAGIC = MAGIC_GUID;
+
 /** Whether the value begins as one in the wire format; text in UTF-8 that is JSON never does. */
 export function isFramed(value: Uint8Array): boolean {
-  return value[0]! <= MAGIC_GUID;
+  return value[0]! <= LAST_MAGIC;
 }
 
 /** The value in the wire format. */
@@ -31,18 +35,12 @@ export function framed(id: number, value: string | Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** What a framed value holds; `undefined` when it ends before its schema's name does. */
-export function unframed(value: Uint8Array): { readonly schema: SchemaRef; readonly payload: Uint8Array } | undefined {
-  const length = value[0] === MAGIC_ID ? ID_BYTES : GUID_BYTES;
-  const schema = schemaOfHeader(value.subarray(0, length));
-  return schema === undefined ? undefined : { schema, payload: value.subarray(length) };
-}
-
-/** The schema that the bytes of {@link SCHEMA_HEADER} name; `undefined` when they name none. */
-export function schemaOfHeader(bytes: Uint8Array): SchemaRef | undefined {
-  if (bytes[0] === MAGIC_ID && bytes.length === ID_BYTES) return idAt(bytes);
-  if (bytes[0] !== MAGIC_GUID || bytes.length !== GUID_BYTES) return undefined;
-  return bytes.subarray(1).toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+/** The schema that bytes begin with, and what follows it; `undefined` when they name none. */
+export function namedBy(bytes: Uint8Array): { readonly schema: SchemaRef; readonly rest: Uint8Array } | undefined {
+  if (bytes[0] === MAGIC_ID && bytes.length >= ID_BYTES) return { schema: idAt(bytes), rest: bytes.subarray(ID_BYTES) };
+  if (bytes[0] !== MAGIC_GUID || bytes.length < GUID_BYTES) return undefined;
+  const guid = bytes.subarray(1, GUID_BYTES).toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return { schema: guid, rest: bytes.subarray(GUID_BYTES) };
 }
 
 /** The bytes of the record's {@link SCHEMA_HEADER}; of several the last, as Kafka's own clients read it. Null names none. */
@@ -54,8 +52,8 @@ export function schemaHeader({ headers }: LogRecord): Uint8Array | undefined {
 /** The schema that a record names, where it names one. */
 export function schemaOf(record: LogRecord): SchemaRef | undefined {
   const header = schemaHeader(record);
-  if (header !== undefined) return schemaOfHeader(header);
-  return record.value !== null && isFramed(record.value) ? unframed(record.value)?.schema : undefined;
+  if (header !== undefined) return namedBy(header)?.schema;
+  return record.value !== null && isFramed(record.value) ? namedBy(record.value)?.schema : undefined;
 }
 
 function idAt(bytes: Uint8Array): number {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { z } from "zod";
 import { Condemned, PartitionIngest } from "../../src/engine/ingest.ts";
 import { MAX_DEPTH, MAX_VALUE_BYTES } from "../../src/engine/decode.ts";
-import type { LogRecord } from "../../src/log/log.ts";
+import type { LogRecord, WrittenSchema } from "../../src/log/log.ts";
 import { framed, SCHEMA_HEADER } from "../../src/log/wire_format.ts";
 import { TELEMETRY, trainsDomain } from "../support/simulation/trains.ts";
 import { START } from "../support/simulation/world.ts";
@@ -259,15 +259,16 @@ Deno.test("the position is where the batch ends, also past records that are not 
 });
 
 const GUID = "89791762-2336-4186-9674-299b90a802e2";
-const TYPES = new Map<number | string, string>([[5, "JSON"], [6, "AVRO"], [GUID, "JSON"]]);
+const BROKEN = { type: "AVRO", problem: "undefined type name: Place" };
+const SCHEMAS = new Map<number | string, WrittenSchema>([[5, { type: "JSON" }], [6, BROKEN], [GUID, { type: "JSON" }]]);
 const header = (...bytes: number[]) => ({ headers: { [SCHEMA_HEADER]: Uint8Array.from(bytes) } });
 const guidHeader = header(1, ...Uint8Array.fromHex(GUID.replaceAll("-", "")));
 
 const framedByGuid = (text: string) =>
   Uint8Array.from([1, ...Uint8Array.fromHex(GUID.replaceAll("-", "")), ...utf8.encode(text)]);
 
-function takeWith(types: ReadonlyMap<number | string, string> | undefined, given: LogRecord) {
-  const schemas = types && { typeOf: (schema: number | string) => types.get(schema) };
+function takeWith(known: typeof SCHEMAS | undefined, given: LogRecord) {
+  const schemas = known && { of: (schema: number | string) => known.get(schema) };
   const of = new PartitionIngest(NOWHERE, {
     domain,
     time: domain.time,
@@ -279,13 +280,13 @@ function takeWith(types: ReadonlyMap<number | string, string> | undefined, given
   return of.take({ partition: 3, records: [given], nextOffset: given.offset + 1 });
 }
 
-const namedSchemas: readonly (readonly [string, typeof TYPES | undefined, LogRecord, Record<string, unknown>])[] = [
-  ["framed JSON of a known schema", TYPES, record(framed(5, telemetry())), { schema_id: 5 }],
+const namedSchemas: readonly (readonly [string, typeof SCHEMAS | undefined, LogRecord, Record<string, unknown>])[] = [
+  ["framed JSON of a known schema", SCHEMAS, record(framed(5, telemetry())), { schema_id: 5 }],
   ["framed JSON where there is no registry", undefined, record(framed(9, telemetry())), { schema_id: 9 }],
-  ["JSON framed by a GUID", TYPES, record(framedByGuid(telemetry())), { schema_guid: GUID }],
-  ["plain JSON beside a registry", TYPES, record(telemetry()), {}],
-  ["JSON whose header names a GUID", TYPES, record(telemetry(), 0, guidHeader), { schema_guid: GUID }],
-  ["JSON whose header names an id", TYPES, record(telemetry(), 0, header(0, 0, 0, 0, 5)), { schema_id: 5 }],
+  ["JSON framed by a GUID", SCHEMAS, record(framedByGuid(telemetry())), { schema_guid: GUID }],
+  ["plain JSON beside a registry", SCHEMAS, record(telemetry()), {}],
+  ["JSON whose header names a GUID", SCHEMAS, record(telemetry(), 0, guidHeader), { schema_guid: GUID }],
+  ["JSON whose header names an id", SCHEMAS, record(telemetry(), 0, header(0, 0, 0, 0, 5)), { schema_id: 5 }],
   ["JSON whose header nobody can look up", undefined, record(telemetry(), 0, guidHeader), {}],
 ];
 
@@ -301,7 +302,18 @@ for (const [name, types, given, metadata] of namedSchemas) {
 
 const unreadable: readonly (readonly [string, LogRecord, string, string])[] = [
   ["a schema id that the registry does not know", record(framed(8, telemetry())), "unknown_schema_id", "schema 8"],
-  ["a schema of another type", record(framed(6, telemetry())), "not_json_schema", "AVRO"],
+  [
+    "a schema that is not to be used",
+    record(framed(6, telemetry())),
+    "unreadable_schema",
+    "undefined type name: Place",
+  ],
+  [
+    "a header with more behind the schema",
+    record(telemetry(), 0, header(0, 0, 0, 0, 5, 0)),
+    "wrong_magic_byte",
+    "1 bytes behind the schema 5",
+  ],
   ["a header of another magic byte", record(telemetry(), 0, header(2, 0, 0, 0, 5)), "wrong_magic_byte", SCHEMA_HEADER],
   ["a header cut short", record(telemetry(), 0, header(1, 2, 3)), "wrong_magic_byte", SCHEMA_HEADER],
   [
@@ -314,7 +326,7 @@ const unreadable: readonly (readonly [string, LogRecord, string, string])[] = [
 
 for (const [name, given, reason, says] of unreadable) {
   Deno.test(`${name} makes a dead letter of stage decode with the reason ${reason}, its bytes kept`, () => {
-    const { dead: [letter], raw } = takeWith(TYPES, given);
+    const { dead: [letter], raw } = takeWith(SCHEMAS, given);
     assertEquals([letter!.stage, letter!.reason, letter!.record, raw.length], ["decode", reason, given, 0]);
     assertStringIncludes(letter!.detail, says);
   });

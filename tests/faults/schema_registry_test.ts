@@ -108,13 +108,13 @@ Deno.test("a run that is stopped while records wait ends at once, and the next o
   await checkRules(warehouse, checksOf("actions"));
 });
 
-Deno.test("what names an unknown schema, or none that is JSON, is a dead letter with the very bytes it came as", async () => {
+Deno.test("what names an unknown schema, or does not fit its schema, is a dead letter with the very bytes it came as", async () => {
   await using place = await scene();
   const { server, plain, warehouse } = place;
-  const [json, avro] = [server.add("JSON"), server.add(undefined)];
+  const [json, avro] = [server.add("JSON"), server.add(undefined, { schema: '"int"' })];
   const bad = [
     [framed(99, action("u1")), "unknown_schema_id"],
-    [framed(avro, Uint8Array.of(2, 0xff)), "not_json_schema"],
+    [framed(avro, Uint8Array.of(2, 0xff)), "schema_mismatch"],
     [Uint8Array.of(0, 1), "truncated_frame"],
     [Uint8Array.of(7, 0, 0, 0, 1, 123, 125), "wrong_magic_byte"],
   ] as const;

@@ -7,7 +7,7 @@ import { LogDamagedError, SchemaRegistryRefusedError, SchemaRegistryUnavailableE
 import { type EmbeddedLog, openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Generation, Log, LogBatch, NewRecord } from "../../src/log/log.ts";
 import { openRegisteredLog } from "../../src/log/registered_log.ts";
-import { framed, SCHEMA_HEADER, unframed } from "../../src/log/wire_format.ts";
+import { framed, namedBy, SCHEMA_HEADER } from "../../src/log/wire_format.ts";
 import { readAll, text, until } from "../contracts/log/place.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
 
@@ -78,7 +78,7 @@ Deno.test("what is produced to a topic with a schema is framed; elsewhere, and w
   await log.produce("other", [{ value: "{}" }]);
   const [first, second, ...rest] = await values(plain, "events", records.length + 1);
   assertEquals([server.schemaOf(1), [...first!.subarray(0, 5)]], [SCHEMA, [0, 0, 0, 0, 1]]);
-  assertEquals([first, second].map((value) => text(unframed(value!)!.payload)), ['{"page":"é"}', "{}"]);
+  assertEquals([first, second].map((value) => text(namedBy(value!)!.rest)), ['{"page":"é"}', "{}"]);
   assertEquals(text(rest.pop()!), "as it was");
   assertEquals(rest.map((value) => value && [...value]), [[...own], null, [], [123, 125]]);
   assertEquals((await values(plain, "other", 1)).map(text), ["{}"]);
@@ -142,7 +142,7 @@ Deno.test("records of new schemas come when the registry has answered, and it is
   await using members = await reading(log);
   const batches = await pullUntil(members.generation, (seen) => offsets(seen, 0).length === 5);
   assertEquals(offsets(batches, 0), [0, 1, 2, 3, 4]);
-  assertEquals([json, avro, server.guidOf(json)].map((schema) => log.schemas!.typeOf(schema)), [
+  assertEquals([json, avro, server.guidOf(json)].map((schema) => log.schemas!.of(schema)?.type), [
     "JSON",
     "AVRO",
     "JSON",
@@ -169,11 +169,11 @@ Deno.test("while the registry is away only the partition with a new schema waits
   }
   const meanwhile = await pullUntil(generation, (seen) => offsets(seen, 0).length === 3);
   assertEquals([offsets(meanwhile, 0), offsets(meanwhile, 1)], [[1, 2, 3], []]);
-  assertEquals([generation.caughtUp(1), log.schemas!.typeOf(fresh)], [false, undefined]);
+  assertEquals([generation.caughtUp(1), log.schemas!.of(fresh)?.type], [false, undefined]);
   assert(/does not answer.*Partition 1 of "events" waits for 2/s.test(warnings[0]!), warnings[0]);
   server.status = undefined;
   const later = await pullUntil(generation, (seen) => offsets(seen, 1).length === 4);
-  assertEquals([offsets(later, 1), log.schemas!.typeOf(fresh)], [[0, 1, 2, 3], "JSON"]);
+  assertEquals([offsets(later, 1), log.schemas!.of(fresh)?.type], [[0, 1, 2, 3], "JSON"]);
   await until(async () => await generation.next(20) === undefined && generation.caughtUp(1), "the end");
 });
 

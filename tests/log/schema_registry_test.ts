@@ -29,7 +29,7 @@ Deno.test("a schema is asked for once, by id and by GUID, and its type is known 
   const [json, avro] = [server.add("JSON"), server.add(undefined)];
   const guid = server.guidOf(json);
   await Promise.all([registry.learn([json, avro, guid]), registry.learn([json])]);
-  assertEquals([json, avro, guid].map((schema) => registry.typeOf(schema)), ["JSON", "AVRO", "JSON"]);
+  assertEquals([json, avro, guid].map((schema) => registry.of(schema)?.type), ["JSON", "AVRO", "JSON"]);
   assertEquals(server.requests.toSorted(), [
     `GET /schemas/guids/${guid}`,
     `GET /schemas/ids/${json}`,
@@ -38,7 +38,7 @@ Deno.test("a schema is asked for once, by id and by GUID, and its type is known 
   server.status = 503;
   await registry.learn([json, avro, guid]);
   await assertRejects(() => registry.learn([99]), SchemaRegistryUnavailableError);
-  assertEquals(registry.typeOf(json), "JSON");
+  assertEquals(registry.of(json)?.type, "JSON");
 });
 
 Deno.test("what one replica does not know is asked for once more", async () => {
@@ -46,7 +46,7 @@ Deno.test("what one replica does not know is asked for once more", async () => {
   const id = place.server.add("JSON");
   place.server.behind = 1;
   await place.registry.learn([id]);
-  assertEquals([place.registry.typeOf(id), place.server.requests.length], ["JSON", 2]);
+  assertEquals([place.registry.of(id)?.type, place.server.requests.length], ["JSON", 2]);
 });
 
 Deno.test("an unknown schema is asked for again only after a minute", async () => {
@@ -54,13 +54,13 @@ Deno.test("an unknown schema is asked for again only after a minute", async () =
   await using place = scene({ now: () => now });
   const { server, registry } = place;
   await registry.learn([1]);
-  assertEquals([registry.typeOf(1), registry.mustAsk(1), server.requests.length], [undefined, false, 2]);
+  assertEquals([registry.of(1)?.type, registry.mustAsk(1), server.requests.length], [undefined, false, 2]);
   await registry.learn([1]);
   assertEquals(server.requests.length, 2);
   server.add("JSON");
   now = 60_001;
   await registry.learn([1]);
-  assertEquals([registry.typeOf(1), server.requests.length], ["JSON", 3]);
+  assertEquals([registry.of(1)?.type, server.requests.length], ["JSON", 3]);
 });
 
 Deno.test("a schema is registered once, under its subject, and found again by the next process", async () => {
@@ -68,7 +68,7 @@ Deno.test("a schema is registered once, under its subject, and found again by th
   const { server, registry } = place;
   const schema = '{"type":"object"}';
   const ids = await Promise.all([registry.idOf("events-value", schema), registry.idOf("events-value", schema)]);
-  assertEquals([ids, server.schemaOf(ids[0]), registry.typeOf(ids[0])], [[1, 1], schema, "JSON"]);
+  assertEquals([ids, server.schemaOf(ids[0]), registry.of(ids[0])?.type], [[1, 1], schema, "JSON"]);
   assertEquals(server.requests, ["POST /subjects/events-value", "POST /subjects/events-value/versions"]);
   const next = new SchemaRegistry({ url: `${server.url}/` });
   assertEquals(await next.idOf("events-value", schema), 1);
@@ -101,7 +101,7 @@ for (const [kind, login, header] of LOGINS) {
     assert(!/sécret|t0ken|S0VZ/.test(refusal.message));
     server.authorization = header;
     await registry.learn([1]);
-    assertEquals(registry.typeOf(1), "JSON");
+    assertEquals(registry.of(1)?.type, "JSON");
   });
 }
 
@@ -140,14 +140,110 @@ Deno.test("an answer 200 that is no JSON is that of another server", async () =>
   await assertRejects(() => registry.idOf("s", "{}"), SchemaRegistryRefusedError, "SCHEMA_REGISTRY_URL");
 });
 
-for (const status of [409, 422]) {
-  Deno.test(`a schema refused with ${status} is an error that says why`, async () => {
-    await using place = scene();
-    place.server.refusesSchemas = status;
-    const error = await assertRejects(() => place.registry.idOf("events-value", "{}"), SchemaRegistryRefusedError);
-    for (const part of ["events-value", `${status}`, "incompatible: /page"]) assertStringIncludes(error.message, part);
+const REGISTRATION = { autoRegister: true, useLatest: false, isLatestStrict: true, normalize: false };
+const OTHERS = '{"type":"object","title":"Theirs"}';
+
+/** Settings, what the subject has, and what a refusal says. */
+const refusals: readonly (readonly [Partial<typeof REGISTRATION>, string | undefined, readonly string[]])[] = [
+  [{}, "JSON", [
+    'has another schema under "events-value" (version 1, id 1), and its compatibility BACKWARD refuses',
+    "incompatible: /page",
+    "SCHEMA_REGISTRY_USE_LATEST_VERSION=true and SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT=false",
+  ]],
+  [{ autoRegister: false }, "JSON", ["SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS is false", "events-value"]],
+  [{ autoRegister: false }, undefined, ["SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS is false"]],
+  [{ useLatest: true }, "JSON", ["incompatible with version 1", "differs: /page", "_COMPATIBILITY_STRICT=false"]],
+  [{ useLatest: true }, undefined, ["no schema", "SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS=true"]],
+  [{ useLatest: true, isLatestStrict: false }, "AVRO", ["of type AVRO", "version 1"]],
+];
+
+for (const [settings, type, says] of refusals) {
+  Deno.test(`a subject with ${type ?? "no"} schema and ${JSON.stringify(settings)} is an error that names the setting`, async () => {
+    await using place = scene({ registration: { ...REGISTRATION, ...settings }, now: () => 0 });
+    const { server, registry } = place;
+    if (type !== undefined) server.add(type, { schema: OTHERS, subject: "events-value" });
+    server.refusesSchemas = 409;
+    server.isCompatible = false;
+    const error = await assertRejects(() => registry.idOf("events-value", "{}"), SchemaRegistryRefusedError);
+    for (const part of says) assertStringIncludes(error.message, part);
+    const asked = server.requests.length;
+    await assertRejects(() => registry.idOf("events-value", "{}"), SchemaRegistryRefusedError);
+    assertEquals(server.requests.length, asked, "each event that comes must not ask anew");
   });
 }
+
+Deno.test("what was refused is asked for again after some seconds", async () => {
+  let now = 0;
+  await using place = scene({ now: () => now });
+  place.server.refusesSchemas = 409;
+  await assertRejects(() => place.registry.idOf("s", "{}"), SchemaRegistryRefusedError);
+  place.server.refusesSchemas = undefined;
+  now = 5_000;
+  assertEquals(await place.registry.idOf("s", "{}"), 1);
+});
+
+Deno.test("by the latest version records are written by the schema that is there, and none is registered", async () => {
+  for (const isLatestStrict of [true, false]) {
+    await using place = scene({
+      registration: { ...REGISTRATION, autoRegister: false, useLatest: true, isLatestStrict },
+    });
+    const { server, registry } = place;
+    server.add("JSON", { schema: "{}", subject: "s" });
+    server.add("JSON", { schema: OTHERS, subject: "s" });
+    assertEquals([await registry.idOf("s", '{"title":"Ours"}'), registry.of(2)?.type], [2, "JSON"]);
+    assertEquals(server.requests, [
+      "GET /subjects/s/versions/latest",
+      ...(isLatestStrict ? ["POST /compatibility/subjects/s/versions/2?verbose=true"] : []),
+    ]);
+  }
+});
+
+Deno.test("schemas are brought into one form by the registry where that is set", async () => {
+  await using place = scene({ registration: { ...REGISTRATION, normalize: true } });
+  await place.registry.idOf("s", "{}");
+  assertEquals(place.server.requests, ["POST /subjects/s?normalize=true", "POST /subjects/s/versions?normalize=true"]);
+});
+
+Deno.test("a schema that the registry finds invalid is an error that says why", async () => {
+  await using place = scene();
+  place.server.refusesSchemas = 422;
+  const error = await assertRejects(() => place.registry.idOf("events-value", "{}"), SchemaRegistryRefusedError);
+  for (const part of ["events-value", "422", "incompatible: /page"]) assertStringIncludes(error.message, part);
+});
+
+const INT_NODE = '{"type":"record","name":"Node","fields":[{"name":"v","type":"int"}]}';
+
+Deno.test("a schema comes with all that it refers to, each asked for once", async () => {
+  await using place = scene();
+  const { server, registry } = place;
+  server.add(undefined, { subject: "node", schema: INT_NODE });
+  const node = { name: "Node", subject: "node", version: 1 };
+  const pair = '{"type":"record","name":"Pair","fields":[{"name":"a","type":"Node"},{"name":"b","type":"Node"}]}';
+  server.add("AVRO", { subject: "a/b", schema: pair, references: [node] });
+  const both = '["Node","Pair"]';
+  const references = [node, { name: "Pair", subject: "a/b", version: 1 }];
+  const id = server.add("AVRO", { schema: both, references });
+  await registry.learn([id]);
+  assertEquals(registry.of(id)?.read?.(Uint8Array.of(2, 2, 4)), '{"a":{"v":1},"b":{"v":2}}');
+  assertEquals(server.requests, [
+    `GET /schemas/ids/${id}`,
+    "GET /subjects/node/versions/1?deleted=true",
+    "GET /subjects/a%2Fb/versions/1?deleted=true",
+  ]);
+});
+
+Deno.test("a schema that refers to what the registry does not know, or to itself, says so", async () => {
+  await using place = scene();
+  const { server, registry } = place;
+  const id = server.add("AVRO", { schema: '"Node"', references: [{ name: "Node", subject: "node", version: 1 }] });
+  const circle = server.add("AVRO", { subject: "c", references: [{ name: "C", subject: "c", version: 1 }] });
+  await registry.learn([id, circle]);
+  assertEquals(
+    registry.of(id)?.problem,
+    'it refers to "Node", version 1 of "node", which the Schema Registry does not know',
+  );
+  assertStringIncludes(registry.of(circle)!.problem!, "refers back to it");
+});
 
 Deno.test("a registry that hangs or is away is an error in bounded time, and after many it is not asked for a while", async () => {
   await using place = scene({ timeoutMs: 30 });

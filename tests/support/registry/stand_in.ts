@@ -7,6 +7,21 @@ interface Stored {
   readonly schema: string;
   readonly schemaType: string | undefined;
   readonly guid: string;
+  readonly references: readonly Reference[];
+}
+
+/** A schema that another refers to. */
+export interface Reference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
+}
+
+/** What a schema is added with. */
+export interface Added {
+  readonly schema?: string;
+  readonly subject?: string;
+  readonly references?: readonly Reference[];
 }
 
 const CONTENT_TYPE = "application/vnd.schemaregistry.v1+json";
@@ -22,6 +37,8 @@ export class StandInRegistry implements AsyncDisposable {
   authorization: string | undefined;
   /** Registering is refused with this status. */
   refusesSchemas: number | undefined;
+  /** What the check of a schema against the subject's latest says. */
+  isCompatible = true;
   /** Of the next requests for ids, so many are answered as by a replica that does not know yet. */
   behind = 0;
   readonly #schemas = new Map<number, Stored>();
@@ -46,9 +63,10 @@ export class StandInRegistry implements AsyncDisposable {
   }
 
   /** Registers a schema and returns its id. */
-  add(schemaType: string | undefined, { schema = "{}", subject }: { schema?: string; subject?: string } = {}): number {
+  add(schemaType: string | undefined, { schema = "{}", subject, references = [] }: Added = {}): number {
     const id = 1 + this.#schemas.size;
-    this.#schemas.set(id, { schema, schemaType, guid: `00000000-0000-4000-8000-${String(id).padStart(12, "0")}` });
+    const guid = `00000000-0000-4000-8000-${String(id).padStart(12, "0")}`;
+    this.#schemas.set(id, { schema, schemaType, guid, references });
     if (subject !== undefined) this.#subjects.set(subject, (this.#subjects.get(subject) ?? new Set()).add(id));
     return id;
   }
@@ -67,8 +85,9 @@ export class StandInRegistry implements AsyncDisposable {
   }
 
   async #answer(request: Request): Promise<Response> {
-    const path = new URL(request.url).pathname.replace(/^\/apis\/v7/, "");
-    this.requests.push(`${request.method} ${path}`);
+    const { pathname, search } = new URL(request.url);
+    const path = pathname.replace(/^\/apis\/v7/, "");
+    this.requests.push(`${request.method} ${path}${search}`);
     const body = await request.text();
     if (this.hangs) await new Promise<void>((resolve) => this.#hanging.push(resolve));
     if (this.status !== undefined) return error(this.status, this.status * 100, "as told");
@@ -77,11 +96,17 @@ export class StandInRegistry implements AsyncDisposable {
     }
     if (request.method === "GET") return this.#lookUp(path);
     assertMatch(request.headers.get("content-type") ?? "", /^application\/(vnd\.schemaregistry\.v1\+)?json$/);
+    if (path.startsWith("/compatibility/")) {
+      return Response.json({ is_compatible: this.isCompatible, messages: this.isCompatible ? [] : ["differs: /page"] });
+    }
     const [, subject, versions] = /^\/subjects\/([^/]+)(\/versions)?$/.exec(path)!;
     return this.#post(decodeURIComponent(subject!), versions !== undefined, JSON.parse(body));
   }
 
   #lookUp(path: string): Response {
+    const [, subject, version] = /^\/subjects\/([^/]+)\/versions\/(latest|\d+)$/.exec(path) ?? [];
+    if (subject !== undefined) return this.#version(decodeURIComponent(subject), version!);
+    if (path.startsWith("/config/")) return Response.json({ compatibilityLevel: "BACKWARD" });
     const id = /^\/schemas\/ids\/(\d+)$/.exec(path)?.[1];
     const guid = /^\/schemas\/guids\/([0-9a-f-]{36})$/.exec(path)?.[1];
     if (id === undefined && guid === undefined) return new Response("Not found", { status: 404 });
@@ -93,7 +118,18 @@ export class StandInRegistry implements AsyncDisposable {
       ? this.#schemas.values().find((schema) => schema.guid === guid)
       : this.#schemas.get(Number(id));
     if (!found) return error(404, 40403, "Schema not found");
-    return Response.json({ schema: found.schema, schemaType: found.schemaType });
+    const { schema, schemaType, references } = found;
+    return Response.json({ schema, schemaType, references: references.length > 0 ? references : undefined });
+  }
+
+  #version(subject: string, version: string): Response {
+    const ids = [...this.#subjects.get(subject) ?? []];
+    if (ids.length === 0) return error(404, 40401, "Subject not found");
+    const number = version === "latest" ? ids.length : Number(version);
+    const id = ids[number - 1];
+    return id === undefined
+      ? error(404, 40402, "Version not found")
+      : Response.json({ ...this.#told(id), subject, version: number });
   }
 
   #post(subject: string, registers: boolean, body: { readonly schemaType: string; readonly schema: string }): Response {
