@@ -145,7 +145,8 @@ Deno.test("a Schema Registry is described by its address and one way to log in",
   const url = "https://psrc-1.example/apis/v7";
   const key = { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret" };
   assertEquals(read({}).schemaRegistry, undefined);
-  assertEquals(read({ SCHEMA_REGISTRY_URL: `${url}/` }).schemaRegistry, { url, login: undefined });
+  const registration = { autoRegister: true, useLatest: false, isLatestStrict: true, normalize: false };
+  assertEquals(read({ SCHEMA_REGISTRY_URL: `${url}/` }).schemaRegistry, { url, login: undefined, registration });
   const basic = read({ SCHEMA_REGISTRY_URL: url, ...key });
   assertEquals(basic.schemaRegistry?.login, { kind: "basic", user: "K", password: "s3cret" });
   assertEquals(basic.secrets, ["s3cret"]);
@@ -154,10 +155,25 @@ Deno.test("a Schema Registry is described by its address and one way to log in",
   assertEquals(read(key).warnings.length, 1);
 });
 
+Deno.test("by which schema Freshet writes is said as Confluent's serializers are told it", () => {
+  const registration = (settings: Record<string, string>) =>
+    read({ SCHEMA_REGISTRY_URL: "http://registry", ...settings }).schemaRegistry!.registration;
+  const { autoRegister, useLatest } = registration({ SCHEMA_REGISTRY_USE_LATEST_VERSION: "true" });
+  assertEquals([autoRegister, useLatest], [false, true]);
+  const none = registration({
+    SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS: "false",
+    SCHEMA_REGISTRY_NORMALIZE_SCHEMAS: "yes",
+    SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT: "0",
+  });
+  assertEquals(none, { autoRegister: false, useLatest: false, isLatestStrict: false, normalize: true });
+});
+
 const WRONG_REGISTRIES: readonly (readonly [string, Record<string, string>])[] = [
   ["SCHEMA_REGISTRY_API_SECRET is missing", { SCHEMA_REGISTRY_API_KEY: "K" }],
   ["SCHEMA_REGISTRY_API_KEY is missing", { SCHEMA_REGISTRY_API_SECRET: "s3cret" }],
   ["both set", { SCHEMA_REGISTRY_API_KEY: "K", SCHEMA_REGISTRY_API_SECRET: "s3cret", SCHEMA_REGISTRY_TOKEN: "t" }],
+  ["are both true", { SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS: "true", SCHEMA_REGISTRY_USE_LATEST_VERSION: "on" }],
+  ["true or false", { SCHEMA_REGISTRY_NORMALIZE_SCHEMAS: "maybe" }],
   ["an http or https address", { SCHEMA_REGISTRY_URL: "registry:8081" }],
   ["an http or https address", { SCHEMA_REGISTRY_URL: "ftp://registry" }],
   ["without user and password", { SCHEMA_REGISTRY_URL: "https://key:s3cret@registry/x" }],

@@ -173,6 +173,18 @@ export const SETTINGS = {
     { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
     "Bearer token for the Schema Registry, instead of key and secret.",
   ),
+  SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS: s.flagOrNone(
+    "Register Freshet's schema under a subject that has it not (Confluent's auto.register.schemas); true unless the latest version is used.",
+  ),
+  SCHEMA_REGISTRY_USE_LATEST_VERSION: s.flagOrNone(
+    "Write by the latest schema of the subject and register none (Confluent's use.latest.version); false by default.",
+  ),
+  SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT: s.flagOrNone(
+    "With the latest version: only if the registry finds Freshet's schema compatible with it (Confluent's latest.compatibility.strict); true by default.",
+  ),
+  SCHEMA_REGISTRY_NORMALIZE_SCHEMAS: s.flagOrNone(
+    "Have the registry bring schemas into one form before it compares them (Confluent's normalize.schemas); false by default.",
+  ),
   ...SNOWFLAKE_SETTINGS,
 } satisfies DomainSettings;
 
@@ -185,6 +197,13 @@ export interface SchemaRegistryConfig {
     | { readonly kind: "basic"; readonly user: string; readonly password: string }
     | { readonly kind: "bearer"; readonly token: string }
     | undefined;
+  /** By which schema Freshet writes. */
+  readonly registration: {
+    readonly autoRegister: boolean;
+    readonly useLatest: boolean;
+    readonly isLatestStrict: boolean;
+    readonly normalize: boolean;
+  };
 }
 
 /** The configuration, checked and complete. Durations in milliseconds; `undefined` leaves it to the domain or warehouse. */
@@ -321,10 +340,20 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
 
 function schemaRegistry(v: Values): SchemaRegistryConfig | undefined {
   if (v.SCHEMA_REGISTRY_URL === undefined) return undefined;
+  const useLatest = v.SCHEMA_REGISTRY_USE_LATEST_VERSION ?? false;
+  const registration = {
+    autoRegister: v.SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS ?? !useLatest,
+    useLatest,
+    isLatestStrict: v.SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT ?? true,
+    normalize: v.SCHEMA_REGISTRY_NORMALIZE_SCHEMAS ?? false,
+  };
+  return { url: v.SCHEMA_REGISTRY_URL, login: registryLogin(v), registration };
+}
+
+function registryLogin(v: Values): SchemaRegistryConfig["login"] {
   const { SCHEMA_REGISTRY_API_KEY: user, SCHEMA_REGISTRY_API_SECRET: password, SCHEMA_REGISTRY_TOKEN: token } = v;
-  if (token !== undefined) return { url: v.SCHEMA_REGISTRY_URL, login: { kind: "bearer", token } };
-  const login = user !== undefined && password !== undefined ? { kind: "basic", user, password } as const : undefined;
-  return { url: v.SCHEMA_REGISTRY_URL, login };
+  if (token !== undefined) return { kind: "bearer", token };
+  return user !== undefined && password !== undefined ? { kind: "basic", user, password } : undefined;
 }
 
 /** Whether an address can be reached from this machine only. */
@@ -384,6 +413,11 @@ function missing(given: Record<string, string>): string[] {
   if (given.SCHEMA_REGISTRY_API_SECRET) need("SCHEMA_REGISTRY_API_KEY", login, "an API key");
   if (given.SCHEMA_REGISTRY_API_KEY && given.SCHEMA_REGISTRY_TOKEN) {
     problems.push("SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_API_KEY are both set: expected one of them");
+  }
+  if (s.isOn(given.SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS) && s.isOn(given.SCHEMA_REGISTRY_USE_LATEST_VERSION)) {
+    problems.push(
+      "SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS and SCHEMA_REGISTRY_USE_LATEST_VERSION are both true: expected one of them",
+    );
   }
   for (const [name, because, form] of missingForKafka(given)) need(name, because, form);
   problems.push(...kafkaClientProblems(given));

@@ -125,6 +125,11 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   "0": false,
 };
 
+/** Whether a text is one that says yes. */
+export function isOn(text: string | undefined): boolean {
+  return text !== undefined && FLAGS[text.toLowerCase()] === true;
+}
+
 /** Yes or no, or left open. */
 export function flagOrNone(meaning: string): z.ZodType<boolean | undefined, unknown> {
   return from({ form: "true or false" }, meaning, (text) => FLAGS[text.toLowerCase()]);

@@ -113,10 +113,16 @@ Deno.test({
     for (const { volumes = [] } of Object.values(services)) {
       for (const { type, source } of volumes) if (type === "bind") await Deno.stat(source);
     }
+    assertEquals(freshet.environment?.SCHEMA_REGISTRY_URL, "http://redpanda:8081");
     const others = await compose("KAFKA_BROKERS=broker.example:9092", "FRESHET_API_TOKEN=secret");
     assertEquals(others.freshet?.environment?.KAFKA_BROKERS, "broker.example:9092");
+    assertEquals(others.freshet?.environment?.SCHEMA_REGISTRY_URL, undefined, "its registry is not that of others");
+    const named = await compose("SCHEMA_REGISTRY_URL=https://registry.example");
+    assertEquals(named.freshet?.environment?.SCHEMA_REGISTRY_URL, "https://registry.example");
     for (const [name, { environment }] of Object.entries(others)) {
-      if (name.startsWith("simulate-")) assertEquals(environment?.KAFKA_BROKERS, "redpanda:9092");
+      if (!name.startsWith("simulate-")) continue;
+      assertEquals(environment?.KAFKA_BROKERS, "redpanda:9092");
+      assertEquals(environment?.SCHEMA_REGISTRY_URL, "http://redpanda:8081");
     }
   },
 });
