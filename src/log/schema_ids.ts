@@ -93,10 +93,12 @@ export class SchemaIds {
 
   async #checkCompatible(subject: string, schema: string, version: unknown): Promise<void> {
     const answer = await this.#post(`/compatibility${pathOf(subject)}/versions/${version}?verbose=true`, schema);
-    const { is_compatible: isCompatible, messages } = answer.json ?? {};
+    // Confluent's says why in `messages`, Apicurio's in `reason`.
+    const { is_compatible: isCompatible, reason, messages = [reason] } = answer.json ?? {};
     if (answer.status !== 200 || typeof isCompatible !== "boolean") throw this.client.refusal(answer, subject);
     if (isCompatible) return;
-    const said = Array.isArray(messages) && messages.length > 0 ? `: ${String(messages[0]).slice(0, MAX_SAID)}` : "";
+    const [why] = Array.isArray(messages) ? messages : [];
+    const said = why ? `: ${String(why).slice(0, MAX_SAID)}` : "";
     throw new SchemaRegistryRefusedError(
       `${this.#at} finds Freshet's schema incompatible with version ${version} of "${subject}"${said}. ` +
         "SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT=false writes by that version all the same",

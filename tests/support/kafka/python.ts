@@ -2,8 +2,9 @@
 
 import { isInstalled, run } from "./jars.ts";
 
-const FOLDER = decodeURIComponent(new URL("../../../.cache/kafka/python-with-schemas/", import.meta.url).pathname);
-const PACKAGE = "confluent-kafka[json,schemaregistry]==2.15.0";
+const FOLDER = decodeURIComponent(new URL("../../../.cache/kafka/python-with-serializers/", import.meta.url).pathname);
+/** With protoc, which makes classes of Protobuf's files. */
+const PACKAGES = ["confluent-kafka[avro,json,protobuf,schemaregistry]==2.15.0", "grpcio-tools==1.85.1"];
 
 /** Why scripts for librdkafka cannot run here, or undefined when they can. Makes the environment when it is missing. */
 export async function whyNoPython(): Promise<string | undefined> {
@@ -14,12 +15,14 @@ export async function whyNoPython(): Promise<string | undefined> {
   try {
     if (await Deno.stat(`${FOLDER}complete`).then(() => true, () => false)) return undefined;
     await run("python3", ["-m", "venv", FOLDER]);
-    await run(`${FOLDER}bin/pip`, ["--quiet", "--disable-pip-version-check", "install", PACKAGE]);
+    await run(`${FOLDER}bin/pip`, ["--quiet", "--disable-pip-version-check", "install", ...PACKAGES]);
     await Deno.writeTextFile(`${FOLDER}complete`, "");
     return undefined;
   } catch (error) {
     if (Deno.env.get("CI") === "true") throw error;
-    return `${PACKAGE} cannot be installed (${error instanceof Error ? error.message.split("\n")[0] : error})`;
+    return `${PACKAGES.join(", ")} cannot be installed (${
+      error instanceof Error ? error.message.split("\n")[0] : error
+    })`;
   }
 }
 

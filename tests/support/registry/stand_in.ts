@@ -1,7 +1,7 @@
 // A Schema Registry to misbehave on command: speaks the parts of Confluent's API that Freshet uses, checks what it is sent, and
 // can be away, slow or strict. The real one that tests also run against is in apicurio.ts.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertMatch } from "@std/assert";
 
 interface Stored {
   readonly schema: string;
@@ -21,6 +21,13 @@ export interface Reference {
 export interface Added {
   readonly schema?: string;
   readonly subject?: string;
+  readonly references?: readonly Reference[];
+}
+
+/** What is asked for, or to be registered; without a type it is Avro. */
+interface Posted {
+  readonly schemaType?: string;
+  readonly schema: string;
   readonly references?: readonly Reference[];
 }
 
@@ -132,8 +139,7 @@ export class StandInRegistry implements AsyncDisposable {
       : Response.json({ ...this.#told(id), subject, version: number });
   }
 
-  #post(subject: string, registers: boolean, body: { readonly schemaType: string; readonly schema: string }): Response {
-    assertEquals(body.schemaType, "JSON");
+  #post(subject: string, registers: boolean, body: Posted): Response {
     const ids = this.#subjects.get(subject);
     const known = [...ids ?? []].find((id) => this.schemaOf(id) === body.schema);
     if (known !== undefined) return Response.json({ ...this.#told(known), subject, version: 1 });
@@ -141,7 +147,7 @@ export class StandInRegistry implements AsyncDisposable {
     if (this.refusesSchemas !== undefined) {
       return error(this.refusesSchemas, this.refusesSchemas, "incompatible: /page");
     }
-    return Response.json(this.#told(this.add("JSON", { schema: body.schema, subject })));
+    return Response.json(this.#told(this.add(body.schemaType, { ...body, subject })));
   }
 
   #told(id: number): object {
