@@ -140,6 +140,8 @@ class RegisteredSubscription implements Subscription {
 interface Held {
   /** In order; the registry is asked about the first, or has answered and the others are still to be looked at. */
   readonly batches: LogBatch[];
+  /** Milliseconds of the monotonic clock. */
+  readonly sinceMs: number;
   answered: boolean;
   /** Set when there will be no answer. */
   error?: unknown;
@@ -192,8 +194,15 @@ class RegisteredGeneration implements Generation {
 
   look(partition: number): PartitionLook | undefined {
     const look = this.inner.look(partition);
-    const waits = this.#held.get(partition)?.answered === false;
-    return look && waits ? { ...look, obstacle: "waits for a schema of the Schema Registry" } : look;
+    const held = this.#held.get(partition);
+    if (!look || !held || held.answered) return look;
+    // The log may answer as often as it likes: what waits here has not got on since.
+    const atMs = Math.min(look.atMs, held.sinceMs);
+    return {
+      ...look,
+      atMs,
+      obstacle: `waits for a schema of the Schema Registry at ${this.options.registry.description}`,
+    };
   }
 
   /** As the port says. A registry that does not answer makes a partition with a new schema wait, and no other. */
@@ -204,7 +213,8 @@ class RegisteredGeneration implements Generation {
     if (!batch) return undefined;
     const schemas = this.#schemasToAskFor(batch);
     if (schemas.size === 0) return batch;
-    const held: Held = { batches: [batch, ...this.#held.get(batch.partition)?.batches ?? []], answered: false };
+    const before = this.#held.get(batch.partition)?.batches ?? [];
+    const held: Held = { batches: [batch, ...before], sinceMs: this.options.clock.monotonic(), answered: false };
     this.#held.set(batch.partition, held);
     this.#heldRecords += batch.records.length;
     const asked = this.#ask(batch, schemas).then(

@@ -13,6 +13,8 @@ import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { readAll, until } from "../contracts/log/place.ts";
 import { checkRules, checksOf } from "../support/checks.ts";
 import { domainOf } from "../support/domains.ts";
+import { Terminal } from "../cli/terminal.ts";
+import { waitForAnswer } from "../support/running.ts";
 import { StandInRegistry } from "../support/registry/stand_in.ts";
 
 const domain = domainOf("actions");
@@ -89,6 +91,40 @@ Deno.test("a registry that is away makes records of new schemas wait: the others
   await running;
   assertEquals(await rows(warehouse), [100, 0]);
   await checkRules(warehouse, checksOf("actions"));
+});
+
+Deno.test("a partition that waits for a schema is a standstill, whatever the other partitions do, and never green", async () => {
+  await using terminal = await Terminal.open();
+  await using server = StandInRegistry.start();
+  const id = server.add("JSON");
+  server.status = 503;
+  await using plain = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  await plain.createTopics([{ topic: domain.topic, partitions: 2 }]);
+  const env = { SCHEMA_REGISTRY_URL: server.url, FRESHET_STANDSTILL_MS: "1000", FRESHET_CHECKPOINT_MS: "50" };
+  const stop = new AbortController();
+  const ended = terminal.run(["run", "actions", "--no-simulate"], { env, signal: stop.signal });
+  try {
+    await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
+    await plain.produce(domain.topic, many(10, 1, id));
+    const isTold = (text: string) => JSON.parse(text).status === "degraded";
+    let health = "";
+    const told = waitForAnswer(terminal, "/health", isTold).then((text) => health = text);
+    // The other partition gets on all the time.
+    while (health === "") {
+      await plain.produce(domain.topic, many(1, 0));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await told;
+    const { kind, reason } = JSON.parse(health).domains.actions.standstill;
+    assertEquals(kind, "partition_blocked");
+    assertStringIncludes(reason, `Partition 1 waits for a schema of the Schema Registry at ${server.url}`);
+    assertEquals(JSON.parse(await waitForAnswer(terminal, "/readyz", () => true)).status, "not ready");
+    server.status = undefined;
+    await waitForAnswer(terminal, "/readyz", (text) => JSON.parse(text).status === "ok");
+  } finally {
+    stop.abort();
+    await ended;
+  }
 });
 
 Deno.test("a run that is stopped while records wait ends at once, and the next one goes on with them", async () => {
