@@ -20,7 +20,7 @@ import type {
   TopicSpec,
 } from "./log.ts";
 import { SchemaRegistry, type SchemaRegistrySettings } from "./schema_registry.ts";
-import { framed, isFramed, LAST_MAGIC, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
+import { framedRecord, LAST_MAGIC, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
 
 /** What a topic's records are written by. */
 export interface TopicSchema {
@@ -95,25 +95,29 @@ export class RegisteredLog implements Log {
     const schema = schemas.get(topic);
     if (!schema || records.length === 0 || options?.asIs) return await log.produce(topic, records, options);
     const id = await registry.idOf(schema.subject, schema.schema);
-    return await log.produce(topic, records.map((record) => inWireFormat(id, record)), options);
+    return await log.produce(topic, records.map((record) => framedRecord(id, record)), options);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    this.#forewarn(options.topic);
     return new RegisteredSubscription(await this.#options.log.subscribe(options), this.#options);
+  }
+
+  /** Says before the first record is sent that none can be. */
+  #forewarn(topic: string): void {
+    const { registry, schemas, onWarning } = this.#options;
+    const schema = schemas.get(topic);
+    if (!schema) return;
+    registry.problemOf(schema.subject, schema.schema).then((problem) => {
+      if (problem !== undefined) onWarning(`Nothing can be sent to "${topic}": ${problem}`);
+      // A registry that is away is told when it is needed.
+    }, () => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.registry.close();
     await this.#options.log[Symbol.asyncDispose]();
   }
-}
-
-/** Tombstones and empty values have no payload, and what names a schema already keeps it. */
-function inWireFormat(id: number, record: NewRecord): NewRecord {
-  const { value, headers } = record;
-  if (value === null || value.length === 0 || (headers && SCHEMA_HEADER in headers)) return record;
-  if (typeof value !== "string" && isFramed(value)) return record;
-  return { ...record, value: framed(id, value) };
 }
 
 class RegisteredSubscription implements Subscription {

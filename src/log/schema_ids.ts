@@ -56,6 +56,25 @@ export class SchemaIds {
     return id;
   }
 
+  /** Why {@link of} would be refused, without registering anything; `undefined` where it would not, as far as can be told. */
+  async problem(subject: string, schema: string): Promise<string | undefined> {
+    try {
+      const { useLatest, autoRegister } = this.settings;
+      if (useLatest || !autoRegister) await this.of(subject, schema);
+      else await this.#checkRegistrable(subject, schema);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SchemaRegistryRefusedError) return error.message;
+      throw error;
+    }
+  }
+
+  async #checkRegistrable(subject: string, schema: string): Promise<void> {
+    if (!isNotFound(await this.#post(pathOf(subject), schema))) return;
+    const answer = await this.#post(`/compatibility${pathOf(subject)}/versions/latest`, schema);
+    if (answer.json?.is_compatible === false) throw await this.#incompatible(subject, answer);
+  }
+
   /** Looks first, so that a login that may only read will do when the schema is there already. */
   async #own(subject: string, schema: string): Promise<number> {
     const found = await this.#post(pathOf(subject), schema);
@@ -114,7 +133,7 @@ export class SchemaIds {
     const compatibility = level.status === 200 ? ` ${level.json?.compatibilityLevel}` : "";
     return new SchemaRegistryRefusedError(
       `${this.#at} has another schema under "${subject}"${which}, and its compatibility${compatibility} refuses ` +
-        `Freshet's (409)${saidIn(refused.json)}. Set SCHEMA_REGISTRY_USE_LATEST_VERSION=true and ` +
+        `Freshet's${saidIn(refused.json)}. Set SCHEMA_REGISTRY_USE_LATEST_VERSION=true and ` +
         "SCHEMA_REGISTRY_LATEST_COMPATIBILITY_STRICT=false to write by the schema that is there, or change the " +
         "subject's compatibility",
     );

@@ -87,6 +87,11 @@ export class SchemaRegistry implements WrittenSchemas {
     return id;
   }
 
+  /** Why {@link idOf} would be refused; asks, and registers nothing. Rejects with `SchemaRegistryUnavailableError`. */
+  problemOf(subject: string, schema: string): Promise<string | undefined> {
+    return this.#ids.problem(subject, schema);
+  }
+
   /** Ends what is under way: it rejects. */
   close(): void {
     this.#client.close();

@@ -5,7 +5,7 @@
 // byte 1 and its GUID as 16 bytes. That stands before the payload, or in the header `__value_schema_id`. Behind it, in either
 // place, Protobuf has the indexes of the message.
 
-import type { LogRecord } from "./log.ts";
+import type { LogRecord, NewRecord } from "./log.ts";
 
 /** A schema as a record names it: by its id in the registry, or by its GUID in lower case. */
 export type SchemaRef = number | string;
@@ -33,6 +33,14 @@ export function framed(id: number, value: string | Uint8Array): Uint8Array {
   new DataView(bytes.buffer).setUint32(1, id);
   bytes.set(payload, ID_BYTES);
   return bytes;
+}
+
+/** The record in the wire format. Tombstones and empty values have no payload, and what names a schema already keeps it. */
+export function framedRecord(id: number, record: NewRecord): NewRecord {
+  const { value, headers } = record;
+  if (value === null || value.length === 0 || (headers && SCHEMA_HEADER in headers)) return record;
+  if (typeof value !== "string" && isFramed(value)) return record;
+  return { ...record, value: framed(id, value) };
 }
 
 /** The schema that bytes begin with, and what follows it; `undefined` when they name none. */

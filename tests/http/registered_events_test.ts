@@ -35,7 +35,13 @@ Deno.test("events over HTTP go out in the wire format, and not at all while the 
     assertEquals(away.headers.get("retry-after"), "1");
 
     registry.status = undefined;
-    const published = await post(url);
+    // Whoever did not answer is not asked for a while.
+    let published = await post(url);
+    while (published.status === 503) {
+      await published.body?.cancel();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      published = await post(url);
+    }
     const { topic, offset } = await published.json();
     assertEquals([published.status, topic, offset], [200, "events", 0]);
     assertEquals(JSON.parse(registry.schemaOf(1)).title, "UserAction");

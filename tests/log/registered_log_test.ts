@@ -147,7 +147,21 @@ Deno.test("records of new schemas come when the registry has answered, and it is
     "AVRO",
     "JSON",
   ]);
-  assertEquals(server.requests.length, 3);
+  assertEquals(server.requests.filter((request) => request.startsWith("GET /schemas/")).length, 3);
+});
+
+Deno.test("whoever reads a topic is warned when its subject takes no record of Freshet's, and nothing is registered", async () => {
+  await using place = await scene();
+  const { log, server, warnings } = place;
+  await using _first = await reading(log);
+  await until(() => server.requests.length === 2, "the question");
+  assertEquals(warnings, []);
+  server.add("JSON", { subject: "events-value" });
+  server.isCompatible = false;
+  await using _second = await log.subscribe({ topic: "events", group: "g2", signal: new AbortController().signal });
+  await until(() => warnings.length > 0, "the warning");
+  assert(/Nothing can be sent to "events".*USE_LATEST_VERSION=true/s.test(warnings[0]!), warnings[0]);
+  assertEquals(server.requests.filter((request) => request.endsWith("/versions")), []);
 });
 
 Deno.test("while the registry is away only the partition with a new schema waits, in order, and it comes when the registry is back", async () => {
