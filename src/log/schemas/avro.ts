@@ -113,7 +113,7 @@ const PRIMITIVES: Readonly<Record<string, Read>> = {
   float: (from) => floatText(from.float()),
   double: (from) => doubleText(from.double()),
   bytes: (from) => bytesText(from.sized()),
-  string: (from) => stringText(from.string()),
+  string: (from) => from.quotedString(),
 };
 
 /** Makes readers of types, each once: a type may hold itself. */
@@ -176,7 +176,7 @@ function enumReader({ symbols }: types.EnumType): Read {
 }
 
 function entryReader(value: Read): Read {
-  return (from) => `${stringText(from.string())}:${value(from)}`;
+  return (from) => `${from.quotedString()}:${value(from)}`;
 }
 
 /** Of lists and maps: blocks of items, and an empty one at the end. */

@@ -4,7 +4,7 @@
 
 import { Buffer, isUtf8 } from "node:buffer";
 import { UnreadableValueError } from "../../errors.ts";
-import { mismatch } from "./json_text.ts";
+import { mismatch, stringText } from "./json_text.ts";
 
 /** Values that are nested deeper are given up: a schema may name itself. */
 const MAX_DEPTH = 500;
@@ -14,11 +14,13 @@ const MAX_VARINT_BYTES = 10;
 const MOST_BITS = 1n << 64n;
 const INT_LIMIT = 2 ** 31;
 const { toString } = Buffer.prototype;
+const [SPACE, QUOTE, BACKSLASH, LAST_OF_ASCII] = [32, 34, 92, 126];
 
 export class AvroBytes {
   #at = 0;
   #depth = 0;
   readonly #view: DataView;
+  #text: string | undefined;
 
   constructor(private readonly bytes: Uint8Array) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -83,10 +85,19 @@ export class AvroBytes {
     return this.fixed(this.size());
   }
 
-  string(): string {
-    const bytes = this.sized();
-    if (!isUtf8(bytes)) throw mismatch("A string is not UTF-8");
-    return toString.call(bytes, "utf8");
+  /** A string as JSON text. What is plain is cut out of one text of all bytes, which costs a fraction of a call for each. */
+  quotedString(): string {
+    const { bytes } = this;
+    const start = this.#take(this.size());
+    const end = this.#at;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte < SPACE || byte > LAST_OF_ASCII || byte === QUOTE || byte === BACKSLASH) {
+        return encodedText(bytes.subarray(start, end));
+      }
+    }
+    const text = this.#text ??= toString.call(bytes, "latin1");
+    return `"${text.slice(start, end)}"`;
   }
 
   /** A length or a count that is not negative. */
@@ -128,4 +139,9 @@ export class AvroBytes {
     this.#at = at + size;
     return at;
   }
+}
+
+function encodedText(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw mismatch("A string is not UTF-8");
+  return stringText(toString.call(bytes, "utf8"));
 }
