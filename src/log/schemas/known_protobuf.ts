@@ -14,6 +14,7 @@ message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }`;
 
 const GOOGLE_TYPES = `syntax = "proto3"; package google.type;
 import "google/protobuf/duration.proto";
+import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
 message Date { int32 year = 1; int32 month = 2; int32 day = 3; }
 message TimeOfDay { int32 hours = 1; int32 minutes = 2; int32 seconds = 3; int32 nanos = 4; }
@@ -36,19 +37,47 @@ enum Month {
   SEPTEMBER = 9; OCTOBER = 10; NOVEMBER = 11; DECEMBER = 12;
 }`;
 
-/** Options of options, which no record holds: what schemas say of themselves. */
+/** What schemas say of themselves, which no record holds. */
 const OPTIONS = "google/protobuf/descriptor.proto";
 
-/** Whether a file is one of those. */
+const KNOWN = new Set([
+  OPTIONS,
+  ...["any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"].map((name) =>
+    `google/protobuf/${name}.proto`
+  ),
+  ...[
+    "color",
+    "date",
+    "datetime",
+    "dayofweek",
+    "decimal",
+    "fraction",
+    "interval",
+    "latlng",
+    "money",
+    "month",
+    "timeofday",
+  ]
+    .map((name) => `google/type/${name}.proto`),
+  "confluent/type/decimal.proto",
+  "confluent/types/decimal.proto",
+]);
+
+/** Whether a file is one of those; a registry may have it all the same. */
 export function isKnownFile(name: string): boolean {
-  return /^(google\/(protobuf|type)|confluent)\//.test(name);
+  return KNOWN.has(name);
 }
 
-/** Adds all of them, the options' only where a file asks for them. */
-export function addKnownFiles(library: typeof protobuf, root: protobuf.Root, texts: readonly string[]): void {
+/** Whether a file is given as its text, not as its descriptor in base64. */
+export function isText(file: string): boolean {
+  return /[{};]/.test(file);
+}
+
+/** Adds all of them, that of the options only where one of the `files` may ask for it. */
+export function addKnownFiles(library: typeof protobuf, root: protobuf.Root, files: readonly string[]): void {
   for (const { nested } of Object.values(library.common).filter(isFile)) root.addJSON(nested);
   for (const text of [CONFLUENT_TYPES, GOOGLE_TYPES]) library.parse(text, root, { keepCase: true });
-  if (texts.some((text) => text.includes(OPTIONS))) root.addJSON(descriptorJson.nested);
+  if (files.some((file) => !isText(file) || file.includes(OPTIONS))) root.addJSON(descriptorJson.nested);
 }
 
 function isFile(value: unknown): value is { readonly nested: Record<string, protobuf.AnyNestedObject> } {

@@ -3,7 +3,7 @@
 
 import protobuf from "protobufjs";
 import descriptor, { type IDescriptorContext, type IFileDescriptorProto } from "protobufjs/ext/descriptor.js";
-import { addKnownFiles, isKnownFile } from "./known_protobuf.ts";
+import { addKnownFiles, isKnownFile, isText } from "./known_protobuf.ts";
 import type { SchemaSource } from "./mod.ts";
 
 /** What a descriptor says of its language, by the number of its edition. */
@@ -22,7 +22,7 @@ export function messagesOf({ schema, references }: SchemaSource): readonly proto
 
 /** Adds a file; returns the full names of the messages that it declares outside of others. */
 function addFile(root: protobuf.Root, text: string): readonly string[] {
-  if (/[{};]/.test(text)) {
+  if (isText(text)) {
     protobuf.parse(text, root, { keepCase: true });
     // By itself once more: in the root messages of several files of one package lie together.
     return messagesIn(protobuf.parse(text, new protobuf.Root(), { keepCase: true }).root);

@@ -225,6 +225,23 @@ Deno.test("Protobuf: files of one package that import each other, as text and as
   }
 });
 
+Deno.test("Protobuf: files of Google's and Confluent's that a registry has are read as any other", async () => {
+  const address = 'syntax = "proto3"; package google.type; message PostalAddress { string region_code = 2; }';
+  const meta =
+    `syntax = "proto3"; package confluent; import "google/protobuf/descriptor.proto"; message Meta { string doc = 1; }
+    extend google.protobuf.FieldOptions { Meta field_meta = 1088; }`;
+  const read = await reader(
+    `syntax = "proto3"; import "confluent/meta.proto"; import "google/type/postal_address.proto";
+     message M { google.type.PostalAddress a = 1 [(confluent.field_meta) = { doc: "x" }]; }`,
+    [
+      { name: "google/protobuf/descriptor.proto", schema: 'syntax = "proto2"; package google.protobuf;' },
+      { name: "confluent/meta.proto", schema: meta },
+      { name: "google/type/postal_address.proto", schema: address },
+    ],
+  );
+  assertEquals(read(Uint8Array.of(0, 10, 4, 18, 2, 70, 82)), '{"a":{"region_code":"FR"}}');
+});
+
 Deno.test("Protobuf: proto2, with what is required, its groups, and options of its own", async () => {
   const read = await reader(`syntax = "proto2"; import "google/protobuf/descriptor.proto";
     extend google.protobuf.FieldOptions { optional string note = 50001; }
