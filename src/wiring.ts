@@ -133,6 +133,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     logger: loggerFor(domain.name),
     observer: everyObserver([observerOf(metrics), ...observers]),
     group: groupOf(config, domain),
+    deadLetterSuffix: config.deadLetterSuffix,
     time: config.time,
     ...checkpoints(config, warehouse),
     untilEnd,

@@ -6,6 +6,7 @@ import { type Element, type Output, StateBackend, Stream, type StreamContext } f
 import type { Simulator } from "../../simulators/simulator.ts";
 import type { Rules, Settings } from "../checks/rules.ts";
 import type { DomainPanels } from "../panels/panel.ts";
+import type { OlderForm } from "./older_form.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {
@@ -118,6 +119,13 @@ export interface Domain<E = unknown> extends DomainParts {
   /** Consumer group, unless the configuration names one. */
   readonly group: string;
   readonly schema: z.ZodType<E>;
+  /** Other forms that records may have, tried in this order where they do not fit the schema. */
+  readonly older?: readonly OlderForm<E>[];
+  /**
+   * The columns of the raw table for a record that is no event and is kept there all the same, for nothing but that;
+   * `undefined` for one that is a dead letter. Without this they all are.
+   */
+  rawOnly?(json: unknown): Readonly<Record<string, unknown>> | undefined;
   /** The record key that a producer gives an event. */
   key(event: E): string;
   /** Epoch milliseconds, fractional down to the microsecond; `NaN` when the event's time is none. */
@@ -156,6 +164,8 @@ export interface DomainModule extends DomainParts {
   readonly name: string;
   /** Environment variables, as a zod shape of strings read into values; all with defaults. */
   readonly settings: z.ZodRawShape;
+  /** What a choice of one setting makes of others where they are not set: by the setting, then by the choice. */
+  readonly presets?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
   /** Events made up from a seed. Loaded when it is asked for, with the packages that it needs. */
   readonly simulator: () => Promise<Simulator>;
   /** Text of the script that makes the derived tables as Snowflake's Dynamic Tables instead, if there is one. */

@@ -63,6 +63,8 @@ export interface RunnerOptions {
   readonly observer?: Observer;
   /** Consumer group; the domain's own when left out. */
   readonly group?: string;
+  /** What the name of the dead letter topic has behind the domain's topic; ".dlq" when left out. */
+  readonly deadLetterSuffix?: string;
   /** Overrides of the domain's time settings. */
   readonly time?: Partial<TimeSettings>;
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */

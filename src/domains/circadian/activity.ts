@@ -16,13 +16,15 @@ const common = {
   }).describe("IANA time zone that the user was in"),
 };
 
-const Sleep = z.object({
+const SleepFields = z.object({
   activity_type: z.literal("sleep"),
   ...common,
   duration_minutes: minutesLong.nullish().describe("Length of the sleep that ended at `timestamp`"),
   sleep_start: instant.nullish().describe("Instead of `duration_minutes`, with `sleep_end`: falling asleep"),
   sleep_end: instant.nullish().describe("Waking; it counts as the event's time"),
-}).check((context) => {
+});
+
+function checkLength(context: z.core.ParsePayload<z.infer<typeof SleepFields>>): void {
   if (context.issues.length > 0) return;
   const length = sleepMs(context.value);
   if (length >= 0 && length <= minutes(LONGEST_MINUTES)) return;
@@ -32,7 +34,9 @@ const Sleep = z.object({
     path: ["duration_minutes"],
     message: "expected duration_minutes, or sleep_start and sleep_end, of a sleep of at most 24 hours",
   });
-});
+}
+
+const Sleep = SleepFields.check(checkLength);
 
 const Meal = z.object({
   activity_type: z.literal("meal"),
@@ -51,9 +55,22 @@ const Light = z.object({
 
 /** One thing that one user did. Unknown fields stay in the raw table. */
 export const UserActivity = z.discriminatedUnion("activity_type", [Sleep, Meal, Light]);
-export type UserActivity = z.infer<typeof UserActivity>;
 
-type SleepTimes = Pick<z.infer<typeof Sleep>, "timestamp" | "duration_minutes" | "sleep_start" | "sleep_end">;
+/** As producers say it that know neither how long a sleep was nor how bright the light. */
+export const OlderUserActivity = z.discriminatedUnion("activity_type", [
+  SleepFields.check((context) => {
+    if (tellsLength(context.value)) checkLength(context);
+  }),
+  Meal,
+  Light.extend({ lux: Light.shape.lux.nullish(), duration_minutes: Light.shape.duration_minutes.nullish() }),
+]);
+
+export type UserActivity = z.infer<typeof OlderUserActivity>;
+
+type SleepTimes = Pick<z.infer<typeof SleepFields>, "timestamp" | "duration_minutes" | "sleep_start" | "sleep_end">;
+
+const tellsLength = (sleep: SleepTimes): boolean =>
+  (sleep.duration_minutes ?? sleep.sleep_start ?? sleep.sleep_end ?? null) !== null;
 
 /** The sleep's two ends as told, epoch milliseconds (`NaN` for what is no time); `undefined` when it tells its length instead. */
 function toldEnds({ sleep_start, sleep_end }: SleepTimes): readonly [start: number, end: number] | undefined {
@@ -75,7 +92,9 @@ export function timeOf(event: UserActivity): number {
   return ends ? ends[1] : parseTimestamp(event.timestamp);
 }
 
-/** How long it took in hours; 0 when the event does not say. */
-export function hoursOf(event: UserActivity): number {
-  return event.activity_type === "sleep" ? sleepMs(event) / hours(1) : (event.duration_minutes ?? 0) / 60;
+/** How long it took in hours; `null` when the event does not say. */
+export function hoursOf(event: UserActivity): number | null {
+  if (event.activity_type === "sleep") return tellsLength(event) ? sleepMs(event) / hours(1) : null;
+  const { duration_minutes } = event;
+  return duration_minutes === null || duration_minutes === undefined ? null : duration_minutes / 60;
 }

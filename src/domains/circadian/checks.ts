@@ -3,8 +3,11 @@
 
 import { partDifferences } from "../../checks/sessions.ts";
 import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
+import { older } from "./older.ts";
 import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "../../checks/rules.ts";
 
+/** Which zone is meant where none is told, the table says: the setting may be another by now. */
+const { time_zone: _, ...toldAs } = older("UTC");
 const C = new Fields("RECORD_CONTENT", [
   "time_zone",
   "user_id",
@@ -14,7 +17,7 @@ const C = new Fields("RECORD_CONTENT", [
   "timestamp",
   "duration_minutes",
   "lux",
-]);
+], toldAs);
 const local = (instant: string) => `TIMEZONE(ZONE, TIMEZONE('UTC', ${instant}))`;
 const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${from}, ${to}) / 3600000000.0`;
 
@@ -32,7 +35,7 @@ const EVENTS = `EVENTS AS (
     CASE WHEN BY_ENDS THEN ${eventTime(C, "sleep_end")} ELSE ${eventTime(C, "timestamp")} END AS T,
     CASE WHEN BY_ENDS THEN ${hoursBetween(eventTime(C, "sleep_start"), "T")}
       WHEN KIND = 'sleep' THEN ${double(C, "duration_minutes")} * 60000 / 3600000
-      ELSE COALESCE(${double(C, "duration_minutes")}, 0) / 60 END AS H,
+      ELSE ${double(C, "duration_minutes")} / 60 END AS H,
     CASE WHEN KIND = 'light' THEN ${double(C, "lux")} * H END AS LUX_HOURS,
     ${local("T")} AS LOCAL_T,
     ${local("T - TO_MICROSECONDS(CAST(ROUND(H * 1800000000) AS BIGINT))")} AS MIDDLE,
@@ -80,7 +83,7 @@ const DAYS = `DAYS AS (
   FROM COUNTED GROUP BY ALL
 ),
 MAIN AS (
-  SELECT * FROM COUNTED WHERE KIND = 'sleep' QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D, ZONE ORDER BY H DESC, T, O) = 1
+  SELECT * FROM COUNTED WHERE KIND = 'sleep' AND H IS NOT NULL QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D, ZONE ORDER BY H DESC, T, O) = 1
 ),
 LONGEST AS (
   SELECT USER_ID, D, ZONE, LIST(${hoursBetween("CAST(D AS TIMESTAMP)", "MIDDLE")}) AS MIDPOINTS
@@ -92,7 +95,7 @@ const RECOMMENDED = `
   SLEEPS AS (
     SELECT DISTINCT P, USER_ID, CAST(FLOOR(EPOCH_US(T) / 1000.0 + 0.5) AS BIGINT) AS E, H, ZONE, D,
       EPOCH_US(LOCAL_T) / 3600000000.0 - EPOCH_US(T) / 3600000000.0 AS AHEAD
-    FROM EVENTS WHERE KIND = 'sleep'
+    FROM EVENTS WHERE KIND = 'sleep' AND H IS NOT NULL
   ),
   RECENT AS (
     SELECT * FROM SLEEPS QUALIFY E > MAX(E) OVER (PARTITION BY P, USER_ID) - 14 * 86400000
@@ -113,7 +116,7 @@ const RECOMMENDED = `
   EXPECTED AS (
     SELECT *, CASE WHEN HOURS > 7 THEN 3 ELSE 2 END AS BEFORE, WAKE_UTC + AHEAD AS WAKE, WAKE - HOURS AS BED
     FROM PHASES
-    JOIN (SELECT P, USER_ID, MAX(T) AS LAST_SLEEP_AT FROM EVENTS WHERE KIND = 'sleep' GROUP BY ALL) USING (P, USER_ID)
+    JOIN (SELECT P, USER_ID, MAX(T) AS LAST_SLEEP_AT FROM EVENTS WHERE KIND = 'sleep' AND H IS NOT NULL GROUP BY ALL) USING (P, USER_ID)
   )`;
 
 const said = (path: string) => `CAST(R->>'$.${path}' AS DOUBLE)`;
@@ -150,14 +153,23 @@ export const checks = (): Rules => ({
   "typed columns are what the raw record says": `
     WITH ${EVENTS}
     SELECT * FROM EVENTS
-    WHERE ${differs({ USER_ID: "A_USER_ID", KIND: "ACTIVITY_TYPE", T: "A_T", "LOWER(TOLD_ZONE)": "LOWER(ZONE)" })}`,
+    WHERE ${
+    differs({
+      USER_ID: "A_USER_ID",
+      KIND: "ACTIVITY_TYPE",
+      T: "A_T",
+      "COALESCE(LOWER(TOLD_ZONE), LOWER(ZONE))": "LOWER(ZONE)",
+    })
+  }`,
   "each partition has the counts of its days": `
     WITH ${EVENTS}, ${
     partDifferences({
       table: "CIRCADIAN_DAILY_PARTS",
       keys: { USER_ID: "USER_ID", TIME_ZONE: "ZONE", LOCAL_DATE: "D" },
       counts: Object.fromEntries(
-        ["sleep", "meal", "light"].map((kind) => [`${kind.toUpperCase()}_COUNT`, `COUNT(*) FILTER (KIND = '${kind}')`]),
+        Object.entries({ sleep: "H", meal: "T", light: "LUX_HOURS" }).map((
+          [kind, told],
+        ) => [`${kind.toUpperCase()}_COUNT`, `COUNT(${told}) FILTER (KIND = '${kind}')`]),
       ),
       from: onTime("CIRCADIAN_DAILY_PARTS"),
     })
