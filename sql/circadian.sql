@@ -246,3 +246,13 @@ JOIN SPREADS AS S
   ON S.USER_ID = D.USER_ID AND S.LOCAL_DATE = D.LOCAL_DATE AND S.TIME_ZONE = D.TIME_ZONE
   AND S.WINDOW_START = D.WINDOW_START;
 COMMENT ON VIEW CIRCADIAN_DAILY IS 'A user''s local day, from midnight to midnight in TIME_ZONE; a day spent in two zones is two rows. SLEEP_HOURS: all sleep that ended on the day, naps too. SLEEP_MIDPOINT: middle of the longest sleep (of equals, of the one that ended first) by the local clock, in hours after midnight of LOCAL_DATE (-0.5 is 23:30 the evening before). SLEEP_REGULARITY: circular standard deviation of SLEEP_MIDPOINT in hours over the 7 local days up to this one, of those that ended no later, 0 is perfectly regular, NULL of fewer than 2 nights. EATING_WINDOW_HOURS: from the first meal to the last. LIGHT_LUX_HOURS: sum of lux times hours measured. NULL where nothing was recorded. IS_FINAL once the watermark of every partition has passed WINDOW_END. VERSION rises with every correction of one of the days that SLEEP_REGULARITY looks at';
+
+-- version 3: activities as queries of the system before ask for them
+
+CREATE OR REPLACE VIEW USER_ACTIVITIES AS
+SELECT
+  USER_ID,
+  CASE WHEN ACTIVITY_TYPE = 'light' THEN 'light_exposure' ELSE ACTIVITY_TYPE END AS ACTIVITY,
+  TIMESTAMP
+FROM USER_ACTIVITY;
+COMMENT ON VIEW USER_ACTIVITIES IS 'What USER_ACTIVITY has, in the three columns and the words that it had before';
