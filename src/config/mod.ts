@@ -158,6 +158,9 @@ export const SETTINGS = {
     { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]{1,50}$/, default: ".dlq" },
     "What the topic of a domain's dead letters is called behind the domain's own topic, such as _dlq.",
   ),
+  FRESHET_KEYED_COPIES: s.domainNames(
+    "Domains that read a copy of their topic with keys of their own, which Freshet makes as <topic>.keyed: for producers without keys, where the order of a key's records matters.",
+  ),
   FRESHET_TOPIC_PARTITIONS: s.whole(
     { min: 1, max: 1000, default: 4 },
     "Partitions of the topics that Freshet creates.",
@@ -233,6 +236,8 @@ export interface Config {
   readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
   /** Behind a topic's name it is the name of the topic of its dead letters. */
   readonly deadLetterSuffix: string;
+  /** Names of domains that read keyed copies of their topics. */
+  readonly keyedCopies: readonly string[];
   readonly topicPartitions: number;
   /** `undefined` leaves it to the broker. */
   readonly topicReplication: number | undefined;
@@ -331,6 +336,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },
     deadLetterSuffix: v.FRESHET_DEAD_LETTER_SUFFIX,
+    keyedCopies: v.FRESHET_KEYED_COPIES ?? [],
     topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,

@@ -116,6 +116,8 @@ export interface DomainParts {
 export interface Domain<E = unknown> extends DomainParts {
   readonly name: string;
   readonly topic: string;
+  /** The topic that `topic` is a keyed copy of, where it is one: see src/keyed_copy.ts. */
+  readonly copyOf?: string;
   /** Consumer group, unless the configuration names one. */
   readonly group: string;
   readonly schema: z.ZodType<E>;
@@ -175,7 +177,7 @@ export interface DomainModule extends DomainParts {
 }
 
 /** A domain but for what its module says. */
-export type DomainSpec<E> = Omit<Domain<E>, "name" | keyof DomainParts>;
+export type DomainSpec<E> = Omit<Domain<E>, "name" | "copyOf" | keyof DomainParts>;
 
 interface Declared<S extends z.ZodRawShape, E> extends Omit<DomainModule, "settings" | "define"> {
   readonly settings: S;

@@ -101,9 +101,10 @@ function sales(sent: readonly Sent[]): Row[] {
   }));
 }
 
+const storeOf = ({ said }: Sent) => said.warehouse_location ?? STORES[CHANNELS.indexOf(String(said.sales_channel))];
+
 function stock(sent: readonly Sent[]): Row[] {
   const moved = sent.filter(({ said }) => said.event_type !== "PRICE_CHANGED");
-  const storeOf = ({ said }: Sent) => said.warehouse_location ?? STORES[CHANNELS.indexOf(String(said.sales_channel))];
   return [...grouped(moved, (sent) => `${sent.said.product_id} ${storeOf(sent)}`).values()].map((of) => ({
     product_id: of[0]!.said.product_id,
     warehouse: storeOf(of[0]!),
@@ -138,6 +139,55 @@ function spoilage(sent: readonly Sent[]): Row[] {
     };
   });
 }
+
+/** Times during which a product's level in a warehouse is below 60, in the order of the events. */
+function lowStock(sent: readonly Sent[]): Row[] {
+  const found: Row[] = [];
+  const moved = sent.filter(({ said }) => said.event_type !== "PRICE_CHANGED");
+  for (const of of grouped(moved, (sent) => `${sent.said.product_id} ${storeOf(sent)}`).values()) {
+    let level = OPENING_STOCK;
+    let low: { first: Sent; last: Sent; count: number; least: number } | undefined;
+    const close = (at: number | null) => {
+      if (!low) return;
+      found.push({
+        product_id: low.first.said.product_id,
+        warehouse: storeOf(low.first),
+        started_at: timestamp(low.first.time),
+        last_seen_at: timestamp(low.last.time),
+        cleared_at: at === null ? null : timestamp(at),
+        event_count: low.count,
+        peak_value: low.least,
+      });
+      low = undefined;
+    };
+    for (const one of of) {
+      level += Number(one.said.quantity_change ?? -Number(one.said.quantity));
+      if (level >= 60) close(one.time);
+      else {
+        low ??= { first: one, last: one, count: 0, least: level };
+        low = { ...low, last: one, count: low.count + 1, least: Math.min(low.least, level) };
+      }
+    }
+    close(null);
+  }
+  return found;
+}
+
+Deno.test("low stock goes by the order of the events where the topic is read from a keyed copy", async () => {
+  const sent = events(RECORDS);
+  const records = sent.map(({ time, key, said }) => ({
+    key,
+    value: JSON.stringify(said),
+    timestamp: Math.floor(time),
+  }));
+  const env = { FRESHET_KEYED_COPIES: "wine" };
+  await using worked = await Worked.off({ domain: "wine", topic: "sales_events", records, env });
+  await worked.assertAllTaken("RAW_EVENTS_STREAM", { content: "EVENT_CONTENT" });
+  const expected = lowStock(sent);
+  const columns = Object.keys(expected[0]!).join(", ");
+  assertSameRows(await worked.rows(`SELECT ${columns} FROM STOCK_ALERTS WHERE ALERT_TYPE = 'LOW_STOCK'`), expected);
+  assertSameRows(await worked.rows("SELECT PRODUCT_ID, WAREHOUSE, QUANTITY FROM STOCK_LEVELS"), stock(sent));
+});
 
 Deno.test("wine of the system before: 10,000 events under random keys make the tables that they must", async () => {
   const sent = events(RECORDS);
