@@ -32,6 +32,10 @@ export interface RawTable<E> {
   readonly metadata: string;
   /** Column of the record's JSON text. */
   readonly content: string;
+  /** The column that says what kind of event a row is, and the kinds that metrics tell apart; all others are one. */
+  readonly kind?: { readonly column: string; readonly known: readonly string[] };
+  /** A name for the record's timestamp in the metadata besides `CreateTime`. */
+  readonly timestampName?: string;
   /** More columns of the same row. */
   readonly columns?: (event: E, element: Element<E>, partition: number) => Readonly<Record<string, unknown>>;
 }

@@ -95,6 +95,8 @@ export class PartitionIngest {
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
+  /** Before the record's timestamp in the metadata, where that has a name besides `CreateTime`. */
+  readonly #timestampName: string | undefined;
   /** How records may be read that do not fit the domain's own form. */
   readonly #older: OlderForms | undefined;
   /** Of the batch that is being taken. */
@@ -111,6 +113,8 @@ export class PartitionIngest {
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
     this.#older = domain.older && new OlderForms(domain, domain.older);
+    const { timestampName } = domain.raw;
+    this.#timestampName = timestampName && `,${JSON.stringify(timestampName)}:`;
     this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
   }
 
@@ -262,6 +266,7 @@ export class PartitionIngest {
       const text = content === null || content instanceof Uint8Array ? textOf(content) : content.map(textOf);
       headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
     }
+    if (this.#timestampName !== undefined) json += this.#timestampName + record.timestamp;
     return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
   }
 }

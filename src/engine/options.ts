@@ -20,6 +20,8 @@ export interface CheckpointSummary {
   readonly topic: string;
   readonly records: number;
   readonly accepted: number;
+  /** Of those, how many of each kind of event, where the domain tells kinds apart. */
+  readonly kinds: ReadonlyMap<string, number>;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
   readonly late: readonly { readonly operator: string; readonly count: number }[];
   /** Offsets that were skipped because they could not be read. */

@@ -24,6 +24,7 @@ function requests(count: number): Sent[] {
       user_id: i % 2 === 0 ? user : `u${user}`,
       location: PLACES[random.below(PLACES.length)]!,
       ride_type: TYPES[random.below(TYPES.length)]!,
+      ...i % 20 === 7 ? { event_type: "ride_cancelled" } : {},
       timestamp: i % 3 === 0 ? micros / 1e6 : `${timestamp(time).replace(" ", "T")}${i % 3 === 1 ? "Z" : ""}`,
     };
     return { time, user: String(said.user_id), said };
@@ -32,9 +33,12 @@ function requests(count: number): Sent[] {
 
 const groupOf = ({ said }: Sent) => ({ zone: said.location, ride_type: said.ride_type });
 
+const isRequest = ({ said }: Sent) => said.event_type === undefined;
+const hourOf = ({ time }: Sent) => Math.floor(time / HOUR_MS) * HOUR_MS;
+const hourKey = (one: Sent) => JSON.stringify([groupOf(one), hourOf(one)]);
+
 function hourly(sent: readonly Sent[]): Row[] {
-  const hourOf = ({ time }: Sent) => Math.floor(time / HOUR_MS) * HOUR_MS;
-  return [...grouped(sent, (one) => JSON.stringify([groupOf(one), hourOf(one)])).values()].map((of) => ({
+  return [...grouped(sent, hourKey).values()].map((of) => ({
     ...groupOf(of[0]!),
     window_start: timestamp(hourOf(of[0]!)),
     request_count: of.length,
@@ -75,10 +79,24 @@ Deno.test("rides of the system before: 10,000 records without keys make the tabl
       ride_type,
     })),
   );
-  const hours = hourly(sent);
+  const cancelled = grouped(sent.filter(({ said }) => said.event_type === "ride_cancelled"), hourKey);
+  const requested = grouped(sent.filter(({ said }) => said.event_type === undefined), hourKey);
+  const shares = new Set([...cancelled.keys(), ...requested.keys()]).values().map((key) => {
+    const [requests, cancellations] = [requested.get(key) ?? [], cancelled.get(key) ?? []];
+    const one = (requests[0] ?? cancellations[0])!;
+    return {
+      ...groupOf(one),
+      window_start: timestamp(hourOf(one)),
+      request_count: requests.length,
+      cancellation_count: cancellations.length,
+      cancellation_rate: requests.length === 0 ? null : cancellations.length / requests.length,
+    };
+  });
+  assertSameRows(await worked.rows("SELECT * FROM RIDE_CANCELLATIONS"), [...shares]);
+  const hours = hourly(sent.filter(isRequest));
   assertSameRows(await worked.rows(`SELECT ${Object.keys(hours[0]!).join(", ")} FROM RIDE_HOURLY_STATS`), hours);
   assertSameRows(
     await worked.rows("SELECT ZONE, RIDE_TYPE, WINDOW_START, REQUEST_COUNT FROM RIDE_DEMAND"),
-    demand(sent),
+    demand(sent.filter(isRequest)),
   );
 });

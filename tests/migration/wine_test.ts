@@ -210,6 +210,8 @@ Deno.test("wine of the system before: 10,000 events under random keys make the t
       n: of.length,
     })),
   );
+  const [metadata] = await worked.rows("SELECT COUNT(EVENT_METADATA->>'timestamp_ms') AS N FROM RAW_EVENTS_STREAM");
+  assertEquals(metadata, { N: RECORDS });
   assertEquals((await worked.topics()).toSorted(), ["sales_events", "sales_events_dlq"]);
   const expected = sales(sent);
   const columns = Object.keys(expected[0]!).map((name) =>

@@ -175,6 +175,8 @@ export const wine = domain({
         table: "RAW_EVENTS_STREAM",
         metadata: "EVENT_METADATA",
         content: "EVENT_CONTENT",
+        kind: { column: "EVENT_TYPE", known: ["ORDER_CREATED", "INVENTORY_ADJUSTED"] },
+        timestampName: "timestamp_ms",
         columns: (e) => ({
           EVENT_TYPE: e.event_type,
           PRODUCT_ID: e.product_id,
