@@ -4,7 +4,18 @@
 import { partDifferences } from "../../checks/sessions.ts";
 import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
 import { older } from "./older.ts";
-import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "../../checks/rules.ts";
+import {
+  differs,
+  double,
+  eventTime,
+  Fields,
+  isText,
+  onTime,
+  position,
+  type Rules,
+  same,
+  text,
+} from "../../checks/rules.ts";
 
 /** Which zone is meant where none is told, the table says: the setting may be another by now. */
 const { time_zone: _, ...toldAs } = older("UTC");
@@ -18,7 +29,20 @@ const C = new Fields("RECORD_CONTENT", [
   "duration_minutes",
   "lux",
 ], toldAs);
-const local = (instant: string) => `TIMEZONE(ZONE, TIMEZONE('UTC', ${instant}))`;
+/** Zones that are offsets DuckDB does not know: by its clocks they are UTC, and ahead of it. */
+const IS_OFFSET = "REGEXP_MATCHES(ZONE, '^[-+]')";
+const NAMED = `CASE WHEN ${IS_OFFSET} THEN 'UTC' ELSE ZONE END`;
+const AHEAD = `CASE WHEN ${IS_OFFSET} THEN TO_MINUTES(CAST(LEFT(ZONE, 1) || '1' AS INTEGER)
+    * (CAST(SUBSTR(ZONE, 2, 2) AS INTEGER) * 60 + CAST(SUBSTR(ZONE, 5, 2) AS INTEGER))) ELSE INTERVAL 0 MINUTE END`;
+const local = (instant: string) => `(TIMEZONE(${NAMED}, TIMEZONE('UTC', ${instant})) + ${AHEAD})`;
+/** When the zone's clocks show a time. */
+const shownAs = (clock: string) => `TIMEZONE('UTC', TIMEZONE(${NAMED}, ${clock} - ${AHEAD}))`;
+/** A time as told: without an offset it is what the zone's clocks showed. */
+const toldTime = (field: string) =>
+  `CASE WHEN ${isText(C, field)} AND NOT REGEXP_MATCHES(SUBSTR(${
+    text(C, field)
+  }, 11), '([zZ]|[-+][0-9][0-9](:?[0-9][0-9])?)$')
+      THEN ${shownAs(eventTime(C, field))} ELSE ${eventTime(C, field)} END`;
 const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${from}, ${to}) / 3600000000.0`;
 
 /**
@@ -32,8 +56,8 @@ const EVENTS = `EVENTS AS (
     ${text(C, "activity_type")} AS KIND,
     TIME_ZONE AS ZONE,
     KIND = 'sleep' AND ${text(C, "sleep_start")} IS NOT NULL AND ${text(C, "sleep_end")} IS NOT NULL AS BY_ENDS,
-    CASE WHEN BY_ENDS THEN ${eventTime(C, "sleep_end")} ELSE ${eventTime(C, "timestamp")} END AS T,
-    CASE WHEN BY_ENDS THEN ${hoursBetween(eventTime(C, "sleep_start"), "T")}
+    CASE WHEN BY_ENDS THEN ${toldTime("sleep_end")} ELSE ${toldTime("timestamp")} END AS T,
+    CASE WHEN BY_ENDS THEN ${hoursBetween(toldTime("sleep_start"), "T")}
       WHEN KIND = 'sleep' THEN ${double(C, "duration_minutes")} * 60000 / 3600000
       ELSE ${double(C, "duration_minutes")} / 60 END AS H,
     CASE WHEN KIND = 'light' THEN ${double(C, "lux")} * H END AS LUX_HOURS,
@@ -45,7 +69,7 @@ const EVENTS = `EVENTS AS (
 
 /** When a day begins: at its first instant, where midnight comes twice the first of them. */
 function dayStart(date: string): string {
-  const midnight = `TIMEZONE('UTC', TIMEZONE(ZONE, CAST(${date} AS TIMESTAMP)))`;
+  const midnight = shownAs(`CAST(${date} AS TIMESTAMP)`);
   return `CASE WHEN CAST(${local(`${midnight} - INTERVAL 1 HOUR`)} AS DATE) = ${date} THEN ${midnight} - INTERVAL 1 HOUR
       ELSE ${midnight} END`;
 }
