@@ -104,6 +104,19 @@ const CASES: readonly (readonly [what: string, domain: string, records: readonly
     record(`{"activity":"sleep","user_id":5,"timestamp":1761350400.123456}`),
     record(`{"activity":"light_exposure","user_id":5,"timestamp":1761350401}`),
   ]],
+  ["a night that two devices tell of, a nap, and a night within another", "circadian", [
+    record(`{"activity_type":"sleep","user_id":"u","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":480}`),
+    record(
+      `{"activity_type":"sleep","user_id":"u","time_zone":"UTC","timestamp":"${at(1)}","duration_minutes":470}`,
+      1,
+    ),
+    record(`{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":200.1}`),
+    record(
+      `{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":100.7}`,
+      2,
+    ),
+    record(`{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(2)}","duration_minutes":0.01}`),
+  ]],
   [
     "more users in a minute than are counted exactly",
     "actions",

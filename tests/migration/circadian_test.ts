@@ -71,3 +71,34 @@ for (const [zone, env] of [["UTC", {}], ["Europe/Paris", { CIRCADIAN_DEFAULT_TIM
     assertSameRows(await worked.rows(`SELECT ${columns} FROM CIRCADIAN_DAILY`), expected);
   });
 }
+
+Deno.test("the same night from two devices is one night, whatever partitions they write to; a nap is one more", async () => {
+  const [midnight, hour] = [Math.floor(START_MS / 86_400_000) * 86_400_000, 3_600_000];
+  const sleep = (user: string, end: number, minutes: number) => (
+    {
+      activity_type: "sleep",
+      user_id: user,
+      time_zone: "UTC",
+      timestamp: new Date(end).toISOString(),
+      duration_minutes: minutes,
+    }
+  );
+  const sent = [
+    // 23:00 to 7:00 and 23:10 to 7:05.
+    sleep("two", midnight + 7 * hour, 480),
+    sleep("two", midnight + 7 * hour + 300_000, 475),
+    sleep("two", midnight + 14 * hour, 30),
+    sleep("one", midnight + 7 * hour, 480),
+    sleep("one", midnight + 14 * hour, 30),
+  ];
+  await using worked = await Worked.off({
+    domain: "circadian",
+    topic: "user_activity",
+    records: sent.map((event) => ({ value: JSON.stringify(event) })),
+  });
+  await worked.assertAllTaken("USER_ACTIVITY");
+  assertSameRows(await worked.rows("SELECT USER_ID, SLEEP_HOURS FROM CIRCADIAN_DAILY"), [
+    { user_id: "two", sleep_hours: 8 + 5 / 60 + 0.5 },
+    { user_id: "one", sleep_hours: 8.5 },
+  ]);
+});

@@ -50,7 +50,7 @@ const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${f
  * ends is as long as they are apart, any other as long as it says. The zone is in the table's spelling.
  */
 const EVENTS = `EVENTS AS (
-  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T,
+  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T, HOURS AS A_H,
     ${text(C, "time_zone")} AS TOLD_ZONE,
     ${text(C, "user_id")} AS USER_ID,
     ${text(C, "activity_type")} AS KIND,
@@ -113,6 +113,19 @@ LONGEST AS (
   SELECT USER_ID, D, ZONE, LIST(${hoursBetween("CAST(D AS TIMESTAMP)", "MIDDLE")}) AS MIDPOINTS
   FROM (FROM MAIN QUALIFY H = MAX(H) OVER (PARTITION BY USER_ID, D, ZONE)) GROUP BY ALL
 )`;
+
+/** Days on which sleeps overlap: the hours that any of them covers. Only of rows that have their length typed. */
+const OVERLAPPING = `SLEPT AS (
+  SELECT USER_ID, D, ZONE, A_H, ${hoursBetween("CAST(D AS TIMESTAMP)", "T")} AS UP, UP - H AS DOWN,
+    MAX(UP) OVER (PARTITION BY USER_ID, D, ZONE ORDER BY DOWN, UP ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS BEFORE
+  FROM COUNTED WHERE KIND = 'sleep' AND H IS NOT NULL
+),
+OVERLAPPING AS (
+  SELECT USER_ID, D, ZONE, SUM(GREATEST(UP - GREATEST(DOWN, COALESCE(BEFORE, DOWN)), 0)) AS COVERED FROM SLEPT GROUP BY ALL
+  HAVING BOOL_OR(BEFORE > DOWN + 1e-6) AND BOOL_AND(A_H IS NOT NULL)
+)`;
+/** Hours that sums of doubles may be apart. */
+const COVERED_OFF = "1e-6";
 
 /** Each partition's recommendation, recomputed: nights newest first, as their lengths are added. */
 const RECOMMENDED = `
@@ -199,7 +212,7 @@ export const checks = (): Rules => ({
     })
   }`,
   "local days equal GROUP BY on what the users' clocks showed": `
-    WITH ${EVENTS}, ${COUNTED}, ${DAYS},
+    WITH ${EVENTS}, ${COUNTED}, ${DAYS}, ${OVERLAPPING},
     ${
     exactly({
       into: "SUMS",
@@ -213,11 +226,13 @@ export const checks = (): Rules => ({
     EXPECTED AS (
       SELECT *, ${dayStart("D")} AS DAY_START, ${dayStart("(D + 1)")} AS DAY_END
       FROM DAYS LEFT JOIN LONGEST USING (USER_ID, D, ZONE) LEFT JOIN SUMS USING (USER_ID, D, ZONE)
+        LEFT JOIN OVERLAPPING USING (USER_ID, D, ZONE)
     )
     SELECT * FROM EXPECTED AS E FULL JOIN CIRCADIAN_DAILY AS A
       ON E.USER_ID = A.USER_ID AND E.D = A.LOCAL_DATE AND E.ZONE = A.TIME_ZONE
     WHERE NOT (COALESCE(DAY_START = WINDOW_START AND DAY_END = WINDOW_END AND MEALS = MEAL_COUNT, FALSE)
-      AND ${same("SLEEP", "SLEEP_HOURS", `SLEEP_OFF + ${ENDS_OFF}`)} AND ${same("EATING", "EATING_WINDOW_HOURS")}
+      AND CASE WHEN COVERED IS NULL THEN ${same("SLEEP", "SLEEP_HOURS", `SLEEP_OFF + ${ENDS_OFF}`)}
+        ELSE ${same("COVERED", "SLEEP_HOURS", COVERED_OFF)} END AND ${same("EATING", "EATING_WINDOW_HOURS")}
       AND ${same("LIGHT", "LIGHT_LUX_HOURS", "LIGHT_OFF")}
       AND (MIDPOINTS IS NULL AND SLEEP_MIDPOINT IS NULL
         OR COALESCE(LEN(LIST_FILTER(MIDPOINTS, LAMBDA M: ABS(M - SLEEP_MIDPOINT) <= ${MOMENT})) > 0, FALSE)))`,

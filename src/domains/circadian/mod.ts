@@ -3,7 +3,7 @@
 import sql from "../../../sql/circadian.sql" with { type: "text" };
 import { atMax, count, days, first, max, min, minutes, seconds, sum } from "@freshet/stream";
 import { z } from "zod";
-import { OlderUserActivity, timeOf, UserActivity } from "./activity.ts";
+import { hoursOf, OlderUserActivity, timeOf, UserActivity } from "./activity.ts";
 import { type Fact, factOf, isMeasuredSleep, midpointHour, sleepIn } from "./facts.ts";
 import { older } from "./older.ts";
 import { recommendationRoute } from "./read_route.ts";
@@ -50,11 +50,14 @@ export const circadian = domain({
         table: "USER_ACTIVITY",
         metadata: "RECORD_METADATA",
         content: "RECORD_CONTENT",
-        columns: (e, { time }) => ({
+        columns: (e, { time, offset }, partition) => ({
           USER_ID: e.user_id,
           ACTIVITY_TYPE: e.activity_type,
           TIMESTAMP: time,
           TIME_ZONE: timeZoneNamed(e.time_zone),
+          HOURS: hoursOf(e),
+          KAFKA_PARTITION: partition,
+          KAFKA_OFFSET: offset,
         }),
       },
       tables: (events) => {
