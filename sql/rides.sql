@@ -321,3 +321,20 @@ SELECT
 FROM STATS AS S
 JOIN USERS AS U ON U.ZONE = S.ZONE AND U.RIDE_TYPE = S.RIDE_TYPE AND U.WINDOW_START = S.WINDOW_START;
 COMMENT ON VIEW RIDE_HOURLY_STATS IS 'Statistics of each zone, ride type and UTC hour; IS_FINAL once the watermark of every partition has passed WINDOW_END';
+
+-- version 3: cancellations
+
+-- Counted where they are stored, as users are: what is cancelled is known by its record alone, and late ones count, too.
+CREATE OR REPLACE VIEW RIDE_CANCELLATIONS AS
+SELECT
+  ZONE,
+  RIDE_TYPE,
+  DATE_TRUNC('hour', TIMESTAMP) AS WINDOW_START,
+  COUNT(CASE WHEN EVENT_TYPE = 'ride_requested' THEN 1 END) AS REQUEST_COUNT,
+  COUNT(CASE WHEN EVENT_TYPE = 'ride_cancelled' THEN 1 END) AS CANCELLATION_COUNT,
+  CAST(COUNT(CASE WHEN EVENT_TYPE = 'ride_cancelled' THEN 1 END) AS DOUBLE)
+    / NULLIF(COUNT(CASE WHEN EVENT_TYPE = 'ride_requested' THEN 1 END), 0) AS CANCELLATION_RATE
+FROM RIDE_REQUESTS
+WHERE EVENT_TYPE IN ('ride_requested', 'ride_cancelled')
+GROUP BY ZONE, RIDE_TYPE, DATE_TRUNC('hour', TIMESTAMP);
+COMMENT ON VIEW RIDE_CANCELLATIONS IS 'Requests and cancellations of each zone, ride type and UTC hour in which they were told, up to now; CANCELLATION_RATE is NULL without requests';

@@ -7,6 +7,7 @@ import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { Reachability, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
+import { KeyedCopy } from "./keyed_copy.ts";
 import { BatchedProducer } from "./log/batched_producer.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
@@ -142,6 +143,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
+  const copies = await keyedCopies({ ...options, log });
   const prepared = await prepare({ ...options, log, warehouse, onWait: publish }, stop.signal);
   if (stop.signal.aborted) return;
   await publish();
@@ -151,7 +153,22 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     url: http.url,
     dashboard: dashboard.url,
   });
-  await runUntilDone({ ...options, log, runners, statuses, metrics, prepared }, stop);
+  const feeds = [...options.feeds, ...copies];
+  await runUntilDone({ ...options, feeds, log, runners, statuses, metrics, prepared }, stop);
+}
+
+/** What makes the keyed copies that domains read; where there is an end, they are whole before the domains begin. */
+async function keyedCopies({ domains, config, clock, log, untilEnd, signal }: AppOptions & { readonly log: Log }) {
+  const feeds: Feed[] = [];
+  for (const domain of domains) {
+    if (domain.copyOf === undefined) continue;
+    const name = `${domain.name} copy`;
+    const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor(name), partitions: config.topicPartitions });
+    await copy.provide();
+    if (untilEnd) await copy.run(signal, { untilEnd: true });
+    else feeds.push({ name, run: (_, signal) => copy.run(signal) });
+  }
+  return feeds;
 }
 
 interface ReachabilityOptions {

@@ -4,6 +4,7 @@ import type { Config } from "./config/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { BatchedProducer } from "./log/batched_producer.ts";
 import type { Domain } from "./domains/domain.ts";
+import { OlderForms } from "./engine/older_forms.ts";
 
 /** Gives the function that makes a domain's next event, as of now or of the time that this process simulates. */
 export type EventMaker = (domain: Domain) => () => unknown;
@@ -33,6 +34,7 @@ function sourceOf(
     example: route.example,
     timeField: route.timeField,
     schema: domain.schema,
+    older: domain.older && new OlderForms(domain, domain.older),
     key: (event) => domain.key(event),
     eventTime: (event) => domain.eventTime(event),
     maxFutureSkewMs: config.time.maxFutureSkewMs ?? domain.time.maxFutureSkewMs,

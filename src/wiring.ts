@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
 import { DomainRunner, type Observer } from "./engine/mod.ts";
+import { readingCopies } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
@@ -20,7 +21,7 @@ import type { Warehouse } from "./warehouse/warehouse.ts";
 /** See {@link Parts}. */
 export const productionParts: Parts = {
   modules: domainModules,
-  domains: (config) => defineDomains(config.domains),
+  domains: domainsOf,
   openLog,
   openWarehouse,
   warehouseTraits: (config) => config.snowflake ? SNOWFLAKE : DUCKDB,
@@ -28,6 +29,10 @@ export const productionParts: Parts = {
   warehouseMissing,
   createRunner,
 };
+
+function domainsOf(config: Config): readonly Domain[] {
+  return readingCopies(defineDomains(config.domains), config.keyedCopies);
+}
 
 async function openLog(config: Config, clock: Clock): Promise<Log> {
   const logger = loggerFor("log");
@@ -37,7 +42,7 @@ async function openLog(config: Config, clock: Clock): Promise<Log> {
   return openRegisteredLog({
     log,
     registry: config.schemaRegistry,
-    schemas: topicSchemas(defineDomains(config.domains)),
+    schemas: topicSchemas(domainsOf(config)),
     clock,
     onWarning: (message) => logger.warn("{message}", { message }),
   });
@@ -133,6 +138,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     logger: loggerFor(domain.name),
     observer: everyObserver([observerOf(metrics), ...observers]),
     group: groupOf(config, domain),
+    deadLetterSuffix: config.deadLetterSuffix,
     time: config.time,
     ...checkpoints(config, warehouse),
     untilEnd,

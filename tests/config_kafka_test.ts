@@ -17,6 +17,9 @@ Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name f
     sasl: { mechanism: "scram-sha-512", username: "me", password: "pa55" },
   });
   assertEquals(read({ KAFKA_BROKER: "c:1" }).kafka?.brokers, ["c:1"]);
+  assertEquals(read({ KAFKA_BOOTSTRAP_SERVERS: "d:1,e:1" }).kafka?.brokers, ["d:1", "e:1"]);
+  assertEquals(read({ KAFKA_BOOTSTRAP_SERVER: "f:1" }).kafka?.brokers, ["f:1"]);
+  assertEquals(read({ KAFKA_BOOTSTRAP_SERVERS: "d:1", KAFKA_BROKERS: "a:1" }).kafka?.brokers, ["a:1"]);
   assertEquals(read({ KAFKA_BROKERS: "a:1", KAFKA_BROKER: "c:1" }).kafka?.brokers, ["a:1"]);
   assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
 });

@@ -29,6 +29,23 @@ Deno.test("an empty environment gives the documented defaults", () => {
   assertEquals(config.warnings, []);
 });
 
+Deno.test("METRICS_PORT is the API's port by another name", () => {
+  assertEquals(read({ METRICS_PORT: "9100" }).apiPort, 9100);
+  assertEquals(read({ METRICS_PORT: "9100", FRESHET_API_PORT: "8000" }).apiPort, 8000);
+});
+
+Deno.test("a choice of one setting sets others, unless they are set", () => {
+  const of = (environment: Record<string, string>) => {
+    const { ATS_OVERCROWDING_PASSENGERS, ATS_HIGH_POWER_KW } = readConfig(environment, domainModules).domains;
+    return [ATS_OVERCROWDING_PASSENGERS, ATS_HIGH_POWER_KW];
+  };
+  assertEquals(of({}), [1100, 2600]);
+  assertEquals(of({ ATS_THRESHOLDS: "large" }), [1100, 2600]);
+  assertEquals(of({ ATS_THRESHOLDS: "small" }), [600, 150]);
+  assertEquals(of({ ATS_THRESHOLDS: "small", ATS_HIGH_POWER_KW: "170" }), [600, 170]);
+  assertThrows(() => of({ ATS_THRESHOLDS: "toy" }), ConfigError, "ATS_THRESHOLDS");
+});
+
 Deno.test("an empty value counts as not set", () => {
   assertEquals(read({ FRESHET_API_PORT: "", FRESHET_API_TOKEN: " " }).apiPort, 8000);
 });

@@ -2,6 +2,8 @@
 // Rules recompute from the raw rows without any of Freshet's code, for `doctor` and for tests. They run on DuckDB; every
 // query gives the rows that break a rule, and none must come back.
 
+import { type OlderField, type OlderFields, RECORD_TIME, SECONDS_BELOW } from "../domains/older_form.ts";
+
 /** Queries by what must hold. */
 export type Rules = Readonly<Record<string, string>>;
 
@@ -17,8 +19,18 @@ export const position = (metadata: string) =>
  * megabytes for it, of which a query has few.
  */
 export class Fields {
-  /** `paths` are names, of inner objects with a point between them. */
-  constructor(private readonly content: string, private readonly paths: readonly string[]) {}
+  private readonly paths: readonly string[];
+
+  /** `paths` are names, of inner objects with a point between them; `older` says how else a field may be said. */
+  constructor(private readonly content: string, paths: readonly string[], private readonly older: OlderFields = {}) {
+    const others = paths.flatMap((path) => older[path]?.from ?? []);
+    this.paths = [...paths, ...others.filter((path) => !paths.includes(path))];
+  }
+
+  /** Column of the record's metadata, which stands beside that of its content. */
+  get metadata(): string {
+    return this.content.replace(/CONTENT$/, "METADATA");
+  }
 
   /** The table with the fields read. */
   from(table: string): string {
@@ -33,13 +45,40 @@ export class Fields {
     if (index < 0) throw new Error(`The field ${path} is not read`);
     return index + 1;
   }
+
+  /** How else a field may be said. */
+  olderOf(path: string): OlderField {
+    return this.older[path] ?? {};
+  }
 }
 
-/** A field as text. */
-export const text = (fields: Fields, path: string) => `SAID[${fields.at(path)}]`;
+/** A field as text, wherever the record says it. */
+export function text(fields: Fields, path: string): string {
+  const { text, words, missing } = fields.olderOf(path);
+  let sql = said(fields, path);
+  if (text) {
+    sql = `CASE WHEN ${
+      isText(fields, path)
+    } THEN ${sql} ELSE CAST(CAST(CAST(${sql} AS DOUBLE) AS BIGINT) AS VARCHAR) END`;
+  }
+  if (words) {
+    const cases = Object.entries(words).map(([word, meant]) => `WHEN '${word}' THEN '${meant}'`);
+    sql = `CASE ${sql} ${cases.join(" ")} ELSE ${sql} END`;
+  }
+  return typeof missing === "string" ? `COALESCE(${sql}, '${missing}')` : sql;
+}
+
+/** What stands in the first place where a field may be, as text. */
+const said = (fields: Fields, path: string) => firstOf(fields, path, (at) => `SAID[${at}]`);
 
 /** Whether a field is a text, and not a number. */
-export const isText = (fields: Fields, path: string) => `KINDS[${fields.at(path)}] = 'VARCHAR'`;
+export const isText = (fields: Fields, path: string) =>
+  `${firstOf(fields, path, (at) => `NULLIF(KINDS[${at}], 'NULL')`)} = 'VARCHAR'`;
+
+function firstOf(fields: Fields, path: string, read: (at: number) => string): string {
+  const { from } = fields.olderOf(path);
+  return from === undefined ? read(fields.at(path)) : `COALESCE(${read(fields.at(path))}, ${read(fields.at(from))})`;
+}
 
 /** A field as a double, however its number is written. */
 export const double = (fields: Fields, path: string) => `CAST(${text(fields, path)} AS DOUBLE)`;
@@ -64,17 +103,30 @@ export const seconds = (amount: string) => `TO_MICROSECONDS(CAST(ROUND(${amount}
 
 /**
  * The event time that a field says, to the microsecond: a text of ISO 8601, where an offset is taken off and none means UTC,
- * or a number of epoch milliseconds. `NULL` when it is none of these.
+ * or a number of epoch milliseconds, or seconds where it may be in an older form. `NULL` when it is none of these.
  */
 export function eventTime(fields: Fields, path: string): string {
-  const said = text(fields, path);
+  const { seconds, missing } = fields.olderOf(path);
+  const time = toldTime(said(fields, path), isText(fields, path), seconds === true);
+  return missing === RECORD_TIME ? `COALESCE(${time}, ${recordTime(fields)})` : time;
+}
+
+/** When the log says that the record was written. */
+const recordTime = ({ metadata }: Fields) => `MAKE_TIMESTAMP(CAST(${metadata}->>'CreateTime' AS BIGINT) * 1000)`;
+
+function toldTime(said: string, isText: string, mayBeSeconds: boolean): string {
   const clock = `UPPER(REPLACE(SUBSTR(${said}, 12), ',', '.'))`;
   const zone = `REGEXP_EXTRACT(${clock}, '[-+][0-9][0-9](:?[0-9][0-9])?$')`;
   const minutes = `CASE WHEN ${zone}[1] = '-' THEN -1 ELSE 1 END * (CAST(${zone}[2:3] AS INTEGER) * 60 ` +
     `+ CASE WHEN LENGTH(${zone}) > 3 THEN CAST(${zone}[-2:] AS INTEGER) ELSE 0 END)`;
   return `CASE
-      WHEN NOT ${isText(fields, path)}
-        THEN MAKE_TIMESTAMP(CAST(FLOOR(${double(fields, path)} * 1000) AS BIGINT))
+      ${
+    mayBeSeconds
+      ? `WHEN NOT ${isText} AND CAST(${said} AS DOUBLE) < ${SECONDS_BELOW}
+        THEN MAKE_TIMESTAMP(CAST(ROUND(CAST(${said} AS DOUBLE) * 1e6) AS BIGINT))`
+      : ""
+  }
+      WHEN NOT ${isText} THEN MAKE_TIMESTAMP(CAST(FLOOR(CAST(${said} AS DOUBLE) * 1000) AS BIGINT))
       ELSE TRY_CAST(
         LEFT(${said}, 10) || CASE WHEN LENGTH(${said}) > 10 THEN ' ' ELSE '' END ||
           REGEXP_REPLACE(${clock}, '(Z|[-+][0-9][0-9](:?[0-9][0-9])?)$', '') AS TIMESTAMP

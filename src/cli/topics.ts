@@ -49,7 +49,8 @@ export const addTopics: Verb = (program, context) => {
 async function create(context: Context, names: readonly string[], flags: CreateFlags): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
-  const ofDomains = () => context.domains().flatMap(({ topic }) => [topic, deadLetterTopic(topic)]);
+  const ofDomains = () =>
+    context.domains().flatMap(({ topic }) => [topic, deadLetterTopic(topic, config.deadLetterSuffix)]);
   const wanted = [...new Set(names.length > 0 ? names : ofDomains())];
   await using log = await parts.openLog(config, host.clock);
   const created = await log.createTopics(wanted.map((topic) => ({

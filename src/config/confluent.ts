@@ -37,7 +37,9 @@ export function confluentProblems(given: Readonly<Record<string, string>>): stri
   const problems = names.filter((name) => !given[name]).map((name) =>
     `${name} is missing: ${set} is set, and Confluent Cloud needs all of ${names.join(", ")}`
   );
-  const others = Object.keys(given).filter((name) => /^KAFKA_(BROKERS?|SASL_\w+|SSL_(CERT|KEY)_\w+)$/.test(name));
+  const others = Object.keys(given).filter((name) =>
+    /^KAFKA_(BROKERS?|BOOTSTRAP_SERVERS?|SASL_\w+|SSL_(CERT|KEY)_\w+)$/.test(name)
+  );
   if (others.length > 0) {
     problems.push(`${set} and ${others.join(", ")} are set: expected one Kafka, because a process reads one log`);
   }

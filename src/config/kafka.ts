@@ -8,6 +8,8 @@ const MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer", "a
 export const KAFKA_SETTINGS = {
   KAFKA_BROKERS: s.brokersOrNone("Kafka instead of the embedded log."),
   KAFKA_BROKER: s.brokersOrNone("The same by its other name; KAFKA_BROKERS wins."),
+  KAFKA_BOOTSTRAP_SERVERS: s.brokersOrNone("The same as others call it; both above win."),
+  KAFKA_BOOTSTRAP_SERVER: s.brokersOrNone("The same again; all above win."),
   KAFKA_SSL: s.flagOrNone("Whether to use TLS; on by itself with a CA file, a client certificate or aws-msk-iam."),
   KAFKA_SSL_CA_FILE: s.textOrNone({ form: "a PEM file's path" }, "Certificates to trust instead of the system's."),
   KAFKA_SSL_CERT_FILE: s.textOrNone(
@@ -93,9 +95,17 @@ export interface KafkaConfig {
   readonly settingNames?: { readonly brokers: string; readonly login: string };
 }
 
+/** The settings that name brokers; of several the first is used. */
+export const BROKER_NAMES = [
+  "KAFKA_BROKERS",
+  "KAFKA_BROKER",
+  "KAFKA_BOOTSTRAP_SERVERS",
+  "KAFKA_BOOTSTRAP_SERVER",
+] as const;
+
 /** Kafka as configured; `undefined` without brokers. */
 export function kafkaConfig(v: Values): KafkaConfig | undefined {
-  const brokers = v.KAFKA_BROKERS ?? v.KAFKA_BROKER;
+  const brokers = v.KAFKA_BROKERS ?? v.KAFKA_BROKER ?? v.KAFKA_BOOTSTRAP_SERVERS ?? v.KAFKA_BOOTSTRAP_SERVER;
   if (!brokers) return undefined;
   const { KAFKA_SSL_CERT_FILE: certFile, KAFKA_SSL_KEY_FILE: keyFile, KAFKA_SSL_KEY_PASSWORD: keyPassword } = v;
   const sasl = loginOf(v);
@@ -179,11 +189,12 @@ export function kafkaProblems(given: Given): string[] {
 export function doubtfulKafka(given: Given): readonly string[] {
   const warnings: string[] = [];
   const connection = Object.keys(given).filter((name) => /^KAFKA_S(SL|ASL)/.test(name));
-  if (connection.length > 0 && !given.KAFKA_BROKERS && !given.KAFKA_BROKER && !given.CONFLUENT_BOOTSTRAP) {
+  const brokers = BROKER_NAMES.filter((name) => given[name]);
+  if (connection.length > 0 && brokers.length === 0 && !given.CONFLUENT_BOOTSTRAP) {
     warnings.push(`${connection.join(", ")} set, but not KAFKA_BROKERS: the embedded log is used, not Kafka`);
   }
-  if (given.KAFKA_BROKERS && given.KAFKA_BROKER && given.KAFKA_BROKERS !== given.KAFKA_BROKER) {
-    warnings.push("KAFKA_BROKERS and KAFKA_BROKER differ: KAFKA_BROKERS is used");
+  if (new Set(brokers.map((name) => given[name])).size > 1) {
+    warnings.push(`${brokers.join(" and ")} differ: ${brokers[0]} is used`);
   }
   const mechanism = mechanismOf(given);
   if (mechanism) {

@@ -28,7 +28,7 @@ import { closest } from "../suggest.ts";
 export type DomainSettings = z.ZodRawShape;
 
 /** What configuration needs to know of a domain. */
-type DomainModuleSettings = Pick<DomainModule, "settings">;
+type DomainModuleSettings = Pick<DomainModule, "settings" | "presets">;
 
 /** Every setting of Freshet itself. Each default, form and meaning is told by `freshet config` and `.env.example`. */
 export const SETTINGS = {
@@ -47,6 +47,10 @@ export const SETTINGS = {
   FRESHET_API_PORT: s.whole(
     { min: 0, max: 65535, default: 8000 },
     "Port of the HTTP API, /health and /metrics; 0 takes any free one.",
+  ),
+  METRICS_PORT: s.wholeOrNone(
+    { min: 0, max: 65535 },
+    "The same by the name that it has where /metrics is all that there is; FRESHET_API_PORT wins.",
   ),
   FRESHET_DASHBOARD_PORT: s.whole({ min: 0, max: 65535, default: 8501 }, "Port of the dashboard."),
   FRESHET_API_TOKEN: s.textOrNone(
@@ -150,6 +154,13 @@ export const SETTINGS = {
     { min: 1, unit: "seconds", default: 300 },
     "How long a cached answer is given out when no checkpoint is heard of that changes it.",
   ),
+  FRESHET_DEAD_LETTER_SUFFIX: s.text(
+    { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]{1,50}$/, default: ".dlq" },
+    "What the topic of a domain's dead letters is called behind the domain's own topic, such as _dlq.",
+  ),
+  FRESHET_KEYED_COPIES: s.domainNames(
+    "Domains that read a copy of their topic with keys of their own, which Freshet makes as <topic>.keyed: for producers without keys, where the order of a key's records matters.",
+  ),
   FRESHET_TOPIC_PARTITIONS: s.whole(
     { min: 1, max: 1000, default: 4 },
     "Partitions of the topics that Freshet creates.",
@@ -242,6 +253,10 @@ export interface Config {
   readonly logRetention: { readonly hours: number; readonly bytes: number };
   /** Of the read routes: in memory without a URL. */
   readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
+  /** Behind a topic's name it is the name of the topic of its dead letters. */
+  readonly deadLetterSuffix: string;
+  /** Names of domains that read keyed copies of their topics. */
+  readonly keyedCopies: readonly string[];
   readonly topicPartitions: number;
   /** `undefined` leaves it to the broker. */
   readonly topicReplication: number | undefined;
@@ -267,6 +282,10 @@ export function allSettings(modules: readonly DomainModuleSettings[]): DomainSet
   return Object.assign({}, SETTINGS, ...modules.map((module) => module.settings));
 }
 
+/** What choices of one setting make of others that are not set: by the setting, then by the choice. */
+const presetsOf = (modules: readonly DomainModuleSettings[]): NonNullable<DomainModule["presets"]> =>
+  Object.assign({}, ...modules.map(({ presets }) => presets));
+
 /**
  * Reads the configuration from the environment. An empty value counts as not set.
  *
@@ -280,6 +299,9 @@ export function readConfig(
   const given = Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [name, value?.trim()]).filter(([, value]) => value),
   ) as Record<string, string>;
+  for (const [name, presets] of Object.entries(presetsOf(modules))) {
+    for (const [other, value] of Object.entries(presets[given[name] ?? ""] ?? {})) given[other] ??= value;
+  }
   const parsed = z.object(settings).safeParse(pick(given, Object.keys(settings)));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => wrong(issue, given, settings));
   problems.push(...missing(given), ...kafkaProblems(given), ...confluentProblems(given));
@@ -288,6 +310,7 @@ export function readConfig(
   // The schema is made of the settings by name, so what it has parsed has a value of each.
   const values = parsed.data as unknown as Values;
   return build(values, {
+    given,
     domains: pick(parsed.data, modules.flatMap((module) => Object.keys(module.settings))),
     warnings: [...unknown, ...doubtful(given)],
     secrets: Object.entries(given).filter(([name]) => isSecret(name, settings)).flatMap(([name, value]) =>
@@ -296,12 +319,16 @@ export function readConfig(
   });
 }
 
-function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">): Config {
+interface Rest extends Pick<Config, "domains" | "warnings" | "secrets"> {
+  readonly given: Readonly<Record<string, string>>;
+}
+
+function build(v: Values, { given, ...rest }: Rest): Config {
   return {
     dataDir: v.FRESHET_DATA_DIR,
     host: v.FRESHET_HOST,
     allowedHosts: v.FRESHET_ALLOWED_HOSTS ?? [],
-    apiPort: v.FRESHET_API_PORT,
+    apiPort: given.FRESHET_API_PORT === undefined ? v.METRICS_PORT ?? v.FRESHET_API_PORT : v.FRESHET_API_PORT,
     dashboardPort: v.FRESHET_DASHBOARD_PORT,
     apiToken: v.FRESHET_API_TOKEN,
     rateLimit: v.FRESHET_RATE_LIMIT === 0 ? Infinity : v.FRESHET_RATE_LIMIT,
@@ -327,6 +354,8 @@ function build(v: Values, rest: Pick<Config, "domains" | "warnings" | "secrets">
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },
+    deadLetterSuffix: v.FRESHET_DEAD_LETTER_SUFFIX,
+    keyedCopies: v.FRESHET_KEYED_COPIES ?? [],
     topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
     groupId: v.KAFKA_GROUP_ID,

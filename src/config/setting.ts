@@ -203,6 +203,14 @@ export function hostNames(meaning: string): z.ZodType<readonly string[] | undefi
   });
 }
 
+/** A comma-separated list of names of domains, or none. */
+export function domainNames(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
+  return from({ form: "names of domains, several with commas between them" }, meaning, (given) => {
+    const names = given.split(",").map((name) => name.trim()).filter((name) => name !== "");
+    return names.every((name) => /^[a-z][a-z0-9_]*$/.test(name)) ? names : undefined;
+  });
+}
+
 /** A comma-separated list of `host:port`, or none. */
 export function brokersOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   const form = "host:port, several with commas between them";

@@ -6,6 +6,7 @@ import { type Element, type Output, StateBackend, Stream, type StreamContext } f
 import type { Simulator } from "../../simulators/simulator.ts";
 import type { Rules, Settings } from "../checks/rules.ts";
 import type { DomainPanels } from "../panels/panel.ts";
+import type { OlderForm } from "./older_form.ts";
 
 /** How event time moves and how long state is kept, in milliseconds of event time unless said otherwise. */
 export interface TimeSettings {
@@ -31,6 +32,10 @@ export interface RawTable<E> {
   readonly metadata: string;
   /** Column of the record's JSON text. */
   readonly content: string;
+  /** The column that says what kind of event a row is, and the kinds that metrics tell apart; all others are one. */
+  readonly kind?: { readonly column: string; readonly known: readonly string[] };
+  /** A name for the record's timestamp in the metadata besides `CreateTime`. */
+  readonly timestampName?: string;
   /** More columns of the same row. */
   readonly columns?: (event: E, element: Element<E>, partition: number) => Readonly<Record<string, unknown>>;
 }
@@ -115,9 +120,18 @@ export interface DomainParts {
 export interface Domain<E = unknown> extends DomainParts {
   readonly name: string;
   readonly topic: string;
+  /** The topic that `topic` is a keyed copy of, where it is one: see src/keyed_copy.ts. */
+  readonly copyOf?: string;
   /** Consumer group, unless the configuration names one. */
   readonly group: string;
   readonly schema: z.ZodType<E>;
+  /** Other forms that records may have, tried in this order where they do not fit the schema. */
+  readonly older?: readonly OlderForm<E>[];
+  /**
+   * The columns of the raw table for a record that is no event and is kept there all the same, for nothing but that;
+   * `undefined` for one that is a dead letter. Without this they all are.
+   */
+  rawOnly?(json: unknown): Readonly<Record<string, unknown>> | undefined;
   /** The record key that a producer gives an event. */
   key(event: E): string;
   /** Epoch milliseconds, fractional down to the microsecond; `NaN` when the event's time is none. */
@@ -156,6 +170,8 @@ export interface DomainModule extends DomainParts {
   readonly name: string;
   /** Environment variables, as a zod shape of strings read into values; all with defaults. */
   readonly settings: z.ZodRawShape;
+  /** What a choice of one setting makes of others where they are not set: by the setting, then by the choice. */
+  readonly presets?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
   /** Events made up from a seed. Loaded when it is asked for, with the packages that it needs. */
   readonly simulator: () => Promise<Simulator>;
   /** Text of the script that makes the derived tables as Snowflake's Dynamic Tables instead, if there is one. */
@@ -165,7 +181,7 @@ export interface DomainModule extends DomainParts {
 }
 
 /** A domain but for what its module says. */
-export type DomainSpec<E> = Omit<Domain<E>, "name" | keyof DomainParts>;
+export type DomainSpec<E> = Omit<Domain<E>, "name" | "copyOf" | keyof DomainParts>;
 
 interface Declared<S extends z.ZodRawShape, E> extends Omit<DomainModule, "settings" | "define"> {
   readonly settings: S;

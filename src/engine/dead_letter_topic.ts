@@ -32,8 +32,8 @@ const both = (a: Copies, b: Copies): Copies => ({
   why: b.why ?? a.why,
 });
 
-/** Where a topic's dead letters go. */
-export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
+/** Where a topic's dead letters go: to its name with something behind it. */
+export const deadLetterTopic = (topic: string, suffix = ".dlq"): string => topic + suffix;
 
 export class DeadLetterTopic {
   constructor(private readonly log: Log, private readonly topic: string) {}

@@ -11,6 +11,7 @@ import { type Batch, days, type Element, PartitionInput, type PartitionWatermark
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
+import { OlderForms, type ReadEvent } from "./older_forms.ts";
 import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
@@ -49,7 +50,7 @@ export class Condemned {
 /** What became of a log batch. */
 export interface Ingested {
   readonly batch: Batch<unknown>;
-  /** One row for each element of the batch. */
+  /** One row for each element of the batch, and for records that are kept there alone. */
   readonly raw: readonly Element<Row>[];
   readonly dead: readonly DeadLetter[];
   /** Of the records' values. */
@@ -94,6 +95,10 @@ export class PartitionIngest {
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
+  /** Before the record's timestamp in the metadata, where that has a name besides `CreateTime`. */
+  readonly #timestampName: string | undefined;
+  /** How records may be read that do not fit the domain's own form. */
+  readonly #older: OlderForms | undefined;
   /** Of the batch that is being taken. */
   #reader: TextReader = oneByOne;
 
@@ -107,6 +112,9 @@ export class PartitionIngest {
     this.#input = new PartitionInput(partition, time, from);
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
+    this.#older = domain.older && new OlderForms(domain, domain.older);
+    const { timestampName } = domain.raw;
+    this.#timestampName = timestampName && `,${JSON.stringify(timestampName)}:`;
     this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
   }
 
@@ -167,24 +175,44 @@ export class PartitionIngest {
     if (condemned) return condemned;
     const decoded = decodeJson(record, this.schemas, this.#reader);
     if ("stage" in decoded) return decoded;
-    let parsed: z.ZodSafeParseResult<unknown>;
-    try {
-      parsed = this.domain.schema.safeParse(decoded.json);
-    } catch (error) {
-      // A schema's own functions may throw.
-      return { stage: "validate", reason: "schema_error", detail: String(error) };
+    const older = this.#older;
+    let event: unknown;
+    let time = NaN;
+    let read = older?.isUsual ? this.#readOlder(older, record, decoded) : undefined;
+    if (read === undefined) {
+      let parsed: z.ZodSafeParseResult<unknown>;
+      try {
+        parsed = this.domain.schema.safeParse(decoded.json);
+      } catch (error) {
+        // A schema's own functions may throw.
+        return { stage: "validate", reason: "schema_error", detail: String(error) };
+      }
+      if (parsed.success) {
+        event = parsed.data;
+        try {
+          time = this.domain.eventTime(event);
+        } catch (error) {
+          return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
+        }
+      }
+      // NaN is not itself: the record does not fit, or what it says is no time.
+      if (
+        older !== undefined &&
+        (time !== time || (older.mark !== undefined && (decoded.json as Row)[older.mark] !== undefined))
+      ) {
+        read = this.#readOlder(older, record, decoded);
+      }
+      if (!parsed.success && read === undefined) {
+        return this.#keepRaw(record, decoded, now, raw)
+          ? undefined
+          : invalid(older?.fewerIssues(parsed.error.issues) ?? parsed.error.issues);
+      }
     }
-    if (!parsed.success) return invalid(parsed.error.issues);
-    let time: number;
-    try {
-      time = this.domain.eventTime(parsed.data);
-    } catch (error) {
-      return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
-    }
+    if (read !== undefined) ({ event, time } = read);
     const fault = timeFault(time, now, this.time.maxFutureSkewMs);
     if (fault) return untimely(fault, time - now);
     const { offset } = record;
-    const element = { value: parsed.data, time, offset, watermark: this.watermark.eventWatermark };
+    const element = { value: event, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;
     try {
       row = this.#rawRow(record, decoded, element, now);
@@ -195,6 +223,26 @@ export class PartitionIngest {
     elements.push(element);
     raw.push({ value: row, time, offset, watermark: element.watermark });
     return undefined;
+  }
+
+  /** The record in an older form; `undefined` also where that throws: the domain's own form is what is complained of. */
+  #readOlder(older: OlderForms, record: LogRecord, { json }: Decoded): ReadEvent | undefined {
+    try {
+      return older.read(json, record.timestamp);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps a record that is no event in the raw table, where the domain says so. */
+  #keepRaw(record: LogRecord, decoded: Decoded, now: number, raw: Element<Row>[]): boolean {
+    const columns = this.domain.rawOnly?.(decoded.json);
+    if (columns === undefined) return false;
+    const { offset, timestamp: time } = record;
+    const { metadata, content } = this.domain.raw;
+    const value = { ...columns, [metadata]: this.#metadata(record, decoded.schema, now), [content]: decoded.text };
+    raw.push({ value, time, offset, watermark: this.watermark.eventWatermark });
+    return true;
   }
 
   /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
@@ -218,6 +266,7 @@ export class PartitionIngest {
       const text = content === null || content instanceof Uint8Array ? textOf(content) : content.map(textOf);
       headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
     }
+    if (this.#timestampName !== undefined) json += this.#timestampName + record.timestamp;
     return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
   }
 }

@@ -20,6 +20,8 @@ export interface CheckpointSummary {
   readonly topic: string;
   readonly records: number;
   readonly accepted: number;
+  /** Of those, how many of each kind of event, where the domain tells kinds apart. */
+  readonly kinds: ReadonlyMap<string, number>;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
   readonly late: readonly { readonly operator: string; readonly count: number }[];
   /** Offsets that were skipped because they could not be read. */
@@ -63,6 +65,8 @@ export interface RunnerOptions {
   readonly observer?: Observer;
   /** Consumer group; the domain's own when left out. */
   readonly group?: string;
+  /** What the name of the dead letter topic has behind the domain's topic; ".dlq" when left out. */
+  readonly deadLetterSuffix?: string;
   /** Overrides of the domain's time settings. */
   readonly time?: Partial<TimeSettings>;
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */

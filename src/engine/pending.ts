@@ -22,6 +22,9 @@ interface PendingRows {
   readonly offsets: number[];
 }
 
+/** Kinds of events are what records say, so that there may be any number of them: metrics are told of those that are declared. */
+const OTHER_KIND = "other";
+
 /** How far ends of inputs have closed windows. */
 const CLOSED_TABLE = "FRESHET_CLOSED";
 const CLOSED_KEY = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION"];
@@ -31,6 +34,8 @@ export class Pending {
   /** Records taken, usable or not. */
   records = 0;
   accepted = 0;
+  /** Accepted records by kind, where the domain tells kinds apart. */
+  readonly kinds = new Map<string, number>();
   /** Bytes of the records' values. */
   bytes = 0;
   /** Bytes of the records: values, keys and headers. */
@@ -82,6 +87,15 @@ export class Pending {
     if (raw.length > 0) this.times.push({ mean: meanTime(raw), records: raw.length });
     for (const letter of dead) this.dead.push(letter);
     addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
+    if (this.domain.raw.kind) this.#countKinds(raw, this.domain.raw.kind);
+  }
+
+  #countKinds(raw: readonly Element<Row>[], { column, known }: NonNullable<Domain["raw"]["kind"]>): void {
+    for (const { value } of raw) {
+      const kind = String(value[column]);
+      const counted = known.includes(kind) ? kind : OTHER_KIND;
+      this.kinds.set(counted, (this.kinds.get(counted) ?? 0) + 1);
+    }
   }
 
   /** Takes the outputs' answers to a batch, in the order of the outputs. */

@@ -247,6 +247,7 @@ export class Progress {
       topic: this.options.topic,
       records: pending.records,
       accepted: pending.accepted,
+      kinds: pending.kinds,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
       skippedOffsets: pending.skippedOffsets,

@@ -55,7 +55,7 @@ export class DomainRunner {
     this.#time = { ...domain.time, ...Object.fromEntries(overrides) };
     const patience = { ...PATIENCE, ...options.patience };
     this.#progress = new Progress({ domain: domain.name, topic: domain.topic, clock, patience, observer });
-    this.#copies = this.#createCopies(deadLetterTopic(domain.topic));
+    this.#copies = this.#createCopies(deadLetterTopic(domain.topic, options.deadLetterSuffix));
   }
 
   status(): DomainStatus {
@@ -115,10 +115,10 @@ export class DomainRunner {
 
   /** The dead letter topic is made when it is missing; the domain's own is not: its partitions are its owner's choice. */
   async #ensureTopics(): Promise<void> {
-    const { domain: { topic }, log } = this.#options;
+    const { domain: { topic }, log, deadLetterSuffix } = this.#options;
     const [info] = await log.topics([topic]);
     if (!info) throw new TopicMissingError([topic]);
-    const dlq = deadLetterTopic(topic);
+    const dlq = deadLetterTopic(topic, deadLetterSuffix);
     if ((await log.topics([dlq])).length === 0) await log.createTopics([{ topic: dlq, partitions: 1 }]);
   }
 

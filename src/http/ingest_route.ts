@@ -35,6 +35,12 @@ export interface IngestSource {
   readonly summary: string;
   readonly example: Readonly<Record<string, unknown>>;
   readonly schema: z.ZodType;
+  /** Reads what does not fit the schema and is taken all the same; `loggedAt` is the time of its record, epoch milliseconds. */
+  readonly older?: {
+    read(json: unknown, loggedAt: number): { readonly event: unknown } | undefined;
+    /** What is wrong with what was read last: `own` in the form of the schema, or less in another. */
+    fewerIssues(own: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[];
+  };
   key(event: unknown): string;
   /** The field that holds event time, to name it when that is wrong. */
   readonly timeField?: string;
@@ -144,11 +150,13 @@ function check(source: IngestSource, { json, bytes, text }: Given, now: number):
   if (!isWellFormedJson(text, json)) return invalid("", "not_unicode", "A text holds half of a surrogate pair");
   try {
     const parsed = source.schema.safeParse(json);
-    if (!parsed.success) {
-      const errors = fieldErrors(parsed.error.issues);
+    const isFit = parsed.success && !Number.isNaN(source.eventTime(parsed.data));
+    const event = isFit ? parsed.data : source.older?.read(json, now)?.event ?? parsed.data;
+    if (event === undefined) {
+      const { issues } = parsed.error!;
+      const errors = fieldErrors(source.older?.fewerIssues(issues) ?? issues);
       return { refusal: { code: "invalid_event", detail: inShort(errors), errors } };
     }
-    const event = parsed.data;
     const fault = timeFault(source.eventTime(event), now, source.maxFutureSkewMs);
     const timeAt = source.timeField === undefined ? "" : `/${source.timeField}`;
     if (fault === "not a time") {

@@ -322,6 +322,7 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     assignedPartitions,
   } = metrics;
   for (const gauge of [watermarkLag, consumerLag, consumerLagAge, standstill, stateKeys]) gauge.reset();
+  metrics.legacy.resetPartitions();
   for (const status of statuses) {
     const { domain, partitions, lastCheckpointAt } = status;
     domainUp.set({ domain }, isWell(status) ? 1 : 0);

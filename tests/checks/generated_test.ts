@@ -90,6 +90,33 @@ const CASES: readonly (readonly [what: string, domain: string, records: readonly
       `{"activity_type":"sleep","user_id":"u","time_zone":"America/Havana","timestamp":"2026-11-01T12:00:00Z","duration_minutes":480}`,
     ),
   ]],
+  ["activities by the users' clocks, in zones that are offsets and in hours that come twice", "circadian", [
+    record(`{"activity_type":"meal","user_id":"u","time_zone":"Europe/Paris","timestamp":"2026-10-25T02:30:00"}`),
+    record(`{"activity_type":"meal","user_id":"u","time_zone":"+05:30","timestamp":"2026-10-25T23:59:59.999999"}`),
+    record(`{"activity_type":"meal","user_id":"u","time_zone":"-03:30","timestamp":"2026-10-25T23:59:59Z"}`),
+    record(
+      `{"activity_type":"sleep","user_id":"u","time_zone":"-03:30","timestamp":"2026-10-26",` +
+        `"sleep_start":"2026-10-25 23:00","sleep_end":"2026-10-26T07:00:00.5"}`,
+    ),
+    record(
+      `{"activity_type":"sleep","user_id":"u","time_zone":"Europe/Paris","timestamp":"2026-03-29T02:30:00","duration_minutes":60}`,
+    ),
+    record(`{"activity":"sleep","user_id":5,"timestamp":1761350400.123456}`),
+    record(`{"activity":"light_exposure","user_id":5,"timestamp":1761350401}`),
+  ]],
+  ["a night that two devices tell of, a nap, and a night within another", "circadian", [
+    record(`{"activity_type":"sleep","user_id":"u","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":480}`),
+    record(
+      `{"activity_type":"sleep","user_id":"u","time_zone":"UTC","timestamp":"${at(1)}","duration_minutes":470}`,
+      1,
+    ),
+    record(`{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":200.1}`),
+    record(
+      `{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(0)}","duration_minutes":100.7}`,
+      2,
+    ),
+    record(`{"activity_type":"sleep","user_id":"v","time_zone":"UTC","timestamp":"${at(2)}","duration_minutes":0.01}`),
+  ]],
   [
     "more users in a minute than are counted exactly",
     "actions",

@@ -36,6 +36,18 @@ const accepted: readonly (readonly [string, Event, time: string])[] = [
   ["light", light(noon, 250.5, 15), noon],
   ["a zone in another case", meal(noon, { time_zone: "europe/paris" }), noon],
   ["fields that nobody knows", meal(noon, { wine: { glasses: 2 } }), noon],
+  ["an offset for a zone", meal(noon, { time_zone: "+02:00" }), noon],
+  ["a time that says no offset, which the user's clock showed", meal("2026-01-15T13:00:00"), noon],
+  ["the same where the zone is an offset", meal("2026-01-15T06:30:00.000", { time_zone: "-05:30" }), noon],
+  ["a time without an offset in an hour that comes twice", meal("2026-10-25 02:30"), "2026-10-25T01:30:00Z"],
+  ["a time without an offset in an hour that is passed over", meal("2026-03-29T02:30:00"), "2026-03-29T01:30:00Z"],
+  ["a sleep by two ends on the user's clock", {
+    ...user,
+    activity_type: "sleep",
+    timestamp: noon,
+    sleep_start: "2026-01-14T23:30:00",
+    sleep_end: "2026-01-15T07:30:00",
+  }, "2026-01-15T06:30:00Z"],
 ];
 
 for (const [name, event, time] of accepted) {
@@ -50,7 +62,7 @@ const refused: readonly (readonly [string, Event, field: string])[] = [
   ["an activity that nobody knows", { ...user, activity_type: "swim", timestamp: noon }, "activity_type"],
   ["an event that does not say what it is", { ...user, timestamp: noon }, "activity_type"],
   ["a zone that does not exist", meal(noon, { time_zone: "Mars/Olympus" }), "time_zone"],
-  ["an offset for a zone", meal(noon, { time_zone: "+02:00" }), "time_zone"],
+  ["an offset that no clock has", meal(noon, { time_zone: "+25:00" }), "time_zone"],
   ["a time for a zone", meal(noon, { time_zone: "2026-01-15T12:00Z" }), "time_zone"],
   ["no zone", meal(noon, { time_zone: undefined }), "time_zone"],
   ["no user", meal(noon, { user_id: "" }), "user_id"],
@@ -140,6 +152,21 @@ Deno.test("who travels has a row for each zone of the day, in that zone's days",
     ["2026-05-10", "America/New_York", 1],
     ["2026-05-10", "Europe/Paris", 1],
     ["2026-05-11", "America/New_York", 1],
+  ]);
+});
+
+Deno.test("days are those of the clock where the zone is an offset, or a time says none", async () => {
+  const india = { time_zone: "+05:30" };
+  const world = await run([
+    meal("2026-05-10T18:29:00Z", india),
+    meal("2026-05-11T00:01:00", india),
+    meal("2026-05-11T18:30:00Z", india),
+  ]);
+  const columns = ["LOCAL_DATE", "WINDOW_START", "FIRST_MEAL_AT"];
+  assertEquals(days(world, columns), [
+    ["2026-05-10", at("2026-05-09T18:30:00Z"), at("2026-05-10T18:29:00Z")],
+    ["2026-05-11", at("2026-05-10T18:30:00Z"), at("2026-05-10T18:31:00Z")],
+    ["2026-05-12", at("2026-05-11T18:30:00Z"), at("2026-05-11T18:30:00Z")],
   ]);
 });
 

@@ -177,6 +177,7 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     topic: TOPIC,
     records: 13,
     accepted: 12,
+    kinds: new Map(),
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
     skippedOffsets: 0,
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),

@@ -17,6 +17,7 @@ import {
   watermarks,
 } from "../../checks/rules.ts";
 import { differingRows } from "../../checks/sessions.ts";
+import { older } from "./older.ts";
 
 const TABLES = new DynamicTables(dynamicTables);
 
@@ -29,7 +30,7 @@ const C = new Fields("RECORD_CONTENT", [
   "device",
   "duration_ms",
   "timestamp",
-]);
+], older);
 
 const EVENTS = `EVENTS AS (
   SELECT

@@ -17,6 +17,7 @@ import {
 } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { older } from "./older.ts";
 import { panels } from "./panels.ts";
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -36,7 +37,10 @@ export const UserAction = z.object({
   metadata: z.record(z.string(), z.unknown()).nullish().describe("Whatever else the client tells"),
 }).meta({ title: "UserAction", description: "One action of one web user" });
 
-export type UserAction = z.infer<typeof UserAction>;
+/** An action of another producer, which may not know of pages. */
+const OlderUserAction = UserAction.extend({ page: text(2048).nullish() });
+
+export type UserAction = z.infer<typeof OlderUserAction>;
 
 export const actions = domain({
   name: "actions",
@@ -63,6 +67,11 @@ export const actions = domain({
       topic: "events",
       group: "freshet-actions",
       schema: UserAction,
+      older: [
+        { only: { field: "user_id", type: "number" }, fields: older, schema: OlderUserAction },
+        { only: { field: "event_type", type: "string" }, fields: older, schema: OlderUserAction },
+        { fields: older },
+      ],
       schemaSubject: "events-value",
       key: (e: UserAction) => e.user_id,
       eventTime: (e: UserAction) => parseTimestamp(e.timestamp),
@@ -84,8 +93,8 @@ export const actions = domain({
         events.keyBy(userKey).session(minutes(30)).aggregate("USER_SESSIONS", {
           EVENT_COUNT: count(),
           DURATION_S: durationSeconds(),
-          FIRST_PAGE: first((e) => e.page),
-          LAST_PAGE: last((e) => e.page),
+          FIRST_PAGE: first((e) => e.page ?? null),
+          LAST_PAGE: last((e) => e.page ?? null),
         }),
       ],
       sql,

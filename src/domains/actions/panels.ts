@@ -63,7 +63,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<ActionKpis> 
     actions: { now: await counted(minute, minute + 1, filter, context) ?? 0, before: hour === null ? null : hour / 60 },
     users: number(users?.users),
     open_sessions: number(
-      (await rowsOf(context, "SELECT COUNT(*) AS SESSIONS FROM USER_SESSIONS WHERE NOT IS_FINAL"))[0]?.sessions,
+      (await rowsOf(context, "SELECT COUNT(*) AS SESSIONS FROM USER_SESSIONS_JOINED WHERE NOT IS_FINAL"))[0]?.sessions,
     ),
     session_s: {
       now: await meanSession((now ?? 0) - HOUR_MS, now ?? 0, context),
@@ -76,7 +76,7 @@ async function meanSession(from: number, to: number, context: PanelContext): Pro
   const where = within("WINDOW_END", { from, to });
   const [row] = await rowsOf(
     context,
-    `SELECT AVG(DURATION_S) AS SECONDS FROM USER_SESSIONS WHERE IS_FINAL AND ${where.sql}`,
+    `SELECT AVG(DURATION_S) AS SECONDS FROM USER_SESSIONS_JOINED WHERE IS_FINAL AND ${where.sql}`,
     where.binds,
   );
   return numberOrNull(row?.seconds);
@@ -118,22 +118,22 @@ async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContex
   const newest = await context.ask(
     `SELECT LEFT(USER_ID, 200) AS USER_ID, WINDOW_START, DURATION_S, EVENT_COUNT, LEFT(FIRST_PAGE, 300) AS FIRST_PAGE,
        LEFT(LAST_PAGE, 300) AS LAST_PAGE, IS_FINAL
-     FROM USER_SESSIONS WHERE ${where.sql} ORDER BY WINDOW_END DESC, USER_ID LIMIT ${MAX_SESSIONS}`,
+     FROM USER_SESSIONS_JOINED WHERE ${where.sql} ORDER BY WINDOW_END DESC, USER_ID LIMIT ${MAX_SESSIONS}`,
     { binds: where.binds },
   );
   const minutes = await rowsOf(
     context,
     `SELECT CASE WHEN DURATION_S >= ${MAX_SESSION_MINUTES * 60} THEN ${MAX_SESSION_MINUTES}
        ELSE FLOOR(DURATION_S / 120) * 2 END AS MINUTES, COUNT(*) AS SESSIONS
-     FROM USER_SESSIONS WHERE ${where.sql} GROUP BY 1 ORDER BY 1`,
+     FROM USER_SESSIONS_JOINED WHERE ${where.sql} GROUP BY 1 ORDER BY 1`,
     where.binds,
   );
   const pages = await rowsOf(
     context,
     `SELECT PAGE, SUM(FIRST_HERE) AS FIRST_HERE, SUM(LAST_HERE) AS LAST_HERE FROM (
-       SELECT LEFT(FIRST_PAGE, 300) AS PAGE, 1 AS FIRST_HERE, 0 AS LAST_HERE FROM USER_SESSIONS WHERE ${where.sql}
+       SELECT LEFT(FIRST_PAGE, 300) AS PAGE, 1 AS FIRST_HERE, 0 AS LAST_HERE FROM USER_SESSIONS_JOINED WHERE ${where.sql}
        UNION ALL
-       SELECT LEFT(LAST_PAGE, 300) AS PAGE, 0 AS FIRST_HERE, 1 AS LAST_HERE FROM USER_SESSIONS WHERE ${where.sql}
+       SELECT LEFT(LAST_PAGE, 300) AS PAGE, 0 AS FIRST_HERE, 1 AS LAST_HERE FROM USER_SESSIONS_JOINED WHERE ${where.sql}
      ) AS P WHERE PAGE IS NOT NULL GROUP BY PAGE ORDER BY 2 DESC, 3 DESC, 1 LIMIT 20`,
     [...where.binds, ...where.binds],
   );

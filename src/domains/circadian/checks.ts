@@ -3,8 +3,22 @@
 
 import { partDifferences } from "../../checks/sessions.ts";
 import { exactly, MERGED_EXACTLY_BELOW } from "../../checks/exact.ts";
-import { differs, double, eventTime, Fields, onTime, position, type Rules, same, text } from "../../checks/rules.ts";
+import { older } from "./older.ts";
+import {
+  differs,
+  double,
+  eventTime,
+  Fields,
+  isText,
+  onTime,
+  position,
+  type Rules,
+  same,
+  text,
+} from "../../checks/rules.ts";
 
+/** Which zone is meant where none is told, the table says: the setting may be another by now. */
+const { time_zone: _, ...toldAs } = older("UTC");
 const C = new Fields("RECORD_CONTENT", [
   "time_zone",
   "user_id",
@@ -14,8 +28,21 @@ const C = new Fields("RECORD_CONTENT", [
   "timestamp",
   "duration_minutes",
   "lux",
-]);
-const local = (instant: string) => `TIMEZONE(ZONE, TIMEZONE('UTC', ${instant}))`;
+], toldAs);
+/** Zones that are offsets DuckDB does not know: by its clocks they are UTC, and ahead of it. */
+const IS_OFFSET = "REGEXP_MATCHES(ZONE, '^[-+]')";
+const NAMED = `CASE WHEN ${IS_OFFSET} THEN 'UTC' ELSE ZONE END`;
+const AHEAD = `CASE WHEN ${IS_OFFSET} THEN TO_MINUTES(CAST(LEFT(ZONE, 1) || '1' AS INTEGER)
+    * (CAST(SUBSTR(ZONE, 2, 2) AS INTEGER) * 60 + CAST(SUBSTR(ZONE, 5, 2) AS INTEGER))) ELSE INTERVAL 0 MINUTE END`;
+const local = (instant: string) => `(TIMEZONE(${NAMED}, TIMEZONE('UTC', ${instant})) + ${AHEAD})`;
+/** When the zone's clocks show a time. */
+const shownAs = (clock: string) => `TIMEZONE('UTC', TIMEZONE(${NAMED}, ${clock} - ${AHEAD}))`;
+/** A time as told: without an offset it is what the zone's clocks showed. */
+const toldTime = (field: string) =>
+  `CASE WHEN ${isText(C, field)} AND NOT REGEXP_MATCHES(SUBSTR(${
+    text(C, field)
+  }, 11), '([zZ]|[-+][0-9][0-9](:?[0-9][0-9])?)$')
+      THEN ${shownAs(eventTime(C, field))} ELSE ${eventTime(C, field)} END`;
 const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${from}, ${to}) / 3600000000.0`;
 
 /**
@@ -23,16 +50,16 @@ const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${f
  * ends is as long as they are apart, any other as long as it says. The zone is in the table's spelling.
  */
 const EVENTS = `EVENTS AS (
-  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T,
+  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T, HOURS AS A_H,
     ${text(C, "time_zone")} AS TOLD_ZONE,
     ${text(C, "user_id")} AS USER_ID,
     ${text(C, "activity_type")} AS KIND,
     TIME_ZONE AS ZONE,
     KIND = 'sleep' AND ${text(C, "sleep_start")} IS NOT NULL AND ${text(C, "sleep_end")} IS NOT NULL AS BY_ENDS,
-    CASE WHEN BY_ENDS THEN ${eventTime(C, "sleep_end")} ELSE ${eventTime(C, "timestamp")} END AS T,
-    CASE WHEN BY_ENDS THEN ${hoursBetween(eventTime(C, "sleep_start"), "T")}
+    CASE WHEN BY_ENDS THEN ${toldTime("sleep_end")} ELSE ${toldTime("timestamp")} END AS T,
+    CASE WHEN BY_ENDS THEN ${hoursBetween(toldTime("sleep_start"), "T")}
       WHEN KIND = 'sleep' THEN ${double(C, "duration_minutes")} * 60000 / 3600000
-      ELSE COALESCE(${double(C, "duration_minutes")}, 0) / 60 END AS H,
+      ELSE ${double(C, "duration_minutes")} / 60 END AS H,
     CASE WHEN KIND = 'light' THEN ${double(C, "lux")} * H END AS LUX_HOURS,
     ${local("T")} AS LOCAL_T,
     ${local("T - TO_MICROSECONDS(CAST(ROUND(H * 1800000000) AS BIGINT))")} AS MIDDLE,
@@ -42,7 +69,7 @@ const EVENTS = `EVENTS AS (
 
 /** When a day begins: at its first instant, where midnight comes twice the first of them. */
 function dayStart(date: string): string {
-  const midnight = `TIMEZONE('UTC', TIMEZONE(ZONE, CAST(${date} AS TIMESTAMP)))`;
+  const midnight = shownAs(`CAST(${date} AS TIMESTAMP)`);
   return `CASE WHEN CAST(${local(`${midnight} - INTERVAL 1 HOUR`)} AS DATE) = ${date} THEN ${midnight} - INTERVAL 1 HOUR
       ELSE ${midnight} END`;
 }
@@ -80,19 +107,32 @@ const DAYS = `DAYS AS (
   FROM COUNTED GROUP BY ALL
 ),
 MAIN AS (
-  SELECT * FROM COUNTED WHERE KIND = 'sleep' QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D, ZONE ORDER BY H DESC, T, O) = 1
+  SELECT * FROM COUNTED WHERE KIND = 'sleep' AND H IS NOT NULL QUALIFY ROW_NUMBER() OVER (PARTITION BY P, USER_ID, D, ZONE ORDER BY H DESC, T, O) = 1
 ),
 LONGEST AS (
   SELECT USER_ID, D, ZONE, LIST(${hoursBetween("CAST(D AS TIMESTAMP)", "MIDDLE")}) AS MIDPOINTS
   FROM (FROM MAIN QUALIFY H = MAX(H) OVER (PARTITION BY USER_ID, D, ZONE)) GROUP BY ALL
 )`;
 
+/** Days on which sleeps overlap: the hours that any of them covers. Only of rows that have their length typed. */
+const OVERLAPPING = `SLEPT AS (
+  SELECT USER_ID, D, ZONE, A_H, ${hoursBetween("CAST(D AS TIMESTAMP)", "T")} AS UP, UP - H AS DOWN,
+    MAX(UP) OVER (PARTITION BY USER_ID, D, ZONE ORDER BY DOWN, UP ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS BEFORE
+  FROM COUNTED WHERE KIND = 'sleep' AND H IS NOT NULL
+),
+OVERLAPPING AS (
+  SELECT USER_ID, D, ZONE, SUM(GREATEST(UP - GREATEST(DOWN, COALESCE(BEFORE, DOWN)), 0)) AS COVERED FROM SLEPT GROUP BY ALL
+  HAVING BOOL_OR(BEFORE > DOWN + 1e-6) AND BOOL_AND(A_H IS NOT NULL)
+)`;
+/** Hours that sums of doubles may be apart. */
+const COVERED_OFF = "1e-6";
+
 /** Each partition's recommendation, recomputed: nights newest first, as their lengths are added. */
 const RECOMMENDED = `
   SLEEPS AS (
     SELECT DISTINCT P, USER_ID, CAST(FLOOR(EPOCH_US(T) / 1000.0 + 0.5) AS BIGINT) AS E, H, ZONE, D,
       EPOCH_US(LOCAL_T) / 3600000000.0 - EPOCH_US(T) / 3600000000.0 AS AHEAD
-    FROM EVENTS WHERE KIND = 'sleep'
+    FROM EVENTS WHERE KIND = 'sleep' AND H IS NOT NULL
   ),
   RECENT AS (
     SELECT * FROM SLEEPS QUALIFY E > MAX(E) OVER (PARTITION BY P, USER_ID) - 14 * 86400000
@@ -113,7 +153,7 @@ const RECOMMENDED = `
   EXPECTED AS (
     SELECT *, CASE WHEN HOURS > 7 THEN 3 ELSE 2 END AS BEFORE, WAKE_UTC + AHEAD AS WAKE, WAKE - HOURS AS BED
     FROM PHASES
-    JOIN (SELECT P, USER_ID, MAX(T) AS LAST_SLEEP_AT FROM EVENTS WHERE KIND = 'sleep' GROUP BY ALL) USING (P, USER_ID)
+    JOIN (SELECT P, USER_ID, MAX(T) AS LAST_SLEEP_AT FROM EVENTS WHERE KIND = 'sleep' AND H IS NOT NULL GROUP BY ALL) USING (P, USER_ID)
   )`;
 
 const said = (path: string) => `CAST(R->>'$.${path}' AS DOUBLE)`;
@@ -150,20 +190,29 @@ export const checks = (): Rules => ({
   "typed columns are what the raw record says": `
     WITH ${EVENTS}
     SELECT * FROM EVENTS
-    WHERE ${differs({ USER_ID: "A_USER_ID", KIND: "ACTIVITY_TYPE", T: "A_T", "LOWER(TOLD_ZONE)": "LOWER(ZONE)" })}`,
+    WHERE ${
+    differs({
+      USER_ID: "A_USER_ID",
+      KIND: "ACTIVITY_TYPE",
+      T: "A_T",
+      "COALESCE(LOWER(TOLD_ZONE), LOWER(ZONE))": "LOWER(ZONE)",
+    })
+  }`,
   "each partition has the counts of its days": `
     WITH ${EVENTS}, ${
     partDifferences({
       table: "CIRCADIAN_DAILY_PARTS",
       keys: { USER_ID: "USER_ID", TIME_ZONE: "ZONE", LOCAL_DATE: "D" },
       counts: Object.fromEntries(
-        ["sleep", "meal", "light"].map((kind) => [`${kind.toUpperCase()}_COUNT`, `COUNT(*) FILTER (KIND = '${kind}')`]),
+        Object.entries({ sleep: "H", meal: "T", light: "LUX_HOURS" }).map((
+          [kind, told],
+        ) => [`${kind.toUpperCase()}_COUNT`, `COUNT(${told}) FILTER (KIND = '${kind}')`]),
       ),
       from: onTime("CIRCADIAN_DAILY_PARTS"),
     })
   }`,
   "local days equal GROUP BY on what the users' clocks showed": `
-    WITH ${EVENTS}, ${COUNTED}, ${DAYS},
+    WITH ${EVENTS}, ${COUNTED}, ${DAYS}, ${OVERLAPPING},
     ${
     exactly({
       into: "SUMS",
@@ -177,11 +226,13 @@ export const checks = (): Rules => ({
     EXPECTED AS (
       SELECT *, ${dayStart("D")} AS DAY_START, ${dayStart("(D + 1)")} AS DAY_END
       FROM DAYS LEFT JOIN LONGEST USING (USER_ID, D, ZONE) LEFT JOIN SUMS USING (USER_ID, D, ZONE)
+        LEFT JOIN OVERLAPPING USING (USER_ID, D, ZONE)
     )
     SELECT * FROM EXPECTED AS E FULL JOIN CIRCADIAN_DAILY AS A
       ON E.USER_ID = A.USER_ID AND E.D = A.LOCAL_DATE AND E.ZONE = A.TIME_ZONE
     WHERE NOT (COALESCE(DAY_START = WINDOW_START AND DAY_END = WINDOW_END AND MEALS = MEAL_COUNT, FALSE)
-      AND ${same("SLEEP", "SLEEP_HOURS", `SLEEP_OFF + ${ENDS_OFF}`)} AND ${same("EATING", "EATING_WINDOW_HOURS")}
+      AND CASE WHEN COVERED IS NULL THEN ${same("SLEEP", "SLEEP_HOURS", `SLEEP_OFF + ${ENDS_OFF}`)}
+        ELSE ${same("COVERED", "SLEEP_HOURS", COVERED_OFF)} END AND ${same("EATING", "EATING_WINDOW_HOURS")}
       AND ${same("LIGHT", "LIGHT_LUX_HOURS", "LIGHT_OFF")}
       AND (MIDPOINTS IS NULL AND SLEEP_MIDPOINT IS NULL
         OR COALESCE(LEN(LIST_FILTER(MIDPOINTS, LAMBDA M: ABS(M - SLEEP_MIDPOINT) <= ${MOMENT})) > 0, FALSE)))`,

@@ -16,10 +16,10 @@ export interface Fact {
   readonly date: string;
   /** Event time, epoch milliseconds. */
   readonly time: number;
-  /** How long it took. */
-  readonly hours: number;
-  /** Of light, lux times hours; else 0. */
-  readonly luxHours: number;
+  /** How long it took; `null` when nobody has said. */
+  readonly hours: number | null;
+  /** Of light that was measured, lux times hours; else `null`. */
+  readonly luxHours: number | null;
 }
 
 const calendar = new LocalCalendar();
@@ -35,9 +35,18 @@ export function factOf(event: UserActivity, time: number): Fact {
     date: calendar.dayOf(time, timeZone).date,
     time,
     hours,
-    luxHours: event.activity_type === "light" ? event.lux * hours : 0,
+    luxHours: event.activity_type === "light" ? luxHoursOf(event.lux, hours) : null,
   };
 }
+
+const luxHoursOf = (lux: number | null | undefined, hours: number | null) =>
+  typeof lux === "number" && hours !== null ? lux * hours : null;
+
+/** A sleep whose length is known. */
+export type MeasuredSleep = Fact & { readonly hours: number };
+
+/** Whether a fact is a sleep whose length is known. */
+export const isMeasuredSleep = (fact: Fact): fact is MeasuredSleep => fact.kind === "sleep" && fact.hours !== null;
 
 /**
  * What the local clock shows at an instant, as hours after midnight of the day of `date`: negative the evening before. By the
@@ -49,11 +58,11 @@ function clockHour(timeMs: number, { timeZone, date }: Fact): number {
 
 /** The middle of a sleep by the local clock, in hours after midnight of the day of waking. */
 export function midpointHour(fact: Fact): number {
-  return clockHour(fact.time - fact.hours * HOUR_MS / 2, fact);
+  return clockHour(fact.time - (fact.hours ?? 0) * HOUR_MS / 2, fact);
 }
 
 /** A sleep as the history keeps it, to the millisecond. */
-export function sleepIn(fact: Fact): Sleep {
+export function sleepIn(fact: MeasuredSleep): Sleep {
   const { time, hours, timeZone, date } = fact;
   const end = Math.round(time);
   return { end, hours, timeZone, date, wakeHour: clockHour(end, fact) };

@@ -34,10 +34,12 @@ const LightStretch = DailyStretch.extend({
 });
 
 const Advice = z.object({
-  code: z.enum(["sleep_longer", "keep_regular", "keep_going"]).meta({ description: "Stable, safe to group by" }),
+  code: z.enum(["sleep_longer", "keep_regular", "keep_going", "eat_earlier", "more_daylight"]).meta({
+    description: "Stable, safe to group by",
+  }),
   text: z.string(),
 });
-type Advice = z.infer<typeof Advice>;
+export type Advice = z.infer<typeof Advice>;
 
 /** Column `RECOMMENDATION` of the table `RECOMMENDATIONS`. */
 export const Recommendation = z.object({

@@ -5,7 +5,7 @@ const names = new Map<string, string | null>();
 
 /**
  * The time zone in the spelling of the tz database ("europe/paris" is "Europe/Paris"), or `undefined` when there is none of
- * that name. Links keep their own name ("US/Eastern"). A bare offset such as "+02:00" is no zone: it knows no summer time.
+ * that name. Links keep their own name ("US/Eastern"). An offset such as "+02:00" is a zone without summer time.
  */
 export function timeZoneNamed(text: string): string | undefined {
   const known = names.get(text);
@@ -17,12 +17,22 @@ export function timeZoneNamed(text: string): string | undefined {
 }
 
 function lookUp(text: string): string | undefined {
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text)) return undefined;
+  if (!/^([A-Za-z][A-Za-z0-9_+/-]{0,63}|[+-]\d\d:\d\d)$/.test(text)) return undefined;
   try {
     return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(text).timeZoneId;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * When a zone's clocks show a time, which is given as if they were UTC's; epoch milliseconds. Of an hour that comes twice the
+ * second one, of an hour that clocks pass over as much later.
+ */
+export function instantShownAs(clockMs: number, timeZone: string): number {
+  const whole = Math.floor(clockMs);
+  const shown = Temporal.Instant.fromEpochMilliseconds(whole).toZonedDateTimeISO("UTC").toPlainDateTime();
+  return shown.toZonedDateTime(timeZone, { disambiguation: "later" }).epochMilliseconds + (clockMs - whole);
 }
 
 /** Milliseconds that a zone's clocks are ahead of UTC at an instant, epoch milliseconds. */

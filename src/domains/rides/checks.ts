@@ -27,6 +27,7 @@ import {
   withMissed,
 } from "../../checks/rules.ts";
 import { alertDifferences, type Alerts, strangeAlerts, wrongState } from "../../checks/sessions.ts";
+import { older } from "./older.ts";
 
 const TABLES = new DynamicTables(dynamicTables);
 
@@ -46,7 +47,7 @@ const C = new Fields("RECORD_CONTENT", [
   "dropoff_longitude",
   "passengers",
   "fare_estimate",
-]);
+], older);
 
 /**
  * A coordinate in whole hundredths, ties away from zero, as JavaScript's toFixed rounds it: exactly, on a grid of 2^-60,

@@ -16,6 +16,7 @@ import {
 } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { older } from "./older.ts";
 import { panels } from "./panels.ts";
 
 const text = z.string().min(1).max(256);
@@ -141,6 +142,7 @@ export const rides = domain({
       topic: "ride_events",
       group: "freshet-rides",
       schema: RideEvent,
+      older: [{ fields: older }],
       // All requests of a zone in one partition: that is what a surge is measured on.
       key: zoneOf,
       eventTime: (e: RideEvent) => parseTimestamp(e.timestamp),

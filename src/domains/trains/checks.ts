@@ -25,6 +25,7 @@ import {
   whole,
 } from "../../checks/rules.ts";
 import { alertDifferences, type Alerts, differingRows, strangeAlerts, wrongState } from "../../checks/sessions.ts";
+import { older } from "./older.ts";
 
 const TABLES = new DynamicTables(dynamicTables);
 
@@ -41,7 +42,7 @@ const C = new Fields("RECORD_CONTENT", [
   "longitude",
   "is_overcrowded",
   "is_high_power_draw",
-]);
+], older);
 const flag = (name: string) => `COALESCE(CAST(${text(C, name)} AS BOOLEAN), FALSE)`;
 
 /** Raw rows with every column that the tables have of them. */

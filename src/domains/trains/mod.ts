@@ -6,6 +6,7 @@ import dynamicTables from "../../../sql/snowflake/06_dynamic_tables_trains.sql" 
 import { count, type Element, hours, last, max, minutes, parseTimestamp, seconds, sum } from "@freshet/stream";
 import { domain, type DomainSpec } from "../domain.ts";
 import { checks } from "./checks.ts";
+import { older } from "./older.ts";
 import { panels } from "./panels.ts";
 
 const text = z.string().min(1).max(256);
@@ -50,10 +51,15 @@ export const trains = domain({
     ATS_HIGH_POWER_KW: z.coerce.number().positive().default(2600).describe(
       "Power draw in kW from which a train counts as drawing high power even if its telemetry does not say so",
     ),
+    ATS_THRESHOLDS: z.enum(["large", "small"]).default("large").describe(
+      "Which trains the two thresholds are for: large ones, or small ones (764 passengers, 180 kW), for which they are 600 " +
+        "passengers and 150 kW where they are not set",
+    ),
     ATS_ALERT_GAP_SECONDS: z.coerce.number().positive().default(120).describe(
       "Event time in seconds without a flagged event after which an alert is cleared",
     ),
   },
+  presets: { ATS_THRESHOLDS: { small: { ATS_OVERCROWDING_PASSENGERS: "600", ATS_HIGH_POWER_KW: "150" } } },
   define(settings): DomainSpec<TrainTelemetry> {
     const { ATS_OVERCROWDING_PASSENGERS: crowd, ATS_HIGH_POWER_KW: highKw, ATS_ALERT_GAP_SECONDS: gap } = settings;
     const isOvercrowded = (e: TrainTelemetry) => e.is_overcrowded === true || e.passenger_count >= crowd;
@@ -81,6 +87,7 @@ export const trains = domain({
       topic: "ats_telemetry",
       group: "freshet-trains",
       schema: TrainTelemetry,
+      older: [{ mark: "alerts", fields: older }],
       key: (e: TrainTelemetry) => e.train_id,
       eventTime: (e: TrainTelemetry) => parseTimestamp(e.timestamp),
       time: {

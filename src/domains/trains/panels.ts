@@ -76,7 +76,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
     [...where.binds, since],
   );
   const total = (name: string) => lines.reduce((sum, row) => sum + number(row[name]), 0);
-  const alerts = await alertCounts("ATS_ALERTS", now ?? 0, { where, context });
+  const alerts = await alertCounts("ATS_ALERTS_JOINED", now ?? 0, { where, context });
   return {
     data_now: now === null ? null : timestampText(now),
     active_trains: total("trains"),
@@ -289,7 +289,7 @@ export const panels: DomainPanels<TrainsPanels> = {
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
   },
-  alerts: (context) => alertsOf({ table: "ATS_ALERTS", subject: "TRAIN_ID", place: "LINE" }, context),
+  alerts: (context) => alertsOf({ table: "ATS_ALERTS_JOINED", subject: "TRAIN_ID", place: "LINE" }, context),
   tables: [
     { name: "ATS_LATEST_STATUS", newest: ["TIMESTAMP", "TRAIN_ID"] },
     { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },

@@ -61,7 +61,7 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<WineKpis> {
     net_revenue: compared("net"),
     orders: compared("orders"),
     units: compared("units"),
-    alerts: await alertCounts("STOCK_ALERTS", now ?? 0, { context }),
+    alerts: await alertCounts("STOCK_ALERTS_JOINED", now ?? 0, { context }),
     dead_letters: number(dead?.records),
     low_stock: number(context.settings.WINE_LOW_STOCK),
   };
@@ -115,7 +115,7 @@ export const panels: DomainPanels<WinePanels> = {
   },
   alerts: (context) =>
     alertsOf({
-      table: "STOCK_ALERTS",
+      table: "STOCK_ALERTS_JOINED",
       subject: "COALESCE(PRODUCT_NAME, 'product ' || CAST(PRODUCT_ID AS VARCHAR))",
       place: "WAREHOUSE",
     }, context),
