@@ -124,7 +124,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd } = options;
+  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow } = options;
   return new DomainRunner({
     domain,
     log,
@@ -134,6 +134,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     observer: everyObserver([observerOf(metrics), ...observers]),
     group: groupOf(config, domain),
     time: config.time,
+    eventNow,
     ...checkpoints(config, warehouse),
     untilEnd,
     maxRestarts: config.maxRestarts,

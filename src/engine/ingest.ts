@@ -80,6 +80,8 @@ export interface PartitionIngestOptions {
   readonly clock: Clock;
   /** Of the log's registry, when it has one. */
   readonly schemas?: SchemaTypes;
+  /** See `RunnerOptions`. */
+  readonly eventNow?: () => number;
 }
 
 /** A partition's way into the pipeline. */
@@ -91,19 +93,26 @@ export class PartitionIngest {
   private readonly condemned: Condemned;
   private readonly clock: Clock;
   private readonly schemas: SchemaTypes | undefined;
+  private readonly eventNow: () => number;
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
   /** Of the batch that is being taken. */
   #reader: TextReader = oneByOne;
+  /** What events of the batch that is being taken are judged by, epoch milliseconds. */
+  #present = 0;
 
-  constructor(from: Position, { domain, time, partition, condemned, clock, schemas }: PartitionIngestOptions) {
+  constructor(
+    from: Position,
+    { domain, time, partition, condemned, clock, schemas, eventNow = () => clock.now() }: PartitionIngestOptions,
+  ) {
     this.domain = domain;
     this.time = time;
     this.partition = partition;
     this.condemned = condemned;
     this.clock = clock;
     this.schemas = schemas;
+    this.eventNow = eventNow;
     this.#input = new PartitionInput(partition, time, from);
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
@@ -124,6 +133,7 @@ export class PartitionIngest {
   /** Takes the partition's next batch. */
   take(log: LogBatch): Ingested {
     const now = this.clock.now();
+    this.#present = this.eventNow();
     const elements: Element<unknown>[] = [];
     const raw: Element<Row>[] = [];
     const dead: DeadLetter[] = [];
@@ -159,7 +169,7 @@ export class PartitionIngest {
   /** Whether events are still far behind the clock. A partition that is silent at its end has reached the present, however old that is. */
   #isBackfill(): boolean {
     const { eventWatermark, idle } = this.watermark;
-    return !idle && this.clock.now() - eventWatermark > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS);
+    return !idle && this.eventNow() - eventWatermark > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS);
   }
 
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
@@ -181,8 +191,8 @@ export class PartitionIngest {
     } catch (error) {
       return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
     }
-    const fault = timeFault(time, now, this.time.maxFutureSkewMs);
-    if (fault) return untimely(fault, time - now);
+    const fault = timeFault(time, this.#present, this.time.maxFutureSkewMs);
+    if (fault) return untimely(fault, time - this.#present);
     const { offset } = record;
     const element = { value: parsed.data, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;

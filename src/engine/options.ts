@@ -63,6 +63,8 @@ export interface RunnerOptions {
   readonly observer?: Observer;
   /** Consumer group; the domain's own when left out. */
   readonly group?: string;
+  /** What time it is for events, epoch milliseconds: another than the wall clock's where they are simulated. */
+  readonly eventNow?: () => number;
   /** Overrides of the domain's time settings. */
   readonly time?: Partial<TimeSettings>;
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */
