@@ -56,7 +56,8 @@ export class Demo implements Feed {
       const share = (Math.min(reached, this.#present) - start) / Math.max(1, this.#present - start);
       return [done + expected * share, all + expected];
     }, [0, 0]);
-    return { records: this.#records, share: all === 0 ? 1 : Math.min(1, done / all) };
+    const share = this.#parts.length === 0 ? 0 : all === 0 ? 1 : Math.min(1, done / all);
+    return { records: this.#records, share };
   }
 
   async prepare(log: Log, signal: AbortSignal): Promise<void> {

@@ -151,11 +151,11 @@ function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }
     return loggerFor("run").info("Up: {doing}", { doing, domains: names, ...up });
   }
   const lines = [
-    ["Freshet", `${domains.map(({ name, topic }) => `${name} (topic ${topic})`).join(", ")}, ${doing}`],
+    ["Freshet", `${domains.map(({ name }) => name).join(", ")}: ${doing}`],
     ["log", up.log],
     ["warehouse", up.warehouse],
     ["dashboard", up.dashboard],
-    ["http", ["/docs", "/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
+    ["http", `${up.url}/docs (and /health, /metrics, /api/status)`],
     ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;

@@ -1,7 +1,7 @@
 // What a person sees of a run on a terminal: one table that is drawn again in place, a domain a row, with a bar above it while the
 // time up to the present is loaded. Reads statuses, knows nothing of how they come about.
 import type { Clock } from "../clock.ts";
-import { type DomainStatus, isWell, totalLag } from "../engine/status.ts";
+import { type DomainStatus, totalLag } from "../engine/status.ts";
 import { lowestWatermark } from "../progress_report.ts";
 import type { Made } from "./demo.ts";
 import { ageText, barText, timeOfDay } from "./human.ts";
@@ -36,7 +36,7 @@ export class RunScreen {
   /** The lines for a terminal of so many characters. */
   lines(statuses: readonly DomainStatus[], width: number): readonly string[] {
     const table = textTable(
-      ["DOMAIN", "STATE", "RATE", "LAG", "WATERMARK", "DEAD LETTERS", "CHECKPOINT", "PAGE"],
+      ["DOMAIN", "STATE", "RATE", "LAG", "WATERMARK", width < WIDE ? "DEAD" : "DEAD LETTERS", "CHECKPOINT", "PAGE"],
       statuses.map((status) => this.#row(status, width)),
       { right: [false, false, true, true, true, true, true, false], width: width - 1 },
     ).trimEnd().split("\n");
@@ -47,7 +47,7 @@ export class RunScreen {
       "",
       style(1, head!),
       style(2, rule!),
-      ...rows.map((row, i) => isWell(statuses[i]!) ? row : style(33, row)),
+      ...rows.map((row, i) => isInTrouble(statuses[i]!) ? style(33, row) : row),
       ...statuses.flatMap(troubleOf).map((line) => style(33, line)),
     ];
   }
@@ -96,6 +96,9 @@ export class RunScreen {
     return ["", `${doing}  ${bar} ${percent}  ${countOf(isMade ? loaded : made.records, "record")}`];
   }
 }
+
+const isInTrouble = ({ phase, standstill }: DomainStatus) =>
+  standstill !== null || phase === "failed" || phase === "restarting";
 
 function troubleOf({ domain, phase, lastError, standstill }: DomainStatus): readonly string[] {
   if (standstill) return [`${domain}: ${standstill.reason}`];

@@ -65,6 +65,7 @@ async function play({ log }: Stage, { now = NOW, forMs }: { readonly now?: numbe
     settings: {},
     clock,
   });
+  assertEquals(demo.made, { records: 0, share: 0 });
   await demo.prepare(log, stop.signal);
   await demo.run(log, stop.signal);
   return demo;
@@ -92,10 +93,12 @@ Deno.test("a demonstration makes the last day from the hour on, all domains side
 Deno.test("a second demonstration fills what is missing since the first, and no more than a day of it", () =>
   onStage(async (stage) => {
     await play(stage, { forMs: 1 });
+    assertEquals((await play(stage, { forMs: 1 })).made.share, 1, "nothing is missing");
     for (const later of [3 * HOUR, 60 * HOUR]) {
       const last = Math.max(...stage.sent.filter(([topic]) => topic === "often").map(([, , last]) => last));
       stage.sent.length = 0;
-      await play(stage, { now: NOW + later, forMs: 1 });
+      const { made } = await play(stage, { now: NOW + later, forMs: 1 });
+      assertEquals(made.share, 1);
       const first = stage.sent.find(([topic]) => topic === "often")![1];
       assertEquals(first, later < 24 * HOUR ? last + 6_000 : START + later);
     }
