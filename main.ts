@@ -8,7 +8,10 @@ function output(stream: { writeSync(bytes: Uint8Array): number; isTerminal(): bo
   let open = true;
   return {
     isTerminal: stream.isTerminal(),
-    columns: stream.isTerminal() ? Deno.consoleSize().columns : 80,
+    // Asked each time: windows change their size.
+    get columns() {
+      return this.isTerminal ? Deno.consoleSize().columns : 80;
+    },
     write(text) {
       for (let rest = encoder.encode(text); open && rest.length > 0;) {
         try {

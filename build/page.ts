@@ -45,6 +45,7 @@ async function bundle(): Promise<number> {
 }
 
 if (import.meta.main) {
+  console.error("Bundling the dashboard's page: once, until something of it changes");
   const text = await listOfPages();
   if (await read(LIST) !== text) await Deno.writeTextFile(LIST, text);
   Deno.exit(await bundle());

@@ -1,5 +1,6 @@
 // Actions: visitors of a web shop who look around, and some of them buy. A pure function of seed and time: any moment of
 // the same world can be asked for, so a simulation can be taken up again where it stopped.
+import { busyAt, MEAN_BUSY } from "./actions_day.ts";
 import { hash, uniform } from "./random.ts";
 import type { GenerateOptions, Simulator } from "./simulator.ts";
 
@@ -16,8 +17,10 @@ export interface ActionReport {
   readonly duration_ms: number;
 }
 
-/** Visitors on the site at any time, each doing one thing an interval. */
+/** Visitors on the site at a time, in the mean of a week, each doing one thing an interval. */
 const VISITORS = 40;
+/** Places for as many visitors as come in the busiest hour. */
+const PLACES = Math.round(VISITORS / MEAN_BUSY);
 const USERS = 2000;
 const PRODUCTS = 120;
 /** Steps of a place on the site that is taken by one visitor after the other; a turn is cut into two visits. */
@@ -37,19 +40,37 @@ export const actions: Simulator = {
   domain: "actions",
   sources: VISITORS,
   intervalMs: 20_000,
+  demoIntervalMs: 40_000,
   fields: { timestamp: "timestamp", required: "user_id", amount: "duration_ms" },
   *generate(options) {
+    const { start, intervalMs, natural } = options;
+    const places = natural ? PLACES : VISITORS;
     // The visitors take turns within the interval, anchored to the epoch: another start does not move the actions.
-    for (let slot = Math.ceil(options.start * VISITORS / options.intervalMs);; slot++) {
-      const timestamp = Math.ceil(slot * options.intervalMs / VISITORS);
-      const action = actionAt(slot, timestamp, options);
+    for (let slot = Math.ceil(start * places / intervalMs);; slot++) {
+      const place = slot % places;
+      // Places change hands one after the other, not all at once.
+      const round = Math.floor(slot / places) + (natural ? place : 0);
+      if (natural && !isTaken(place, Math.floor(round / STEPS_A_TURN), options)) continue;
+      const timestamp = Math.ceil(slot * intervalMs / places);
+      const action = actionAt({ place, round, timestamp }, options);
       yield { timestamp, key: action.user_id, value: JSON.stringify(action) };
     }
   },
 };
 
-function actionAt(slot: number, timestamp: number, { seed }: GenerateOptions): ActionReport {
-  const visit = visitOf(slot % VISITORS, Math.floor(slot / VISITORS), seed);
+/** Whether anybody has the place for a turn: the busier the hour, the likelier. */
+function isTaken(place: number, turn: number, { seed, intervalMs }: GenerateOptions): boolean {
+  return uniform(seed, place, turn, 2) < busyAt((turn * STEPS_A_TURN - place) * intervalMs);
+}
+
+interface Occasion {
+  readonly place: number;
+  readonly round: number;
+  readonly timestamp: number;
+}
+
+function actionAt({ place, round, timestamp }: Occasion, { seed }: GenerateOptions): ActionReport {
+  const visit = visitOf(place, round, seed);
   const { id, step } = visit;
   const pick = <T>(choices: readonly T[], of: number): T => choices[hash(id, of) % choices.length]!;
   return {

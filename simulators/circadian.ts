@@ -13,6 +13,7 @@ export const circadian: Simulator = {
   domain: "circadian",
   sources: PEOPLE.length,
   intervalMs: 15 * MINUTE_MS,
+  demoDays: 7,
   fields: { timestamp: "timestamp", required: "user_id", amount: "duration_minutes" },
   *generate(options) {
     const days = new Map<string, LocalDay>();

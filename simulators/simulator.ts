@@ -21,8 +21,8 @@ export interface GenerateOptions {
   readonly intervalMs: number;
   /** The domain's settings by name, for thresholds. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** Years of event time rather than a demonstration: with seasons, where the simulator knows some. */
-  readonly history?: boolean;
+  /** As people live: by the hours of day and night, by weekdays and seasons, `intervalMs` in the mean. Evenly without it. */
+  readonly natural?: boolean;
 }
 
 /** Fields of a domain's record in which mistakes can be made. */
@@ -42,6 +42,12 @@ export interface Simulator {
   readonly intervalMs: number;
   /** The same in a history, where that is another. */
   readonly historyIntervalMs?: number;
+  /** The same in a demonstration, where that is another: a day of it is to be loaded in seconds. */
+  readonly demoIntervalMs?: number;
+  /** The same when a demonstration has reached the present, where oftener is nicer to look at. */
+  readonly liveIntervalMs?: number;
+  /** Days before the present that a demonstration begins with, where one is too few to show anything. */
+  readonly demoDays?: number;
   /** `intervalMs` as the domain's settings have it, for simulators with a setting for it. */
   readonly intervalFrom?: (settings: Readonly<Record<string, unknown>>) => number | undefined;
   readonly fields: SpoilableFields;

@@ -51,6 +51,7 @@ export const trains: Simulator = {
   domain: "trains",
   sources: FLEET.length,
   intervalMs: 30_000,
+  liveIntervalMs: 2_000,
   fields: { timestamp: "timestamp", required: "train_id", amount: "passenger_count" },
   intervalFrom: ({ ATS_INTERVAL_SECONDS: seconds }) => typeof seconds === "number" ? seconds * 1000 : undefined,
   *generate(options) {

@@ -30,12 +30,13 @@ export const wine: Simulator = {
   domain: "wine",
   sources: 1,
   intervalMs: 1000,
+  demoIntervalMs: 2500,
   historyIntervalMs: 86_400_000 / 2500,
   fields: { timestamp: "event_ts", required: "product_id", amount: "product_id" },
   intervalFrom: ({ EVENT_GENERATION_DELAY: delay }) => typeof delay === "number" ? delay * 1000 : undefined,
   *generate(options) {
-    const { start, intervalMs, seed, history = false } = options;
-    const calendar = history ? tradeCalendar(seed, intervalMs) : evenCalendar(intervalMs);
+    const { start, intervalMs, seed, natural = false } = options;
+    const calendar = natural ? tradeCalendar(seed, intervalMs) : evenCalendar(intervalMs);
     let unit = calendar.unitAt(start);
     let lacking = takenBefore(unit, calendar, options);
     for (;; unit++) {
@@ -88,8 +89,8 @@ class Shop {
   readonly #most: number;
 
   constructor(private readonly block: Block, lacking: Bottles, options: GenerateOptions) {
-    const { seed, history, settings = {} } = options;
-    this.#seed = hash(seed, block.id, history ? 1 : 0);
+    const { seed, natural, settings = {} } = options;
+    this.#seed = hash(seed, block.id, natural ? 1 : 0);
     const orders = numberOr(settings.ORDER_CREATED_PROBABILITY, 0.7);
     this.#most = Math.max(12, Math.floor(MAX_TAKEN * numberOr(settings.WINE_OPENING_STOCK, 120)));
     this.#kinds = block.times.map((_, i) => this.#kind(i, orders));

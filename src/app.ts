@@ -1,6 +1,6 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
 // Which adapters there are is said in wiring.ts; what a person sees on the terminal is the command line's business.
-import type { Clock } from "./clock.ts";
+import type { Clock, EventNow } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
@@ -26,9 +26,11 @@ import type { Warehouse } from "./warehouse/warehouse.ts";
 /** How much one answer to a query from outside may hold: it is in the memory of the run, beside those of others. */
 const MAX_ANSWER_BYTES = 64 << 20;
 
-/** Something that runs beside the domains and feeds them, such as a simulator. Ends when the signal is aborted. */
+/** Something that runs beside the domains and feeds them, such as a simulator. */
 export interface Feed {
-  readonly name: string;
+  /** Puts into the log what must be there before the domains begin, and before events from outside: they would make it late. */
+  prepare?(log: Log, signal: AbortSignal): Promise<void>;
+  /** Ends when the signal is aborted. */
   run(log: Log, signal: AbortSignal): Promise<void>;
 }
 
@@ -42,6 +44,8 @@ export interface AppOptions {
   readonly feeds: readonly Feed[];
   /** For routes that publish events made here. */
   readonly makeEvents?: EventMaker;
+  /** What time it is for the domains' events, where that is not what the clock says. */
+  readonly eventNow?: EventNow;
   /** Work off what is in the topics now, then return; or go on to where event time was before, rather than close everything. */
   readonly untilEnd: boolean | TimeBefore;
   /** Aborted to drain and return. */
@@ -98,8 +102,13 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     metrics,
     stack,
   });
+  const { untilEnd, makeEvents, eventNow } = options;
+  const fed = Promise.withResolvers<void>();
   const runners = domains.map((domain) =>
-    parts.createRunner({ domain, log, warehouse, clock, metrics, observers, config, untilEnd: options.untilEnd })
+    parts.createRunner({
+      ...{ domain, log, warehouse, clock, metrics, observers, config, untilEnd },
+      eventNow: eventNow?.(domain),
+    })
   );
   const statuses = () => runners.map((runner) => runner.status());
   const group = new BatchedProducer(log, clock);
@@ -112,7 +121,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     hostname: config.host,
     allowedHosts: config.allowedHosts,
     // Work that ends by itself needs no well-known address.
-    port: options.untilEnd ? 0 : config.apiPort,
+    port: untilEnd ? 0 : config.apiPort,
     pid: options.pid,
     version: options.version,
     tokens: { api: config.apiToken, run: runFile.token },
@@ -120,17 +129,22 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     metrics,
     ...reachability({ log, warehouse, clock }),
     clock,
-    ingest: ingestSources(domains, { group, config, makeEvents: options.makeEvents }),
+    ingest: ingestSources(domains, {
+      ...{ group, config, makeEvents, eventNow },
+      before: fed.promise,
+    }),
     reads,
     isCacheReachable,
     rateLimit: config.rateLimit,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
   }));
+  // Nobody waits for what does not come any more.
+  stack.defer(() => fed.resolve());
   const dashboard = stack.use(startDashboard({
     hostname: config.host,
     allowedHosts: config.allowedHosts,
-    port: options.untilEnd ? 0 : config.dashboardPort,
+    port: untilEnd ? 0 : config.dashboardPort,
     token: config.apiToken,
     version: options.version,
     log: log.description,
@@ -154,7 +168,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     dashboard: dashboard.url,
   });
   const feeds = [...options.feeds, ...copies];
-  await runUntilDone({ ...options, feeds, log, runners, statuses, metrics, prepared }, stop);
+  await runUntilDone({ ...options, feeds, log, runners, statuses, metrics, prepared, onFed: fed.resolve }, stop);
 }
 
 /** What makes the keyed copies that domains read; where there is an end, they are whole before the domains begin. */
@@ -166,7 +180,7 @@ async function keyedCopies({ domains, config, clock, log, untilEnd, signal }: Ap
     const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor(name), partitions: config.topicPartitions });
     await copy.provide();
     if (untilEnd) await copy.run(signal, { untilEnd: true });
-    else feeds.push({ name, run: (_, signal) => copy.run(signal) });
+    else feeds.push({ run: (_, signal) => copy.run(signal) });
   }
   return feeds;
 }
@@ -193,6 +207,8 @@ interface RunningApp extends AppOptions {
   readonly runners: readonly Runner[];
   readonly statuses: () => readonly DomainStatus[];
   readonly prepared: Prepared;
+  /** Called when the feeds have prepared what they have to. */
+  readonly onFed: () => void;
 }
 
 async function runUntilDone(app: RunningApp, stop: AbortController): Promise<void> {
@@ -201,8 +217,14 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
   const side = [
     watchEventLoop(app.metrics.eventLoopDelay, app.clock, beside.signal),
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal, show: app.onProgress }),
-    ...app.feeds.map((feed) => runFeed(feed, { log: app.log, signal: feedSignal, stop })),
   ];
+  const { feeds, log } = app;
+  const context = { signal: feedSignal, stop };
+  const preparing = feeds.map((feed) => feeding(context, () => feed.prepare?.(log, feedSignal)));
+  side.push(...preparing);
+  await Promise.allSettled(preparing);
+  app.onFed();
+  if (!stop.signal.aborted) side.push(...feeds.map((feed) => feeding(context, () => feed.run(log, feedSignal))));
   const failures = await supervise({
     domains: app.domains.map(({ name }, i) => ({
       name,
@@ -224,15 +246,14 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
 }
 
 interface FeedContext {
-  readonly log: Log;
   readonly signal: AbortSignal;
   readonly stop: AbortController;
 }
 
 /** A feed that fails stops the run: a simulation without records would only look as if it went on. */
-async function runFeed(feed: Feed, { log, signal, stop }: FeedContext): Promise<void> {
+async function feeding({ signal, stop }: FeedContext, work: () => Promise<void> | undefined): Promise<void> {
   try {
-    await feed.run(log, signal);
+    await work();
   } catch (error) {
     if (signal.aborted) return;
     stop.abort(error);

@@ -13,6 +13,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Gives what time it is for a domain's events, epoch milliseconds, where that is not what the wall clock says. */
+export type EventNow = (domain: { readonly name: string }) => (() => number) | undefined;
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,5 +1,6 @@
 // The domains' ways in over HTTP, tied to the log: what arrives at the same time is written to it together.
 // The one place where HTTP's side and the log's side of an event meet.
+import type { EventNow } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { BatchedProducer } from "./log/batched_producer.ts";
@@ -14,6 +15,9 @@ export interface IngestSourcesOptions {
   readonly config: Pick<Config, "time">;
   /** Without it no route generates events. */
   readonly makeEvents?: EventMaker;
+  readonly eventNow?: EventNow;
+  /** What must be in the log before events from outside. */
+  readonly before?: Promise<unknown>;
 }
 
 /** One source for each of the domains that declares a route. */
@@ -24,7 +28,7 @@ export function ingestSources(domains: readonly Domain[], options: IngestSources
 function sourceOf(
   domain: Domain,
   route: NonNullable<Domain["ingest"]>,
-  { group, config, makeEvents }: IngestSourcesOptions,
+  { group, config, makeEvents, eventNow, before }: IngestSourcesOptions,
 ): IngestSource {
   return {
     domain: domain.name,
@@ -39,8 +43,10 @@ function sourceOf(
     eventTime: (event) => domain.eventTime(event),
     maxFutureSkewMs: config.time.maxFutureSkewMs ?? domain.time.maxFutureSkewMs,
     generate: route.generates ? makeEvents?.(domain) : undefined,
-    publish: (events) =>
-      group.produce(
+    simulatedNow: eventNow?.(domain),
+    async publish(events) {
+      await before;
+      return await group.produce(
         domain.topic,
         events.map(({ key, value, timestamp }) => ({
           key,
@@ -48,7 +54,8 @@ function sourceOf(
           timestamp,
           bytes: maxBytesOf(key) + maxBytesOf(value),
         })),
-      ),
+      );
+    },
   };
 }
 

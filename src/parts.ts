@@ -29,6 +29,8 @@ export interface RunnerOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** What time it is for the domain's events; the clock's when left out. Epoch milliseconds. */
+  readonly eventNow?: () => number;
   /** More who are told of checkpoints. */
   readonly observers: readonly Observer[];
   readonly config: Config;

@@ -1,11 +1,14 @@
-// The line of running totals that a person watches: one a second at most for each domain, and only when something came.
-// Reads statuses, knows nothing of how they come about.
+// The lines of running totals that somebody reads later: for each domain one every half a minute in which something came, and one
+// at once when the domain changes. Reads statuses, knows nothing of how they come about.
 import type { Clock } from "./clock.ts";
 import { type DomainStatus, totalLag } from "./engine/status.ts";
 import { loggerFor } from "./logging.ts";
 
-const EVERY_MS = 1_000;
-const SHOW_EVERY_MS = 200;
+const LOOK_EVERY_MS = 1_000;
+const TELL_EVERY_MS = 30_000;
+const SHOW_EVERY_MS = 250;
+/** With more records than that waiting a domain is behind, until it has none. */
+const BEHIND_RECORDS = 5_000;
 const LINE = "{records} records, {accepted} accepted, {dead_letters} dead letters, {late} late, lag {lag}, " +
   "{rows_per_s}/s, watermark {watermark}";
 
@@ -13,7 +16,7 @@ export interface ProgressOptions {
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Shows the statuses several times a second, instead of the line. */
+  /** Shows the statuses several times a second, instead of the lines. */
   readonly show?: (statuses: readonly DomainStatus[]) => void;
 }
 
@@ -24,29 +27,42 @@ export async function reportProgress({ statuses, clock, signal, show }: Progress
     if (signal.aborted) return;
     await clock.sleep(SHOW_EVERY_MS, signal).catch(() => {});
   }
-  const last = new Map<string, { readonly status: DomainStatus; readonly at: number }>();
+  const told = new Map<string, Told>();
   const begin = clock.monotonic();
   while (true) {
     const stopped = signal.aborted;
     for (const status of statuses()) {
-      const before = last.get(status.domain);
-      if (status.totals.checkpoints === (before?.status.totals.checkpoints ?? 0)) continue;
-      if (status.totals.records === (before?.status.totals.records ?? 0)) continue;
-      logLine(status, recordsPerSecond(status, before, { begin, now: clock.monotonic() }));
-      last.set(status.domain, { status, at: clock.monotonic() });
+      const last = told.get(status.domain) ?? { records: 0, at: begin, how: "starting" };
+      const now = clock.monotonic();
+      const how = howItIs(status, last.how);
+      const isDue = stopped || now - last.at >= TELL_EVERY_MS;
+      const came = status.totals.records - last.records;
+      if (how === last.how && !(isDue && came > 0)) continue;
+      logLine(status, came * 1000 / Math.max(1, now - last.at));
+      told.set(status.domain, { records: status.totals.records, at: now, how });
     }
     if (stopped) return;
-    await clock.sleep(EVERY_MS, signal).catch(() => {});
+    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
   }
 }
 
-function recordsPerSecond(
-  status: DomainStatus,
-  before: { readonly status: DomainStatus; readonly at: number } | undefined,
-  { begin, now }: { readonly begin: number; readonly now: number },
-): number {
-  const records = status.totals.records - (before?.status.totals.records ?? 0);
-  return records * 1000 / Math.max(1, now - (before?.at ?? begin));
+/** What the last line said. */
+interface Told {
+  readonly records: number;
+  /** By the monotonic clock, milliseconds. */
+  readonly at: number;
+  readonly how: string;
+}
+
+/** What is news when it changes; `before` is what it was. */
+function howItIs(status: DomainStatus, before: string): string {
+  const { phase, standstill, totals, lastCheckpointAt } = status;
+  // Until the first checkpoint there are no numbers to tell.
+  if (phase === "running" && lastCheckpointAt === null && standstill === null) return before;
+  const lag = totalLag(status);
+  const isBehind = lag !== null && (lag > BEHIND_RECORDS || (before.endsWith("behind") && lag > 0));
+  const dead = totals.deadLetters > 0 ? ", dead letters" : "";
+  return `${standstill?.kind ?? phase}${dead}${isBehind ? ", behind" : ""}`;
 }
 
 function logLine(status: DomainStatus, rate: number): void {

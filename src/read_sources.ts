@@ -2,7 +2,7 @@
 // has changed it. The one place where the engine's, the cache's and the warehouse's side of a read meet.
 
 import { type Cache, HOLD_MS } from "./cache/cache.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock, EventNow } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { Domain, ReadRoute } from "./domains/domain.ts";
 import type { Observer } from "./engine/options.ts";
@@ -86,6 +86,7 @@ export interface ReadSourcesOptions {
   readonly clock: Clock;
   readonly warehouse: Pick<Warehouse, "query">;
   readonly metrics: Metrics;
+  readonly eventNow?: EventNow;
   /** Closes the cache. */
   readonly stack: AsyncDisposableStack;
 }
@@ -101,18 +102,19 @@ export interface ReadSources {
 /** A source for each read route that the domains declare; the cache is opened where there are any. */
 export async function openReadSources(domains: readonly Domain[], options: ReadSourcesOptions): Promise<ReadSources> {
   const { config, parts, clock, metrics, stack } = options;
-  const routes = domains.flatMap(({ reads = [] }) => reads);
+  const routes = domains.flatMap((domain) => (domain.reads ?? []).map((route) => ({ route, domain })));
   if (routes.length === 0) return { reads: [], observers: [] };
   const kind = config.cache.redisUrl === undefined ? "memory" : "redis";
   metrics.cacheReachable.set({ kind }, kind === "memory" ? 1 : 0);
   const onChange = (reachable: boolean) => metrics.cacheReachable.set({ kind }, reachable ? 1 : 0);
   const cache = stack.use(await parts.openCache({ config, clock, onChange }));
-  const opened = routes.map((route) => ({
+  const opened = routes.map(({ route, domain }) => ({
     route,
+    simulatedNow: options.eventNow?.(domain),
     rows: new CachedRead(route, { ...options, cache, expiryMs: config.cache.expiryMs }),
   }));
   return {
-    reads: opened.map(({ route, rows }) => ({ route, read: (key) => rows.of(key) })),
+    reads: opened.map(({ rows, ...source }) => ({ ...source, read: (key) => rows.of(key) })),
     observers: opened.map(({ rows }) => rows.observer),
     isCacheReachable: kind === "redis" ? () => cache.status().reachable : undefined,
   };

@@ -129,7 +129,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd } = options;
+  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow } = options;
   return new DomainRunner({
     domain,
     log,
@@ -140,6 +140,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     group: groupOf(config, domain),
     deadLetterSuffix: config.deadLetterSuffix,
     time: config.time,
+    eventNow,
     ...checkpoints(config, warehouse),
     untilEnd,
     maxRestarts: config.maxRestarts,

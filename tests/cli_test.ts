@@ -65,7 +65,7 @@ Deno.test("--version and --help answer without any configuration", async () => {
 
 const MISUSES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [["quary", "select 1"], /unknown command 'quary'[^]*Did you mean query\?/],
-  [["query"], /missing required argument 'sql'/],
+  [["query"], /There is no statement: give one/],
   [["query", "select 1", "--jsn"], /unknown option '--jsn'[^]*--json/],
   [["query", "select 1", "--json", "--csv"], /'--json' cannot be used with option '--csv'/],
   [["query", "select 1", "--limit", "0"], /"0" is not a whole number from 1 to 10000000/],

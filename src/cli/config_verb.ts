@@ -4,6 +4,7 @@ import { allSettings, isSecret } from "../config/mod.ts";
 import { settingMeaning, settingMeta, withoutLogins } from "../config/setting.ts";
 import type { Context, Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
+import { JSON_ARRAY, jsonText } from "./json.ts";
 import { textTable } from "./rows.ts";
 
 /** What `config --json` prints of a setting. */
@@ -20,14 +21,14 @@ export const addConfig: Verb = (program, context) => {
   program.command("config")
     .summary("list the settings")
     .description("Lists every setting: what it is set to (environment or .env), its default and what it means.")
-    .option("--json", "as one JSON array")
+    .option(...JSON_ARRAY)
     .action((flags: { readonly json?: boolean }) => listSettings(context, flags));
 };
 
 function listSettings(context: Context, { json = false }: { readonly json?: boolean }): void {
   const { stdout } = context.host;
   const lines = settingLines(context);
-  if (json) stdout.write(`${JSON.stringify(lines, null, 2)}\n`);
+  if (json) stdout.write(jsonText(lines));
   else if (stdout.isTerminal) stdout.write(lines.map((line) => blockOf(line, stdout.columns)).join("\n"));
   else {
     const rows = lines.map((

@@ -9,6 +9,7 @@ import type { Parts } from "../parts.ts";
 import { closest } from "../suggest.ts";
 import { readEnvironment } from "./environment.ts";
 import { type Host, SignalReceived } from "./host.ts";
+import { LiveBlock } from "./live_block.ts";
 
 /** The command line was used wrongly. The message says how to use it. */
 export class UsageError extends FreshetError {
@@ -23,6 +24,9 @@ export type Verb = (program: Command, context: Context) => void;
 export class Context {
   #config: Config | undefined;
   #domains: readonly Domain[] | undefined;
+  #isForPrograms = false;
+  /** What stays at the bottom of the terminal. */
+  #below: LiveBlock | undefined;
 
   constructor(readonly host: Host, readonly parts: Parts) {}
 
@@ -30,20 +34,38 @@ export class Context {
   config(): Config {
     if (this.#config) return this.#config;
     const config = readConfig(readEnvironment(this.host.env), this.parts.modules);
-    const { stderr } = this.host;
     setUpLogging({
       level: config.logLevel,
       format: this.#logFormat(config),
       colors: this.colors,
       secrets: config.secrets,
-      write: (text) => stderr.write(text),
+      write: (text) => this.tell(text),
     });
     for (const warning of config.warnings) loggerFor("config").warn("{warning}", { warning });
     return this.#config = config;
   }
 
+  /** Log lines are for programs, whatever the settings say. */
+  logAsJson(): void {
+    this.#isForPrograms = true;
+  }
+
   #logFormat({ logFormat }: Config): "text" | "json" {
+    if (this.#isForPrograms) return "json";
     return logFormat === "auto" ? (this.host.stderr.isTerminal ? "text" : "json") : logFormat;
+  }
+
+  /** Writes lines to standard error: above what stays at the bottom of the terminal. */
+  tell(text: string): void {
+    if (this.#below) this.#below.above(text);
+    else this.host.stderr.write(text);
+  }
+
+  /** Lines that stay at the bottom of the terminal, where a person sits at one that can draw; else `undefined`. */
+  openBelow(): LiveBlock | undefined {
+    const { stderr, env } = this.host;
+    if (!stderr.isTerminal || !this.forPeople || env.TERM === "dumb") return undefined;
+    return this.#below = new LiveBlock(stderr);
   }
 
   /** Whether a person reads standard error, rather than a program. */
@@ -63,6 +85,7 @@ export class Context {
 
   /** Leaves at once, with the code that fits: for shutdowns that do not end. */
   giveUp(message: string): never {
+    this.#below?.[Symbol.dispose]();
     this.host.stderr.write(`freshet: ${message}\n`);
     const reason: unknown = this.host.signal.reason;
     return this.host.exit(reason instanceof SignalReceived ? reason.exitCode : 1);

@@ -4,7 +4,8 @@ import type { NewRecord } from "../log/log.ts";
 import { MAX_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { textTable, widthOf } from "./rows.ts";
+import { jsonText } from "./json.ts";
+import { countOf, textTable, widthOf } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
 interface DeadLetterFlags {
@@ -55,7 +56,7 @@ export const addDeadLetters: Verb = (program, context) => {
       `at most so many (default ${LISTED} listed, all sent)`,
       numberOption({ min: 1, whole: true }),
     )
-    .option("--json", "one JSON object a line, with all columns")
+    .option("--json", "as one JSON array, an element a line, with all columns")
     .option("--republish", "send them to their topic again")
     .option("--yes", "without asking")
     .action((flags: DeadLetterFlags) => deadLetters(context, flags));
@@ -73,10 +74,7 @@ async function deadLetters(context: Context, flags: DeadLetterFlags): Promise<vo
   const { rows } = await ask(target, `SELECT ${columns.join(", ")} FROM DEAD_LETTERS ${where} ${order}`, {
     maxRows: flags.limit ?? LISTED,
   });
-  if (flags.json) {
-    for (const row of rows) stdout.write(`${JSON.stringify(row)}\n`);
-    return;
-  }
+  if (flags.json) return stdout.write(jsonText(rows));
   const reasons = await ask(
     target,
     `SELECT DOMAIN, STAGE, REASON, COUNT(*) AS RECORDS, MIN(SEEN_AT) AS FIRST_SEEN, MAX(SEEN_AT) AS LAST_SEEN
@@ -133,20 +131,17 @@ async function republish(context: Context, flags: DeadLetterFlags, all: readonly
   const { host, parts } = context;
   const rows = all.filter(({ ENCODING }) => !String(ENCODING).endsWith(CUT));
   if (rows.length < all.length) {
-    host.stderr.write(
-      `${all.length - rows.length} are too long to be whole in DEAD_LETTERS: they are in the dead letter topic\n`,
-    );
+    const cut = countOf(all.length - rows.length, "record");
+    host.stderr.write(`Left out, as too long to be whole in DEAD_LETTERS: ${cut}. The dead letter topic has them\n`);
   }
   const byTopic = Map.groupBy(rows, ({ TOPIC }) => String(TOPIC));
-  if (byTopic.size === 0) {
-    host.stdout.write("There is nothing to send\n");
-    return;
-  }
-  const summary = [...byTopic].map(([topic, letters]) => `${letters.length} records to ${topic}`).join(", ");
+  const sent = [...byTopic].map(([topic, letters]) => ({ topic, records: letters.length }));
+  const tell = (text: string, to: typeof sent) => host.stdout.write(flags.json ? jsonText(to) : `${text}\n`);
+  if (byTopic.size === 0) return tell("There is nothing to send", []);
+  const summary = sent.map(({ topic, records }) => `${countOf(records, "record")} to ${topic}`).join(", ");
   await using log = await parts.openLog(context.config(), host.clock);
   if (!flags.yes && !await confirmed(context, `Send ${summary} in ${log.description}?`)) {
-    host.stdout.write("Nothing was sent\n");
-    return;
+    return tell("Nothing was sent", []);
   }
   for (const [topic, letters] of byTopic) {
     for (let i = 0; i < letters.length; i += SENT_AT_ONCE) {
@@ -154,7 +149,7 @@ async function republish(context: Context, flags: DeadLetterFlags, all: readonly
       await log.produce(topic, letters.slice(i, i + SENT_AT_ONCE).map(originalRecord), { asIs: true });
     }
   }
-  host.stdout.write(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets\n`);
+  tell(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets`, sent);
 }
 
 /** The record as it was, and where; rows that an older Freshet wrote have no headers, and keys as text. */

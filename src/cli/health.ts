@@ -20,6 +20,7 @@ export const addHealth: Verb = (program, context) => {
         "should be started again, --ready whether it does its work.",
     )
     .option("--live", "whether it makes progress (the default)")
+    .option("--json", "as one JSON object, which is how it answers anyhow")
     .option("--ready", "whether it has its partitions and reaches the warehouse")
     .action((flags: { readonly ready?: boolean }) => health(context, flags.ready ? "/readyz" : "/livez"));
 };

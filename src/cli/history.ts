@@ -76,8 +76,8 @@ function eventTimeOf({ timestamp, value }: LogRecord, simulation: Simulation): n
 
 /** The plan's records from `start` on. */
 export function planned({ simulator, plan, settings, clock }: Simulation, start: number): Iterable<SimulatedRecord> {
-  const { seed, intervalMs, bad, history } = plan;
-  const good = simulator.generate({ seed, start, intervalMs, settings, history });
+  const { seed, intervalMs, bad, natural } = plan;
+  const good = simulator.generate({ seed, start, intervalMs, settings, natural });
   return spoil(good, { seed, ratio: bad, fields: simulator.fields, now: () => clock.now() });
 }
 

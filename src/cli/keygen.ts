@@ -3,11 +3,13 @@ import { FreshetError } from "../errors.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
 import { isEncrypted, KeyUnreadableError, makeKeyPair, type PublicKey, publicKeyOf } from "./key_pair.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
 import { userName } from "./snowflake_names.ts";
 
 interface KeygenFlags {
   readonly bits: number;
   readonly show?: boolean;
+  readonly json?: boolean;
 }
 
 const DEFAULT_PATH = "snowflake_key.p8";
@@ -24,6 +26,7 @@ export const addKeygen: Verb = (program, context) => {
     .argument("[file]", "where the private key goes", DEFAULT_PATH)
     .option("--bits <n>", "length of the key", numberOption({ min: 2048, max: 8192, whole: true }), 2048)
     .option("--show", "make nothing: print the statements for a private key that is there already")
+    .option(...JSON_OBJECT)
     .action((path: string, flags: KeygenFlags) => keygen(context, path, flags));
 };
 
@@ -34,25 +37,31 @@ class KeyFileError extends FreshetError {
 }
 
 // Only the environment is read, not the configuration: this verb comes before the settings are complete.
-async function keygen(context: Context, path: string, { bits, show }: KeygenFlags): Promise<void> {
+async function keygen(context: Context, path: string, { bits, show, json }: KeygenFlags): Promise<void> {
   const { host } = context;
   const env = readEnvironment(host.env);
   const user = userName(env.SNOWFLAKE_USER);
   if (show) {
     const pem = await readKey(path);
     const passphrase = isEncrypted(pem) ? env[PASSPHRASE]?.trim() || await host.askSecret?.("Passphrase: ") : undefined;
-    host.stdout.write(registration(shown(path, pem, passphrase), user));
-    return;
+    const publicKey = shown(path, pem, passphrase);
+    return host.stdout.write(json ? keyJson(path, publicKey, user) : registration(publicKey, user));
   }
   await refuseExisting(path);
   const passphrase = env[PASSPHRASE]?.trim() || await askNewPassphrase(context);
   const { privatePem, ...publicKey } = await makeKeyPair(bits, passphrase);
   await writeKey(path, privatePem);
+  if (json) return host.stdout.write(keyJson(path, publicKey, user));
   const protection = passphrase === undefined ? "not encrypted" : "encrypted";
   host.stdout.write(`-- Private key: ${path} (RSA ${bits} bits, ${protection}, mode 600)\n`);
   host.stdout.write(`-- Set SNOWFLAKE_PRIVATE_KEY_PATH=${path}`);
   host.stdout.write(`${passphrase === undefined ? "" : ` and ${PASSPHRASE}`}\n`);
   host.stdout.write(registration(publicKey, user));
+}
+
+function keyJson(privateKeyFile: string, key: PublicKey, user: string): string {
+  const { body: publicKey, fingerprint, bits } = key;
+  return jsonText({ privateKeyFile, publicKey, fingerprint, bits, sql: registration(key, user) });
 }
 
 async function askNewPassphrase({ host }: Context): Promise<string | undefined> {

@@ -11,8 +11,14 @@ import { VERSION } from "./version.ts";
 /** The end of the input is not the end of time. */
 const STAYS_OPEN: TimeBefore = { watermarks: new Map(), closed: [] };
 
-/** Loads what is in the domain's topic, unless a run is up that does. */
-export async function load(context: Context, domain: Domain): Promise<void> {
+/** What came of it, for people and for programs. */
+export interface Loaded {
+  readonly text: string;
+  readonly json: object;
+}
+
+/** Loads what is in the domain's topic, unless a run is up that does; nothing when it was stopped. */
+export async function load(context: Context, domain: Domain): Promise<Loaded | undefined> {
   const { host, parts } = context;
   const config = context.config();
   const running = await findRunning(config.dataDir);
@@ -21,13 +27,11 @@ export async function load(context: Context, domain: Domain): Promise<void> {
       readonly domains: readonly DomainStatus[];
     };
     const loads = domains.some((status) => status.domain === domain.name);
-    host.stdout.write(
-      `A run is up (pid ${running.pid}): ` +
-        (loads
-          ? `it loads them. "freshet status" says how far it is\n`
-          : `it leaves ${domain.name} out. Stop it and run "freshet run ${domain.name} --until-end --no-simulate" to load them\n`),
-    );
-    return;
+    const text = `A run is up (pid ${running.pid}): ` +
+      (loads
+        ? `it loads them. "freshet status" says how far it is\n`
+        : `it leaves ${domain.name} out. Stop it and run "freshet run ${domain.name} --until-end --no-simulate" to load them\n`);
+    return { text, json: { byRun: loads ? running.pid : null } };
   }
   const begin = host.clock.monotonic();
   using bar = new LoadBar(context);
@@ -48,10 +52,12 @@ export async function load(context: Context, domain: Domain): Promise<void> {
     onDone: (statuses) => bar.show(statuses),
   });
   bar[Symbol.dispose]();
-  if (host.signal.aborted) return;
-  host.stdout.write(
-    `Loaded into the tables of ${domain.name}: ${totalLine(bar.records, host.clock.monotonic() - begin)}\n`,
-  );
+  if (host.signal.aborted) return undefined;
+  const [records, elapsedMs] = [bar.records, host.clock.monotonic() - begin];
+  return {
+    text: `Loaded into the tables of ${domain.name}: ${totalLine(records, elapsedMs)}\n`,
+    json: { records, elapsedMs },
+  };
 }
 
 /** Records loaded of those that were in the log at the start. */

@@ -3,6 +3,7 @@ import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { scriptsOf } from "../parts.ts";
 import { findRunning, makeDataDir } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";
+import { jsonText } from "./json.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/sql/scripts.ts";
 import type { MigrationStep } from "../warehouse/warehouse.ts";
@@ -11,6 +12,7 @@ import { useStatements } from "./snowflake_names.ts";
 interface MigrateFlags {
   readonly dryRun?: boolean;
   readonly pending?: boolean;
+  readonly json?: boolean;
 }
 
 export const addMigrate: Verb = (program, context) => {
@@ -22,13 +24,21 @@ export const addMigrate: Verb = (program, context) => {
       "print the statements and change nothing; for Snowflake all of them, ready to be pasted, without logging in",
     )
     .option("--pending", "with --dry-run, ask Snowflake and print only what it does not have yet")
+    .option("--json", "as one JSON array of what was applied, or with --dry-run would be, with its statements")
     .action((flags: MigrateFlags) => migrate(context, flags));
 };
 
-async function migrate(context: Context, { dryRun = false, pending = false }: MigrateFlags): Promise<void> {
+async function migrate(
+  context: Context,
+  { dryRun = false, pending = false, json = false }: MigrateFlags,
+): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
-  if (dryRun && config.snowflake && !pending) return await printAll(context, config.snowflake);
+  if (dryRun && config.snowflake && !pending) {
+    if (json) host.stdout.write(jsonText(stepsJson(await allSections(context))));
+    else await printAll(context, config.snowflake);
+    return;
+  }
   const running = await findRunning(config.dataDir);
   if (running) {
     throw new WarehouseRefusedError(`A run (pid ${running.pid}) is up: it has migrated already. Stop it to migrate`);
@@ -36,12 +46,22 @@ async function migrate(context: Context, { dryRun = false, pending = false }: Mi
   await makeDataDir(config.dataDir);
   await using warehouse = await parts.openWarehouse(config, host.clock);
   const steps = await warehouse.migrate(scriptsOf(context.domains()), { dryRun });
+  if (json) return host.stdout.write(jsonText(stepsJson(steps)));
   if (steps.length === 0) host.stdout.write(`${dryRun ? "-- " : ""}${warehouse.description}: nothing to do\n`);
   for (const step of steps) {
     const { name, version, title } = step;
     host.stdout.write(`${dryRun ? "-- would apply" : "applied"} ${name} version ${version}: ${title}\n`);
     if (dryRun) host.stdout.write(statementsOf(step));
   }
+}
+
+const stepsJson = (steps: readonly MigrationStep[]) =>
+  steps.map(({ name, version, title, statements }) => ({ name, version, title, statements }));
+
+/** What a schema without anything needs. */
+async function allSections(context: Context): Promise<readonly Section[]> {
+  const sections = scriptsOf(context.domains()).map((script) => readSections(script, snowflakeDialect));
+  return (await Promise.all(sections)).flat();
 }
 
 function statementsOf({ statements }: MigrationStep): string {
@@ -57,11 +77,9 @@ async function printAll(context: Context, snowflake: SnowflakeConfig) {
       "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n\n",
   );
   stdout.write(`${useStatements(snowflake)}\n`);
-  for (const script of scriptsOf(context.domains())) {
-    for (const section of await readSections(script, snowflakeDialect)) {
-      stdout.write(`-- ${section.name} version ${section.version}: ${section.title}\n`);
-      stdout.write(`${statementsOf(section)}${noteOf(section)}\n`);
-    }
+  for (const section of await allSections(context)) {
+    stdout.write(`-- ${section.name} version ${section.version}: ${section.title}\n`);
+    stdout.write(`${statementsOf(section)}${noteOf(section)}\n`);
   }
 }
 

@@ -4,12 +4,14 @@ import { Command, CommanderError } from "commander";
 import { redactor } from "../logging.ts";
 import type { Parts } from "../parts.ts";
 import { Context, isUsage, type Verb } from "./context.ts";
+import { addCompletion } from "./completion.ts";
 import { addConfig } from "./config_verb.ts";
 import { type Host, SignalReceived } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
 import { addHealth } from "./health.ts";
 import { addDoctor } from "./doctor/mod.ts";
 import { addKeygen } from "./keygen.ts";
+import { addLint } from "./lint.ts";
 import { addMigrate } from "./migrate.ts";
 import { addNew } from "./new/mod.ts";
 import { addProduce } from "./produce.ts";
@@ -20,6 +22,8 @@ import { addSimulate } from "./simulate.ts";
 import { addSkip } from "./skip.ts";
 import { addSql } from "./sql.ts";
 import { addStatus } from "./status.ts";
+import { addTables } from "./tables.ts";
+import { addTail } from "./tail.ts";
 import { addTopics } from "./topics.ts";
 import { versionText } from "./version.ts";
 
@@ -27,23 +31,13 @@ export * from "./host.ts";
 export * from "./secret_prompt.ts";
 export * from "./stop_signals.ts";
 
-const VERBS: readonly Verb[] = [
-  addRun,
-  addSimulate,
-  addProduce,
-  addQuery,
-  addStatus,
-  addHealth,
-  addTopics,
-  addDeadLetters,
-  addDoctor,
-  addReplay,
-  addSkip,
-  addMigrate,
-  addKeygen,
-  addSql,
-  addConfig,
-  addNew,
+/** As help lists them. */
+const GROUPS: readonly (readonly [heading: string, verbs: readonly Verb[]])[] = [
+  ["Run:", [addRun, addSimulate, addProduce]],
+  ["Look:", [addStatus, addHealth, addTables, addQuery, addTopics, addTail, addDeadLetters]],
+  ["Check and mend:", [addDoctor, addReplay, addSkip]],
+  ["Set up:", [addConfig, addMigrate, addSql, addKeygen, addCompletion]],
+  ["Write domains:", [addNew, addLint]],
 ];
 
 /** Exit codes. */
@@ -79,9 +73,15 @@ function buildProgram(context: Context, version: string): Command {
       getErrHasColors: () => false,
       outputError: (text, write) => write(text.replace(/^error: /, "freshet: ")),
     })
+    // Their arguments are in their own help: a line of the list fits a terminal.
+    .configureHelp({ subcommandTerm: (verb) => verb.name() })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const add of VERBS) add(program, context);
+  for (const [heading, verbs] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const add of verbs) add(program, context);
+  }
+  program.commandsGroup("Help:");
   // Subcommands are made by the verbs: they get the program's way of printing and ending too.
   const inherit = (command: Command) => {
     for (const child of command.commands) inherit(child.copyInheritedSettings(command));

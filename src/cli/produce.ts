@@ -3,11 +3,13 @@ import type { Log, NewRecord } from "../log/log.ts";
 import { TopicMissingError } from "../errors.ts";
 import { provideTopics } from "../parts.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
 import { type LineBatch, lineBatches } from "./line_batches.ts";
 import { startProgress, totalLine } from "./progress.ts";
 
 interface ProduceOptions {
   readonly key?: string;
+  readonly json?: boolean;
 }
 
 const READ_BYTES = 1 << 20;
@@ -27,6 +29,7 @@ export const addProduce: Verb = (program, context) => {
       "-k, --key <field>",
       "field of the line's JSON object that becomes the record's key; without it, or where it is\nmissing, the record has no key",
     )
+    .option(...JSON_OBJECT)
     .action((topic: string, file: string | undefined, options: ProduceOptions) =>
       produce(context, { topic, file, ...options })
     );
@@ -34,7 +37,7 @@ export const addProduce: Verb = (program, context) => {
 
 async function produce(
   context: Context,
-  { topic, file, key }: ProduceOptions & { readonly topic: string; readonly file: string | undefined },
+  { topic, file, key, json }: ProduceOptions & { readonly topic: string; readonly file: string | undefined },
 ): Promise<void> {
   const { host, parts } = context;
   const config = context.config();
@@ -59,7 +62,10 @@ async function produce(
       throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
     }
   }
-  host.stdout.write(`Sent to ${topic}: ${totalLine(records, host.clock.monotonic() - begin)}\n`);
+  const elapsedMs = host.clock.monotonic() - begin;
+  host.stdout.write(
+    json ? jsonText({ topic, records, elapsedMs }) : `Sent to ${topic}: ${totalLine(records, elapsedMs)}\n`,
+  );
 }
 
 interface Input extends AsyncDisposable {

@@ -1,12 +1,16 @@
-// `query`: one read-only statement against the configured warehouse.
+// `query`: read-only statements against the configured warehouse: one that is given, those of a file or of standard input, or one
+// after the other in a small shell.
 import { Option } from "commander";
 import { QueryRefusedError } from "../errors.ts";
 import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
-import { type Context, numberOption, type Verb } from "./context.ts";
+import { duckDbDialect, snowflakeDialect, splitStatements } from "../warehouse/sql/scripts.ts";
+import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { runShell } from "./query_shell.ts";
 import { countOf, formatRows, type RowFormat, widthOf } from "./rows.ts";
-import { openQueryTarget } from "./warehouse_access.ts";
+import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
-interface QueryFlags {
+export interface QueryFlags {
+  readonly file?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
   readonly vertical?: boolean;
@@ -23,10 +27,12 @@ export const addQuery: Verb = (program, context) => {
   program.command("query")
     .summary("ask the warehouse, also while a run is up")
     .description(
-      "Runs one read-only statement against the warehouse and prints its rows. Works while `run` is up, too.",
+      "Runs read-only statements against the warehouse and prints their rows: the one that is given, those of a file, or those that\n" +
+        "come on standard input. At a terminal, without any of it, a small shell. Works while `run` is up, too.",
     )
-    .argument("<sql>")
-    .addOption(new Option("--json", "one JSON array of rows").conflicts("csv"))
+    .argument("[sql]")
+    .option("-f, --file <path>", 'the statements of this file; standard input for "-"')
+    .addOption(new Option("--json", "as one JSON array, an element a line").conflicts("csv"))
     .option("--csv", "comma-separated values (RFC 4180)")
     .addOption(new Option("--vertical", "a block of lines for each row").conflicts(["json", "csv"]))
     .option(
@@ -35,15 +41,52 @@ export const addQuery: Verb = (program, context) => {
       numberOption({ min: 1, max: MAX_ROWS, whole: true }),
     )
     .option("--timeout <seconds>", "give up after so long", numberOption({ min: 0.001, max: 600 }), 60)
-    .action((sql: string, flags: QueryFlags) => query(context, sql, flags));
+    .action((sql: string | undefined, flags: QueryFlags) => query(context, sql, flags));
 };
 
-async function query(context: Context, sql: string, flags: QueryFlags): Promise<void> {
+async function query(context: Context, sql: string | undefined, flags: QueryFlags): Promise<void> {
+  const { host } = context;
+  if (sql !== undefined && flags.file !== undefined) throw new UsageError("Give a statement or a file, not both");
+  // Where a secret can be asked for, somebody sits at a terminal.
+  const isShell = sql === undefined && flags.file === undefined && host.askSecret !== undefined;
+  const statements = isShell ? [] : sql === undefined ? await statementsOf(context, flags.file) : [sql];
+  if ((flags.json || flags.csv) && (isShell || statements.length > 1)) {
+    throw new UsageError(
+      `--json and --csv are for one statement: ${isShell ? "give it" : `there are ${statements.length}`}`,
+    );
+  }
+  await using target = await openQueryTarget(context);
+  if (isShell) return await runShell(context, (text, how) => answer(context, target, text, { ...flags, ...how }));
+  for (const [n, statement] of statements.entries()) {
+    if (n > 0) host.stdout.write("\n");
+    await answer(context, target, statement, flags);
+  }
+}
+
+async function statementsOf(context: Context, path: string | undefined): Promise<readonly string[]> {
+  const text = path === undefined || path === "-" ? await new Response(context.host.stdin).text() : await read(path);
+  const statements = splitStatements(text, context.config().snowflake ? snowflakeDialect : duckDbDialect);
+  if (statements.length > 0) return statements;
+  throw new UsageError(
+    path === undefined
+      ? "There is no statement: give one, or a file, or one on standard input"
+      : "There is no statement in it",
+  );
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function answer(context: Context, target: QueryTarget, sql: string, flags: QueryFlags): Promise<void> {
   const { host } = context;
   const format: RowFormat = flags.json ? "json" : flags.csv ? "csv" : flags.vertical ? "vertical" : "table";
   const isForPeople = format === "table" || format === "vertical";
   const maxRows = flags.limit ?? (isForPeople ? TABLE_ROWS : DATA_ROWS);
-  await using target = await openQueryTarget(context);
   const options = { maxRows, timeoutMs: Math.ceil(flags.timeout * 1000), signal: host.signal };
   const result = await target.query(sql, options);
   for (const text of formatRows(result, format, widthOf(host.stdout))) host.stdout.write(text);

@@ -1,12 +1,15 @@
 // `run`: the pipelines with all that belongs to them.
-import { type Feed, runApp, type Up } from "../app.ts";
-import type { SimulatedRecord, Simulator } from "../../simulators/mod.ts";
-import type { NewRecord } from "../log/log.ts";
+import { runApp, type Up } from "../app.ts";
+import type { Simulator } from "../../simulators/mod.ts";
 import { loggerFor } from "../logging.ts";
 import type { Domain } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
-import { SimulatedTime } from "./simulated_time.ts";
-import { DEMO_SPEED, demoMorning, demoStart, eventMaker, intervalOf, simulate } from "./simulation.ts";
+import type { DomainStatus } from "../engine/status.ts";
+import { Demo, type Simulated } from "./demo.ts";
+import { HurriedSimulation } from "./hurried_simulation.ts";
+import type { LiveBlock } from "./live_block.ts";
+import { RunScreen } from "./run_screen.ts";
+import { eventMaker } from "./simulation.ts";
 import { VERSION } from "./version.ts";
 
 interface RunFlags {
@@ -15,6 +18,7 @@ interface RunFlags {
   readonly untilEnd?: boolean;
   readonly speed?: number;
   readonly seed: number;
+  readonly json?: boolean;
 }
 
 export const addRun: Verb = (program, context) => {
@@ -22,7 +26,8 @@ export const addRun: Verb = (program, context) => {
     .summary("run the pipelines")
     .description(
       "Runs the pipelines of the domains named (all by default): reads their topics, writes their tables, serves HTTP.\n" +
-        "Without Kafka configured it also simulates. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
+        "Without Kafka configured it also simulates: it makes the last 24 hours (what is missing of them), loads them, and goes on in\n" +
+        "real time. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
     )
     .argument("[domain...]")
     .option("--simulate", "simulate, also into Kafka")
@@ -33,15 +38,17 @@ export const addRun: Verb = (program, context) => {
     )
     .option(
       "--speed <factor>",
-      `seconds of simulated event time in a second (default ${DEMO_SPEED})`,
+      "let simulated time fly: so many seconds of it in one, from a past morning on; events are judged by its clock",
       numberOption({ min: 0.001 }),
     )
     .option("--seed <n>", "seed of the simulation", numberOption({ min: 0, max: 2 ** 31, whole: true }), 1)
+    .option("--json", "log lines as one JSON object each, also on a terminal (as FRESHET_LOG_FORMAT=json)")
     .action((names: readonly string[], flags: RunFlags) => run(context, names, flags));
 };
 
 async function run(context: Context, names: readonly string[], flags: RunFlags): Promise<void> {
   const { host, parts } = context;
+  if (flags.json) context.logAsJson();
   const config = context.config();
   const domains = context.domainsNamed(names);
   const untilEnd = flags.untilEnd ?? false;
@@ -49,10 +56,11 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     throw new UsageError("--until-end does not go with --simulate: a simulation has no end");
   }
   const simulating = flags.simulate ?? (config.kafka === undefined && !untilEnd);
-  const times = new Map(
-    simulating ? domains.map(({ name }) => [name, new SimulatedTime(host.clock, demoMorning)] as const) : [],
-  );
   const simulators = await simulatorsOf(context, domains);
+  const simulated = domains.map((domain) => ({ domain, simulator: simulators.get(domain.name)! }));
+  const feeds = simulating ? feedsOf(context, simulated, flags) : { hurried: [] };
+  const timeOf = ({ name }: Pick<Domain, "name">) => feeds.hurried.find(({ domain }) => domain === name)?.time;
+  using screen = new Screen(context, feeds.demo);
   await runApp({
     config,
     parts,
@@ -61,15 +69,34 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     pid: host.pid,
     version: VERSION,
     untilEnd,
-    feeds: domains.flatMap((domain) => {
-      const time = times.get(domain.name);
-      return time ? [simulatorFeed(context, { domain, simulator: simulators.get(domain.name)!, time, flags })] : [];
-    }),
-    makeEvents: ({ name }) => eventMaker(simulators.get(name)!, times.get(name) ?? host.clock),
+    feeds: feeds.demo ? [feeds.demo] : feeds.hurried,
+    makeEvents: (domain) => eventMaker(simulators.get(domain.name)!, timeOf(domain) ?? host.clock),
+    eventNow: (domain) => {
+      const time = timeOf(domain);
+      return time && (() => time.newest());
+    },
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),
-    onUp: (up) => reportUp(context, { up, domains, simulating, untilEnd, flags }),
+    onUp(up) {
+      reportUp(context, { up, domains, simulating, untilEnd, flags });
+      screen.up(up);
+    },
+    onProgress: screen.isLive ? (statuses) => screen.show(statuses) : undefined,
+    onDone: (statuses) => screen.show(statuses),
   });
+}
+
+interface Feeds {
+  readonly demo?: Demo;
+  /** Where time flies, one for each domain. */
+  readonly hurried: readonly HurriedSimulation[];
+}
+
+function feedsOf(context: Context, simulated: readonly Simulated[], { speed, seed }: RunFlags): Feeds {
+  const { domains: settings } = context.config();
+  const { clock } = context.host;
+  if (speed === undefined) return { demo: new Demo({ simulated, seed, settings, clock }), hurried: [] };
+  return { hurried: simulated.map((each) => new HurriedSimulation({ ...each, speed, seed, settings, clock })) };
 }
 
 /** Simulators by their domain. */
@@ -79,29 +106,32 @@ async function simulatorsOf(context: Context, domains: readonly Domain[]): Promi
   );
 }
 
-interface Simulating {
-  readonly domain: Domain;
-  readonly simulator: Simulator;
-  /** Told when the simulation begins. */
-  readonly time: SimulatedTime;
-  readonly flags: RunFlags;
-}
+/** The table at the bottom of a terminal; nothing elsewhere, where there are log lines. */
+class Screen implements Disposable {
+  readonly #block: LiveBlock | undefined;
+  #screen: RunScreen | undefined;
 
-function simulatorFeed(context: Context, { domain, simulator, time, flags }: Simulating): Feed {
-  const { speed = DEMO_SPEED, seed } = flags;
-  const { clock } = context.host;
-  return {
-    name: `simulator of ${domain.name}`,
-    async run(log, signal) {
-      const start = await demoStart(log, domain.topic, clock);
-      const { domains: settings } = context.config();
-      const plan = { seed, start, speed, intervalMs: intervalOf(simulator, settings), bad: 0 };
-      time.begin(plan);
-      const send = (records: readonly NewRecord[]) => log.produce(domain.topic, records);
-      const onSent = (_: number, last: SimulatedRecord) => time.reach(last.timestamp);
-      await simulate({ simulator, plan, settings, send, clock, signal, onSent });
-    },
-  };
+  constructor(private readonly context: Context, private readonly demo: Demo | undefined) {
+    this.#block = context.openBelow();
+  }
+
+  get isLive(): boolean {
+    return this.#block !== undefined;
+  }
+
+  up({ dashboard }: Up): void {
+    const { colors, host: { clock } } = this.context;
+    const { demo } = this;
+    this.#screen = new RunScreen({ clock, dashboard, colors, made: demo && (() => demo.made) });
+  }
+
+  show(statuses: readonly DomainStatus[]): void {
+    if (this.#screen) this.#block?.draw(this.#screen.lines(statuses, this.context.host.stderr.columns));
+  }
+
+  [Symbol.dispose](): void {
+    this.#block?.[Symbol.dispose]();
+  }
 }
 
 interface Announcement {
@@ -114,21 +144,21 @@ interface Announcement {
 
 /** What a person reads first, or one log line for programs. */
 function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }: Announcement): void {
-  const speed = flags.speed ?? DEMO_SPEED;
-  const doing = untilEnd ? "working off what is there" : simulating ? `simulating at ${speed}× speed` : "reading";
+  const pace = flags.speed === undefined ? "simulating in real time" : `simulating at ${flags.speed}× speed`;
+  const doing = untilEnd ? "working off what is there" : simulating ? pace : "reading";
   if (!context.forPeople) {
     const names = domains.map(({ name }) => name);
     return loggerFor("run").info("Up: {doing}", { doing, domains: names, ...up });
   }
   const lines = [
-    ["Freshet", `${domains.map(({ name, topic }) => `${name} (topic ${topic})`).join(", ")}, ${doing}`],
+    ["Freshet", `${domains.map(({ name }) => name).join(", ")}: ${doing}`],
     ["log", up.log],
     ["warehouse", up.warehouse],
     ["dashboard", up.dashboard],
-    ["http", ["/docs", "/health", "/metrics", "/api/status"].map((path) => up.url + path).join("  ")],
+    ["http", `${up.url}/docs (and /health, /metrics, /api/status)`],
     ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;
   const label = (text: string) => context.colors ? `\x1b[1m${text.padEnd(10)}\x1b[22m` : text.padEnd(10);
-  context.host.stderr.write(lines.map(([name, text]) => `${label(name)} ${text}\n`).join(""));
+  context.tell(lines.map(([name, text]) => `${label(name)} ${text}\n`).join(""));
 }

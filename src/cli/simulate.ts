@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 import { loggerFor } from "../logging.ts";
 import type { Domain } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import type { PostTotals } from "./http_poster.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
 import { load } from "./load.ts";
 import { startProgress, totalLine } from "./progress.ts";
 import { makePlan, type SimulateFlags } from "./simulate_plan.ts";
@@ -16,8 +18,8 @@ export const addSimulate: Verb = (program, context) => {
   program.command("simulate")
     .summary("send simulated records")
     .description(
-      "Sends simulated records of a domain to the configured log. With nothing else said it takes up where the topic ends\n" +
-        "(or begins yesterday morning), hurries through to the present and goes on in real time until it is stopped.\n" +
+      "Sends simulated records of a domain to the configured log. With nothing else said it makes the last 24 hours, or what the\n" +
+        "topic lacks of them, and goes on in real time until it is stopped; with --speed it begins on a past morning.\n" +
         "With --days it makes a history and loads it into the tables; broken off, the same command goes on where it was.\n" +
         "No record is ever dated in the future. With --http it is a client of a running Freshet: records are posted, again\n" +
         "later where the server asks for it (429, 503), and what became of them is counted.",
@@ -51,24 +53,44 @@ export const addSimulate: Verb = (program, context) => {
     )
     .option("--seed <n>", "another seed, another world", numberOption({ min: 0, max: 2 ** 31, whole: true }), 1)
     .option("--bad <ratio>", "share of malformed records of every kind, 0 to 1", numberOption({ min: 0, max: 1 }), 0)
-    .action((domain: string, flags: SimulateFlags) => run(context, domain, flags));
+    .option(...JSON_OBJECT)
+    .action((domain: string, flags: SimulateFlags & JsonFlag) => run(context, domain, flags));
 };
 
-async function run(context: Context, name: string, flags: SimulateFlags): Promise<void> {
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+/** What became of it, as JSON has it. */
+interface Sent {
+  readonly target: string;
+  readonly records: number;
+  readonly elapsedMs: number;
+  /** What became of records that were posted. */
+  readonly totals?: object;
+}
+
+function postedJson(totals: PostTotals | undefined): object | undefined {
+  return totals && { ...totals, refused: Object.fromEntries(totals.refused) };
+}
+
+async function run(context: Context, name: string, flags: SimulateFlags & JsonFlag): Promise<void> {
   const domain = context.domainNamed(name);
   const { host: { signal, stderr } } = context;
   if (flags.load && (flags.http || (flags.days === undefined && flags.count === undefined))) {
     throw new UsageError("--load needs an end and a topic: give --days or --count, and no --http");
   }
-  await send(context, domain, flags);
+  const sent = await send(context, domain, flags);
   const loads = flags.load ?? (flags.days !== undefined && !flags.http && context.config().kafka === undefined);
-  if (loads && !signal.aborted) await load(context, domain);
+  const loaded = loads && !signal.aborted ? await load(context, domain) : undefined;
+  if (flags.json) context.host.stdout.write(jsonText({ ...sent, ...(loaded && { loaded: loaded.json }) }));
+  else if (loaded) context.host.stdout.write(loaded.text);
   if (flags.days === undefined || flags.http || !signal.aborted) return;
   stderr.write("Broken off: the same command goes on from here\n");
   throw signal.reason;
 }
 
-async function send(context: Context, domain: Domain, flags: SimulateFlags): Promise<void> {
+async function send(context: Context, domain: Domain, flags: SimulateFlags & JsonFlag): Promise<Sent> {
   const { host } = context;
   const config = context.config();
   const simulator = await context.simulatorOf(domain);
@@ -79,9 +101,9 @@ async function send(context: Context, domain: Domain, flags: SimulateFlags): Pro
   const plan = await makePlan(flags, basis);
   const begin = host.clock.monotonic();
   const records = await sendWithProgress(context, { domain, simulator, plan, target });
-  host.stdout.write(
-    `Sent to ${target.name}: ${totalLine(records, host.clock.monotonic() - begin)}\n${target.summary()}`,
-  );
+  const elapsedMs = host.clock.monotonic() - begin;
+  if (!flags.json) host.stdout.write(`Sent to ${target.name}: ${totalLine(records, elapsedMs)}\n${target.summary()}`);
+  return { target: target.name, records, elapsedMs, totals: postedJson(target.totals?.()) };
 }
 
 interface Sending {

@@ -4,7 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
 import { UsageError } from "./context.ts";
-import { DEMO_SPEED, demoStart, type Plan } from "./simulation.ts";
+import type { Plan } from "./simulation.ts";
+import { hurriedStart, lastDay } from "./simulation_start.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -26,7 +27,7 @@ export interface SimulateFlags {
 }
 
 interface PlanBasis {
-  readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs" | "generate">;
+  readonly simulator: Pick<Simulator, "sources" | "intervalMs" | "historyIntervalMs" | "demoDays" | "generate">;
   /** Where the topic's end is looked up; absent when the records go elsewhere. */
   readonly log?: Log;
   readonly domain: Pick<Domain, "topic">;
@@ -80,8 +81,8 @@ function startOf(
 async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
   const { rate, count, seed, bad, days, perDay, speed } = flags;
   const { sources, intervalMs, historyIntervalMs = intervalMs } = basis.simulator;
-  const demoStartOf = () => {
-    if (basis.log) return demoStart(basis.log, basis.domain.topic, basis.clock);
+  const hurriedStartOf = () => {
+    if (basis.log) return hurriedStart(basis.log, basis.domain.topic, basis.clock);
     throw new UsageError("--speed with --http needs --days: nobody says how far back to begin");
   };
   const now = basis.clock.now();
@@ -93,23 +94,23 @@ async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
     const interval = perDay === undefined ? historyIntervalMs : DAY_MS * sources / perDay;
     const paced = rate === undefined ? speed ?? Infinity : rate * interval / (sources * 1000);
     const start = now - days * DAY_MS;
-    return { ...common, intervalMs: interval, history: true, start, until: now, speed: paced };
+    return { ...common, intervalMs: interval, history: true, natural: true, start, until: now, speed: paced };
   }
   if (perDay !== undefined) throw new UsageError("--per-day is about a history: give --days too");
   if (rate !== undefined) {
     const factor = speed ?? 1;
-    const start = factor === 1 ? now : await demoStartOf();
+    const start = factor === 1 ? now : await hurriedStartOf();
     return { ...common, start, speed: factor, intervalMs: sources * 1000 * factor / rate };
   }
   // Over HTTP there is no topic to look into: as many as there would be, dated now.
-  if (!basis.log && count === undefined && speed === undefined) return { ...common, start: now, speed: 1 };
+  if (!basis.log && count === undefined && speed === undefined) {
+    return { ...common, natural: true, start: now, speed: 1 };
+  }
   if (count !== undefined) {
     const start = startOf({ count, seed, intervalMs }, basis.simulator, now);
     return { ...common, start, speed: speed ?? Infinity };
   }
-  return {
-    ...common,
-    start: await demoStartOf(),
-    speed: speed ?? DEMO_SPEED,
-  };
+  if (speed !== undefined) return { ...common, natural: true, start: await hurriedStartOf(), speed };
+  const start = await lastDay(basis.log!, basis.domain.topic, { now, days: basis.simulator.demoDays });
+  return { ...common, natural: true, start, speed: Infinity };
 }

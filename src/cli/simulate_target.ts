@@ -4,7 +4,7 @@ import type { Log, NewRecord } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
 import { provideTopics } from "../parts.ts";
 import { type Context, UsageError } from "./context.ts";
-import { HttpPoster, totalsLine } from "./http_poster.ts";
+import { HttpPoster, type PostTotals, totalsLine } from "./http_poster.ts";
 import type { SimulateFlags } from "./simulate_plan.ts";
 
 /** Where simulated records go. */
@@ -15,6 +15,8 @@ export interface Target extends AsyncDisposable {
   send(records: readonly NewRecord[]): Promise<unknown>;
   /** More lines for people, when all is sent. */
   summary(): string;
+  /** The same as numbers, of what was posted. */
+  totals?(): PostTotals;
 }
 
 /** Into the domain's topic. */
@@ -46,6 +48,7 @@ export function postingTo(
     name: url.href,
     send: (records) => poster.post(records),
     summary: () => `${totalsLine(poster.totals)}\n`,
+    totals: () => poster.totals,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -1,4 +1,4 @@
-// Starts simulators for `run` and `simulate`: where event time begins, how fast it goes, and sending what is due.
+// Runs simulators for `run` and `simulate`: sends what is due, as a plan says.
 // Knows what a simulator is, and none by name.
 import { ConstantBackoff, handleWhen, retry } from "cockatiel";
 import { paced, type SimulatedRecord, type Simulator } from "../../simulators/mod.ts";
@@ -7,15 +7,7 @@ import { isRetriable } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { UsageError } from "./context.ts";
 import { isDated, planned, remainingHistory } from "./history.ts";
-import { peek } from "./peek.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-/** A day of event time in six minutes. */
-export const DEMO_SPEED = 240;
-const DEMO_HOUR = 6;
-const DEMO_AGE_MS = 18 * HOUR_MS;
 const SEND_ATTEMPTS = 10;
 const SEND_PAUSE_MS = 1_000;
 
@@ -33,8 +25,10 @@ export interface Plan {
   readonly until?: number;
   /** Share of spoiled records. */
   readonly bad: number;
-  /** Years of event time, sent once: see history.ts. */
+  /** Sent once: see history.ts. */
   readonly history?: boolean;
+  /** See `GenerateOptions`. */
+  readonly natural?: boolean;
 }
 
 export interface Simulation {
@@ -122,23 +116,4 @@ class Sender {
 
 function toNewRecord({ key, value, timestamp }: SimulatedRecord, dated: boolean): NewRecord {
   return dated ? { key, value, timestamp } : { key, value };
-}
-
-/**
- * Where event time of a demonstration starts: after the topic's last record, but no earlier than the latest 06:00 UTC of a
- * weekday that is 18 hours ago, so that a rush hour is in the first minute.
- */
-export async function demoStart(log: Log, topic: string, clock: Clock): Promise<number> {
-  const now = clock.now();
-  const records = await peek(log, topic, { which: "last", group: `freshet-simulator-${now}` });
-  const last = Math.max(...records.map((record) => record?.timestamp ?? -Infinity), -Infinity);
-  return Math.max(demoMorning(now), Math.min(last + 1, now));
-}
-
-/** The latest 06:00 UTC of a weekday that is at least 18 hours ago. */
-export function demoMorning(now: number): number {
-  const latest = now - DEMO_AGE_MS - DEMO_HOUR * HOUR_MS;
-  let day = Math.floor(latest / DAY_MS) * DAY_MS;
-  while (new Date(day).getUTCDay() % 6 === 0) day -= DAY_MS;
-  return day + DEMO_HOUR * HOUR_MS;
 }

@@ -6,6 +6,7 @@ import { scriptsOf } from "../parts.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import { skipOffsets, type Skipped, SkipRefusedError, type SkipRequest } from "../engine/skip.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
 import { openExistingWarehouse } from "./warehouse_access.ts";
 
 /** Looking a stretch up takes up to half a minute, and a warehouse may take its time, milliseconds. */
@@ -25,15 +26,17 @@ export const addSkip: Verb = (program, context) => {
     .argument("<partition>", "its partition", numberOption({ min: 0, whole: true }))
     .argument("<from>", "the first offset to skip, which is where the position is", offset)
     .argument("<to>", "the first offset to read again", offset)
-    .action((topic: string, partition: number, from: number, to: number) =>
-      skip(context, { topic, partition, from, to })
+    .option(...JSON_OBJECT)
+    .action((topic: string, partition: number, from: number, to: number, flags: { readonly json?: boolean }) =>
+      skip(context, { topic, partition, from, to }, flags)
     );
 };
 
-async function skip(context: Context, request: SkipRequest): Promise<void> {
+async function skip(context: Context, request: SkipRequest, { json }: { readonly json?: boolean }): Promise<void> {
   const domain = domainOf(context, request.topic);
   const instance = await findRunning(context.config().dataDir);
   const skipped = instance ? await throughRun(instance, request) : await byHand(context, domain, request);
+  if (json) return context.host.stdout.write(jsonText({ ...request, result: skipped }));
   const { topic, partition, from, to } = request;
   const what = `Offsets ${from} to ${to - 1} of partition ${partition} of "${topic}"`;
   context.host.stdout.write(

@@ -10,6 +10,7 @@ import { readEnvironment } from "./environment.ts";
 import { publicKeyOf } from "./key_pair.ts";
 import { resetSql } from "./reset_sql.ts";
 import { fillIn, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
 import { identifier, userName } from "./snowflake_names.ts";
 
 interface SetupFlags {
@@ -17,6 +18,7 @@ interface SetupFlags {
   readonly reader?: string;
   readonly monitor?: string;
   readonly creditQuota?: number;
+  readonly json?: boolean;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -36,6 +38,7 @@ export const addSql: Verb = (program, context) => {
     .option("--reader <role>", "role for those who read; SNOWFLAKE_QUERY_ROLE if it is set, else FRESHET_READER")
     .option("--monitor <name>", "resource monitor of the warehouse", "FRESHET_MONITOR")
     .option("--credit-quota <credits>", "its quota for a month", numberOption({ min: 1, whole: true }))
+    .option(...JSON_OBJECT)
     .action((parts: readonly string[], flags: SetupFlags) => printSetup(context, parts, flags));
   sql.command("reset")
     .description(
@@ -44,10 +47,14 @@ export const addSql: Verb = (program, context) => {
     )
     .argument("<domain...>")
     .option("--drop", "drop the tables instead of keeping them as <NAME>_OLD")
-    .action((names: readonly string[], { drop = false }: { readonly drop?: boolean }) => {
-      const { snowflake } = context.config();
-      context.host.stdout.write(resetSql(context.domainsNamed(names), { drop, snowflake }));
-    });
+    .option(...JSON_OBJECT)
+    .action(
+      (names: readonly string[], { drop = false, json }: { readonly drop?: boolean; readonly json?: boolean }) => {
+        const { snowflake } = context.config();
+        const text = resetSql(context.domainsNamed(names), { drop, snowflake });
+        context.host.stdout.write(json ? jsonText({ sql: text }) : text);
+      },
+    );
 };
 
 // Only the environment is read, not the configuration: this verb comes before the settings are complete.
@@ -59,13 +66,14 @@ async function printSetup(context: Context, wanted: readonly string[], flags: Se
   const publicKey = needsKey ? await configuredKey(env) : undefined;
   const names = namesOf(env, flags);
   const number = (setting: string) => setting === "CREDIT_QUOTA" ? flags.creditQuota : numberOf(setting, context, env);
-  stdout.write(parts.map(({ text }) => fillIn(text, { names, number, publicKey })).join("\n"));
+  const text = parts.map(({ text }) => fillIn(text, { names, number, publicKey })).join("\n") +
+    (wanted.length === 0 ? settingsFor(env, flags) + whatElse(flags.all === true) : "");
+  stdout.write(flags.json ? jsonText({ sql: text }) : text);
   if (needsKey && publicKey === undefined) {
     stderr.write(
       "Put your public key where <public key> stands, or set SNOWFLAKE_PRIVATE_KEY_PATH: freshet keygen makes it\n",
     );
   }
-  if (wanted.length === 0) stdout.write(settingsFor(env, flags) + whatElse(flags.all === true));
 }
 
 /** The settings that go with what was printed, as comments. */

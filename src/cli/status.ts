@@ -7,7 +7,8 @@ import type { Domain } from "../domains/domain.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
-import { textTable } from "./rows.ts";
+import { JSON_OBJECT, jsonText } from "./json.ts";
+import { textTable, widthOf } from "./rows.ts";
 import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
 
 /** What `status --json` prints. Times are ISO 8601, UTC. */
@@ -45,14 +46,14 @@ export const addStatus: Verb = (program, context) => {
   program.command("status")
     .summary("offsets, watermarks, open windows and lag")
     .description("Says how far each domain has got: from the run that is up, or from what the warehouse has stored.")
-    .option("--json", "as one JSON object")
+    .option(...JSON_OBJECT)
     .action((flags: { readonly json?: boolean }) => status(context, flags));
 };
 
 async function status(context: Context, { json }: { readonly json?: boolean }): Promise<void> {
   const instance = await findRunning(context.config().dataDir);
   const report = instance ? await liveReport(instance) : await storedReport(context);
-  context.host.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report));
+  context.host.stdout.write(json ? jsonText(report) : reportText(report, widthOf(context.host.stdout)));
 }
 
 async function liveReport(instance: RunningInstance): Promise<Report> {
@@ -169,12 +170,12 @@ function withPartitions({ partitions }: Pick<DomainStatus, "partitions">): Pick<
   };
 }
 
-function reportText({ pid, domains }: Report): string {
+function reportText({ pid, domains }: Report, width: number | undefined): string {
   const head = pid === null ? "No run is up; this is what is stored.\n" : `A run is up (pid ${pid}).\n`;
-  return head + domains.map(domainText).join("");
+  return head + domains.map((domain) => domainText(domain, width)).join("");
 }
 
-function domainText(report: DomainReport): string {
+function domainText(report: DomainReport, width: number | undefined): string {
   const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows, partitions } = report;
   const error = lastError ? `, last error: ${lastError}` : "";
   const lines = [`\n${domain} (${topic}): ${phase}${retryAt ? `, tried again at ${retryAt}` : ""}${error}\n`];
@@ -186,7 +187,10 @@ function domainText(report: DomainReport): string {
       p,
     ) => [p.partition, p.nextOffset, p.highOffset ?? "-", p.lag ?? "-", p.watermark ?? "-"]);
     lines.push(
-      textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, { right: [true, true, true, true, false] }),
+      textTable(["PARTITION", "NEXT", "HIGH", "LAG", "WATERMARK"], rows, {
+        right: [true, true, true, true, false],
+        width,
+      }),
     );
     for (const { partition, obstacle, confirmedAt } of partitions) {
       if (obstacle !== null) {

@@ -3,11 +3,14 @@ import { deadLetterTopic } from "../engine/mod.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { groupOf } from "../parts.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
+import type { Command } from "commander";
+import { JSON_ARRAY, jsonText } from "./json.ts";
 import { countOf, textTable, widthOf } from "./rows.ts";
 
 interface CreateFlags {
   readonly partitions?: number;
   readonly replication?: number;
+  readonly json?: boolean;
 }
 
 /** A partition as seen by a group; group and committed are `null` where no domain reads the topic. */
@@ -25,7 +28,7 @@ export const addTopics: Verb = (program, context) => {
   const topics = program.command("topics")
     .summary("list topics with their lag, or create them")
     .description("Lists the log's topics: partitions, offsets, and how far each domain's group has committed.")
-    .option("--json", "one JSON array of partitions")
+    .option(...JSON_ARRAY)
     .action((flags: { readonly json?: boolean }) => list(context, flags));
   topics.command("create")
     .description(
@@ -43,7 +46,11 @@ export const addTopics: Verb = (program, context) => {
       "replicas of each (default FRESHET_TOPIC_REPLICATION)",
       numberOption({ min: 1, max: 100, whole: true }),
     )
-    .action((names: readonly string[], flags: CreateFlags) => create(context, names, flags));
+    .option(...JSON_ARRAY)
+    .action((names: readonly string[], flags: CreateFlags, { parent }: Command) =>
+      // Both have the option: commander gives it to the one that it finds first.
+      create(context, names, { ...flags, json: flags.json ?? parent?.opts().json })
+    );
 };
 
 async function create(context: Context, names: readonly string[], flags: CreateFlags): Promise<void> {
@@ -58,11 +65,12 @@ async function create(context: Context, names: readonly string[], flags: CreateF
     partitions: flags.partitions ?? config.topicPartitions,
     replicationFactor: flags.replication ?? config.topicReplication,
   })));
-  for (const { topic, partitions } of await log.topics(wanted)) {
-    const how = created.includes(topic) ? "created" : "exists already";
-    host.stdout.write(
-      `${topic}: ${how}, ${countOf(partitions.length, "partition")}\n`,
-    );
+  const there = (await log.topics(wanted)).map(({ topic, partitions }) => (
+    { topic, partitions: partitions.length, created: created.includes(topic) }
+  ));
+  if (flags.json) return host.stdout.write(jsonText(there));
+  for (const { topic, partitions, created } of there) {
+    host.stdout.write(`${topic}: ${created ? "created" : "exists already"}, ${countOf(partitions, "partition")}\n`);
   }
 }
 
@@ -72,7 +80,7 @@ async function list(context: Context, { json }: { readonly json?: boolean }): Pr
   const lines: PartitionLine[] = [];
   for (const topic of await log.topics()) lines.push(...await describe(context, log, topic));
   if (json) {
-    host.stdout.write(`${JSON.stringify(lines)}\n`);
+    host.stdout.write(jsonText(lines));
     return;
   }
   if (lines.length === 0) {

@@ -162,11 +162,11 @@ class GenerationRun {
   ) {
     this.generation = generation;
     this.pipeline = pipeline;
-    const { options: { domain, clock, log }, time, writer, condemned, copies } = context;
+    const { options: { domain, clock, log, eventNow }, time, writer, condemned, copies } = context;
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
         partition,
-        new PartitionIngest(from, { domain, time, partition, condemned, clock, schemas: log.schemas }),
+        new PartitionIngest(from, { domain, time, partition, condemned, clock, schemas: log.schemas, eventNow }),
       ]),
     );
     this.#identity = new TopicIdentity(

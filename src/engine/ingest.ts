@@ -81,6 +81,8 @@ export interface PartitionIngestOptions {
   readonly clock: Clock;
   /** Of the log's registry, when it has one. */
   readonly schemas?: WrittenSchemas;
+  /** See `RunnerOptions`. */
+  readonly eventNow?: () => number;
 }
 
 /** A partition's way into the pipeline. */
@@ -92,6 +94,7 @@ export class PartitionIngest {
   private readonly condemned: Condemned;
   private readonly clock: Clock;
   private readonly schemas: WrittenSchemas | undefined;
+  private readonly eventNow: () => number;
   readonly #input: PartitionInput;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
@@ -101,14 +104,20 @@ export class PartitionIngest {
   readonly #older: OlderForms | undefined;
   /** Of the batch that is being taken. */
   #reader: TextReader = oneByOne;
+  /** What events of the batch that is being taken are judged by, epoch milliseconds. */
+  #present = 0;
 
-  constructor(from: Position, { domain, time, partition, condemned, clock, schemas }: PartitionIngestOptions) {
+  constructor(
+    from: Position,
+    { domain, time, partition, condemned, clock, schemas, eventNow = () => clock.now() }: PartitionIngestOptions,
+  ) {
     this.domain = domain;
     this.time = time;
     this.partition = partition;
     this.condemned = condemned;
     this.clock = clock;
     this.schemas = schemas;
+    this.eventNow = eventNow;
     this.#input = new PartitionInput(partition, time, from);
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
@@ -132,6 +141,7 @@ export class PartitionIngest {
   /** Takes the partition's next batch. */
   take(log: LogBatch): Ingested {
     const now = this.clock.now();
+    this.#present = this.eventNow();
     const elements: Element<unknown>[] = [];
     const raw: Element<Row>[] = [];
     const dead: DeadLetter[] = [];
@@ -167,7 +177,7 @@ export class PartitionIngest {
   /** Whether events are still far behind the clock. A partition that is silent at its end has reached the present, however old that is. */
   #isBackfill(): boolean {
     const { eventWatermark, idle } = this.watermark;
-    return !idle && this.clock.now() - eventWatermark > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS);
+    return !idle && this.eventNow() - eventWatermark > (this.time.backfillAfterMs ?? BACKFILL_AFTER_MS);
   }
 
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
@@ -209,8 +219,8 @@ export class PartitionIngest {
       }
     }
     if (read !== undefined) ({ event, time } = read);
-    const fault = timeFault(time, now, this.time.maxFutureSkewMs);
-    if (fault) return untimely(fault, time - now);
+    const fault = timeFault(time, this.#present, this.time.maxFutureSkewMs);
+    if (fault) return untimely(fault, time - this.#present);
     const { offset } = record;
     const element = { value: event, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;

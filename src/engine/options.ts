@@ -67,6 +67,8 @@ export interface RunnerOptions {
   readonly group?: string;
   /** What the name of the dead letter topic has behind the domain's topic; ".dlq" when left out. */
   readonly deadLetterSuffix?: string;
+  /** What time it is for events, epoch milliseconds: another than the wall clock's where they are simulated. */
+  readonly eventNow?: () => number;
   /** Overrides of the domain's time settings. */
   readonly time?: Partial<TimeSettings>;
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */

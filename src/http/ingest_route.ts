@@ -1,5 +1,6 @@
 // Events over HTTP: takes them in, checks them as the pipeline will, has them published, and answers with where they are.
 // A domain says path and schema; this file knows none of them.
+import { timeText } from "../engine/status.ts";
 import { timeFault } from "../engine/time_fault.ts";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -46,6 +47,8 @@ export interface IngestSource {
   readonly timeField?: string;
   /** Epoch milliseconds; `NaN` when the event's time is none. */
   eventTime(event: unknown): number;
+  /** What time it is for events where they are simulated, epoch milliseconds; the clock's when left out. */
+  readonly simulatedNow?: () => number;
   /** How far ahead of the clock an event may be, milliseconds. */
   readonly maxFutureSkewMs: number;
   /** Makes an event, as of now or of the time that is simulated; absent when the route needs a body. */
@@ -157,7 +160,8 @@ function check(source: IngestSource, { json, bytes, text }: Given, now: number):
       const errors = fieldErrors(source.older?.fewerIssues(issues) ?? issues);
       return { refusal: { code: "invalid_event", detail: inShort(errors), errors } };
     }
-    const fault = timeFault(source.eventTime(event), now, source.maxFutureSkewMs);
+    const present = source.simulatedNow?.() ?? now;
+    const fault = timeFault(source.eventTime(event), present, source.maxFutureSkewMs);
     const timeAt = source.timeField === undefined ? "" : `/${source.timeField}`;
     if (fault === "not a time") {
       return invalid(timeAt, "invalid_timestamp", "Expected a time: ISO 8601 or epoch ms");
@@ -165,7 +169,8 @@ function check(source: IngestSource, { json, bytes, text }: Given, now: number):
     if (fault === "before the calendar") return invalid(timeAt, "invalid_timestamp", "Expected a time after 1582");
     if (fault === "in the future") {
       const most = `${source.maxFutureSkewMs / 1000} s`;
-      return invalid(timeAt, "future_timestamp", `The time is more than ${most} ahead of this server's clock`);
+      const whose = source.simulatedNow ? `the simulated clock (${timeText(present)})` : "this server's clock";
+      return invalid(timeAt, "future_timestamp", `The time is more than ${most} ahead of ${whose}`);
     }
     return { ok: { event, key: source.key(event), value: bytes, text } };
   } catch {

@@ -10,6 +10,8 @@ import { problem } from "./problem.ts";
 /** A way to read, and what is kept of a key: `undefined` where that is nothing. Rejects with the warehouse's errors. */
 export interface ReadSource {
   readonly route: ReadRoute;
+  /** What time it is for the domain's events where they are simulated, epoch milliseconds; the clock's when left out. */
+  readonly simulatedNow?: () => number;
   readonly read: (key: string) => Promise<unknown>;
 }
 
@@ -27,7 +29,7 @@ export function pathOf({ route }: Pick<ReadSource, "route">): string {
 
 /** Adds the route and its description. */
 export function readRoute(api: OpenAPIHono, source: ReadSource, { now, guarded }: ReadRouteOptions): void {
-  const { route, read } = source;
+  const { route, read, simulatedNow = now } = source;
   const request = route.params.extend(route.query.shape);
   describeRoute(api, route, guarded);
   api.get(pathOf(source), async (c) => {
@@ -45,7 +47,7 @@ export function readRoute(api: OpenAPIHono, source: ReadSource, { now, guarded }
     }
     if (stored === undefined) return problem(c, route.unknown);
     c.header("cache-control", "no-store");
-    return c.json(route.respond(stored, asked.data, now()));
+    return c.json(route.respond(stored, asked.data, simulatedNow()));
   });
 }
 

@@ -37,7 +37,7 @@ async function run(terminal: Terminal): Promise<void> {
 async function lines(terminal: Terminal, ...args: string[]) {
   const { code, stdout, stderr } = await terminal.run(["dead-letters", "--json", ...args]);
   assertEquals([code, stderr], [0, ""]);
-  return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  return JSON.parse(stdout) as readonly Record<string, unknown>[];
 }
 
 Deno.test("dead-letters lists what could not be used and counts it by reason", async () => {

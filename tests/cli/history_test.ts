@@ -40,6 +40,7 @@ async function withLog(partitions: number, body: (bench: Bench) => Promise<void>
       intervalMs: DAY / 800,
       bad: 0,
       history: true,
+      natural: true,
     };
     const clock = { now: () => NOW, monotonic: () => 0, sleep: () => Promise.resolve() };
     await body({
@@ -79,7 +80,7 @@ async function readAll(log: Log): Promise<string[]> {
 /** What the history should be in the end. */
 function whole(from: number): string[] {
   const records: SimulatedRecord[] = [];
-  for (const record of wine.generate({ seed: 1, start: from, intervalMs: DAY / 800, history: true })) {
+  for (const record of wine.generate({ seed: 1, start: from, intervalMs: DAY / 800, natural: true })) {
     if (record.timestamp >= NOW) break;
     records.push(record);
   }

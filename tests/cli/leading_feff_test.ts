@@ -88,7 +88,7 @@ Deno.test("a dead letter that begins with U+FEFF is sent again byte for byte", a
   const [letter] = await rows(terminal, "SELECT RECORD_KEY, RECORD_VALUE, DETAIL FROM DEAD_LETTERS");
   assertEquals([letter!.RECORD_KEY, letter!.RECORD_VALUE], [bad.key, bad.value]);
   const { stdout: listed } = await terminal.run(["dead-letters", "--json"]);
-  assertEquals(JSON.parse(listed).RECORD_VALUE, bad.value);
+  assertEquals(JSON.parse(listed)[0].RECORD_VALUE, bad.value);
   const sent = await terminal.run(["dead-letters", "--republish", "--yes"]);
   assertEquals(sent.code, 0, sent.stderr);
 

@@ -1,5 +1,6 @@
 // The real program in a process of its own: signals, the run file, exit codes, and asking while it holds the files.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ask } from "../../src/run_file.ts";
 import { FRESHET, runningOn } from "../support/shipped.ts";
 
 class Program implements AsyncDisposable {
@@ -57,7 +58,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 Deno.test("run simulates, answers query and status while it is up, drains on SIGTERM, and the tables stay", async () => {
   await using program = await Program.open();
-  const child = program.start("run");
+  const child = program.start("run", "trains");
   const output = child.output();
   const rows = await program.rows("select * from ATS_HOURLY_STATS");
   assert(Number(rows[0]!.EVENT_COUNT) > 0);
@@ -107,9 +108,62 @@ Deno.test("simulate --http posts actions to a program that runs, and they are in
   assertEquals([counts!.A, counts!.D, Number(counts!.N)], [accepted, 0, accepted]);
 });
 
+/** Rows of a query to the run that is up, once `is` takes them; without the time that a process takes to begin. */
+async function shown(dataDir: string, sql: string, is: (rows: unknown[][]) => boolean): Promise<unknown[][]> {
+  const instance = await runningOn(dataDir);
+  while (true) {
+    const answer = await ask(instance, "POST", "/api/query", { body: { sql, max_rows: 10 }, timeoutMs: 60_000 });
+    const { rows = [] } = await answer.json() as { readonly rows?: unknown[][] };
+    if (is(rows)) return rows;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const DAY = "select count(*), min(epoch_ms(TIMESTAMP)), max(epoch_ms(TIMESTAMP)) from USER_ACTIONS";
+
+Deno.test("run makes the last day, goes on in real time with what is posted, and a second run goes on from there", async () => {
+  await using program = await Program.open();
+  const post = async (user: string) => {
+    const { url } = await runningOn(program.dataDir);
+    const event = { user_id: user, action: "click", page: "/pricing", timestamp: new Date().toISOString() };
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${url}/events`, { method: "POST", headers, body: JSON.stringify(event) });
+    assertEquals(answer.status, 200, await answer.text());
+    const at = performance.now();
+    const mine = `select 1 from USER_ACTIONS where USER_ID = '${user}'`;
+    await shown(program.dataDir, mine, (rows) => rows.length > 0);
+    return performance.now() - at;
+  };
+  for (const user of ["first", "second"]) {
+    const begin = Date.now();
+    const child = program.start("run", "actions");
+    const output = child.output();
+    // Waits until what was before is in the log.
+    await post(`early_${user}`);
+    const [[count, from, to]] = await shown(program.dataDir, DAY, ([row]) => Number(row?.[2]) > begin + 3_000) as [
+      number[],
+    ];
+    assert(begin - from! > 86_400_000 && begin - from! < 2 * 86_400_000, new Date(from!).toISOString());
+    assert(count! > 50_000 && to! <= Date.now(), `${count} up to ${new Date(to!).toISOString()}`);
+    const tookMs = await post(user);
+    assert(tookMs < 5_000, `shown after ${tookMs} ms`);
+    child.kill("SIGTERM");
+    const { code, stderr } = await output;
+    assertEquals(code, 0, decode(stderr));
+  }
+  const [none] = await program.rows(
+    "select (select count(*) from LATE_RECORDS) L, (select count(*) from DEAD_LETTERS) D",
+  );
+  assertEquals(none, { L: 0, D: 0 });
+  const [hole] = await program.rows(
+    "select max(date_diff('second', B, T)) S from (select TIMESTAMP T, lag(TIMESTAMP) over (order by TIMESTAMP) B from USER_ACTIONS)",
+  );
+  assert(Number(hole!.S) < 60, `${hole!.S} s without an event`);
+});
+
 Deno.test("an event made over HTTP while a past day is simulated makes nothing late, and a history for another domain waits", async () => {
   await using program = await Program.open();
-  const child = program.start("run", "rides");
+  const child = program.start("run", "rides", "--speed", "240");
   const output = child.output();
   const before = await program.rows("select max(TIMESTAMP) T from RIDE_REQUESTS having count(*) > 100");
   const { url } = await program.runFile();
@@ -117,6 +171,15 @@ Deno.test("an event made over HTTP while a past day is simulated makes nothing l
   const made = Date.parse(answer.event.timestamp);
   assert(Date.now() - made > 3_600_000, `dated ${answer.event.timestamp}, while ${before[0]!.T} is simulated`);
   await program.rows(`select 1 from RIDE_REQUESTS where RIDE_ID = '${answer.event.ride_id}'`);
+  // What is dated by the wall clock is in the future there, whichever way it comes.
+  const future = JSON.stringify({ ...answer.event, timestamp: new Date().toISOString() });
+  const headers = { "content-type": "application/json" };
+  const refused = await fetch(`${url}/produce`, { method: "POST", headers, body: future });
+  assertStringIncludes(await refused.text(), "ahead of the simulated clock");
+  await Deno.writeTextFile(`${program.dataDir}/future.ndjson`, `${future}\n`);
+  await program.ask("produce", "ride_events", "future.ndjson");
+  const [dead] = await program.rows("select REASON, count(*) N from DEAD_LETTERS group by REASON");
+  assertEquals([dead!.REASON, dead!.N], ["future_timestamp", 1]);
   const later = new Date(made + 60_000).toISOString();
   await program.rows(`select 1 from RIDE_REQUESTS where TIMESTAMP > '${later}' having count(*) > 100`);
   const { stdout } = await program.ask("query", "select count(*) N from LATE_RECORDS", "--json");

@@ -3,7 +3,8 @@ import { rides } from "../../simulators/rides.ts";
 import type { GenerateOptions, SimulatedRecord } from "../../simulators/simulator.ts";
 import { UsageError } from "../../src/cli/context.ts";
 import { makePlan, type SimulateFlags } from "../../src/cli/simulate_plan.ts";
-import { demoMorning, type Plan } from "../../src/cli/simulation.ts";
+import type { Plan } from "../../src/cli/simulation.ts";
+import { hurriedMorning } from "../../src/cli/simulation_start.ts";
 import type { Log } from "../../src/log/log.ts";
 
 const HOUR = 3_600_000;
@@ -23,10 +24,16 @@ const basis = {
 const plan = (flags: Partial<SimulateFlags>) => makePlan({ seed: 1, bad: 0, ...flags }, basis);
 
 const PLANS: readonly (readonly [name: string, flags: Partial<SimulateFlags>, expected: Partial<Plan>])[] = [
-  ["nothing said: from the demonstration's morning on, a day in six minutes", {}, {
+  ["nothing said: the last 24 hours at once, and on with the clock", {}, {
+    start: NOW - 24 * HOUR,
+    speed: Infinity,
+    intervalMs: 30_000,
+    natural: true,
+  }],
+  ["a speed: from a past morning on", { speed: 240 }, {
     start: Date.parse("2026-11-18T06:00:00Z"),
     speed: 240,
-    intervalMs: 30_000,
+    natural: true,
   }],
   ["a count alone: at once, the last record dated now", { count: 2400 }, { start: NOW - 50 * 60_000, speed: Infinity }],
   ["days: history up to now, at once", { days: 2 }, {
@@ -87,7 +94,7 @@ Deno.test("a history may be less dense than what is live", async () => {
   await assertRejects(() => plan({ perDay: 5 }), UsageError, "--days");
 });
 
-Deno.test("the demonstration begins on the latest weekday at 06:00 UTC that is 18 hours ago", () => {
+Deno.test("a simulation that hurries begins on the latest weekday at 06:00 UTC that is 18 hours ago", () => {
   for (
     const [now, expected] of [
       ["2026-11-19T23:59:00Z", "2026-11-18T06:00:00Z"], // Thursday
@@ -96,5 +103,5 @@ Deno.test("the demonstration begins on the latest weekday at 06:00 UTC that is 1
       ["2026-11-23T23:00:00Z", "2026-11-20T06:00:00Z"], // Monday: Friday
       ["2026-11-24T00:00:00Z", "2026-11-23T06:00:00Z"],
     ] as const
-  ) assertEquals(new Date(demoMorning(Date.parse(now))).toISOString(), expected.replace("Z", ".000Z"));
+  ) assertEquals(new Date(hurriedMorning(Date.parse(now))).toISOString(), expected.replace("Z", ".000Z"));
 });

@@ -48,3 +48,32 @@ Deno.test("a visit is one user's, begins on a landing page, and a minority ends 
     assert(visit.length >= 4 && visit.length <= 36, `${visit.length}`);
   }
 });
+
+Deno.test("by day and week: quiet nights, busy evenings, as many visitors in the mean, each visit whole", () => {
+  const monday = Date.parse("2026-11-16T00:00:00Z");
+  const { sources, intervalMs } = actions;
+  const counts = new Map<number, number>();
+  const kept: SimulatedRecord[] = [];
+  for (const record of actions.generate({ seed: 1, start: monday, intervalMs, natural: true })) {
+    const hour = Math.floor((record.timestamp - monday) / HOUR);
+    if (hour >= 7 * 24) break;
+    counts.set(hour, (counts.get(hour) ?? 0) + 1);
+    if (hour >= 20 && hour < 24) kept.push(record);
+  }
+  const mean = [...counts.values()].reduce((sum, count) => sum + count, 0) / (7 * 24);
+  assert(Math.abs(mean / (sources * HOUR / intervalMs) - 1) < 0.05, `${mean} an hour`);
+  assert(counts.get(3)! * 6 < counts.get(20)!, "night and evening");
+  const visits = Map.groupBy(reports(kept), (report) => report.session_id);
+  const whole = [...visits.values()].slice(100, -100);
+  for (const visit of whole) assert(visit.length >= 4 && visit.length <= 36, `${visit.length}`);
+});
+
+Deno.test("by day and week, too, a start in the middle goes on", () => {
+  const from = (start: number) =>
+    actions.generate({ seed: 1, start, intervalMs: actions.intervalMs, natural: true }).take(3000).toArray();
+  const whole = from(START);
+  for (const cut of [1, 12_345]) {
+    const rest = whole.filter(({ timestamp }) => timestamp >= START + cut);
+    assertEquals(from(START + cut).slice(0, rest.length), rest);
+  }
+});

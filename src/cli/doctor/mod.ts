@@ -7,6 +7,8 @@ import type { Log } from "../../log/log.ts";
 import { lookUp, type OffsetRange as Gap } from "../../log/look_up.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
+import { JSON_ARRAY, jsonText } from "../json.ts";
+import { countOf } from "../rows.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
 import { mirror, TooManyRowsError } from "./mirror.ts";
 
@@ -53,7 +55,7 @@ export const addDoctor: Verb = (program, context) => {
       numberOption({ min: 1, whole: true }),
       200_000,
     )
-    .option("--json", "one JSON array of findings")
+    .option(...JSON_ARRAY)
     .action((domains: readonly string[], flags: DoctorFlags) => doctor(context, domains, flags));
 };
 
@@ -74,7 +76,7 @@ async function doctor(context: Context, names: readonly string[], flags: DoctorF
   } finally {
     if (!(log instanceof Error)) await log[Symbol.asyncDispose]();
   }
-  stdout.write(flags.json ? `${JSON.stringify(findings)}\n` : report(findings));
+  stdout.write(flags.json ? jsonText(findings) : report(findings));
   const bad = findings.filter(({ result }) => result === "not ok").length;
   if (bad > 0) throw new NotOkError(`${bad} of ${findings.length} checks found something that is not right`);
 }
@@ -105,7 +107,8 @@ interface Patient {
   readonly log: Log | Error;
 }
 
-type Seen = Omit<Finding, "domain">;
+/** A finding of one domain. */
+export type Seen = Omit<Finding, "domain">;
 
 async function examine(patient: Patient): Promise<Seen[]> {
   const { tables, domain, config, context } = patient;
@@ -169,7 +172,7 @@ const adviceOnDerived = ({ name }: Domain) =>
 const ADVICE_ON_ROWS =
   "rows were changed by something other than Freshet, or two groups write to one schema: compare with the topic";
 
-async function keep(tables: Tables, rules: Rules, advice: string): Promise<Seen[]> {
+export async function keep(tables: Tables, rules: Rules, advice: string): Promise<Seen[]> {
   const findings: Seen[] = [];
   for (const [check, sql] of Object.entries(rules)) {
     try {
@@ -271,12 +274,32 @@ async function againstLog({ domain, log }: Patient, { positions, committed }: Of
   ];
 }
 
-function report(findings: readonly Finding[]): string {
+/** Findings for people, with a line for each domain where there are several. */
+export function report(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ domain }) => domain.length));
   const lines = findings.map(({ domain, check, result, detail, advice }) =>
     `${result.padEnd("not checked".length)}  ${domain.padEnd(width)}  ${check}\n` +
     [detail, advice].filter((text) => text).map((text) => `    ${text!.replaceAll("\n", "\n    ")}\n`).join("")
   );
   const count = (result: Finding["result"]) => findings.filter((finding) => finding.result === result).length;
-  return `${lines.join("")}\n${count("ok")} ok, ${count("not ok")} not ok, ${count("not checked")} not checked\n`;
+  const all = `${count("ok")} ok, ${count("not ok")} not ok, ${count("not checked")} not checked\n`;
+  return `${lines.join("")}\n${summary(findings, width)}${all}`;
+}
+
+/** A line for each domain. */
+function summary(findings: readonly Finding[], width: number): string {
+  const byDomain = Map.groupBy(findings, ({ domain }) => domain);
+  if (byDomain.size === 1) return "";
+  return [...byDomain].map(([domain, its]) => {
+    const not = (result: Finding["result"]) => its.filter((finding) => finding.result === result).length;
+    const [bad, open] = [not("not ok"), not("not checked")];
+    const words = [
+      `${countOf(its.length - bad - open, "check")} ok`,
+      ...(bad > 0 ? [`${bad} not ok`] : []),
+      ...(open > 0 ? [`${open} not checked`] : []),
+    ];
+    return `${domain.padEnd(width)}  ${bad > 0 ? "not right" : open > 0 ? "right as far as checked" : "right"}: ${
+      words.join(", ")
+    }\n`;
+  }).join("") + "\n";
 }

@@ -5,6 +5,7 @@ import tablesText from "./tables.sql.txt" with { type: "text" };
 import testText from "./test.ts.txt" with { type: "text" };
 import { dirname } from "node:path";
 import { type Context, UsageError, type Verb } from "../context.ts";
+import { JSON_OBJECT, jsonText } from "../json.ts";
 
 /** The file that is there already, and the list in it that the domain joins. */
 const LIST_FILE = "src/domains/mod.ts";
@@ -22,10 +23,11 @@ export const addNew: Verb = (program, context) => {
         "are, and its line in the list of domains. docs/domains.md explains them. Overwrites nothing.",
     )
     .argument("<name>", "lower case, such as parcels or parcel_scans")
-    .action((name: string) => begin(context, name));
+    .option(...JSON_OBJECT)
+    .action((name: string, flags: { readonly json?: boolean }) => begin(context, name, flags));
 };
 
-async function begin({ host }: Context, name: string): Promise<void> {
+async function begin({ host }: Context, name: string, { json }: { readonly json?: boolean }): Promise<void> {
   if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 40 || TAKEN.test(name)) {
     throw new UsageError(`"${name}" is no name for a domain: lower-case words with underscores, such as parcel_scans`);
   }
@@ -37,9 +39,10 @@ async function begin({ host }: Context, name: string): Promise<void> {
   for (const [path, text] of files) {
     await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.writeTextFile(path, text, { createNew: true });
-    host.stdout.write(`wrote ${path}\n`);
+    if (!json) host.stdout.write(`wrote ${path}\n`);
   }
   await Deno.writeTextFile(LIST_FILE, list);
+  if (json) return host.stdout.write(jsonText({ written: [...files.keys()], addedTo: LIST_FILE }));
   host.stdout.write(`added to ${LIST_FILE}\n`);
   host.stdout.write(
     `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}    # its page: http://localhost:8501/${name}\n` +

@@ -14,7 +14,9 @@ import { findRunning } from "../../run_file.ts";
 import type { Claim, Warehouse, Writer } from "../../warehouse/warehouse.ts";
 import { confirmed } from "../confirm.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
+import { JSON_OBJECT, jsonText } from "../json.ts";
 import { startProgress } from "../progress.ts";
+import { countOf } from "../rows.ts";
 import { openExistingWarehouse } from "../warehouse_access.ts";
 import { writableRows } from "../writable_rows.ts";
 import { RawLog } from "./raw_log.ts";
@@ -23,6 +25,7 @@ import { swapUnit } from "./swap.ts";
 interface ReplayFlags {
   readonly maxRows: number;
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** The domain has no rows to begin with. */
@@ -47,10 +50,11 @@ export const addReplay: Verb = (program, context) => {
       300_000,
     )
     .option("--yes", "without asking")
+    .option(...JSON_OBJECT)
     .action((domain: string, flags: ReplayFlags) => replay(context, domain, flags));
 };
 
-async function replay(context: Context, name: string, { maxRows, yes = false }: ReplayFlags): Promise<void> {
+async function replay(context: Context, name: string, { maxRows, yes = false, json }: ReplayFlags): Promise<void> {
   const { host } = context;
   const config = context.config();
   const domain = context.domainNamed(name);
@@ -61,7 +65,7 @@ async function replay(context: Context, name: string, { maxRows, yes = false }: 
   const partitions = await partitionsOf(warehouse, domain);
   const what = `the derived tables of ${domain.name} in ${warehouse.description}`;
   if (!yes && !await confirmed(context, `Make ${what} anew from ${domain.raw.table}?`)) {
-    host.stdout.write("Nothing was changed\n");
+    host.stdout.write(json ? jsonText({ domain: name, records: null }) : "Nothing was changed\n");
     return;
   }
   await warehouse.migrate(scriptsOf([domain]));
@@ -79,7 +83,9 @@ async function replay(context: Context, name: string, { maxRows, yes = false }: 
     const old = { warehouse, writer };
     const unit = await swapUnit(old, { warehouse: fresh, writer: freshWriter }, { domain, claims, maxRows });
     await commitSwap(writer, unit, domain);
-    host.stdout.write(`Made ${what} anew from ${records.toLocaleString("en")} records\n`);
+    host.stdout.write(
+      json ? jsonText({ domain: name, records }) : `Made ${what} anew from ${countOf(records, "record")}\n`,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

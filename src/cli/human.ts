@@ -1,0 +1,31 @@
+// Times, ages and shares as people write them. Knows no more than the number.
+
+const SECOND_MS = 1_000;
+const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", SECOND_MS]] as const;
+
+/** "3 s", "5 min", "2 h", "4 d"; "0 s" below a second. */
+export function ageText(ms: number): string {
+  const [unit, size] = UNITS.find(([, size]) => ms >= size) ?? ["s", SECOND_MS];
+  return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
+}
+
+/** "14:03:07" of today (UTC), "2026-11-19 14:03" of another day, "none" for no time. Epoch milliseconds. */
+export function timeOfDay(at: number | null, now: number): string {
+  if (at === null || !Number.isFinite(at)) return "none";
+  const text = new Date(at).toISOString();
+  const isToday = text.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
+  return isToday ? text.slice(11, 19) : text.slice(0, 16).replace("T", " ");
+}
+
+/** A bar of so many characters, filled up to a share from 0 to 1. */
+export function barText(share: number, width: number): string {
+  const full = Math.round(Math.max(0, Math.min(1, share)) * width);
+  return "█".repeat(full) + "░".repeat(width - full);
+}
+
+/** "812 B", "3.4 kB", "1.2 MB": thousands, as disks count. */
+export function sizeText(bytes: number): string {
+  const [unit, size] = ([["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const).find(([, size]) => bytes >= size) ?? ["B", 1];
+  const count = bytes / size;
+  return `${size === 1 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${unit}`;
+}
