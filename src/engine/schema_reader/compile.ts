@@ -1,0 +1,137 @@
+// From a layout to a function that reads records laid out like it. The function's code is put together of names and numbers
+// that are made here, and of field names as JSON writes them; nothing of a record gets into it. Must not know zod's definitions.
+
+import type { z } from "zod";
+import type { Layout, Result, Step } from "./layout.ts";
+import * as scan from "./scan.ts";
+import { type JsonKind, jsonKinds, type Shape } from "./shape.ts";
+
+/** What is said of a record that is read by somebody else. */
+export const NOT_MINE: unique symbol = Symbol("not mine");
+
+/** Reads a record, or says that it is laid out otherwise, or that it may not be accepted. */
+export type Read = (bytes: Uint8Array) => unknown;
+
+/** Things that the code names by their place in a list. */
+class Constants {
+  readonly list: unknown[] = [];
+
+  add(constant: unknown): string {
+    return `c[${this.list.push(constant) - 1}]`;
+  }
+}
+
+/** The function for a layout. */
+export function compile({ steps, result }: Layout): Read {
+  const constants = new Constants();
+  const lines = steps.map((step) => codeOf(step, constants));
+  const body = `"use strict";
+const { begin, isRead, next, skip, string, number, boolean, nothing, anything, goesOn } = scan;
+return (bytes) => {
+  begin(bytes, ${steps.every((step) => step.kind !== "bytes" || step.bytes.every((byte) => byte < 128))});
+  ${lines.join("\n  ")}
+  if (!isRead()) return NOT_MINE;
+  return ${expression(result, constants)};
+};`;
+  return new Function("scan", "c", "take", "NOT_MINE", body)(scan, constants.list, take, NOT_MINE);
+}
+
+function expression(result: Result, constants: Constants): string {
+  switch (result.kind) {
+    case "value":
+      return `v${result.index}`;
+    case "constant":
+      return constants.add(result.value);
+    case "object": {
+      const members = result.members.map(([name, of]) => `${JSON.stringify(name)}: ${expression(of, constants)}`);
+      return `{ ${members.join(", ")} }`;
+    }
+  }
+}
+
+function codeOf(step: Step, constants: Constants): string {
+  switch (step.kind) {
+    case "bytes":
+      return `if (!skip(${constants.add(step.bytes)})) return NOT_MINE;`;
+    case "anything":
+      return `const v${step.index} = anything();`;
+    case "value":
+      return `let v${step.index}; ${reading(`v${step.index}`, step.shape, step.separator, constants)}`;
+  }
+}
+
+/** The code that reads a value into a variable. */
+function reading(into: string, shape: Shape, separator: Uint8Array, constants: Constants): string {
+  const unless = (condition: string) => `if (!(${condition})) return NOT_MINE;`;
+  switch (shape.kind) {
+    case "string": {
+      const lengths = shape.min > 0 || shape.max < Infinity;
+      return `${into} = string(); ${lengths ? unless(within(`${into}.length`, shape)) : ""}`;
+    }
+    case "number": {
+      const whole = shape.isWhole ? unless(`Number.isSafeInteger(${into})`) : "";
+      return `${into} = number(); ${whole}${shape.bounds.map((b) => unless(`${into} ${b.than} ${b.value}`)).join("")}`;
+    }
+    case "boolean":
+      return `${into} = boolean();`;
+    case "null":
+      return `${into} = nothing();`;
+    case "literal":
+      return `${into} = anything(); ${unless(`${constants.add(new Set(shape.values))}.has(${into})`)}`;
+    case "schema":
+      return `${into} = take(${constants.add(shape.schema)}, anything()); if (${into} === NOT_MINE) return NOT_MINE;`;
+    case "either":
+      return switching(shape.shapes, (of) => reading(into, of, separator, constants));
+    case "list": {
+      const one = reading("e", shape.of, separator, constants);
+      const comma = constants.add(separator);
+      const bracket = constants.add(new Uint8Array([OPENING_BRACKET]));
+      const more = `while (goesOn(${comma})) { ${one} ${into}.push(e); }`;
+      const elements =
+        `if (next() === ${CLOSING_BRACKET}) skip(${constants.add(new Uint8Array([CLOSING_BRACKET]))}); ` +
+        `else { let e; ${one} ${into}.push(e); ${more} }`;
+      return `${into} = []; ${unless(`skip(${bracket})`)} ${elements} ${unless(within(`${into}.length`, shape))}`;
+    }
+    case "object":
+      return "return NOT_MINE;"; // laid out by its fields, where the record has one
+  }
+}
+
+const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93];
+
+function within(value: string, { min, max }: { readonly min: number; readonly max: number }): string {
+  return `${value} >= ${min}${max < Infinity ? ` && ${value} <= ${max}` : ""}`;
+}
+
+/** Bytes that begin a value of a kind; a number is what begins with any other. */
+const FIRST_BYTES: Readonly<Record<Exclude<JsonKind, "number" | "any">, readonly number[]>> = {
+  string: [34],
+  boolean: [116, 102],
+  null: [110],
+  object: [123],
+  list: [OPENING_BRACKET],
+};
+
+/** The code of the shape that the next byte begins. */
+function switching(shapes: readonly Shape[], code: (shape: Shape) => string): string {
+  const cases: string[] = [];
+  let otherwise = "return NOT_MINE;";
+  for (const shape of shapes) {
+    for (const kind of jsonKinds(shape)) {
+      if (kind === "any") continue;
+      if (kind === "number") otherwise = code(shape);
+      else cases.push(`${FIRST_BYTES[kind].map((byte) => `case ${byte}: `).join("")}{ ${code(shape)} break; }`);
+    }
+  }
+  return `switch (next()) { ${cases.join(" ")} default: ${otherwise} }`;
+}
+
+/** What a schema makes of a value. A schema's own functions may throw: then it is not taken here. */
+export function take(schema: z.core.$ZodType, value: unknown): unknown {
+  try {
+    const taken = (schema as z.ZodType).safeParse(value);
+    return taken.success ? taken.data : NOT_MINE;
+  } catch {
+    return NOT_MINE;
+  }
+}

@@ -1,0 +1,88 @@
+// Reads records by their domain's schema, straight from their bytes: the fields in the order and with the white space that the
+// last records had, each by the type that the schema gives it, into an object of one shape. Whatever is laid out otherwise, or
+// is not certainly accepted, is not its own: it goes to JSON.parse and to the schema, which alone say what is wrong with a
+// record. So it cannot be wrong about one: what it returns is what they would have returned.
+
+import { isDeepStrictEqual } from "node:util";
+import type { z } from "zod";
+import { MAX_VALUE_BYTES } from "../decode.ts";
+import { compile, NOT_MINE, type Read, take } from "./compile.ts";
+import { layoutOf } from "./layout.ts";
+import { isAscii } from "./scan.ts";
+import { readable, type ReadableSchema } from "./shape.ts";
+
+export { NOT_MINE };
+
+interface Known {
+  readonly read: Read;
+  /** How many records it has read, fewer the longer ago that was. */
+  hits: number;
+}
+
+/** A topic has records of some kinds, each laid out in some ways by some producers. */
+const MAX_LAYOUTS = 16;
+/** So many records of no known layout are let by, at most, until one more is learnt. */
+const MAX_PATIENCE = 100_000;
+
+/** Reads the records of one partition. */
+export class SchemaReader {
+  /** Records that were read here, and that were left to others. */
+  readonly counts = { read: 0, left: 0 };
+  /** The most used ones first. */
+  readonly #layouts: Known[] = [];
+  readonly #readable: ReadableSchema | undefined;
+  #patience = 1;
+  #unknown = 0;
+
+  constructor(private readonly schema: z.ZodType) {
+    this.#readable = readable(schema);
+  }
+
+  /** What the schema makes of the record, or {@link NOT_MINE}. */
+  read(bytes: Uint8Array): unknown {
+    const layouts = this.#layouts;
+    for (let i = 0; i < layouts.length; i++) {
+      const layout = layouts[i]!;
+      const value = layout.read(bytes);
+      if (value === NOT_MINE) continue;
+      const before = layouts[i - 1];
+      if (++layout.hits > (before?.hits ?? Infinity)) [layouts[i - 1], layouts[i]] = [layout, before!];
+      this.counts.read++;
+      return value;
+    }
+    this.counts.left++;
+    return NOT_MINE;
+  }
+
+  /** Whether the record that was read last is all ASCII. */
+  wasAscii(): boolean {
+    return isAscii();
+  }
+
+  /**
+   * Learns how a record is laid out that {@link read} did not take, and that `JSON.parse` made `json` of and the schema
+   * `value`. It is rarer the more layouts there have been.
+   */
+  learn(bytes: Uint8Array, json: unknown, value: unknown): void {
+    if (this.#readable === undefined || ++this.#unknown < this.#patience) return;
+    this.#unknown = 0;
+    this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE);
+    const read = this.#reading(bytes, json);
+    if (read === undefined || !isDeepStrictEqual(read(bytes), value)) return;
+    for (const layout of this.#layouts) layout.hits >>>= 1;
+    if (this.#layouts.length === MAX_LAYOUTS) this.#layouts.pop();
+    this.#layouts.push({ read, hits: 0 });
+  }
+
+  #reading(bytes: Uint8Array, json: unknown): Read | undefined {
+    if (bytes.length > MAX_VALUE_BYTES) return undefined;
+    const { branches, hasOwnRules } = this.#readable!;
+    const layout = layoutOf(bytes, json, branches);
+    const read = layout && compile(layout);
+    if (read === undefined || !hasOwnRules) return read;
+    return (bytes) => {
+      const value = read(bytes);
+      return value === NOT_MINE ? NOT_MINE : take(this.schema, value);
+    };
+  }
+}

@@ -1,0 +1,156 @@
+// The reader by schema against the authority: whatever it takes, JSON.parse and the schema make the same of.
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { z } from "zod";
+import { parseJson } from "../../src/engine/decode.ts";
+import { NOT_MINE, SchemaReader } from "../../src/engine/schema_reader/mod.ts";
+import { domainModules } from "../../src/domains/mod.ts";
+import { domainOf } from "../support/domains.ts";
+import { simulatorOf } from "../support/simulators.ts";
+
+const utf8 = new TextEncoder();
+
+/** What JSON.parse and the schema make of a text. */
+function authority(schema: z.ZodType, bytes: Uint8Array): unknown {
+  const decoded = parseJson(bytes);
+  if ("stage" in decoded) return NOT_MINE;
+  const parsed = schema.safeParse(decoded.json);
+  return parsed.success ? parsed.data : NOT_MINE;
+}
+
+/** Reads as the engine does, and compares. */
+function readLikeAuthority(reader: SchemaReader, schema: z.ZodType, bytes: Uint8Array): void {
+  const expected = authority(schema, bytes);
+  const read = reader.read(bytes);
+  if (read !== NOT_MINE) assertEquals(read, expected, new TextDecoder().decode(bytes));
+  else if (expected !== NOT_MINE) reader.learn(bytes, JSON.parse(new TextDecoder().decode(bytes)), expected);
+}
+
+/** As Python's json.dumps writes it: with spaces, and with escapes for what is not ASCII. */
+function likePython(json: unknown): string {
+  if (Array.isArray(json)) return `[${json.map(likePython).join(", ")}]`;
+  if (typeof json === "object" && json !== null) {
+    return `{${Object.entries(json).map(([name, value]) => `${likePython(name)}: ${likePython(value)}`).join(", ")}}`;
+  }
+  const text = JSON.stringify(json);
+  return text.replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+for (const { name } of domainModules) {
+  const { schema } = domainOf(name);
+  const simulated = simulatorOf(name).generate({ seed: 7, start: Date.UTC(2026, 2, 1), intervalMs: 60_000 });
+  const values = [...simulated.take(2_000).map(({ value }) => value as string)];
+
+  Deno.test(`${name}: records of one layout are read by their schema, whatever white space and escapes they have`, () => {
+    for (const write of [(value: string) => value, (value: string) => likePython(JSON.parse(value))]) {
+      const reader = new SchemaReader(schema);
+      for (const value of values) readLikeAuthority(reader, schema, utf8.encode(write(value)));
+      assert(reader.counts.read > 0.95 * values.length, JSON.stringify(reader.counts));
+    }
+  });
+
+  Deno.test(`${name}: bytes that were changed are read as JSON.parse and zod read them, or not at all`, () => {
+    const reader = new SchemaReader(schema);
+    for (const value of values) readLikeAuthority(reader, schema, utf8.encode(value));
+    fc.assert(
+      fc.property(fc.constantFrom(...values), changes, (value, changes) => {
+        const bytes = changed(utf8.encode(value), changes);
+        readLikeAuthority(reader, schema, bytes);
+        readLikeAuthority(reader, schema, bytes); // learnt meanwhile
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+}
+
+const jsonish = fc.constantFrom(...'0123456789-+.eE"\\,:{}[] \ttruefalsné', "null", "-0", "1e5", '"a"', "\\u00", "{}");
+const changes = fc.array(
+  fc.record({
+    at: fc.nat(),
+    remove: fc.nat(5),
+    put: fc.oneof(fc.uint8Array({ maxLength: 3 }), jsonish.map((text) => utf8.encode(text))),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+
+type Change = { readonly at: number; readonly remove: number; readonly put: Uint8Array };
+
+function changed(bytes: Uint8Array, changes: readonly Change[]): Uint8Array {
+  for (const { at, remove, put } of changes) {
+    const from = at % (bytes.length + 1);
+    bytes = new Uint8Array([...bytes.subarray(0, from), ...put, ...bytes.subarray(from + remove)]);
+  }
+  return bytes;
+}
+
+/** Schemas of fields, each with values that may fit. */
+const { field } = fc.letrec<{ field: [z.ZodType, fc.Arbitrary<unknown>]; leaf: [z.ZodType, fc.Arbitrary<unknown>] }>(
+  (tie) => ({
+    leaf: fc.constantFrom<[z.ZodType, fc.Arbitrary<unknown>]>(
+      [z.string(), fc.string({ unit: "grapheme" })],
+      [z.string().min(2).max(4), fc.string({ maxLength: 6 })],
+      [z.string().trim(), fc.string({ maxLength: 6 })],
+      [z.email(), fc.constantFrom("a@b.cd", "a")],
+      [z.number(), fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger())],
+      [z.int(), fc.oneof(fc.integer(), fc.double(), fc.maxSafeInteger())],
+      [z.number().min(-5).lt(10), fc.double({ min: -20, max: 20, noNaN: true })],
+      [z.number().multipleOf(2), fc.integer()],
+      [z.boolean(), fc.boolean()],
+      [z.literal("a"), fc.constantFrom("a", "b")],
+      [z.enum(["x", "y"]), fc.constantFrom("x", "y", "z")],
+      [z.literal([1, null, true]), fc.constantFrom(1, null, true, false)],
+      [z.union([z.string(), z.number()]), fc.oneof(fc.string(), fc.double())],
+      [z.union([z.string(), z.object({ in: z.int() })]), fc.oneof(fc.string(), fc.record({ in: fc.integer() }))],
+      [z.string().refine((text) => text.length % 2 === 0), fc.string({ maxLength: 4 })],
+      [z.string().default("none"), fc.string()],
+      [z.unknown(), fc.jsonValue()],
+      [z.record(z.string(), z.number()), fc.dictionary(fc.string(), fc.integer())],
+    ),
+    field: fc.oneof(
+      { weight: 4, arbitrary: tie("leaf") },
+      tie("leaf").map(([schema, value]) => [schema.nullish(), fc.option(value)] as [z.ZodType, fc.Arbitrary<unknown>]),
+      tie("leaf").map(([schema, value]) => [schema.optional(), value] as [z.ZodType, fc.Arbitrary<unknown>]),
+      tie("leaf").map(([schema, value]) =>
+        [z.array(schema).max(3), fc.array(value, { maxLength: 4 })] as [
+          z.ZodType,
+          fc.Arbitrary<unknown>,
+        ]
+      ),
+    ),
+  }),
+);
+
+Deno.test("any object schema: what is read is what JSON.parse and zod make of it", () => {
+  const names = fc.constantFrom("a", "b", "c", "long_name", "é", '"', "__proto__", "1");
+  const fields = fc.dictionary(names, field, { minKeys: 1 });
+  const kinds = fc.constantFrom(
+    (shape: z.ZodRawShape) => z.object(shape),
+    (shape: z.ZodRawShape) => z.looseObject(shape),
+    (shape: z.ZodRawShape) => z.strictObject(shape),
+    (shape: z.ZodRawShape) => z.object({ inner: z.object(shape).nullish(), tail: z.int() }),
+    (shape: z.ZodRawShape) => z.object(shape).refine((value) => Object.keys(value).length !== 2),
+  );
+  let read = 0;
+  fc.assert(
+    fc.property(fields, kinds, fc.gen(), fc.boolean(), (fields, kind, gen, spaced) => {
+      const shape = Object.fromEntries(Object.entries(fields).map(([name, [schema]]) => [name, schema]));
+      const schema = kind(shape);
+      const reader = new SchemaReader(schema);
+      for (let i = 0; i < 30; i++) {
+        const value = Object.fromEntries(
+          Object.entries(fields).filter(() => gen(fc.integer, { min: 0, max: 9 }) > 0)
+            .map(([name, [, values]]) => [name, gen(() => values)]),
+        );
+        if (gen(fc.integer, { min: 0, max: 9 }) === 0) value.unknown = gen(fc.jsonValue);
+        const json = "inner" in schema.shape && "tail" in schema.shape ? { inner: value, tail: 1 } : value;
+        const text = spaced ? likePython(json) : JSON.stringify(json);
+        const bytes = utf8.encode(text);
+        readLikeAuthority(reader, schema, bytes);
+        readLikeAuthority(reader, schema, changed(bytes, gen(() => changes)));
+      }
+      read += reader.counts.read;
+    }),
+    { numRuns: 300 },
+  );
+  assert(read > 300, `${read} records were read by their schema`);
+});
