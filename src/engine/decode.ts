@@ -112,7 +112,7 @@ function parseWritten(
   indexes: Uint8Array | undefined,
 ): Decoded | Verdict {
   try {
-    return parseJson(payload, { read: (bytes) => read(bytes, indexes), namesAtMost: undefined });
+    return parseJson(payload, { ...oneByOne, read: (bytes) => read(bytes, indexes) });
   } catch (error) {
     if (error instanceof UnreadableValueError) return dead(error.reason, error.message);
     throw error;

@@ -6,12 +6,13 @@ import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { HeaderValue, LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
-import type { SchemaRef } from "../log/wire_format.ts";
+import { schemaHeader, type SchemaRef } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
 import { OlderForms, type ReadEvent } from "./older_forms.ts";
+import { NOT_MINE, readerOf, type SchemaReader } from "./schema_reader/mod.ts";
 import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
@@ -61,6 +62,18 @@ export interface Ingested {
   readonly large: number;
 }
 
+/** A record's text, and the event that it is. */
+interface ReadRecord extends Omit<Decoded, "json"> {
+  readonly event: unknown;
+  /** Of the event, epoch milliseconds; `NaN` where it has none. */
+  readonly time: number;
+}
+
+/** A record that is no event, and is kept in the raw table with these columns. */
+interface RawOnly extends Omit<Decoded, "json"> {
+  readonly rawOnly: Row;
+}
+
 /** What a record may have and not be large. */
 const SMALL_RECORD_BYTES = 4 * 1024;
 
@@ -96,6 +109,7 @@ export class PartitionIngest {
   private readonly schemas: WrittenSchemas | undefined;
   private readonly eventNow: () => number;
   readonly #input: PartitionInput;
+  readonly #bySchema: SchemaReader;
   #lastTimestamp: number | null;
   readonly #metadataStart: string;
   /** Before the record's timestamp in the metadata, where that has a name besides `CreateTime`. */
@@ -124,6 +138,7 @@ export class PartitionIngest {
     this.#older = domain.older && new OlderForms(domain, domain.older);
     const { timestampName } = domain.raw;
     this.#timestampName = timestampName && `,${JSON.stringify(timestampName)}:`;
+    this.#bySchema = readerOf(domain.schema);
     this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
   }
 
@@ -183,49 +198,20 @@ export class PartitionIngest {
   #accept(record: LogRecord, now: number, elements: Element<unknown>[], raw: Element<Row>[]): Verdict | undefined {
     const condemned = this.condemned.get(this.partition, record.offset);
     if (condemned) return condemned;
-    const decoded = decodeJson(record, this.schemas, this.#reader);
-    if ("stage" in decoded) return decoded;
-    const older = this.#older;
-    let event: unknown;
-    let time = NaN;
-    let read = older?.isUsual ? this.#readOlder(older, record, decoded) : undefined;
-    if (read === undefined) {
-      let parsed: z.ZodSafeParseResult<unknown>;
-      try {
-        parsed = this.domain.schema.safeParse(decoded.json);
-      } catch (error) {
-        // A schema's own functions may throw.
-        return { stage: "validate", reason: "schema_error", detail: String(error) };
-      }
-      if (parsed.success) {
-        event = parsed.data;
-        try {
-          time = this.domain.eventTime(event);
-        } catch (error) {
-          return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
-        }
-      }
-      // NaN is not itself: the record does not fit, or what it says is no time.
-      if (
-        older !== undefined &&
-        (time !== time || (older.mark !== undefined && (decoded.json as Row)[older.mark] !== undefined))
-      ) {
-        read = this.#readOlder(older, record, decoded);
-      }
-      if (!parsed.success && read === undefined) {
-        return this.#keepRaw(record, decoded, now, raw)
-          ? undefined
-          : invalid(older?.fewerIssues(parsed.error.issues) ?? parsed.error.issues);
-      }
+    const read = this.#readBySchema(record) ?? this.#read(record);
+    if ("stage" in read) return read;
+    if ("rawOnly" in read) {
+      raw.push(this.#keptRaw(record, read, now));
+      return undefined;
     }
-    if (read !== undefined) ({ event, time } = read);
+    const { event, time } = read;
     const fault = timeFault(time, this.#present, this.time.maxFutureSkewMs);
     if (fault) return untimely(fault, time - this.#present);
     const { offset } = record;
     const element = { value: event, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;
     try {
-      row = this.#rawRow(record, decoded, element, now);
+      row = this.#rawRow(record, read, element, now);
     } catch (error) {
       return { stage: "operator", reason: "operator_error", detail: `${this.domain.raw.table}: ${error}` };
     }
@@ -233,6 +219,56 @@ export class PartitionIngest {
     elements.push(element);
     raw.push({ value: row, time, offset, watermark: element.watermark });
     return undefined;
+  }
+
+  /** The quick way: records laid out as others before, which the schema certainly accepts. */
+  #readBySchema(record: LogRecord): ReadRecord | undefined {
+    const { value } = record;
+    if (value === null || (this.schemas && schemaHeader(record))) return undefined;
+    const event = this.#bySchema.read(value);
+    if (event === NOT_MINE) return undefined;
+    const text = this.#bySchema.wasAscii() ? this.#reader.readAscii(value) : this.#reader.read(value);
+    const time = this.#timeOf(event);
+    return text === undefined || typeof time !== "number" || Number.isNaN(time) ? undefined : { event, time, text };
+  }
+
+  /** The way for any record. */
+  #read(record: LogRecord): ReadRecord | RawOnly | Verdict {
+    const decoded = decodeJson(record, this.schemas, this.#reader);
+    if ("stage" in decoded) return decoded;
+    const older = this.#older;
+    const usual = older?.isUsual ? this.#readOlder(older, record, decoded) : undefined;
+    if (usual !== undefined) return { ...decoded, ...usual };
+    let parsed: z.ZodSafeParseResult<unknown>;
+    try {
+      parsed = this.domain.schema.safeParse(decoded.json);
+    } catch (error) {
+      // A schema's own functions may throw.
+      return { stage: "validate", reason: "schema_error", detail: String(error) };
+    }
+    const time = parsed.success ? this.#timeOf(parsed.data) : NaN;
+    if (typeof time !== "number") return time;
+    const isMarked = parsed.success && older?.mark !== undefined && (decoded.json as Row)[older.mark] !== undefined;
+    if (older !== undefined && (Number.isNaN(time) || isMarked)) {
+      const read = this.#readOlder(older, record, decoded);
+      if (read !== undefined) return { ...decoded, ...read };
+    }
+    if (!parsed.success) {
+      const rawOnly = this.domain.rawOnly?.(decoded.json);
+      if (rawOnly !== undefined) return { ...decoded, rawOnly };
+      return invalid(older?.fewerIssues(parsed.error.issues) ?? parsed.error.issues);
+    }
+    if (decoded.schema === undefined && !isMarked) this.#bySchema.learn(record.value!, decoded.json, parsed.data);
+    return { ...decoded, event: parsed.data, time };
+  }
+
+  /** The event's time, epoch milliseconds, `NaN` where it has none; a verdict where the domain's function throws. */
+  #timeOf(event: unknown): number | Verdict {
+    try {
+      return this.domain.eventTime(event);
+    } catch (error) {
+      return { stage: "time", reason: "invalid_timestamp", detail: String(error) };
+    }
   }
 
   /** The record in an older form; `undefined` also where that throws: the domain's own form is what is complained of. */
@@ -244,19 +280,16 @@ export class PartitionIngest {
     }
   }
 
-  /** Keeps a record that is no event in the raw table, where the domain says so. */
-  #keepRaw(record: LogRecord, decoded: Decoded, now: number, raw: Element<Row>[]): boolean {
-    const columns = this.domain.rawOnly?.(decoded.json);
-    if (columns === undefined) return false;
+  /** The row of a record that is no event, and is kept in the raw table. */
+  #keptRaw(record: LogRecord, { text, schema, rawOnly }: RawOnly, now: number): Element<Row> {
     const { offset, timestamp: time } = record;
     const { metadata, content } = this.domain.raw;
-    const value = { ...columns, [metadata]: this.#metadata(record, decoded.schema, now), [content]: decoded.text };
-    raw.push({ value, time, offset, watermark: this.watermark.eventWatermark });
-    return true;
+    const value = { ...rawOnly, [metadata]: this.#metadata(record, schema, now), [content]: text };
+    return { value, time, offset, watermark: this.watermark.eventWatermark };
   }
 
   /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
-  #rawRow(record: LogRecord, { text, schema }: Decoded, element: Element<unknown>, now: number): Row {
+  #rawRow(record: LogRecord, { text, schema }: ReadRecord, element: Element<unknown>, now: number): Row {
     const { table: _, metadata, content, columns } = this.domain.raw;
     const row: Record<string, unknown> = columns ? { ...columns(element.value, element, this.partition) } : {};
     row[metadata] = this.#metadata(record, schema, now);

@@ -11,16 +11,22 @@ export function textOf(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? utf8.decode(bytes) : undefined;
 }
 
+function asciiOf(bytes: Uint8Array): string {
+  return toString.call(bytes, "latin1");
+}
+
 /** Reads bytes as text. */
 export interface TextReader {
   /** The bytes as text, or `undefined` when they are not UTF-8. */
   read(bytes: Uint8Array): string | undefined;
+  /** The text of bytes that are ASCII for sure. */
+  readAscii(bytes: Uint8Array): string;
   /** What {@link namesAtMost} says of the text read last, where that fell out of the reading. */
   readonly namesAtMost: number | undefined;
 }
 
 /** Reads each by itself. */
-export const oneByOne: TextReader = { read: textOf, namesAtMost: undefined };
+export const oneByOne: TextReader = { read: textOf, readAscii: asciiOf, namesAtMost: undefined };
 
 /** Names of members end in a quote, white space, and a colon: up to this character, of which none is a letter or digit. */
 const LAST_BEFORE_COLON = 34;
@@ -61,15 +67,25 @@ class StretchReader implements TextReader {
   }
 
   read(bytes: Uint8Array): string | undefined {
-    const { from } = this;
-    const start = bytes.byteOffset;
-    const end = start + bytes.length;
     this.namesAtMost = undefined;
-    if (bytes.buffer !== this.buffer || start < from || end > this.to) return textOf(bytes);
+    if (!this.#holds(bytes)) return textOf(bytes);
     const names = namesInAscii(bytes, this.#words);
     if (names < 0) return textOf(bytes);
     this.namesAtMost = names;
-    return this.#text.slice(start - from, end - from);
+    return this.#cut(bytes);
+  }
+
+  readAscii(bytes: Uint8Array): string {
+    return this.#holds(bytes) ? this.#cut(bytes) : asciiOf(bytes);
+  }
+
+  #holds({ buffer, byteOffset, length }: Uint8Array): boolean {
+    return buffer === this.buffer && byteOffset >= this.from && byteOffset + length <= this.to;
+  }
+
+  #cut({ byteOffset, length }: Uint8Array): string {
+    const start = byteOffset - this.from;
+    return this.#text.slice(start, start + length);
   }
 }
 

@@ -5,7 +5,6 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
-import { MAX_VALUE_BYTES } from "../decode.ts";
 import { compile, NOT_MINE, type Read, take } from "./compile.ts";
 import { layoutOf } from "./layout.ts";
 import { isAscii } from "./scan.ts";
@@ -19,12 +18,24 @@ interface Known {
   hits: number;
 }
 
+/** Longer records are left to others, who know how long one may be. */
+const LONGEST_BYTES = 64 * 1024;
+const NONE: readonly Known[] = [];
 /** A topic has records of some kinds, each laid out in some ways by some producers. */
 const MAX_LAYOUTS = 16;
 /** So many records of no known layout are let by, at most, until one more is learnt. */
 const MAX_PATIENCE = 100_000;
 
-/** Reads the records of one partition. */
+const readers = new WeakMap<z.ZodType, SchemaReader>();
+
+/** The reader of a schema's records, the same for all partitions: their records are laid out alike. */
+export function readerOf(schema: z.ZodType): SchemaReader {
+  let reader = readers.get(schema);
+  if (!reader) readers.set(schema, reader = new SchemaReader(schema));
+  return reader;
+}
+
+/** Reads the records of one schema. */
 export class SchemaReader {
   /** Records that were read here, and that were left to others. */
   readonly counts = { read: 0, left: 0 };
@@ -40,13 +51,13 @@ export class SchemaReader {
 
   /** What the schema makes of the record, or {@link NOT_MINE}. */
   read(bytes: Uint8Array): unknown {
-    const layouts = this.#layouts;
+    const layouts = bytes.length > LONGEST_BYTES ? NONE : this.#layouts;
     for (let i = 0; i < layouts.length; i++) {
       const layout = layouts[i]!;
       const value = layout.read(bytes);
       if (value === NOT_MINE) continue;
       const before = layouts[i - 1];
-      if (++layout.hits > (before?.hits ?? Infinity)) [layouts[i - 1], layouts[i]] = [layout, before!];
+      if (++layout.hits > (before?.hits ?? Infinity)) [this.#layouts[i - 1], this.#layouts[i]] = [layout, before!];
       this.counts.read++;
       return value;
     }
@@ -64,7 +75,7 @@ export class SchemaReader {
    * `value`. It is rarer the more layouts there have been.
    */
   learn(bytes: Uint8Array, json: unknown, value: unknown): void {
-    if (this.#readable === undefined || ++this.#unknown < this.#patience) return;
+    if (this.#readable === undefined || bytes.length > LONGEST_BYTES || ++this.#unknown < this.#patience) return;
     this.#unknown = 0;
     this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE);
     const read = this.#reading(bytes, json);
@@ -75,7 +86,6 @@ export class SchemaReader {
   }
 
   #reading(bytes: Uint8Array, json: unknown): Read | undefined {
-    if (bytes.length > MAX_VALUE_BYTES) return undefined;
     const { branches, hasOwnRules } = this.#readable!;
     const layout = layoutOf(bytes, json, branches);
     const read = layout && compile(layout);

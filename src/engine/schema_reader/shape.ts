@@ -1,7 +1,7 @@
 // What a zod schema says of a JSON value, as far as the reader can see to it by itself. The only file that knows how zod keeps
 // its definitions (4.6).
 
-import type { z } from "zod";
+import { z } from "zod";
 
 /** What a value must be. */
 export type Shape =
@@ -162,6 +162,9 @@ interface RulesOfValue {
   readonly bounds: readonly Bound[];
 }
 
+/** The condition that zod itself gives rules of length: that the value has one. */
+const WHEN_LONG = String(definitionOf(z.string().min(1)).checks![0]!._zod.def.when);
+
 /** The rules that a definition has for its value; undefined when it has one that is not known here. */
 function rulesOf(definition: Definition): RulesOfValue | undefined {
   let [min, max, isWhole] = [0, Infinity, false];
@@ -170,7 +173,7 @@ function rulesOf(definition: Definition): RulesOfValue | undefined {
   // A format, such as that of whole numbers, is a rule of the definition itself.
   if (definition.check !== undefined) checks.push(definition);
   for (const check of checks) {
-    if (check.when !== undefined) return undefined;
+    if (check.when !== undefined && String(check.when) !== WHEN_LONG) return undefined;
     switch (check.check) {
       case "min_length":
         min = Math.max(min, check.minimum as number);
