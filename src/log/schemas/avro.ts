@@ -1,6 +1,6 @@
 // Values in Avro's binary encoding as JSON text. avsc reads the schema: names, namespaces, references, logical types. The bytes
-// are read here: avsc believes a value that says how many items it has, so a few bytes that do not fit the schema would keep
-// it busy for ever; it also takes what is not UTF-8, and no long beyond 2^53.
+// are read here: avsc believes a value that says how many items it has, so that five bytes that do not fit the schema take all
+// memory. It also takes what is not UTF-8, and no long beyond 2^53.
 //
 // Unions are their value alone, as connectors write them; a decimal is a number with all its digits.
 
