@@ -50,7 +50,9 @@ const hoursBetween = (from: string, to: string) => `DATE_DIFF('microsecond', ${f
  * ends is as long as they are apart, any other as long as it says. The zone is in the table's spelling.
  */
 const EVENTS = `EVENTS AS (
-  SELECT ${position("RECORD_METADATA")}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T, HOURS AS A_H,
+  SELECT ${
+  position("RECORD_METADATA")
+}, USER_ID AS A_USER_ID, ACTIVITY_TYPE, "TIMESTAMP" AS A_T, HOURS AS A_H, KAFKA_PARTITION AS A_P, KAFKA_OFFSET AS A_O,
     ${text(C, "time_zone")} AS TOLD_ZONE,
     ${text(C, "user_id")} AS USER_ID,
     ${text(C, "activity_type")} AS KIND,
@@ -76,6 +78,8 @@ function dayStart(date: string): string {
 
 /** Hours that two tellings of a sleep's ends may be apart: a microsecond's digits are lost in milliseconds since the epoch. */
 const ENDS_OFF = "CASE WHEN ENDS > 0 THEN ENDS * 1e-9 ELSE 0 END";
+/** The same of one sleep. */
+const ENDS_OFF_EACH = "CASE WHEN BY_ENDS THEN 1e-9 END";
 /** To a thousandth of a second: circular means lose more digits than sums do. */
 const MOMENT = "1e-3 / 3600";
 /** Recommendations have four decimals. */
@@ -197,7 +201,10 @@ export const checks = (): Rules => ({
       T: "A_T",
       "COALESCE(LOWER(TOLD_ZONE), LOWER(ZONE))": "LOWER(ZONE)",
     })
-  }`,
+  }
+      -- Rows that an older Freshet wrote have none of the three.
+      OR NOT (A_P IS NULL AND A_O IS NULL AND A_H IS NULL)
+        AND NOT (${same("H", "A_H", ENDS_OFF_EACH)} AND A_P IS NOT DISTINCT FROM P AND A_O IS NOT DISTINCT FROM O)`,
   "each partition has the counts of its days": `
     WITH ${EVENTS}, ${
     partDifferences({
