@@ -1,7 +1,7 @@
 // From log batches to batches of events: decode, validate, event time, watermark. What fails on the way becomes a dead letter,
 // what passes gets its raw row.
 
-import { type TimeFault, timeFault } from "./time_fault.ts";
+import { timeFault } from "./time_fault.ts";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
@@ -13,6 +13,7 @@ import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
 import { OlderForms, type ReadEvent } from "./older_forms.ts";
 import { NOT_MINE, readerOf, type SchemaReader } from "./schema_reader/mod.ts";
+import { invalid, untimely } from "./verdicts.ts";
 import { oneByOne, printable, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
@@ -315,49 +316,3 @@ export class PartitionIngest {
 }
 
 const textOf = (header: HeaderValue) => header && printable(header).text;
-
-/** The first issue names the reason, all of them are in the detail. */
-function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {
-  const detail = issues.map(({ path, message }) => `${path.join(".") || "(value)"}: ${message}`).join("; ");
-  return { stage: "validate", reason: reasonOf(issues[0]!), detail };
-}
-
-function reasonOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return isMissing(issue) ? "missing_field" : "wrong_type";
-    case "invalid_union":
-      // No branch fits what the event says it is, or it does not say.
-      if (issue.errors.length === 0) return "invalid_value";
-      // Of a field that may be one of several types: none of them finds one.
-      return issue.errors.length > 0 && issue.errors.every(([first]) => first?.path.length === 0 && isMissing(first))
-        ? "missing_field"
-        : "wrong_type";
-    case "too_small":
-    case "too_big":
-      return "out_of_range";
-    default:
-      return "invalid_value";
-  }
-}
-
-function isMissing({ code, message }: z.core.$ZodIssue): boolean {
-  return code === "invalid_type" && message.endsWith("received undefined");
-}
-
-function untimely(fault: TimeFault, aheadMs: number): Verdict {
-  switch (fault) {
-    case "not a time": {
-      const detail = "The event time is not an ISO 8601 time or epoch ms";
-      return { stage: "time", reason: "invalid_timestamp", detail };
-    }
-    case "before the calendar": {
-      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
-      return { stage: "time", reason: "invalid_timestamp", detail };
-    }
-    case "in the future": {
-      const detail = `The event time is ${Math.round(aheadMs / 1000)} s ahead of the clock`;
-      return { stage: "time", reason: "future_timestamp", detail };
-    }
-  }
-}

@@ -1,0 +1,52 @@
+// What is said of records that are no events of a domain: a stable reason, and the detail for people.
+
+import type { z } from "zod";
+import type { Verdict } from "./dead_letter.ts";
+import type { TimeFault } from "./time_fault.ts";
+
+/** The first issue names the reason, all of them are in the detail. */
+export function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {
+  const detail = issues.map(({ path, message }) => `${path.join(".") || "(value)"}: ${message}`).join("; ");
+  return { stage: "validate", reason: reasonOf(issues[0]!), detail };
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return isMissing(issue) ? "missing_field" : "wrong_type";
+    case "invalid_union":
+      // No branch fits what the event says it is, or it does not say.
+      if (issue.errors.length === 0) return "invalid_value";
+      // Of a field that may be one of several types: none of them finds one.
+      return issue.errors.length > 0 && issue.errors.every(([first]) => first?.path.length === 0 && isMissing(first))
+        ? "missing_field"
+        : "wrong_type";
+    case "too_small":
+    case "too_big":
+      return "out_of_range";
+    default:
+      return "invalid_value";
+  }
+}
+
+function isMissing({ code, message }: z.core.$ZodIssue): boolean {
+  return code === "invalid_type" && message.endsWith("received undefined");
+}
+
+/** What is said of an event time that is not taken. */
+export function untimely(fault: TimeFault, aheadMs: number): Verdict {
+  switch (fault) {
+    case "not a time": {
+      const detail = "The event time is not an ISO 8601 time or epoch ms";
+      return { stage: "time", reason: "invalid_timestamp", detail };
+    }
+    case "before the calendar": {
+      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
+      return { stage: "time", reason: "invalid_timestamp", detail };
+    }
+    case "in the future": {
+      const detail = `The event time is ${Math.round(aheadMs / 1000)} s ahead of the clock`;
+      return { stage: "time", reason: "future_timestamp", detail };
+    }
+  }
+}
