@@ -6,6 +6,8 @@ import type { Feed } from "../app.ts";
 import type { Clock } from "../clock.ts";
 import type { Domain } from "../domains/domain.ts";
 import type { Log, NewRecord } from "../log/log.ts";
+import { loggerFor } from "../logging.ts";
+import { totalLine } from "./progress.ts";
 import { intervalOf, type Plan, simulate } from "./simulation.ts";
 import { lastDay } from "./simulation_start.ts";
 
@@ -68,7 +70,11 @@ export class Demo implements Feed {
       const expected = (this.#present - start) * simulator.sources / demoIntervalOf(simulator, settings);
       return { domain, simulator, start, expected, reached: start };
     }));
+    const begin = clock.monotonic();
     await Promise.all(this.#parts.map((part) => this.#reachPresent(part, log, signal)));
+    loggerFor("simulator").info("Made the time up to now, which is being loaded: {made}", {
+      made: totalLine(this.#records, clock.monotonic() - begin),
+    });
   }
 
   async run(log: Log, signal: AbortSignal): Promise<void> {

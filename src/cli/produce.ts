@@ -1,7 +1,9 @@
 // `produce`: sends the lines of a file or of standard input as records, each as its exact bytes.
 import type { Log, NewRecord } from "../log/log.ts";
 import { TopicMissingError } from "../errors.ts";
+import type { StatusAnswer } from "../http/status_route.ts";
 import { provideTopics } from "../parts.ts";
+import { ask, findRunning } from "../run_file.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
 import { type LineBatch, lineBatches } from "./line_batches.ts";
@@ -12,6 +14,9 @@ interface ProduceOptions {
   readonly json?: boolean;
 }
 
+const STATUS_MS = 30_000;
+const WAIT_MS = 200;
+const MAX_WAIT_MS = 60_000;
 const READ_BYTES = 1 << 20;
 const LIMITS = { maxRecords: 10_000, maxBytes: 4 << 20, maxLineBytes: 64 << 20, lingerMs: 20 };
 
@@ -45,6 +50,7 @@ async function produce(
   const input = stack.use(await openInput(host.stdin, file));
   const log = stack.use(await parts.openLog(config, host.clock));
   await requireTopic(context, log, topic);
+  await untilFed(context, topic);
   const begin = host.clock.monotonic();
   let records = 0;
   {
@@ -139,6 +145,21 @@ async function requireTopic(context: Context, log: Log, topic: string): Promise<
   const domain = context.domains().find((candidate) => candidate.topic === topic);
   if (!domain) throw new TopicMissingError([topic]);
   await provideTopics(log, [domain], context.config());
+}
+
+/** Waits for a run that first makes the time up to now: behind what is sent here that would be late. Not for ever: it may wait itself. */
+async function untilFed(context: Context, topic: string): Promise<void> {
+  const { clock, signal } = context.host;
+  const instance = await findRunning(context.config().dataDir);
+  if (!instance || context.config().kafka) return;
+  const giveUpAt = clock.monotonic() + MAX_WAIT_MS;
+  for (let isTold = false; clock.monotonic() < giveUpAt; isTold = true) {
+    const answer = await ask(instance, "GET", "/api/status", { timeoutMs: STATUS_MS });
+    const { domains } = await answer.json() as Pick<StatusAnswer, "domains">;
+    if (!domains.some((status) => status.topic === topic && status.phase === "starting")) return;
+    if (!isTold) context.tell("Waiting until the run has made the time up to now\n");
+    await clock.sleep(WAIT_MS, signal);
+  }
 }
 
 /** Reads one field of a line that is a JSON object: text as it is, numbers and booleans as text, else `null`. */

@@ -138,7 +138,12 @@ Deno.test("run makes the last day, goes on in real time with what is posted, and
     const begin = Date.now();
     const child = program.start("run", "actions");
     const output = child.output();
-    // Waits until what was before is in the log.
+    // Both wait until what was before is in the log.
+    const sent = { user_id: `sent_${user}`, action: "click", page: "/", timestamp: new Date().toISOString() };
+    await Deno.writeTextFile(`${program.dataDir}/sent.ndjson`, `${JSON.stringify(sent)}\n`);
+    await runningOn(program.dataDir);
+    const { code: produced } = await program.ask("produce", "events", "sent.ndjson", "--key", "user_id");
+    assertEquals(produced, 0);
     await post(`early_${user}`);
     const [[count, from, to]] = await shown(program.dataDir, DAY, ([row]) => Number(row?.[2]) > begin + 3_000) as [
       number[],
