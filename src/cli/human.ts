@@ -22,10 +22,3 @@ export function barText(share: number, width: number): string {
   const full = Math.round(Math.max(0, Math.min(1, share)) * width);
   return "█".repeat(full) + "░".repeat(width - full);
 }
-
-/** "812 B", "3.4 kB", "1.2 MB": thousands, as disks count. */
-export function sizeText(bytes: number): string {
-  const [unit, size] = ([["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const).find(([, size]) => bytes >= size) ?? ["B", 1];
-  const count = bytes / size;
-  return `${size === 1 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${unit}`;
-}
