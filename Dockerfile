@@ -14,13 +14,14 @@ COPY src/http/dashboard/page/deno.json ./src/http/dashboard/page/deno.json
 RUN deno install --frozen
 COPY main.ts ./
 COPY build/freshet.sh ./freshet
-COPY build/page.ts ./build/page.ts
+COPY build/page.ts build/slim.ts ./build/
 COPY sql ./sql
 COPY simulators ./simulators
 COPY src ./src
 # The commit that --version tells: docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD)
 ARG COMMIT=""
-RUN mkdir -p dist && printf %s "$COMMIT" > dist/commit.txt && deno task page && deno cache --frozen main.ts
+RUN mkdir -p dist && printf %s "$COMMIT" > dist/commit.txt && deno task page && deno cache --frozen main.ts && \
+    deno run --allow-read --allow-write --allow-run --allow-env build/slim.ts
 
 FROM denoland/deno:${DENO_VERSION}
 WORKDIR /app
