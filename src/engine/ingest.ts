@@ -61,6 +61,8 @@ export interface Ingested {
   readonly size: number;
   /** Of that what each record has above 4 KiB. */
   readonly large: number;
+  /** Records that were read straight from their bytes, by the schema. */
+  readonly readBySchema: number;
 }
 
 /** A record's text, and the event that it is. */
@@ -162,6 +164,8 @@ export class PartitionIngest {
     const raw: Element<Row>[] = [];
     const dead: DeadLetter[] = [];
     let [bytes, size, large] = [0, 0, 0];
+    const { counts } = this.#bySchema;
+    const readBefore = counts.read;
     const first = log.records[0];
     this.#reader = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
     for (const record of log.records) {
@@ -179,7 +183,7 @@ export class PartitionIngest {
       this.#lastTimestamp = lastRecord.offset === log.nextOffset - 1 ? lastRecord.timestamp : null;
       this.watermark.busy();
     }
-    return { batch: this.batch(elements), raw, dead, bytes, size, large };
+    return { batch: this.batch(elements), raw, dead, bytes, size, large, readBySchema: counts.read - readBefore };
   }
 
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */

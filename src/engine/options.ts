@@ -24,6 +24,8 @@ export interface CheckpointSummary {
   readonly kinds: ReadonlyMap<string, number>;
   readonly deadLetters: readonly { readonly stage: string; readonly reason: string }[];
   readonly late: readonly { readonly operator: string; readonly count: number }[];
+  /** Records that were read straight from their bytes, by the schema, which takes less than reading them as any JSON. */
+  readonly readBySchema: number;
   /** Offsets that were skipped because they could not be read. */
   readonly skippedOffsets: number;
   /** Rows of raw and derived tables, and of state. */

@@ -45,6 +45,8 @@ export class Pending {
   /** Mean event time of accepted records, epoch milliseconds, by what was added together. */
   readonly times: { readonly mean: number; readonly records: number }[] = [];
   readonly late: LateElement[] = [];
+  /** Records that were read straight from their bytes, by the schema. */
+  readBySchema = 0;
   /** Offsets that were skipped because they could not be read. */
   skippedOffsets = 0;
   readonly #appends = new Map<string, PendingRows>();
@@ -77,7 +79,8 @@ export class Pending {
   }
 
   /** Takes what a log batch has become. */
-  add({ batch, raw, dead, bytes, size, large }: Ingested): void {
+  add({ batch, raw, dead, bytes, size, large, readBySchema }: Ingested): void {
+    this.readBySchema += readBySchema;
     this.bytes += bytes;
     this.size += size;
     this.large += large;

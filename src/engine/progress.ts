@@ -250,6 +250,7 @@ export class Progress {
       kinds: pending.kinds,
       deadLetters: pending.dead.map(({ stage, reason }) => ({ stage, reason })),
       late: [...lateBy].map(([operator, count]) => ({ operator, count })),
+      readBySchema: pending.readBySchema,
       skippedOffsets: pending.skippedOffsets,
       rows: rowsOf(unit),
       upserts: unit.upserts,

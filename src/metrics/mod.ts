@@ -35,6 +35,7 @@ export interface Metrics {
   readonly stoppedPartitions: Gauge<"domain">;
   /** Offsets that FRESHET_ON_DAMAGE has skipped. */
   readonly skippedOffsets: Counter<"domain">;
+  readonly readBySchema: Counter<"domain">;
   readonly restarts: Counter<"domain">;
   /** 1 while a domain runs or stands by, 0 while it is starting again, has failed or stands still. */
   readonly domainUp: Gauge<"domain">;
@@ -104,6 +105,12 @@ function ofRecords(registry: Registry) {
       name: "freshet_late_records_total",
       help: "Records too late for a window of an operator",
       labelNames: ["domain", "operator"],
+      registers,
+    }),
+    readBySchema: new Counter({
+      name: "freshet_records_read_by_schema_total",
+      help: "Records that were read straight from their bytes, as they are laid out like others before",
+      labelNames: ["domain"],
       registers,
     }),
     skippedOffsets: new Counter({
@@ -296,6 +303,7 @@ export function observerOf(metrics: Metrics): Required<Observer> {
       for (const { ageMs, records } of summary.ages) {
         metrics.eventToCommit.observe({ domain }, Math.max(0, ageMs) / 1000, records);
       }
+      metrics.readBySchema.inc({ domain }, summary.readBySchema);
       metrics.skippedOffsets.inc({ domain }, summary.skippedOffsets);
       metrics.legacy.checkpoint(domain, summary);
     },
@@ -334,7 +342,8 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     metrics.stoppedPartitions.set({ domain }, partitions.filter(({ stopped }) => stopped !== undefined).length);
     for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
     for (const outcome of ["cut", "left_out"] as const) metrics.deadLetterCopies.inc({ domain, outcome }, 0);
-    for (const counter of [metrics.checkpoints, metrics.restarts, metrics.rowsWritten, metrics.skippedOffsets]) {
+    const { checkpoints, restarts, rowsWritten, readBySchema, skippedOffsets } = metrics;
+    for (const counter of [checkpoints, restarts, rowsWritten, readBySchema, skippedOffsets]) {
       counter.inc({ domain }, 0);
     }
     if (lastCheckpointAt !== null) metrics.lastCheckpoint.set({ domain }, lastCheckpointAt / 1000);

@@ -170,7 +170,7 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     checkpoint: (_: string, summary: CheckpointSummary) => void summaries.push(summary),
   };
   const { runner } = await world.workOff({ ...NEVER, observer });
-  const [{ rows, upserts, durationMs, processingMs, bytes, ages, ...summary }] = summaries as [
+  const [{ rows, upserts, durationMs, processingMs, bytes, ages, readBySchema, ...summary }] = summaries as [
     CheckpointSummary,
   ];
   assertEquals(summary, {
@@ -182,6 +182,7 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     skippedOffsets: 0,
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),
   });
+  assert(readBySchema > 0 && readBySchema < 13, "all alike but the first and the one that is no JSON");
   assert(rows > 24 && durationMs >= 0 && processingMs >= durationMs && bytes > 13 * 20);
   assertEquals(ages.reduce((sum, { records }) => sum + records, 0), 12);
   assert(ages.every(({ ageMs }) => Number.isFinite(ageMs)));

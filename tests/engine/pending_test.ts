@@ -168,7 +168,7 @@ Deno.test("appended rows and dead letters know the records that they came from",
     record,
     seenAt: 50,
   }];
-  pending.add({ batch: batchOf([{}]), raw, dead, bytes: 12, size: 12, large: 0 });
+  pending.add({ batch: batchOf([{}]), raw, dead, bytes: 12, size: 12, large: 0, readBySchema: 0 });
   answer(pending, "TYPED", [{ X: 1 }, { X: 2 }]);
   const { appends } = unitOf(pending);
   const said = appends.map((

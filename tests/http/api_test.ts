@@ -219,6 +219,7 @@ Deno.test("metrics tell what the engine reported, and lag and watermark as of no
     accepted: 8,
     kinds: new Map([["a", 7], ["other", 1]]),
     deadLetters: [{ stage: "decode", reason: "not_json" }, { stage: "decode", reason: "not_json" }],
+    readBySchema: 12,
     skippedOffsets: 40,
     late: [{ operator: "stats", count: 3 }],
     rows: 30,
