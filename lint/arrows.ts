@@ -80,7 +80,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {
@@ -114,7 +114,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^src\/cli\//,
   "cli-table3": /^src\/cli\//,
   "string-width": /^src\/cli\//,
-  "csv-stringify": /^src\/(cli|http)\//,
+  "csv-stringify": /^src\/csv\.ts$/,
   "@faker-js/faker": /^simulators\//,
 };
 

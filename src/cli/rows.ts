@@ -1,7 +1,7 @@
 // Prints the rows of a query: an aligned table that fits the terminal, or a block a row, for people; JSON and CSV for programs.
 import Table from "cli-table3";
-import { stringify } from "csv-stringify/sync";
 import stringWidth from "string-width";
+import { csvText } from "../csv.ts";
 import type { QueryResult } from "../warehouse/warehouse.ts";
 import type { Output } from "./host.ts";
 
@@ -46,10 +46,9 @@ function* jsonRows({ columns, rows }: QueryResult): Generator<string, void, unde
 
 /** RFC 4180: a header, commas, CRLF, quotes where needed. NULL is empty, VARIANT is JSON text. */
 function* csvRows({ columns, rows }: QueryResult): Generator<string, void, undefined> {
-  const text = (lines: readonly (readonly string[])[]) => stringify([...lines], { record_delimiter: "windows" });
   const cell = (value: unknown) => value === null || value === undefined ? "" : plainText(value);
-  yield text([columns.map(({ name }) => name)]);
-  for (const chunk of chunksOf(rows)) yield text(chunk.map((row) => columns.map((_, i) => cell(row[i]))));
+  yield csvText([columns.map(({ name }) => name)]);
+  for (const chunk of chunksOf(rows)) yield csvText(chunk.map((row) => columns.map((_, i) => cell(row[i]))));
 }
 
 /** Of a column that is cut, characters. */

@@ -1,7 +1,7 @@
 // Looking into a table as it is: filters, sorting, pages, and CSV. Tables come from a list, columns from the table itself,
 // values are bound: no text of the asker ever becomes SQL. Must not know HTTP.
-import { stringify } from "csv-stringify/sync";
 import * as z from "zod";
+import { csvText } from "../../csv.ts";
 import { all, type Ask, type Condition, type OpenTable, several } from "../../panels/mod.ts";
 import type { Bind, QueryDialect } from "../../warehouse/warehouse.ts";
 import type { TablePage } from "./protocol.ts";
@@ -78,8 +78,8 @@ export async function tablePage(query: TableQuery, options: ExploreOptions): Pro
 /** The rows as RFC 4180 text that no spreadsheet takes for formulas; times and numbers as the page shows them. */
 export async function tableCsv(query: TableQuery, options: ExploreOptions): Promise<string> {
   const { columns, rows } = await readRows(query, { ...options, cellLimit: CSV_CELL_LIMIT, offset: 0, rows: CSV_ROWS });
-  const lines = rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : csvText(value)));
-  return stringify([columns.map(({ name }) => name), ...lines], { record_delimiter: "windows" });
+  const lines = rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : plain(value)));
+  return csvText([columns.map(({ name }) => name), ...lines]);
 }
 
 /** A text that a spreadsheet would run begins with one of these; a quote before it makes it text (OWASP, CSV injection). */
@@ -90,7 +90,7 @@ function harmless(text: string): string {
   return FORMULA.test(text) ? `'${text}` : text;
 }
 
-function csvText(value: unknown): string {
+function plain(value: unknown): string {
   return value === null || value === undefined ? "" : String(value);
 }
 
