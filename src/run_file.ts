@@ -79,8 +79,11 @@ export async function findRunning(dataDir: string): Promise<RunningInstance | un
   }
 }
 
-/** Sends a request to a running instance. Rejects when it cannot be reached. */
-export function ask(
+/**
+ * Sends a request to a running instance, straight: proxies of the environment are for others, and would see the token. The
+ * answer is whole. Rejects when it cannot be reached.
+ */
+export async function ask(
   instance: RunningInstance,
   method: "GET" | "POST",
   path: string,
@@ -88,12 +91,19 @@ export function ask(
 ): Promise<Response> {
   const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)]
     .filter((signal) => signal !== undefined);
-  return fetch(new URL(path, instance.url), {
+  const url = new URL(path, instance.url);
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: Number(url.port) } });
+  const response = await fetch(url, {
     method,
+    client,
     headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
     body: options.body === undefined ? undefined : JSON.stringify(options.body),
     signal: AbortSignal.any(signals),
   });
+  const { status, headers } = response;
+  const bytes = await response.arrayBuffer();
+  return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
 }
 
 function pathOf(dataDir: string): string {

@@ -4,6 +4,9 @@ import { ask } from "../../src/run_file.ts";
 import { FRESHET, runningOn } from "../support/shipped.ts";
 
 class Program implements AsyncDisposable {
+  /** More settings of the environment, for what is started from now on. */
+  env: Readonly<Record<string, string>> = {};
+
   private constructor(readonly dataDir: string) {}
 
   static async open(): Promise<Program> {
@@ -20,6 +23,7 @@ class Program implements AsyncDisposable {
         FRESHET_DASHBOARD_PORT: "0",
         FRESHET_CHECKPOINT_MS: "200",
         FRESHET_LOG_FORMAT: "text",
+        ...this.env,
       },
       stdin: "null",
       stdout: stdio,
@@ -88,6 +92,29 @@ Deno.test("run simulates, answers query and status while it is up, drains on SIG
   const [{ N }] = await program.rows("select count(*) N from ATS_RAW_JSON") as [{ N: number }];
   const sums = await program.rows("select sum(EVENT_COUNT) N from ATS_HOURLY_STATS") as [{ N: number }];
   assertEquals(Number(sums[0].N), N);
+});
+
+Deno.test("proxies of the environment are not used to ask the own run, and do not see its token", async () => {
+  await using program = await Program.open();
+  const child = program.start("run", "actions", "--no-simulate");
+  const output = child.output();
+  await runningOn(program.dataDir);
+  const seen: string[] = [];
+  await using proxy = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    seen.push(request.url);
+    return new Response("{}");
+  });
+  const address = `http://127.0.0.1:${proxy.addr.port}`;
+  program.env = Object.fromEntries(
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"].map((name) => [name, address]),
+  );
+  for (const args of [["health"], ["health", "--ready"], ["status"], ["query", "SELECT 1 AS N"]]) {
+    const { code, stderr } = await program.ask(...args);
+    assertEquals([code, stderr], [0, ""], args.join(" "));
+  }
+  assertEquals(seen, []);
+  child.kill("SIGTERM");
+  await output;
 });
 
 Deno.test("simulate --http posts actions to a program that runs, and they are in its tables", async () => {
