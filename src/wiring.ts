@@ -150,7 +150,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
 }
 
 /** Tells each of them. */
-function everyObserver(observers: readonly Observer[]): Observer {
+function everyObserver(observers: readonly Observer[]): Required<Observer> {
   return {
     checkpoint(domain, summary) {
       for (const observer of observers) observer.checkpoint?.(domain, summary);

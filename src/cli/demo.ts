@@ -9,9 +9,9 @@ import type { Log, NewRecord } from "../log/log.ts";
 import { loggerFor } from "../logging.ts";
 import { totalLine } from "./progress.ts";
 import { intervalOf, type Plan, simulate } from "./simulation.ts";
-import { lastDay } from "./simulation_start.ts";
+import { demoStart } from "./simulation_start.ts";
 
-/** So far no domain gets ahead of another: all pages fill alike. */
+/** How far, in event time, a domain may get ahead of the one that is furthest behind: all pages fill alike. */
 const AHEAD_MS = 30 * 60_000;
 
 /** A domain that is simulated. */
@@ -66,7 +66,7 @@ export class Demo implements Feed {
     const { simulated, clock, settings } = this.options;
     this.#present = clock.now();
     this.#parts = await Promise.all(simulated.map(async ({ domain, simulator }) => {
-      const start = await lastDay(log, domain.topic, { now: this.#present, days: simulator.demoDays });
+      const start = await demoStart(log, domain.topic, { now: this.#present, days: simulator.demoDays });
       const expected = (this.#present - start) * simulator.sources / demoIntervalOf(simulator, settings);
       return { domain, simulator, start, expected, reached: start };
     }));

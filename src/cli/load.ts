@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
 import { type Progress, startProgress, totalLine } from "./progress.ts";
 import { VERSION } from "./version.ts";
 
-/** The end of the input is not the end of time. */
+/** No window closes at the end of the input: no time is given up to which they should. */
 const STAYS_OPEN: TimeBefore = { watermarks: new Map(), closed: [] };
 
 /** What came of it, for people and for programs. */
@@ -30,7 +30,7 @@ export async function load(context: Context, domain: Domain): Promise<Loaded | u
     const text = `A run is up (pid ${running.pid}): ` +
       (loads
         ? `it loads them. "freshet status" says how far it is\n`
-        : `it leaves ${domain.name} out. Stop it and run "freshet run ${domain.name} --until-end --no-simulate" to load them\n`);
+        : `it leaves ${domain.name} out. Stop it and run "freshet run ${domain.name}", which loads them and goes on\n`);
     return { text, json: { byRun: loads ? running.pid : null } };
   }
   const begin = host.clock.monotonic();

@@ -3,7 +3,6 @@
 import { Option } from "commander";
 import { QueryRefusedError } from "../errors.ts";
 import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
-import { duckDbDialect, snowflakeDialect, splitStatements } from "../warehouse/sql/scripts.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { runShell } from "./query_shell.ts";
 import { countOf, formatRows, type RowFormat, widthOf } from "./rows.ts";
@@ -65,7 +64,7 @@ async function query(context: Context, sql: string | undefined, flags: QueryFlag
 
 async function statementsOf(context: Context, path: string | undefined): Promise<readonly string[]> {
   const text = path === undefined || path === "-" ? await new Response(context.host.stdin).text() : await read(path);
-  const statements = splitStatements(text, context.config().snowflake ? snowflakeDialect : duckDbDialect);
+  const statements = context.parts.warehouseTraits(context.config()).statementsIn(text);
   if (statements.length > 0) return statements;
   throw new UsageError(
     path === undefined

@@ -1,6 +1,5 @@
 // The small shell of `query`: statements that end in a semicolon, over as many lines as they need, and a few words of its own.
 import { FreshetError } from "../errors.ts";
-import { duckDbDialect, splitStatements } from "../warehouse/sql/scripts.ts";
 import type { Context } from "./context.ts";
 import { knownTables } from "./tables.ts";
 
@@ -16,12 +15,15 @@ interface Shown {
   readonly vertical: boolean;
 }
 
+type StatementsIn = (text: string) => readonly string[];
+
 /** Answers one statement. Rejects with what is wrong with it. */
 type Answer = (sql: string, shown: Shown) => Promise<void>;
 
 /** Reads statements until there is no more to read; what is wrong with one is said, and the next is read. */
 export async function runShell(context: Context, answer: Answer): Promise<void> {
   const { stdin, stderr } = context.host;
+  const { statementsIn } = context.parts.warehouseTraits(context.config());
   stderr.write(`Statements end in a semicolon. "help" says more, "exit" leaves.\n`);
   let pending = "";
   let shown: Shown = { vertical: false };
@@ -37,9 +39,9 @@ export async function runShell(context: Context, answer: Answer): Promise<void> 
     else if (word === "tables") context.host.stdout.write(tableNames(context));
     else {
       pending += `${line}\n`;
-      const ready = isWhole(pending) ? pending : undefined;
+      const ready = isWhole(pending, statementsIn) ? pending : undefined;
       if (ready !== undefined || pending.trim() === "") pending = "";
-      if (ready !== undefined) await tryAll(context, ready, (sql) => answer(sql, shown));
+      if (ready !== undefined) await tryAll(context, statementsIn(ready), (sql) => answer(sql, shown));
     }
     prompt();
   }
@@ -47,16 +49,20 @@ export async function runShell(context: Context, answer: Answer): Promise<void> 
 }
 
 /** Whether the text ends where a statement does. */
-function isWhole(text: string): boolean {
+function isWhole(text: string, statementsIn: StatementsIn): boolean {
   if (/^\s*describe\s+\w+\s*;?\s*$/i.test(text)) return true;
   // A semicolon within a text or a comment splits nothing: with another statement behind there must be one more.
-  const count = (of: string) => splitStatements(of, duckDbDialect).length;
+  const count = (of: string) => statementsIn(of).length;
   return text.trimEnd().endsWith(";") && count(`${text}\nSELECT 1`) > count(text);
 }
 
-async function tryAll(context: Context, text: string, answer: (sql: string) => Promise<void>): Promise<void> {
+async function tryAll(
+  context: Context,
+  statements: readonly string[],
+  answer: (sql: string) => Promise<void>,
+): Promise<void> {
   try {
-    for (const statement of splitStatements(text, duckDbDialect)) {
+    for (const statement of statements) {
       const [, table] = /^\s*describe\s+(\w+)\s*$/i.exec(statement) ?? [];
       const columns =
         `SELECT COLUMN_NAME AS NAME, DATA_TYPE AS TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = '${table?.toUpperCase()}'`;

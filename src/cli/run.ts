@@ -26,8 +26,8 @@ export const addRun: Verb = (program, context) => {
     .summary("run the pipelines")
     .description(
       "Runs the pipelines of the domains named (all by default): reads their topics, writes their tables, serves HTTP.\n" +
-        "Without Kafka configured it also simulates: it makes the last 24 hours (what is missing of them), loads them, and goes on in\n" +
-        "real time. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
+        "Without Kafka configured it also simulates: it makes the last 24 hours (circadian: a week), or what is missing of them,\n" +
+        "loads them, and goes on in real time. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
     )
     .argument("[domain...]")
     .option("--simulate", "simulate, also into Kafka")

@@ -5,7 +5,7 @@ import type { Log } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
 import { UsageError } from "./context.ts";
 import type { Plan } from "./simulation.ts";
-import { hurriedStart, lastDay } from "./simulation_start.ts";
+import { demoStart, hurriedStart } from "./simulation_start.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -111,6 +111,6 @@ async function planOf(flags: SimulateFlags, basis: PlanBasis): Promise<Plan> {
     return { ...common, start, speed: speed ?? Infinity };
   }
   if (speed !== undefined) return { ...common, natural: true, start: await hurriedStartOf(), speed };
-  const start = await lastDay(basis.log!, basis.domain.topic, { now, days: basis.simulator.demoDays });
+  const start = await demoStart(basis.log!, basis.domain.topic, { now, days: basis.simulator.demoDays });
   return { ...common, natural: true, start, speed: Infinity };
 }

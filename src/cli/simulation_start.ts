@@ -9,10 +9,10 @@ const MORNING_HOUR = 6;
 const MORNING_AGE_MS = 18 * HOUR_MS;
 
 /**
- * Where a simulation begins that is to reach the present at once: after the topic's last record, but no earlier than a day ago
- * (or so many days), on the hour: of an hour's windows none is a part. Epoch milliseconds.
+ * Where a simulation begins that is to reach the present at once: just after the topic's last record, but at most so many days
+ * ago; that limit is rounded down to the hour, so that the first hourly window is whole. Epoch milliseconds.
  */
-export async function lastDay(
+export async function demoStart(
   log: Log,
   topic: string,
   { now, days = 1 }: { readonly now: number; readonly days?: number },
@@ -23,7 +23,7 @@ export async function lastDay(
 
 /**
  * Where a simulation begins that hurries to the present: after the topic's last record, but no earlier than the latest 06:00 UTC of a
- * weekday that is 18 hours ago, so that a rush hour is in the first minute. Epoch milliseconds.
+ * weekday that is at least 18 hours ago, so that a rush hour is in the first minute. Epoch milliseconds.
  */
 export async function hurriedStart(log: Log, topic: string, clock: Clock): Promise<number> {
   const now = clock.now();

@@ -27,7 +27,7 @@ export type OlderFields = Readonly<Record<string, OlderField>>;
 export interface OlderForm<E = unknown> {
   /** Records are of this form only if this field is of this type. */
   readonly only?: { readonly field: string; readonly type: "number" | "string" };
-  /** A field that the domain's own form does not have: records with it are read in this form also when they fit the own one. */
+  /** A field that the domain's own form does not have: records with it are read in these forms also when they fit the own one. One for a domain. */
   readonly mark?: string;
   readonly fields: OlderFields;
   /** What the record must be then, if that is less than the domain's own schema asks for; it takes all that the own one takes. */

@@ -1,5 +1,5 @@
-// The end of an input is the end of time for what was read: all windows, sessions and episodes close. More may come in a later
-// run, and corrects them.
+// At the end of an input either everything closes that was read (windows, sessions, episodes; what comes in a later run corrects
+// them), or time goes on only to where it stood before, and nothing else closes.
 
 import type { Batch } from "@freshet/stream";
 import type { PartitionIngest } from "./ingest.ts";

@@ -30,7 +30,7 @@ import { TopicIdentity } from "./topic_identity.ts";
 const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
-/** How many times the checkpoint's rows may wait while another is being written. */
+/** While a checkpoint is being written, this multiple of its rows may collect before reading stops. */
 const ROWS_WHILE_WRITING = 1.5;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
 const WRITING_POLL_MS = 5;

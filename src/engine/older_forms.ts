@@ -1,4 +1,5 @@
-// Reads records in the forms of the systems before, for those that do not fit a domain's own. What they say is put where the
+// Reads records in the forms of other producers: those that do not fit a domain's own form or have no time in it, those with the
+// mark of a form, and the next ones after such a record. Of several forms the first that fits. What a record says is put where the
 // domain's schema looks for it; the schema decides. Must not know any domain: forms are data (src/domains/older_form.ts).
 
 import type { z } from "zod";

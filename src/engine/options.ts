@@ -51,7 +51,7 @@ export interface Observer {
   deadLetterCopies?(domain: string, copies: Copies): void;
 }
 
-/** Where event time was when records were worked off before. Epoch milliseconds. */
+/** Where event time was when records were worked off before; where there is nothing in it, nothing closes. Epoch milliseconds. */
 export interface TimeBefore {
   readonly watermarks: ReadonlyMap<number, number>;
   /** How far ends of inputs had closed the windows of operators. */
@@ -76,7 +76,7 @@ export interface RunnerOptions {
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */
   readonly checkpointRows: number;
   readonly checkpointMs: number;
-  /** While more records wait in the log a checkpoint grows to this many, or to what it has; none is made smaller by it. */
+  /** While a backlog waits in the log a checkpoint takes up to this many records; less than `checkpointRows` has no effect. */
   readonly checkpointBacklogRows?: number;
   /**
    * Stop when all that was in the topic at the start has been committed. That is the end of time for it, and closes

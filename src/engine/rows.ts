@@ -1,4 +1,4 @@
-// From what the outputs answer to rows of tables: which columns windows, sessions, episodes and latest values have.
+// From what the outputs answer to rows of derived tables (ingest.ts makes those of the raw table): which columns windows, sessions, episodes and latest values have.
 
 import type {
   Element,

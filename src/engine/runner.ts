@@ -182,7 +182,7 @@ export class DomainRunner {
     if (!(error instanceof WarehouseMemoryError) || !this.#unitLimit.halve()) return false;
     const { domain, logger } = this.#options;
     logger.warn(
-      "{domain}: the warehouse has not enough memory for a unit, they have at most {bytes} bytes now: {error}",
+      "{domain}: the warehouse ran out of memory in a checkpoint; each has at most {bytes} bytes of records now, and it goes on: {error}",
       {
         domain: domain.name,
         bytes: this.#unitLimit.bytes,

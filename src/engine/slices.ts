@@ -1,4 +1,4 @@
-// A log batch in pieces of a few records, worked on in one turn of the JavaScript thread each.
+// A log batch in pieces of up to 500 records or 1 MiB, worked on in one turn of the JavaScript thread each.
 
 import type { LogBatch } from "../log/log.ts";
 import { sizeOf } from "./ingest.ts";
@@ -8,7 +8,7 @@ const SLICE_RECORDS = 500;
 /** Bytes of records in one turn, so that a unit ends where its limit is. */
 const SLICE_BYTES = 1024 * 1024;
 
-/** The batch in pieces of a few records and bytes; the last one ends where the batch does. */
+/** The batch in pieces; the last one ends where the batch does. */
 export function* slices(batch: LogBatch): Generator<LogBatch> {
   const { partition, records, nextOffset } = batch;
   for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {

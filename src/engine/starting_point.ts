@@ -29,8 +29,8 @@ export function checkSameTopic(
 }
 
 /**
- * The claim to go on from. Where nobody can tell the bounds just now it is taken as it is. What was deleted ahead of a position is damage, which the log tells; before the first read it is
- * only the beginning.
+ * The claim to go on from; while a partition has no leader to tell its bounds, the claim as it is. What was deleted ahead of a
+ * position is damage, which the log tells; before the first read it is only the beginning.
  */
 export function startingPoint(claim: Claim, { low }: Pick<PartitionBounds, "low"> = { low: 0 }): Claim {
   return claim.nextOffset > 0 || low === 0 ? claim : { ...claim, nextOffset: low, lastTimestamp: null };

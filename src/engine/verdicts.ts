@@ -37,11 +37,12 @@ function isMissing({ code, message }: z.core.$ZodIssue): boolean {
 export function untimely(fault: TimeFault, aheadMs: number): Verdict {
   switch (fault) {
     case "not a time": {
-      const detail = "The event time is not an ISO 8601 time or epoch ms";
+      const detail =
+        "The event time cannot be read: it must be ISO 8601 from 1970 to 9999, or epoch milliseconds (not seconds)";
       return { stage: "time", reason: "invalid_timestamp", detail };
     }
     case "before the calendar": {
-      const detail = "The event time is before 1582, when the calendar begins that every warehouse has";
+      const detail = "The event time is before 15 October 1582, the first day that every warehouse can store";
       return { stage: "time", reason: "invalid_timestamp", detail };
     }
     case "in the future": {

@@ -98,8 +98,8 @@ export interface TopicInfo {
  * A set of partitions that this member owns until the next rebalance. A rebalance that leaves it the same set need not end
  * the generation.
  *
- * Nothing is delivered before `start`. Backpressure is the pull on `batches`: the adapter keeps at most a bounded number
- * of records per partition ahead of it.
+ * Nothing is delivered before `start`. Backpressure is the pull by `next`: the adapter reads at most a bounded number of
+ * records per partition ahead of it.
  */
 export interface Generation {
   /** Rises with each generation of a subscription. */

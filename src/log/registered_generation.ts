@@ -1,5 +1,5 @@
-// A generation of a log with a Schema Registry: batches wait until the registry has said what it knows of the schemas they name,
-// and no other partition waits with them. Knows no domains and no adapters.
+// A generation of a log with a Schema Registry: batches wait until the registry has said what it knows of the schemas they name.
+// Other partitions go on meanwhile, until so many records wait that no more may be kept. Knows no domains and no adapters.
 
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
@@ -8,7 +8,7 @@ import type { Generation, LogBatch, PartitionBounds, PartitionLook } from "./log
 import type { SchemaRegistry } from "./schema_registry.ts";
 import { LAST_MAGIC, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
 
-/** While records of a partition wait for a schema, so many more are read for the others, and then none. */
+/** Records of waiting partitions that are kept here: at this many nothing more is read, of any partition, until there is an answer. */
 const MAX_HELD_RECORDS = 20_000;
 /** How often waiting records are looked at, milliseconds. */
 const LOOK_MS = 100;
@@ -90,7 +90,7 @@ export class RegisteredGeneration implements Generation {
     };
   }
 
-  /** As the port says. A registry that does not answer makes a partition with a new schema wait, and no other. */
+  /** As the port says. A registry that does not answer makes a partition with a new schema wait; see {@link MAX_HELD_RECORDS}. */
   async next(waitMs: number): Promise<LogBatch | undefined> {
     const told = this.#damages.findIndex(({ damage }) => !this.#held.has(damage.partition));
     if (told >= 0) throw this.#damages.splice(told, 1)[0]!;

@@ -37,7 +37,7 @@ export interface Metrics {
   readonly skippedOffsets: Counter<"domain">;
   readonly readBySchema: Counter<"domain">;
   readonly restarts: Counter<"domain">;
-  /** 1 while a domain runs or stands by, 0 while it is starting again, has failed or stands still. */
+  /** 1 while it runs, stands by or joins its group, and does not stand still; otherwise 0. */
   readonly domainUp: Gauge<"domain">;
   /** Seconds between the wall clock and the watermark. */
   readonly watermarkLag: Gauge<"domain" | "partition">;
@@ -172,7 +172,7 @@ function ofDomains(registry: Registry) {
   return {
     domainUp: new Gauge({
       name: "freshet_domain_up",
-      help: "1 while a domain runs or stands by, 0 while it is starting again or has failed",
+      help: "1 while it runs, stands by or joins its group, and does not stand still; otherwise 0",
       labelNames: ["domain"],
       registers,
     }),

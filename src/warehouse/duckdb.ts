@@ -47,6 +47,7 @@ class DuckDbWarehouse implements Warehouse {
   readonly dialect = DUCKDB.dialect;
   readonly freshness = DUCKDB.freshness;
   readonly runsRules = DUCKDB.runsRules;
+  readonly statementsIn = DUCKDB.statementsIn;
   readonly description: string;
   readonly #database: Database;
   readonly #now: () => number;

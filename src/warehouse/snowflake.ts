@@ -54,6 +54,7 @@ class SnowflakeWarehouse implements Warehouse {
   readonly dialect = SNOWFLAKE.dialect;
   readonly freshness = SNOWFLAKE.freshness;
   readonly runsRules = SNOWFLAKE.runsRules;
+  readonly statementsIn = SNOWFLAKE.statementsIn;
   readonly description: string;
   readonly #account: Account;
   /** Of migrations, and of queries where they have no role of their own; every writer has one of its own. */

@@ -202,6 +202,8 @@ export interface WarehouseTraits {
   readonly freshness: Freshness;
   /** Whether the rules of `doctor`, which are in DuckDB's SQL, run in it; tables of another are copied to be judged. */
   readonly runsRules: boolean;
+  /** The statements of a text, without the semicolons between them. */
+  statementsIn(text: string): readonly string[];
 }
 
 /** Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`. */

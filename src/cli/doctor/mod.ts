@@ -106,7 +106,11 @@ async function examine(patient: Patient): Promise<Seen[]> {
   // Before the tables' positions, which a run moves first; and how far the log reaches after them.
   const committed = await committedOf(patient);
   const positions = await positionsOf(patient);
-  if (positions === undefined) return [notChecked("tables", `"freshet run ${domain.name}" has not been there yet`)];
+  if (positions === undefined) {
+    return [
+      notChecked("tables", `they have nothing of "${domain.name}" yet: start "freshet run ${domain.name}" first`),
+    ];
+  }
   const inLog = await againstLog(patient, { positions, committed });
   if (context.parts.warehouseTraits(config).runsRules) return [...await inTables(tables, patient), ...inLog];
   const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });

@@ -95,7 +95,9 @@ async function partitionsOf(warehouse: Warehouse, { name, topic }: Domain): Prom
   const sql = `SELECT KAFKA_PARTITION FROM FRESHET_OFFSETS WHERE DOMAIN = '${name}' AND TOPIC = '${topic}' ORDER BY 1`;
   const { rows } = await warehouse.query(sql, { maxRows: 100_000 });
   if (rows.length === 0) {
-    throw new NothingToReplayError(`"freshet run ${name}" has not been there yet: there is nothing to replay`);
+    throw new NothingToReplayError(
+      `The tables have nothing of "${name}" yet, so there is nothing to replay: start "freshet run ${name}" first`,
+    );
   }
   return rows.map(([partition]) => Number(partition));
 }

@@ -91,7 +91,7 @@ export class EmbeddedGeneration implements Generation {
   }
 
   next(waitMs: number): Promise<LogBatch | undefined> {
-    return this.#pull.next(waitMs, () => this.#readAhead() ?? (this.#lookForMore() ? this.#readAhead() : undefined));
+    return this.#pull.next(waitMs, () => this.#readNext() ?? (this.#lookForMore() ? this.#readNext() : undefined));
   }
 
   skip(partition: number, offset: number): void {
@@ -123,7 +123,7 @@ export class EmbeddedGeneration implements Generation {
     return this.spec.commit(offsets);
   }
 
-  #readAhead(): LogBatch | undefined {
+  #readNext(): LogBatch | undefined {
     return this.#pull.inTurn((partition) => {
       const place = this.#places.get(partition);
       return place && !place.setAside && place.next < place.high ? this.#readPartition(partition, place) : undefined;

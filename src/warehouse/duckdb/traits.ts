@@ -1,5 +1,6 @@
 // What DuckDB says of itself. Must not know files.
 
+import { duckDbDialect, splitStatements } from "../sql/scripts.ts";
 import type { WarehouseTraits } from "../warehouse.ts";
 
 export const DUCKDB: WarehouseTraits = {
@@ -13,4 +14,5 @@ export const DUCKDB: WarehouseTraits = {
   },
   freshness: { freshMs: 1_000, staleMs: 60_000, alertsMs: 100, isFree: true },
   runsRules: true,
+  statementsIn: (text) => splitStatements(text, duckDbDialect),
 };

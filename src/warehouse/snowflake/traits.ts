@@ -1,5 +1,6 @@
 // What Snowflake says of itself. Must not know accounts.
 
+import { snowflakeDialect, splitStatements } from "../sql/scripts.ts";
 import type { WarehouseTraits } from "../warehouse.ts";
 
 export const SNOWFLAKE: WarehouseTraits = {
@@ -13,4 +14,5 @@ export const SNOWFLAKE: WarehouseTraits = {
   // A question wakes the account's warehouse.
   freshness: { freshMs: 30_000, staleMs: 30_000, alertsMs: 30_000, isFree: false },
   runsRules: false,
+  statementsIn: (text) => splitStatements(text, snowflakeDialect),
 };

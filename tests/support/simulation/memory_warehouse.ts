@@ -105,6 +105,7 @@ export class MemoryWarehouse implements Warehouse {
   readonly dialect = DUCKDB.dialect;
   readonly freshness = DUCKDB.freshness;
   readonly runsRules = false;
+  readonly statementsIn = DUCKDB.statementsIn;
   readonly description = "memory";
 
   constructor(private readonly store: WarehouseStore, private readonly gate: Gate) {}
