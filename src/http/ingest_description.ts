@@ -8,6 +8,12 @@ const position = {
   offset: { type: "integer", minimum: 0 },
 };
 
+/** What is not said field by field: a form has them elsewhere, or not at all. */
+const OTHER_FORM: Schema = {
+  type: "object",
+  description: "The same event as other producers write it: docs/migration.md has the forms",
+};
+
 /** Adds the route to the description. */
 export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: boolean): void {
   const { domain, topic, path, summary, example, schema, generate } = source;
@@ -18,6 +24,7 @@ export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: 
     additionalProperties: false,
     properties: { count: { type: "integer", minimum: 1, maximum: MAX_GENERATED, default: 1 } },
   };
+  const accepted = [...generate ? [count] : [], event, ...source.older ? [OTHER_FORM] : []];
   describe(api, {
     method: "post",
     path,
@@ -29,7 +36,7 @@ export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: 
     guarded,
     body: {
       required: generate === undefined,
-      schema: generate ? { anyOf: [count, event] } : event,
+      schema: accepted.length === 1 ? event : { anyOf: accepted },
       examples: { "an event": example, ...generate && { "several generated ones": { count: 3 } } },
     },
     answers: { 200: { description: "Published, and where", schema: published(generate ? event : undefined) } },

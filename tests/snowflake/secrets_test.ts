@@ -303,7 +303,7 @@ Deno.test({
       try {
         assert(await until(() => /[1-9]\d* accepted/.test(stderr), 60), stderr);
         await program.addProcess(child.pid);
-        const url = /http:\/\/127\.0\.0\.1:\d+(?=\/health)/.exec(stderr)![0];
+        const url = /http:\/\/127\.0\.0\.1:\d+(?=\/docs)/.exec(stderr)![0];
         const dashboard = /dashboard +(http:\S+)/.exec(stderr)?.[1];
         await scrape(url, dashboard, evidence);
         double.control.setUser({ ...user, rsaPublicKey: publicBody(otherKey().publicKey) });
