@@ -99,6 +99,7 @@ Deno.test("proxies of the environment are not used to ask the own run, and do no
   const child = program.start("run", "actions", "--no-simulate");
   const output = child.output();
   await runningOn(program.dataDir);
+  while ((await program.ask("health", "--ready")).code !== 0) await new Promise((resolve) => setTimeout(resolve, 200));
   const seen: string[] = [];
   await using proxy = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     seen.push(request.url);
