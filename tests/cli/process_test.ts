@@ -113,7 +113,7 @@ Deno.test("proxies of the environment are not used to ask the own run, and do no
     const { code, stderr } = await program.ask(...args);
     assertEquals([code, stderr], [0, ""], args.join(" "));
   }
-  assertEquals(seen, []);
+  assertEquals(seen.filter((asked) => asked.includes("127.0.0.1")), []); // Deno itself looks for a newer version
   child.kill("SIGTERM");
   await output;
 });
