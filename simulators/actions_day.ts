@@ -1,8 +1,7 @@
 // How busy the web shop is by the hour of the day and the weekday: quiet nights, evenings when everybody looks around. Times are
 // UTC. Knows nothing of visits.
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+import { inWeek } from "./week.ts";
 
 /** By hour, from 0, against the busiest of the week. */
 const WEEKDAY = [
@@ -13,17 +12,11 @@ const WEEKEND = [
   ...[0.30, 0.20, 0.13, 0.09, 0.07, 0.08, 0.13, 0.24, 0.40, 0.56, 0.68, 0.74],
   ...[0.76, 0.78, 0.80, 0.82, 0.82, 0.80, 0.80, 0.86, 0.92, 0.86, 0.66, 0.44],
 ];
+const WEEK = { weekday: WEEKDAY, weekend: WEEKEND };
 
 /** How busy it is at a time, from 0 to 1, between the hours in a straight line. */
 export function busyAt(timestamp: number): number {
-  const hour = Math.floor(timestamp / HOUR_MS) * HOUR_MS;
-  const share = (timestamp - hour) / HOUR_MS;
-  return (1 - share) * busyInHour(hour) + share * busyInHour(hour + HOUR_MS);
-}
-
-function busyInHour(timestamp: number): number {
-  const isWeekend = new Date(timestamp).getUTCDay() % 6 === 0;
-  return (isWeekend ? WEEKEND : WEEKDAY)[Math.floor(timestamp % DAY_MS / HOUR_MS)]!;
+  return inWeek(WEEK, timestamp);
 }
 
 /** Mean over a week. */

@@ -2,6 +2,7 @@
 // The map is the same whatever the seed; knows nothing of single rides.
 import { faker } from "@faker-js/faker/locale/en_GB";
 import { uniform } from "./random.ts";
+import { inWeek } from "./week.ts";
 
 export interface Zone {
   readonly name: string;
@@ -14,7 +15,6 @@ export interface Zone {
 }
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const MAP_SEED = 1373; // the year the city became a county of its own
 const PLACES_PER_ZONE = 8;
 
@@ -62,17 +62,11 @@ const WEEKEND = [
   ...[0.52, 0.50, 0.44, 0.33, 0.24, 0.18, 0.18, 0.22, 0.30, 0.40, 0.50, 0.58],
   ...[0.64, 0.66, 0.66, 0.68, 0.72, 0.78, 0.84, 0.88, 0.90, 0.92, 0.88, 0.72],
 ];
+const WEEK = { weekday: WEEKDAY, weekend: WEEKEND };
 
 /** Demand of the whole city by hour and weekday, from 0 to 1, between the hours in a straight line. Times are UTC. */
 export function demandAt(timestamp: number): number {
-  const hour = Math.floor(timestamp / HOUR_MS) * HOUR_MS;
-  const share = (timestamp - hour) / HOUR_MS;
-  return (1 - share) * demandOfHour(hour) + share * demandOfHour(hour + HOUR_MS);
-}
-
-function demandOfHour(timestamp: number): number {
-  const weekend = new Date(timestamp).getUTCDay() % 6 === 0;
-  return (weekend ? WEEKEND : WEEKDAY)[Math.floor(timestamp % DAY_MS / HOUR_MS)]!;
+  return inWeek(WEEK, timestamp);
 }
 
 /** A crowd that wants to leave a zone: a match, a concert, a train that does not run. */

@@ -17,6 +17,15 @@ export class UsageError extends FreshetError {
   readonly retriable = false;
 }
 
+/** The text of a file that the command line names. Errors: `UsageError` when it cannot be read. */
+export async function textOfFile(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** A verb: adds its command to the program. */
 export type Verb = (program: Command, context: Context) => void;
 

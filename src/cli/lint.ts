@@ -8,7 +8,7 @@ import type { NewRecord } from "../log/log.ts";
 import { createMetrics } from "../metrics/mod.ts";
 import { provideTopics, scriptsOf } from "../parts.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
-import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { type Context, numberOption, textOfFile, type Verb } from "./context.ts";
 import { keep, type Seen } from "./doctor/mod.ts";
 import { type Finding, report } from "./doctor/report.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
@@ -82,12 +82,7 @@ async function lint(context: Context, name: string, flags: LintFlags): Promise<v
 }
 
 async function recordsOf(path: string): Promise<readonly NewRecord[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UsageError(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
-  }
+  const text = await textOfFile(path);
   return text.split("\n").filter((line) => line.trim() !== "").map((value) => ({ value }));
 }
 

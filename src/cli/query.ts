@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import { QueryRefusedError } from "../errors.ts";
 import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
-import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
+import { type Context, numberOption, textOfFile, UsageError, type Verb } from "./context.ts";
 import { runShell } from "./query_shell.ts";
 import { countOf, formatRows, type RowFormat, widthOf } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
@@ -63,7 +63,9 @@ async function query(context: Context, sql: string | undefined, flags: QueryFlag
 }
 
 async function statementsOf(context: Context, path: string | undefined): Promise<readonly string[]> {
-  const text = path === undefined || path === "-" ? await new Response(context.host.stdin).text() : await read(path);
+  const text = path === undefined || path === "-"
+    ? await new Response(context.host.stdin).text()
+    : await textOfFile(path);
   const statements = context.parts.warehouseTraits(context.config()).statementsIn(text);
   if (statements.length > 0) return statements;
   throw new UsageError(
@@ -71,14 +73,6 @@ async function statementsOf(context: Context, path: string | undefined): Promise
       ? "There is no statement: give one, or a file, or one on standard input"
       : "There is no statement in it",
   );
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UsageError(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
-  }
 }
 
 async function answer(context: Context, target: QueryTarget, sql: string, flags: QueryFlags): Promise<void> {

@@ -153,7 +153,7 @@ function isNumber(type: string): boolean {
 }
 
 /** Data must not be able to move the terminal's cursor. */
-function visible(text: string): string {
+export function visible(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -2,7 +2,7 @@
 // time up to the present is loaded. Reads statuses, knows nothing of how they come about.
 import type { Clock } from "../clock.ts";
 import { type DomainStatus, totalLag } from "../engine/status.ts";
-import { lowestWatermark } from "../progress_report.ts";
+import { lowestWatermark, toldRate } from "../progress_report.ts";
 import type { Made } from "./demo.ts";
 import { ageText, barText, timeOfDay } from "./human.ts";
 import { countOf, textTable } from "./rows.ts";
@@ -76,8 +76,7 @@ export class RunScreen {
     while (marks.length > 2 && marks[1]!.at <= at - RATE_MS) marks.shift();
     this.#marks.set(domain, marks);
     const { at: since, records: before } = marks[0]!;
-    const rate = (records - before) * 1000 / Math.max(1, at - since);
-    return rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate);
+    return toldRate((records - before) * 1000 / Math.max(1, at - since));
   }
 
   #loading(statuses: readonly DomainStatus[], width: number): readonly string[] {

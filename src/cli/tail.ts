@@ -7,7 +7,7 @@ import type { Generation, HeaderValue, Log, LogRecord, TopicInfo } from "../log/
 import { closest } from "../suggest.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { cut } from "./live_block.ts";
-import { widthOf } from "./rows.ts";
+import { visible, widthOf } from "./rows.ts";
 
 interface TailFlags {
   readonly number: number;
@@ -171,9 +171,3 @@ function jsonOf(topic: string, partition: number, record: LogRecord, log: Log): 
 }
 
 const headerOf = (content: HeaderValue) => content && textOf(content);
-
-/** Data must not be able to move the terminal's cursor. */
-function visible(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}

@@ -37,8 +37,8 @@ export function readerOf(schema: z.ZodType): SchemaReader {
 
 /** Reads the records of one schema. */
 export class SchemaReader {
-  /** Records that were read here, and that were left to others. */
-  readonly counts = { read: 0, left: 0 };
+  /** How many records were read here. */
+  readonly counts = { read: 0 };
   /** The most used ones first. */
   readonly #layouts: Known[] = [];
   readonly #readable: ReadableSchema | undefined;
@@ -61,7 +61,6 @@ export class SchemaReader {
       this.counts.read++;
       return value;
     }
-    this.counts.left++;
     return NOT_MINE;
   }
 
