@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { isRetriable, LogDamagedError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds, PartitionLook } from "./log.ts";
 import type { SchemaRegistry } from "./schema_registry.ts";
-import { LAST_MAGIC, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
+import { isFramed, SCHEMA_HEADER, schemaOf, type SchemaRef } from "./wire_format.ts";
 
 /** Records of waiting partitions that are kept here: at this many nothing more is read, of any partition, until there is an answer. */
 const MAX_HELD_RECORDS = 20_000;
@@ -151,7 +151,7 @@ export class RegisteredGeneration implements Generation {
     const schemas = new Set<SchemaRef>();
     for (const record of records) {
       // Plain JSON costs these two looks.
-      if (!(record.value !== null && record.value[0]! <= LAST_MAGIC) && !(SCHEMA_HEADER in record.headers)) continue;
+      if (!(record.value !== null && isFramed(record.value)) && !(SCHEMA_HEADER in record.headers)) continue;
       const schema = schemaOf(record);
       if (schema !== undefined && registry.mustAsk(schema)) schemas.add(schema);
     }

@@ -2,6 +2,7 @@
 // nothing of schemas. Repeats no credentials in its messages.
 
 import { circuitBreaker, ConsecutiveBreaker, ExponentialBackoff, handleType, isBrokenCircuitError } from "cockatiel";
+import { systemClock } from "../clock.ts";
 import { SchemaRegistryRefusedError, SchemaRegistryUnavailableError } from "../errors.ts";
 
 /** How to log in. */
@@ -124,19 +125,7 @@ export class RegistryClient {
 
   /** Waits, unless the client is closed. */
   pause(ms: number): Promise<void> {
-    const { signal } = this.#closed;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const onAbort = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", onAbort);
-        resolve();
-      }, ms);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
+    return systemClock.sleep(ms, this.#closed.signal);
   }
 }
 

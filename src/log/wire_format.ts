@@ -19,7 +19,7 @@ const ID_BYTES = 5;
 const GUID_BYTES = 17;
 
 /** The greatest byte that a value in the wire format begins with. */
-export const LAST_MAGIC = MAGIC_GUID;
+const LAST_MAGIC = MAGIC_GUID;
 
 /** Whether the value begins as one in the wire format; text in UTF-8 that is JSON never does. */
 export function isFramed(value: Uint8Array): boolean {
@@ -47,8 +47,7 @@ export function framedRecord(id: number, record: NewRecord): NewRecord {
 export function namedBy(bytes: Uint8Array): { readonly schema: SchemaRef; readonly rest: Uint8Array } | undefined {
   if (bytes[0] === MAGIC_ID && bytes.length >= ID_BYTES) return { schema: idAt(bytes), rest: bytes.subarray(ID_BYTES) };
   if (bytes[0] !== MAGIC_GUID || bytes.length < GUID_BYTES) return undefined;
-  const guid = bytes.subarray(1, GUID_BYTES).toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-  return { schema: guid, rest: bytes.subarray(GUID_BYTES) };
+  return { schema: guidText(bytes.subarray(1, GUID_BYTES)), rest: bytes.subarray(GUID_BYTES) };
 }
 
 /** The bytes of the record's {@link SCHEMA_HEADER}; of several the last, as Kafka's own clients read it. Null names none. */
@@ -62,6 +61,11 @@ export function schemaOf(record: LogRecord): SchemaRef | undefined {
   const header = schemaHeader(record);
   if (header !== undefined) return namedBy(header)?.schema;
   return record.value !== null && isFramed(record.value) ? namedBy(record.value)?.schema : undefined;
+}
+
+/** 16 bytes as a GUID is written, in lower case. */
+export function guidText(bytes: Uint8Array): string {
+  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 function idAt(bytes: Uint8Array): number {

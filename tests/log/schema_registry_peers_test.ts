@@ -1,10 +1,9 @@
 // Confluent's own JSONSerializer and JSONDeserializer (Python) against a real broker and an independent Schema Registry: what
 // they write the program reads into its tables, what the program writes they read.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { systemClock } from "../../src/clock.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import { decodeJson } from "../../src/engine/decode.ts";
-import { openRegisteredLog } from "../../src/log/registered_log.ts";
+import { openBeside } from "../support/registry/open.ts";
 import { framed } from "../../src/log/wire_format.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { readAll, text, topicName } from "../contracts/log/place.ts";
@@ -150,13 +149,7 @@ interface Read {
 
 kafka.test("records whose schema is named by a GUID in a header are read", async (broker) => {
   await using registry = StandInRegistry.start();
-  await using log = openRegisteredLog({
-    log: await openOn(broker),
-    registry: { url: registry.url },
-    schemas: new Map(),
-    clock: systemClock,
-    onWarning: (message) => assert(false, message),
-  });
+  await using log = await openBeside(broker, registry.url);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
   await python(SERIALIZE, [broker.listeners.plaintext, registry.url, topic, "header", "20", SCHEMA]);

@@ -3,9 +3,8 @@
 // deserializers read.
 
 import { assert, assertEquals } from "@std/assert";
-import { systemClock } from "../../src/clock.ts";
 import { decodeJson } from "../../src/engine/decode.ts";
-import { openRegisteredLog } from "../../src/log/registered_log.ts";
+import { openBeside } from "../support/registry/open.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { readAll, topicName } from "../contracts/log/place.ts";
 import { checkRules, checksOf } from "../support/checks.ts";
@@ -107,13 +106,7 @@ kafka.test("Avro, Protobuf and JSON Schema of one topic become the tables' rows,
 
 kafka.test("Avro and Protobuf whose schema is named by a GUID in a header are read", async (broker) => {
   await using registry = StandInRegistry.start();
-  await using log = openRegisteredLog({
-    log: await openOn(broker),
-    registry: { url: registry.url },
-    schemas: new Map(),
-    clock: systemClock,
-    onWarning: (message) => assert(false, message),
-  });
+  await using log = await openBeside(broker, registry.url);
   const topic = topicName();
   await log.createTopics([{ topic, partitions: 1 }]);
   const sent = await serialize(broker.listeners.plaintext, registry.url, topic, "header");

@@ -5,6 +5,7 @@
 // Unions are their value alone, as connectors write them; a decimal is a number with all its digits.
 
 import avro, { type Type, types } from "avsc";
+import { guidText } from "../wire_format.ts";
 import { AvroBytes } from "./avro_bytes.ts";
 import {
   bounded,
@@ -88,14 +89,10 @@ function logicalReader({ logicalType, scale = 0, precision }: Logical, underlyin
     if (!isSpecified || (size === undefined && underlying.typeName !== "bytes")) return undefined;
     return (from) => decimalText(size === undefined ? from.sized() : from.fixed(size), Number(scale));
   }
-  if (logicalType === "uuid") return size === 16 ? (from) => uuidText(from.fixed(size)) : undefined;
+  if (logicalType === "uuid") return size === 16 ? (from) => `"${guidText(from.fixed(size))}"` : undefined;
   if (logicalType === "duration") return size === 12 ? (from) => durationText(from.fixed(size)) : undefined;
   const [typeName, read] = TIMES[String(logicalType)] ?? [];
   return underlying.typeName === typeName ? read : undefined;
-}
-
-function uuidText(bytes: Uint8Array): string {
-  return `"${bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")}"`;
 }
 
 /** Three numbers of 32 bits, little endian. */

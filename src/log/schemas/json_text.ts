@@ -11,8 +11,8 @@ const MAX_NUMBER_DIGITS = 38;
 const MAX_DECIMAL_BYTES = 512;
 const MAX_DECIMAL_SCALE = 1_000;
 /** The years 1 to 9999, in seconds since 1970: what ISO 8601 can say without a sign. */
-const FIRST_SECOND = -62_135_596_800;
-const LAST_SECOND = 253_402_300_799;
+export const FIRST_SECOND = -62_135_596_800;
+export const LAST_SECOND = 253_402_300_799;
 
 export const mismatch = (detail: string) => new UnreadableValueError("schema_mismatch", detail);
 

@@ -6,7 +6,9 @@ import {
   bytesText,
   decimalText,
   doubleText,
+  FIRST_SECOND,
   floatText,
+  LAST_SECOND,
   mismatch,
   secondsText,
   stringText,
@@ -170,7 +172,7 @@ interface Moment {
 function timestampText(value: unknown): string {
   const { seconds: given, nanos } = value as Moment;
   const seconds = Number(given);
-  if (seconds < -62_135_596_800 || seconds > 253_402_300_799 || nanos < 0 || nanos > 999_999_999) {
+  if (seconds < FIRST_SECOND || seconds > LAST_SECOND || nanos < 0 || nanos > 999_999_999) {
     throw mismatch(`A timestamp has ${given} seconds and ${nanos} nanoseconds`);
   }
   return `"${secondsText(seconds)}${fraction(nanos)}Z"`;
