@@ -58,12 +58,15 @@ export class KafkaJsLog implements Log {
 
   async createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     for (const { topic, partitions } of specs) checkTopicName(topic, partitions);
-    this.#assertOpen();
     const topics = specs.map(({ topic }) => topic);
+    const existing = await this.#asAdmin(async (admin) => new Set(await admin.listTopics()), topics);
+    const missing = specs.filter(({ topic }) => !existing.has(topic));
+    if (missing.length === 0) return [];
     // A client of its own: one kept from before asks for topics that were deleted since, and stops at them before it creates.
     const admin = await this.client.call(() => this.#connectAdmin(), { topics });
     try {
-      return await this.client.call(() => createMissing(admin, specs), { topics });
+      await this.client.call(() => create(admin, missing), { topics });
+      return missing.map(({ topic }) => topic);
     } finally {
       await admin.disconnect().catch(() => {});
     }
@@ -153,11 +156,8 @@ export class KafkaJsLog implements Log {
   }
 }
 
-/** The topics that were missing. */
-async function createMissing(admin: Admin, specs: readonly TopicSpec[]): Promise<readonly string[]> {
-  const existing = new Set(await admin.listTopics());
-  const missing = specs.filter(({ topic }) => !existing.has(topic));
-  for (const { topic, partitions, replicationFactor } of missing) {
+async function create(admin: Admin, specs: readonly TopicSpec[]): Promise<void> {
+  for (const { topic, partitions, replicationFactor } of specs) {
     const request = { topic, numPartitions: partitions, replicationFactor: replicationFactor ?? -1 };
     // False when it is there already: made meanwhile, or by a first try whose answer was lost. It was missing all the same.
     await admin.createTopics({ topics: [request], waitForLeaders: true }).catch(async (error) => {
@@ -166,7 +166,6 @@ async function createMissing(admin: Admin, specs: readonly TopicSpec[]): Promise
       await listed.execute(() => assertExists(admin, topic));
     });
   }
-  return missing.map(({ topic }) => topic);
 }
 
 /** A topic just made, or moved, has partitions without a leader for a moment, or that their broker does not know yet. */
