@@ -205,8 +205,8 @@ Deno.test("Avro: what avsc writes is read as avsc reads it", async () => {
   const type = avro.Type.forSchema(schema);
   const value = fc.record({
     s: fc.string({ unit: "grapheme" }),
-    // avsc writes others wrongly that are below -2 ** 52.
-    l: fc.array(fc.integer({ min: -(2 ** 52), max: Number.MAX_SAFE_INTEGER })),
+    // avsc writes others wrongly that are below -2 ** 52, and refuses the largest safe integer.
+    l: fc.array(fc.integer({ min: -(2 ** 52), max: Number.MAX_SAFE_INTEGER - 1 })),
     m: fc.dictionary(fc.string(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((one) => one + 0)),
     b: fc.boolean(),
   });
