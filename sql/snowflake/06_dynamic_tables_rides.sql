@@ -79,7 +79,14 @@ DATED AS (
     *,
     CASE
       WHEN REGEXP_LIKE(TIME_SAID, '[0-9]{1,15}([.][0-9]+)?')
-        THEN TO_TIMESTAMP_NTZ(FLOOR(TRY_TO_DOUBLE(TIME_SAID) * 1000)::BIGINT, 6)
+        -- Epoch milliseconds, or seconds: these are smaller.
+        THEN TO_TIMESTAMP_NTZ(
+          CASE
+            WHEN TRY_TO_DOUBLE(TIME_SAID) < 1e11 THEN ROUND(TRY_TO_DOUBLE(TIME_SAID) * 1000000)
+            ELSE FLOOR(TRY_TO_DOUBLE(TIME_SAID) * 1000)
+          END::BIGINT,
+          6
+        )
       WHEN ZONE_SAID IS NULL THEN TRY_CAST(REGEXP_REPLACE(TIME_SAID, '[Zz]$', '') AS TIMESTAMP_NTZ)
       ELSE DATEADD(
         'minute',

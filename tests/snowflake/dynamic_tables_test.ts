@@ -290,6 +290,74 @@ Deno.test({
   },
 });
 
+const RECORD_MS = Date.UTC(2026, 0, 16);
+const READING = { train_id: "T", passenger_count: 1, total_weight_tons: 1, power_draw_kw: 1, speed_kmh: 1 };
+const RIDE = { ride_id: "r", user_id: "u", ride_type: "pool", location: "Z" };
+
+/** Records of other producers, and what is read of them. */
+const OLDER: readonly (readonly [domain: string, sql: string, sent: object, read: readonly unknown[]])[] = [
+  [
+    "trains",
+    "SELECT LATITUDE, LONGITUDE, IS_OVERCROWDED, IS_HIGH_POWER_DRAW FROM ATS_TRANSFORMED",
+    {
+      ...READING,
+      timestamp: "2026-01-15T10:00:00",
+      location: { latitude: 40.5, longitude: -73.25 },
+      alerts: { overcrowding: true, high_power_draw: false },
+    },
+    [40.5, -73.25, true, false],
+  ],
+  [
+    "rides",
+    "SELECT DATE_PART(EPOCH_MICROSECOND, WINDOW_START) FROM RIDE_HOURLY_STATS",
+    { ...RIDE, timestamp: 1768473000.25 },
+    [1768471200000000],
+  ],
+  [
+    "actions",
+    'SELECT USER_ID, ACTION, PAGE, DATE_PART(EPOCH_MICROSECOND, "TIMESTAMP") FROM USER_ACTIONS',
+    { user_id: 7, event_type: "click", timestamp: 1768471200.123456 },
+    ["7", "click", null, 1768471200123456],
+  ],
+  [
+    "actions",
+    'SELECT USER_ID, ACTION, PAGE, DATE_PART(EPOCH_MILLISECOND, "TIMESTAMP") FROM USER_ACTIONS',
+    { user_id: 7, action: "click", page: "/" },
+    ["7", "click", "/", RECORD_MS],
+  ],
+];
+
+for (const [i, [domain, sql, sent, read]] of OLDER.entries()) {
+  Deno.test({
+    name: `snowflake double: the Dynamic Tables of ${domain} read other producers' records (${i})`,
+    ignore: skip !== undefined,
+    async fn() {
+      const { double, client } = await startEmptyAccount();
+      try {
+        for (const { text } of SETUP_PARTS.filter(({ optional }) => !optional)) await runAll(client, text);
+        const place = "USE ROLE FRESHET_WRITER; USE SCHEMA FRESHET_DB.FRESHET_SCHEMA";
+        for (const text of [place, ownSql, domainOf(domain).sql]) await runAll(client, text);
+        const { table, metadata, content } = domainOf(domain).raw;
+        const row = [
+          JSON.stringify({ topic: "t", partition: 0, offset: 0, CreateTime: RECORD_MS }),
+          JSON.stringify(sent),
+        ];
+        await client.run(
+          `INSERT INTO ${table} (${metadata}, ${content}) SELECT PARSE_JSON(value[0]::VARCHAR), PARSE_JSON(value[1]::VARCHAR, 'd')
+           FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))`,
+          [JSON.stringify([row])],
+        );
+        await runAll(client, part(`dynamic-tables-${domain}`));
+        const { rows } = await client.run(sql);
+        assertEquals(rows.map((found) => Object.values(found)), [[...read]]);
+      } finally {
+        await client[Symbol.asyncDispose]();
+        await double.stop();
+      }
+    },
+  });
+}
+
 for (const compared of COMPARED) {
   const { domain } = compared;
   const body = async (fillLog: (terminal: Terminal) => Promise<void>, left: readonly string[]) => {
