@@ -27,7 +27,7 @@ if (unknown.length > 0) {
   Deno.exit(2);
 }
 const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
-const options = tasks.bench.command.split(" ").filter((part: string) => part.startsWith("--"));
+const options = tasks.bench.command.split(" ").filter((part: string) => part.startsWith("-"));
 let failed = 0;
 for (const name of Deno.args.length > 0 ? Deno.args : BENCHMARKS) {
   const file = new URL(`${name}.ts`, import.meta.url).pathname;

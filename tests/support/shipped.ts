@@ -1,10 +1,11 @@
-// Freshet in a process of its own as people run it: with the permissions of its task, and no others.
+// Freshet in a process of its own as people run it: with the permissions of its task, and no others, and its settings of V8.
 
 import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
 import { findRunning, type RunningInstance } from "../../src/run_file.ts";
 
 /** Deno's arguments before a script that is to have the program's permissions. */
-export const AS_SHIPPED = ["run", "--quiet", "--no-prompt", "-P=program"];
+export const AS_SHIPPED = ["run", ...config.tasks.freshet.command.split(" ").filter((word) => word.startsWith("-"))];
 
 /** Deno's arguments before those of Freshet. */
 export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];
