@@ -48,7 +48,7 @@ async function bareConsumer(brokers: string): Promise<void> {
   await consumer.disconnect();
 }
 
-await using broker = await KafkaBroker.start();
+await using broker = await KafkaBroker.start({ isFast: true });
 const brokers = broker.listeners.plaintext;
 {
   await using log = await openKafkaLog({ settings: { brokers: [brokers] } });

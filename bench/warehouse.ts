@@ -80,7 +80,7 @@ try {
   const skip = await whyNoKafka();
   if (skip) console.log(`Without Kafka: ${skip}`);
   else {
-    await using broker = await KafkaBroker.start();
+    await using broker = await KafkaBroker.start({ isFast: true });
     const brokers = broker.listeners.plaintext;
     await using log = await openKafkaLog({ settings: { brokers: [brokers] } });
     await fill(log, TOPIC, 4, RECORDS);

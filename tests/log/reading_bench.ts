@@ -51,7 +51,7 @@ async function embedded(): Promise<void> {
 }
 
 async function kafka(): Promise<void> {
-  await using broker = await KafkaBroker.start();
+  await using broker = await KafkaBroker.start({ isFast: true });
   await using log = await openOn(broker);
   await log.createTopics([{ topic, partitions: PARTITIONS }]);
   await broker.tool("org.apache.kafka.tools.ProducerPerformance", [

@@ -2,7 +2,7 @@
 // Its jars come by Maven; its data lives in a temporary folder that goes with it.
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { kafkaClassPath, run } from "./jars.ts";
+import { kafkaClassPath, QUICK_JAVA, runTool } from "./jars.ts";
 import { freeAddresses, KafkaProcess, newClusterId } from "./process.ts";
 
 /** Users of the listeners with a login, and their passwords. */
@@ -28,8 +28,10 @@ export interface FurtherListener {
 export interface BrokerOptions {
   /** Listeners by name, in capitals. They are told the broker's folder, where its certificates are. */
   readonly listeners?: (folder: string) => Promise<Readonly<Record<string, FurtherListener>>>;
-  /** Options of Java. */
+  /** Further options of Java. */
   readonly java?: readonly string[];
+  /** For benchmarks: as fast as in production, instead of up soon. */
+  readonly isFast?: boolean;
 }
 
 export class KafkaBroker implements AsyncDisposable {
@@ -48,7 +50,7 @@ export class KafkaBroker implements AsyncDisposable {
   }
 
   /** A formatted, running broker. */
-  static async start({ listeners: wanted, java = [] }: BrokerOptions = {}): Promise<KafkaBroker> {
+  static async start({ listeners: wanted, java = [], isFast = false }: BrokerOptions = {}): Promise<KafkaBroker> {
     const classPath = await kafkaClassPath();
     const folder = await Deno.makeTempDir({ prefix: "freshet-kafka-" });
     const certificates = await makeCertificates(folder);
@@ -64,7 +66,10 @@ export class KafkaBroker implements AsyncDisposable {
     ];
     const further = Object.fromEntries(names.map((name, index) => [name, rest[index]!]));
     const listeners = { plaintext, ssl, saslPlaintext, saslSsl };
-    const broker = new KafkaBroker(folder, classPath, listeners, certificates, further, java);
+    const broker = new KafkaBroker(folder, classPath, listeners, certificates, further, [
+      ...isFast ? [] : QUICK_JAVA,
+      ...java,
+    ]);
     const text = withListeners(properties(folder, listeners, controller, certificates), furtherListeners, further);
     await Deno.writeTextFile(`${folder}/server.properties`, text);
     await broker.#format();
@@ -84,7 +89,7 @@ export class KafkaBroker implements AsyncDisposable {
 
   /** One of Kafka's own command line tools, e.g. `org.apache.kafka.tools.TopicCommand`. */
   async tool(className: string, args: readonly string[], stdin?: Uint8Array): Promise<string> {
-    return await run("java", ["-Xmx256m", "-cp", this.classPath, className, ...args], stdin);
+    return await runTool(this.classPath, [className, ...args], stdin);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

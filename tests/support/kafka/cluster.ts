@@ -2,15 +2,13 @@
 // loopback ports; their data lives in a temporary folder that goes with them.
 
 import { until } from "../../contracts/log/place.ts";
-import { kafkaClassPath, run } from "./jars.ts";
+import { kafkaClassPath, QUICK_JAVA, runTool } from "./jars.ts";
 import { freeAddresses, KafkaProcess, newClusterId } from "./process.ts";
 
 const NODES = 3;
 const HEAP = "-Xmx320m";
 /** Brokers have machines of their own in the field: one that starts must not take the processor away from the members here. */
 const NICE = 10;
-/** A Java that starts with little work, and does not live long. */
-const JAVA = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 
 export interface ClusterNode {
   readonly id: number;
@@ -37,7 +35,7 @@ export class KafkaCluster implements AsyncDisposable {
     const addresses = freeAddresses(2 * NODES);
     const controllers = addresses.slice(NODES);
     const nodes = Array.from({ length: NODES }, (_, i): ClusterNode => {
-      const options = { folder: `${folder}/${i + 1}`, classPath, heap: HEAP, java: JAVA, nice: NICE };
+      const options = { folder: `${folder}/${i + 1}`, classPath, heap: HEAP, java: QUICK_JAVA, nice: NICE };
       return { id: i + 1, address: addresses[i]!, process: new KafkaProcess(options) };
     });
     const clusterId = newClusterId();
@@ -85,9 +83,7 @@ export class KafkaCluster implements AsyncDisposable {
 
   /** One of Kafka's own command line tools, on a node that is up. */
   async tool(className: string, args: readonly string[], asked: ClusterNode = this.nodes[0]!): Promise<string> {
-    return await run("java", [
-      ...["-Xmx256m", "-cp", this.classPath, className, "--bootstrap-server", asked.address, ...args],
-    ]);
+    return await runTool(this.classPath, [className, "--bootstrap-server", asked.address, ...args]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

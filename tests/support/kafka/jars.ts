@@ -38,6 +38,18 @@ export async function isInstalled(program: string): Promise<boolean> {
   }
 }
 
+/** A Java that starts with half the work: for what does not live long, or need not be fast. */
+export const QUICK_JAVA = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
+/** Runs one of Kafka's own command line tools to its end, e.g. `org.apache.kafka.tools.TopicCommand`; throws as `run`. */
+export async function runTool(
+  classPath: string,
+  [className, ...args]: readonly [className: string, ...args: string[]],
+  stdin?: Uint8Array,
+): Promise<string> {
+  return await run("java", ["-Xmx256m", ...QUICK_JAVA, "-cp", classPath, className, ...args], stdin);
+}
+
 /** Runs a program to its end; throws with what it said when it fails. */
 export async function run(program: string, args: readonly string[], stdin?: Uint8Array): Promise<string> {
   const command = new Deno.Command(program, {

@@ -1,7 +1,7 @@
 // One Kafka process on its data: started, ended, held and let go. Knows its folder, with server.properties in it, and nothing
 // of what is configured there.
 
-import { run } from "./jars.ts";
+import { runTool } from "./jars.ts";
 
 const START_PATIENCE_MS = 60_000;
 
@@ -24,10 +24,8 @@ export class KafkaProcess {
   /** Makes the data folder of a new node. */
   async format(clusterId: string, args: readonly string[] = []): Promise<void> {
     const { folder, classPath } = this.options;
-    await run("java", [
-      ...["-Xmx256m", "-cp", classPath, "kafka.tools.StorageTool"],
-      ...["format", "-t", clusterId, "-c", `${folder}/server.properties`, ...args],
-    ]);
+    const config = `${folder}/server.properties`;
+    await runTool(classPath, ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config, ...args]);
   }
 
   /** Starts the process; waits until it answers. */
