@@ -1,5 +1,5 @@
 // The program. The only file that touches the process: its arguments, environment, streams, signals and exit code.
-import { type Host, type Output, readSecretLine, runCommandLine, stopSignals } from "./src/cli/mod.ts";
+import { type Host, type Output, QueuedOutput, readSecretLine, runCommandLine, stopSignals } from "./src/cli/mod.ts";
 import { systemClock } from "./src/clock.ts";
 import { productionParts } from "./src/wiring.ts";
 
@@ -26,7 +26,14 @@ function output(stream: { writeSync(bytes: Uint8Array): number; isTerminal(): bo
   };
 }
 
-const stderr = output(Deno.stderr);
+/** A terminal shows each line at once. Elsewhere nobody may be reading, and the pipelines must not wait for that. */
+const logPipe = Deno.stderr.isTerminal() ? undefined : new QueuedOutput({ write: (bytes) => Deno.stderr.write(bytes) });
+const stderr: Output = logPipe
+  ? { isTerminal: false, columns: 80, write: (text) => logPipe.write(text) }
+  : output(Deno.stderr);
+
+/** What has to be said before the process ends: somebody who reads has read it by then. */
+const LAST_WORDS_MS = 1_000;
 
 /** Asks on the terminal; what is typed is not shown. */
 async function askSecret(question: string): Promise<string> {
@@ -50,6 +57,16 @@ const stopping = stopSignals({ now: () => performance.now(), leave: (code) => De
 const signals = ["SIGINT", "SIGHUP", ...(Deno.build.os === "windows" ? [] : ["SIGTERM" as const])] as const;
 for (const name of signals) Deno.addSignalListener(name, () => stopping.receive(name));
 
+// A promise that nobody awaits, or a callback of a timer or a driver, must not end the pipelines in the middle of their work.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  stopping.fail(event.reason);
+});
+globalThis.addEventListener("error", (event) => {
+  event.preventDefault();
+  stopping.fail(event.error ?? event.message);
+});
+
 // Read by Snowflake's driver when it is imported: it would ask cloud metadata services where it runs, and load native code.
 Deno.env.set("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true");
 Deno.env.set("SNOWFLAKE_DISABLE_MINICORE", "true");
@@ -64,7 +81,13 @@ const host: Host = {
   stderr,
   ...(Deno.stdin.isTerminal() ? { askSecret } : {}),
   signal: stopping.signal,
-  exit: (code) => Deno.exit(code),
+  exit(code) {
+    // What is under way is written by another thread.
+    if (logPipe?.isWriting) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WORDS_MS);
+    Deno.exit(code);
+  },
 };
 
-Deno.exit(await runCommandLine(host, productionParts));
+const code = await runCommandLine(host, productionParts);
+await logPipe?.flush(LAST_WORDS_MS);
+Deno.exit(code);

@@ -5,7 +5,7 @@ import type { Config } from "./config/mod.ts";
 import type { TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
-import { Reachability, startHttp } from "./http/mod.ts";
+import { connectionBudget, Reachability, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
 import { KeyedCopy } from "./keyed_copy.ts";
 import { BatchedProducer } from "./log/batched_producer.ts";
@@ -117,14 +117,18 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     help: "Events that came over HTTP and wait for the log",
     read: () => group.waiting,
   });
+  const tokens = { ...tokensOf(config), run: runFile.token };
+  const connections = connectionBudget({ config, metrics, dataDir: config.dataDir });
   const http = stack.use(startHttp({
+    connections,
+    trustedProxies: config.trustedProxies,
     hostname: config.host,
     allowedHosts: config.allowedHosts,
     // Work that ends by itself needs no well-known address.
     port: untilEnd ? 0 : config.apiPort,
     pid: options.pid,
     version: options.version,
-    tokens: { api: config.apiToken, run: runFile.token },
+    tokens,
     statuses,
     metrics,
     ...reachability({ log, warehouse, clock }),
@@ -142,10 +146,13 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   // Nobody waits for what does not come any more.
   stack.defer(() => fed.resolve());
   const dashboard = stack.use(startDashboard({
+    connections,
+    trustedProxies: config.trustedProxies,
     hostname: config.host,
     allowedHosts: config.allowedHosts,
     port: untilEnd ? 0 : config.dashboardPort,
-    token: config.apiToken,
+    tokens,
+    rateLimit: config.rateLimit,
     version: options.version,
     log: log.description,
     warehouse,
@@ -276,4 +283,8 @@ function drainDeadline({ config, clock, giveUp }: AppOptions, signal: AbortSigna
 function overdue(drainMs: number): string {
   return `The last checkpoint was not written within ${drainMs} ms (FRESHET_DRAIN_MS): ` +
     "nothing is lost, the next run goes on from the checkpoint before";
+}
+
+function tokensOf({ apiToken: api, ingestToken: ingest, readToken: read }: Config) {
+  return { api, ingest, read };
 }

@@ -14,12 +14,14 @@ export interface LoggingOptions {
 
 /** Sets up logging for the process; a second call replaces the first. */
 export function setUpLogging(options: LoggingOptions): void {
-  const format = options.format === "json" ? jsonLine : options.colors ? coloredLine : textLine;
   const redact = redactor(options.secrets);
   const cleaning = { redact, showStacks: options.level === "debug" };
+  // A line of JSON is made of what is clean already: to take something out of it as a whole could break it.
+  const text = options.colors ? coloredLine : textLine;
+  const format = options.format === "json" ? jsonLine(redact) : (record: LogRecord) => redact(text(record));
   configureSync({
     reset: true,
-    sinks: { lines: (record) => options.write(redact(format(cleanRecord(record, cleaning))) + "\n") },
+    sinks: { lines: (record) => options.write(format(cleanRecord(record, cleaning)) + "\n") },
     loggers: [
       { category: ["freshet"], lowestLevel: options.level, sinks: ["lines"] },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
@@ -35,11 +37,29 @@ export function loggerFor(...parts: readonly string[]): Logger {
 const SECRET_NAME = /pass(word|phrase)|secret|token|private_?key|authorization/i;
 const REDACTED = "[redacted]";
 
-/** Our own: @logtape/redaction knows names and patterns of secrets, not their values. Takes the given values out of a text, also where they are escaped as in JSON. */
+/** So long a secret is in no word by chance: it is taken out wherever it is. */
+const LONG = 16;
+/** Where a word begins: not behind a letter, but behind an escape of a URL or of JSON. */
+const BEGIN = /(?:(?<![\p{L}\p{N}_])|(?<=%[\dA-Fa-f]{2}|\\[bfnrt]|\\u[\dA-Fa-f]{4}))/u.source;
+const END = /(?![\p{L}\p{N}_])/u.source;
+
+/**
+ * Takes the given values out of a text, also where they are escaped as in JSON. A short one only where it stands by itself: a
+ * password such as "on" must not break every word that it is in.
+ * Our own: @logtape/redaction knows names and patterns of secrets, not their values.
+ */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const forms = new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]));
   const longestFirst = [...forms].filter((form) => form !== "").sort((a, b) => b.length - a.length);
-  return (text) => longestFirst.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
+  if (longestFirst.length === 0) return (text) => text;
+  const pattern = new RegExp(longestFirst.map(patternOf).join("|"), "gu");
+  return (text) => text.replace(pattern, REDACTED);
+}
+
+function patternOf(secret: string): string {
+  const escaped = secret.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  if (secret.length >= LONG) return escaped;
+  return `${/^[\p{L}\p{N}_]/u.test(secret) ? BEGIN : ""}${escaped}${/[\p{L}\p{N}_]$/u.test(secret) ? END : ""}`;
 }
 
 interface Cleaning {
@@ -58,13 +78,14 @@ function cleanRecord(record: LogRecord, cleaning: Cleaning): LogRecord {
 
 function clean(value: unknown, cleaning: Cleaning): unknown {
   if (typeof value === "string") return cleaning.redact(value);
-  if (typeof value === "bigint") return String(value);
+  if (typeof value === "bigint") return cleaning.redact(String(value));
+  if (typeof value === "number") return cleaning.redact(String(value)) === String(value) ? value : REDACTED;
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Error) return cleaning.redact((cleaning.showStacks && value.stack) || value.message);
   if (Array.isArray(value)) return value.map((item) => clean(item, cleaning));
   const entries = value instanceof Map ? [...value] : Object.entries(value);
   return Object.fromEntries(
-    entries.map(([name, item]) => [name, SECRET_NAME.test(String(name)) ? REDACTED : clean(item, cleaning)]),
+    entries.map(([name, item]) => [cleaning.redact(String(name)), SECRET_NAME.test(String(name)) ? REDACTED : clean(item, cleaning)]),
   );
 }
 
@@ -105,15 +126,15 @@ function linePieces(record: LogRecord) {
   };
 }
 
-function jsonLine(record: LogRecord): string {
-  return JSON.stringify({
+const jsonLine = (redact: (text: string) => string) => (record: LogRecord): string =>
+  JSON.stringify({
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     part: record.category.slice(1).join("."),
-    message: messageOf(record, textOf),
+    // Its pieces are clean; together they could say what each of them does not.
+    message: redact(messageOf(record, textOf)),
     ...record.properties,
   });
-}
 
 function messageOf(record: LogRecord, show: (value: unknown) => string): string {
   return record.message.map((piece, index) => index % 2 === 0 ? piece : show(piece)).join("");

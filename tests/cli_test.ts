@@ -101,7 +101,7 @@ Deno.test("wrong settings end with exit code 2, all named in one message, withou
 Deno.test("config lists every setting and hides secrets", async () => {
   await using terminal = await Terminal.open();
   const { code, stdout } = await terminal.run(["config"], {
-    env: { FRESHET_API_TOKEN: "t0ken", FRESHET_DRAIN_MS: "7" },
+    env: { FRESHET_API_TOKEN: "t0ken-of-16-chars", FRESHET_DRAIN_MS: "7" },
   });
   assertEquals(code, 0);
   assertMatch(stdout, /FRESHET_API_TOKEN +\(set\)/);

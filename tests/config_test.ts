@@ -118,9 +118,9 @@ Deno.test("secrets are in no message, and known for redaction", () => {
   assert(!error.message.includes("hunter2"), error.message);
   assertStringIncludes(error.message, "FRESHET_API_TOKEN has not the right form");
   const sasl = { KAFKA_SASL_MECHANISM: "PLAIN", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "pa55" };
-  assertEquals(read({ KAFKA_BROKERS: "b:1", FRESHET_API_TOKEN: "t0ken", ...sasl }).secrets.toSorted(), [
+  assertEquals(read({ KAFKA_BROKERS: "b:1", FRESHET_API_TOKEN: "t0ken-of-16-chars", ...sasl }).secrets.toSorted(), [
     "pa55",
-    "t0ken",
+    "t0ken-of-16-chars",
   ]);
 });
 
@@ -138,8 +138,15 @@ Deno.test("of REDIS_URL the password is a secret, and what is no URL of Redis is
 Deno.test("listening where others can reach needs a token", () => {
   for (const host of ["0.0.0.0", "192.168.1.5", "::", "example.org"]) {
     assertThrows(() => read({ FRESHET_HOST: host }), ConfigError, "FRESHET_API_TOKEN is missing");
-    assertEquals(read({ FRESHET_HOST: host, FRESHET_API_TOKEN: "t" }).host, host);
+    assertEquals(read({ FRESHET_HOST: host, FRESHET_API_TOKEN: "t0ken-of-16-chars" }).host, host);
   }
+  const [ingest, reading] = [{ FRESHET_INGEST_TOKEN: "t0ken-of-16-chars" }, {
+    FRESHET_READ_TOKEN: "t0ken-of-16-chars",
+  }];
+  for (const one of [ingest, reading]) {
+    assertThrows(() => read({ FRESHET_HOST: "::", ...one }), ConfigError, "FRESHET_API_TOKEN is missing");
+  }
+  assertEquals(read({ FRESHET_HOST: "::", ...ingest, ...reading }).host, "::");
   for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) {
     assertEquals(read({ FRESHET_HOST: host }).host, host);
   }
@@ -274,4 +281,27 @@ Deno.test("every setting says what it means", () => {
   }
   assert(isSecret("KAFKA_SASL_PASSWORD", SETTINGS));
   assert(!isSecret("KAFKA_BROKERS", SETTINGS));
+});
+
+Deno.test("tokens that can be guessed are refused without being told", () => {
+  for (const name of ["FRESHET_API_TOKEN", "FRESHET_INGEST_TOKEN", "FRESHET_READ_TOKEN"]) {
+    const error = assertThrows(
+      () => read({ [name]: "15-characters.." }),
+      ConfigError,
+      `${name} has not the right form`,
+    );
+    assert(!error.message.includes("15-characters"), error.message);
+  }
+});
+
+Deno.test("trusted proxies are addresses and subnets", () => {
+  assertEquals(read({ FRESHET_TRUSTED_PROXIES: "10.0.0.0/8, ::1,fd00::/8" }).trustedProxies, [
+    "10.0.0.0/8",
+    "::1",
+    "fd00::/8",
+  ]);
+  assertEquals(read({}).trustedProxies, []);
+  for (const wrong of ["proxy", "10.0.0.0/33", "10.0.0", "fd00::/129", "10.0.0.1:80", ","]) {
+    assertThrows(() => read({ FRESHET_TRUSTED_PROXIES: wrong }), ConfigError, "FRESHET_TRUSTED_PROXIES is");
+  }
 });

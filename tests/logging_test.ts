@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { loggerFor, type LoggingOptions, redactor, setUpLogging } from "../src/logging.ts";
 
 function lines(options: Partial<LoggingOptions>, log: () => void): string[] {
@@ -51,5 +52,40 @@ Deno.test("control characters of data cannot move the cursor", () => {
 });
 
 Deno.test("the longest secret is taken out first", () => {
-  assertEquals(redactor(["abc", "abcdef"])("xabcdefx abc"), "x[redacted]x [redacted]");
+  assertEquals(redactor(["abc-", "abc-def"])("x abc-def x abc-"), "x [redacted] x [redacted]");
+});
+
+const LONG = "0123456789abcdef";
+
+const REDACTIONS: readonly (readonly [secrets: readonly string[], text: string, redacted: string])[] = [
+  [["on"], "a connection went on, on_time, 2on, on", "a connection went [redacted], on_time, 2on, [redacted]"],
+  [["pass"], "//me:pass@host?pass=1 password bypass", "//me:[redacted]@host?[redacted]=1 password bypass"],
+  [["p.ss"], "p.ss pass", "[redacted] pass"],
+  [["@x"], "a@x b@xy", "a[redacted] b@xy"],
+  [["pä"], "pä, päris, apä", "[redacted], päris, apä"],
+  [["s3cret"], "user%3As3cret%40host", "user%3A[redacted]%40host"],
+  [[`q"uote`], `{"a":"q\\"uote","b":1}`, `{"a":"[redacted]","b":1}`],
+  [["s3cret"], String.raw`"line\ns3cret"`, String.raw`"line\n[redacted]"`],
+  [[LONG], `x${LONG}x`, "x[redacted]x"],
+  [[""], "nothing", "nothing"],
+];
+
+for (const [secrets, text, expected] of REDACTIONS) {
+  Deno.test(`of ${JSON.stringify(text)} without ${JSON.stringify(secrets)} is left ${JSON.stringify(expected)}`, () => {
+    assertEquals(redactor(secrets)(text), expected);
+  });
+}
+
+Deno.test("a JSON line stays JSON, whatever a secret is", () => {
+  fc.assert(fc.property(fc.string({ minLength: 1 }), fc.string(), (secret, text) => {
+    const [line] = lines({ format: "json", secrets: [secret, "level", "12", ":", "true", "}"] }, () => {
+      loggerFor("x").info("{text} and more", {
+        text: `${text} ${secret}`,
+        number: 12,
+        map: new Map([[secret, [text]]]),
+      });
+    });
+    const { level, number } = JSON.parse(line!);
+    assertEquals([level, number], ["info", "[redacted]"]);
+  }));
 });

@@ -22,7 +22,7 @@ export interface Host {
   readonly stderr: Output;
   /** Asks on the terminal for what must not be seen; absent where nobody sits at one. */
   readonly askSecret?: (question: string) => Promise<string>;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is a `SignalReceived`. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, with a `SignalReceived`, or by a failure that nothing caught, with an `UncaughtFailure`. */
   readonly signal: AbortSignal;
   /** Leaves at once, whatever is under way. Only for shutdowns that do not end. */
   exit(code: number): never;
@@ -30,6 +30,15 @@ export interface Host {
 
 /** 128 and the signal's number, as shells count. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+/** Why the program should end: something failed where nothing was there to catch it. The cause is what failed. */
+export class UncaughtFailure extends Error {
+  override readonly name = "UncaughtFailure";
+  constructor(cause: unknown) {
+    const what = cause instanceof Error ? cause.message || cause.name : String(cause);
+    super(`Something failed that nothing in Freshet expected to: ${what}`, { cause });
+  }
+}
 
 /** Why the program should end: the name of a signal, and the exit code that a shell expects for it. */
 export class SignalReceived extends Error {

@@ -51,8 +51,8 @@ const MAX_PAUSE_MS = 10_000;
 const MAX_RETRY_AFTER_MS = 60_000;
 /** Answers that no other record will change: what to look at. */
 const WRONG_TARGET: ReadonlyMap<number, string> = new Map([
-  [401, "set FRESHET_API_TOKEN to its token"],
-  [403, "set FRESHET_API_TOKEN to its token"],
+  [401, "set FRESHET_API_TOKEN or FRESHET_INGEST_TOKEN to its token"],
+  [403, "set FRESHET_API_TOKEN or FRESHET_INGEST_TOKEN to its token"],
   [404, "check the address: the path is missing or wrong"],
   [405, "check the address: the path takes no POST"],
   [421, "check the address: the server does not answer to that name"],

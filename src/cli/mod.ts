@@ -6,7 +6,7 @@ import type { Parts } from "../parts.ts";
 import { Context, isUsage, type Verb } from "./context.ts";
 import { addCompletion } from "./completion.ts";
 import { addConfig } from "./config_verb.ts";
-import { type Host, SignalReceived } from "./host.ts";
+import { type Host, SignalReceived, UncaughtFailure } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
 import { addHealth } from "./health.ts";
 import { addDoctor } from "./doctor/mod.ts";
@@ -28,6 +28,7 @@ import { addTopics } from "./topics.ts";
 import { versionText } from "./version.ts";
 
 export * from "./host.ts";
+export * from "./queued_output.ts";
 export * from "./secret_prompt.ts";
 export * from "./stop_signals.ts";
 
@@ -51,7 +52,7 @@ export async function runCommandLine(host: Host, parts: Parts): Promise<number> 
   try {
     const version = host.args.some((arg) => arg === "-V" || arg === "--version") ? await versionText() : "";
     await buildProgram(context, version).parseAsync([...host.args], { from: "user" });
-    return OK;
+    return host.signal.reason instanceof UncaughtFailure ? report(host.signal.reason, context) : OK;
   } catch (error) {
     return report(error, context);
   }

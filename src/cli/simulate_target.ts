@@ -43,7 +43,7 @@ export function postingTo(
   }
   const url = http!.pathname === "/" ? new URL(domain.ingest!.path, http) : http!;
   const { clock, signal } = host;
-  const poster = new HttpPoster({ url, token: config.apiToken, connections, clock, signal });
+  const poster = new HttpPoster({ url, token: config.apiToken ?? config.ingestToken, connections, clock, signal });
   return {
     name: url.href,
     send: (records) => poster.post(records),

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";
 import type { DomainModule } from "../domains/domain.ts";
 import { ConfigError } from "../errors.ts";
+import { HTTP_SETTINGS, type HttpConfig, httpConfig } from "./http.ts";
 import {
   doubtfulKafka,
   KAFKA_SETTINGS,
@@ -53,14 +54,7 @@ export const SETTINGS = {
     "The same by the name that it has where /metrics is all that there is; FRESHET_API_PORT wins.",
   ),
   FRESHET_DASHBOARD_PORT: s.whole({ min: 0, max: 65535, default: 8501 }, "Port of the dashboard."),
-  FRESHET_API_TOKEN: s.textOrNone(
-    { form: "a bearer token without spaces", pattern: /^[\x21-\x7e]+$/, secret: true },
-    "Bearer token that HTTP clients must send.",
-  ),
-  FRESHET_RATE_LIMIT: s.whole(
-    { min: 0, unit: "requests", default: 5_000 },
-    "HTTP requests per second that one address may send, the others are answered 429; 0 for no limit.",
-  ),
+  ...HTTP_SETTINGS,
   FRESHET_LOG_LEVEL: s.choice(
     ["debug", "info", "warning", "error"],
     "info",
@@ -218,16 +212,13 @@ export interface SchemaRegistryConfig {
 }
 
 /** The configuration, checked and complete. Durations in milliseconds; `undefined` leaves it to the domain or warehouse. */
-export interface Config {
+export interface Config extends HttpConfig {
   readonly dataDir: string;
   readonly host: string;
   /** Names by which clients may call, besides loopback ones. */
   readonly allowedHosts: readonly string[];
   readonly apiPort: number;
   readonly dashboardPort: number;
-  readonly apiToken: string | undefined;
-  /** Requests per second and address; `Infinity` for no limit. */
-  readonly rateLimit: number;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "auto" | "text" | "json";
   readonly checkpointRows: number | undefined;
@@ -330,8 +321,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     allowedHosts: v.FRESHET_ALLOWED_HOSTS ?? [],
     apiPort: given.FRESHET_API_PORT === undefined ? v.METRICS_PORT ?? v.FRESHET_API_PORT : v.FRESHET_API_PORT,
     dashboardPort: v.FRESHET_DASHBOARD_PORT,
-    apiToken: v.FRESHET_API_TOKEN,
-    rateLimit: v.FRESHET_RATE_LIMIT === 0 ? Infinity : v.FRESHET_RATE_LIMIT,
+    ...httpConfig(v),
     logLevel: v.FRESHET_LOG_LEVEL,
     logFormat: v.FRESHET_LOG_FORMAT,
     checkpointRows: v.FRESHET_CHECKPOINT_ROWS,
@@ -434,8 +424,10 @@ function missing(given: Record<string, string>): string[] {
     if (!given[name]) problems.push(`${name} is missing: ${because}, expected ${form}`);
   };
   const host = given.FRESHET_HOST;
-  if (host && !isLoopback(host) && !given.FRESHET_ALLOWED_HOSTS) {
-    need("FRESHET_API_TOKEN", `FRESHET_HOST is ${JSON.stringify(host)}, which others can reach`, "a bearer token");
+  const isOpen = !given.FRESHET_INGEST_TOKEN || !given.FRESHET_READ_TOKEN;
+  if (host && !isLoopback(host) && !given.FRESHET_ALLOWED_HOSTS && isOpen) {
+    const because = `FRESHET_HOST is ${JSON.stringify(host)}, which others can reach`;
+    need("FRESHET_API_TOKEN", because, "a bearer token, or both FRESHET_INGEST_TOKEN and FRESHET_READ_TOKEN");
   }
   const login = "the login of the Schema Registry needs both";
   if (given.SCHEMA_REGISTRY_API_KEY) need("SCHEMA_REGISTRY_API_SECRET", login, "an API secret");

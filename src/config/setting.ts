@@ -1,5 +1,6 @@
 // The kinds of value a setting can have: how the text of an environment variable becomes a value, and how the expected
 // form is told to a person. Knows nothing of which settings exist.
+import { isIP } from "node:net";
 import * as z from "zod";
 
 /** What a setting's schema says about itself, beside zod's own description. */
@@ -201,6 +202,21 @@ export function hostNames(meaning: string): z.ZodType<readonly string[] | undefi
     const names = given.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
     return names.length > 0 && names.every((name) => /^[a-z0-9._-]+$/.test(name)) ? names : undefined;
   });
+}
+
+/** A comma-separated list of IP addresses and subnets (`10.0.0.0/8`), or none. */
+export function addressesOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
+  const form = "IP addresses or subnets such as 10.0.0.0/8, several with commas between them";
+  return from({ form }, meaning, (given) => {
+    const addresses = given.split(",").map((address) => address.trim()).filter((address) => address !== "");
+    return addresses.length > 0 && addresses.every(isAddressOrSubnet) ? addresses : undefined;
+  });
+}
+
+function isAddressOrSubnet(text: string): boolean {
+  const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 /** A comma-separated list of names of domains, or none. */

@@ -8,8 +8,11 @@ import { loggerFor } from "../logging.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { answerHeaders } from "./answer_headers.ts";
-import { requireToken, type Tokens } from "./auth.ts";
+import { isGuarded, requireToken, type Tokens } from "./auth.ts";
+import type { BodyMemory } from "./body_memory.ts";
+import { clientAddress, proxyCheck } from "./client_address.ts";
 import { docsRoutes } from "./docs_routes.ts";
+import { Guesses } from "./guesses.ts";
 import { healthRoutes } from "./health.ts";
 import { checkHost, type Names } from "./host_check.ts";
 import { describeIngest } from "./ingest_description.ts";
@@ -46,20 +49,25 @@ export interface ApiOptions extends Names {
   readonly isCacheReachable?: () => boolean;
   /** Requests per second and address; `Infinity` for no limit. */
   readonly rateLimit: number;
+  /** Addresses and subnets of proxies in front, whose word is taken for whom they ask. */
+  readonly trustedProxies?: readonly string[];
   readonly body?: BodyLimits;
+  /** Of all bodies together. */
+  readonly bodyMemory?: BodyMemory;
 }
 
 /** A record of the log has at most 1 MiB, its key and headers among it. */
 export const BODY_LIMITS: BodyLimits = { maxBytes: 1_000_000, timeoutMs: 10_000 };
 
 /** Health is asked by those who must not be kept waiting, and is cheap. */
-const UNLIMITED = /^\/(health|livez|readyz|metrics)$/;
+const UNLIMITED = /^\/(health|livez|readyz)$/;
+/** The text of all metrics takes milliseconds to write: so many a second for one address. */
+const SCRAPES_PER_SECOND = 10;
 
 /** The routes, without a server. */
 export function createApi(options: ApiOptions): OpenAPIHono {
   const { tokens, clock } = options;
   const now = () => clock.now();
-  const bodies = new BodyReader(options.body ?? BODY_LIMITS);
   const api = new OpenAPIHono();
   api.use(countRequests(options.metrics.http));
   api.use(answerHeaders(new Set(options.ingest.map(({ path }) => path))));
@@ -72,21 +80,18 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   }));
   api.use(checkHost(options));
   api.use(checkOrigin(options));
-  const limited = limitRate({ perSecond: options.rateLimit, now: () => options.clock.monotonic() });
+  const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
+  const bodies = new BodyReader(options.body ?? BODY_LIMITS, { memory: options.bodyMemory, addressOf });
+  const limited = limitRate({ perSecond: options.rateLimit, now: () => clock.monotonic() }, addressOf);
   api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
-
-  // On loopback without a token everybody on the machine may look and send; a query always needs one.
-  const guarded = tokens.api !== undefined;
-  const known = requireToken([tokens.api, tokens.run]);
-  const paths = guarded
-    ? ["/metrics", "/api/status", ...options.reads.map(pathOf), ...options.ingest.map(({ path }) => path)]
-    : [];
-  for (const path of [...paths, "/api/query", "/api/skip", "/api/instance"]) api.use(path, known);
+  api.use("/metrics", limitRate({ perSecond: SCRAPES_PER_SECOND, now: () => clock.monotonic() }, addressOf));
+  guard(api, options, new Guesses({ now: () => clock.monotonic(), addressOf }));
 
   for (const source of options.ingest) {
-    describeIngest(api, source, guarded);
+    describeIngest(api, source, isGuarded("ingest", tokens));
     ingestRoute(api, source, { bodies, now, metrics: options.metrics.http });
   }
+  const guarded = isGuarded("read", tokens);
   for (const source of options.reads) readRoute(api, source, { now, guarded });
   healthRoutes(api, options);
   metricsRoute(api, { ...options, now, guarded });
@@ -101,4 +106,17 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     return problem(c, { code: "internal", detail: "The request failed: the log says why" });
   });
   return api;
+}
+
+/** On loopback everybody on the machine may look and send where no token says who may; a query always needs one. */
+function guard(api: OpenAPIHono, { tokens, reads, ingest }: ApiOptions, guesses: Guesses): void {
+  const paths = {
+    ingest: isGuarded("ingest", tokens) ? ingest.map(({ path }) => path) : [],
+    read: isGuarded("read", tokens) ? ["/metrics", "/api/status", ...reads.map(pathOf)] : [],
+    all: ["/api/query", "/api/skip", "/api/instance"],
+  } as const;
+  for (const right of ["ingest", "read", "all"] as const) {
+    const known = requireToken(right, tokens, guesses);
+    for (const path of paths[right]) api.use(path, known);
+  }
 }

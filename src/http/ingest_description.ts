@@ -44,6 +44,7 @@ export function describeIngest(api: OpenAPIHono, source: IngestSource, guarded: 
       "malformed_body",
       "body_timeout",
       "body_too_large",
+      "too_many_bodies",
       "unsupported_media_type",
       "invalid_event",
       "too_many_requests",

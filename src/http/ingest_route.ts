@@ -103,7 +103,7 @@ async function ingest(
   source: IngestSource,
   { bodies, now }: IngestOptions,
 ): Promise<Outcome<Answer>> {
-  const body = await bodies.json(c.req.raw);
+  const body = await bodies.json(c);
   if (body.kind === "refused") return { refusal: ofEvent(body.refusal) };
   const count = generated(source, body.kind === "none" ? {} : body.json);
   if (typeof count === "number") {

@@ -1,6 +1,12 @@
-// Listens, and stops listening. Must not know what is served.
+// Listens, and stops listening: accepts connections within their limits, and goes on accepting whatever goes wrong with one.
+// Must not know what is served.
 import { isLoopback } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
+import { loggerFor } from "../logging.ts";
+import { type Client, clientGroup } from "./client_address.ts";
+import { Connections } from "./connections.ts";
+import { type Serving, serveConnection } from "./serve_connection.ts";
+import { turnAway } from "./turn_away.ts";
 
 /** A listening server. Disposing lets requests under way finish, for a while. */
 export interface HttpServer extends AsyncDisposable {
@@ -16,32 +22,133 @@ export interface Address {
   readonly portSetting: string;
 }
 
+/** Answers a request of a client. */
+export type Handler = (request: Request, client: Client) => Response | Promise<Response>;
+
 /** How long open requests may hold up closing. */
 const CLOSE_MS = 2_000;
+/** After accepting has failed: what made it fail is seldom over at once. */
+const PAUSE_MS = 100;
+const WARN_EVERY_MS = 60_000;
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
-export function listen(
-  address: Address,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-): HttpServer {
-  const server = serve(address, handler);
-  const { port } = server.addr;
+export function listen(address: Address, handler: Handler, connections = new Connections()): HttpServer {
+  const listener = listenOn(address);
+  const server = new Server(listener, handler, connections);
+  server.accept();
   return {
-    url: `http://${urlHost(address.hostname)}:${port}`,
-    async [Symbol.asyncDispose]() {
-      // What is open for longer goes with the process: once a server shuts down, Deno cannot cut off what is left.
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, CLOSE_MS);
-      server.unref();
-      await Promise.race([server.shutdown(), late.promise]);
-      clearTimeout(timer);
-    },
+    url: `http://${urlHost(address.hostname)}:${listener.addr.port}`,
+    [Symbol.asyncDispose]: () => server.close(),
   };
 }
 
-function serve({ hostname, port, portSetting }: Address, handler: Deno.ServeHandler<Deno.NetAddr>) {
+interface Served {
+  readonly serving: Serving;
+  /** Resolves when it is closed. */
+  cut(): Promise<void>;
+}
+
+class Server {
+  readonly #served = new Set<Served>();
+  #isClosing = false;
+  #warnedAt = -Infinity;
+
+  constructor(
+    private readonly listener: Deno.TcpListener,
+    private readonly handler: Handler,
+    private readonly connections: Connections,
+  ) {}
+
+  /** Ends when the server is closed; never rejects. */
+  async accept(): Promise<void> {
+    while (!this.#isClosing) {
+      try {
+        this.#take(await this.listener.accept());
+        await this.connections.closed();
+      } catch (error) {
+        if (this.#isClosing) return;
+        this.#failed(error);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    }
+  }
+
+  #take(connection: Deno.TcpConn): void {
+    const { hostname: remoteAddress } = connection.remoteAddr;
+    let serving: Serving | undefined;
+    const ended = Promise.withResolvers<void>();
+    const cut = () => {
+      serving?.cut();
+      return ended.promise;
+    };
+    const admitted = this.connections.admit(remoteAddress, cut);
+    if (typeof admitted === "string") return turnAway(connection, admitted);
+    const client: Client = { remoteAddress, group: clientGroup(remoteAddress), connection: admitted };
+    try {
+      connection.setNoDelay(true);
+      serving = serveConnection(connection, {
+        answer: async (request) => {
+          admitted.begin();
+          try {
+            return await this.handler(request, client);
+          } finally {
+            admitted.end();
+          }
+        },
+        onError: failed,
+      });
+      const end = () => {
+        this.#served.delete(served);
+        this.connections.remove(admitted);
+        ended.resolve();
+      };
+      const served: Served = { serving, cut };
+      this.#served.add(served);
+      serving.finished.then(end, end);
+    } catch {
+      // Its client has gone already.
+      this.connections.remove(admitted);
+      connection.close();
+      ended.resolve();
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (isOutOfDescriptors(error)) this.connections.makeRoom();
+    if (performance.now() - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = performance.now();
+    loggerFor("http").warn("A connection could not be accepted ({error}): accepting goes on", {
+      error,
+      connections: this.connections.size,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.listener.close();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, CLOSE_MS);
+    const all = Promise.all([...this.#served].map(({ serving }) => serving.shutdown().catch(() => {})));
+    await Promise.race([all, late.promise]);
+    clearTimeout(timer);
+    await Promise.all([...this.#served].map(({ cut }) => cut()));
+  }
+}
+
+/** Whether the process, or the machine, has no descriptor left. */
+function isOutOfDescriptors(error: unknown): boolean {
+  return error instanceof Error && /^(EMFILE|ENFILE)$/.test(String(Reflect.get(error, "code")));
+}
+
+/** The routes answer what goes wrong in them: what comes here is a fault of theirs. */
+function failed(error: unknown): Response {
+  loggerFor("http").error("A request failed outside of its route: {error}", { error });
+  return new Response(null, { status: 500 });
+}
+
+function listenOn({ hostname, port, portSetting }: Address): Deno.TcpListener {
   try {
-    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
+    return Deno.listen({ hostname, port });
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new ConfigError(

@@ -1,9 +1,11 @@
 // The HTTP API's server. The routes are in api.ts, the listening in listen.ts.
 import { type ApiOptions, createApi } from "./api.ts";
+import type { Connections } from "./connections.ts";
 import { type HttpServer, listen } from "./listen.ts";
 
 export { type ApiOptions, createApi } from "./api.ts";
 export type { EventPosition, IngestSource, KeyedEvent } from "./ingest_route.ts";
+export { connectionBudget } from "./connection_budget.ts";
 export type { HttpServer } from "./listen.ts";
 export type { ReadSource } from "./read_route.ts";
 export { Reachability } from "./reachability.ts";
@@ -11,6 +13,8 @@ export { Reachability } from "./reachability.ts";
 export interface HttpOptions extends ApiOptions {
   /** 0 for any free port. */
   readonly port: number;
+  /** Those of all servers. */
+  readonly connections?: Connections;
 }
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
@@ -18,6 +22,7 @@ export function startHttp(options: HttpOptions): HttpServer {
   const api = createApi(options);
   return listen(
     { ...options, portSetting: "FRESHET_API_PORT" },
-    (request, { remoteAddr }) => api.fetch(request, { remoteAddress: remoteAddr.hostname }),
+    (request, client) => api.fetch(request, client),
+    options.connections,
   );
 }

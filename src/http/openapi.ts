@@ -44,10 +44,12 @@ export function namedSchema(api: OpenAPIHono, name: string, schema: Schema): Sch
   return { $ref: `#/components/schemas/${name}` };
 }
 
+const GUARDED = ["unauthorized", "wrong_right", "too_many_guesses"] as const;
+
 /** Adds a route to the description. */
 export function describe(api: OpenAPIHono, route: RouteDescription): void {
   const { method, path, tag, summary, description, guarded, body, problems = [] } = route;
-  const codes = [...problems, ...(guarded ? ["unauthorized"] as const : []), ...EVERYWHERE];
+  const codes = [...problems, ...(guarded ? GUARDED : []), ...EVERYWHERE];
   api.openAPIRegistry.registerPath({
     method,
     path,
@@ -108,7 +110,7 @@ export function documentOf(api: OpenAPIHono, version: string): OpenApiDocument {
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "FRESHET_API_TOKEN; needed when it is set",
+    description: "FRESHET_API_TOKEN, or FRESHET_INGEST_TOKEN for events and FRESHET_READ_TOKEN to read; needed when set",
   });
   return api.getOpenAPI31Document({
     openapi: "3.1.0",

@@ -29,7 +29,13 @@ export const PROBLEMS = {
   unauthorized: {
     status: 401,
     title: "A token is needed",
-    meaning: 'Send the token of FRESHET_API_TOKEN as "Authorization: Bearer …".',
+    meaning:
+      'Send the token of FRESHET_API_TOKEN as "Authorization: Bearer …"; for events that of FRESHET_INGEST_TOKEN will do, to read that of FRESHET_READ_TOKEN.',
+  },
+  wrong_right: {
+    status: 403,
+    title: "The token is not for this",
+    meaning: "FRESHET_INGEST_TOKEN opens the routes for events, FRESHET_READ_TOKEN those that read, FRESHET_API_TOKEN all.",
   },
   foreign_origin: {
     status: 403,
@@ -88,6 +94,11 @@ export const PROBLEMS = {
     title: "Too many requests",
     meaning: "This client asks faster than FRESHET_RATE_LIMIT allows: wait as many seconds as Retry-After says.",
   },
+  too_many_guesses: {
+    status: 429,
+    title: "Too many wrong tokens",
+    meaning: "Wrong tokens came from this address: wait as many seconds as Retry-After says. Others need not wait.",
+  },
   internal: {
     status: 500,
     title: "The request failed",
@@ -97,6 +108,17 @@ export const PROBLEMS = {
     status: 503,
     title: "Too much is waiting for the log",
     meaning: "Nothing was published: send again after as many seconds as Retry-After says.",
+  },
+  too_many_bodies: {
+    status: 503,
+    title: "Too many large bodies at a time",
+    meaning: "Bodies that are being read have a limit together, and those of one client: send again after as many seconds as Retry-After says. Nothing was published.",
+  },
+  too_many_connections: {
+    status: 503,
+    title: "No connection is left",
+    meaning:
+      "All connections (FRESHET_MAX_CONNECTIONS), or all of one address, are being answered: connect again after as many seconds as Retry-After says.",
   },
   log_unavailable: {
     status: 503,

@@ -50,6 +50,7 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
       "query_refused",
       "body_timeout",
       "body_too_large",
+      "too_many_bodies",
       "unsupported_media_type",
       "invalid_request",
       "too_many_requests",
@@ -57,7 +58,7 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
     ],
   });
   api.post("/api/query", async (c) => {
-    const body = await bodies.json(c.req.raw);
+    const body = await bodies.json(c);
     if (body.kind === "refused") return problem(c, body.refusal);
     const request = QueryRequest.safeParse(body.kind === "none" ? {} : body.json);
     if (!request.success) {

@@ -1,11 +1,13 @@
 // A limit on how often one client asks: a bucket of tokens per address that fills evenly. Own code, because the kept
 // libraries keep a timer or an unbounded number of addresses, and read the clock themselves.
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { problem } from "./problem.ts";
 
 export interface RateLimit {
   /** Requests per second that one address may send for long; a second's worth at once. `Infinity` for no limit. */
   readonly perSecond: number;
+  /** Requests that may come at once; a second's worth, and one at least, when left out. */
+  readonly burst?: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -27,13 +29,21 @@ export class Buckets {
   take(address: string): { readonly ok: true } | { readonly ok: false; readonly retryAfter: number } {
     const { perSecond, now } = this.limit;
     const at = now();
-    const known = this.#buckets.get(address);
-    const capacity = Math.max(1, perSecond);
-    const tokens = known === undefined
-      ? capacity
-      : Math.min(capacity, known.tokens + (at - known.at) * perSecond / 1000);
+    const tokens = this.#tokensOf(address, at);
     this.#remember(address, { tokens: tokens >= 1 ? tokens - 1 : tokens, at });
     return tokens >= 1 ? { ok: true } : { ok: false, retryAfter: (1 - tokens) / perSecond };
+  }
+
+  /** After how many seconds there will be a token; `undefined` when there is one. Takes none. */
+  waitOf(address: string): number | undefined {
+    const tokens = this.#tokensOf(address, this.limit.now());
+    return tokens >= 1 ? undefined : (1 - tokens) / this.limit.perSecond;
+  }
+
+  #tokensOf(address: string, at: number): number {
+    const { perSecond, burst = Math.max(1, perSecond) } = this.limit;
+    const known = this.#buckets.get(address);
+    return known === undefined ? burst : Math.min(burst, known.tokens + (at - known.at) * perSecond / 1000);
   }
 
   /** Seen last goes last. */
@@ -46,17 +56,12 @@ export class Buckets {
   }
 }
 
-/** What the server tells of a connection. */
-export interface Connection {
-  readonly remoteAddress?: string;
-}
-
-/** Answers 429 with Retry-After to a client that asks too often. Proxies' headers are not believed. */
-export function limitRate(limit: RateLimit): MiddlewareHandler {
+/** Answers 429 with Retry-After to a client that asks too often; `addressOf` says whose request it is. */
+export function limitRate(limit: RateLimit, addressOf: (c: Context) => string): MiddlewareHandler {
   if (limit.perSecond === Infinity) return (_c, next) => next();
   const buckets = new Buckets(limit);
   return (c, next) => {
-    const taken = buckets.take((c.env as Connection | undefined)?.remoteAddress ?? "");
+    const taken = buckets.take(addressOf(c));
     if (taken.ok) return next();
     return Promise.resolve(problem(c, {
       code: "too_many_requests",

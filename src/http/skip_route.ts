@@ -44,6 +44,7 @@ export function skipRoute(api: OpenAPIHono, { skip, bodies }: SkipRouteOptions):
       "malformed_body",
       "body_timeout",
       "body_too_large",
+      "too_many_bodies",
       "unsupported_media_type",
       "skip_refused",
       "invalid_request",
@@ -53,7 +54,7 @@ export function skipRoute(api: OpenAPIHono, { skip, bodies }: SkipRouteOptions):
     ],
   });
   api.post("/api/skip", async (c) => {
-    const body = await bodies.json(c.req.raw);
+    const body = await bodies.json(c);
     if (body.kind === "refused") return problem(c, body.refusal);
     const request = SkipBody.safeParse(body.kind === "none" ? {} : body.json);
     if (!request.success) {

@@ -62,6 +62,8 @@ export interface HttpMetrics {
   readonly events: Counter<"domain">;
   /** Requests whose events were not published, by the problem's code. */
   readonly refused: Counter<"domain" | "code">;
+  /** Connections that a limit has closed or turned away, by the limit. */
+  readonly closed: Counter<"reason">;
 }
 
 /** A fresh set of metrics with its own registry. */
@@ -260,6 +262,12 @@ function httpMetrics(registry: Registry): HttpMetrics {
       name: "freshet_http_events_refused_total",
       help: "Requests whose events were not published, by the code of the problem",
       labelNames: ["domain", "code"],
+      registers,
+    }),
+    closed: new Counter({
+      name: "freshet_http_connections_closed_total",
+      help: "Connections that a limit has closed or turned away, by the limit",
+      labelNames: ["reason"],
       registers,
     }),
   };

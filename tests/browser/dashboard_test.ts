@@ -334,14 +334,14 @@ test("the page says when Freshet is away, and goes on when it is back", async (b
 });
 
 test("a locked, empty dashboard asks for the token, then says what to do", async (browser) => {
-  await using site = await Site.start({ env: { FRESHET_API_TOKEN: "browser-token" } });
+  await using site = await Site.start({ env: { FRESHET_API_TOKEN: "browser-token-of-a-test" } });
   await using visited = await visit(browser, `${site.url}/trains`);
   const { page } = visited;
   await page.getByLabel("Token").fill("wrong");
   await page.getByRole("button", { name: "Open" }).click();
   await page.getByText("This is not the token").waitFor();
   assertEquals(await seriousFindings(page), []);
-  await page.getByLabel("Token").fill("browser-token");
+  await page.getByLabel("Token").fill("browser-token-of-a-test");
   await page.getByRole("button", { name: "Open" }).click();
   await page.getByText("No train has reported yet").first().waitFor();
   assertEquals(await page.evaluate("document.cookie"), "");

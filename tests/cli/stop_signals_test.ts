@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { stopSignals } from "../../src/cli/mod.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { stopSignals, UncaughtFailure } from "../../src/cli/mod.ts";
 
 type Arrival = readonly [name: "SIGINT" | "SIGTERM", atMs: number];
 
@@ -24,3 +24,13 @@ for (const [name, arrivals, expected] of CASES) {
     assertEquals(left, expected);
   });
 }
+
+Deno.test("a failure that nothing caught drains as a signal does, and those after it do not make it leave", () => {
+  const left: number[] = [];
+  const signals = stopSignals({ now: () => 0, leave: (code) => void left.push(code) });
+  signals.fail(new TypeError("x is not a function"));
+  signals.fail("another");
+  assert(signals.signal.reason instanceof UncaughtFailure);
+  assertStringIncludes(signals.signal.reason.message, "x is not a function");
+  assertEquals(left, []);
+});

@@ -63,7 +63,8 @@ async function ask(
 }
 
 const query = (sql: string, more: object = {}) => JSON.stringify({ sql, ...more });
-const locked = { tokens: { api: "api-token", run: "run-token" } };
+const locked = { tokens: { api: "api-token", read: "read-token", ingest: "ingest-token", run: "run-token" } };
+const ingestLocked = { tokens: { api: undefined, ingest: "ingest-token", run: "run-token" } };
 const asking = { path: "/api/query", method: "POST" };
 
 const published: Partial<HttpOptions> = { hostname: "0.0.0.0", allowedHosts: ["freshet"] };
@@ -75,6 +76,10 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptio
   ["metrics are open on loopback without a token configured", { path: "/metrics" }, {}, 200],
   ["metrics need the token when one is configured", { path: "/metrics" }, locked, 401],
   ["metrics with the token", { path: "/metrics", token: "api-token" }, locked, 200],
+  ["metrics with the token for reading", { path: "/metrics", token: "read-token" }, locked, 200],
+  ["metrics with the token for events", { path: "/metrics", token: "ingest-token" }, locked, 403],
+  ["metrics where only events need a token", { path: "/metrics" }, ingestLocked, 200],
+  ["a query with the token for reading", { ...asking, token: "read-token", body: query("select 1") }, locked, 403],
   ["status is open on loopback without a token configured", { path: "/api/status" }, {}, 200],
   ["status needs the token when one is configured", { path: "/api/status" }, locked, 401],
   ["status with a wrong token", { path: "/api/status", token: "api-tokem" }, locked, 401],
@@ -103,6 +108,29 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptio
   ["localhost beside an allowed host name", { path: "/health", host: "localhost:8000" }, published, 200],
   ["any other host name than the allowed one", { path: "/health", host: "evil.example:8000" }, published, 421],
 ];
+
+Deno.test("wrong tokens make their address wait, and neither others nor the run's own verbs", async () => {
+  const clock = new ManualClock();
+  const api = createApi(options({ ...locked, clock }));
+  const status = async (token: string, group = "guesser") => {
+    const headers = { host: "127.0.0.1:8000", authorization: `Bearer ${token}` };
+    const client = { remoteAddress: group, group };
+    return (await api.request("http://127.0.0.1:8000/api/status", { headers }, client)).status;
+  };
+  for (let i = 0; i < 20; i++) assertEquals(await status(`guess ${i}`), 401);
+  assertEquals(await status("api-token"), 429);
+  assertEquals([await status("run-token"), await status("api-token", "other")], [200, 200]);
+  await clock.advance(3_001);
+  assertEquals(await status("api-token"), 200);
+});
+
+Deno.test("metrics are written a few times a second for one address", async () => {
+  const api = createApi(options({ clock: new ManualClock() }));
+  const status = async () => (await api.request("http://127.0.0.1:8000/metrics")).status;
+  const statuses = [];
+  for (let n = 0; n < 11; n++) statuses.push(await status());
+  assertEquals(statuses, [...new Array(10).fill(200), 429]);
+});
 
 for (const [name, question, over, expected] of CASES) {
   Deno.test(`HTTP answers ${expected} to ${name}`, async () => {

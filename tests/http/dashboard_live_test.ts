@@ -7,11 +7,14 @@ const OPTIONS: LiveOptions = {
   everyMs: 10_000,
   heartbeatMs: 10_000,
   maxClients: 3,
+  maxClientsPerAddress: 2,
 };
+
+let clients = 0;
 
 /** A browser that reads when it is told to. */
 function browser(live: Live, topics: readonly string[], lastEventId?: string) {
-  const stream = live.open(topics, lastEventId)!;
+  const stream = live.open(topics, lastEventId, { address: `client ${clients++}` })!;
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   return {
@@ -55,7 +58,7 @@ Deno.test("a client that does not read holds the newest event of each topic, not
 
 Deno.test("nothing is made for a client before it reads", async () => {
   using live = new Live(OPTIONS);
-  const stream = live.open(["a"], undefined)!;
+  const stream = live.open(["a"], undefined, { address: "a" })!;
   live.publish("a", 1);
   live.publish("a", 2);
   const reader = stream.getReader();
@@ -106,9 +109,44 @@ Deno.test("a silent stream shows that it is alive", async () => {
 Deno.test("there is a greatest number of clients, and who leaves makes room", async () => {
   using live = new Live(OPTIONS);
   const clients = [1, 2, 3].map(() => browser(live, ["a"]));
-  assertEquals(live.open(["a"], undefined), undefined);
+  assertEquals(live.open(["a"], undefined, { address: "other" }), undefined);
   await clients[0]!.leave();
-  assert(live.open(["a"], undefined));
+  assert(live.open(["a"], undefined, { address: "other" }));
+});
+
+Deno.test("one address has no more than its share of the places", () => {
+  using live = new Live(OPTIONS);
+  const opened = ["one", "one", "one", "other"].map((address) =>
+    live.open(["a"], undefined, { address }) !== undefined
+  );
+  assertEquals(opened, [true, true, false, true]);
+});
+
+Deno.test("a client whose connection takes nothing for long is cut off, and one that reads stays", async () => {
+  using live = new Live({ ...OPTIONS, heartbeatMs: 5 });
+  const told: string[] = [];
+  const cut = Promise.withResolvers<void>();
+  const connectionOf = (name: string) => ({
+    begin: () => void told.push(`${name} begins`),
+    end: () => void told.push(`${name} ends`),
+    close: () => {
+      told.push(`${name} is cut off`);
+      if (name === "stalled") cut.resolve();
+      return Promise.resolve();
+    },
+  });
+  live.open(["a"], undefined, { address: "stalled", connection: connectionOf("stalled") });
+  const reader = live.open(["a"], undefined, { address: "reads", connection: connectionOf("reads") })!.getReader();
+  let reading = true;
+  const read = (async () => {
+    while (reading) await reader.read();
+  })();
+  await cut.promise;
+  assertEquals(told, ["stalled begins", "reads begins", "stalled ends", "stalled is cut off"]);
+  assertEquals(live.clients, 1);
+  reading = false;
+  await reader.cancel();
+  await read;
 });
 
 Deno.test("it looks for news only while somebody listens, and tells what is listened to", async () => {

@@ -17,7 +17,8 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
   return {
     hostname: "127.0.0.1",
     port: 0,
-    token: undefined,
+    tokens: { api: undefined, run: undefined },
+    rateLimit: Infinity,
     version: "1.2.3",
     log: "the log",
     warehouse: { ...DUCKDB, description: "the file" },
@@ -47,7 +48,7 @@ async function ask({ path, method = "GET", headers = {}, body }: Ask, over: Part
   });
 }
 
-const locked = { token: "api-token" };
+const locked = { tokens: { api: "api-token", read: "read-token", ingest: "ingest-token", run: "run-token" } };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<DashboardOptions>, expected: number])[] = [
@@ -63,6 +64,11 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<Dashboard
   ["data without the token", { path: "/api/about" }, locked, 401],
   ["the stream without the token", { path: "/api/live?topic=status" }, locked, 401],
   ["data with the bearer token", { path: "/api/about", headers: bearer("api-token") }, locked, 200],
+  ["data with the token for reading", { path: "/api/about", headers: bearer("read-token") }, locked, 200],
+  ["data with the token for events", { path: "/api/about", headers: bearer("ingest-token") }, locked, 403],
+  ["data where only events need a token", { path: "/api/about" }, {
+    tokens: { api: undefined, ingest: "ingest-token", run: undefined },
+  }, 200],
   ["data with a wrong token", { path: "/api/about", headers: bearer("api-tokem") }, locked, 401],
   [
     "data with a made-up cookie",
@@ -127,25 +133,53 @@ Deno.test("the token, given once, gets a cookie that opens the data and does not
   assert(!cookie.includes("api-token"));
   const opened = await ask({ path: "/api/about", headers: { cookie: cookie.split(";")[0]! } }, locked);
   assertEquals((await opened.json()).version, "1.2.3");
-  const elsewhere = await ask({ path: "/api/about", headers: { cookie: cookie.split(";")[0]! } }, { token: "another" });
+  const elsewhere = await ask({ path: "/api/about", headers: { cookie: cookie.split(";")[0]! } }, {
+    tokens: { api: "another", run: undefined },
+  });
   await elsewhere.body?.cancel();
   assertEquals(elsewhere.status, 401);
 });
 
-Deno.test("wrong tokens are counted, and too many make everybody wait", async () => {
+Deno.test("wrong tokens are counted by address, and too many make that one wait, and no other, nor a session", async () => {
   const clock = new ManualClock();
   const { app, live } = createDashboard(options({ ...locked, clock }));
   using _live = live;
-  const login = async (token: string) =>
-    (await app.request("http://127.0.0.1:8501/api/session", {
+  const from = (group: string) => ({ remoteAddress: group, group });
+  const login = async (token: string, address: string) =>
+    await app.request("http://127.0.0.1:8501/api/session", {
       method: "POST",
-      headers: { host: "127.0.0.1:8501" },
+      headers: { host: "127.0.0.1:8501", "content-type": "application/json" },
       body: JSON.stringify({ token }),
-    })).status;
-  for (let i = 0; i < 20; i++) assertEquals(await login(`guess ${i}`), 401);
-  assertEquals(await login("api-token"), 429);
-  await clock.advance(60_001);
-  assertEquals(await login("api-token"), 204);
+    }, from(address));
+  const cookie = (await login("read-token", "guesser")).headers.get("set-cookie")!.split(";")[0]!;
+  const look = async (headers: Readonly<Record<string, string>>) =>
+    (await app.request("http://127.0.0.1:8501/api/about", { headers }, from("guesser"))).status;
+  for (let i = 0; i < 10; i++) assertEquals((await login(`guess ${i}`, "guesser")).status, 401);
+  for (let i = 0; i < 10; i++) assertEquals(await look(bearer(`guess ${i}`)), 401);
+  const late = await login("api-token", "guesser");
+  assertEquals([late.status, late.headers.get("retry-after")], [429, "3"]);
+  assertEquals([await look(bearer("api-token")), await look({ cookie })], [429, 200]);
+  assertEquals((await login("api-token", "somebody else")).status, 204);
+  await clock.advance(3_001);
+  assertEquals((await login("api-token", "guesser")).status, 204);
+});
+
+Deno.test("requests are limited by address", async () => {
+  const { app, live } = createDashboard(options({ rateLimit: 2 }));
+  using _live = live;
+  const ask = async () => (await app.request("http://127.0.0.1:8501/api/about")).status;
+  assertEquals([await ask(), await ask(), await ask()], [200, 200, 429]);
+});
+
+Deno.test("a login whose body does not come is ended", async () => {
+  const { app, live } = createDashboard(options({ ...locked, bodyTimeoutMs: 20 }));
+  using _live = live;
+  const response = await app.request("http://127.0.0.1:8501/api/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: new ReadableStream(),
+  });
+  assertEquals([response.status, (await response.json()).code], [408, "body_timeout"]);
 });
 
 Deno.test("what runs here holds no settings", async () => {

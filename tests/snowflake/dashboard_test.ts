@@ -60,7 +60,8 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
   const { app } = createDashboard({
     hostname: "127.0.0.1",
     port: 0,
-    token: undefined,
+    tokens: { api: undefined, run: undefined },
+    rateLimit: Infinity,
     version: "0",
     log: "none",
     warehouse,

@@ -1,10 +1,11 @@
 // The one form of every answer that says no, the API's: problem details (RFC 9457). Must not know routes.
 import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Failure } from "./protocol.ts";
 
 export function failure(
   c: Context,
-  status: 400 | 401 | 403 | 404 | 413 | 429 | 500 | 503,
+  status: ContentfulStatusCode,
   code: string,
   detail: string,
 ) {

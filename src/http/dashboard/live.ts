@@ -1,7 +1,10 @@
 // One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest event of
 // each topic: an event tells all there is to know, so the newest replaces what has not been sent yet.
+// One that takes nothing for long is cut off, and no address has more than its share of the places.
 // Our own: a stream of hono's queues what a slow client has not taken.
 // Must not know what the events are about.
+
+import type { Client } from "../client_address.ts";
 
 /** An event's topic and its data as JSON text. */
 interface LiveEvent {
@@ -19,16 +22,36 @@ export interface LiveOptions {
   readonly everyMs: number;
   readonly heartbeatMs: number;
   readonly maxClients: number;
+  /** Of one address. */
+  readonly maxClientsPerAddress: number;
 }
 
-class Client {
+/** Who listens. */
+export interface Listener {
+  readonly address: string;
+  /** Of the stream; while there is one, it does not wait for a request. */
+  readonly connection?: Client["connection"];
+}
+
+/** A client that takes nothing for so many heartbeats is not there any more. */
+const MISSED_HEARTBEATS = 3;
+
+class Viewer {
   readonly topics: ReadonlySet<string>;
+  /** Since when something has been ready that the connection does not take; `undefined` while it takes all. */
+  #untakenSince: number | undefined = performance.now();
   readonly #pending = new Map<string, LiveEvent>();
   #wake: (() => void) | undefined;
   closed = false;
 
-  constructor(topics: ReadonlySet<string>) {
+  constructor(topics: ReadonlySet<string>, readonly listener: Listener) {
     this.topics = topics;
+    listener.connection?.begin();
+  }
+
+  /** Whether its connection has taken nothing for so long. */
+  isStalled(afterMs: number): boolean {
+    return this.#untakenSince !== undefined && performance.now() - this.#untakenSince >= afterMs;
   }
 
   offer(event: LiveEvent): void {
@@ -39,13 +62,16 @@ class Client {
   }
 
   close(): void {
+    if (this.closed) return;
     this.closed = true;
+    this.listener.connection?.end();
     this.#pending.clear();
     this.#wake?.();
   }
 
   /** What is to be sent; waits for something, `heartbeatMs` at most. */
   async next(heartbeatMs: number): Promise<readonly LiveEvent[]> {
+    this.#untakenSince = undefined;
     if (this.#pending.size === 0 && !this.closed) {
       const woken = Promise.withResolvers<void>();
       this.#wake = woken.resolve;
@@ -54,6 +80,7 @@ class Client {
       clearTimeout(timer);
       this.#wake = undefined;
     }
+    this.#untakenSince = performance.now();
     const events = [...this.#pending.values()];
     this.#pending.clear();
     return events;
@@ -63,13 +90,14 @@ class Client {
 /** Sends events to everybody who listens; looks for news only while somebody does. */
 export class Live implements Disposable {
   readonly #options: LiveOptions;
-  readonly #clients = new Set<Client>();
+  readonly #clients = new Set<Viewer>();
   /** The newest event of each topic. */
   readonly #latest = new Map<string, LiveEvent>();
   /** Tells the events of this process from those of another with the same numbers. */
   readonly #run = crypto.randomUUID().slice(0, 8);
   #id = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #sweeper: ReturnType<typeof setInterval> | undefined;
   #looking = false;
 
   constructor(options: LiveOptions) {
@@ -91,18 +119,24 @@ export class Live implements Disposable {
 
   /**
    * The response to one browser: first what is newer than `lastEventId`, then what comes. `undefined` when there are too
-   * many already.
+   * many already, in all or of its address.
    */
-  open(topics: readonly string[], lastEventId: string | undefined): ReadableStream<Uint8Array> | undefined {
-    if (this.#clients.size >= this.#options.maxClients) return undefined;
-    const client = new Client(new Set(topics.filter((topic) => this.#options.topics.includes(topic))));
+  open(
+    topics: readonly string[],
+    lastEventId: string | undefined,
+    listener: Listener,
+  ): ReadableStream<Uint8Array> | undefined {
+    const { maxClients, maxClientsPerAddress } = this.#options;
+    const neighbours = [...this.#clients].filter((client) => client.listener.address === listener.address);
+    if (this.#clients.size >= maxClients || neighbours.length >= maxClientsPerAddress) return undefined;
+    const client = new Viewer(new Set(topics.filter((topic) => this.#options.topics.includes(topic))), listener);
     const seen = this.#seen(lastEventId);
     for (const event of this.#latest.values()) if (event.id > seen) client.offer(event);
     this.#add(client);
     return this.#stream(client);
   }
 
-  #stream(client: Client): ReadableStream<Uint8Array> {
+  #stream(client: Viewer): ReadableStream<Uint8Array> {
     const encoder = new TextEncoder();
     let greeted = false;
     return new ReadableStream<Uint8Array>({
@@ -128,18 +162,29 @@ export class Live implements Disposable {
     return run === this.#run && /^\d+$/.test(id ?? "") ? Number(id) : 0;
   }
 
-  #add(client: Client): void {
+  #add(client: Viewer): void {
     this.#clients.add(client);
+    this.#sweeper ??= setInterval(() => this.#dropStalled(), this.#options.heartbeatMs);
     this.#timer ??= setInterval(() => this.#look(), this.#options.everyMs);
     this.#look();
   }
 
-  #remove(client: Client): void {
+  #remove(client: Viewer): void {
     client.close();
     this.#clients.delete(client);
     if (this.#clients.size > 0) return;
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearInterval(this.#sweeper);
+    this.#timer = this.#sweeper = undefined;
+  }
+
+  #dropStalled(): void {
+    for (const client of [...this.#clients]) {
+      if (!client.isStalled(MISSED_HEARTBEATS * this.#options.heartbeatMs)) continue;
+      this.#remove(client);
+      // What it has not taken cannot be ended in good order.
+      void client.listener.connection?.close();
+    }
   }
 
   async #look(): Promise<void> {

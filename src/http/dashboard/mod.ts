@@ -1,7 +1,6 @@
 // The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Reads only. Each concern is a file beside this
 // one. Knows the statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
 import type { Clock } from "../../clock.ts";
@@ -11,9 +10,15 @@ import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
 import { type DomainPanels, madePanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
+import { clientAddress, clientOf, proxyCheck } from "../client_address.ts";
 import { checkHost, type Names } from "../host_check.ts";
+import type { Connections } from "../connections.ts";
+import type { Tokens } from "../auth.ts";
+import { Guesses } from "../guesses.ts";
 import { type HttpServer, listen } from "../listen.ts";
 import { checkOrigin } from "../origin_check.ts";
+import { limitRate } from "../rate_limit.ts";
+import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
@@ -26,7 +31,15 @@ import { requireSession, sessionRoute } from "./session.ts";
 export interface DashboardOptions extends Names {
   /** 0 for any free port. */
   readonly port: number;
-  readonly token: string | undefined;
+  /** How long the body of a request may take, milliseconds; ten seconds unless told. */
+  readonly bodyTimeoutMs?: number;
+  /** Addresses and subnets of proxies in front, whose word is taken for whom they ask. */
+  readonly trustedProxies?: readonly string[];
+  /** Those of all servers. */
+  readonly connections?: Connections;
+  readonly tokens: Tokens;
+  /** Requests per second and address; `Infinity` for no limit. */
+  readonly rateLimit: number;
   readonly version: string;
   readonly log: string;
   readonly warehouse: Pick<Warehouse, "name" | "description" | "dialect" | "freshness">;
@@ -46,12 +59,20 @@ const LOOK_EVERY_MS = 100;
 const STATUS_EVERY_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
 const MAX_CLIENTS = 100;
+const MAX_CLIENTS_PER_ADDRESS = 25;
+const TOO_MANY_VIEWERS =
+  `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
 /** Only a token is ever sent. */
 const MAX_BODY_BYTES = 10_000;
+const BODY_MS = 10_000;
 
 /** The routes, and the streams that must be ended before the server is. */
 export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
-  const { token, clock, statuses, warehouse } = options;
+  const { tokens, clock, statuses, warehouse } = options;
+  const now = () => clock.monotonic();
+  const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
+  const guesses = new Guesses({ now, addressOf });
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs: options.bodyTimeoutMs ?? BODY_MS }, { addressOf });
   const shown = panelsOf(options.domains);
   const answers = new AnswerCache({
     query: options.query,
@@ -76,6 +97,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     strictTransportSecurity: false,
   }));
   app.use(checkHost(options));
+  app.use(limitRate({ perSecond: options.rateLimit, now }, addressOf));
   app.use(async (c, next) => {
     // Answers change all the time, and files with the program.
     c.header("cache-control", "no-cache");
@@ -83,17 +105,13 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   });
   app.use("/api/*", refuseOtherSites);
   app.use(checkOrigin(options));
-  app.use(bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: (c) => failure(c, 413, "body_too_large", `The body exceeds ${MAX_BODY_BYTES} bytes`),
-  }));
   pageFiles(app, options.names);
-  sessionRoute(app, token, () => clock.monotonic());
-  app.use("/api/*", requireSession(token));
+  sessionRoute(app, { tokens, guesses, bodies });
+  app.use("/api/*", requireSession({ tokens, guesses }));
   aboutRoute(app, { ...options, shown, answers });
   panelRoutes(app, { ...options, shown, answers });
   tableRoutes(app, { ...options, shown, answers });
-  liveRoute(app, live);
+  liveRoute(app, live, addressOf);
   app.notFound((c) => failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`));
   app.onError((error, c) => answerError(error, c));
   return { app, live };
@@ -102,7 +120,8 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startDashboard(options: DashboardOptions): HttpServer {
   const { app, live } = createDashboard(options);
-  const server = listen({ ...options, portSetting: "FRESHET_DASHBOARD_PORT" }, (request) => app.fetch(request));
+  const address = { ...options, portSetting: "FRESHET_DASHBOARD_PORT" };
+  const server = listen(address, (request, client) => app.fetch(request, client), options.connections);
   return {
     url: server.url,
     async [Symbol.asyncDispose]() {
@@ -143,6 +162,7 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
     everyMs: LOOK_EVERY_MS,
     heartbeatMs: HEARTBEAT_MS,
     maxClients: MAX_CLIENTS,
+    maxClientsPerAddress: MAX_CLIENTS_PER_ADDRESS,
     async look(topics) {
       if (topics.has("status") && clock.monotonic() - toldAt >= STATUS_EVERY_MS) {
         toldAt = clock.monotonic();
@@ -228,12 +248,13 @@ function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: Dash
   });
 }
 
-function liveRoute(app: Hono, live: Live): void {
+function liveRoute(app: Hono, live: Live, addressOf: (c: Context) => string): void {
   app.get("/api/live", (c) => {
-    const stream = live.open(c.req.queries("topic") ?? [], c.req.header("last-event-id"));
+    const listener = { address: addressOf(c), connection: clientOf(c).connection };
+    const stream = live.open(c.req.queries("topic") ?? [], c.req.header("last-event-id"), listener);
     if (!stream) {
       c.header("retry-after", "30");
-      return failure(c, 503, "too_many_viewers", `At most ${MAX_CLIENTS} browsers are told of changes at a time`);
+      return failure(c, 503, "too_many_viewers", TOO_MANY_VIEWERS);
     }
     return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   });
