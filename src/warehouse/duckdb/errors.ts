@@ -40,6 +40,12 @@ export function isOutOfMemory(error: unknown): boolean {
   return OUT_OF_MEMORY.test(messageOf(error));
 }
 
+/** What to do about a query that found too little memory; which setting says how much there is, and what was missing. */
+export function needsMore(setting: string, detail: string): string {
+  return "The query needs more memory than DuckDB may use: ask for fewer rows, for fewer columns with long texts or LEFT of " +
+    `them, or raise ${setting} (${detail})`;
+}
+
 const LOCKED = /Could not set lock on file/;
 
 export function isLocked(error: unknown): boolean {
