@@ -14,6 +14,7 @@ import {
   missingForKafka,
 } from "./kafka.ts";
 import { KAFKA_CLIENT_SETTINGS, kafkaClient, type KafkaClientConfig, kafkaClientProblems } from "./kafka_client.ts";
+import { nearMiss } from "./near_miss.ts";
 import * as s from "./setting.ts";
 import {
   doubtfulSnowflake,
@@ -480,10 +481,12 @@ function doubtful(given: Record<string, string>): string[] {
 }
 
 function unknownNames(given: Record<string, string>, known: readonly string[]): string[] {
-  const own = known.filter((name) => name.startsWith("FRESHET_"));
-  return Object.keys(given).filter((name) => name.startsWith("FRESHET_") && !known.includes(name)).map((name) => {
-    const near = closest(name, own);
-    return `${name} is not a setting of Freshet${near ? `: did you mean ${near}?` : ""}`;
+  return Object.keys(given).filter((name) => !known.includes(name)).flatMap((name) => {
+    const isOurs = name.startsWith("FRESHET_");
+    const near = isOurs ? closest(name, known.filter((one) => one.startsWith("FRESHET_"))) : nearMiss(name, known);
+    // Who has set the right one as well has set the other for another program.
+    if (!isOurs && (near === undefined || given[near] !== undefined)) return [];
+    return [`${name} is not a setting of Freshet${near ? `: did you mean ${near}?` : ""}`];
   });
 }
 
