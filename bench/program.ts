@@ -4,6 +4,7 @@
 export class Program implements AsyncDisposable {
   private constructor(
     private readonly child: Deno.ChildProcess,
+    private readonly pid: number,
     /** Of the folder's own, for who asks on this machine. */
     readonly token: string,
     readonly api: string,
@@ -40,8 +41,8 @@ export class Program implements AsyncDisposable {
     );
     child.status.then(() => up.reject(new Error(`The program has ended:\n${said}`)));
     const [api, dashboard] = await up.promise;
-    const { token } = JSON.parse(await Deno.readTextFile(`${dir}/freshet.run.json`));
-    return new Program(child, token, api, dashboard);
+    const { pid, token } = JSON.parse(await Deno.readTextFile(`${dir}/freshet.run.json`));
+    return new Program(child, pid, token, api, dashboard);
   }
 
   /** Records of trains that are in the tables. */
@@ -53,7 +54,7 @@ export class Program implements AsyncDisposable {
   /** Resident memory in MB and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
   async usage(): Promise<{ readonly rssMb: number; readonly cpuS: number }> {
     const cat = async (file: string) => {
-      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.child.pid}/${file}`] }).output();
+      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.pid}/${file}`] }).output();
       return new TextDecoder().decode(stdout);
     };
     const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(await cat("status"))?.[1] ?? 0) / 1024;
