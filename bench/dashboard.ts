@@ -10,6 +10,7 @@ import freshetSql from "../sql/freshet.sql" with { type: "text" };
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
 import { trainsOn } from "./pipeline.ts";
 import { telemetry, TRAINS } from "./records.ts";
+import { Program } from "./program.ts";
 import { median, print, type Row } from "./report.ts";
 
 const ROWS = Number(Deno.env.get("FRESHET_BENCH_ROWS") ?? 10_000_000);
@@ -21,65 +22,6 @@ const BROWSERS = 20;
 const REFRESH_MS = 5_000;
 const PANELS = ["kpis", "timeline", "distributions", "hourly", "status"];
 const TOPIC = "ats_telemetry";
-
-/** The program's task `run` on a folder, and where its dashboard is. */
-class Program implements AsyncDisposable {
-  private constructor(private readonly child: Deno.ChildProcess, readonly api: string, readonly dashboard: string) {}
-
-  static async start(dir: string): Promise<Program> {
-    const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
-    const words: string[] = command.split(" ");
-    const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [...words.slice(words.indexOf("deno") + 1), "trains", "--no-simulate"],
-      env: {
-        ...Object.fromEntries(settings),
-        FRESHET_DATA_DIR: dir,
-        FRESHET_API_PORT: "0",
-        FRESHET_DASHBOARD_PORT: "0",
-        FRESHET_LOG_FORMAT: "json",
-      },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    const up = Promise.withResolvers<readonly [api: string, dashboard: string]>();
-    let said = "";
-    child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
-      new WritableStream({
-        write(text) {
-          if (said.length < 20_000) said += text;
-          const [, api, dashboard] = /"url":"([^"]+)","dashboard":"([^"]+)"/.exec(said) ?? [];
-          if (api && dashboard) up.resolve([api, dashboard]);
-        },
-      }),
-    );
-    child.status.then(() => up.reject(new Error(`The program has ended:\n${said}`)));
-    return new Program(child, ...await up.promise);
-  }
-
-  async records(): Promise<number> {
-    const { domains: [trains] } = await (await fetch(`${this.api}/api/status`)).json();
-    return trains.totals.records;
-  }
-
-  /** Resident memory in MB and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
-  async usage(): Promise<{ readonly rssMb: number; readonly cpuS: number }> {
-    const cat = async (file: string) => {
-      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.child.pid}/${file}`] }).output();
-      return new TextDecoder().decode(stdout);
-    };
-    const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(await cat("status"))?.[1] ?? 0) / 1024;
-    // Fields after the name in brackets: the 12th and 13th are user and system time in hundredths of a second.
-    const fields = (await cat("stat")).split(") ")[1]!.split(" ");
-    return { rssMb, cpuS: (Number(fields[11]) + Number(fields[12])) / 100 };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGTERM");
-    await this.child.status;
-  }
-}
 
 async function ask(url: string): Promise<number> {
   const startMs = performance.now();

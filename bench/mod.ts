@@ -10,6 +10,7 @@ const BENCHMARKS = [
   "latency",
   "ingest",
   "dashboard",
+  "queries",
   "snowflake",
   "views",
 ] as const;

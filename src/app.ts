@@ -21,7 +21,7 @@ import { skipIn } from "./engine/skip.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
 import { supervise } from "./supervision.ts";
-import type { Warehouse } from "./warehouse/warehouse.ts";
+import type { QueryOptions, Warehouse } from "./warehouse/warehouse.ts";
 
 /** How much one answer to a query from outside may hold: it is in the memory of the run, beside those of others. */
 const MAX_ANSWER_BYTES = 64 << 20;
@@ -119,6 +119,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   });
   const tokens = { ...tokensOf(config), run: runFile.token };
   const connections = connectionBudget({ config, metrics, dataDir: config.dataDir });
+  const usersQuery = (sql: string, limits: QueryOptions) =>
+    warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits, asker: "user" });
   const http = stack.use(startHttp({
     connections,
     trustedProxies: config.trustedProxies,
@@ -140,7 +142,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     reads,
     isCacheReachable,
     rateLimit: config.rateLimit,
-    query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
+    query: usersQuery,
     skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
   }));
   // Nobody waits for what does not come any more.
@@ -161,6 +163,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     statuses,
     clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
+    usersQuery,
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
@@ -201,7 +204,10 @@ interface ReachabilityOptions {
 /** How the health routes ask. A warehouse that costs money is not: each question would wake it. */
 function reachability({ log, warehouse, clock }: ReachabilityOptions) {
   const logAnswers = new Reachability({ ask: () => log.topics([]), clock });
-  const warehouseAnswers = new Reachability({ ask: () => warehouse.query("SELECT 1", { maxRows: 1 }), clock });
+  const warehouseAnswers = new Reachability({
+    ask: () => warehouse.query("SELECT 1", { asker: "probe", maxRows: 1 }),
+    clock,
+  });
   return {
     isLogReachable: () => logAnswers.isReachable(),
     isWarehouseReachable: () => warehouse.freshness.isFree ? warehouseAnswers.isReachable() : Promise.resolve(true),

@@ -209,5 +209,11 @@ export class QueryRefusedError extends FreshetError {
   readonly retriable = false;
 }
 
+/** Other queries, or the pipelines, have what the query would need: nothing is wrong with it. */
+export class QueryBusyError extends FreshetError {
+  readonly code = "query_busy";
+  readonly retriable = true;
+}
+
 /** A query's answer, or what it takes to find it, is more than the memory there is: one for fewer or shorter rows may do. */
 export class QueryTooLargeError extends QueryRefusedError {}

@@ -10,8 +10,8 @@ import type { Domain } from "./domains/domain.ts";
 import { decodeJson } from "./engine/decode.ts";
 import type { Logger } from "./engine/options.ts";
 import { OlderForms } from "./engine/older_forms.ts";
-import { ConfigError, isRetriable, TopicMissingError } from "./errors.ts";
-import type { Generation, Log, LogRecord, NewRecord } from "./log/log.ts";
+import { ConfigError, isRetriable, LogDamagedError, TopicMissingError } from "./errors.ts";
+import type { Generation, Log, LogBatch, LogRecord, NewRecord } from "./log/log.ts";
 import { MergedPartitions, type PlacedRecord } from "./merged_partitions.ts";
 
 /** Says which record a copy is of: partition and offset, with a slash between. */
@@ -102,7 +102,7 @@ export class KeyedCopy {
     await generation.start(positions);
     while (!generation.signal.aborted) {
       if (merged.mustWait) {
-        merged.take(await generation.next(WAIT_MS));
+        merged.take(this.#whole(await generation.next(WAIT_MS)));
         if (untilEnd && merged.isAtEnd) return true;
         continue;
       }
@@ -112,6 +112,15 @@ export class KeyedCopy {
       await generation.commit(merged.given());
     }
     return false;
+  }
+
+  /** In a copy nobody would see that what the records say is in doubt. */
+  #whole(batch: LogBatch | undefined): LogBatch | undefined {
+    const [first] = batch?.records ?? [];
+    if (batch?.damage === undefined || first === undefined) return batch;
+    const { partition, nextOffset: to, damage: why } = batch;
+    const { copyOf: topic = this.options.domain.topic } = this.options.domain;
+    throw new LogDamagedError({ topic, partition, from: first.offset, to, reason: "unreadable", why });
   }
 
   #copy(placed: PlacedRecord): NewRecord {

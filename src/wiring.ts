@@ -82,7 +82,13 @@ async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
     return await openSnowflake(config.snowflake);
   }
   const { openDuckDb } = await import("./warehouse/duckdb.ts");
-  return await openDuckDb({ path: warehousePath(config), memoryLimit: config.duckdbMemory, now: () => clock.now() });
+  return await openDuckDb({
+    path: warehousePath(config),
+    memoryLimit: config.duckdbMemory,
+    userMemory: config.queryMemory,
+    tempSpace: config.duckdbTemp,
+    now: () => clock.now(),
+  });
 }
 
 async function openCache({ config, clock, onChange }: CacheOptions): Promise<Cache> {

@@ -24,6 +24,16 @@ Deno.test("Kafka is described by its settings, KAFKA_BROKER being another name f
   assertEquals(read({ KAFKA_SSL: "true" }).warnings.length, 1);
 });
 
+Deno.test("an IPv6 broker is refused at once for the client that does not take it", () => {
+  assertThrows(() => read({ KAFKA_BROKERS: "a:9092,[::1]:9092" }), ConfigError, "KAFKA_CLIENT=platformatic");
+  assertThrows(
+    () => read({ KAFKA_BOOTSTRAP_SERVERS: "[::1]:9092" }),
+    ConfigError,
+    "KAFKA_BOOTSTRAP_SERVERS has an IPv6",
+  );
+  assertEquals(read({ KAFKA_BROKERS: "[::1]:9092", KAFKA_CLIENT: "platformatic" }).kafka?.brokers, ["[::1]:9092"]);
+});
+
 const BEARER = {
   KAFKA_BROKERS: "a:9092",
   KAFKA_SASL_MECHANISM: "OAUTHBEARER",

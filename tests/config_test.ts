@@ -112,6 +112,39 @@ Deno.test("a misspelt FRESHET_ name is a warning with a suggestion, and no reaso
   assertEquals(read({ FRESHET_ZZZ: "1" }).warnings, ["FRESHET_ZZZ is not a setting of Freshet"]);
 });
 
+Deno.test("a name that is nearly another setting's is a warning; one of another program is none", () => {
+  const near = {
+    KAFKA_BROKRES: "KAFKA_BROKERS",
+    kafka_brokers: "KAFKA_BROKERS",
+    KAFKA_BOOTSTRAP: "KAFKA_BOOTSTRAP_SERVERS",
+    KAFKA_SASL_USER: "KAFKA_SASL_USERNAME",
+    KAFKA_SASL_MECHANISMS: "KAFKA_SASL_MECHANISM",
+    SNOWFLAKE_USERNAME: "SNOWFLAKE_USER",
+    SNOWFLAKE_PRIVATE_KEY_FILE: "SNOWFLAKE_PRIVATE_KEY_PATH",
+    SNOWFLAKE_ACOUNT: "SNOWFLAKE_ACCOUNT",
+    SCHEMA_REGISTRY_URI: "SCHEMA_REGISTRY_URL",
+    REDIS_URI: "REDIS_URL",
+    CONFLUENT_BOOTSTRAP_SERVERS: undefined,
+    KAFKA_HOME: undefined,
+    KAFKA_OPTS: undefined,
+    KAFKA_PORT: undefined,
+    KAFKA_HEAP_OPTS: undefined,
+    SNOWFLAKE_HOME: undefined,
+    AWS_PROFILE: undefined,
+    AWS_ACCESS_KEY_ID: undefined,
+    REDIS_PORT: undefined,
+    PATH: undefined,
+    HOME: undefined,
+    LOG_LEVEL: undefined,
+  };
+  for (const [name, meant] of Object.entries(near)) {
+    const expected = meant === undefined ? [] : [`${name} is not a setting of Freshet: did you mean ${meant}?`];
+    const told = read({ [name]: "x" }).warnings.filter((warning) => warning.startsWith(`${name} is not`));
+    assertEquals(told, expected, name);
+  }
+  assertEquals(read({ REDIS_URI: "x", REDIS_URL: "redis://h:1" }).warnings, []);
+});
+
 Deno.test("secrets are in no message, and known for redaction", () => {
   const secret = "hunter2 with a space";
   const error = assertThrows(() => read({ FRESHET_API_TOKEN: secret, KAFKA_SASL_PASSWORD: secret }), ConfigError);

@@ -12,6 +12,7 @@ import { addHealth } from "./health.ts";
 import { addDoctor } from "./doctor/mod.ts";
 import { addKeygen } from "./keygen.ts";
 import { addLint } from "./lint.ts";
+import { addLog } from "./log.ts";
 import { addMigrate } from "./migrate.ts";
 import { addNew } from "./new/mod.ts";
 import { addProduce } from "./produce.ts";
@@ -36,7 +37,7 @@ export * from "./stop_signals.ts";
 const GROUPS: readonly (readonly [heading: string, verbs: readonly Verb[]])[] = [
   ["Run:", [addRun, addSimulate, addProduce]],
   ["Look:", [addStatus, addHealth, addTables, addQuery, addTopics, addTail, addDeadLetters]],
-  ["Check and mend:", [addDoctor, addReplay, addSkip]],
+  ["Check and mend:", [addDoctor, addReplay, addSkip, addLog]],
   ["Set up:", [addConfig, addMigrate, addSql, addKeygen, addCompletion]],
   ["Write domains:", [addNew, addLint]],
 ];

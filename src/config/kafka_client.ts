@@ -1,6 +1,7 @@
 // How this process takes part in Kafka: by which client, and as which member of its groups. For every way to name a Kafka.
 // Knows only these settings; mod.ts puts them beside the others.
 
+import { BROKER_NAMES } from "./kafka.ts";
 import * as s from "./setting.ts";
 
 export const KAFKA_CLIENT_SETTINGS = {
@@ -42,6 +43,16 @@ export function kafkaClient(values: Values): KafkaClientConfig {
 
 /** What contradicts; `given` are the settings that have a value. */
 export function kafkaClientProblems(given: Readonly<Record<string, string>>): string[] {
-  if (!given.KAFKA_GROUP_INSTANCE_ID || given.KAFKA_CLIENT?.toLowerCase() === "platformatic") return [];
-  return ["KAFKA_CLIENT is not platformatic: KAFKA_GROUP_INSTANCE_ID is set, and kafkajs has no static membership"];
+  if (given.KAFKA_CLIENT?.toLowerCase() === "platformatic") return [];
+  const problems: string[] = [];
+  if (given.KAFKA_GROUP_INSTANCE_ID) {
+    problems.push("KAFKA_CLIENT is not platformatic: KAFKA_GROUP_INSTANCE_ID is set, and kafkajs has no static membership");
+  }
+  const brokers = BROKER_NAMES.find((name) => given[name]);
+  if (brokers && given[brokers]!.includes("[")) {
+    problems.push(
+      `${brokers} has an IPv6 address, which kafkajs does not take: expected a host name for it, or KAFKA_CLIENT=platformatic`,
+    );
+  }
+  return problems;
 }

@@ -15,6 +15,7 @@ import {
   missingForKafka,
 } from "./kafka.ts";
 import { KAFKA_CLIENT_SETTINGS, kafkaClient, type KafkaClientConfig, kafkaClientProblems } from "./kafka_client.ts";
+import { nearMiss } from "./near_miss.ts";
 import * as s from "./setting.ts";
 import {
   doubtfulSnowflake,
@@ -30,6 +31,9 @@ export type DomainSettings = z.ZodRawShape;
 
 /** What configuration needs to know of a domain. */
 type DomainModuleSettings = Pick<DomainModule, "settings" | "presets">;
+
+/** A size in DuckDB's words. */
+const SIZE = /^\d+(\.\d+)?\s*([KMGT]i?B)$/i;
 
 /** Every setting of Freshet itself. Each default, form and meaning is told by `freshet config` and `.env.example`. */
 export const SETTINGS = {
@@ -129,8 +133,16 @@ export const SETTINGS = {
       "or goes on behind them with the gap on record in FRESHET_GAPS. The others go on either way.",
   ),
   FRESHET_DUCKDB_MEMORY: s.text(
-    { form: "a size such as 96MB or 2GB", pattern: /^\d+(\.\d+)?\s*([KMGT]i?B)$/i, default: "96MB" },
+    { form: "a size such as 96MB or 2GB", pattern: SIZE, default: "96MB" },
     "Memory limit of the embedded warehouse.",
+  ),
+  FRESHET_QUERY_MEMORY: s.text(
+    { form: "a size such as 128MB or 1GB", pattern: SIZE, default: "128MB" },
+    "Memory that queries of users may take in the embedded warehouse while they run, beside FRESHET_DUCKDB_MEMORY.",
+  ),
+  FRESHET_DUCKDB_TEMP: s.text(
+    { form: "a size such as 4GB", pattern: SIZE, default: "4GB" },
+    "Disk that large sorts and joins of the embedded warehouse may take for a while.",
   ),
   FRESHET_LOG_RETENTION_HOURS: s.whole(
     { min: 1, unit: "hours", default: 168 },
@@ -241,6 +253,8 @@ export interface Config extends HttpConfig {
   /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
   readonly stallMs: number;
   readonly duckdbMemory: string;
+  readonly queryMemory: string;
+  readonly duckdbTemp: string;
   readonly logRetention: { readonly hours: number; readonly bytes: number };
   /** Of the read routes: in memory without a URL. */
   readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
@@ -342,6 +356,8 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     onDamage: v.FRESHET_ON_DAMAGE,
     stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
+    queryMemory: v.FRESHET_QUERY_MEMORY,
+    duckdbTemp: v.FRESHET_DUCKDB_TEMP,
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },
     deadLetterSuffix: v.FRESHET_DEAD_LETTER_SUFFIX,
@@ -457,10 +473,12 @@ function doubtful(given: Record<string, string>): string[] {
 }
 
 function unknownNames(given: Record<string, string>, known: readonly string[]): string[] {
-  const own = known.filter((name) => name.startsWith("FRESHET_"));
-  return Object.keys(given).filter((name) => name.startsWith("FRESHET_") && !known.includes(name)).map((name) => {
-    const near = closest(name, own);
-    return `${name} is not a setting of Freshet${near ? `: did you mean ${near}?` : ""}`;
+  return Object.keys(given).filter((name) => !known.includes(name)).flatMap((name) => {
+    const isOurs = name.startsWith("FRESHET_");
+    const near = isOurs ? closest(name, known.filter((one) => one.startsWith("FRESHET_"))) : nearMiss(name, known);
+    // Who has set the right one as well has set the other for another program.
+    if (!isOurs && (near === undefined || given[near] !== undefined)) return [];
+    return [`${name} is not a setting of Freshet${near ? `: did you mean ${near}?` : ""}`];
   });
 }
 

@@ -166,6 +166,7 @@ export class PartitionIngest {
     let [bytes, size, large] = [0, 0, 0];
     const { counts } = this.#bySchema;
     const readBefore = counts.read;
+    if (log.damage !== undefined) this.#condemn(log.records, log.damage);
     const first = log.records[0];
     this.#reader = reading(first?.key ?? first?.value, log.records.at(-1)?.value);
     for (const record of log.records) {
@@ -184,6 +185,12 @@ export class PartitionIngest {
       this.watermark.busy();
     }
     return { batch: this.batch(elements), raw, dead, bytes, size, large, readBySchema: counts.read - readBefore };
+  }
+
+  /** Records of a damaged stretch: each is a dead letter with the bytes that are there. */
+  #condemn(records: readonly LogRecord[], damage: string): void {
+    const verdict: Verdict = { stage: "decode", reason: "damaged", detail: `${damage}: a record here may be another` };
+    for (const { offset } of records) this.condemned.add(this.partition, offset, verdict);
   }
 
   /** A batch at the present position; without elements it tells the time, asks for early rows, or that the input ends here. */

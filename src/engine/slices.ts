@@ -10,12 +10,12 @@ const SLICE_BYTES = 1024 * 1024;
 
 /** The batch in pieces; the last one ends where the batch does. */
 export function* slices(batch: LogBatch): Generator<LogBatch> {
-  const { partition, records, nextOffset } = batch;
+  const { records, nextOffset } = batch;
   for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {
     for (let bytes = 0; to < records.length && to - from < SLICE_RECORDS && bytes < SLICE_BYTES; to++) {
       bytes += sizeOf(records[to]!);
     }
     if (from === 0 && to === records.length) return yield batch;
-    yield { partition, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };
+    yield { ...batch, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };
   }
 }

@@ -130,6 +130,11 @@ export const PROBLEMS = {
     title: "The warehouse does not answer",
     meaning: "Ask again after as many seconds as Retry-After says.",
   },
+  query_busy: {
+    status: 503,
+    title: "There is no place for another query",
+    meaning: "Other queries run, or the pipelines need what it would take: ask again after as many seconds as Retry-After says.",
+  },
   outcome_unknown: {
     status: 504,
     title: "The log did not answer in time",

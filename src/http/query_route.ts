@@ -2,7 +2,7 @@
 // one read-only statement; this file only takes it in and hands the rows out.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import * as z from "zod";
-import { FreshetError, WarehouseUnavailableError } from "../errors.ts";
+import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
@@ -11,6 +11,9 @@ import type { BodyReader } from "./request_body.ts";
 
 /** Rows of one answer: they are held in the memory of the run. */
 export const MAX_ROWS = 100_000;
+
+/** After how many seconds a query for which there was no place may be sent again. */
+const BUSY_S = 2;
 
 /** Body of `POST /api/query`. */
 export const QueryRequest = z.strictObject({
@@ -30,7 +33,8 @@ export interface QueryRouteOptions {
   readonly bodies: BodyReader;
 }
 
-/** Adds `POST /api/query`: 200 with a `QueryResult`, 400 for what is refused, 503 when the warehouse is away. */
+/** Adds `POST /api/query`: 200 with a `QueryResult`, 400 for what is refused, 503 when the warehouse is away, or there
+ * is no place for another query. */
 export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOptions): void {
   describe(api, {
     method: "post",
@@ -55,6 +59,7 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
       "invalid_request",
       "too_many_requests",
       "warehouse_unavailable",
+      "query_busy",
     ],
   });
   api.post("/api/query", async (c) => {
@@ -70,12 +75,16 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
     }
     const { sql, max_rows: maxRows, timeout_ms: timeoutMs } = request.data;
     try {
-      return c.json(await query(sql, { maxRows, timeoutMs }));
+      // Who has hung up needs no place any more.
+      return c.json(await query(sql, { maxRows, timeoutMs, signal: c.req.raw.signal }));
     } catch (error) {
+      const detail = (error as Error).message;
+      if (c.req.raw.signal.aborted) return problem(c, { code: "query_busy", detail: "Nobody waits for the answer" });
       if (!(error instanceof FreshetError)) throw error;
+      if (error instanceof QueryBusyError) return problem(c, { code: "query_busy", detail, retryAfter: BUSY_S });
       return error instanceof WarehouseUnavailableError
-        ? problem(c, { code: "warehouse_unavailable", detail: error.message, retryAfter: 1 })
-        : problem(c, { code: "query_refused", detail: error.message });
+        ? problem(c, { code: "warehouse_unavailable", detail, retryAfter: 1 })
+        : problem(c, { code: "query_refused", detail });
     }
   });
 }

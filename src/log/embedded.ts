@@ -15,7 +15,9 @@ import { checkTopicName } from "./topic_name.ts";
 
 export { DEFAULT_RETENTION, type Retention };
 
-const FILE_NAME = "freshet.log.db";
+/** The log's file in a data folder. */
+export const embeddedLogFile = (dataDir: string): string => join(dataDir, "freshet.log.db");
+
 const RETENTION_INTERVAL_MS = 30_000;
 
 export interface EmbeddedLogOptions {
@@ -38,7 +40,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
   } catch (cause) {
     throw new LogRefusedError(`The data directory "${options.dataDir}" cannot be created: ${text(cause)}`, { cause });
   }
-  const file = await EmbeddedFile.open(join(options.dataDir, FILE_NAME), options.clock ?? systemClock);
+  const file = await EmbeddedFile.open(embeddedLogFile(options.dataDir), options.clock ?? systemClock);
   return new EmbeddedLog(file, options);
 }
 

@@ -21,6 +21,8 @@ export interface LogBatch {
   readonly records: readonly LogRecord[];
   /** Offset after the last one this batch accounts for; may exceed the last record's offset + 1. */
   readonly nextOffset: number;
+  /** Why what the records say cannot be trusted, where they lie in a damaged stretch and can be told apart all the same. */
+  readonly damage?: string;
 }
 
 /** A record to be produced. Strings are encoded as UTF-8. */

@@ -16,6 +16,10 @@ export interface DuckDbOptions {
   readonly path: string;
   /** What DuckDB may hold in memory, `96MB` unless told. Larger sorts and joins go to files beside `path`. */
   readonly memoryLimit?: string;
+  /** What queries of users may hold beside that, `128MB` unless told. */
+  readonly userMemory?: string;
+  /** What larger sorts and joins may put into files, `4GB` unless told. */
+  readonly tempSpace?: string;
   /** Threads that DuckDB may use; unless told all but one, which is left to JavaScript, and at least 1. */
   readonly threads?: number;
   /** Size of the write-ahead log at which it is folded into the file, `64MB` unless told: until then its rows are in memory too. */
@@ -36,9 +40,10 @@ function spareThreads(): number {
  * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
  */
 export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
-  const { path, memoryLimit = "96MB", threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } =
-    options;
-  return new DuckDbWarehouse(await Database.open({ path, memoryLimit, threads, checkpointThreshold }), now);
+  const { path, memoryLimit = "96MB", userMemory, tempSpace } = options;
+  const { threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } = options;
+  const sizes = { memoryLimit, userMemory, tempSpace, checkpointThreshold };
+  return new DuckDbWarehouse(await Database.open({ path, threads, ...sizes }), now);
 }
 
 class DuckDbWarehouse implements Warehouse {

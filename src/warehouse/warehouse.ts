@@ -140,7 +140,14 @@ export interface MigrationStep {
 /** A value bound to a `?` of a statement. Times are text, cast in the statement: `CAST(? AS TIMESTAMP_NTZ)`. */
 export type Bind = string | number | boolean | null;
 
+/**
+ * Who asks, the program unless told. A `user` gets what the program leaves: room for a few statements, whose memory and time the
+ * pipelines do not miss. A `probe` only looks whether there are answers, and waits for nobody.
+ */
+export type Asker = "program" | "probe" | "user";
+
 export interface QueryOptions {
+  readonly asker?: Asker;
   /** One for each `?`, in order. */
   readonly binds?: readonly Bind[];
   readonly maxRows?: number;
@@ -206,7 +213,10 @@ export interface WarehouseTraits {
   statementsIn(text: string): readonly string[];
 }
 
-/** Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`. */
+/**
+ * Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`; for a
+ * user's query `QueryBusyError`.
+ */
 export interface Warehouse extends WarehouseTraits, AsyncDisposable {
   /** For people: the file's path or the account, without secrets. */
   readonly description: string;

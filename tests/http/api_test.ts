@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { DomainStatus, StandstillKind } from "../../src/engine/status.ts";
-import { ConfigError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
+import { ConfigError, QueryBusyError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
 import { createMetrics, observerOf } from "../../src/metrics/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -204,12 +204,48 @@ Deno.test("the metrics tell how old the lag is, and for how long a domain has st
   assert(!(await (await ask({ path: "/metrics" })).text()).includes("freshet_standstill_seconds{"));
 });
 
+Deno.test("a query for which there is no place is told when to come again", async () => {
+  const response = await ask({ ...asking, token: "run-token", body: query("x") }, {
+    query: () => Promise.reject(new QueryBusyError("Too many queries at once: ask again in a while")),
+  });
+  assertEquals([response.status, response.headers.get("retry-after")], [503, "2"]);
+  assertEquals((await response.json()).code, "query_busy");
+});
+
+Deno.test("a query ends when who asked has hung up", async () => {
+  const hungUp = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  await using server = startHttp(options({
+    query(_sql, { signal }) {
+      asked.resolve();
+      return new Promise((_, reject) =>
+        signal!.addEventListener("abort", () => {
+          hungUp.resolve();
+          reject(signal!.reason);
+        })
+      );
+    },
+  }));
+  const leaving = new AbortController();
+  const headers = { "content-type": "application/json", authorization: "Bearer run-token" };
+  const answer = fetch(`${server.url}/api/query`, {
+    method: "POST",
+    headers,
+    body: query("x"),
+    signal: leaving.signal,
+  });
+  await asked.promise;
+  leaving.abort();
+  await assertRejects(() => answer);
+  await hungUp.promise;
+});
+
 Deno.test("a query is answered with its rows, limits passed on", async () => {
   const seen: unknown[] = [];
   const response = await ask(
     { ...asking, token: "run-token", body: query("select 7", { max_rows: 5, timeout_ms: 9 }) },
     {
-      query(sql, limits) {
+      query(sql, { signal: _, ...limits }) {
         seen.push(sql, limits);
         return Promise.resolve({ columns: [], rows: [[1]], truncated: true });
       },

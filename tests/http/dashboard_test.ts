@@ -27,6 +27,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     statuses: () => [status],
     clock: new ManualClock(121_000),
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
+    usersQuery: () => Promise.resolve({ columns: [{ name: "NAME", type: "VARCHAR" }], rows: [], truncated: false }),
     settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
     ...overrides,
   };

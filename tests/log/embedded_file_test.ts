@@ -8,6 +8,7 @@ import { type EmbeddedLog, type EmbeddedLogOptions, openEmbeddedLog } from "../.
 import { generationOf, pull, readAll, startAt, text } from "../contracts/log/place.ts";
 
 const TOPIC = "t";
+const RECORD_HEAD_BYTES = 20;
 
 /** Runs `body` with an empty data directory. */
 async function inFolder(body: (dataDir: string) => Promise<void>): Promise<void> {
@@ -80,7 +81,7 @@ Deno.test("a file that is no log is refused and left as it is", () =>
   inFolder(async (dataDir) => {
     await Deno.writeTextFile(fileOf(dataDir), "notes ".repeat(1000));
     const error = await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, fileOf(dataDir));
-    assert(error.message.includes("move it away"));
+    assert(error.message.includes("freshet log repair"));
     assertEquals(await Deno.readTextFile(fileOf(dataDir)), "notes ".repeat(1000));
   }));
 
@@ -101,21 +102,27 @@ Deno.test("a file of another version is refused", () =>
     await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, "another version");
   }));
 
-Deno.test("a damaged record is found by its checksum, and the error says where", () =>
+Deno.test("a record that may be damaged is told of as such: a batch of its own segment, with all that can be told apart", () =>
   inFolder(async (dataDir) => {
     await using log = await openWithTopic({ dataDir });
     await log.produce(TOPIC, [{ value: "a good record" }]);
     await log.produce(TOPIC, [{ value: "a bad record" }]);
     await log.file.write("other", () => {
       const { records } = log.file.get<{ records: Uint8Array }>("SELECT records FROM segments WHERE base_offset = 1")!;
-      records[25]! ^= 1;
+      records[RECORD_HEAD_BYTES + 4]! ^= 1;
       log.file.run("UPDATE segments SET records = ? WHERE base_offset = 1", records);
     });
-    await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
-    const generation = await generationOf(subscription, 1);
-    await startAt(generation, 1);
-    const error = await assertRejects(() => generation.next(0), LogDamagedError, "offsets 1 to 1");
-    assert(error.message.includes(fileOf(dataDir)));
+    await log.produce(TOPIC, [{ value: "another good record" }]);
+    const batches = await readAll(log, TOPIC, 3);
+    assertEquals(
+      batches.map(({ records, damage }) => [records.map(({ value }) => text(value)), damage !== undefined]),
+      [
+        [["a good record"], false],
+        [["a bae record"], true],
+        [["another good record"], false],
+      ],
+    );
+    assert(batches[1]!.damage!.includes("checksum") && batches[1]!.damage!.includes(fileOf(dataDir)));
   }));
 
 Deno.test("segments that are gone, or lie on pages that SQLite cannot read, are damage with its offsets", () =>
@@ -171,6 +178,26 @@ Deno.test("a file damaged in the middle is refused when that part is read", () =
       await using log = await openEmbeddedLog({ dataDir });
       await readAll(log, TOPIC, 50);
     }, LogRefusedError);
+  }));
+
+Deno.test("a write-ahead log that is removed or replaced is noticed before anything else is taken, and nothing is lost", () =>
+  inFolder(async (dataDir) => {
+    for (const replaced of [false, true]) {
+      const folder = `${dataDir}/${replaced}`;
+      await using log = await openWithTopic({ dataDir: folder });
+      for (let i = 0; i < 20; i++) await log.produce(TOPIC, [{ value: `${i}` }]);
+      await Deno.remove(`${fileOf(folder)}-wal`);
+      if (replaced) await Deno.writeTextFile(`${fileOf(folder)}-wal`, "");
+      const error = await assertRejects(() => log.produce(TOPIC, [{ value: "lost" }]), LogUnavailableError, "-wal");
+      assert(error.message.includes("stop and start again; what was taken is safe"), error.message);
+      await assertRejects(() => log.topics(), LogUnavailableError, "-wal");
+      // As after a kill: only the file itself is there.
+      await Deno.mkdir(`${folder}/copy`);
+      await Deno.copyFile(fileOf(folder), `${folder}/copy/freshet.log.db`);
+      await using copy = await openEmbeddedLog({ dataDir: `${folder}/copy` });
+      const values = (await readAll(copy, TOPIC, 20)).flatMap(({ records }) => records.map(({ value }) => text(value)));
+      assertEquals(values, Array.from({ length: 20 }, (_, i) => `${i}`));
+    }
   }));
 
 Deno.test("a file that another program holds locked is waited for, then an error that names it", () =>

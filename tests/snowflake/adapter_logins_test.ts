@@ -66,6 +66,8 @@ const ACCEPTED: readonly (readonly [what: string, credentials: Credentials])[] =
   ["an OAuth token", { kind: "oauth token", token: "oauth-1" }],
   ["a PEM key", text(key.pkcs8)],
   ["a PEM key with \\n for line breaks", text(inOneLine(key.pkcs8))],
+  ["a PEM key with blanks for line breaks", text(key.pkcs8.replaceAll("\n", " "))],
+  ["an encrypted key with blanks for line breaks", text(key.encrypted.replaceAll("\n", " "), PASSPHRASE)],
   ["a PEM key with Windows line breaks", text(key.pkcs8.replaceAll("\n", "\r\n"))],
   ["a PEM key of the older form", text(key.pkcs1)],
   ["the body of a PEM key in one line", text(body(key.pkcs8))],

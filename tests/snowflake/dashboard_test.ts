@@ -70,6 +70,7 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     statuses: () => [status],
     clock: systemClock,
     query: (sql, options) => warehouse.query(sql, options),
+    usersQuery: (sql, options) => warehouse.query(sql, { ...options, asker: "user" }),
     settings: SETTINGS,
   });
   return async (path: string): Promise<string> => {

@@ -18,15 +18,19 @@ export function truncateEmbedded(dataDir: string, { topic, partition, offset }: 
   db.close();
 }
 
-/** Flips a bit of the segment that the offset is in. */
-export function damageEmbedded(dataDir: string, { topic, partition, offset }: Spot): Promise<void> {
+/** Flips a bit of the segment that the offset is in: of a length, so that nothing of it can be told apart, or of the last value. */
+export function damageEmbedded(
+  dataDir: string,
+  { topic, partition, offset }: Spot,
+  where: "length" | "value" = "length",
+): Promise<void> {
   const db = new DatabaseSync(`${dataDir}/freshet.log.db`);
   try {
     const { id, records } = db.prepare(
       `SELECT s.id, s.records FROM segments s JOIN topics t ON t.id = s.topic_id
        WHERE t.name = ? AND s.partition = ? AND ? BETWEEN s.base_offset AND s.last_offset`,
     ).get(topic, partition, offset) as { readonly id: number; readonly records: Uint8Array };
-    records[records.length - 1]! ^= 1;
+    records[where === "length" ? 3 : records.length - 1]! ^= 0x40;
     db.prepare("UPDATE segments SET records = ? WHERE id = ?").run(records, id);
   } finally {
     db.close();

@@ -118,6 +118,20 @@ test("a damaged file is refused with what to do, and is left as it is", async (f
   }
 });
 
+test("a damaged write-ahead log alone is set aside as the message says: whole units go, none in part", async (folder) => {
+  const file = `${folder}/freshet.duckdb`;
+  await fill(`${folder}/first.duckdb`, 3);
+  await fill(`${folder}/first.duckdb`, 3, file);
+  const wal = await Deno.readFile(`${file}.wal`);
+  wal[Math.floor(wal.length / 3)]! ^= 0x55;
+  await Deno.writeFile(`${file}.wal`, wal);
+  const error = await assertRejects(() => openDuckDb({ path: file }), WarehouseRefusedError);
+  assertStringIncludes(error.message, `set "${file}.wal" aside, and nothing else`);
+  await Deno.rename(`${file}.wal`, `${file}.wal.damaged`);
+  await using warehouse = await openDuckDb({ path: file });
+  assertEquals(await consistentOffset(warehouse), 300);
+});
+
 test("a path that cannot be used is refused by its name", async (folder) => {
   await assertRejects(() => openDuckDb({ path: folder }), WarehouseRefusedError, folder);
   await Deno.writeTextFile(`${folder}/text`, "");

@@ -73,7 +73,8 @@ async function replay(context: Context, name: string, { maxRows, yes = false, js
   const folder = await Deno.makeTempDir({ prefix: "freshet_replay_" });
   try {
     const { openDuckDb } = await import("../../warehouse/duckdb.ts");
-    await using fresh = await openDuckDb({ path: `${folder}/replay.duckdb`, memoryLimit: config.duckdbMemory });
+    const { duckdbMemory: memoryLimit, duckdbTemp: tempSpace } = config;
+    await using fresh = await openDuckDb({ path: `${folder}/replay.duckdb`, memoryLimit, tempSpace });
     await fresh.migrate(scriptsOf(context.domains().filter(({ name }) => name === domain.name)));
     const records = await workOff(context, { domain, claims, from: warehouse, to: fresh });
     await using freshWriter = await fresh.writer(domain.name);

@@ -6,7 +6,7 @@ import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
-import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
+import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
 import { type DomainPanels, madePanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
@@ -50,6 +50,8 @@ export interface DashboardOptions extends Names {
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  /** For what a user puts together: filters, sorting and pages of a table. */
+  readonly usersQuery: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** Settings of the domains by name. Panels hand out thresholds of them, never all. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -72,14 +74,13 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   const now = () => clock.monotonic();
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
   const guesses = new Guesses({ now, addressOf });
-  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs: options.bodyTimeoutMs ?? BODY_MS }, { addressOf });
-  const shown = panelsOf(options.domains);
-  const answers = new AnswerCache({
-    query: options.query,
-    clock,
-    version: (domain) => versionOf(statuses(), domain),
-    ...warehouse.freshness,
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs: options.bodyTimeoutMs ?? BODY_MS }, {
+    addressOf,
   });
+  const shown = panelsOf(options.domains);
+  const answering = { clock, version: (domain: string) => versionOf(statuses(), domain), ...warehouse.freshness };
+  const answers = new AnswerCache({ ...answering, query: options.query });
+  const looks = new AnswerCache({ ...answering, query: options.usersQuery });
   const live = createLive(options, shown, answers);
   const app = new Hono();
   app.use(secureHeaders({
@@ -110,7 +111,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   app.use("/api/*", requireSession({ tokens, guesses }));
   aboutRoute(app, { ...options, shown, answers });
   panelRoutes(app, { ...options, shown, answers });
-  tableRoutes(app, { ...options, shown, answers });
+  tableRoutes(app, { ...options, shown, answers: looks });
   liveRoute(app, live, addressOf);
   app.notFound((c) => failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`));
   app.onError((error, c) => answerError(error, c));
@@ -279,7 +280,10 @@ async function refuseOtherSites(c: Context, next: () => Promise<void>) {
 function answerError(error: Error, c: Context) {
   if (c.req.raw.signal.aborted) return failure(c, 503, "gone", "Nobody waits for the answer any more");
   if (error instanceof ExplorerError) return failure(c, 400, "bad_request", error.message);
-  if (error instanceof WarehouseUnavailableError) return failure(c, 503, error.code, error.message);
+  if (error instanceof QueryBusyError || error instanceof WarehouseUnavailableError) {
+    c.header("retry-after", "1");
+    return failure(c, 503, error.code, error.message);
+  }
   // The statements are the dashboard's own: one that is refused takes too long, or misses a table.
   if (error instanceof FreshetError) return failure(c, 500, error.code, error.message);
   loggerFor("dashboard").error("A request failed", { path: c.req.path, error });

@@ -48,9 +48,12 @@ export class EmbeddedFile implements AsyncDisposable {
   readonly #listeners = { records: new Set<() => void>(), groups: new Set<() => void>(), other: new Set<() => void>() };
 
   readonly #identity: FileIdentity;
+  /** Of the write-ahead log, which is there as long as anybody has the file open. */
+  readonly #walIdentity: FileIdentity;
 
   private constructor(readonly path: string, readonly clock: Clock, readonly db: DatabaseSync) {
     this.#identity = new FileIdentity(path);
+    this.#walIdentity = new FileIdentity(`${path}-wal`);
   }
 
   /** Opens or creates the file. Errors: `LogRefusedError`, `LogUnavailableError`. */
@@ -124,9 +127,24 @@ export class EmbeddedFile implements AsyncDisposable {
 
   /** Throws `LogUnavailableError` when the file is no longer where it was opened: what is written would be lost with it. */
   check(): void {
-    if (!this.#identity.isGone()) return;
+    if (!this.#identity.isGone()) return this.#checkWal();
     throw new LogUnavailableError(
       `The log "${this.path}" was removed or replaced while it was open: put it back, or stop and start again without it`,
+    );
+  }
+
+  /** What SQLite has written there is still in its hands: it is put into the file before anything else is taken. */
+  #checkWal(): void {
+    if (!this.#walIdentity.isGone()) return;
+    let isSafe = true;
+    try {
+      this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      isSafe = false;
+    }
+    throw new LogUnavailableError(
+      `The write-ahead log "${this.path}-wal" was removed or replaced while it was open: stop and start again; what was taken ` +
+        (isSafe ? "is safe in the log" : "last is lost if the process is killed rather than stopped"),
     );
   }
 
@@ -213,13 +231,15 @@ function isBusy(cause: unknown): boolean {
   return cause instanceof Error && cause.message.includes("database is locked");
 }
 
+const REPAIR = 'is damaged: "freshet log check" says what of it, and "freshet log repair" keeps all that can be read';
+
 /** SQLite's message texts, which Deno gives without a result code, and what to do about each. */
 const ADVICE: readonly (readonly [text: string, retriable: boolean, advice: string])[] = [
   ["database is locked", true, "is locked by another program: end that program, or wait until it has finished"],
   ["database or disk is full", true, "cannot grow because the disk is full: free some space; nothing was lost"],
   ["disk I/O error", true, "cannot be read or written (disk I/O error): check the disk and its free space"],
-  ["disk image is malformed", false, "is damaged: move it and its -wal and -shm files away to begin with an empty log"],
-  ["file is not a database", false, "is damaged or no SQLite file: move it away to begin with an empty log"],
+  ["disk image is malformed", false, REPAIR],
+  ["file is not a database", false, `${REPAIR} (it is no SQLite file any more)`],
   ["readonly database", false, "is read-only: give this user the right to write the file and its folder"],
   ["unable to open database file", false, "cannot be opened: check that its folder exists and may be written"],
 ];

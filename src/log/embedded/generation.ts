@@ -151,20 +151,30 @@ export class EmbeddedGeneration implements Generation {
     let bytes = 0;
     let next = from;
     let damage: Pick<Damage, "to" | "why"> | undefined;
+    let doubt: string | undefined;
     try {
       for (const row of this.file.each<SegmentRow>(SELECT_SEGMENTS, this.spec.topicId, partition, from)) {
-        damage = row.base > next ? { to: row.base, why: "its rows are gone" } : decode(row, from, records);
+        if (row.base > next) damage = { to: row.base, why: "its rows are gone" };
+        else if (crc32(row.records) !== row.crc) {
+          // Of what comes before it is a batch, and it is one of its own.
+          if (next > from) break;
+          doubt = "The checksum does not match";
+          damage = decode(row, from, records, doubt);
+        } else damage = decode(row, from, records);
         if (damage !== undefined) break;
         bytes += row.bytes;
         next = row.last + 1;
-        if (records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) break;
+        if (doubt !== undefined || records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) break;
       }
     } catch (error) {
       damage = this.#damagedRow(partition, next, error);
     }
     if (next === from) throw this.#unreadable(partition, place, damage);
     place.next = next;
-    return { partition, records, nextOffset: next };
+    return doubt === undefined ? { partition, records, nextOffset: next } : {
+      ...{ partition, records, nextOffset: next },
+      damage: `${doubt}, in "${this.file.path}"`,
+    };
   }
 
   /** SQLite cannot read the row that holds `offset`; the index, which lies elsewhere, may still say how far that goes. */
@@ -207,15 +217,19 @@ export class EmbeddedGeneration implements Generation {
   }
 }
 
-/** Decodes a segment into `into`, or says what of it cannot be read: all of it. */
-function decode(row: SegmentRow, fromOffset: number, into: LogRecord[]): Pick<Damage, "to" | "why"> | undefined {
+/** Decodes a segment into `into`, or says what of it cannot be read: all of it. `why` is known already, or it is why it fails. */
+function decode(
+  row: SegmentRow,
+  fromOffset: number,
+  into: LogRecord[],
+  why?: string,
+): Pick<Damage, "to" | "why"> | undefined {
   const before = into.length;
   try {
-    if (crc32(row.records) !== row.crc) throw new RangeError("The checksum does not match");
     decodeSegment(row.records, { baseOffset: row.base, count: row.last - row.base + 1, fromOffset }, into);
   } catch (cause) {
     into.length = before;
-    return { to: row.last + 1, why: cause instanceof Error ? cause.message : String(cause) };
+    return { to: row.last + 1, why: why ?? (cause instanceof Error ? cause.message : String(cause)) };
   }
 }
 

@@ -9,9 +9,10 @@ import { FileIdentity } from "../../file_identity.ts";
 import { type Client, loadClient } from "./client.ts";
 import { isFatal, isLocked, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
 import { LargeRows } from "./large_rows.ts";
-import { CATALOG, type DatabaseOptions, openInstance, ROW_GROUP_ROWS } from "./opening.ts";
+import { bytesOf, CATALOG, type DatabaseOptions, openInstance, ROW_GROUP_ROWS } from "./opening.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Sweep } from "./sweep.ts";
+import { UserRoom } from "./user_room.ts";
 import { mutex, WaitGroup } from "./concurrency.ts";
 
 /** How long opening waits for another process that has the file, and how often it looks. */
@@ -29,6 +30,8 @@ const ROWS_UNTIL_WORN = 1_000_000;
 const ROWS_UNTIL_URGENT = 3 * ROWS_UNTIL_WORN;
 /** Rows after which running out of memory is put down to it. */
 const ROWS_UNTIL_SUSPECT = ROWS_UNTIL_WORN / 10;
+/** How long users may go on reading while the file is to be opened anew, milliseconds. */
+const RENEW_PATIENCE_MS = 2_000;
 /** A fold of large rows counts as so many: it begins a row group in each table that is written to. */
 const ROWS_OF_A_FOLD = 2 * ROW_GROUP_ROWS;
 
@@ -57,11 +60,15 @@ export class Database implements SessionHost {
    * column", and the file is good for nothing more until it is opened anew. It has one thread to spare anyway.
    */
   readonly turn = mutex();
+  /** Where statements of users run. */
+  readonly room: UserRoom;
 
   private constructor(client: Client, options: DatabaseOptions) {
     this.client = client;
     this.#options = options;
     this.path = options.path;
+    const ownBytes = bytesOf(options.memoryLimit);
+    this.room = new UserRoom(this, { ownBytes, userBytes: bytesOf(options.userMemory ?? "128MB"), threads: options.threads });
   }
 
   /** Opens the file, making it and its folder when there are none. Errors: as `translate` says. */
@@ -209,7 +216,7 @@ export class Database implements SessionHost {
   async #renew(): Promise<void> {
     try {
       await this.work(async () => {
-        await this.#readers.idle();
+        await this.#readersGone();
         await this.turn(async () => {
           try {
             if (!this.#broken) await this.#fold();
@@ -226,6 +233,17 @@ export class Database implements SessionHost {
     }
   }
 
+  /** Users are told to go after a while: they may come again. */
+  async #readersGone(): Promise<void> {
+    const tell = () => this.room.clear(`Warehouse file "${this.path}" must be opened anew`);
+    const patience = setTimeout(tell, RENEW_PATIENCE_MS);
+    try {
+      await this.#readers.idle();
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
   #reopenOnce(): Promise<void> {
     return this.#opening ??= this.#reopen().finally(() => this.#opening = undefined);
   }
@@ -237,9 +255,20 @@ export class Database implements SessionHost {
     } catch (error) {
       if (isFatal(error)) this.#broken = true;
       if (isFatal(error) && isOutOfMemory(error)) this.#largeRows.suspect();
-      if (isOutOfMemory(error) && this.#rowsWritten >= ROWS_UNTIL_SUSPECT) {
-        this.#rowsWritten = Math.max(this.#rowsWritten, ROWS_UNTIL_WORN);
+      if (isOutOfMemory(error)) {
+        this.room.clear("The pipelines need the memory");
+        if (this.#rowsWritten >= ROWS_UNTIL_SUSPECT) this.#rowsWritten = Math.max(this.#rowsWritten, ROWS_UNTIL_WORN);
       }
+      throw error;
+    }
+  }
+
+  /** Runs one statement of a user: that it finds no memory says nothing of the file. */
+  async userStatement<T>(statement: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#statements.run(statement);
+    } catch (error) {
+      if (isFatal(error)) this.#broken = true;
       throw error;
     }
   }

@@ -40,6 +40,12 @@ export function isOutOfMemory(error: unknown): boolean {
   return OUT_OF_MEMORY.test(messageOf(error));
 }
 
+/** What to do about a query that found too little memory; which setting says how much there is, and what was missing. */
+export function needsMore(setting: string, detail: string): string {
+  return "The query needs more memory than DuckDB may use: ask for fewer rows, for fewer columns with long texts or LEFT of " +
+    `them, or raise ${setting} (${detail})`;
+}
+
 const LOCKED = /Could not set lock on file/;
 
 export function isLocked(error: unknown): boolean {
@@ -101,8 +107,15 @@ const RULES: readonly Rule[] = [
     ),
   },
   {
+    pattern: /replaying WAL|WAL file/,
+    make: refused((file, message) =>
+      `The write-ahead log of warehouse file "${file}" is damaged: set "${file}.wal" aside, and nothing else. The tables go back ` +
+      `by the units that were in it, and the run reads them from the topics again (${message})`
+    ),
+  },
+  {
     pattern:
-      /Corrupt database file|not a valid DuckDB database|Could not read enough bytes|replaying WAL|does not match stored checksum/,
+      /Corrupt database file|not a valid DuckDB database|Could not read enough bytes|does not match stored checksum/,
     make: refused((file, message) =>
       `Warehouse file "${file}" is damaged: set it and "${file}.wal" aside, and rebuild it by running the topics again (${message})`
     ),

@@ -1,7 +1,8 @@
-// Opens an instance of DuckDB on one file, with its settings, which nobody changes afterwards but for one. Must not know tables.
+// Opens an instance of DuckDB on one file, with its settings, which nobody changes afterwards but for a few. Must not know tables.
 
 import type { DuckDBInstance } from "@duckdb/node-api";
 import type { Client } from "./client.ts";
+import { ROOM_SETTINGS } from "./user_room.ts";
 import { type LargeRows, MERGING_SETTING, OPENING_SETTINGS } from "./large_rows.ts";
 
 export interface DatabaseOptions {
@@ -9,6 +10,10 @@ export interface DatabaseOptions {
   readonly path: string;
   /** What DuckDB may hold, such as `256MB`; the process itself needs more. */
   readonly memoryLimit: string;
+  /** What statements of users may hold beside that, `128MB` unless told. */
+  readonly userMemory?: string;
+  /** What may lie in files beside the database for large sorts and joins, `4GB` unless told. */
+  readonly tempSpace?: string;
   /** Threads that one statement may use. */
   readonly threads: number;
   /** Size of the write-ahead log at which it is folded into the file, such as `256MB`. */
@@ -35,14 +40,25 @@ const TYPES: readonly (readonly [name: string, is: string])[] = [
   ["OBJECT", "JSON"],
 ];
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12, KI: 2 ** 10, MI: 2 ** 20, GI: 2 ** 30, TI: 2 ** 40 };
+
+/** A size as DuckDB reads it, such as `96MB` or `1.5GiB`, in bytes. */
+export function bytesOf(size: string): number {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*$/i.exec(size) ?? [];
+  const factor = UNITS[unit?.toUpperCase() ?? "?"];
+  if (factor === undefined) throw new RangeError(`Not a size such as 96MB: "${size}"`);
+  return Math.floor(Number(number) * factor);
+}
+
 /** Opens the file, with what `rows` say of large ones. Errors: DuckDB's own. */
 export async function openInstance(
   client: Client,
-  { path, memoryLimit, threads, checkpointThreshold }: DatabaseOptions,
+  { path, memoryLimit, tempSpace = "4GB", threads, checkpointThreshold }: DatabaseOptions,
   rows: LargeRows,
 ): Promise<DuckDBInstance> {
   const instance = await client.DuckDBInstance.create(":memory:", {
     ...(path === ":memory:" ? {} : { temp_directory: `${path}.tmp` }),
+    max_temp_directory_size: tempSpace,
     memory_limit: memoryLimit,
     threads: String(threads),
     checkpoint_threshold: checkpointThreshold,
@@ -60,7 +76,7 @@ export async function openInstance(
     for (const [name, is] of TYPES) await connection.run(`CREATE TYPE IF NOT EXISTS ${name} AS ${is}`);
     await rows.recognize(connection);
     await connection.run("SET enable_external_access = false");
-    await connection.run(`SET allowed_configs = ['${MERGING_SETTING}']`);
+    await connection.run(`SET allowed_configs = ['${[MERGING_SETTING, ...ROOM_SETTINGS].join("', '")}']`);
     await connection.run("SET lock_configuration = true");
   } catch (error) {
     connection.closeSync();

@@ -2,36 +2,46 @@
 // Must not know who asks.
 
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
+import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../deadline.ts";
-import { QueryRefusedError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
+import { QueryBusyError, QueryRefusedError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
 import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
-import type { QueryOptions, QueryResult } from "../warehouse.ts";
+import type { Asker, QueryOptions, QueryResult } from "../warehouse.ts";
+import { runBeside } from "./beside.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { isOutOfMemory, messageOf, translate, withoutAdvice } from "./errors.ts";
+import { isOutOfMemory, messageOf, needsMore, reopenedMeanwhile, translate, withoutAdvice } from "./errors.ts";
 import { interruptAt } from "./interrupt.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
 import { mutex } from "./concurrency.ts";
 
-/** Queries that run at a time; each may take as many threads as the writers, out of the same memory. */
-const MAX_RUNNING = 4;
-/** Queries that wait for their turn. */
-const MAX_WAITING = 64;
+/** How many queries of an asker run at a time, and wait for their turn. Those of users share one thread. */
+const PLACES: Readonly<Record<Asker, { readonly maxRunning: number; readonly maxWaiting: number }>> = {
+  program: { maxRunning: 4, maxWaiting: 64 },
+  probe: { maxRunning: 1, maxWaiting: 8 },
+  user: { maxRunning: 2, maxWaiting: 8 },
+};
+/** How long a user's query waits for its turn, milliseconds. */
+const USER_WAIT_MS = 10_000;
+/**
+ * What users' cells cost the thread that makes JSON of them, and how much of its time they get: after a large answer the next
+ * query waits. Up to so many cells nobody waits.
+ */
+const MS_A_CELL = 0.001;
+const USER_SHARE = 0.1;
+const FREE_CELLS = 10_000;
 /** How long the writers wait for a query that found no memory beside them, milliseconds. */
 const ALONE_MS = 3_000;
 
 /** Errors of the statement itself, as opposed to errors of the file. */
-function refusal(error: unknown, file: string): Error {
-  if (error instanceof QueryRefusedError) return error;
+function refusal(error: unknown, file: string, asker: Asker = "program"): Error {
+  if (error instanceof QueryRefusedError || error instanceof WarehouseUnavailableError) return error;
   const text = messageOf(error);
   if (isOutOfMemory(error)) {
-    return new QueryTooLargeError(
-      `The query needs more memory than DuckDB may use: ask for fewer rows, for fewer columns with long texts or LEFT of ` +
-        `them, or raise FRESHET_DUCKDB_MEMORY (${withoutAdvice(error)})`,
-      { cause: error },
-    );
+    const setting = asker === "user" ? "FRESHET_QUERY_MEMORY" : "FRESHET_DUCKDB_MEMORY";
+    return new QueryTooLargeError(needsMore(setting, withoutAdvice(error)), { cause: error });
   }
   if (/^(IO|FATAL|INTERNAL|Connection) Error|database has been invalidated|^Warehouse file/.test(text)) {
     return translate(error, file);
@@ -44,13 +54,19 @@ interface Expected extends Checked {
   readonly type: StatementType;
 }
 
+const tooMany = () => new QueryBusyError("Too many queries at once: ask again in a while");
+
+type Answering = (statement: Statement, options: QueryOptions, deadline: Deadline) => Promise<QueryResult>;
+
 export class Queries {
   readonly #database: Database;
-  readonly #turns = new Semaphore({
-    maxRunning: MAX_RUNNING,
-    maxWaiting: MAX_WAITING,
-    full: () => new QueryRefusedError("Too many queries at once: try again"),
-  });
+  readonly #turns: Readonly<Record<Asker, Semaphore>> = {
+    program: new Semaphore({ ...PLACES.program, full: tooMany }),
+    probe: new Semaphore({ ...PLACES.probe, full: tooMany }),
+    user: new Semaphore({ ...PLACES.user, full: tooMany }),
+  };
+  /** When the next query of a user may begin, by the monotonic clock. */
+  #usersRestUntil = 0;
   /** Of queries that run or wait. */
   readonly #deadlines = new Set<Deadline>();
   /** Of those that need the writers' turn, so that between two of them the writers have theirs. */
@@ -62,19 +78,30 @@ export class Queries {
   }
 
   async run(sql: string, options: QueryOptions): Promise<QueryResult> {
-    const { signal, timeoutMs } = options;
+    const { signal, timeoutMs, asker = "program" } = options;
     signal?.throwIfAborted();
     const statement = readStatement(sql);
     const late = () => new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
     using deadline = new Deadline({ signal, timeoutMs, late });
+    using patience = new Deadline({
+      signal: deadline.signal,
+      timeoutMs: asker === "user" ? USER_WAIT_MS : undefined,
+      late: tooMany,
+    });
     this.#deadlines.add(deadline);
-    const answer = () => this.#answer(statement, options, deadline);
+    const answer = () => this.#answers[asker](statement, options, deadline);
     try {
-      return await this.#database.work(() => this.#turns.run(answer, deadline.signal));
+      return await this.#database.work(() => this.#turns[asker].run(answer, patience.signal));
     } finally {
       this.#deadlines.delete(deadline);
     }
   }
+
+  readonly #answers: Readonly<Record<Asker, Answering>> = {
+    program: (...query) => this.#answer(...query),
+    probe: (...query) => this.#read(...query),
+    user: (...query) => this.#answerUser(...query),
+  };
 
   /** Stops what runs and what waits. */
   close(): void {
@@ -92,6 +119,21 @@ export class Queries {
       if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
       return await this.#answerAlone(statement, options, deadline, error);
     }
+  }
+
+  /** In the room that users have. Never alone: the pipelines do not wait for them. */
+  async #answerUser(statement: Statement, options: QueryOptions, deadline: Deadline): Promise<QueryResult> {
+    const database = this.#database;
+    database.check();
+    const restMs = this.#usersRestUntil - performance.now();
+    if (restMs > 0) await deadline.within(delay(restMs, undefined, { signal: deadline.signal }));
+    while (database.renewing) await deadline.within(database.renewing);
+    using _reading = database.reading();
+    await using _place = await database.room.enter((reason) => deadline.end(reason));
+    const answer = await this.#read(statement, options, deadline);
+    const cells = answer.rows.length * answer.columns.length;
+    if (cells > FREE_CELLS) this.#usersRestUntil = performance.now() + cells * MS_A_CELL / USER_SHARE;
+    return answer;
   }
 
   /**
@@ -126,10 +168,14 @@ export class Queries {
       deadline.check();
       using _watched = interruptAt(deadline.signal, connection);
       await session.run("BEGIN TRANSACTION READ ONLY");
-      return await this.#database.statement(() => this.#fetch(connection, statement, options, deadline));
+      const fetch = () => this.#fetch(connection, statement, options, deadline);
+      if (options.asker !== "user") return await this.#database.statement(fetch);
+      // Without the room there is no thread that would work on it.
+      if (!this.#database.room.isIn(this.#database.generation)) throw reopenedMeanwhile(this.#database.path);
+      return await this.#database.userStatement(fetch);
     } catch (error) {
       deadline.check();
-      throw refusal(error, this.#database.path);
+      throw refusal(error, this.#database.path, options.asker);
     } finally {
       await session.rollback();
       session.close();
@@ -161,7 +207,7 @@ export class Queries {
         throw new QueryRefusedError(`The query has ${statement.parameterCount} places for values, got ${binds.length}`);
       }
       statement.bind([...binds]);
-      result = await statement.run();
+      result = options.asker === "user" ? await runBeside(statement) : await statement.run();
     } finally {
       statement.destroySync();
     }

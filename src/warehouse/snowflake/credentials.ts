@@ -10,7 +10,7 @@ import type { LoginOptions } from "./driver.ts";
 export type Credentials =
   | {
     readonly kind: "key";
-    /** PEM (with line breaks or the two characters `\n` instead), or base64 of the PEM or of its DER in one line. */
+    /** PEM (with line breaks, or blanks or the two characters `\n` instead), or base64 of the PEM or of its DER in one line. */
     readonly key: { readonly text: string } | { readonly path: string };
     readonly passphrase?: string | undefined;
   }
@@ -70,7 +70,7 @@ function decode(text: string): { readonly key: string | Buffer; readonly encrypt
   const plain = PEM.test(trimmed) ? trimmed : Buffer.from(trimmed.replace(/\s/g, ""), "base64").toString("latin1");
   const [pem, label, body] = PEM.exec(plain) ?? [];
   if (pem !== undefined) {
-    return { key: pem, encrypted: label!.startsWith("ENCRYPTED") || /^Proc-Type:.*ENCRYPTED/m.test(body!) };
+    return { key: withLineBreaks(pem, label!, body!), encrypted: label!.startsWith("ENCRYPTED") || /^Proc-Type:.*ENCRYPTED/m.test(body!) };
   }
   // DER begins with a SEQUENCE; that of a plain key goes on with a version, of an encrypted one with another SEQUENCE.
   const der = Buffer.from(plain, "latin1");
@@ -80,6 +80,13 @@ function decode(text: string): { readonly key: string | Buffer; readonly encrypt
   const label64 = encrypted ? "ENCRYPTED PRIVATE KEY" : der[first + 3] === 0x30 ? "PRIVATE KEY" : "RSA PRIVATE KEY";
   const lines = der.toString("base64").match(/.{1,64}/g)!.join("\n");
   return { key: `-----BEGIN ${label64}-----\n${lines}\n-----END ${label64}-----\n`, encrypted };
+}
+
+/** As OpenSSL reads it: environments, and who copies, make blanks of line breaks. One with headers is left as it is. */
+function withLineBreaks(pem: string, label: string, body: string): string {
+  if (body.includes(":")) return pem;
+  const lines = body.replace(/\s/g, "").match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 
 function readKey(text: string, passphrase: string | undefined, where: string): KeyObject {

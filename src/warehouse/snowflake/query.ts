@@ -2,7 +2,7 @@
 // Must not know who asks.
 
 import { Deadline } from "../../deadline.ts";
-import { QueryRefusedError } from "../../errors.ts";
+import { QueryBusyError, QueryRefusedError } from "../../errors.ts";
 import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
@@ -21,7 +21,7 @@ export class Queries {
   readonly #turns = new Semaphore({
     maxRunning: MAX_RUNNING,
     maxWaiting: MAX_WAITING,
-    full: () => new QueryRefusedError("Too many queries at once: try again"),
+    full: () => new QueryBusyError("Too many queries at once: ask again in a while"),
   });
 
   constructor(session: Session) {

@@ -1,0 +1,70 @@
+// The real program as the benchmarks start it, and what it uses.
+
+/** The program's task `run` on a folder, and where its dashboard is. */
+export class Program implements AsyncDisposable {
+  private constructor(
+    private readonly child: Deno.ChildProcess,
+    private readonly pid: number,
+    /** Of the folder's own, for who asks on this machine. */
+    readonly token: string,
+    readonly api: string,
+    readonly dashboard: string,
+  ) {}
+
+  static async start(dir: string): Promise<Program> {
+    const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
+    const words: string[] = command.split(" ");
+    const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...words.slice(words.indexOf("deno") + 1), "trains", "--no-simulate"],
+      env: {
+        ...Object.fromEntries(settings),
+        FRESHET_DATA_DIR: dir,
+        FRESHET_API_PORT: "0",
+        FRESHET_DASHBOARD_PORT: "0",
+        FRESHET_LOG_FORMAT: "json",
+      },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const up = Promise.withResolvers<readonly [api: string, dashboard: string]>();
+    let said = "";
+    child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+      new WritableStream({
+        write(text) {
+          if (said.length < 20_000) said += text;
+          const [, api, dashboard] = /"url":"([^"]+)","dashboard":"([^"]+)"/.exec(said) ?? [];
+          if (api && dashboard) up.resolve([api, dashboard]);
+        },
+      }),
+    );
+    child.status.then(() => up.reject(new Error(`The program has ended:\n${said}`)));
+    const [api, dashboard] = await up.promise;
+    const { pid, token } = JSON.parse(await Deno.readTextFile(`${dir}/freshet.run.json`));
+    return new Program(child, pid, token, api, dashboard);
+  }
+
+  /** Records of trains that are in the tables. */
+  async records(): Promise<number> {
+    const { domains: [trains] } = await (await fetch(`${this.api}/api/status`)).json();
+    return trains.totals.records;
+  }
+
+  /** Resident memory in MB and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
+  async usage(): Promise<{ readonly rssMb: number; readonly cpuS: number }> {
+    const cat = async (file: string) => {
+      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.pid}/${file}`] }).output();
+      return new TextDecoder().decode(stdout);
+    };
+    const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(await cat("status"))?.[1] ?? 0) / 1024;
+    // Fields after the name in brackets: the 12th and 13th are user and system time in hundredths of a second.
+    const fields = (await cat("stat")).split(") ")[1]!.split(" ");
+    return { rssMb, cpuS: (Number(fields[11]) + Number(fields[12])) / 100 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill("SIGTERM");
+    await this.child.status;
+  }
+}

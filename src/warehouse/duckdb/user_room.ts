@@ -1,0 +1,186 @@
+// The room that statements of users have in the instance that the pipelines write with: a thread of low priority, and
+// memory of their own. It is there while one of them runs. DuckDB has limits for an instance only, and lets no second process
+// read a file that is written, so what they take is watched, and the oldest is ended when they take too much.
+// Must not know what they ask.
+
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { QueryBusyError, QueryTooLargeError } from "../../errors.ts";
+import { needsMore } from "./errors.ts";
+import { mutex } from "./concurrency.ts";
+import { Threads } from "./low_priority.ts";
+
+const WATCH_EVERY_MS = 10;
+/** How long one that was told to end may take until the next is told, milliseconds. */
+const END_PATIENCE_MS = 50;
+/** What DuckDB holds for a while, other than pages of tables, which make room for anything. */
+const HELD = `SELECT CAST(COALESCE(SUM(memory_usage_bytes), 0) AS DOUBLE) FROM duckdb_memory()
+  WHERE tag NOT IN ('BASE_TABLE', 'METADATA')`;
+/** Values are held outside of DuckDB's own count: so much more may the process take while users ask. */
+const UNCOUNTED_BYTES = 256 << 20;
+/** What is set to make room; to be allowed where the configuration is locked. */
+export const ROOM_SETTINGS = ["threads", "memory_limit"];
+/** How often it is tried to know the new thread from others that began at the same moment. */
+const TRIES = 5;
+
+/** What the room needs of its database. */
+export interface RoomHost {
+  /** Raised each time the instance is opened anew. */
+  readonly generation: number;
+  connect(): Promise<DuckDBConnection>;
+  statement<T>(statement: () => Promise<T>): Promise<T>;
+}
+
+export interface RoomSizes {
+  /** What the pipelines may hold, bytes. */
+  readonly ownBytes: number;
+  /** What users may hold beside it, bytes. */
+  readonly userBytes: number;
+  /** Threads of the pipelines. */
+  readonly threads: number;
+}
+
+/** One statement in the room. */
+interface User {
+  readonly end: (reason: Error) => void;
+}
+
+export class UserRoom {
+  readonly #users = new Set<User>();
+  readonly #inTurn = mutex();
+  /** Of the instance that has the room at present, and what watches it. */
+  #open: { readonly generation: number; readonly watching: AsyncDisposable } | undefined;
+
+  constructor(private readonly host: RoomHost, private readonly sizes: RoomSizes) {}
+
+  /** Makes room; `end` is called when the statement must end, which it must do soon. */
+  async enter(end: (reason: Error) => void): Promise<AsyncDisposable> {
+    const user = { end };
+    this.#users.add(user);
+    const leave = async () => {
+      this.#users.delete(user);
+      await this.#inTurn(() => this.#adjust());
+    };
+    try {
+      await this.#inTurn(() => this.#adjust());
+    } catch (error) {
+      await leave();
+      throw error;
+    }
+    return { [Symbol.asyncDispose]: leave };
+  }
+
+  /** Whether the instance of this generation has it. */
+  isIn(generation: number): boolean {
+    return this.#open?.generation === generation;
+  }
+
+  /** Ends all of them: the pipelines cannot go on beside them. */
+  clear(why: string): void {
+    for (const { end } of [...this.#users]) end(new QueryBusyError(`${why}: ask again in a while`));
+  }
+
+  async #adjust(): Promise<void> {
+    const { host } = this;
+    if (this.#open && this.#open.generation !== host.generation) await this.#forget();
+    if (this.#users.size > 0 && !this.#open) {
+      const connection = await host.connect();
+      try {
+        await this.#widen(connection);
+        this.#open = { generation: host.generation, watching: this.#watch() };
+      } finally {
+        connection.closeSync();
+      }
+    } else if (this.#users.size === 0 && this.#open) {
+      await this.#forget();
+      // An instance that failed is opened anew without the room.
+      await this.#narrow().catch(() => {});
+    }
+  }
+
+  async #forget(): Promise<void> {
+    const { watching } = this.#open!;
+    this.#open = undefined;
+    await watching[Symbol.asyncDispose]();
+  }
+
+  async #widen(connection: DuckDBConnection): Promise<void> {
+    const { ownBytes, userBytes, threads } = this.sizes;
+    const set = (sql: string) => this.host.statement(async () => void await connection.run(sql));
+    await set(`SET GLOBAL memory_limit = '${ownBytes + userBytes}B'`);
+    using all = Threads.open();
+    for (let tries = 0; tries < TRIES; tries++) {
+      const before = all?.all();
+      await set(`SET GLOBAL threads = ${threads + 1}`);
+      if (!all || !before) return;
+      const begun = [...all.all()].filter((thread) => !before.has(thread));
+      if (begun.length === 1) return void all.lower(begun[0]!);
+      await set(`SET GLOBAL threads = ${threads}`);
+    }
+    // At the priority of all others, rather than not at all.
+    await set(`SET GLOBAL threads = ${threads + 1}`);
+  }
+
+  async #narrow(): Promise<void> {
+    const { ownBytes, threads } = this.sizes;
+    const connection = await this.host.connect();
+    try {
+      await this.host.statement(async () => {
+        await connection.run(`SET GLOBAL threads = ${threads}`);
+        await connection.run(`SET GLOBAL memory_limit = '${ownBytes}B'`);
+      });
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** Ends the oldest when they hold too much, until it is disposed of. */
+  #watch(): AsyncDisposable {
+    const done = new AbortController();
+    const watching = this.#watchUntil(done.signal).catch(() => {});
+    return {
+      async [Symbol.asyncDispose]() {
+        done.abort();
+        await watching;
+      },
+    };
+  }
+
+  async #watchUntil(signal: AbortSignal): Promise<void> {
+    const { ownBytes, userBytes } = this.sizes;
+    const maxRss = Deno.memoryUsage().rss + userBytes + UNCOUNTED_BYTES;
+    const connection = await this.host.connect();
+    try {
+      let ended: User | undefined;
+      let endedAt = -Infinity;
+      while (!signal.aborted) {
+        await pause(WATCH_EVERY_MS, signal);
+        if (signal.aborted) return;
+        if (ended && this.#users.has(ended) && performance.now() - endedAt < END_PATIENCE_MS) continue;
+        const isOver = Deno.memoryUsage().rss > maxRss ||
+          await this.#held(connection) > userBytes + ownBytes / 4;
+        if (!isOver) continue;
+        ended = [...this.#users].find((user) => user !== ended) ?? ended;
+        endedAt = performance.now();
+        ended?.end(new QueryTooLargeError(needsMore("FRESHET_QUERY_MEMORY", "it was ended")));
+      }
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  #held(connection: DuckDBConnection): Promise<number> {
+    return this.host.statement(async () => Number((await (await connection.run(HELD)).getRows())[0]?.[0] ?? 0));
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,158 @@
+// Queries of users on DuckDB: what they may take, and that the pipelines do not miss it.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { QueryBusyError, QueryRefusedError, QueryTooLargeError } from "../../src/errors.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { Database } from "../../src/warehouse/duckdb/database.ts";
+import { bytesOf } from "../../src/warehouse/duckdb/opening.ts";
+import { Queries } from "../../src/warehouse/duckdb/query.ts";
+import { Threads } from "../../src/warehouse/duckdb/low_priority.ts";
+import type { QueryOptions, Warehouse } from "../../src/warehouse/warehouse.ts";
+import { SCRIPTS, TOPIC, unitOf } from "./support.ts";
+
+const user: QueryOptions = { asker: "user" };
+/** Never fits. */
+const HUNGRY = "SELECT list(i) FROM range(1000000000) t(i)";
+/** Never ends, and takes no memory. */
+const ENDLESS = "SELECT COUNT(*) FROM range(10000000) a(i), range(10000000) b(j) WHERE i + j = -1";
+
+async function inFolder(body: (path: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "freshet-users-" });
+  try {
+    await body(`${folder}/freshet.duckdb`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const test = (name: string, body: (warehouse: Warehouse) => Promise<void>) =>
+  Deno.test(name, () =>
+    inFolder(async (path) => {
+      await using warehouse = await openDuckDb({ path, memoryLimit: "64MB", userMemory: "64MB" });
+      await warehouse.migrate(SCRIPTS);
+      await body(warehouse);
+    }));
+
+/** Asks again and again until stopped, as one who means harm does; resolves with the errors' names. */
+async function asking(warehouse: Warehouse, sql: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  while (!signal.aborted) {
+    await warehouse.query(sql, { ...user, signal, maxRows: 10_000 }).catch((error) => {
+      if (error !== signal.reason) names.add(error.name);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return names;
+}
+
+test("a user's query answers as the program's own does", async (warehouse) => {
+  for (
+    const sql of [
+      "SELECT 1 AS ONE, 'x' AS TEXT",
+      "SELECT i, i % 7 AS k FROM range(5000) t(i) ORDER BY k, i DESC",
+      "WITH x AS (SELECT i FROM range(10) t(i)) SELECT SUM(i) FROM x",
+      "SHOW TABLES",
+      "DESCRIBE EVENTS",
+      "SELECT * FROM EVENTS",
+    ]
+  ) assertEquals(await warehouse.query(sql, user), await warehouse.query(sql), sql);
+  assertEquals((await warehouse.query("SELECT ? + 1", { ...user, binds: [41] })).rows, [[42]]);
+  await assertRejects(() => warehouse.query("SELECT error('no')", user), QueryRefusedError, "no");
+  await assertRejects(() => warehouse.query("SELECT * FROM NOWHERE", user), QueryRefusedError, "NOWHERE");
+});
+
+test("while queries that never fit are asked for, every unit is committed, and the probe answers", async (warehouse) => {
+  await using writer = await warehouse.writer("domain");
+  let [claim] = await writer.claim(TOPIC, [0]);
+  const stop = new AbortController();
+  const hostile = [HUNGRY, HUNGRY, ENDLESS, HUNGRY, "SELECT * FROM EVENTS a, EVENTS b ORDER BY a.NAME || b.NAME"];
+  const asked = hostile.map((sql) => asking(warehouse, sql, stop.signal));
+  for (let n = 0; n < 20; n++) {
+    const unit = unitOf(claim!, 2_000);
+    await writer.commit(unit);
+    [claim] = await writer.positions(TOPIC, [0]);
+    assertEquals((await warehouse.query("SELECT 1", { asker: "probe" })).rows, [[1]]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  stop.abort(new Error("enough"));
+  const names = new Set((await Promise.all(asked)).flatMap((seen) => [...seen]));
+  assertEquals(claim!.nextOffset, 40_000);
+  assert(names.isSubsetOf(new Set(["QueryTooLargeError", "QueryBusyError", "QueryRefusedError"])), [...names].join());
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM EVENTS", user)).rows, [[40_000]]);
+});
+
+test("a query that takes too much is ended and told what to do", async (warehouse) => {
+  const beside = warehouse.query("SELECT SUM(i) FROM range(50000000) t(i)", user).catch((error) => error.name);
+  const error = await assertRejects(() => warehouse.query(HUNGRY, user), QueryTooLargeError);
+  assertStringIncludes(error.message, "FRESHET_QUERY_MEMORY");
+  // The oldest is ended first, whichever takes more.
+  const told = await beside;
+  assert(told === "QueryTooLargeError" || told.rows[0][0] === 1249999975000000, String(told));
+  assertEquals((await warehouse.query("SELECT 1", user)).rows, [[1]]);
+});
+
+test("one after another: who finds no place is told to come again, and who gives up leaves it", async (warehouse) => {
+  const stop = new AbortController();
+  const held = Array.from({ length: 10 }, () => warehouse.query(ENDLESS, { ...user, signal: stop.signal }));
+  const ends = Promise.allSettled(held);
+  await assertRejects(() => warehouse.query("SELECT 1", user), QueryBusyError, "ask again");
+  // The program has places of its own.
+  assertEquals((await warehouse.query("SELECT 1")).rows, [[1]]);
+  const gone = new Error("hung up");
+  stop.abort(gone);
+  for (const end of await ends) assertEquals(end.status === "rejected" && end.reason, gone);
+  assertEquals((await warehouse.query("SELECT 1", user)).rows, [[1]]);
+});
+
+test("a user's query ends at its time limit", async (warehouse) => {
+  await assertRejects(
+    () => warehouse.query(ENDLESS, { ...user, timeoutMs: 100 }),
+    QueryRefusedError,
+    "longer than 100 ms",
+  );
+});
+
+Deno.test("files of large sorts have a limit", () =>
+  inFolder(async (path) => {
+    await using warehouse = await openDuckDb({ path, memoryLimit: "64MB", userMemory: "64MB", tempSpace: "1MB" });
+    const sort =
+      "SELECT COUNT(*) FROM (SELECT hash(i) AS h, i FROM range(20000000) t(i) ORDER BY h, i OFFSET 19999999)";
+    await assertRejects(() => warehouse.query(sort, user), QueryTooLargeError);
+  }));
+
+Deno.test("users' room is there only while they ask, also in a file that was opened anew", () =>
+  inFolder(async (path) => {
+    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB" };
+    const database = await Database.open({ path, ...options });
+    const queries = new Queries(database);
+    const session = database.session();
+    const threads = async () => Number((await session.rows("SELECT current_setting('threads')"))[0]![0]);
+    assertEquals(await threads(), 1);
+    const seen = queries.run("SELECT current_setting('x')", user).catch(() => {});
+    await seen;
+    assertEquals(await threads(), 1);
+    const stop = new AbortController();
+    const endless = queries.run(ENDLESS, { ...user, signal: stop.signal }).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals(await threads(), 2);
+    // What was written makes it necessary; the user is told to go.
+    await database.write(() => Promise.resolve(database.wrote(3_000_000)));
+    await database.renewing;
+    await endless;
+    assertEquals(database.generation, 2);
+    assertEquals((await queries.run("SELECT 1", user)).rows, [[1]]);
+    assertEquals(await threads(), 1);
+    session.close();
+    await database.close();
+  }));
+
+Deno.test("threads of this process are known, and one can be made to give way", () => {
+  using threads = Threads.open();
+  if (Deno.build.os !== "linux") return assertEquals(threads, undefined);
+  assert(threads!.all().has(Deno.pid));
+  assertEquals(threads!.lower(2 ** 30), false);
+});
+
+Deno.test("sizes are read as DuckDB reads them", () => {
+  assertEquals(["96MB", "1.5 GiB", "2KB", "1TB"].map(bytesOf), [96e6, 1.5 * 2 ** 30, 2e3, 1e12]);
+});
