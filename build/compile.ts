@@ -13,7 +13,7 @@ const TARGETS = [
   "aarch64-apple-darwin",
   "x86_64-pc-windows-msvc",
 ];
-const PACKAGES = ["@duckdb/node-api", "snowflake-sdk"];
+const PACKAGES = ["@duckdb/node-api", "@duckdb/node-bindings", "snowflake-sdk"];
 const BUNDLE = "dist/freshet.js";
 
 /** Runs a program to its end; what it wrote, or why it could not be started. */
