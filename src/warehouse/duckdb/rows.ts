@@ -126,6 +126,7 @@ export class TablePacker implements Packer {
 
   #end(): void {
     if (this.#rows.length === 0) return;
+    for (const vector of this.#rows.vectors) vector.ended(this.#rows.length);
     this.#full.push(this.#rows);
     this.#rows = new Rows([], LONG_TEXT);
     this.#shape = [];

@@ -5,9 +5,15 @@ import type { Column } from "./columns.ts";
 
 /** A text of so many characters, or bytes, is long: see `LargeRows`. */
 export const LONG_TEXT = 128 * 1024;
-/** Rows that a vector has room for at first. */
-const FIRST_ROWS = 256;
-const FIRST_TEXT_BYTES = 4096;
+/** What a vector has room for at first. */
+interface Room {
+  readonly rows: number;
+  readonly textBytes: number;
+}
+
+const FIRST_ROOM: Room = { rows: 256, textBytes: 4096 };
+/** What the last vector of a column has needed: the next one is made that large, as growing means copying. */
+const rooms = new WeakMap<Column, Room>();
 /** Bytes of an entry for a text: its length, then the text itself where it has at most 12 bytes, else its first 4 and where it is. */
 export const ENTRY_BYTES = 16;
 const ENTRY_WORDS = ENTRY_BYTES / 4;
@@ -43,11 +49,22 @@ const wordsIn = (buffer: ArrayBuffer) => new Int32Array(buffer);
 /** The cells of a column, row by row. A row may be written again until the next one is. */
 export abstract class Vector {
   /** 1 where a cell is NULL. */
-  nulls = new Uint8Array(new ArrayBuffer(FIRST_ROWS));
+  nulls: Uint8Array;
   hasNulls = false;
-  protected rows = FIRST_ROWS;
+  /** How many there is room for. */
+  protected rows: number;
+  protected readonly room: Room;
 
-  constructor(readonly column: Column) {}
+  constructor(readonly column: Column) {
+    this.room = rooms.get(column) ?? FIRST_ROOM;
+    this.rows = this.room.rows;
+    this.nulls = bytesIn(new ArrayBuffer(this.rows));
+  }
+
+  /** It gets no more than these rows; the next vector of the column will be much the same. */
+  ended(rows: number): void {
+    rooms.set(this.column, { rows: Math.max(rows, FIRST_ROOM.rows), textBytes: FIRST_ROOM.textBytes });
+  }
 
   /** Writes a cell; `false` when it cannot be kept in this form without loss. */
   abstract put(row: number, cell: unknown): boolean;
@@ -77,7 +94,7 @@ export abstract class Vector {
 /** Whole numbers of 64 bits: of BIGINT, or microseconds since the epoch out of milliseconds. */
 export class IntegerVector extends Vector {
   readonly width = 8;
-  #words = wordsIn(new ArrayBuffer(FIRST_ROWS * 8));
+  #words = wordsIn(new ArrayBuffer(this.rows * 8));
   /** What a cell is multiplied by. */
   readonly #scale: number;
 
@@ -122,7 +139,7 @@ export class IntegerVector extends Vector {
 
 export class DoubleVector extends Vector {
   readonly width = 8;
-  #values = new Float64Array(new ArrayBuffer(FIRST_ROWS * 8));
+  #values = new Float64Array(new ArrayBuffer(this.rows * 8));
 
   get buffer(): ArrayBuffer {
     return this.#values.buffer as ArrayBuffer;
@@ -153,7 +170,7 @@ export class DoubleVector extends Vector {
 
 export class BooleanVector extends Vector {
   readonly width = 1;
-  #values = bytesIn(new ArrayBuffer(FIRST_ROWS));
+  #values = bytesIn(new ArrayBuffer(this.rows));
 
   get buffer(): ArrayBuffer {
     return this.#values.buffer as ArrayBuffer;
@@ -189,11 +206,11 @@ export class TextVector extends Vector {
   /** Not all texts are surely JSON as DuckDB takes it. */
   isUncertain = false;
   /** UTF-8 of the texts that do not fit into their entries. */
-  heap = bytesIn(new ArrayBuffer(FIRST_TEXT_BYTES));
-  #words = wordsIn(new ArrayBuffer(FIRST_ROWS * ENTRY_BYTES));
+  heap = bytesIn(new ArrayBuffer(this.room.textBytes));
+  #words = wordsIn(new ArrayBuffer(this.rows * ENTRY_BYTES));
   #bytes = bytesIn(this.#words.buffer as ArrayBuffer);
   /** Where the bytes of a row end in the heap. */
-  #ends = wordsIn(new ArrayBuffer(FIRST_ROWS * 4));
+  #ends = wordsIn(new ArrayBuffer(this.rows * 4));
   #end = 0;
 
   constructor(column: Column, private readonly longest: number) {
@@ -202,6 +219,11 @@ export class TextVector extends Vector {
 
   get buffer(): ArrayBuffer {
     return this.#words.buffer as ArrayBuffer;
+  }
+
+  override ended(rows: number): void {
+    const textBytes = Math.max(Math.ceil(this.#end * 1.1), FIRST_ROOM.textBytes);
+    rooms.set(this.column, { rows: Math.max(rows, FIRST_ROOM.rows), textBytes });
   }
 
   /** How many bytes the heap has. */
