@@ -1,4 +1,5 @@
-// How the benchmarks measure and print: best of several rounds, alternating with the floor they are compared with.
+// How the benchmarks measure and print: best of several rounds, alternating with the floor they are compared with. What is
+// printed is also written to the file that FRESHET_BENCH_RESULTS names, if it does: see mod.ts.
 
 import Table from "cli-table3";
 
@@ -14,6 +15,9 @@ export function print(title: string, rows: readonly Row[]): void {
   const table = new Table({ head: ["", "figure", "ratio", "to reach"], style: { head: [], border: [] } });
   for (const { what, figure, ratio = "", target = "" } of rows) table.push([what, figure, ratio, target]);
   console.log(`\n${title}\n${table.toString()}`);
+  const results = Deno.env.get("FRESHET_BENCH_RESULTS");
+  const lines = rows.map(({ what, figure, ratio }) => JSON.stringify({ what, figure, ratio }) + "\n");
+  if (results !== undefined) Deno.writeTextFileSync(results, lines.join(""), { append: true });
 }
 
 /** Milliseconds that `work` takes. */

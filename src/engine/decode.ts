@@ -11,6 +11,8 @@ import { oneByOne, type TextReader } from "./text.ts";
 /** A decoded record: its JSON text, without a frame and else as it came, and what it says. */
 export interface Decoded {
   readonly text: string;
+  /** The text as the bytes that came, or as itself where it was made of other bytes. */
+  readonly content: Uint8Array | string;
   readonly json: unknown;
   /** The schema that the record says it was written by. */
   readonly schema?: SchemaRef;
@@ -112,7 +114,8 @@ function parseWritten(
   indexes: Uint8Array | undefined,
 ): Decoded | Verdict {
   try {
-    return parseJson(payload, { ...oneByOne, read: (bytes) => read(bytes, indexes) });
+    const parsed = parseJson(payload, { ...oneByOne, read: (bytes) => read(bytes, indexes) });
+    return "stage" in parsed ? parsed : { ...parsed, content: parsed.text };
   } catch (error) {
     if (error instanceof UnreadableValueError) return dead(error.reason, error.message);
     throw error;
@@ -137,7 +140,7 @@ export function parseJson(value: Uint8Array, reader: TextReader = oneByOne): Dec
     return dead("invalid_json", (error as Error).message);
   }
   const duplicate = duplicateName(text, json, reader.namesAtMost);
-  return duplicate ? duplicateVerdict(duplicate) : { text, json };
+  return duplicate ? duplicateVerdict(duplicate) : { text, content: value, json };
 }
 
 /** Longer texts are cut in what is said of them. */

@@ -5,16 +5,17 @@ import { timeFault } from "./time_fault.ts";
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
-import type { HeaderValue, LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
-import { schemaHeader, type SchemaRef } from "../log/wire_format.ts";
+import type { LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
+import { schemaHeader } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
 import type { Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
+import { MetadataWriter } from "./metadata.ts";
 import { OlderForms, type ReadEvent } from "./older_forms.ts";
 import { NOT_MINE, readerOf, type SchemaReader } from "./schema_reader/mod.ts";
 import { invalid, untimely } from "./verdicts.ts";
-import { oneByOne, printable, reading, type TextReader } from "./text.ts";
+import { isText, oneByOne, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
 const BACKFILL_AFTER_MS = days(7);
@@ -65,15 +66,15 @@ export interface Ingested {
   readonly readBySchema: number;
 }
 
-/** A record's text, and the event that it is. */
-interface ReadRecord extends Omit<Decoded, "json"> {
+/** A record's JSON, and the event that it is. */
+interface ReadRecord extends Omit<Decoded, "json" | "text"> {
   readonly event: unknown;
   /** Of the event, epoch milliseconds; `NaN` where it has none. */
   readonly time: number;
 }
 
 /** A record that is no event, and is kept in the raw table with these columns. */
-interface RawOnly extends Omit<Decoded, "json"> {
+interface RawOnly extends Omit<Decoded, "json" | "text"> {
   readonly rawOnly: Row;
 }
 
@@ -114,9 +115,7 @@ export class PartitionIngest {
   readonly #input: PartitionInput;
   readonly #bySchema: SchemaReader;
   #lastTimestamp: number | null;
-  readonly #metadataStart: string;
-  /** Before the record's timestamp in the metadata, where that has a name besides `CreateTime`. */
-  readonly #timestampName: string | undefined;
+  readonly #metadata: MetadataWriter;
   /** How records may be read that do not fit the domain's own form. */
   readonly #older: OlderForms | undefined;
   /** Of the batch that is being taken. */
@@ -139,10 +138,8 @@ export class PartitionIngest {
     this.watermark = this.#input.watermark;
     this.#lastTimestamp = from.lastTimestamp;
     this.#older = domain.older && new OlderForms(domain, domain.older);
-    const { timestampName } = domain.raw;
-    this.#timestampName = timestampName && `,${JSON.stringify(timestampName)}:`;
     this.#bySchema = readerOf(domain.schema);
-    this.#metadataStart = `{"topic":${JSON.stringify(domain.topic)},"partition":${partition},"offset":`;
+    this.#metadata = new MetadataWriter({ topic: domain.topic, partition, timestampName: domain.raw.timestampName });
   }
 
   /** As far as batches have been taken. */
@@ -239,9 +236,9 @@ export class PartitionIngest {
     if (value === null || (this.schemas && schemaHeader(record))) return undefined;
     const event = this.#bySchema.read(value);
     if (event === NOT_MINE) return undefined;
-    const text = this.#bySchema.wasAscii() ? this.#reader.readAscii(value) : this.#reader.read(value);
+    if (!this.#bySchema.wasAscii() && !isText(value)) return undefined;
     const time = this.#timeOf(event);
-    return text === undefined || typeof time !== "number" || Number.isNaN(time) ? undefined : { event, time, text };
+    return typeof time !== "number" || Number.isNaN(time) ? undefined : { event, time, content: value };
   }
 
   /** The way for any record. */
@@ -293,37 +290,19 @@ export class PartitionIngest {
   }
 
   /** The row of a record that is no event, and is kept in the raw table. */
-  #keptRaw(record: LogRecord, { text, schema, rawOnly }: RawOnly, now: number): Element<Row> {
+  #keptRaw(record: LogRecord, { content, schema, rawOnly }: RawOnly, now: number): Element<Row> {
     const { offset, timestamp: time } = record;
-    const { metadata, content } = this.domain.raw;
-    const value = { ...rawOnly, [metadata]: this.#metadata(record, schema, now), [content]: text };
+    const { raw } = this.domain;
+    const value = { ...rawOnly, [raw.metadata]: this.#metadata.write(record, schema, now), [raw.content]: content };
     return { value, time, offset, watermark: this.watermark.eventWatermark };
   }
 
   /** The row as the Snowflake Kafka connector lays it out: metadata made here, content as it came. */
-  #rawRow(record: LogRecord, { text, schema }: ReadRecord, element: Element<unknown>, now: number): Row {
-    const { table: _, metadata, content, columns } = this.domain.raw;
-    const row: Record<string, unknown> = columns ? { ...columns(element.value, element, this.partition) } : {};
-    row[metadata] = this.#metadata(record, schema, now);
-    row[content] = text;
+  #rawRow(record: LogRecord, { content, schema }: ReadRecord, element: Element<unknown>, now: number): Row {
+    const { raw } = this.domain;
+    const row: Record<string, unknown> = raw.columns ? { ...raw.columns(element.value, element, this.partition) } : {};
+    row[raw.metadata] = this.#metadata.write(record, schema, now);
+    row[raw.content] = content;
     return row;
   }
-
-  #metadata(record: LogRecord, schema: SchemaRef | undefined, now: number): string {
-    let json = this.#metadataStart + record.offset;
-    if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key, this.#reader).text)}`;
-    if (schema !== undefined) {
-      json += typeof schema === "number" ? `,"schema_id":${schema}` : `,"schema_guid":"${schema}"`;
-    }
-    let headers = "";
-    for (const name in record.headers) {
-      const content = record.headers[name]!;
-      const text = content === null || content instanceof Uint8Array ? textOf(content) : content.map(textOf);
-      headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
-    }
-    if (this.#timestampName !== undefined) json += this.#timestampName + record.timestamp;
-    return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${now}}`;
-  }
 }
-
-const textOf = (header: HeaderValue) => header && printable(header).text;

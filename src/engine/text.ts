@@ -11,22 +11,21 @@ export function textOf(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? utf8.decode(bytes) : undefined;
 }
 
-function asciiOf(bytes: Uint8Array): string {
-  return toString.call(bytes, "latin1");
+/** Whether the bytes are UTF-8. */
+export function isText(bytes: Uint8Array): boolean {
+  return isUtf8(bytes);
 }
 
 /** Reads bytes as text. */
 export interface TextReader {
   /** The bytes as text, or `undefined` when they are not UTF-8. */
   read(bytes: Uint8Array): string | undefined;
-  /** The text of bytes that are ASCII for sure. */
-  readAscii(bytes: Uint8Array): string;
   /** What {@link namesAtMost} says of the text read last, where that fell out of the reading. */
   readonly namesAtMost: number | undefined;
 }
 
 /** Reads each by itself. */
-export const oneByOne: TextReader = { read: textOf, readAscii: asciiOf, namesAtMost: undefined };
+export const oneByOne: TextReader = { read: textOf, namesAtMost: undefined };
 
 /** Names of members end in a quote, white space, and a colon: up to this character, of which none is a letter or digit. */
 const LAST_BEFORE_COLON = 34;
@@ -57,26 +56,21 @@ export function reading(first: Uint8Array | null | undefined, last: Uint8Array |
 
 class StretchReader implements TextReader {
   namesAtMost: number | undefined;
-  readonly #text: string;
+  /** Made when it is first needed: most batches are read by their schema alone. */
+  #text: string | undefined;
   /** The whole buffer. */
-  readonly #words: Int32Array;
+  #words: Int32Array | undefined;
 
-  constructor(private readonly buffer: ArrayBufferLike, private readonly from: number, private readonly to: number) {
-    this.#text = toString.call(new Uint8Array(buffer, from, to - from), "latin1");
-    this.#words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
-  }
+  constructor(private readonly buffer: ArrayBufferLike, private readonly from: number, private readonly to: number) {}
 
   read(bytes: Uint8Array): string | undefined {
     this.namesAtMost = undefined;
     if (!this.#holds(bytes)) return textOf(bytes);
+    this.#words ??= new Int32Array(this.buffer, 0, this.buffer.byteLength >>> 2);
     const names = namesInAscii(bytes, this.#words);
     if (names < 0) return textOf(bytes);
     this.namesAtMost = names;
     return this.#cut(bytes);
-  }
-
-  readAscii(bytes: Uint8Array): string {
-    return this.#holds(bytes) ? this.#cut(bytes) : asciiOf(bytes);
   }
 
   #holds({ buffer, byteOffset, length }: Uint8Array): boolean {
@@ -85,7 +79,8 @@ class StretchReader implements TextReader {
 
   #cut({ byteOffset, length }: Uint8Array): string {
     const start = byteOffset - this.from;
-    return this.#text.slice(start, start + length);
+    const text = this.#text ??= toString.call(new Uint8Array(this.buffer, this.from, this.to - this.from), "latin1");
+    return text.slice(start, start + length);
   }
 }
 

@@ -28,8 +28,8 @@ export function latest<T, R>(name: string, keys: Keys<T>, pick: PerElement<T, R>
 }
 
 class LatestAggregator<T, R> extends PartitionAggregator<T, LatestResult<R>> {
-  /** By key, of what has come since the last answer. */
-  readonly #newest = new Map<string, Element<T>>();
+  /** By key, of what has come since the last answer. In a place of its own, so that a newer one is put there without a look-up. */
+  readonly #newest = new Map<string, { element: Element<T> }>();
 
   constructor(
     private readonly name: string,
@@ -51,13 +51,13 @@ class LatestAggregator<T, R> extends PartitionAggregator<T, LatestResult<R>> {
 
   #keepNewer(key: string, element: Element<T>): void {
     const known = this.#newest.get(key);
-    if (known && (known.time > element.time || (known.time === element.time && known.offset > element.offset))) return;
-    this.#newest.set(key, element);
+    if (known === undefined) this.#newest.set(key, { element });
+    else if (!isOlder(element, known.element)) known.element = element;
   }
 
   protected override emitEarly(batch: Batch<T>, out: Element<LatestResult<R>>[]): void {
     const { partition } = batch;
-    for (const [key, element] of this.#newest) {
+    for (const [key, { element }] of this.#newest) {
       const { time, offset } = element;
       try {
         const value = this.pick(element.value, element, partition);
@@ -68,4 +68,8 @@ class LatestAggregator<T, R> extends PartitionAggregator<T, LatestResult<R>> {
     }
     this.#newest.clear();
   }
+}
+
+function isOlder(a: Element<unknown>, b: Element<unknown>): boolean {
+  return a.time < b.time || (a.time === b.time && a.offset < b.offset);
 }

@@ -3,7 +3,8 @@
 
 /**
  * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
- * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), boolean, null or absent.
+ * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), bytes (of JSON text for VARIANT
+ * that is known to be JSON, in UTF-8; they must not change), boolean, null or absent.
  * NaN and infinities are stored as NULL. A column that no row of a table's rows mentions keeps its default; where only some
  * mention it, the others are NULL. A cell for which the table has no column is an error.
  */
@@ -16,19 +17,23 @@ export interface PackedCells {
   unpack(): Cells;
 }
 
-/** Packs rows of one table; `undefined` for rows that must wait as they are. */
-export type Packer = (cells: Cells) => PackedCells | undefined;
-
-/** Rows that are packed at a time: few enough that their objects are still young and cost the garbage collector little. */
-const PACK_ROWS = 256;
+/** Packs rows of one table as they come. */
+export interface Packer {
+  /** Takes a row; `false` when it must wait as it is: those after it do, too. */
+  add(row: Row): boolean;
+  /** The rows that it has taken since the last time. */
+  take(): readonly PackedCells[];
+}
 
 /**
  * Rows by column. Every column has a cell for every row; `undefined` where the row had none. With a packer, rows are packed
  * as they come.
  */
 export class Cells {
-  #packer: Packer | undefined;
-  #packed: PackedCells[] = [];
+  readonly #packer: Packer | undefined;
+  /** The packer has refused a row. */
+  #isRefused = false;
+  readonly #packed: PackedCells[] = [];
   #packedLength = 0;
   #names: string[] = [];
   #columns: unknown[][] = [];
@@ -64,6 +69,7 @@ export class Cells {
 
   /** The rows in the order they came: those that were packed, then the others. */
   parts(): { readonly packed: readonly PackedCells[]; readonly rest: Cells } {
+    this.#packed.push(...this.#packer?.take() ?? []);
     const rest = new Cells();
     rest.#names = this.#names;
     rest.#columns = this.#columns;
@@ -73,6 +79,13 @@ export class Cells {
 
   /** Appends a row. Rows of one shape are quick, any others are right. */
   add(row: Row): void {
+    if (this.#packer !== undefined && !this.#isRefused) {
+      if (this.#packer.add(row)) {
+        this.#packedLength++;
+        return;
+      }
+      this.#isRefused = true;
+    }
     let i = 0;
     for (const name in row) {
       if (this.#names[i] !== name) return this.#addOfOtherShape(row, i);
@@ -80,7 +93,6 @@ export class Cells {
     }
     this.#length++;
     for (; i < this.#columns.length; i++) this.#columns[i]!.push(undefined);
-    if (this.#length >= PACK_ROWS && this.#packer) this.#pack(this.#packer);
   }
 
   /** As `add`, when the row's first `done` cells are in and the next column is not the one expected. */
@@ -111,27 +123,18 @@ export class Cells {
     const named = this.#names.map((name, i) => [name, this.#columns[i]![index]] as const);
     return Object.fromEntries(named.filter(([, cell]) => cell !== undefined));
   }
-  #pack(packer: Packer): void {
-    const packed = packer(this.parts().rest);
-    if (!packed) {
-      this.#packer = undefined;
-      return;
-    }
-    this.#packed.push(packed);
-    this.#packedLength += packed.length;
-    this.#columns = this.#names.map(() => []);
-    this.#length = 0;
-  }
 
   /** Takes everything apart again, for whoever asks for single cells. */
   #unpack(): void {
-    if (this.#packed.length === 0) return;
+    if (this.#packedLength === 0) return;
     const all = new Cells();
-    for (const part of [...this.#packed.map((packed) => packed.unpack()), this.parts().rest]) {
+    const { packed, rest } = this.parts();
+    for (const part of [...packed.map((rows) => rows.unpack()), rest]) {
       for (let i = 0; i < part.length; i++) all.add(part.row(i));
     }
-    this.#packed = [];
+    this.#packed.length = 0;
     this.#packedLength = 0;
+    this.#isRefused = true;
     this.#names = all.#names;
     this.#columns = all.#columns;
     this.#length = all.#length;

@@ -3,7 +3,8 @@
 
 import { loadLibrary } from "./native.ts";
 
-export type Client = typeof import("@duckdb/node-api");
+/** The client, and beside it what it is made of: the bindings give vectors and memory, which it hides. */
+export type Client = typeof import("@duckdb/node-api") & { readonly bindings: typeof import("@duckdb/node-bindings") };
 
 let loading: Promise<Client> | undefined;
 
@@ -20,10 +21,11 @@ export function loadClient(): Promise<Client> {
 async function load(): Promise<Client> {
   using _library = loadLibrary();
   const client = await import("@duckdb/node-api");
+  const { default: bindings } = await import("@duckdb/node-bindings");
   const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js");
   if (!(accessors.textDecoder instanceof TextDecoder)) {
     throw new Error("This version of @duckdb/node-api decodes text elsewhere: see that it keeps a leading U+FEFF");
   }
   Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
-  return client;
+  return { ...client, bindings };
 }

@@ -1,147 +1,98 @@
-// Puts rows into tables: insert, merge and delete, a chunk of rows per statement, statements kept prepared.
+// Puts rows into tables: insert, merge and delete, as many rows in a statement as it takes, statements kept prepared.
 // Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
 
-import { Cells, type PackedCells, type Packer } from "../cells.ts";
+import { Cells, type Packer } from "../cells.ts";
 import { deleteSql, list, mergeSql, quoted, type SourceRows } from "../sql/statements.ts";
 import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
 import type { Delete, TableKey } from "../warehouse.ts";
-import {
-  bytesOf,
-  type Cargo,
-  cargoOf,
-  cellSql,
-  type Column,
-  joinPacked,
-  longLast,
-  type PackedColumn,
-  parameterOf,
-  unpackColumn,
-  unpackSql,
-} from "./columns.ts";
+import { type Column, readSql } from "./columns.ts";
+import { longLast, needsNoLook, type Rows, rowsFrom, TablePacker } from "./rows.ts";
 import type { Session } from "./session.ts";
+import { TextVector, type Vector } from "./vectors.ts";
 
 type Table = SqlTable<Column>;
 
-/** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
-const MAX_CHUNK_ROWS = 16_384;
-/** Bytes per statement, over all columns, beyond which a chunk is made smaller. DuckDB needs some eight times as much memory. */
-const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
-
-/** The columns of the rows from `from` to before `to`; `undefined` when they are too long for one statement. */
-function pack(columns: readonly Column[], cells: Cells, from: number, to: number): Cargo[] | undefined {
-  const packed: Cargo[] = [];
-  let bytes = 0;
-  for (const column of columns) {
-    const all = cells.column(column.name) ?? new Array(cells.length).fill(null);
-    const one = cargoOf(from === 0 && to === cells.length ? all : all.slice(from, to), column);
-    packed.push(one);
-    bytes += bytesOf(one);
-    if (bytes > MAX_CHUNK_BYTES && to - from > 1) return undefined;
-  }
-  return packed;
+/** The columns of JSON that DuckDB need not look at. */
+function sureJson({ vectors, length }: Rows): ReadonlySet<Vector> {
+  return new Set(
+    vectors.filter((vector) =>
+      vector.column.type === "JSON" && vector instanceof TextVector && needsNoLook(vector, length)
+    ),
+  );
 }
 
-/** `SELECT` of the packed cells under their columns' names, typed. */
-function selectSql(packed: readonly Cargo[]): string {
-  const inner = packed.map((one, i) => `${unpackSql(one, i + 1)} AS c${i}`);
-  const outer = packed.map((one, i) => `${cellSql(one, `c${i}`)} AS ${quoted(one.column.name)}`);
-  return `SELECT ${outer.join(", ")} FROM (SELECT ${inner.join(", ")})`;
+/** The SQL of a cell out of those that were handed over. */
+function cellSql(vector: Vector, index: number, isSure: boolean): string {
+  const cell = vector.hasNulls ? `CASE WHEN n${index} THEN NULL ELSE c${index} END` : `c${index}`;
+  return vector instanceof TextVector && !isSure ? readSql(vector.column, `(${cell})`) : cell;
 }
 
-function insertSql(table: Table, packed: readonly Cargo[]): string {
-  const columns = list(packed.map(({ column }) => column.name));
-  return `INSERT INTO ${quoted(table.name)} (${columns}) ${selectSql(packed)}`;
+/** `SELECT` of the cells that the function hands over, under their columns' names. */
+function selectSql({ vectors }: Rows, sure: ReadonlySet<Vector>, call: string): string {
+  const inner = vectors.flatMap(({ hasNulls }, i) => [
+    `unnest(s.c${i}) AS c${i}`,
+    ...(hasNulls ? [`unnest(s.n${i}) AS n${i}`] : []),
+  ]);
+  const outer = vectors.map((vector, i) => `${cellSql(vector, i, sure.has(vector))} AS ${quoted(vector.column.name)}`);
+  return `SELECT ${outer.join(", ")} FROM (SELECT ${inner.join(", ")} FROM (SELECT ${call}($1::BIGINT) AS s))`;
 }
 
-/** The packed cells as the rows of a statement. */
-function sourceOf(table: Table, packed: readonly Cargo[]): SourceRows {
-  return {
+const namesOf = ({ vectors }: Rows) => vectors.map(({ column }) => column.name);
+
+type Sql = (source: SourceRows) => string;
+
+/** Runs a statement on the rows; resolves with how many it changed. */
+function run(session: Session, table: Table, { rows, sql }: { readonly rows: Rows; readonly sql: Sql }) {
+  const sure = sureJson(rows);
+  const nullable = new Set(rows.vectors.filter(({ hasNulls }) => hasNulls).map(({ column }) => column.name));
+  const source = (call: string): SourceRows => ({
     table: table.name,
-    columns: packed.map(({ column }) => column.name),
-    select: selectSql(packed),
-    holdsNulls: (name) => packed.find(({ column }) => column.name === name)?.packing !== "split",
-  };
+    columns: namesOf(rows),
+    select: selectSql(rows, sure, call),
+    holdsNulls: (name) => nullable.has(name),
+  });
+  return session.runOn(rows, sure, (call) => sql(source(call)));
 }
 
-type Statement = (packed: readonly Cargo[]) => Promise<unknown>;
+const insertSql: Sql = ({ table, columns, select }) => `INSERT INTO ${quoted(table)} (${list(columns)}) ${select}`;
 
-/** Runs the statement on chunk after chunk of the cells. */
-async function load(columns: readonly Column[], cells: Cells, statement: Statement): Promise<void> {
+/** Inserts the rows, and tells the session of long texts. */
+async function insert(session: Session, table: Table, rows: Rows): Promise<void> {
+  await run(session, table, { rows, sql: insertSql });
+  for (const vector of rows.vectors) {
+    const { name, type } = vector.column;
+    if (type === "VARCHAR" && vector instanceof TextVector && vector.hasLong) session.wroteLong(table.name, name);
+  }
+}
+
+async function remove(session: Session, table: Table, rows: Rows): Promise<void> {
+  const names = namesOf(rows);
+  session.deleted(table.name, await run(session, table, { rows, sql: (source) => deleteSql(source, names) }));
+}
+
+/** Runs `statement` on all cells, as many at a time as one takes. */
+async function load(
+  columns: readonly Column[],
+  cells: Cells,
+  statement: (rows: Rows) => Promise<unknown>,
+): Promise<void> {
   for (let from = 0; from < cells.length;) {
-    let to = Math.min(from + MAX_CHUNK_ROWS, cells.length);
-    let packed = pack(columns, cells, from, to);
-    while (!packed) packed = pack(columns, cells, from, to = from + Math.ceil((to - from) / 4));
-    await statement(packed);
-    from = to;
+    const rows = rowsFrom(columns, cells, from);
+    await statement(rows);
+    from += rows.length;
   }
 }
 
-const runOn = (session: Session, sql: (packed: readonly Cargo[]) => string) => (packed: readonly Cargo[]) =>
-  session.runPrepared(sql(packed), packed.map(parameterOf));
-
-function removeFrom(session: Session, table: Table, keyColumns: readonly string[]): Statement {
-  const remove = runOn(session, (packed) => deleteSql(sourceOf(table, packed), keyColumns));
-  return async (packed) => session.deleted(table.name, await remove(packed));
-}
-
-/** Rows of one table, packed before their unit is made. */
-class PackedRows implements PackedCells {
-  readonly bytes: number;
-
-  constructor(readonly length: number, readonly columns: readonly PackedColumn[]) {
-    this.bytes = columns.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  }
-
-  unpack(): Cells {
-    const columns = this.columns.map((packed) => [packed.column.name, unpackColumn(packed)] as const);
-    const cells = new Cells();
-    for (let i = 0; i < this.length; i++) {
-      cells.add(Object.fromEntries(columns.map(([name, texts]) => [name, texts[i]])));
-    }
-    return cells;
-  }
-}
-
-/** Packs rows of the table, except those that it has no columns for: about them the unit will complain. */
+/** How rows of the table may wait for their unit. */
 export function packerFor(table: Table): Packer {
-  return (cells) => {
-    if (cells.names.some((name) => !table.names.has(name))) return undefined;
-    const packed = pack(columnsIn(table, cells), cells, 0, cells.length);
-    return packed?.every((one) => one.packing !== "none") ? new PackedRows(cells.length, packed) : undefined;
-  };
+  return new TablePacker(table);
 }
-
-/** Neighbours as one, as far as a statement holds them. */
-function* joined(parts: readonly PackedRows[]): Generator<readonly PackedColumn[]> {
-  for (let from = 0; from < parts.length;) {
-    let [to, rows, bytes] = [from, 0, 0];
-    while (to < parts.length && sameColumns(parts[to]!, parts[from]!)) {
-      const { length, bytes: more } = parts[to]!;
-      if (to > from && (rows + length > MAX_CHUNK_ROWS || bytes + more > MAX_CHUNK_BYTES)) break;
-      [to, rows, bytes] = [to + 1, rows + length, bytes + more];
-    }
-    const group = parts.slice(from, to);
-    const columns = group[0]!.columns.map((_, i) => joinPacked(group.map((part) => part.columns[i]!)));
-    if (columns.every((column) => column !== undefined)) yield columns;
-    else for (const { columns } of group) yield columns;
-    from = to;
-  }
-}
-
-const sameColumns = (a: PackedRows, b: PackedRows): boolean =>
-  a.columns.length === b.columns.length && a.columns.every(({ column }, i) => column === b.columns[i]!.column);
 
 export async function insertRows(session: Session, table: Table, cells: Cells): Promise<void> {
-  const insert = runOn(session, (packed) => insertSql(table, packed));
   const { packed, rest } = cells.parts();
-  for (const columns of joined(packed as readonly PackedRows[])) await insert(columns);
+  for (const rows of packed) await insert(session, table, rows as Rows);
   const columns = columnsIn(table, rest);
-  await load(columns, longLast(columns, rest), async (cargo) => {
-    await insert(cargo);
-    for (const { packing, column: { name, type } } of cargo) {
-      if (packing === "none" && type === "VARCHAR") session.wroteLong(table.name, name);
-    }
-  });
+  await load(columns, longLast(columns, rest), (rows) => insert(session, table, rows));
 }
 
 /**
@@ -156,17 +107,15 @@ export async function mergeRows(
   const { keyColumns, guardColumns = [] } = key;
   const columns = withColumns(table, columnsIn(table, cells), [...keyColumns, ...guardColumns]);
   if (guardColumns.length > 0 || columns.length < table.columns.length) {
-    return await load(columns, cells, runOn(session, (packed) => mergeSql(sourceOf(table, packed), key)));
+    return await load(columns, cells, (rows) => run(session, table, { rows, sql: (source) => mergeSql(source, key) }));
   }
-  const remove = removeFrom(session, table, keyColumns);
-  const insert = runOn(session, (packed) => insertSql(table, packed));
-  await load(columns, cells, async (packed) => {
-    await remove(packed.filter(({ column }) => keyColumns.includes(column.name)));
-    await insert(packed);
+  await load(columns, cells, async (rows) => {
+    await remove(session, table, rows.only(keyColumns));
+    await run(session, table, { rows, sql: insertSql });
   });
 }
 
 export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const columns = withColumns(table, [], keyColumns);
-  await load(columns, Cells.of(rows), removeFrom(session, table, keyColumns));
+  await load(columns, Cells.of(rows), (some) => remove(session, table, some));
 }

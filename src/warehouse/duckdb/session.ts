@@ -5,6 +5,9 @@ import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, DuckDBVal
 import { CommitUnknownError } from "../../errors.ts";
 import type { Client } from "./client.ts";
 import { messageOf, reopenedMeanwhile, translate } from "./errors.ts";
+import { Handover } from "./handover.ts";
+import type { Rows } from "./rows.ts";
+import type { Vector } from "./vectors.ts";
 
 /** What a session needs of its database. */
 export interface SessionHost {
@@ -16,7 +19,7 @@ export interface SessionHost {
   connect(): Promise<DuckDBConnection>;
   /** Runs one statement. */
   statement<T>(statement: () => Promise<T>): Promise<T>;
-  /** Counts rows that were written or deleted, and the bytes of the parameters that they came in. */
+  /** Counts rows that were written or deleted, and the bytes that they came in. */
   wrote(rows: number, bytes?: number): void;
   /** Counts rows of a table that were deleted. */
   deleted(table: string, rows: number): void;
@@ -25,11 +28,6 @@ export interface SessionHost {
   /** Called by a session when it is closed. */
   forget(session: Session): void;
 }
-
-/** A parameter of a statement: a BLOB, or a list of texts that count as values of the type without being looked at. */
-export type Parameter =
-  | Uint8Array
-  | { readonly texts: readonly (string | null)[]; readonly type: string; readonly length: number };
 
 /** A statement's rows, as the client's values. */
 export type Values = readonly (readonly DuckDBValue[])[];
@@ -41,9 +39,11 @@ export class Session {
   #connection: DuckDBConnection | undefined;
   #generation = 0;
   #inTransaction = false;
+  #handover: Handover;
 
   constructor(database: SessionHost) {
     this.#database = database;
+    this.#handover = new Handover(database.client);
   }
 
   /** The connection itself, for streaming and interrupting. */
@@ -53,6 +53,7 @@ export class Session {
       throw reopenedMeanwhile(this.#database.path);
     }
     this.disconnect();
+    this.#handover = new Handover(this.#database.client);
     this.#connection = await this.#database.connect();
     this.#generation = this.#database.generation;
     return this.#connection;
@@ -70,16 +71,19 @@ export class Session {
     return await this.#database.statement(async () => await (await connection.run(sql, values)).getRows());
   }
 
-  /** Runs a statement that is kept prepared; returns the number of rows it changed. */
-  async runPrepared(sql: string, parameters: readonly Parameter[]): Promise<number> {
+  /**
+   * Runs a statement on rows; returns the number of rows it changed. `sql` is given the function that hands them over, and is
+   * kept prepared; `json` are the columns that DuckDB need not look at.
+   */
+  async runOn(rows: Rows, json: ReadonlySet<Vector>, sql: (call: string) => string): Promise<number> {
     const connection = await this.connection();
     return await this.#database.statement(async () => {
-      let statement = this.#prepared.get(sql);
-      if (!statement) this.#prepared.set(sql, statement = await connection.prepare(sql));
-      for (let i = 0; i < parameters.length; i++) this.#bind(statement, i + 1, parameters[i]!);
-      const result = await statement.run();
-      statement.clearBindings();
-      return this.#wrote(result, parameters.reduce((sum, { length }) => sum + length, 0));
+      using handed = this.#handover.give(connection, rows, json);
+      const text = sql(handed.call);
+      let statement = this.#prepared.get(text);
+      if (!statement) this.#prepared.set(text, statement = await connection.prepare(text));
+      statement.bindBigInt(1, handed.number);
+      return this.#wrote(await statement.run(), rows.bytes);
     });
   }
 
@@ -91,12 +95,6 @@ export class Session {
   /** To be told of a long text. */
   wroteLong(table: string, column: string): void {
     this.#database.wroteLong(table, column);
-  }
-
-  #bind(statement: DuckDBPreparedStatement, index: number, parameter: Parameter): void {
-    if (parameter instanceof Uint8Array) return statement.bindBlob(index, parameter);
-    const { LIST, DuckDBVarCharType } = this.#database.client;
-    statement.bindList(index, parameter.texts, LIST(DuckDBVarCharType.create(parameter.type)));
   }
 
   #wrote({ rowsChanged }: DuckDBResult, bytes = 0): number {
@@ -128,6 +126,7 @@ export class Session {
     } finally {
       this.#inTransaction = false;
     }
+    this.#handover.ended(true);
     return result;
   }
 
@@ -154,6 +153,7 @@ export class Session {
       this.disconnect();
     } finally {
       this.#inTransaction = false;
+      this.#handover.ended(false);
     }
   }
 

@@ -57,7 +57,8 @@ export function layoutOf(sources: readonly Source[]): Layout {
   const parts = sources.map((source): Part => {
     const taken = new Set<number>();
     const cells: Part["cells"][number][] = [];
-    const place = (column: Column, values: readonly unknown[]): number => {
+    const place = (column: Column, given: readonly unknown[]): number => {
+      const values = column.encoding === "json" ? given.map(jsonText) : given;
       const asIs = column.encoding === "json" && values.every((cell) => typeof cell === "string");
       const cast = `${column.encoding} ${column.type} ${asIs}`;
       let slot = slots.findIndex((known, i) => known.cast === cast && !taken.has(i));
@@ -75,6 +76,11 @@ export function layoutOf(sources: readonly Source[]): Layout {
   });
   return { parts, slots: slots.map(({ sql }) => sql), kind: first === 1 ? "value[0]::NUMBER(38,0)" : undefined };
 }
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Bytes of JSON as text: a bind is one. */
+const jsonText = (cell: unknown) => cell instanceof Uint8Array ? decoder.decode(cell) : cell;
 
 /** One row as a JSON array. */
 function rowJson({ cells }: Part, row: number, kind: number | undefined): string {

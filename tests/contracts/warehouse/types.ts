@@ -115,10 +115,11 @@ export function types(test: Test, features: WarehouseFeatures): void {
   test("dates come back as they were", (bench) =>
     roundTrip(bench, "A_DATE", [["2024-02-29", "2024-02-29"], ["0001-01-01", "0001-01-01"], [null, null]]));
 
-  test("JSON text comes back parsed", (bench) => {
+  test("JSON comes back parsed, whether it was text or bytes", (bench) => {
     const values = [{ a: [1, 2.5, null, true, "x"], "é🍷": {} }, [], "text", 12, true, { big: "x".repeat(1_000_000) }];
     return roundTrip(bench, "A_VARIANT", [
       ...values.map((value) => [JSON.stringify(value), value] as const),
+      ...values.map((value) => [new TextEncoder().encode(JSON.stringify(value)), value] as const),
       [JSON.stringify({ a: "\x1d\x1e\u2028'\\" }), { a: "\x1d\x1e\u2028'\\" }],
       ['{ "a" : 1 }', { a: 1 }],
       [null, null],

@@ -90,7 +90,11 @@ export class WarehouseStore {
   }
 }
 
-const rowsOf = ({ cells }: Append) => Array.from({ length: cells.length }, (_, i) => cells.row(i));
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const textOf = (cell: unknown) => cell instanceof Uint8Array ? decoder.decode(cell) : cell;
+/** Bytes of JSON come out of a warehouse as text. */
+const read = (row: Row): Row => Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, textOf(cell)]));
+const rowsOf = ({ cells }: Append) => Array.from({ length: cells.length }, (_, i) => read(cells.row(i)));
 const identity = (columns: readonly string[], row: Row) => JSON.stringify(columns.map((column) => row[column]));
 
 function isSmaller(a: Row, b: Row, columns: readonly string[]): boolean {

@@ -1,0 +1,143 @@
+// The metadata of raw rows, in the shape of the Snowflake Kafka connector, as bytes: where a record came from and when. What
+// most records are like is put together of bytes; for any other there is a text. Must not know what records say.
+
+import type { HeaderValue, LogRecord } from "../log/log.ts";
+import type { SchemaRef } from "../log/wire_format.ts";
+import { printable } from "./text.ts";
+
+const encoder = new TextEncoder();
+
+/** Rows share a run of bytes of this size. */
+const RUN_BYTES = 64 * 1024;
+/** Digits of the largest whole number that is written digit by digit. */
+const MAX_DIGITS = 16;
+const TEN_MILLION = 10_000_000;
+const [ZERO, QUOTE, BACKSLASH, SPACE, LAST_ASCII] = [48, 34, 92, 32, 127];
+
+export interface MetadataOptions {
+  readonly topic: string;
+  readonly partition: number;
+  /** What the record's timestamp is called besides `CreateTime`, if anything. */
+  readonly timestampName?: string;
+}
+
+/** Writes the metadata of one partition's records. */
+export class MetadataWriter {
+  readonly #start: string;
+  /** Before the record's timestamp, where that has a name of its own. */
+  readonly #timestampName: string;
+  readonly #pieces: Readonly<Record<"start" | "key" | "name" | "times", Uint8Array>>;
+  /** Bytes of all pieces and numbers, at most. */
+  readonly #most: number;
+  #pushedAt = NaN;
+  #end = new Uint8Array(0);
+  #run = new Uint8Array(0);
+  #at = 0;
+
+  constructor({ topic, partition, timestampName }: MetadataOptions) {
+    this.#start = `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":`;
+    this.#timestampName = timestampName === undefined ? "" : `,${JSON.stringify(timestampName)}:`;
+    this.#pieces = {
+      start: encoder.encode(this.#start),
+      key: encoder.encode(`,"key":"`),
+      name: encoder.encode(this.#timestampName),
+      times: encoder.encode(`,"headers":{},"CreateTime":`),
+    };
+    this.#most = Object.values(this.#pieces).reduce((sum, { length }) => sum + length, 1 + 3 * MAX_DIGITS);
+  }
+
+  /** The metadata of a record as JSON, in UTF-8. `pushedAt`: epoch milliseconds. */
+  write(record: LogRecord, schema: SchemaRef | undefined, pushedAt: number): Uint8Array {
+    if (pushedAt !== this.#pushedAt) {
+      this.#pushedAt = pushedAt;
+      this.#end = encoder.encode(`,"SnowflakeConnectorPushTime":${pushedAt}}`);
+    }
+    const isUsual = schema === undefined && isWhole(record.offset) && isWhole(record.timestamp) &&
+      hasNone(record.headers) && (record.key === null || isPlain(record.key));
+    return isUsual ? this.#usual(record) : encoder.encode(this.#text(record, schema, pushedAt));
+  }
+
+  #usual({ offset, key, timestamp }: LogRecord): Uint8Array {
+    const { start, key: beforeKey, name, times } = this.#pieces;
+    const most = this.#most + (key?.length ?? 0) + this.#end.length;
+    if (this.#at + most > this.#run.length) [this.#run, this.#at] = [new Uint8Array(Math.max(RUN_BYTES, most)), 0];
+    const from = this.#at;
+    this.#put(start);
+    this.#putNumber(offset);
+    if (key !== null) {
+      this.#put(beforeKey);
+      this.#put(key);
+      this.#run[this.#at++] = QUOTE;
+    }
+    if (name.length > 0) {
+      this.#put(name);
+      this.#putNumber(timestamp);
+    }
+    this.#put(times);
+    this.#putNumber(timestamp);
+    this.#put(this.#end);
+    return this.#run.subarray(from, this.#at);
+  }
+
+  #put(bytes: Uint8Array): void {
+    const [run, at, { length }] = [this.#run, this.#at, bytes];
+    for (let i = 0; i < length; i++) run[at + i] = bytes[i]!;
+    this.#at = at + length;
+  }
+
+  /** A whole number, digit by digit; in two halves, as those are quick to divide. */
+  #putNumber(value: number): void {
+    const high = Math.floor(value / TEN_MILLION);
+    if (high === 0) return this.#putDigits(value, 1);
+    if (high >= TEN_MILLION) this.#putNumber(high);
+    else this.#putDigits(high, 1);
+    this.#putDigits(value - high * TEN_MILLION, 7);
+  }
+
+  #putDigits(value: number, least: number): void {
+    let digits = least;
+    for (let over = 10 ** least; over <= value; over *= 10) digits++;
+    const run = this.#run;
+    let rest = value | 0;
+    for (let at = this.#at + digits - 1; at >= this.#at; at--) {
+      const tenth = (rest / 10) | 0;
+      run[at] = ZERO + rest - 10 * tenth;
+      rest = tenth;
+    }
+    this.#at += digits;
+  }
+
+  #text(record: LogRecord, schema: SchemaRef | undefined, pushedAt: number): string {
+    let json = this.#start + record.offset;
+    if (record.key !== null) json += `,"key":${JSON.stringify(printable(record.key).text)}`;
+    if (schema !== undefined) {
+      json += typeof schema === "number" ? `,"schema_id":${schema}` : `,"schema_guid":"${schema}"`;
+    }
+    let headers = "";
+    for (const name in record.headers) {
+      const content = record.headers[name]!;
+      const text = content === null || content instanceof Uint8Array ? textOf(content) : content.map(textOf);
+      headers += `${headers && ","}${JSON.stringify(name)}:${JSON.stringify(text)}`;
+    }
+    if (this.#timestampName !== "") json += this.#timestampName + record.timestamp;
+    return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${pushedAt}}`;
+  }
+}
+
+const textOf = (header: HeaderValue) => header && printable(header).text;
+
+const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+function hasNone(headers: LogRecord["headers"]): boolean {
+  for (const _ in headers) return false;
+  return true;
+}
+
+/** Whether the bytes are text that JSON writes as it is. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    if (byte < SPACE || byte > LAST_ASCII || byte === QUOTE || byte === BACKSLASH) return false;
+  }
+  return true;
+}
