@@ -79,7 +79,13 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
 async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
   if (config.snowflake) {
     const { openSnowflake } = await import("./warehouse/snowflake.ts");
-    return await openSnowflake(config.snowflake);
+    const { requestBytes, ...snowflake } = config.snowflake;
+    const logger = loggerFor("warehouse");
+    return await openSnowflake({
+      ...snowflake,
+      limits: { requestBytes },
+      onWarning: (message) => logger.warn("{message}", { message }),
+    });
   }
   const { openDuckDb } = await import("./warehouse/duckdb.ts");
   return await openDuckDb({ path: warehousePath(config), memoryLimit: config.duckdbMemory, now: () => clock.now() });
