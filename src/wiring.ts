@@ -126,10 +126,11 @@ function warehousePath(config: Config): string {
 }
 
 function checkpoints(config: Config, warehouse: Warehouse) {
-  const { rows, ms, backlogRows } = warehouse.checkpoints;
+  const { rows, ms, backlogRows, onTicks } = warehouse.checkpoints;
   return {
     checkpointRows: config.checkpointRows ?? rows,
     checkpointMs: config.checkpointMs ?? ms,
+    checkpointOnTicks: onTicks ?? false,
     checkpointBacklogRows: config.checkpointBacklogRows ?? backlogRows,
   };
 }

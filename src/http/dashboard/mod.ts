@@ -57,7 +57,10 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     query: options.query,
     clock,
     version: (domain) => versionOf(statuses(), domain),
-    ...warehouse.freshness,
+    freshMs: warehouse.freshness.freshMs,
+    // Where a question costs, none is asked that nothing can have changed the answer to.
+    staleMs: (domain) =>
+      !warehouse.freshness.isFree && writesAlone(statuses(), domain) ? Infinity : warehouse.freshness.staleMs,
   });
   const live = createLive(options, shown, answers);
   const app = new Hono();
@@ -126,6 +129,12 @@ function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] 
 function versionOf(statuses: readonly DomainStatus[], domain: string): number {
   return statuses.filter((status) => domain === "pipeline" || status.domain === domain)
     .reduce((sum, { totals }) => sum + totals.checkpoints, 0);
+}
+
+/** Whether nobody but this process writes the domain's tables, so that their version says all. */
+function writesAlone(statuses: readonly DomainStatus[], domain: string): boolean {
+  const shown = statuses.filter((status) => domain === "pipeline" || status.domain === domain);
+  return shown.length > 0 && shown.every(({ phase, isShared }) => phase === "running" && !isShared);
 }
 
 interface DashboardParts extends DashboardOptions {

@@ -10,8 +10,8 @@ export const SNOWFLAKE_TABLE_DROPPED = `${TABLE_DROPPED}. Within its time of ret
 
 export const SNOWFLAKE: WarehouseTraits = {
   name: "snowflake",
-  // Each one is paid for.
-  checkpoints: { rows: 1_000, ms: 60_000, backlogRows: 50_000 },
+  // Each one is paid for, and each waking of the warehouse with a minute at least.
+  checkpoints: { rows: 1_000, ms: 60_000, backlogRows: 50_000, onTicks: true },
   dialect: {
     integerIn: (column, field) => `${column}:"${field}"::BIGINT`,
     jsonText: (column) => `TO_JSON(${column})`,
