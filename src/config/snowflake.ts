@@ -49,7 +49,7 @@ export const SNOWFLAKE_SETTINGS = {
     "Where to reach Snowflake, for a private link; by default the account's own address.",
   ),
   SNOWFLAKE_REQUEST_BYTES: s.whole(
-    { min: 65_536, max: 16_777_216, default: 8_388_608, unit: "bytes" },
+    { min: 65_536, max: 16_777_216, default: 6_291_456, unit: "bytes" },
     "Rows in one request, before they are compressed; halved by itself where Snowflake or a proxy refuses one for its size.",
   ),
 };

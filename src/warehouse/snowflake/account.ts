@@ -7,6 +7,7 @@ import { Connection } from "./driver.ts";
 import { isLoginRefusal, type Place, translate, translateLogin } from "./errors.ts";
 import { ifReachable } from "./reachability.ts";
 import { RequestSize } from "./request_size.ts";
+import { Turns } from "./turns.ts";
 
 export interface AccountOptions {
   /** `ORGANIZATION-ACCOUNT`, or the older `LOCATOR.REGION`. */
@@ -47,7 +48,8 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  requestBytes: 8 * 1024 * 1024,
+  // Of trains 1 MB when compressed, which is what Snowflake recommends at most.
+  requestBytes: 6 * 1024 * 1024,
   statementSeconds: 300,
   lockSeconds: 10,
   driverMs: 90_000,
@@ -73,6 +75,8 @@ export interface Purpose {
 export class Account {
   readonly limits: Limits;
   readonly requestSize: RequestSize;
+  /** At FRESHET_OFFSETS, which is locked from the first statement that changes it to the end of the transaction. */
+  readonly offsetTurns = new Turns();
   readonly #options: AccountOptions;
   #place: Place;
   /** Whether a login has succeeded before: then a refusal may be a key that is being replaced. */

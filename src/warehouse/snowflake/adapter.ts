@@ -60,8 +60,9 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return await done;
   }
 
-  transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
-    return this.#session.transaction((number) => body({ session: this.#session, number }));
+  async transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
+    using turn = this.#account.offsetTurns.ticket();
+    return await this.#session.transaction((number) => body({ session: this.#session, number, turn }));
   }
 
   /** All in one transaction: a failed statement undoes only itself. */

@@ -37,9 +37,9 @@ export function isDataError(error: unknown): boolean {
   return error instanceof DriverError && /^100\d{3}$/.test(error.code) && error.sqlState.startsWith("22");
 }
 
-/** What Snowflake says of a bind, or of what is made of it, that is larger than it takes. */
+/** How Snowflake says that a bind, or what is made of it, is larger than it takes: at the beginning, before any row's content. */
 const TOO_LARGE =
-  /document is too large|max lob size|(request|statement|bind) .*too (large|long)|maximum (request|statement) size/i;
+  /^(SQL compilation error:\s*)?(Error parsing JSON: document is too large|Max LOB size|(the )?(request|statement|query|bind)[^']* too (large|long))/i;
 
 /**
  * Whether less in one request would have gone through: HTTP 413, of Snowflake or of a proxy before it, or such a statement.

@@ -54,7 +54,8 @@ export function readOffsets(session: Session, { domain, topic }: Scope, partitio
   return session.rows(READ, [domain, topic, JSON.stringify(partitions)]);
 }
 
-async function lock({ session, number }: Transaction, { domain, topic }: Scope): Promise<void> {
+async function lock({ session, number, turn }: Transaction, { domain, topic }: Scope): Promise<void> {
+  await turn?.take();
   await session.change(LOCK, [domain, topic, number]);
 }
 
@@ -64,8 +65,9 @@ export async function raiseEpochs(
   scope: Scope,
   { partitions, all }: Claiming,
 ): Promise<void> {
-  const { session, number } = transaction;
+  const { session, number, turn } = transaction;
   const { domain, topic } = scope;
+  await turn?.take();
   const wanted = [...new Set([...partitions, ...all])];
   const [locked] = await session.change(LOCK_CLAIMS, [number]);
   if (!locked) throw new WarehouseRefusedError('FRESHET_MIGRATIONS has no rows: run "freshet migrate"');
