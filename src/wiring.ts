@@ -79,7 +79,13 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
 async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
   if (config.snowflake) {
     const { openSnowflake } = await import("./warehouse/snowflake.ts");
-    return await openSnowflake(config.snowflake);
+    const { requestBytes, ...snowflake } = config.snowflake;
+    const logger = loggerFor("warehouse");
+    return await openSnowflake({
+      ...snowflake,
+      limits: { requestBytes },
+      onWarning: (message) => logger.warn("{message}", { message }),
+    });
   }
   const { openDuckDb } = await import("./warehouse/duckdb.ts");
   return await openDuckDb({
@@ -126,10 +132,11 @@ function warehousePath(config: Config): string {
 }
 
 function checkpoints(config: Config, warehouse: Warehouse) {
-  const { rows, ms, backlogRows } = warehouse.checkpoints;
+  const { rows, ms, backlogRows, onTicks } = warehouse.checkpoints;
   return {
     checkpointRows: config.checkpointRows ?? rows,
     checkpointMs: config.checkpointMs ?? ms,
+    checkpointOnTicks: onTicks ?? false,
     checkpointBacklogRows: config.checkpointBacklogRows ?? backlogRows,
   };
 }

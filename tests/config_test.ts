@@ -285,6 +285,15 @@ Deno.test("queries in Snowflake may have a role of their own, and the writer's f
   assertStringIncludes(read({ ...env, SNOWFLAKE_QUERY_ROLE: "writer" }).warnings.join(), "name one that may only read");
 });
 
+Deno.test("a Snowflake account may be given by its host name or address", () => {
+  const accountOf = (given: string) =>
+    read({ ...SNOWFLAKE, SNOWFLAKE_PASSWORD: "hush", SNOWFLAKE_ACCOUNT: given }).snowflake?.account;
+  const hosts = ["MYORG-ACC.snowflakecomputing.com", "https://MYORG-ACC.snowflakecomputing.com/", "MYORG-ACC"];
+  assertEquals(hosts.map(accountOf), ["MYORG-ACC", "MYORG-ACC", "MYORG-ACC"]);
+  assertEquals(accountOf("xy12345.cn-northwest-1.snowflakecomputing.cn"), "xy12345.cn-northwest-1");
+  assertThrows(() => accountOf("https://app.snowflake.com/myorg/acc"), ConfigError, "account's host name");
+});
+
 Deno.test("what Snowflake still needs is named, and settings of it without an account are doubted", () => {
   const error = assertThrows(() => read({ SNOWFLAKE_ACCOUNT: "ORG-ACC" }), ConfigError);
   for (const name of ["SNOWFLAKE_USER is missing", "SNOWFLAKE_DATABASE is missing", "SNOWFLAKE_PASSWORD"]) {

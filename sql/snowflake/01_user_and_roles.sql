@@ -17,6 +17,14 @@ CREATE USER IF NOT EXISTS FRESHET_USER
 -- One line, the body of the PEM without header and footer.
 ALTER USER FRESHET_USER SET RSA_PUBLIC_KEY = '<public key>';
 
+-- With a programmatic access token (SNOWFLAKE_ACCESS_TOKEN) instead of a key: a user of TYPE = SERVICE can neither be given
+-- one nor log in with it unless a network policy says from where. As SECURITYADMIN, with your own addresses:
+--   CREATE NETWORK POLICY FRESHET_POLICY ALLOWED_IP_LIST = ('192.0.2.0/24');
+--   ALTER USER FRESHET_USER SET NETWORK_POLICY = FRESHET_POLICY;
+--   ALTER USER FRESHET_USER ADD PROGRAMMATIC ACCESS TOKEN FRESHET_TOKEN ROLE_RESTRICTION = 'FRESHET_WRITER';
+-- A token that is restricted to one role cannot take another: leave SNOWFLAKE_QUERY_ROLE out then, or the restriction.
+-- https://docs.snowflake.com/en/user-guide/programmatic-access-tokens
+
 USE ROLE SECURITYADMIN;
 
 GRANT ROLE FRESHET_WRITER TO USER FRESHET_USER;

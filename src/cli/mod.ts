@@ -6,6 +6,7 @@ import type { Parts } from "../parts.ts";
 import { Context, isUsage, type Verb } from "./context.ts";
 import { addCompletion } from "./completion.ts";
 import { addConfig } from "./config_verb.ts";
+import { addCost } from "./cost.ts";
 import { type Host, SignalReceived, UncaughtFailure } from "./host.ts";
 import { addDeadLetters } from "./dead_letters.ts";
 import { addHealth } from "./health.ts";
@@ -38,7 +39,7 @@ const GROUPS: readonly (readonly [heading: string, verbs: readonly Verb[]])[] = 
   ["Run:", [addRun, addSimulate, addProduce]],
   ["Look:", [addStatus, addHealth, addTables, addQuery, addTopics, addTail, addDeadLetters]],
   ["Check and mend:", [addDoctor, addReplay, addSkip, addLog]],
-  ["Set up:", [addConfig, addMigrate, addSql, addKeygen, addCompletion]],
+  ["Set up:", [addConfig, addMigrate, addSql, addKeygen, addCost, addCompletion]],
   ["Write domains:", [addNew, addLint]],
 ];
 

@@ -32,7 +32,7 @@ const dynamicTables: readonly SetupPart[] = domainModules.flatMap(({ name, dynam
 /** In the order in which they are to be run. */
 export const SETUP_PARTS: readonly SetupPart[] = [
   { name: "user", title: "the user, the writer's and the reader's role", text: userAndRoles, optional: false },
-  { name: "warehouse", title: "the warehouse and its resource monitor", text: warehouse, optional: false },
+  { name: "warehouse", title: "the warehouses and their resource monitors", text: warehouse, optional: false },
   { name: "database", title: "database and schema", text: database, optional: false },
   { name: "grants", title: "what the roles may do", text: grants, optional: false },
   { name: "clustering", title: "clustering keys for tables of terabytes", text: clustering, optional: true },
@@ -47,17 +47,39 @@ export interface Filling {
   readonly number: (setting: string) => number | undefined;
   /** Body of the PEM, base64; `undefined` leaves the gap. */
   readonly publicKey: string | undefined;
+  /** Of the warehouses; `undefined` leaves the one in the file. */
+  readonly generation?: Generation | undefined;
+}
+
+/** Of Snowflake's standard warehouses. */
+export const GENERATIONS = ["1", "2"] as const;
+export type Generation = typeof GENERATIONS[number];
+
+/**
+ * Credits that an X-Small warehouse uses in an hour: of the second generation as many on AWS and GCP, on Azure 1.25. Snowflake's
+ * Service Consumption Table, 1(a).
+ */
+export const CREDITS_AN_HOUR: Readonly<Record<Generation, number>> = { "1": 1, "2": 1.35 };
+
+const HOURS_OF_LONGEST_MONTH = 31 * 24;
+
+/** Credits for a month in which the warehouse never sleeps, and something over, so that no month ends before its time. */
+export function monthlyQuota(generation: Generation): number {
+  return Math.ceil(HOURS_OF_LONGEST_MONTH * CREDITS_AN_HOUR[generation] * 1.075 / 10) * 10;
 }
 
 const KEY_GAP = "'<public key>'";
+/** The only text in quotes of the files that is this. */
+const GENERATION_GAP = "'1'";
 
 /** The text with names, numbers and key in it. Text in quotes and comments stays, but for the gap of the key. */
-export function fillIn(text: string, { names, number, publicKey }: Filling): string {
-  const all = [...tokens(withNumbers(text, number), snowflakeDialect)];
-  return all.map((token) => replaced(token, names, publicKey)).join("");
+export function fillIn(text: string, filling: Filling): string {
+  const all = [...tokens(withNumbers(text, filling.number), snowflakeDialect)];
+  return all.map((token) => replaced(token, filling)).join("");
 }
 
-function replaced(token: Token, names: Filling["names"], publicKey: string | undefined): string {
+function replaced(token: Token, { names, publicKey, generation }: Filling): string {
   if (token.kind === "word") return names.get(token.text) ?? token.text;
-  return token.text === KEY_GAP && publicKey !== undefined ? `'${publicKey}'` : token.text;
+  if (token.text === KEY_GAP && publicKey !== undefined) return `'${publicKey}'`;
+  return token.text === GENERATION_GAP && generation !== undefined ? `'${generation}'` : token.text;
 }

@@ -1,6 +1,7 @@
 // `sql setup`: prints sql/snowflake/ with the configured names, to be pasted into a worksheet; `sql reset` what makes domains
 // begin again. Send nothing anywhere.
 import type { ZodType } from "zod";
+import { Option } from "commander";
 import { allSettings } from "../config/mod.ts";
 import { FreshetError } from "../errors.ts";
 import { settingMeta } from "../config/setting.ts";
@@ -9,7 +10,7 @@ import { type Context, numberOption, UsageError, type Verb } from "./context.ts"
 import { readEnvironment } from "./environment.ts";
 import { publicKeyOf } from "./key_pair.ts";
 import { resetSql } from "./reset_sql.ts";
-import { fillIn, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
+import { fillIn, type Generation, GENERATIONS, monthlyQuota, SETUP_PARTS, type SetupPart } from "./setup_sql.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
 import { identifier, userName } from "./snowflake_names.ts";
 
@@ -18,6 +19,7 @@ interface SetupFlags {
   readonly reader?: string;
   readonly monitor?: string;
   readonly creditQuota?: number;
+  readonly generation?: Generation;
   readonly json?: boolean;
 }
 
@@ -29,15 +31,24 @@ export const addSql: Verb = (program, context) => {
     .description("Prints SQL that a person runs: Freshet itself has no rights to do so.");
   sql.command("setup")
     .description(
-      "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _QUERY_ROLE, _WAREHOUSE, _DATABASE " +
-        "and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY or SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
+      "Prints the SQL that sets Snowflake up for Freshet, with the names of SNOWFLAKE_USER, _ROLE, _QUERY_ROLE, _WAREHOUSE, " +
+        "_QUERY_WAREHOUSE, _DATABASE and _SCHEMA, and the public key of SNOWFLAKE_PRIVATE_KEY or SNOWFLAKE_PRIVATE_KEY_PATH. Without a part named, all that everybody needs. " +
         `Parts: ${SETUP_PARTS.map(({ name }) => name).join(", ")}.`,
     )
     .argument("[part...]")
     .option("--all", "the optional parts too")
     .option("--reader <role>", "role for those who read; SNOWFLAKE_QUERY_ROLE if it is set, else FRESHET_READER")
     .option("--monitor <name>", "resource monitor of the warehouse", "FRESHET_MONITOR")
-    .option("--credit-quota <credits>", "its quota for a month", numberOption({ min: 1, whole: true }))
+    .option(
+      "--credit-quota <credits>",
+      "its quota for a month; by default what a warehouse that never sleeps uses",
+      numberOption({ min: 1, whole: true }),
+    )
+    .addOption(
+      new Option("--generation <n>", "of the warehouses; Snowflake's own default is 2 in new accounts").choices(
+        GENERATIONS,
+      ),
+    )
     .option(...JSON_OBJECT)
     .action((parts: readonly string[], flags: SetupFlags) => printSetup(context, parts, flags));
   sql.command("reset")
@@ -65,8 +76,10 @@ async function printSetup(context: Context, wanted: readonly string[], flags: Se
   const needsKey = parts.some(({ name }) => name === "user");
   const publicKey = needsKey ? await configuredKey(env) : undefined;
   const names = namesOf(env, flags);
-  const number = (setting: string) => setting === "CREDIT_QUOTA" ? flags.creditQuota : numberOf(setting, context, env);
-  const text = parts.map(({ text }) => fillIn(text, { names, number, publicKey })).join("\n") +
+  const { generation } = flags;
+  const quota = flags.creditQuota ?? (generation && monthlyQuota(generation));
+  const number = (setting: string) => setting === "CREDIT_QUOTA" ? quota : numberOf(setting, context, env);
+  const text = parts.map(({ text }) => fillIn(text, { names, number, publicKey, generation })).join("\n") +
     (wanted.length === 0 ? settingsFor(env, flags) + whatElse(flags.all === true) : "");
   stdout.write(flags.json ? jsonText({ sql: text }) : text);
   if (needsKey && publicKey === undefined) {
@@ -82,7 +95,8 @@ function settingsFor(env: Environment, { reader }: SetupFlags): string {
   return "\n-- Freshet's settings for it, beside SNOWFLAKE_ACCOUNT and SNOWFLAKE_PRIVATE_KEY_PATH:\n" +
     given("SNOWFLAKE_USER", "FRESHET_USER") + given("SNOWFLAKE_ROLE", "FRESHET_WRITER") +
     `--   SNOWFLAKE_QUERY_ROLE=${readerOf(env, reader)}\n` +
-    given("SNOWFLAKE_WAREHOUSE", "FRESHET_WH") + given("SNOWFLAKE_DATABASE", "FRESHET_DB") +
+    given("SNOWFLAKE_WAREHOUSE", "FRESHET_WH") + given("SNOWFLAKE_QUERY_WAREHOUSE", "FRESHET_QUERY_WH") +
+    given("SNOWFLAKE_DATABASE", "FRESHET_DB") +
     given("SNOWFLAKE_SCHEMA", "FRESHET_SCHEMA");
 }
 
@@ -114,6 +128,7 @@ function namesOf(env: Environment, { reader, monitor }: SetupFlags): ReadonlyMap
     ["FRESHET_WRITER", "SNOWFLAKE_ROLE", env.SNOWFLAKE_ROLE],
     ["FRESHET_READER", reader === undefined ? "SNOWFLAKE_QUERY_ROLE" : "--reader", readerOf(env, reader)],
     ["FRESHET_WH", "SNOWFLAKE_WAREHOUSE", env.SNOWFLAKE_WAREHOUSE],
+    ["FRESHET_QUERY_WH", "SNOWFLAKE_QUERY_WAREHOUSE", env.SNOWFLAKE_QUERY_WAREHOUSE],
     ["FRESHET_DB", "SNOWFLAKE_DATABASE", env.SNOWFLAKE_DATABASE],
     ["FRESHET_SCHEMA", "SNOWFLAKE_SCHEMA", env.SNOWFLAKE_SCHEMA],
     ["FRESHET_MONITOR", "--monitor", monitor],

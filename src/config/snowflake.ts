@@ -5,7 +5,10 @@ import * as s from "./setting.ts";
 
 export const SNOWFLAKE_SETTINGS = {
   SNOWFLAKE_ACCOUNT: s.textOrNone(
-    { form: "an account identifier such as MYORG-MYACCOUNT", pattern: /^[A-Za-z0-9_.-]+$/ },
+    {
+      form: "an account identifier such as MYORG-MYACCOUNT, or the account's host name",
+      pattern: /^(https?:\/\/)?[A-Za-z0-9_.-]+\/?$/i,
+    },
     "Snowflake instead of the embedded warehouse.",
   ),
   SNOWFLAKE_USER: s.textOrNone({ form: "a user name" }, "User to log in to Snowflake as."),
@@ -15,6 +18,10 @@ export const SNOWFLAKE_SETTINGS = {
     "Role that queries run with, on a session of their own and without the user's other roles: one that may only read. By default the writer's.",
   ),
   SNOWFLAKE_WAREHOUSE: s.textOrNone({ form: "a warehouse's name" }, "Warehouse in Snowflake; by default the user's."),
+  SNOWFLAKE_QUERY_WAREHOUSE: s.textOrNone(
+    { form: "a warehouse's name" },
+    "Warehouse that queries run in, on a session of their own, so that those who look keep no other awake. By default the writer's.",
+  ),
   SNOWFLAKE_DATABASE: s.textOrNone({ form: "a database's name" }, "Database that the tables are in."),
   SNOWFLAKE_SCHEMA: s.text({ form: "a schema's name", default: "PUBLIC" }, "Schema that the tables are in."),
   SNOWFLAKE_PRIVATE_KEY: s.textOrNone(
@@ -41,6 +48,10 @@ export const SNOWFLAKE_SETTINGS = {
   SNOWFLAKE_ACCESS_URL: s.addressOrNone(
     "Where to reach Snowflake, for a private link; by default the account's own address.",
   ),
+  SNOWFLAKE_REQUEST_BYTES: s.whole(
+    { min: 65_536, max: 16_777_216, default: 6_291_456, unit: "bytes" },
+    "Rows in one request, before they are compressed; halved by itself where Snowflake or a proxy refuses one for its size.",
+  ),
 };
 
 type Values = { readonly [Name in keyof typeof SNOWFLAKE_SETTINGS]: z.output<(typeof SNOWFLAKE_SETTINGS)[Name]> };
@@ -65,9 +76,12 @@ export interface SnowflakeConfig {
   /** Of queries, instead of the writer's. */
   readonly queryRole: string | undefined;
   readonly warehouse: string | undefined;
+  /** Of queries, instead of the writer's. */
+  readonly queryWarehouse: string | undefined;
   readonly database: string;
   readonly schema: string;
   readonly accessUrl: string | undefined;
+  readonly requestBytes: number;
   readonly credentials: SnowflakeCredentials;
 }
 
@@ -85,16 +99,23 @@ export function snowflakeConfig(v: Values): SnowflakeConfig | undefined {
   const credentials = credentialsOf(v);
   if (!v.SNOWFLAKE_ACCOUNT || !v.SNOWFLAKE_USER || !v.SNOWFLAKE_DATABASE || !credentials) return undefined;
   return {
-    account: v.SNOWFLAKE_ACCOUNT,
+    account: accountOf(v.SNOWFLAKE_ACCOUNT),
     user: v.SNOWFLAKE_USER,
     role: v.SNOWFLAKE_ROLE,
     queryRole: v.SNOWFLAKE_QUERY_ROLE,
     warehouse: v.SNOWFLAKE_WAREHOUSE,
+    queryWarehouse: v.SNOWFLAKE_QUERY_WAREHOUSE,
     database: v.SNOWFLAKE_DATABASE,
     schema: v.SNOWFLAKE_SCHEMA,
     accessUrl: v.SNOWFLAKE_ACCESS_URL,
+    requestBytes: v.SNOWFLAKE_REQUEST_BYTES,
     credentials,
   };
+}
+
+/** The account's identifier, also out of its host name or address. */
+function accountOf(given: string): string {
+  return given.replace(/^https?:\/\//i, "").replace(/\/$/, "").replace(/\.snowflakecomputing\.(com|cn)$/i, "");
 }
 
 function credentialsOf(v: Values): SnowflakeCredentials | undefined {

@@ -94,7 +94,7 @@ export async function runGeneration(
     domain: domain.name,
     positions: Object.fromEntries(positions),
   });
-  context.progress.assigned(generation, [...starts.values()]);
+  context.progress.assigned(generation, [...starts.values()], all.length);
   if (!signal.aborted) context.progress.phase = "running";
   context.progress.bounds(bounds);
   const others = all.filter((partition) => !generation.partitions.includes(partition));
@@ -142,7 +142,8 @@ class GenerationRun {
   readonly #checkpointer: Checkpointer;
   readonly #setAside: SetAside;
   #pending: Pending;
-  #pendingSince: number | undefined;
+  /** When what is pending is due by its age, by the monotonic clock. */
+  #dueAt: number | undefined;
   #failed: FailedElement[] = [];
   #inFlight: InFlight | undefined;
   #nextTick = -Infinity;
@@ -284,7 +285,7 @@ class GenerationRun {
    * otherwise. A partition that has a new owner by now is fenced, and nothing of the unit is written then.
    */
   async #commitPending(outcome: Outcome): Promise<Outcome> {
-    if (this.#pendingSince === undefined) return outcome;
+    if (this.#dueAt === undefined) return outcome;
     try {
       await this.#checkpoint();
       await this.#settle();
@@ -369,13 +370,18 @@ class GenerationRun {
   }
 
   #touch(): void {
-    this.#pendingSince ??= this.context.options.clock.monotonic();
+    this.#dueAt ??= this.context.options.clock.monotonic() + this.#ageMs();
+  }
+
+  /** How old what is pending may become from now on. */
+  #ageMs(): number {
+    const { clock, checkpointMs, checkpointOnTicks = false } = this.context.options;
+    return checkpointOnTicks ? checkpointMs - clock.now() % checkpointMs : checkpointMs;
   }
 
   #waitMs(): number {
-    if (this.#pendingSince === undefined) return TICK_MS;
-    const { clock, checkpointMs } = this.context.options;
-    const leftMs = this.#pendingSince + checkpointMs - clock.monotonic();
+    if (this.#dueAt === undefined) return TICK_MS;
+    const leftMs = this.#dueAt - this.context.options.clock.monotonic();
     return Math.min(TICK_MS, Math.max(leftMs, this.#writing ? WRITING_POLL_MS : 0));
   }
 
@@ -388,13 +394,13 @@ class GenerationRun {
    * commit makes the next unit larger before it makes the reading stop. While more records wait it grows by itself.
    */
   #due(): boolean {
-    if (this.#pendingSince === undefined) return false;
-    const { clock, checkpointMs, checkpointRows, checkpointBacklogRows = 0 } = this.context.options;
+    if (this.#dueAt === undefined) return false;
+    const { clock, checkpointRows, checkpointBacklogRows = 0 } = this.context.options;
     const { records } = this.#pending;
     const mostRows = Math.max(checkpointRows, checkpointBacklogRows);
     if (records >= ROWS_WHILE_WRITING * mostRows) return true;
     if (this.#writing) return false;
-    if (records >= mostRows || clock.monotonic() - this.#pendingSince >= checkpointMs) return true;
+    if (records >= mostRows || clock.monotonic() >= this.#dueAt) return true;
     return records >= checkpointRows && !this.#recordsWait();
   }
 
@@ -432,7 +438,7 @@ class GenerationRun {
     this.#eventTime.written();
     const unit = pending.unit(moves, state);
     this.#pending = this.#newPending();
-    this.#pendingSince = undefined;
+    this.#dueAt = undefined;
     this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt }));
   }
 

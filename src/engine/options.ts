@@ -76,6 +76,8 @@ export interface RunnerOptions {
   /** A checkpoint is due when it has this many records, or when its first is this old; whichever comes first. */
   readonly checkpointRows: number;
   readonly checkpointMs: number;
+  /** What is due by age is due at the next multiple of `checkpointMs` on the wall clock: at once with that of other domains. */
+  readonly checkpointOnTicks?: boolean;
   /** While a backlog waits in the log a checkpoint takes up to this many records; less than `checkpointRows` has no effect. */
   readonly checkpointBacklogRows?: number;
   /**

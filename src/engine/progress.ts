@@ -66,6 +66,7 @@ export class Progress {
   #places = new Map<number, Place>();
   #stateKeys: Readonly<Record<string, number>> = {};
   #generations = 0;
+  #isShared = false;
   readonly #standstill: StandstillWatch;
   readonly #stopped = new Map<number, Stopped>();
 
@@ -73,9 +74,10 @@ export class Progress {
     this.#standstill = new StandstillWatch(options.patience);
   }
 
-  /** A new generation, and where it starts. */
-  assigned(generation: Pick<Generation, "look" | "paused">, claims: readonly Claim[]): void {
+  /** A new generation, where it starts, and of how many partitions it has some. */
+  assigned(generation: Pick<Generation, "look" | "paused">, claims: readonly Claim[], partitions = claims.length): void {
     this.#stopped.clear();
+    this.#isShared = claims.length < partitions;
     this.#generation = generation;
     this.#generations++;
     const sinceMs = this.options.clock.monotonic();
@@ -179,6 +181,7 @@ export class Progress {
       standstill: stand ? { kind: stand.kind, reason: stand.reason, since: this.#wall(stand.sinceMs) } : null,
       lastCheckpointAt: this.#lastCheckpointAt,
       totals: this.#totals,
+      ...this.#isShared && { isShared: true },
       partitions: views.map((view) => this.#partitionStatus(view)),
       openWindows: this.#stateKeys,
       pausedPartitions: this.phase === "running" ? this.#generation?.paused?.() ?? 0 : 0,

@@ -76,6 +76,8 @@ export interface DomainStatus {
   /** Epoch milliseconds. */
   readonly lastCheckpointAt: number | null;
   readonly totals: DomainTotals;
+  /** Whether other processes have partitions of the topic, and so write to the same tables; absent where none has. */
+  readonly isShared?: true;
   readonly partitions: readonly PartitionStatus[];
   /** Keys of state by operator: open windows and sessions mostly, but the newest rows and running sums, too. */
   readonly openWindows: Readonly<Record<string, number>>;

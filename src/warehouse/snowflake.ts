@@ -15,9 +15,11 @@ import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Write
 
 export type { Credentials } from "./snowflake/credentials.ts";
 
-export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "onlyRole"> {
-  /** Role of queries, on a session of their own; without it they have the writer's, and share the session of migrations. */
+export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "reads"> {
+  /** Role of queries, on a session of their own; without it they have the writer's. */
   readonly queryRole?: string | undefined;
+  /** Warehouse of queries, on a session of their own. Without either they share the session of migrations. */
+  readonly queryWarehouse?: string | undefined;
   /** Instead of the defaults, which suit a warehouse of any size. */
   readonly limits?: Partial<Limits>;
 }
@@ -28,8 +30,13 @@ export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "onlyR
  * Errors: `WarehouseRefusedError` when the login is refused, or database or schema cannot be used;
  * `WarehouseUnavailableError` when Snowflake cannot be reached.
  */
-export async function openSnowflake({ limits, queryRole, ...options }: SnowflakeOptions): Promise<Warehouse> {
-  const warehouse = new SnowflakeWarehouse(new Account({ ...options, limits: { ...LIMITS, ...limits } }), queryRole);
+export async function openSnowflake(options: SnowflakeOptions): Promise<Warehouse> {
+  const { limits, queryRole, queryWarehouse, ...rest } = options;
+  const account = new Account({ ...rest, limits: { ...LIMITS, ...limits } });
+  const reading = queryRole === undefined && queryWarehouse === undefined
+    ? account
+    : account.reading({ role: queryRole, warehouse: queryWarehouse });
+  const warehouse = new SnowflakeWarehouse(account, reading);
   try {
     await warehouse.connect();
   } catch (error) {
@@ -57,17 +64,18 @@ class SnowflakeWarehouse implements Warehouse {
   readonly statementsIn = SNOWFLAKE.statementsIn;
   readonly description: string;
   readonly #account: Account;
-  /** Of migrations, and of queries where they have no role of their own; every writer has one of its own. */
+  /** Of migrations, and of queries where they have none of their own; every writer has one. */
   readonly #session: Session;
   readonly #reading: Session;
   readonly #queries: Queries;
   #closed = false;
 
-  constructor(account: Account, queryRole: string | undefined) {
+  /** `reading`: the account as queries use it, maybe the same. */
+  constructor(account: Account, reading: Account) {
     this.#account = account;
     this.description = account.description;
     this.#session = sessionOf(account);
-    this.#reading = queryRole === undefined ? this.#session : sessionOf(account.readingAs(queryRole));
+    this.#reading = reading === account ? this.#session : sessionOf(reading);
     this.#queries = new Queries(this.#reading);
   }
 

@@ -176,6 +176,11 @@ export interface CheckpointSettings {
   readonly ms: number;
   /** Rows while there is a backlog. */
   readonly backlogRows: number;
+  /**
+   * Whether units that are due by age wait for the next multiple of it on the wall clock, so that those of all domains and
+   * processes come together: where waking the warehouse costs.
+   */
+  readonly onTicks?: boolean;
 }
 
 /** SQL of queries that each warehouse writes in its own way. */
@@ -192,7 +197,7 @@ export interface QueryDialect {
 export interface Freshness {
   /** How old an answer that many share may be, milliseconds. */
   readonly freshMs: number;
-  /** As old, an answer is asked for again also where nothing was written since, milliseconds. */
+  /** As old, an answer is asked for again also where nothing was written since, milliseconds: if a query costs, only where others write. */
   readonly staleMs: number;
   /** How old the alerts may be, milliseconds. */
   readonly alertsMs: number;

@@ -55,6 +55,37 @@ Deno.test("sql setup without settings prints the files as they are, and without 
   assertEquals(one.stdout, SETUP_PARTS.find(({ name }) => name === "clustering")!.text);
 });
 
+Deno.test("sql setup has a quota that a warehouse which never sleeps does not use up, of either generation", async () => {
+  await using terminal = await Terminal.open();
+  const print = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await terminal.run(["sql", "setup", "warehouse", ...flags]);
+    assertEquals(code, 0, stderr);
+    return stdout;
+  };
+  const quotaIn = (text: string) => Number(/CREDIT_QUOTA = (\d+) \/\*/.exec(text)![1]);
+  for (const [generation, creditsAnHour] of [["1", 1], ["2", 1.35]] as const) {
+    const text = await print("--generation", generation);
+    assertEquals(text.match(/GENERATION = '(\d)'/g), Array(2).fill(`GENERATION = '${generation}'`));
+    assert(quotaIn(text) > 31 * 24 * creditsAnHour && quotaIn(text) < 31 * 24 * creditsAnHour * 1.1, text);
+  }
+  assertEquals(await print("--generation", "1"), await print());
+  assertEquals(quotaIn(await print("--generation", "2", "--credit-quota", "75")), 75);
+  assertEquals((await terminal.run(["sql", "setup", "--generation", "3"])).code, 2);
+});
+
+Deno.test("sql setup gives those who look a warehouse and a monitor of their own", async () => {
+  await using terminal = await Terminal.open();
+  const { stdout } = await terminal.run(["sql", "setup"], { env: { SNOWFLAKE_QUERY_WAREHOUSE: "looking" } });
+  for (
+    const expected of [
+      'CREATE WAREHOUSE IF NOT EXISTS "LOOKING"',
+      'ALTER WAREHOUSE "LOOKING" SET RESOURCE_MONITOR = FRESHET_QUERY_MONITOR;',
+      'GRANT USAGE ON WAREHOUSE "LOOKING" TO ROLE FRESHET_READER;',
+      "--   SNOWFLAKE_QUERY_WAREHOUSE=looking\n",
+    ]
+  ) assertStringIncludes(stdout, expected);
+});
+
 Deno.test("sql setup puts the public half of the configured key where it belongs", async () => {
   await using terminal = await Terminal.open();
   const path = `${terminal.dataDir}/key.p8`;

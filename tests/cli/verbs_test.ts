@@ -43,6 +43,7 @@ const CALLS: readonly Call[] = [
   { args: ["sql", "setup", "user"], json: "object" },
   { args: ["sql", "reset", "trains"], json: "object" },
   { args: ["keygen", "{dir}/key.p8"], json: "object" },
+  { args: ["cost", "--rate", "10"], json: "object", fits: true },
   { args: ["completion", "bash"], json: "object" },
   { args: ["skip", "ats_telemetry", "0", "0", "1"], json: "object", code: 1 },
   { args: ["health"], json: "object", code: 1 },

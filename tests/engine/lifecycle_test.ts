@@ -142,6 +142,26 @@ Deno.test("a wall clock that is set back an hour holds no checkpoint up", async 
   await world.stopped(instance);
 });
 
+Deno.test("where waking the warehouse costs, what is due by age comes at common ticks of the wall clock", async () => {
+  const TICK = 700;
+  const world = worldOf(1);
+  const at: number[] = [];
+  const observer = { checkpoint: () => void at.push(world.turns.now()) };
+  // Started between two ticks, as processes are, and so is what comes later.
+  world.turns.setNow(Math.ceil(world.turns.now() / TICK) * TICK + 250);
+  const instance = world.start({ ...NEVER, checkpointMs: TICK, checkpointOnTicks: true, observer });
+  for (let records = 1; records <= 4; records++) {
+    await world.until(() => at.length === records);
+    const until = world.turns.now() + 130 * records;
+    await world.until(() => world.turns.now() >= until);
+    world.produce({ key: "a", time: world.turns.now(), x: records });
+  }
+  await world.until(() => at.length === 5);
+  // A turn takes its time.
+  for (const time of at) assert(time % TICK < 100, `${at.map((each) => each % TICK)}`);
+  await world.stopped(instance);
+});
+
 Deno.test("while records wait a checkpoint grows to what is told, and without any waiting it does not", async () => {
   const records: number[] = [];
   const observer = {

@@ -29,7 +29,7 @@ class Scene {
       clock: { now: () => this.now, monotonic: () => this.now },
       version: () => this.version,
       freshMs: 1_000,
-      staleMs: 60_000,
+      staleMs: () => 60_000,
       ...over,
     });
   }

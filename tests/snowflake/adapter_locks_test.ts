@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import type { Claim, Row, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
-import { append, rowsOf, segment, SYSTEM, TABLES, TOPIC, unit } from "../contracts/warehouse/suite.ts";
+import { append, rowsOf, segment, stateOf, SYSTEM, TABLES, TOPIC, unit } from "../contracts/warehouse/suite.ts";
 import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
 import { DEFAULT_USER, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 
@@ -158,6 +158,7 @@ const CHANGES: readonly (readonly [what: string, change: string, undo: string, t
   ["dropped", "DROP TABLE $SCHEMA.EVENTS", "CREATE TABLE $SCHEMA.EVENTS (ID BIGINT, NAME VARCHAR)", [
     "EVENTS",
     "freshet replay <domain>",
+    "UNDROP TABLE",
   ]],
   [
     "altered so that a column is missing",
@@ -212,6 +213,33 @@ for (const privilege of ["INSERT", "UPDATE", "DELETE"] as const) {
     await writer.commit(unit(claims, 1, parts));
   });
 }
+
+test("a refusal that no single row explains can be tried again, and then goes well", async ({ warehouse, writer, claims }) => {
+  const error = {
+    kind: "error",
+    code: "100038",
+    sqlState: "22018",
+    message: "Numeric value is not recognized",
+  } as const;
+  double!.control.inject(error, { statement: "INSERT ALL" });
+  const told = await assertRejects(() => writer.commit(unit(claims, 1, events(ROW))), WarehouseUnavailableError);
+  assertStringIncludes(told.message, "none alone");
+  await writer.commit(unit(claims, 1, events(ROW)));
+  assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), [[1, "a"]]);
+});
+
+test("state that a process before never came to compact is compacted when it is read", async (bench) => {
+  const { schema, warehouse, writer } = bench;
+  const checkpoints = JSON.stringify(Array.from({ length: 30_000 }, (_, i) => i + 1));
+  await schema.sql(`INSERT INTO $SCHEMA.FRESHET_STATE
+    (DOMAIN, OPERATOR, TOPIC, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE, CHECKPOINT_ID)
+    SELECT 'domain', 'o', '${TOPIC}', 0, 0, 'k' || (value::BIGINT % 10), 'v' || value::BIGINT, value::BIGINT
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON('${checkpoints}')))`);
+  assertEquals((await stateOf(writer, [0])).map(({ value }) => value).toSorted(), [
+    ...Array.from({ length: 10 }, (_, i) => `v${29_991 + i}`),
+  ]);
+  assertEquals(await rowsOf(warehouse, "SELECT COUNT(*) FROM FRESHET_STATE"), [[10]]);
+});
 
 test("without anything to do nothing is sent", async ({ writer, claims }) => {
   await writer.commit(unit(claims, 1, events(ROW)));

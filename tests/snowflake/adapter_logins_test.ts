@@ -130,6 +130,25 @@ for (const [what, changes, told] of REFUSED) {
   });
 }
 
+test("an access token of a user without a network policy is refused with what to mend", async (open) => {
+  double!.control.setUser({ ...USER, withoutNetworkPolicy: true });
+  try {
+    const error = await assertRejects(
+      () => open({ credentials: { kind: "access token", token: "pat-1" } }),
+      WarehouseRefusedError,
+    );
+    assertStringIncludes(error.message, "ALTER USER … SET NETWORK_POLICY");
+  } finally {
+    double!.control.setUser(USER);
+  }
+});
+
+test("a login that takes long is waited for where the server answers", async (open) => {
+  double!.control.inject({ kind: "slow", ms: 4_000 }, { request: "login" });
+  await using warehouse = await open({});
+  assertEquals((await warehouse.query("SELECT 1")).rows, [[1]]);
+});
+
 test("a warehouse that the role may not use is named when it is needed", async (open) => {
   await using warehouse = await open({ warehouse: "NOT_MINE" });
   const error = await assertRejects(

@@ -84,6 +84,30 @@ test("without it queries have the writer's role, and share the session of migrat
 });
 
 Deno.test({
+  name:
+    "snowflake: queries have the warehouse of SNOWFLAKE_QUERY_WAREHOUSE, and the writer's role where they have none of their own",
+  ignore: skip !== undefined,
+  async fn() {
+    await using schema = await ownSchema(double!);
+    await double!.control.sql("CREATE WAREHOUSE IF NOT EXISTS LOOKING_WH");
+    double!.clearLog();
+    await using warehouse = await schema.open({ queryWarehouse: "LOOKING_WH" });
+    const asked = "SELECT CURRENT_WAREHOUSE() AS W, CURRENT_ROLE() AS R";
+    assertEquals((await warehouse.query(asked)).rows, [["LOOKING_WH", WRITER]]);
+    await warehouse.migrate(SCRIPTS);
+    await commitOne(warehouse);
+    assert(sessionsOf("INSERT").isDisjointFrom(sessionsOf(asked)));
+    assert(sessionsOf("CREATE TABLE").isDisjointFrom(sessionsOf(asked)));
+    await using wrong = await schema.open({ queryWarehouse: "NOT_MINE" });
+    await assertRejects(
+      () => wrong.query("SELECT * FROM FRESHET_OFFSETS"),
+      WarehouseRefusedError,
+      "check SNOWFLAKE_QUERY_WAREHOUSE",
+    );
+  },
+});
+
+Deno.test({
   name: "snowflake: a role for queries that the user does not have is told with the setting's name",
   ignore: skip !== undefined,
   async fn() {

@@ -164,9 +164,9 @@ function statementsOfCheckpoints(): readonly number[] {
     if (sql.startsWith("BEGIN")) units.push([]);
     units.at(-1)?.push(sql);
   }
-  return units.filter((unit) => unit.some((sql) => sql.startsWith("UPDATE FRESHET_OFFSETS"))).map(({ length }) =>
-    length
-  );
+  return units.filter((unit) => unit.some((sql) => sql.startsWith("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET"))).map((
+    { length },
+  ) => length);
 }
 
 test("a checkpoint of 20,000 rows takes at most 12 statements, and what waits is taken at once", async (bench) => {

@@ -1,10 +1,24 @@
 // What Snowflake's errors become: whether trying again can help.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DriverError } from "../../src/warehouse/snowflake/driver.ts";
-import { isDataError, translate, translateQuery } from "../../src/warehouse/snowflake/errors.ts";
+import {
+  isDataError,
+  isTooLarge,
+  leavesSession,
+  translate,
+  translateQuery,
+} from "../../src/warehouse/snowflake/errors.ts";
+import { RowTooLargeError } from "../../src/warehouse/snowflake/request_size.ts";
 
-const place = { account: "ORG-ACCOUNT", user: "FRESHET", database: "D", schema: "S", roleSetting: "SNOWFLAKE_ROLE" };
+const place = {
+  account: "ORG-ACCOUNT",
+  user: "FRESHET",
+  database: "D",
+  schema: "S",
+  roleSetting: "SNOWFLAKE_ROLE",
+  warehouseSetting: "SNOWFLAKE_WAREHOUSE",
+};
 const error = (code: string, sqlState: string) => new DriverError({ code, sqlState, message: "it went wrong" });
 
 const CASES: readonly (readonly [code: string, sqlState: string, becomes: string])[] = [
@@ -33,7 +47,39 @@ Deno.test("a query's own mistakes are its author's, and what passes by itself is
   assertEquals(codes, ["query_refused", "warehouse_unavailable"]);
 });
 
-Deno.test("a row's content is to blame for refused values and for requests that are too large", () => {
-  const tooLarge = new DriverError({ message: "Request failed", response: { status: 413 } });
-  assertEquals([error("100038", "22018"), error("000608", "57P03"), tooLarge].map(isDataError), [true, false, true]);
+Deno.test("a row's content is to blame for refused values, and for one that fits into no request", () => {
+  const errors = [error("100038", "22018"), error("000608", "57P03"), new RowTooLargeError(9_000_000, tooLarge)];
+  assertEquals(errors.map(isDataError), [true, false, true]);
+});
+
+const tooLarge = new DriverError({ message: "Request failed", response: { status: 413 } });
+
+Deno.test("a request that is too large leaves the session, and less in one would have gone through", () => {
+  const document = new DriverError({
+    code: "100069",
+    sqlState: "22P02",
+    message: "Error parsing JSON: document is too large, max size 16777216 bytes",
+  });
+  const lob = new DriverError({
+    code: "100082",
+    sqlState: "22000",
+    message: "Max LOB size (16777216) exceeded, actual size of parsed column is 20000000",
+  });
+  assertEquals([tooLarge, document, lob].map((each) => [isTooLarge(each), leavesSession(each)]), [
+    [true, true],
+    [true, true],
+    [true, true],
+  ]);
+  const text = new DriverError({
+    code: "100078",
+    sqlState: "22000",
+    message: "String 'a request that is too long' is too long and would be truncated",
+  });
+  assertEquals([text, error("100038", "22018"), error("", "")].map(isTooLarge), [false, false, false]);
+  assertEquals(leavesSession(error("", "")), false);
+});
+
+Deno.test("a table that is gone is told with what brings it back", () => {
+  const { message } = translate(error("002003", "42S02"), place);
+  for (const part of ["UNDROP TABLE", "freshet replay <domain>"]) assertStringIncludes(message, part);
 });

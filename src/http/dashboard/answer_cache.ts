@@ -16,7 +16,7 @@ export interface AnswerCacheOptions {
   /** An answer this old is asked for again, if the version has changed, milliseconds. */
   readonly freshMs: number;
   /** An answer this old is asked for again in any case, milliseconds. */
-  readonly staleMs: number;
+  readonly staleMs: (domain: string) => number;
   /** How long a question may take, its waiting included, milliseconds; half a minute unless told. */
   readonly questionMs?: number;
 }
@@ -79,7 +79,8 @@ export class AnswerCache {
     const id = `${domain} ${key}`;
     const version = this.#options.version(domain);
     const known = this.#entries.get(id);
-    const entry = known && this.#isFresh(known, version, freshMs) ? known : this.#ask(id, version, make);
+    const age = { freshMs, staleMs: this.#options.staleMs(domain) };
+    const entry = known && this.#isFresh(known, version, age) ? known : this.#ask(id, version, make);
     this.#entries.delete(id);
     this.#entries.set(id, entry);
     this.#forgetOldest();
@@ -126,10 +127,13 @@ export class AnswerCache {
     if (this.#entries.get(id) === entry) this.#entries.delete(id);
   }
 
-  #isFresh({ done, at, version }: Entry, current: string | number, freshMs: number): boolean {
+  #isFresh(
+    { done, at, version }: Entry,
+    current: string | number,
+    { freshMs, staleMs }: { readonly freshMs: number; readonly staleMs: number },
+  ): boolean {
     if (!done) return true;
-    const { clock, staleMs } = this.#options;
-    const ageMs = clock.monotonic() - at;
+    const ageMs = this.#options.clock.monotonic() - at;
     return ageMs < freshMs || (version === current && ageMs < staleMs);
   }
 

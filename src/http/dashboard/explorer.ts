@@ -104,7 +104,7 @@ async function readRows(
   { where, sort }: TableQuery,
   { table, dialect: { rowOrder }, ask, cellLimit, offset, rows }: Reading,
 ) {
-  const { columns } = await ask(`SELECT * FROM ${quoted(table.name)}`, { maxRows: 0 });
+  const { columns } = await ask(`SELECT * FROM ${quoted(table.name)} LIMIT 0`, { maxRows: 0 });
   const named = (name: string) => {
     const column = columns.find((column) => column.name === name);
     if (!column) throw new ExplorerError(`${table.name} has no column "${name.slice(0, 100)}"`);

@@ -78,7 +78,14 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     addressOf,
   });
   const shown = panelsOf(options.domains);
-  const answering = { clock, version: (domain: string) => versionOf(statuses(), domain), ...warehouse.freshness };
+  const { freshMs, staleMs, isFree } = warehouse.freshness;
+  const answering = {
+    clock,
+    version: (domain: string) => versionOf(statuses(), domain),
+    freshMs,
+    // Where a question costs, none is asked that nothing can have changed the answer to.
+    staleMs: (domain: string) => !isFree && writesAlone(statuses(), domain) ? Infinity : staleMs,
+  };
   const answers = new AnswerCache({ ...answering, query: options.query });
   const looks = new AnswerCache({ ...answering, query: options.usersQuery });
   const live = createLive(options, shown, answers);
@@ -146,6 +153,12 @@ function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] 
 function versionOf(statuses: readonly DomainStatus[], domain: string): number {
   return statuses.filter((status) => domain === "pipeline" || status.domain === domain)
     .reduce((sum, { totals }) => sum + totals.checkpoints, 0);
+}
+
+/** Whether nobody but this process writes the domain's tables, so that their version says all. */
+function writesAlone(statuses: readonly DomainStatus[], domain: string): boolean {
+  const shown = statuses.filter((status) => domain === "pipeline" || status.domain === domain);
+  return shown.length > 0 && shown.every(({ phase, isShared }) => phase === "running" && !isShared);
 }
 
 interface DashboardParts extends DashboardOptions {

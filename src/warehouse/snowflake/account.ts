@@ -5,27 +5,38 @@ import { WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.t
 import { type Credentials, type Proof, proofOf } from "./credentials.ts";
 import { Connection } from "./driver.ts";
 import { isLoginRefusal, type Place, translate, translateLogin } from "./errors.ts";
+import { ifReachable } from "./reachability.ts";
+import { RequestSize } from "./request_size.ts";
+import { Turns } from "./turns.ts";
 
 export interface AccountOptions {
   /** `ORGANIZATION-ACCOUNT`, or the older `LOCATOR.REGION`. */
   readonly account: string;
   readonly user: string;
   readonly role?: string | undefined;
-  /** Whether sessions have the rights of that role alone: others of the user's are not added as secondary roles. */
-  readonly onlyRole?: boolean;
   readonly warehouse?: string | undefined;
+  /** What those who read have of their own. */
+  readonly reads?: Reading;
   readonly database: string;
   readonly schema: string;
   /** Instead of the account's own address. */
   readonly accessUrl?: string | undefined;
   readonly credentials: Credentials;
   readonly limits: Limits;
+  /** Told what an operator should know of, and need not act on. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** A role, which is then the only one: no other of the user's is added as a secondary role; or a warehouse; or both. */
+export interface Reading {
+  readonly role: string | undefined;
+  readonly warehouse: string | undefined;
 }
 
 /** How long things may take, and how much goes into one statement. */
 export interface Limits {
-  /** Bytes of rows in one bind, as they are sent. Snowflake takes requests of 16 MB, and a VARIANT of 16 MiB, which a bind is while it is taken apart. */
-  readonly chunkBytes: number;
+  /** Bytes of rows in one bind, before they are compressed. A bind is a VARIANT while it is taken apart, which holds 16 MiB in older accounts. */
+  readonly requestBytes: number;
   /** Seconds until Snowflake gives a statement up. */
   readonly statementSeconds: number;
   /** Seconds that a statement waits for a table that another transaction has locked. */
@@ -37,7 +48,8 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  chunkBytes: 12 * 1024 * 1024,
+  // Of trains 1 MB when compressed, which is what Snowflake recommends at most.
+  requestBytes: 6 * 1024 * 1024,
   statementSeconds: 300,
   lockSeconds: 10,
   driverMs: 90_000,
@@ -49,6 +61,11 @@ export function literal(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
+/** Where the driver looks for an account. */
+function addressOf(account: string): string {
+  return `https://${account}.snowflakecomputing.${/\.cn-/i.test(account) ? "cn" : "com"}`;
+}
+
 /** What a connection is for, for the query tag and for messages. */
 export interface Purpose {
   /** `freshet:trains`. */
@@ -57,6 +74,9 @@ export interface Purpose {
 
 export class Account {
   readonly limits: Limits;
+  readonly requestSize: RequestSize;
+  /** At FRESHET_OFFSETS, which is locked from the first statement that changes it to the end of the transaction. */
+  readonly offsetTurns = new Turns();
   readonly #options: AccountOptions;
   #place: Place;
   /** Whether a login has succeeded before: then a refusal may be a key that is being replaced. */
@@ -66,14 +86,17 @@ export class Account {
   constructor(options: AccountOptions) {
     this.#options = options;
     this.limits = options.limits;
-    const { account, user, role, onlyRole, warehouse, database, schema } = options;
-    const roleSetting = onlyRole ? "SNOWFLAKE_QUERY_ROLE" : "SNOWFLAKE_ROLE";
-    this.#place = { account, user, role, roleSetting, warehouse, database, schema };
+    this.requestSize = new RequestSize(options.limits.requestBytes, options.onWarning ?? (() => {}));
+    const { account, user, role, reads, warehouse, database, schema } = options;
+    const roleSetting = reads?.role === undefined ? "SNOWFLAKE_ROLE" : "SNOWFLAKE_QUERY_ROLE";
+    const warehouseSetting = reads?.warehouse === undefined ? "SNOWFLAKE_WAREHOUSE" : "SNOWFLAKE_QUERY_WAREHOUSE";
+    this.#place = { account, user, role, roleSetting, warehouse, warehouseSetting, database, schema };
   }
 
-  /** The same account as it is for those who read: with this role and no other right of the user's. */
-  readingAs(role: string): Account {
-    return new Account({ ...this.#options, role, onlyRole: true });
+  /** The same account as it is for those who read. */
+  reading(reads: Reading): Account {
+    const { role, warehouse } = this.#options;
+    return new Account({ ...this.#options, role: reads.role ?? role, warehouse: reads.warehouse ?? warehouse, reads });
   }
 
   /** For messages. */
@@ -133,7 +156,7 @@ export class Account {
   async #open({ options, fingerprint }: Proof): Promise<Connection> {
     const { account, user, role, warehouse, database, schema, accessUrl } = this.#options;
     this.#place = { ...this.#place, fingerprint };
-    return await Connection.open({
+    const opening = Connection.open({
       ...options,
       account,
       username: user,
@@ -144,6 +167,12 @@ export class Account {
       ...(warehouse === undefined ? {} : { warehouse }),
       ...(accessUrl === undefined ? {} : { accessUrl: accessUrl.replace(/\/$/, "") }),
     }, this.limits.driverMs);
+    // Who was in before may wait for the network to come back.
+    if (this.#known) return await opening;
+    return await ifReachable(opening, {
+      address: accessUrl ?? addressOf(account),
+      late: (connection) => connection.close(),
+    });
   }
 
   /** A login succeeds although the database or the schema is not there: that is found out here. */
@@ -159,7 +188,7 @@ export class Account {
       options,
     );
     // A user's other roles are secondary ones unless refusal otherwise (DEFAULT_SECONDARY_ROLES), and would let it write.
-    if (this.#options.onlyRole) await connection.execute("USE SECONDARY ROLES NONE", [], options);
+    if (this.#options.reads?.role !== undefined) await connection.execute("USE SECONDARY ROLES NONE", [], options);
     const { rows } = await connection.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()", [], options);
     const [database, schema] = rows[0] ?? [];
     const { account, role = "of the user" } = this.#place;

@@ -15,6 +15,7 @@ import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Trans
 import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
 import { Session } from "./session.ts";
 import { compactState, readState } from "./state.ts";
+import { SNOWFLAKE_TABLE_DROPPED } from "./traits.ts";
 
 type Table = SqlTable<Column>;
 
@@ -43,6 +44,7 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     this.#session = new Session({ account, tag: `freshet:${domain}`, transactions });
     this.tables = new Tables({
       place: account.description,
+      dropped: SNOWFLAKE_TABLE_DROPPED,
       rows: (sql) => this.#session.rows(sql),
       columnOf,
     });
@@ -58,8 +60,9 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return await done;
   }
 
-  transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
-    return this.#session.transaction((number) => body({ session: this.#session, number }));
+  async transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
+    using turn = this.#account.offsetTurns.ticket();
+    return await this.#session.transaction((number) => body({ session: this.#session, number, turn }));
   }
 
   /** All in one transaction: a failed statement undoes only itself. */

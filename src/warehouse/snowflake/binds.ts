@@ -44,11 +44,52 @@ export interface Layout {
   readonly kind: string | undefined;
 }
 
-export interface Chunk {
+/** Rows for one bind. */
+export class Chunk {
+  /** As they are sent, before they are compressed: a bind is text within JSON. */
+  readonly bytes: number;
+  readonly #texts: readonly string[];
+  readonly #sources: readonly number[];
+
+  /** `texts`: each row as JSON; `sources`: which source each row is of; `bytes`: of the rows, as they are sent. */
+  constructor(texts: readonly string[], { sources, bytes }: { readonly sources: readonly number[]; bytes: number }) {
+    this.#texts = texts;
+    this.#sources = sources;
+    this.bytes = bytes;
+  }
+
+  get length(): number {
+    return this.#texts.length;
+  }
+
   /** A JSON array of arrays. */
-  readonly text: string;
-  /** How many rows of each source, by its index. */
-  readonly rows: readonly number[];
+  get text(): string {
+    return `[${this.#texts.join(",")}]`;
+  }
+
+  /** How many rows of each of so many sources. */
+  rows(sources: number): readonly number[] {
+    const rows = new Array<number>(sources).fill(0);
+    for (const source of this.#sources) rows[source]!++;
+    return rows;
+  }
+
+  /** The rows in two chunks, of a chunk of several. */
+  halves(): readonly [Chunk, Chunk] {
+    const middle = this.length >>> 1;
+    const part = (from: number, to: number) => {
+      const texts = this.#texts.slice(from, to);
+      return new Chunk(texts, { sources: this.#sources.slice(from, to), bytes: sum(texts.map(sentBytes)) });
+    };
+    return [part(0, middle), part(middle, this.length)];
+  }
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+
+/** How long a row's text is within the JSON of a request. */
+function sentBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text));
 }
 
 export function layoutOf(sources: readonly Source[]): Layout {
@@ -98,30 +139,29 @@ function rowJson({ cells }: Part, row: number, kind: number | undefined): string
 const ROWS_A_TURN = 500;
 
 /**
- * All rows, source by source, in chunks of at most `bytes`, counted as they are sent: a bind is text within JSON. A row that
- * is longer is a chunk of its own. Leaves turns of the
- * JavaScript thread to others, such as the sending of the chunk before.
+ * All rows, source by source, in chunks of at most `limit.bytes`, which may change from chunk to chunk. A row that is longer is
+ * a chunk of its own. Leaves turns of the JavaScript thread to others, such as the sending of the chunk before.
  */
-export async function* chunksOf(layout: Layout, bytes: number): AsyncGenerator<Chunk, void, undefined> {
+export async function* chunksOf(
+  layout: Layout,
+  limit: { readonly bytes: number },
+): AsyncGenerator<Chunk, void, undefined> {
   let texts: string[] = [];
-  let size = 2;
-  let rows: number[] = layout.parts.map(() => 0);
-  const chunk = (): Chunk => ({ text: `[${texts.join(",")}]`, rows });
+  let sources: number[] = [];
+  let bytes = 0;
   for (const [index, part] of layout.parts.entries()) {
     for (let row = 0; row < part.length; row++) {
       const text = rowJson(part, row, layout.kind === undefined ? undefined : index);
-      const length = Buffer.byteLength(JSON.stringify(text));
-      if (size + length > bytes && texts.length > 0) {
-        yield chunk();
-        texts = [];
-        size = 2;
-        rows = layout.parts.map(() => 0);
+      const length = sentBytes(text);
+      if (bytes + length > limit.bytes && texts.length > 0) {
+        yield new Chunk(texts, { sources, bytes });
+        [texts, sources, bytes] = [[], [], 0];
       }
       texts.push(text);
-      size += length;
-      rows[index]!++;
+      sources.push(index);
+      bytes += length;
       if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await setImmediate();
     }
   }
-  if (texts.length > 0) yield chunk();
+  if (texts.length > 0) yield new Chunk(texts, { sources, bytes });
 }

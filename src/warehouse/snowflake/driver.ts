@@ -9,6 +9,7 @@ import type {
   SnowflakeError,
 } from "snowflake-sdk";
 import { Deadline } from "../../deadline.ts";
+import { compressRequests } from "./compression.ts";
 
 export type Driver = typeof import("snowflake-sdk");
 export type LoginOptions = ConnectionOptions;
@@ -18,7 +19,7 @@ let driver: Promise<Driver> | undefined;
 
 /** The driver, loaded when the first connection is made: loading it takes long, and it looks around on the machine. */
 export function loadDriver(): Promise<Driver> {
-  driver ??= import("snowflake-sdk").then((module) => {
+  driver ??= import("snowflake-sdk").then(async (module) => {
     // A CommonJS module: its types describe what is under `default`.
     const loaded = (module as unknown as { readonly default: Driver }).default;
     // Its check for revoked certificates fails on Deno, which it takes for a yes, after asking another host over plain HTTP; on
@@ -31,6 +32,7 @@ export function loadDriver(): Promise<Driver> {
       additionalLogToConsole: false,
       jsonColumnVariantParser: (text) => text,
     });
+    await compressRequests();
     return loaded;
   });
   return driver;

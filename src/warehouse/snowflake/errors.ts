@@ -1,9 +1,12 @@
 // Turns what Snowflake and its driver say into the port's errors, with what to do next. Everything that leans on their
 // codes is here. Must not know tables or units.
 
-import { TABLE_ALTERED, TABLE_DROPPED } from "../sql/dropped.ts";
+import { TABLE_ALTERED } from "../sql/dropped.ts";
 import { FreshetError, QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { DeadlineError, DriverError } from "./driver.ts";
+import { UnreachableError } from "./reachability.ts";
+import { RowTooLargeError } from "./request_size.ts";
+import { SNOWFLAKE_TABLE_DROPPED } from "./traits.ts";
 
 /** Where something went wrong, for messages. */
 export interface Place {
@@ -13,6 +16,8 @@ export interface Place {
   /** The setting that names the role. */
   readonly roleSetting: string;
   readonly warehouse?: string | undefined;
+  /** The setting that names the warehouse. */
+  readonly warehouseSetting: string;
   readonly database: string;
   readonly schema: string;
   /** Of the key that was used to log in. */
@@ -26,18 +31,33 @@ export function briefMessage(error: unknown): string {
   return text.length > 500 ? `${text.slice(0, 500)}…` : text;
 }
 
-/**
- * Whether a row's content is to blame: other rows would have gone through. Snowflake's codes 100xxx, state class 22, and an
- * answer that the request is too large.
- */
+/** Whether a row's content is to blame: other rows would have gone through. Snowflake's codes 100xxx, state class 22. */
 export function isDataError(error: unknown): boolean {
-  if (!(error instanceof DriverError)) return false;
-  return error.status === 413 || (/^100\d{3}$/.test(error.code) && error.sqlState.startsWith("22"));
+  if (error instanceof RowTooLargeError) return true;
+  return error instanceof DriverError && /^100\d{3}$/.test(error.code) && error.sqlState.startsWith("22");
+}
+
+/** How Snowflake says that a bind, or what is made of it, is larger than it takes: at the beginning, before any row's content. */
+const TOO_LARGE =
+  /^(SQL compilation error:\s*)?(Error parsing JSON: document is too large|Max LOB size|(the )?(request|statement|query|bind)[^']* too (large|long))/i;
+
+/**
+ * Whether less in one request would have gone through: HTTP 413, of Snowflake or of a proxy before it, or such a statement.
+ * The session is well, and its transaction open.
+ */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof DriverError &&
+    (error.status === 413 || (isStatementError(error) && TOO_LARGE.test(error.message)));
 }
 
 /** Whether a lock was not released in time. The statement was undone, its transaction is still open. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof DriverError && error.code === "000625";
+}
+
+/** Whether what went wrong leaves the session as it was. */
+export function leavesSession(error: unknown): boolean {
+  return isStatementError(error) || isTooLarge(error);
 }
 
 /** Whether the server answered with an error of the statement's own: then the session is well. */
@@ -77,6 +97,7 @@ const LOGIN_CODES = new Set([
   "390317",
   "390318",
   "390422",
+  "390432",
   "394400",
 ]);
 
@@ -119,11 +140,20 @@ const LOGIN_RULES: Readonly<Record<string, Make>> = {
     }: the OAuth token is another user's than "${place.user}": check SNOWFLAKE_USER and SNOWFLAKE_OAUTH_TOKEN`
   ),
   "390318": refused((place) => `${at(place)}: the OAuth token is expired, set a new SNOWFLAKE_OAUTH_TOKEN`),
+  "390422": refused((place, message) =>
+    `${at(place)} lets user "${place.user}" in from other addresses only: have this machine's added to the network policy ` +
+    `(${message})`
+  ),
+  "390432": refused((place) =>
+    `${at(place)} takes a programmatic access token of user "${place.user}" only under a network policy: have one made and set ` +
+    `(ALTER USER … SET NETWORK_POLICY; "freshet sql setup user" shows how), or use a key pair`
+  ),
   "394400": refused((place) =>
     `${
       at(place)
     } refuses the programmatic access token of user "${place.user}": it is wrong or expired, make a new one ` +
-    `(ALTER USER … ADD PROGRAMMATIC ACCESS TOKEN) and set SNOWFLAKE_ACCESS_TOKEN`
+    `(ALTER USER … ADD PROGRAMMATIC ACCESS TOKEN, which for a service user needs a network policy) and set ` +
+    `SNOWFLAKE_ACCESS_TOKEN`
   ),
 };
 const NO_ACCOUNT = refused((place) =>
@@ -136,7 +166,7 @@ const TAKEN_BACK = unavailable((_, message) => `Snowflake took the transaction b
 /** Errors of statements, by code. */
 const RULES: Readonly<Record<string, Make>> = {
   "000606": refused((place) =>
-    `Role "${place.role ?? "of the user"}" has no warehouse to work with: check SNOWFLAKE_WAREHOUSE ("${
+    `Role "${place.role ?? "of the user"}" has no warehouse to work with: check ${place.warehouseSetting} ("${
       place.warehouse ?? ""
     }"), or GRANT USAGE ON WAREHOUSE`
   ),
@@ -144,13 +174,13 @@ const RULES: Readonly<Record<string, Make>> = {
   "002003": refused((place, message) =>
     `A table or view is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: GRANT, or ${TABLE_DROPPED} (${message})`
+    }" may not use it: GRANT, or ${SNOWFLAKE_TABLE_DROPPED} (${message})`
   ),
   "002023": refused((_, message) => `A column has another type: the table was altered, mend it (${message})`),
   "002043": refused((place, message) =>
     `Something is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
-    }" may not use it: GRANT, or ${TABLE_DROPPED} (${message})`
+    }" may not use it: GRANT, or ${SNOWFLAKE_TABLE_DROPPED} (${message})`
   ),
   "003001": refused((place, message) =>
     `Role "${
@@ -174,6 +204,9 @@ const RULES: Readonly<Record<string, Make>> = {
   "401001": unavailable((place, message) => `${at(place)} cannot be reached: check the network (${message})`),
   "401002": unavailable((place, message) => `${at(place)} cannot be used right now: try again (${message})`),
 };
+const REQUEST_TOO_LARGE = refused((place, message) =>
+  `${at(place)}, or a proxy before it, refused a statement for its size (413): make it shorter (${message})`
+);
 const SESSION_ENDED = unavailable((place) => `The session with ${at(place)} has ended: try again`);
 
 function made(make: Make, place: Place, error: DriverError): FreshetError {
@@ -185,6 +218,13 @@ function made(make: Make, place: Place, error: DriverError): FreshetError {
 /** The port's error for what went wrong while logging in. */
 export function translateLogin(error: unknown, place: Place): Error {
   if (error instanceof FreshetError) return error;
+  if (error instanceof UnreachableError) {
+    return new WarehouseUnavailableError(
+      `${at(place)} cannot be reached at ${error.message}: check SNOWFLAKE_ACCOUNT (ORGANIZATION-ACCOUNT), ` +
+        "SNOWFLAKE_ACCESS_URL, the network and its proxy",
+      { cause: error },
+    );
+  }
   if (error instanceof DeadlineError) {
     return new WarehouseUnavailableError(
       `${
@@ -211,6 +251,7 @@ export function translate(error: unknown, place: Place): Error {
   if (error instanceof DeadlineError) return deadlineMissed(error, place);
   if (!(error instanceof DriverError)) return error instanceof Error ? error : new Error(String(error));
   if (ENDED_SESSION_CODES.has(error.code)) return made(SESSION_ENDED, place, error);
+  if (error.status === 413) return made(REQUEST_TOO_LARGE, place, error);
   const rule = RULES[error.code];
   if (rule) return made(rule, place, error);
   const other = error.sqlState === "" || isPassing(error)
@@ -221,6 +262,9 @@ export function translate(error: unknown, place: Place): Error {
 
 /** The port's error for a query from outside: the statement's own mistakes are its author's. */
 export function translateQuery(error: unknown, place: Place): Error {
+  if (error instanceof DriverError && error.status === 413) {
+    return new QueryRefusedError(translate(error, place).message, { cause: error });
+  }
   if (!isStatementError(error)) return translate(error, place);
   const { code } = error as DriverError;
   if ((RULES[code] && /^(0006|0900)/.test(code)) || isPassing(error as DriverError)) return translate(error, place);

@@ -9,8 +9,11 @@ import type { Delete, TableKey } from "../warehouse.ts";
 import { type Chunk, chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
 import type { Column } from "./columns.ts";
 import type { Bind } from "./driver.ts";
+import { briefMessage, isTooLarge } from "./errors.ts";
+import { RowTooLargeError } from "./request_size.ts";
 import type { Session } from "./session.ts";
 import { insertSql, sourceRows } from "./statements.ts";
+import type { Ticket } from "./turns.ts";
 
 type Table = SqlTable<Column>;
 
@@ -18,6 +21,8 @@ type Table = SqlTable<Column>;
 export interface Transaction {
   readonly session: Session;
   readonly number: string;
+  /** At the offsets; ends with the transaction. */
+  readonly turn?: Ticket;
 }
 
 /** What the chunks of a unit are marked with, so that none goes in twice. */
@@ -41,12 +46,13 @@ export async function insertSources(
   const filled = sources.filter(([target]) => target!.cells.length > 0);
   if (filled.length === 0) return;
   const layout = layoutOf(filled);
-  await eachChunk(session, layout, async ({ text, rows }, chunk) => {
+  await eachChunk(session, layout, async (chunk, ofChunk) => {
+    const rows = chunk.rows(layout.parts.length);
     const mark: Bind[] = marker
-      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, chunk]
+      ? [marker.domain, marker.topic, marker.partition, marker.checkpoint, MARKER_OPERATOR, ofChunk]
       : [];
     const sql = insertSql(layout, rows, marker !== undefined);
-    checkCounts(await session.change(sql, [...mark, text, number, ...mark]), layout, rows, marker ? 1 : 0);
+    checkCounts(await session.change(sql, [...mark, chunk.text, number, ...mark]), layout, rows, marker ? 1 : 0);
   });
 }
 
@@ -86,16 +92,34 @@ export async function deleteRows({ session, number }: Transaction, table: Table,
   await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 
-/** Sends the chunks one after the other; while one is under way the next is made. */
+/**
+ * Sends the chunks one after the other; while one is under way the next is made. One that is refused for its size is sent in
+ * halves, in the same transaction. `number`: of no other chunk.
+ */
 async function eachChunk(
   session: Session,
   layout: Layout,
   send: (chunk: Chunk, number: number) => Promise<void>,
 ): Promise<void> {
-  const chunks = chunksOf(layout, session.account.limits.chunkBytes);
+  const { requestSize } = session.account;
+  let number = 0;
+  const sendAll = async (chunk: Chunk): Promise<void> => {
+    // One before it may have been refused while this one was made.
+    if (chunk.length === 1 || chunk.bytes <= requestSize.bytes) {
+      try {
+        return await send(chunk, number++);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        if (chunk.length === 1) throw new RowTooLargeError(chunk.bytes, error);
+        requestSize.refused(chunk.bytes, briefMessage(error));
+      }
+    }
+    for (const half of chunk.halves()) await sendAll(half);
+  };
+  const chunks = chunksOf(layout, requestSize);
   let next = await chunks.next();
-  for (let number = 0; !next.done; number++) {
-    const [sent, made] = await Promise.allSettled([send(next.value, number), chunks.next()]);
+  while (!next.done) {
+    const [sent, made] = await Promise.allSettled([sendAll(next.value), chunks.next()]);
     if (sent.status === "rejected") throw sent.reason;
     if (made.status === "rejected") throw made.reason;
     next = made.value;

@@ -1,5 +1,10 @@
 // The statements on FRESHET_OFFSETS. They run inside the caller's transaction. Must not know rows of other tables.
+//
+// A statement that waits for a lock need not see what was committed while it waited: Snowflake documents only that each
+// statement sees what was committed before it began. So the statement that waits changes nothing and looks at nothing, and
+// what depends on the rows, or changes them, is a statement of its own behind it.
 
+import { WarehouseRefusedError } from "../../errors.ts";
 import type { Rows } from "../sql/adapter.ts";
 import type { Claiming, Scope } from "../sql/offsets.ts";
 import type { Transaction } from "./loading.ts";
@@ -12,6 +17,13 @@ export const OF_PARTITIONS = "DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION IN " 
 const READ = `SELECT KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, DATE_PART(EPOCH_MICROSECOND, WATERMARK) AS W,
   DATE_PART(EPOCH_MICROSECOND, MAX_EVENT_TIME) AS M, DATE_PART(EPOCH_MICROSECOND, LAST_TIMESTAMP) AS L, LAST_TIMESTAMP_MS
   FROM FRESHET_OFFSETS WHERE ${OF_PARTITIONS} ORDER BY KAFKA_PARTITION`;
+
+/** Waits for whoever moves or claims partitions of the topic, and keeps others waiting until the transaction ends. */
+const LOCK =
+  "UPDATE FRESHET_OFFSETS SET UPDATED_AT = UPDATED_AT WHERE DOMAIN = ? AND TOPIC = ? AND CURRENT_TRANSACTION() = ?";
+
+/** A topic's first claim finds no rows of its own to lock; the first sections of the scripts are always there. */
+const LOCK_CLAIMS = "UPDATE FRESHET_MIGRATIONS SET TITLE = TITLE WHERE VERSION = 1 AND CURRENT_TRANSACTION() = ?";
 
 const RAISE = `MERGE INTO FRESHET_OFFSETS T USING (
     SELECT ? AS DOMAIN, ? AS TOPIC, value[0]::NUMBER(38,0) AS KAFKA_PARTITION, value[1]::NUMBER(38,0) AS CLAIMED,
@@ -42,23 +54,36 @@ export function readOffsets(session: Session, { domain, topic }: Scope, partitio
   return session.rows(READ, [domain, topic, JSON.stringify(partitions)]);
 }
 
-/** The MERGE locks the table, so what is read afterwards is what was claimed. */
+async function lock({ session, number, turn }: Transaction, { domain, topic }: Scope): Promise<void> {
+  await turn?.take();
+  await session.change(LOCK, [domain, topic, number]);
+}
+
+/** What is read afterwards is what was claimed. Errors: `WarehouseRefusedError` where no table was made by a script. */
 export async function raiseEpochs(
-  { session, number }: Transaction,
-  { domain, topic }: Scope,
+  transaction: Transaction,
+  scope: Scope,
   { partitions, all }: Claiming,
 ): Promise<void> {
+  const { session, number, turn } = transaction;
+  const { domain, topic } = scope;
+  await turn?.take();
   const wanted = [...new Set([...partitions, ...all])];
+  const [locked] = await session.change(LOCK_CLAIMS, [number]);
+  if (!locked) throw new WarehouseRefusedError('FRESHET_MIGRATIONS has no rows: run "freshet migrate"');
+  await lock(transaction, scope);
   const rows = wanted.map((partition) => [partition, partitions.includes(partition) ? 1 : 0]);
   await session.change(RAISE, [domain, topic, domain, topic, JSON.stringify(rows), number]);
 }
 
 /** `moves`: see `movesJson`. Resolves with how many were moved: none where the transaction is gone. */
 export async function moveOffsets(
-  { session, number }: Transaction,
-  { domain, topic }: Scope,
+  transaction: Transaction,
+  scope: Scope,
   moves: string,
 ): Promise<number> {
-  const [changed] = await session.change(MOVE, [moves, domain, topic, number]);
+  await lock(transaction, scope);
+  const { session, number } = transaction;
+  const [changed] = await session.change(MOVE, [moves, scope.domain, scope.topic, number]);
   return changed ?? 0;
 }

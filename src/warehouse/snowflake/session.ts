@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Account, Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
-import { isLockTimeout, isSessionEnded, isStatementError, translate } from "./errors.ts";
+import { isLockTimeout, isSessionEnded, isStatementError, leavesSession, translate } from "./errors.ts";
 import { abortSql, releaseAbandoned } from "./locks.ts";
 
 /** How often a statement is sent again that waited for a lock in vain. */
@@ -171,7 +171,7 @@ export class Session {
       return await connection.execute(sql, binds, { deadlineMs: this.#deadlineMs, ...options });
     } catch (error) {
       const stopped = options.signal?.aborted === true;
-      if (!stopped && !isStatementError(error) && this.#connection === connection) await this.drop();
+      if (!stopped && !leavesSession(error) && this.#connection === connection) await this.drop();
       throw error;
     }
   }

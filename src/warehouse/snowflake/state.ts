@@ -6,7 +6,8 @@ import { PAGE_ROWS } from "../sql/state.ts";
 import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session } from "./session.ts";
 
-const LIVE = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE FROM FRESHET_STATE
+/** The last column says how many rows there are in all, those that later ones have replaced among them. */
+const LIVE = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE, COUNT(*) OVER () FROM FRESHET_STATE
   WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
     PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC) = 1
   AND STATE_VALUE IS NOT NULL`;
@@ -23,16 +24,24 @@ function binds({ domain, topic }: Scope, partitions: readonly number[]): [string
   return [domain, topic, JSON.stringify(partitions)];
 }
 
-/** The live state in pages. */
+/** Rows to drop from which on a start compacts, if they are also as many as the live ones. */
+const COMPACT_FROM_ROWS = 20_000;
+
+/**
+ * The live state in pages. Compacts afterwards where that is overdue: a process that restarts often never comes to writing as
+ * much as it takes to compact while it runs.
+ */
 export async function* readState(
   session: Session,
   scope: Scope,
   partitions: readonly number[],
 ): AsyncGenerator<Rows, void, undefined> {
   const rows = await session.rows(LIVE, binds(scope, partitions));
+  const stored = Number(rows[0]?.[5] ?? 0);
   for (let from = 0; from < rows.length; from += PAGE_ROWS) {
     yield rows.slice(from, from + PAGE_ROWS);
   }
+  if (stored - rows.length >= Math.max(COMPACT_FROM_ROWS, rows.length)) await compactState(session, scope, partitions);
 }
 
 /** Deletes changes that later ones replaced, and deleted keys. */

@@ -29,6 +29,8 @@ export interface CatalogColumn {
 export interface Catalog<C extends NamedColumn> {
   /** Where the tables are, for messages. */
   readonly place: string;
+  /** What to do about a table that is not there; by default what holds for every warehouse. */
+  readonly dropped?: string;
   rows(sql: string): Promise<readonly (readonly unknown[])[]>;
   columnOf(column: CatalogColumn): C;
 }
@@ -74,7 +76,7 @@ export class Tables<C extends NamedColumn> {
     if (!this.known(name)) await this.load();
     const table = this.known(name);
     if (table) return table;
-    throw new WarehouseRefusedError(`Table "${name}" is not in ${this.#catalog.place}: ${TABLE_DROPPED}`);
+    throw new WarehouseRefusedError(`Table "${name}" is not in ${this.#catalog.place}: ${this.#catalog.dropped ?? TABLE_DROPPED}`);
   }
 
   /** Forgets what it knows: after a refusal the catalog may have changed. */

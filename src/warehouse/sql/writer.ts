@@ -1,7 +1,7 @@
 // One domain's writer on any SQL warehouse: claims partitions, restores state, and writes a unit in one transaction with the
 // move of its offsets. Must not know logs, engines or operators, nor a driver.
 
-import { type RefusedRow, RowsRefusedError, WarehouseRefusedError } from "../../errors.ts";
+import { type RefusedRow, RowsRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { Cells, type Packer } from "../cells.ts";
 import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Attempt, SqlAdapter } from "./adapter.ts";
@@ -182,7 +182,10 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
       if (refused.length > 0) return new RowsRefusedError(refused, { cause });
       const tables = steps.map(({ table }) => `"${table}"`).join(", ");
       const message = this.#adapter.briefMessage(cause);
-      return new WarehouseRefusedError(`Rows for ${tables} were refused, but none alone: ${message}`, { cause });
+      // What no row explains may have been the warehouse's own trouble, and pass.
+      return new WarehouseUnavailableError(`Rows for ${tables} were refused, but none alone: try again (${message})`, {
+        cause,
+      });
     });
   }
 

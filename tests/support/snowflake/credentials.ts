@@ -12,6 +12,8 @@ export interface User {
   readonly rsaPublicKey2?: string;
   readonly accessTokens?: readonly string[];
   readonly expiredAccessTokens?: readonly string[];
+  /** No network policy says from where the user may come: then its access tokens are refused. */
+  readonly withoutNetworkPolicy?: boolean;
   readonly oauthTokens?: readonly string[];
   readonly expiredOauthTokens?: readonly string[];
   /** The first is the default role. */
@@ -66,7 +68,10 @@ function checkPassword(password: string, user: User | undefined): LoginOutcome {
 }
 
 function checkAccessToken(token: string, user: User | undefined): LoginOutcome {
-  if (user?.accessTokens?.includes(token)) return { user };
+  if (user?.accessTokens?.includes(token)) {
+    if (!user.withoutNetworkPolicy) return { user };
+    return refused("390432", "Network policy is required.", "the user is under no network policy");
+  }
   const reason = user?.expiredAccessTokens?.includes(token) ? "the access token is expired" : "unknown access token";
   return refused("394400", "Programmatic access token is invalid.", reason);
 }

@@ -11,6 +11,8 @@ export interface LoggedStatement {
   readonly textBytes: number;
   /** Size of the request body less the statement: about the binds. */
   readonly bindBytes: number;
+  /** Size of the request body as it came, maybe compressed. */
+  readonly sentBytes: number;
   /** How often the driver had sent this request before: 0 for the first time. */
   readonly retry: number;
   /** The fault that it met. */

@@ -57,6 +57,8 @@ export interface SnowflakeControl {
   clearFaults(): void;
   /** Added to every request, both ways together. */
   setLatency(ms: number): void;
+  /** Statements whose body, as it is sent, is longer are answered with 413. */
+  setMaxRequestBytes(bytes: number): void;
   /** Moves the server's clock: tokens and JWTs expire by it. */
   setClockOffset(ms: number): void;
   /** Replaces the user of that name, or adds one. */
@@ -190,6 +192,7 @@ function controlOf(proxy: Proxy, engine: Engine, place: Home): SnowflakeControl 
     inject: (fault, aim) => proxy.faults.add(fault, aim),
     clearFaults: () => proxy.faults.clear(),
     setLatency: (ms) => void (proxy.latencyMs = ms),
+    setMaxRequestBytes: (bytes) => void (proxy.maxRequestBytes = bytes),
     setClockOffset: (ms) => void (proxy.clockOffsetMs = ms),
     setUser(user) {
       proxy.users = [...proxy.users.filter(({ name }) => name.toUpperCase() !== user.name.toUpperCase()), user];

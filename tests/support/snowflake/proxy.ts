@@ -25,6 +25,8 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly url: URL;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Of the body as it came, maybe compressed. */
+  readonly sentBytes: number;
 }
 
 const text = new TextDecoder();
@@ -37,6 +39,8 @@ export class Proxy implements AsyncDisposable {
   readonly sessions: Sessions;
   users: User[];
   latencyMs = 0;
+  /** A body that is longer, as it is sent, is answered with 413, as by a proxy before Snowflake. */
+  maxRequestBytes = Infinity;
   clockOffsetMs = 0;
   /** Answers paths of the double's own, when it runs as a process of its own. */
   ownPaths?: (exchange: { path: string; method: string; body: string }) => Promise<unknown>;
@@ -84,9 +88,10 @@ export class Proxy implements AsyncDisposable {
     const parts: Uint8Array[] = [];
     for await (const part of request) parts.push(part);
     let body = new Uint8Array(Buffer.concat(parts));
+    const sentBytes = body.length;
     if (request.headers["content-encoding"] === "gzip") body = new Uint8Array(gunzipSync(body));
     const url = new URL(request.url ?? "/", "http://double");
-    const exchange = { request, response, url, body };
+    const exchange = { request, response, url, body, sentBytes };
     if (this.ownPaths && url.pathname.startsWith("/double/")) {
       const answer = await this.ownPaths({
         path: url.pathname,
@@ -171,7 +176,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   async #query(exchange: Exchange, session: ProxySession): Promise<void> {
-    const { response, url, body } = exchange;
+    const { response, url, body, sentBytes } = exchange;
     const sql = sqlTextOf(text.decode(body));
     const requestId = url.searchParams.get("requestId") ?? crypto.randomUUID();
     const textBytes = new TextEncoder().encode(sql).length;
@@ -185,6 +190,7 @@ export class Proxy implements AsyncDisposable {
       sql,
       textBytes,
       bindBytes: body.length - textBytes,
+      sentBytes,
       retry: Number(url.searchParams.get("retryCount") ?? 0),
       executed: false,
       rows: 0,
@@ -193,6 +199,11 @@ export class Proxy implements AsyncDisposable {
     const fault = this.faults.take({ request: "statement", text: sql, session: session.id });
     if (fault) entry.fault = fault.kind;
     if (await this.#meet(fault, exchange, session)) return finish(entry);
+    if (sentBytes > this.maxRequestBytes) {
+      entry.fault = "too large";
+      response.writeHead(413).end();
+      return finish(entry);
+    }
     const again = known !== undefined && known.retry === "answered";
     const answer = again ? known.answer : this.#execute(exchange, session, entry, fault);
     if (!again) {
