@@ -7,6 +7,8 @@ export interface Alert {
   readonly status: "ACTIVE" | "CLEARED";
   /** What it is about: a train, a zone, a product. */
   readonly subject: string;
+  /** The id by which there is a page about it. */
+  readonly subject_id: string;
   /** Where that is, if known: a line, a warehouse. */
   readonly place: string | null;
   readonly started_at: string;

@@ -13,6 +13,7 @@ import {
   hoursIn,
   MINUTE_MS,
   number,
+  numberOrNull,
   oneOf,
   panel,
   type PanelContext,
@@ -22,6 +23,7 @@ import {
   several,
   type Span,
   spanIn,
+  text,
   timeFilter,
   timestampText,
   within,
@@ -68,27 +70,26 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   const lines = await rowsOf(
     context,
     `SELECT LINE, COUNT(CASE WHEN CHOSEN THEN 1 END) AS KNOWN, COUNT(CASE WHEN CHOSEN AND ACTIVE THEN 1 END) AS TRAINS,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN PASSENGER_COUNT END) AS PASSENGERS,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN CAPACITY END) AS CAPACITY,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN POWER_DRAW_KW END) AS POWER
+       SUM(CASE WHEN CHOSEN AND ACTIVE THEN CAPACITY END) AS CAPACITY
      FROM (SELECT *, ${where.sql} AS CHOSEN, TIMESTAMP > CAST(? AS TIMESTAMP_NTZ) AS ACTIVE FROM ATS_LATEST_STATUS) AS S
      GROUP BY LINE ORDER BY LINE`,
     [...where.binds, since],
   );
+  const trains = await rowsOf(
+    context,
+    `SELECT LEFT(TRAIN_ID, 256) AS TRAIN_ID FROM ATS_LATEST_STATUS ORDER BY TRAIN_ID LIMIT ${MAX_TRAINS}`,
+  );
   const total = (name: string) => lines.reduce((sum, row) => sum + number(row[name]), 0);
-  const alerts = await alertCounts("ATS_ALERTS_JOINED", now ?? 0, { where, context });
   return {
     data_now: now === null ? null : timestampText(now),
     active_trains: total("trains"),
     active_minutes: ACTIVE_MINUTES,
     known_trains: total("known"),
-    passengers: total("passengers"),
     capacity: total("capacity"),
-    power_kw: total("power"),
-    active_alerts: alerts.now ?? 0,
-    alerts_hour_before: alerts.before ?? 0,
-    hour_before: now === null ? null : await hourBefore(filter, now, context),
+    recent: now === null ? null : await recent(filter, now, context),
+    alerts: await alertCounts("ATS_ALERTS_JOINED", now ?? 0, { where, context }),
     lines: lines.filter(({ line }) => line !== null).slice(0, MAX_LINES).map(({ line }) => String(line)),
+    trains: trains.map(({ train_id }) => String(train_id)),
     thresholds: {
       passengers: number(context.settings.ATS_OVERCROWDING_PASSENGERS),
       power_kw: number(context.settings.ATS_HIGH_POWER_KW),
@@ -96,21 +97,49 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   };
 }
 
-async function hourBefore(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["hour_before"]> {
-  const start = Math.floor(now / HOUR_MS) * HOUR_MS - HOUR_MS;
-  const where = all(within("WINDOW_START", { from: start, to: start + 1 }), chosenHourly(filter));
-  const [row] = await rowsOf(
+/** A stretch is told as its mean, and drawn as this many points. */
+const POINTS_PER_STRETCH = 3;
+
+/**
+ * The stretch of event time that ends now, and the one before it: the sum of each train's mean. A quarter of an hour, or five
+ * minutes where very many records come.
+ */
+async function recent(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["recent"]> {
+  const busy = await recordsIn({ from: now - HOUR_MS, to: now }, filter, context) > MAX_TIMELINE_RECORDS;
+  const [minutes, stretches] = busy ? [5, 2] : [15, 4];
+  const pointMs = minutes * MINUTE_MS / POINTS_PER_STRETCH;
+  const span = { from: now + 1 - stretches * minutes * MINUTE_MS, to: now + 1 };
+  const where = all(within("TIMESTAMP", span), chosenTrains(filter));
+  const rows = await rowsOf(
     context,
-    `SELECT COUNT(*) AS TRAINS, SUM(AVG_PASSENGER_COUNT) AS PASSENGERS, SUM(AVG_POWER_DRAW_KW) AS POWER
-     FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
-    where.binds,
+    `WITH P AS (
+       SELECT FLOOR(DATEDIFF('millisecond', TIMESTAMP, CAST(? AS TIMESTAMP_NTZ)) / ${pointMs}) AS AGE, TRAIN_ID,
+         SUM(PASSENGER_COUNT) AS PASSENGERS, SUM(POWER_DRAW_KW) AS KW, COUNT(*) AS RECORDS
+       FROM ATS_TRANSFORMED WHERE ${where.sql} GROUP BY 1, 2
+     ), S AS (
+       SELECT FLOOR(AGE / ${POINTS_PER_STRETCH}) AS AGE, TRAIN_ID, SUM(PASSENGERS) / SUM(RECORDS) AS PASSENGERS,
+         SUM(KW) / SUM(RECORDS) AS KW
+       FROM P WHERE AGE < ${2 * POINTS_PER_STRETCH} GROUP BY 1, 2
+     )
+     SELECT 'point' AS KIND, AGE, SUM(PASSENGERS / RECORDS) AS PASSENGERS, SUM(KW / RECORDS) AS POWER, COUNT(*) AS TRAINS
+     FROM P GROUP BY AGE
+     UNION ALL
+     SELECT 'stretch', AGE, SUM(PASSENGERS), SUM(KW), COUNT(*) FROM S GROUP BY AGE`,
+    [timestampText(now), ...where.binds],
   );
-  if (number(row?.trains) === 0) return null;
+  const at = (kind: string, age: number) => rows.find((row) => row.kind === kind && Number(row.age) === age);
+  const compared = (name: string) => ({
+    now: numberOrNull(at("stretch", 0)?.[name]),
+    before: numberOrNull(at("stretch", 1)?.[name]),
+  });
+  const points = Array.from({ length: stretches * POINTS_PER_STRETCH }, (_, i) => i).reverse();
+  const drawn = (name: string) => points.map((age) => numberOrNull(at("point", age)?.[name]));
   return {
-    start: timestampText(start),
-    trains: number(row?.trains),
-    passengers: number(row?.passengers),
-    power_kw: number(row?.power),
+    minutes,
+    trains: compared("trains"),
+    passengers: compared("passengers"),
+    power_kw: compared("power"),
+    points: { trains: drawn("trains"), passengers: drawn("passengers"), power_kw: drawn("power") },
   };
 }
 
@@ -139,9 +168,10 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
     ...span,
     bucket_s: bucket,
     source,
+    by: byOf(filter),
     points: rows.map((row) => ({
       at: number(row.bucket_at),
-      line: row.line === null ? "" : String(row.line),
+      series: text(row.series) ?? "",
       passengers: number(row.passengers),
       mean_kw: number(row.mean_kw),
       max_kw: number(row.max_kw),
@@ -149,6 +179,9 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
     })),
   };
 }
+
+/** Trains that are chosen are told apart. */
+const byOf = ({ train }: Chosen) => train.length > 0 ? "train" : "line";
 
 /** Share of the trains of the bucket before that must have reported in the last one. */
 const ENOUGH_TRAINS = 0.9;
@@ -170,12 +203,14 @@ function fineTimeline(span: Span, bucket: number, filter: Chosen) {
     source: "ATS_TRANSFORMED",
     binds: where.binds,
     sql:
-      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      `SELECT BUCKET_AT, SERIES, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
       FROM (
-        SELECT ${bucketSql("TIMESTAMP", bucket)} AS BUCKET_AT, LINE, TRAIN_ID, AVG(PASSENGER_COUNT) AS PASSENGERS,
+        SELECT ${bucketSql("TIMESTAMP", bucket)} AS BUCKET_AT, ${
+        byOf(filter) === "train" ? "TRAIN_ID" : "LINE"
+      } AS SERIES, TRAIN_ID, AVG(PASSENGER_COUNT) AS PASSENGERS,
           AVG(POWER_DRAW_KW) AS KW, MAX(POWER_DRAW_KW) AS MAX_KW
         FROM ATS_TRANSFORMED WHERE ${where.sql} GROUP BY 1, 2, 3
-      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
+      ) AS T GROUP BY BUCKET_AT, SERIES ORDER BY BUCKET_AT, SERIES`,
   };
 }
 
@@ -185,13 +220,15 @@ function hourlyTimeline(span: Span, bucket: number, filter: Chosen) {
     source: "ATS_HOURLY_STATS",
     binds: where.binds,
     sql:
-      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      `SELECT BUCKET_AT, SERIES, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
       FROM (
-        SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, H.TRAIN_ID, MAX(S.LINE) AS LINE,
+        SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, H.TRAIN_ID, ${
+        byOf(filter) === "train" ? "H.TRAIN_ID" : "MAX(S.LINE)"
+      } AS SERIES,
           AVG(AVG_PASSENGER_COUNT) AS PASSENGERS, AVG(AVG_POWER_DRAW_KW) AS KW, MAX(MAX_POWER_DRAW_KW) AS MAX_KW
         FROM (SELECT * FROM ATS_HOURLY_STATS WHERE ${where.sql}) AS H
         LEFT JOIN ATS_LATEST_STATUS AS S ON S.TRAIN_ID = H.TRAIN_ID GROUP BY 1, 2
-      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
+      ) AS T GROUP BY BUCKET_AT, SERIES ORDER BY BUCKET_AT, SERIES`,
   };
 }
 
@@ -208,14 +245,16 @@ const MEASURES = [
   { measure: "speed_kmh", column: "SPEED_KMH", width: 5 },
 ] as const;
 const MAX_BINS = 200;
-const MAX_BOXES = 16;
+/** Trains whose speed is shown, each as a strip. Their points are fewer than those of a chart. */
+const MAX_STRIPS = 48;
+const STRIP_SHARE = 2;
 
 async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
   const span = await spanIn(filter, context, DOMAIN);
   const records = await recordsIn(span, filter, context);
   const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
   const source =
-    `SELECT LINE, TRAIN_ID, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH FROM ATS_TRANSFORMED WHERE ${where.sql}`;
+    `SELECT TIMESTAMP, TRAIN_ID, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH FROM ATS_TRANSFORMED WHERE ${where.sql}`;
   const counts = MEASURES.map(({ measure, column, width }) =>
     `SELECT '${measure}' AS MEASURE, FLOOR(${column} / ${width}) * ${width} AS BIN, COUNT(*) AS RECORDS FROM S GROUP BY 2`
   );
@@ -224,34 +263,30 @@ async function distributions(filter: z.infer<typeof chosenIn>, context: PanelCon
     `WITH S AS (${source}) SELECT * FROM (${counts.join(" UNION ALL ")}) AS B ORDER BY MEASURE, BIN`,
     where.binds,
   );
-  const by = filter.train.length > 0 ? "TRAIN_ID" : "LINE";
-  const quantile = (q: number) => `PERCENTILE_CONT(${q}) WITHIN GROUP (ORDER BY SPEED_KMH)`;
-  const boxes = await rowsOf(
+  const bucket = bucketOf({ from: span.from, to: span.from + STRIP_SHARE * (span.to - span.from) }, MINUTE_MS / 1000);
+  const speeds = await rowsOf(
     context,
-    `SELECT COALESCE(${by}, 'no line') AS NAME, COUNT(*) AS RECORDS, MIN(SPEED_KMH) AS MIN_KMH, ${quantile(0.25)} AS Q1,
-       ${quantile(0.5)} AS MEDIAN, ${quantile(0.75)} AS Q3, MAX(SPEED_KMH) AS MAX_KMH
-     FROM (${source}) AS S GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MAX_BOXES}`,
+    `WITH S AS (${source}), T AS (SELECT DISTINCT TRAIN_ID FROM S ORDER BY TRAIN_ID LIMIT ${MAX_STRIPS})
+     SELECT ${bucketSql("S.TIMESTAMP", bucket)} AS BUCKET_AT, LEFT(S.TRAIN_ID, 256) AS TRAIN_ID, AVG(S.SPEED_KMH) AS MEAN
+     FROM S JOIN T ON T.TRAIN_ID = S.TRAIN_ID GROUP BY 1, 2 ORDER BY 2, 1`,
     where.binds,
   );
   return {
     ...span,
     records,
-    looked_at: boxes.reduce((sum, box) => sum + number(box.records), 0),
+    looked_at: bins.reduce((sum, row) => row.measure === "passengers" ? sum + number(row.records) : sum, 0),
+    bucket_s: bucket,
     histograms: MEASURES.map(({ measure, width }) => ({
       measure,
       width,
       bins: bins.filter((row) => row.measure === measure && row.bin !== null).slice(0, MAX_BINS)
         .map((row) => [number(row.bin), number(row.records)] as const),
     })),
-    boxes: boxes.map((box) => ({
-      name: String(box.name),
-      count: number(box.records),
-      min: number(box.min_kmh),
-      q1: number(box.q1),
-      median: number(box.median),
-      q3: number(box.q3),
-      max: number(box.max_kmh),
-    })).sort((a, b) => a.name.localeCompare(b.name)),
+    speeds: speeds.map((row) => ({
+      at: number(row.bucket_at),
+      train: String(row.train_id),
+      mean: number(row.mean),
+    })),
   };
 }
 

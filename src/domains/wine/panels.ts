@@ -118,6 +118,7 @@ export const panels: DomainPanels<WinePanels> = {
       table: "STOCK_ALERTS_JOINED",
       subject: "COALESCE(PRODUCT_NAME, 'product ' || CAST(PRODUCT_ID AS VARCHAR))",
       place: "WAREHOUSE",
+      id: "PRODUCT_ID",
     }, context),
   tables: [
     { name: "SALES_HOURLY", newest: ["WINDOW_START", "CHANNEL", "CATEGORY"] },

@@ -7,9 +7,7 @@ import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
-import { FreshetError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
-import { type DomainPanels, madePanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import { type HttpServer, listen } from "../listen.ts";
@@ -17,11 +15,13 @@ import { checkOrigin } from "../origin_check.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
-import { pageFiles } from "./page_files.ts";
-import { pipelinePanels } from "./pipeline_panels.ts";
-import { failure } from "./failure.ts";
-import type { About, LiveStatus } from "./protocol.ts";
+import { PAGE_HTML, pageFiles } from "./page_files.ts";
+import { failure, failureOf } from "./failure.ts";
+import { panelRoutes, parameters } from "./panel_routes.ts";
+import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
 import { requireSession, sessionRoute } from "./session.ts";
+import { panelsOf, type ShownPanels } from "./shown.ts";
+import { StatusHistory } from "./status_history.ts";
 
 export interface DashboardOptions extends Names {
   /** 0 for any free port. */
@@ -49,8 +49,16 @@ const MAX_CLIENTS = 100;
 /** Only a token is ever sent. */
 const MAX_BODY_BYTES = 10_000;
 
-/** The routes, and the streams that must be ended before the server is. */
-export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
+interface Dashboard {
+  readonly app: Hono;
+  /** Streams that must be ended before the server is. */
+  readonly live: Live;
+  /** To be started with the server. */
+  readonly history: StatusHistory;
+}
+
+/** The routes, and what is behind them. */
+export function createDashboard(options: DashboardOptions): Dashboard {
   const { token, clock, statuses, warehouse } = options;
   const shown = panelsOf(options.domains);
   const answers = new AnswerCache({
@@ -60,6 +68,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
     ...warehouse.freshness,
   });
   const live = createLive(options, shown, answers);
+  const history = new StatusHistory(options);
   const app = new Hono();
   app.use(secureHeaders({
     contentSecurityPolicy: {
@@ -94,32 +103,30 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   panelRoutes(app, { ...options, shown, answers });
   tableRoutes(app, { ...options, shown, answers });
   liveRoute(app, live);
-  app.notFound((c) => failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`));
+  app.get("/api/history", (c) => {
+    const asked_at = new Date(clock.now()).toISOString();
+    return c.json<Answer<StatusHistoryAnswer>>({ data: history.answer(), asked_at, took_ms: 0 });
+  });
+  app.notFound((c) =>
+    isForPeople(c) ? c.html(PAGE_HTML, 404) : failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`)
+  );
   app.onError((error, c) => answerError(error, c));
-  return { app, live };
+  return { app, live, history };
 }
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startDashboard(options: DashboardOptions): HttpServer {
-  const { app, live } = createDashboard(options);
+  const { app, live, history } = createDashboard(options);
   const server = listen({ ...options, portSetting: "FRESHET_DASHBOARD_PORT" }, (request) => app.fetch(request));
+  history.start();
   return {
     url: server.url,
     async [Symbol.asyncDispose]() {
+      history[Symbol.dispose]();
       live[Symbol.dispose]();
       await server[Symbol.asyncDispose]();
     },
   };
-}
-
-/** What a domain shows, or the pipelines themselves under the name `pipeline`. */
-interface ShownPanels extends DomainPanels {
-  readonly domain: string;
-}
-
-function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] {
-  const own = domains.map((domain) => ({ ...domain.panels ?? madePanels(domain), domain: domain.name }));
-  return [...own, { ...pipelinePanels, domain: "pipeline" }];
 }
 
 /** Changes with each checkpoint of the domain; that of the pipeline with each of any. */
@@ -191,20 +198,6 @@ function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehous
     }));
 }
 
-function panelRoutes(app: Hono, { shown, answers, settings }: DashboardParts): void {
-  for (const { domain, panels } of shown) {
-    for (const [name, panel] of Object.entries(panels)) {
-      app.get(`/api/panels/${domain}/${name}`, async (c) => {
-        const question = panel.read(parameters(c));
-        if ("error" in question) return failure(c, 400, "bad_request", z.prettifyError(question.error));
-        const key = `${name} ${question.key}`;
-        const { signal } = c.req.raw;
-        return c.json(await answers.shared(domain, key, (ask) => question.answer({ ask, settings }), { signal }));
-      });
-    }
-  }
-}
-
 function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: DashboardParts): void {
   const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
   app.get("/api/tables/:table/csv", async (c) => {
@@ -239,11 +232,10 @@ function liveRoute(app: Hono, live: Live): void {
   });
 }
 
-/** Query parameters; those that are repeated are lists. */
-function parameters(c: Context): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
-  );
+/** Whether a browser asks for a page: the script then says in words that there is none. */
+function isForPeople(c: Context): boolean {
+  const wanted = c.req.header("accept") ?? "";
+  return c.req.method === "GET" && !c.req.path.startsWith("/api/") && wanted.includes("text/html");
 }
 
 /** A page of another site can make a browser ask, though not read: it need not even be answered. */
@@ -258,9 +250,6 @@ async function refuseOtherSites(c: Context, next: () => Promise<void>) {
 function answerError(error: Error, c: Context) {
   if (c.req.raw.signal.aborted) return failure(c, 503, "gone", "Nobody waits for the answer any more");
   if (error instanceof ExplorerError) return failure(c, 400, "bad_request", error.message);
-  if (error instanceof WarehouseUnavailableError) return failure(c, 503, error.code, error.message);
-  // The statements are the dashboard's own: one that is refused takes too long, or misses a table.
-  if (error instanceof FreshetError) return failure(c, 500, error.code, error.message);
-  loggerFor("dashboard").error("A request failed", { path: c.req.path, error });
-  return failure(c, 500, "internal", "The request failed: the log says why");
+  const { status, code, detail } = failureOf(error, c.req.path);
+  return failure(c, status, code, detail);
 }

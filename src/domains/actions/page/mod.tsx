@@ -3,6 +3,8 @@ import {
   Card,
   Chosen,
   clockText,
+  comparedParams,
+  countText,
   type DomainPage,
   durationText,
   Empty,
@@ -23,6 +25,7 @@ import {
   TableCard,
   TimelineCard,
   useAddress,
+  useComparison,
   useDataTime,
   Waiting,
   type Zone,
@@ -45,13 +48,16 @@ function ActionsPage() {
   const actions = new URLSearchParams(chosen.map((action) => ["action", action]));
   const range = rangeParams(params);
   const kpis = usePanel("kpis", actions);
-  const perMinute = usePanel("per-minute", new URLSearchParams([...range, ...actions]));
+  const ranged = new URLSearchParams([...range, ...actions]);
+  const perMinute = usePanel("per-minute", ranged);
+  const comparison = useComparison();
+  const compared = usePanel(comparison && "per-minute", comparison && comparedParams(ranged, comparison));
   const kinds = usePanel("kinds", range);
   const sessions = usePanel("sessions", range);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <Filters all={{ title: "All actions", names: ["action"] }}>
+      <Filters all={{ title: "All actions", names: ["action"] }} canCompare>
         <Chosen
           name="action"
           title="Action"
@@ -67,6 +73,7 @@ function ActionsPage() {
           unit="actions/min"
           others="other kinds"
           asked={perMinute}
+          compared={compared}
         />
         <TableCard
           title="Kinds of action"
@@ -111,8 +118,13 @@ const KIND_COLUMNS: readonly RowColumn[] = [
   { name: "ACTION_COUNT", title: "Count", unit: "actions", kind: "number" },
 ];
 
+/** Path of the page about a user. */
+export function userPath(user: unknown): string {
+  return `/actions/${encodeURIComponent(String(user))}`;
+}
+
 const SESSION_COLUMNS: readonly RowColumn[] = [
-  { name: "USER_ID", title: "User", kind: "text" },
+  { name: "USER_ID", title: "User", kind: "text", to: userPath },
   { name: "WINDOW_START", title: "From", kind: "time" },
   { name: "DURATION_S", title: "Duration", kind: "seconds" },
   { name: "EVENT_COUNT", title: "Actions", kind: "number" },
@@ -132,7 +144,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
     <>
       <Card
         title="How long sessions are"
-        note={data && `${numberText(data.count)} sessions that began in the time range`}
+        note={data && `${countText(data.count, "sessions")} that began in the time range`}
         asked={asked}
       >
         {!data ? <Waiting height={260} /> : data.count === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (

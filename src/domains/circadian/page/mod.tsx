@@ -15,7 +15,6 @@ import {
   type RowColumn,
   RowsTable,
   setParams,
-  tooltip,
   useAddress,
   useDataTime,
   valueAxis,
@@ -210,8 +209,7 @@ function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly as
         nameTextStyle: { color: colour("muted"), align: "right" },
       }),
     ],
-    grid: { left: 8, right: 8, top: 50, bottom: 4, containLabel: true },
-    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value) },
+    grid: { left: 8, right: 8, top: 26, bottom: 4, containLabel: true },
     series: [
       { name: "sleep, h", type: "bar", barMaxWidth: 26, data: inOrder.map(({ sleep_hours }) => sleep_hours) },
       {

@@ -1,8 +1,11 @@
 // Rides: demand by zone, surges, what rides are asked for.
 import {
+  activeCount,
+  type Alert,
   AlertList,
   Chosen,
   clockText,
+  comparedParams,
   difference,
   type DomainPage,
   Filters,
@@ -20,6 +23,8 @@ import {
   TableCard,
   TimelineCard,
   useAddress,
+  useAlertMarks,
+  useComparison,
   useDataTime,
   type Zone,
   zoneText,
@@ -43,16 +48,25 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
   const kpis = usePanel("kpis", chosen);
   const demand = usePanel("demand", ranged);
+  const comparison = useComparison();
+  const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
   const byZone = usePanel("zones", chosen);
   const types = usePanel("types", ranged);
   const hourly = usePanel("hourly", ranged);
+  const alerts = live.news["alerts/rides"];
+  const matches = ({ subject }: Alert) => zones.length === 0 || zones.includes(subject);
+  const marks = useAlertMarks(alerts, matches);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <Filters all={{ title: "All zones", names: ["zone"] }}>
+      <Filters all={{ title: "All zones", names: ["zone"] }} canCompare>
         <Chosen name="zone" title="Zone" chosen={zones} offered={kpis.answer?.data.all_zones ?? []} />
       </Filters>
-      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
+      <KpiRow
+        asked={kpis}
+        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
+        empty={NO_RECORDS}
+      />
       <div class="grid">
         <TimelineCard
           title="Demand"
@@ -60,13 +74,16 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           unit="requests"
           others="other zones"
           asked={demand}
+          compared={compared}
+          marks={marks}
         />
         <AlertList
           title="Surges"
-          answer={live.news["alerts/rides"]}
+          answer={alerts}
           live={live.state === "live"}
           unitOf={() => "× usual"}
-          matches={({ subject }) => zones.length === 0 || zones.includes(subject)}
+          matches={matches}
+          linkOf={({ subject_id }) => zonePath(subject_id)}
           empty="No surges. One is raised when a zone has many times the requests that are usual there."
         />
         <TableCard
@@ -100,7 +117,18 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function kpisOf(data: RideKpis, zone: Zone) {
+/** Path of the page about a zone. */
+export function zonePath(zone: unknown): string {
+  return `/rides/${encodeURIComponent(String(zone))}`;
+}
+
+interface KpiOptions {
+  readonly zone: Zone;
+  /** Active surges as the list beside has them; `undefined` when it has not all. */
+  readonly active: number | undefined;
+}
+
+function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0 }: KpiOptions) {
   if (data.data_now === null || data.window_end === null) return undefined;
   const end = momentOf(data.window_end);
   const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
@@ -118,10 +146,10 @@ function kpisOf(data: RideKpis, zone: Zone) {
       <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
       <Kpi
         label="Active surges"
-        value={numberText(data.alerts.now)}
-        tone={data.alerts.now ? "bad" : "ok"}
-        change={difference(data.alerts, against)}
-        detail={data.alerts.now ? undefined : "all usual"}
+        value={numberText(active)}
+        tone={active > 0 ? "bad" : "ok"}
+        change={difference({ now: active, before: data.alerts.before }, against)}
+        detail={active > 0 ? undefined : "all usual"}
       />
       <Kpi
         label="Mean fare estimate"
@@ -134,7 +162,7 @@ function kpisOf(data: RideKpis, zone: Zone) {
 }
 
 const ZONE_COLUMNS: readonly RowColumn[] = [
-  { name: "ZONE", title: "Zone", kind: "text" },
+  { name: "ZONE", title: "Zone", kind: "text", to: zonePath },
   {
     name: "SURGE_RATIO",
     title: "State",
