@@ -14,10 +14,11 @@ export interface AlertTable {
   readonly id?: string;
 }
 
-/** The alerts, active ones first, then those seen last. */
+/** The alerts, active ones first, then those seen last; all, or those of which something is so. */
 export async function alertsOf(
   { table, subject, place, id }: AlertTable,
   context: PanelContext,
+  where?: Condition,
 ): Promise<readonly Alert[]> {
   const rows = await rowsOf(
     context,
@@ -27,8 +28,9 @@ export async function alertsOf(
       place ?? "NULL"
     } AS VARCHAR), 300) AS PLACE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
        THRESHOLD
-     FROM ${table} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+     FROM ${table} WHERE ${where?.sql ?? "TRUE"} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
      LIMIT ${MAX_ALERTS}`,
+    where?.binds,
   );
   return rows.map((row) => ({
     id: String(row.alert_id),

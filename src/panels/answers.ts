@@ -46,6 +46,13 @@ export interface Timeline extends Span {
   }[];
 }
 
+/** What there is about one zone, product or user. */
+export interface OneThing {
+  readonly alerts: readonly Alert[];
+  /** The newest in the range. */
+  readonly records: Rows;
+}
+
 /** A number now, and the one it is compared with; `null` where there is none. */
 export interface Compared {
   readonly now: number | null;

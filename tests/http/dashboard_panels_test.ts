@@ -234,6 +234,87 @@ Deno.test("trains: alerts come active first, then the newest", async () => {
   });
 });
 
+Deno.test("trains: one train's state, alerts and records, each with its offset", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const { data_now, state, alerts, records } = await trains.ask("one", { id: "A1", range: "2h" });
+  assertEquals([data_now, state.line, state.passengers], ["2026-01-15 10:11:00.000", "Red", 400]);
+  assertEquals(alerts.map(({ id }: { id: string }) => id), ["1", "3"]);
+  const offset = records.columns.findIndex(({ name }: { name: string }) => name === "KAFKA_OFFSET");
+  assertEquals(records.rows.map((row: readonly unknown[]) => row[offset]), [3, 1, 0]);
+  const nobody = await trains.ask("one", { id: "' OR TRUE --" });
+  assertEquals([nobody.state, nobody.alerts, nobody.records.rows], [null, [], []]);
+});
+
+Deno.test("trains: where the active ones are and were", async () => {
+  await using trains = await panels("trains", [
+    ...TRAINS,
+    `UPDATE ATS_TRANSFORMED SET LATITUDE = 52 WHERE KAFKA_OFFSET = 3`,
+  ]);
+  const { minutes, trains: active } = await trains.ask("trails");
+  assertEquals(minutes, 15);
+  // One that has said nothing for longer is not on the map.
+  assertEquals(active.map(({ id, trail }: { id: string; trail: unknown }) => [id, trail]), [
+    ["A1", [[52, -2], [51, -2]]],
+    ["B1", [[51, -2], [51, -2]]],
+  ]);
+  assertEquals((await trains.ask("trails", { line: "Blue" })).trains.length, 1);
+});
+
+Deno.test("rides: zones are where their rides are asked for", async () => {
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:00:00"),
+    `INSERT INTO RIDE_REQUESTS (TIMESTAMP, ZONE, PICKUP_LATITUDE, PICKUP_LONGITUDE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES
+       ('2026-01-15 09:50:00', 'Docks', 51, -2, 0, 1), ('2026-01-15 09:55:00', 'Docks', 53, -4, 0, 2),
+       ('2026-01-15 09:00:00', 'Market', 10, 10, 0, 3), ('2026-01-15 09:59:00', 'Nowhere', NULL, NULL, 0, 4)`,
+  ]);
+  assertEquals(await rides.ask("places"), [{ zone: "Docks", at: [52, -3] }]);
+});
+
+Deno.test("rides: one zone's surges and events", async () => {
+  const ride = (zone: string, at: string, offset: number) =>
+    `(TIMESTAMP '2026-01-15 ${at}', 'ride_requested', '${zone}', 0, ${offset})`;
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:00:00"),
+    `INSERT INTO RIDE_REQUESTS (TIMESTAMP, EVENT_TYPE, ZONE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES ${
+      [ride("Docks", "09:00:00", 1), ride("Docks", "09:30:00", 2), ride("Market", "09:30:00", 3)].join(", ")
+    }`,
+    `INSERT INTO RIDE_SURGE_ALERTS (ALERT_ID, ALERT_TYPE, ZONE, STATUS, STARTED_AT, LAST_SEEN_AT) VALUES
+       ('s1', 'SURGE', 'Docks', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00'),
+       ('s2', 'SURGE', 'Market', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00')`,
+  ]);
+  const { alerts, records } = await rides.ask("one", { id: "Docks" });
+  assertEquals(alerts.map(({ id }: { id: string }) => id), ["s1"]);
+  assertEquals(records.rows.map((row: readonly unknown[]) => row.at(-1)), [2, 1]);
+});
+
+Deno.test("wine: one product's stock, alerts and events", async () => {
+  await using wine = await panels("wine", [
+    `INSERT INTO STOCK_LEVELS_PARTS (KAFKA_PARTITION, PRODUCT_ID, WAREHOUSE, QUANTITY_CHANGE, OPENING_QUANTITY)
+       VALUES (0, 7, 'Reims', -20, 120), (0, 8, 'Reims', 0, 120)`,
+    `INSERT INTO STOCK_ALERTS (ALERT_ID, ALERT_TYPE, PRODUCT_ID, PRODUCT_NAME, WAREHOUSE, STATUS, STARTED_AT, LAST_SEEN_AT)
+       VALUES ('w1', 'LOW_STOCK', 7, 'Brut', 'Reims', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00')`,
+    `INSERT INTO RAW_EVENTS_STREAM (EVENT_TYPE, PRODUCT_ID, EVENT_METADATA, EVENT_CONTENT)
+       VALUES ('order_created', 7, '{"partition":1,"offset":5}', '{"quantity":2}'), ('order_created', 8, '{}', '{}')`,
+  ]);
+  const { name, stock, alerts, records } = await wine.ask("one", { id: "7" });
+  assertEquals([name, stock.rows[0].slice(0, 2), records.rows.length], ["Brut", ["Reims", 100], 1]);
+  assertEquals(new Set(alerts.map(({ subject_id }: { subject_id: string }) => subject_id)), new Set(["7"]));
+});
+
+Deno.test("actions: one user's visits and actions", async () => {
+  const action = (user: string, at: string, offset: number) =>
+    `(TIMESTAMP '2026-01-15 ${at}', '${user}', 'click', '/', 0, ${offset})`;
+  await using actions = await panels("actions", [
+    offsets("actions", "2026-01-15 10:00:00"),
+    `INSERT INTO USER_ACTIONS (TIMESTAMP, USER_ID, ACTION, PAGE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES ${
+      [action("u1", "09:00:00", 1), action("u2", "09:30:00", 2), action("u1", "02:00:00", 3)].join(", ")
+    }`,
+  ]);
+  const { records, sessions } = await actions.ask("one", { id: "u1" });
+  assertEquals(records.rows.map((row: readonly unknown[]) => row.at(-1)), [1]);
+  assertEquals(sessions.rows, []);
+});
+
 const window = (zone: string, start: string, requests: number) =>
   `(0, '${zone}', 'standard', '2026-01-15 ${start}', TIMESTAMP '2026-01-15 ${start}' + INTERVAL 15 MINUTE, ${requests}, ${requests}, ${
     requests * 10

@@ -1,5 +1,5 @@
 // What the panels of trains answer. Types only: the server's code and the page's both read this.
-import type { Compared, Rows, Span } from "../../panels/answers.ts";
+import type { Alert, Compared, Rows, Span } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface TrainsPanels {
@@ -8,6 +8,44 @@ export interface TrainsPanels {
   readonly distributions: TrainDistributions;
   readonly hourly: Rows;
   readonly status: Rows;
+  readonly one: OneTrain;
+  readonly trails: TrainTrails;
+}
+
+/** Answer of panel `trains/trails`: where the active trains are, and were. */
+export interface TrainTrails {
+  readonly minutes: number;
+  readonly trains: readonly {
+    readonly id: string;
+    readonly line: string | null;
+    readonly passengers: number;
+    readonly capacity: number | null;
+    readonly power_kw: number;
+    readonly is_overcrowded: boolean;
+    readonly is_high_power_draw: boolean;
+    /** The oldest first, the last one is where it is. */
+    readonly trail: readonly (readonly [latitude: number, longitude: number])[];
+  }[];
+}
+
+/** Answer of panel `trains/one`. */
+export interface OneTrain {
+  readonly data_now: string | null;
+  /** As it last reported; `null` when it never has. */
+  readonly state: {
+    readonly line: string | null;
+    readonly at: string;
+    readonly passengers: number;
+    readonly capacity: number | null;
+    readonly power_kw: number;
+    readonly speed_kmh: number;
+    readonly weight_t: number;
+    readonly is_overcrowded: boolean;
+    readonly is_high_power_draw: boolean;
+  } | null;
+  readonly alerts: readonly Alert[];
+  /** The newest in the range. */
+  readonly records: Rows;
 }
 
 /** Answer of panel `trains/kpis`. */

@@ -11,9 +11,13 @@ import {
   type DomainPanels,
   HOUR_MS,
   hoursIn,
+  isOne,
   MINUTE_MS,
+  newestRecords,
   number,
   numberOrNull,
+  oneFilter,
+  type OneFilter,
   oneOf,
   panel,
   type PanelContext,
@@ -28,39 +32,19 @@ import {
   timestampText,
   within,
 } from "../../panels/mod.ts";
-import type { TrainDistributions, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
+import type { OneTrain, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
+import { type Chosen, chosen, chosenHourly, chosenIn, chosenTrains, DOMAIN, recordsIn } from "./chosen.ts";
+import { distributions } from "./distributions.ts";
+import { trails } from "./trails.ts";
 
-const DOMAIN = "trains";
 /** A train that has not reported for this long, in event time, is not counted as active. A simulation that hurries makes minutes
  * of it within one checkpoint. */
 const ACTIVE_MINUTES = 15;
 const MAX_TRAINS = 2_000;
 const MAX_LINES = 50;
 const MAX_HOURS = 24 * 31;
-/** Records that a distribution looks at; of more, as many are chosen evenly. */
-const MAX_RECORDS = 200_000;
 /** Records up to which a timeline is made of single records; of more it is made of the hourly statistics. */
 const MAX_TIMELINE_RECORDS = 4_000_000;
-
-const chosen = z.object({ train: several, line: several });
-const chosenIn = timeFilter.extend(chosen.shape);
-type Chosen = z.infer<typeof chosen>;
-
-/** The trains and lines chosen, for tables that have both columns. */
-function chosenTrains({ train, line }: Chosen): Condition {
-  return all(oneOf("TRAIN_ID", train), oneOf("LINE", line));
-}
-
-/** The same for ATS_HOURLY_STATS, which has no line. */
-function chosenHourly({ train, line }: Chosen): Condition {
-  const lines = oneOf("LINE", line);
-  return all(
-    oneOf("TRAIN_ID", train),
-    line.length === 0
-      ? lines
-      : { sql: `TRAIN_ID IN (SELECT TRAIN_ID FROM ATS_LATEST_STATUS WHERE ${lines.sql})`, binds: lines.binds },
-  );
-}
 
 async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   const now = await dataNow(context, DOMAIN);
@@ -143,18 +127,6 @@ async function recent(filter: Chosen, now: number, context: PanelContext): Promi
   };
 }
 
-/** Records in the span by the hourly statistics: whole hours, so a few more than there are. */
-async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Promise<number> {
-  const hours = { from: Math.floor(span.from / HOUR_MS) * HOUR_MS, to: span.to };
-  const where = all(within("WINDOW_START", hours), chosenHourly(filter));
-  const [row] = await rowsOf(
-    context,
-    `SELECT SUM(EVENT_COUNT) AS RECORDS FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
-    where.binds,
-  );
-  return number(row?.records);
-}
-
 async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainTimeline> {
   const span = await spanIn(filter, context, DOMAIN);
   const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
@@ -232,64 +204,6 @@ function hourlyTimeline(span: Span, bucket: number, filter: Chosen) {
   };
 }
 
-/** One of every so many records, spread by the golden ratio so that no train's turn is met or missed each time. */
-function evenly(records: number): Condition {
-  const share = Math.min(1, MAX_RECORDS / Math.max(1, records));
-  if (share === 1) return { sql: "TRUE", binds: [] };
-  return { sql: `MOD(KAFKA_OFFSET * 40503, 65536) < ${Math.max(1, Math.round(share * 65_536))}`, binds: [] };
-}
-
-const MEASURES = [
-  { measure: "passengers", column: "PASSENGER_COUNT", width: 100 },
-  { measure: "power_kw", column: "POWER_DRAW_KW", width: 200 },
-  { measure: "speed_kmh", column: "SPEED_KMH", width: 5 },
-] as const;
-const MAX_BINS = 200;
-/** Trains whose speed is shown, each as a strip. Their points are fewer than those of a chart. */
-const MAX_STRIPS = 48;
-const STRIP_SHARE = 2;
-
-async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
-  const span = await spanIn(filter, context, DOMAIN);
-  const records = await recordsIn(span, filter, context);
-  const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
-  const source =
-    `SELECT TIMESTAMP, TRAIN_ID, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH FROM ATS_TRANSFORMED WHERE ${where.sql}`;
-  const counts = MEASURES.map(({ measure, column, width }) =>
-    `SELECT '${measure}' AS MEASURE, FLOOR(${column} / ${width}) * ${width} AS BIN, COUNT(*) AS RECORDS FROM S GROUP BY 2`
-  );
-  const bins = await rowsOf(
-    context,
-    `WITH S AS (${source}) SELECT * FROM (${counts.join(" UNION ALL ")}) AS B ORDER BY MEASURE, BIN`,
-    where.binds,
-  );
-  const bucket = bucketOf({ from: span.from, to: span.from + STRIP_SHARE * (span.to - span.from) }, MINUTE_MS / 1000);
-  const speeds = await rowsOf(
-    context,
-    `WITH S AS (${source}), T AS (SELECT DISTINCT TRAIN_ID FROM S ORDER BY TRAIN_ID LIMIT ${MAX_STRIPS})
-     SELECT ${bucketSql("S.TIMESTAMP", bucket)} AS BUCKET_AT, LEFT(S.TRAIN_ID, 256) AS TRAIN_ID, AVG(S.SPEED_KMH) AS MEAN
-     FROM S JOIN T ON T.TRAIN_ID = S.TRAIN_ID GROUP BY 1, 2 ORDER BY 2, 1`,
-    where.binds,
-  );
-  return {
-    ...span,
-    records,
-    looked_at: bins.reduce((sum, row) => row.measure === "passengers" ? sum + number(row.records) : sum, 0),
-    bucket_s: bucket,
-    histograms: MEASURES.map(({ measure, width }) => ({
-      measure,
-      width,
-      bins: bins.filter((row) => row.measure === measure && row.bin !== null).slice(0, MAX_BINS)
-        .map((row) => [number(row.bin), number(row.records)] as const),
-    })),
-    speeds: speeds.map((row) => ({
-      at: number(row.bucket_at),
-      train: String(row.train_id),
-      mean: number(row.mean),
-    })),
-  };
-}
-
 /** Hours with all trains chosen together, the newest first. */
 async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelContext): Promise<Rows> {
   const span = await spanIn(filter, { ask, ...rest }, DOMAIN);
@@ -304,6 +218,40 @@ async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelC
      FROM ATS_HOURLY_STATS WHERE ${where.sql} GROUP BY WINDOW_START ORDER BY WINDOW_START DESC`,
     { binds: where.binds, maxRows: MAX_HOURS },
   );
+}
+
+const ALERTS = { table: "ATS_ALERTS_JOINED", subject: "TRAIN_ID", place: "LINE" };
+
+/** One train: how it is, its alerts, its newest records. */
+async function one(filter: OneFilter, context: PanelContext): Promise<OneTrain> {
+  const now = await dataNow(context, DOMAIN);
+  const where = isOne("TRAIN_ID", filter);
+  const [row] = await rowsOf(context, `SELECT * FROM ATS_LATEST_STATUS WHERE ${where.sql}`, where.binds);
+  return {
+    data_now: now === null ? null : timestampText(now),
+    state: row === undefined ? null : {
+      line: text(row.line),
+      at: String(row.timestamp),
+      passengers: number(row.passenger_count),
+      capacity: numberOrNull(row.capacity),
+      power_kw: number(row.power_draw_kw),
+      speed_kmh: number(row.speed_kmh),
+      weight_t: number(row.total_weight_tons),
+      is_overcrowded: row.is_overcrowded === true,
+      is_high_power_draw: row.is_high_power_draw === true,
+    },
+    alerts: await alertsOf(ALERTS, context, where),
+    records: await newestRecords(
+      {
+        table: "ATS_TRANSFORMED",
+        columns: "TIMESTAMP, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH, TOTAL_WEIGHT_TONS, LATITUDE, LONGITUDE, " +
+          "KAFKA_PARTITION, KAFKA_OFFSET",
+        time: "TIMESTAMP",
+      },
+      await spanIn(filter, context, DOMAIN),
+      { where, ask: context.ask },
+    ),
+  };
 }
 
 async function status(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
@@ -323,8 +271,10 @@ export const panels: DomainPanels<TrainsPanels> = {
     distributions: panel(chosenIn, distributions),
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
+    one: panel(oneFilter, one),
+    trails: panel(chosen, (filter, context) => trails(chosenTrains(filter), context)),
   },
-  alerts: (context) => alertsOf({ table: "ATS_ALERTS_JOINED", subject: "TRAIN_ID", place: "LINE" }, context),
+  alerts: (context) => alertsOf(ALERTS, context),
   tables: [
     { name: "ATS_LATEST_STATUS", newest: ["TIMESTAMP", "TRAIN_ID"] },
     { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },

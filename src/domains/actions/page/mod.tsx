@@ -31,6 +31,8 @@ import {
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { ActionKpis, ActionsPanels, Sessions } from "../answers.ts";
+import { SESSION_COLUMNS } from "./columns.ts";
+import { UserPage } from "./one.tsx";
 
 const NO_RECORDS = "No action has come yet. The simulation sends by itself (deno task run); " +
   "POST /events on the API's port takes your own.";
@@ -40,6 +42,8 @@ const usePanel = panelHook<ActionsPanels>("actions");
 export const page: DomainPage = {
   title: "Actions",
   show: () => <ActionsPage />,
+  one: (id) => <UserPage id={id} />,
+  pathOf: { USER_ID: userPath },
 };
 
 function ActionsPage() {
@@ -119,19 +123,11 @@ const KIND_COLUMNS: readonly RowColumn[] = [
 ];
 
 /** Path of the page about a user. */
-export function userPath(user: unknown): string {
+function userPath(user: unknown): string {
   return `/actions/${encodeURIComponent(String(user))}`;
 }
 
-const SESSION_COLUMNS: readonly RowColumn[] = [
-  { name: "USER_ID", title: "User", kind: "text", to: userPath },
-  { name: "WINDOW_START", title: "From", kind: "time" },
-  { name: "DURATION_S", title: "Duration", kind: "seconds" },
-  { name: "EVENT_COUNT", title: "Actions", kind: "number" },
-  { name: "FIRST_PAGE", title: "First page", kind: "text" },
-  { name: "LAST_PAGE", title: "Last page", kind: "text" },
-  { name: "IS_FINAL", title: "State", kind: "final" },
-];
+const USER_COLUMN: RowColumn = { name: "USER_ID", title: "User", kind: "text", to: userPath };
 
 function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
   const data = asked.answer?.data;
@@ -186,7 +182,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
           <RowsTable
             label="Newest sessions"
             rows={data.newest}
-            columns={SESSION_COLUMNS}
+            columns={[USER_COLUMN, ...SESSION_COLUMNS]}
             keys={["USER_ID", "WINDOW_START"]}
             empty={NO_RECORDS_IN_RANGE}
             tall

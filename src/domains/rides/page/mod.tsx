@@ -4,32 +4,26 @@ import {
   type Alert,
   AlertList,
   Chosen,
-  clockText,
   comparedParams,
-  difference,
   type DomainPage,
   Filters,
-  Kpi,
   KpiRow,
-  Kpis,
   type LiveNews,
-  momentOf,
-  moneyText,
   numberText,
   panelHook,
   rangeParams,
   type RowColumn,
-  share,
   TableCard,
   TimelineCard,
   useAddress,
   useAlertMarks,
   useComparison,
   useDataTime,
-  type Zone,
-  zoneText,
 } from "../../../http/dashboard/page/mod.ts";
-import type { RideKpis, RidesPanels } from "../answers.ts";
+import type { RidesPanels } from "../answers.ts";
+import { ZoneMap } from "./map.tsx";
+import { kpisOf, TYPE_COLUMNS, zonePath } from "./numbers.tsx";
+import { ZonePage } from "./one.tsx";
 
 const NO_RECORDS = "No ride has been asked for yet. The simulation sends by itself (deno task run); " +
   "POST /produce on the API's port makes and sends one.";
@@ -39,6 +33,8 @@ const usePanel = panelHook<RidesPanels>("rides");
 export const page: DomainPage = {
   title: "Rides",
   show: (live) => <RidesPage live={live} />,
+  one: (id, live) => <ZonePage id={id} live={live} />,
+  pathOf: { ZONE: zonePath },
 };
 
 function RidesPage({ live }: { readonly live: LiveNews }) {
@@ -51,6 +47,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const comparison = useComparison();
   const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
   const byZone = usePanel("zones", chosen);
+  const places = usePanel("places", chosen);
   const types = usePanel("types", ranged);
   const hourly = usePanel("hourly", ranged);
   const alerts = live.news["alerts/rides"];
@@ -86,6 +83,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           linkOf={({ subject_id }) => zonePath(subject_id)}
           empty="No surges. One is raised when a zone has many times the requests that are usual there."
         />
+        <ZoneMap asked={places} zones={byZone} />
         <TableCard
           title="Zones now"
           note="the newest 15 minutes; fares as estimated, in the currency of the requests"
@@ -117,50 +115,6 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-/** Path of the page about a zone. */
-export function zonePath(zone: unknown): string {
-  return `/rides/${encodeURIComponent(String(zone))}`;
-}
-
-interface KpiOptions {
-  readonly zone: Zone;
-  /** Active surges as the list beside has them; `undefined` when it has not all. */
-  readonly active: number | undefined;
-}
-
-function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0 }: KpiOptions) {
-  if (data.data_now === null || data.window_end === null) return undefined;
-  const end = momentOf(data.window_end);
-  const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
-    clockText(end, zone).slice(0, 5)
-  } ${zoneText(zone)}`;
-  const against = "vs an hour before";
-  return (
-    <Kpis label={`Rides, ${window}`}>
-      <Kpi
-        label="Requests in 15 minutes"
-        value={numberText(data.requests.now)}
-        change={share(data.requests, against)}
-        detail={window}
-      />
-      <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
-      <Kpi
-        label="Active surges"
-        value={numberText(active)}
-        tone={active > 0 ? "bad" : "ok"}
-        change={difference({ now: active, before: data.alerts.before }, against)}
-        detail={active > 0 ? undefined : "all usual"}
-      />
-      <Kpi
-        label="Mean fare estimate"
-        value={data.fare.now === null ? "–" : moneyText(data.fare.now)}
-        change={share(data.fare, against)}
-        detail="in the currency of the requests"
-      />
-    </Kpis>
-  );
-}
-
 const ZONE_COLUMNS: readonly RowColumn[] = [
   { name: "ZONE", title: "Zone", kind: "text", to: zonePath },
   {
@@ -174,12 +128,6 @@ const ZONE_COLUMNS: readonly RowColumn[] = [
   },
   { name: "REQUEST_COUNT", title: "15 min", unit: "requests", kind: "number" },
   { name: "REQUEST_COUNT_BEFORE", title: "An hour before", unit: "requests", kind: "number" },
-  { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
-];
-
-const TYPE_COLUMNS: readonly RowColumn[] = [
-  { name: "RIDE_TYPE", title: "Ride type", kind: "text" },
-  { name: "REQUEST_COUNT", title: "Requests", kind: "number" },
   { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
 ];
 

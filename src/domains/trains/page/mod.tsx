@@ -30,6 +30,8 @@ import {
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainKpis, TrainsPanels } from "../answers.ts";
 import { HistogramCards, PassengerCard, PowerCard } from "./charts.tsx";
+import { MapCard } from "./map.tsx";
+import { TrainPage } from "./one.tsx";
 import { SpeedCard } from "./speed.tsx";
 import { StatusCard, trainPath } from "./status.tsx";
 
@@ -42,6 +44,8 @@ const usePanel = panelHook<TrainsPanels>("trains");
 export const page: DomainPage = {
   title: "Trains",
   show: (live) => <TrainsPage live={live} />,
+  one: (id, live) => <TrainPage id={id} live={live} />,
+  pathOf: { TRAIN_ID: trainPath },
 };
 
 function TrainsPage({ live }: { readonly live: LiveNews }) {
@@ -56,6 +60,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
   const distributions = usePanel("distributions", ranged);
   const hourly = usePanel("hourly", ranged);
   const status = usePanel("status", chosen);
+  const trails = usePanel("trails", chosen);
   const { data_now, lines = [], trains = [], thresholds } = kpis.answer?.data ?? {};
   const alerts = live.news["alerts/trains"];
   const matches = matching(params);
@@ -83,6 +88,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
           empty="No alerts. One is raised when a train has too many passengers or draws too much power."
         />
         <PowerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.power_kw} />
+        <MapCard asked={trails} thresholds={thresholds} />
         <SpeedCard asked={distributions} />
         <HistogramCards asked={distributions} thresholds={thresholds} />
         <StatusCard asked={status} />

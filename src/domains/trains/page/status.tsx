@@ -18,8 +18,8 @@ import {
 } from "../../../http/dashboard/page/mod.ts";
 
 /** Path of the page about a train. */
-export function trainPath(id: string): string {
-  return `/trains/${encodeURIComponent(id)}`;
+export function trainPath(id: unknown): string {
+  return `/trains/${encodeURIComponent(String(id))}`;
 }
 
 interface Train {

@@ -29,6 +29,7 @@ import {
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WineKpis, WinePanels } from "../answers.ts";
+import { ProductPage } from "./one.tsx";
 
 const NO_RECORDS = "Nothing has been sold yet. The simulation sends by itself (deno task run).";
 
@@ -37,6 +38,8 @@ const usePanel = panelHook<WinePanels>("wine");
 export const page: DomainPage = {
   title: "Wine",
   show: (live) => <WinePage live={live} />,
+  one: (id, live) => <ProductPage id={id} live={live} />,
+  pathOf: { PRODUCT_ID: productPath },
 };
 
 function WinePage({ live }: { readonly live: LiveNews }) {
@@ -126,7 +129,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
 }
 
 /** Path of the page about a product. */
-export function productPath(id: unknown): string {
+function productPath(id: unknown): string {
   return `/wine/${encodeURIComponent(String(id))}`;
 }
 

@@ -20,6 +20,8 @@ export { Histogram } from "./parts/histogram.tsx";
 export { Filters } from "./parts/filters.tsx";
 export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
 export { Link } from "./parts/link.tsx";
+export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
+export { RecordsCard } from "./parts/records_card.tsx";
 export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
@@ -31,4 +33,6 @@ export interface DomainPage {
   readonly show: (live: LiveNews) => ComponentChildren;
   /** The page about one train, zone, product or user, by its id. */
   readonly one?: (id: string, live: LiveNews) => ComponentChildren;
+  /** Its path by what a column of the domain's tables holds. */
+  readonly pathOf?: Readonly<Record<string, (id: unknown) => string>>;
 }

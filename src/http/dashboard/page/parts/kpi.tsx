@@ -10,7 +10,7 @@ import { Sparkline } from "./sparkline.tsx";
 
 export interface KpiProps {
   readonly label: string;
-  readonly value: string;
+  readonly value: ComponentChildren;
   readonly unit?: string;
   readonly detail?: ComponentChildren;
   readonly change?: { readonly text: string; readonly direction: -1 | 0 | 1; readonly against: string };

@@ -9,7 +9,7 @@ export function Numbers({ label, drawn }: { readonly label: string; readonly dra
   const { isTime, axisName, places, at, series } = drawn;
   const units = [...new Set(series.map(({ unit }) => unit))];
   return (
-    <div class="table-frame canvas" role="region" aria-label={label} tabIndex={0}>
+    <div class="table-frame canvas" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

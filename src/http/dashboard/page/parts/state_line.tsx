@@ -32,7 +32,7 @@ export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updat
   const behindMs = dataTime === undefined ? 0 : now - dataTime;
   const tone = paused ? "" : live.state === "live" && broken.length === 0 ? "dot-ok" : "dot-warn";
   return (
-    <div class="state-line">
+    <section class="state-line" aria-label="How current the page is">
       {lostAt !== undefined && (
         <p class="problem" role="alert">
           Freshet has not answered for {durationText(second - lostAt)}. Trying again; what you see is from before.
@@ -70,6 +70,6 @@ export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updat
           </span>
         )}
       </p>
-    </div>
+    </section>
   );
 }

@@ -6,6 +6,7 @@ import { type Zone, zoneText } from "../format.ts";
 import { type Theme, THEMES } from "../look.ts";
 import { pageNames } from "../pages.tsx";
 import { Link } from "./link.tsx";
+import { Shortcuts } from "./shortcuts.tsx";
 
 const REFRESHES = [2, 5, 10, 30, 60];
 export const DEFAULT_REFRESH = 5;
@@ -24,11 +25,16 @@ export function Top({ about, path, ...controls }: TopProps) {
   return (
     <header class="top">
       <Link to="/" class="brand">
-        <img src="/icon.svg" alt="" width={22} height={22} /> <span>Freshet</span>
+        <img src="/icon.svg" alt="Freshet" width={22} height={22} /> <span aria-hidden="true">Freshet</span>
       </Link>
       <nav aria-label="Pages" ref={bar}>
         {pageNames(about).map(({ path, title }) => <Link key={path} to={path} current={page === path}>{title}</Link>)}
       </nav>
+      <Shortcuts
+        about={about}
+        paused={controls.refresh === "0"}
+        onTheme={() => controls.onTheme(nextTheme(controls.theme))}
+      />
       <Controls {...controls} />
     </header>
   );
@@ -40,6 +46,10 @@ interface ControlsProps {
   readonly zone: Zone;
   readonly theme: Theme;
   readonly onTheme: (theme: Theme) => void;
+}
+
+function nextTheme(theme: Theme): Theme {
+  return THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
 }
 
 function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
@@ -85,7 +95,7 @@ function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
         <button
           type="button"
           aria-label={`Theme ${theme}: change`}
-          onClick={() => onTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!)}
+          onClick={() => onTheme(nextTheme(theme))}
         >
           {{ auto: "◐ auto", light: "○ light", dark: "● dark" }[theme]}
         </button>
