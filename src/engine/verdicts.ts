@@ -1,36 +1,32 @@
 // What is said of records that are no events of a domain: a stable reason, and the detail for people.
 
 import type { z } from "zod";
+import { FIELD_IS_MISSING, isMissingField } from "../missing_field.ts";
 import type { Verdict } from "./dead_letter.ts";
 import type { TimeFault } from "./time_fault.ts";
 
 /** The first issue names the reason, all of them are in the detail. */
 export function invalid(issues: readonly z.core.$ZodIssue[]): Verdict {
-  const detail = issues.map(({ path, message }) => `${path.join(".") || "(value)"}: ${message}`).join("; ");
+  const detail = issues.map((issue) =>
+    `${issue.path.join(".") || "(value)"}: ${isMissingField(issue) ? FIELD_IS_MISSING : issue.message}`
+  ).join("; ");
   return { stage: "validate", reason: reasonOf(issues[0]!), detail };
 }
 
 function reasonOf(issue: z.core.$ZodIssue): string {
+  if (isMissingField(issue)) return "missing_field";
   switch (issue.code) {
     case "invalid_type":
-      return isMissing(issue) ? "missing_field" : "wrong_type";
+      return "wrong_type";
     case "invalid_union":
       // No branch fits what the event says it is, or it does not say.
-      if (issue.errors.length === 0) return "invalid_value";
-      // Of a field that may be one of several types: none of them finds one.
-      return issue.errors.length > 0 && issue.errors.every(([first]) => first?.path.length === 0 && isMissing(first))
-        ? "missing_field"
-        : "wrong_type";
+      return issue.errors.length === 0 ? "invalid_value" : "wrong_type";
     case "too_small":
     case "too_big":
       return "out_of_range";
     default:
       return "invalid_value";
   }
-}
-
-function isMissing({ code, message }: z.core.$ZodIssue): boolean {
-  return code === "invalid_type" && message.endsWith("received undefined");
 }
 
 /** What is said of an event time that is not taken. */

@@ -1,5 +1,6 @@
 // zod's issues as errors of fields for a problem's answer: bounded in number and length, never with a value in them.
 import type { z } from "zod";
+import { FIELD_IS_MISSING, isMissingField } from "../missing_field.ts";
 import type { FieldError } from "./problem.ts";
 
 const MAX_ERRORS = 50;
@@ -25,23 +26,16 @@ function pointerTo(path: readonly PropertyKey[]): string {
 }
 
 function codeOf(issue: z.core.$ZodIssue): string {
-  return isMissing(issue) ? "missing_field" : issue.code;
+  return isMissingField(issue) ? "missing_field" : issue.code;
 }
 
 function detailOf(issue: z.core.$ZodIssue): string {
-  if (isMissing(issue)) return "The field is missing";
+  if (isMissingField(issue)) return FIELD_IS_MISSING;
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue.message;
   const branches = issue.errors.flatMap((branch) => branch.slice(0, 1)).map(({ path, message }) =>
     `${pointerTo(path)} ${message}`.trim()
   );
   return [...new Set(branches)].join(", or ");
-}
-
-function isMissing(issue: z.core.$ZodIssue): boolean {
-  if (issue.path.length === 0) return false;
-  if (issue.code === "invalid_type") return issue.message.endsWith("received undefined");
-  return issue.code === "invalid_union" && issue.errors.length > 0 &&
-    issue.errors.every(([first]) => first?.path.length === 0 && first.message.endsWith("received undefined"));
 }
 
 function cut(text: string): string {

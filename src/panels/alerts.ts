@@ -10,28 +10,34 @@ export interface AlertTable {
   readonly subject: string;
   /** SQL of where that is; absent where that is not told. */
   readonly place?: string;
+  /** SQL of the id that its page has; that of the subject without it. */
+  readonly id?: string;
 }
 
-/** The alerts, active ones first, then those seen last. */
+/** The alerts, active ones first, then those seen last; all, or those of which something is so. */
 export async function alertsOf(
-  { table, subject, place }: AlertTable,
+  { table, subject, place, id }: AlertTable,
   context: PanelContext,
+  where?: Condition,
 ): Promise<readonly Alert[]> {
   const rows = await rowsOf(
     context,
     `SELECT ALERT_ID, ALERT_TYPE, STATUS, LEFT(CAST(${subject} AS VARCHAR), 300) AS SUBJECT,
+       LEFT(CAST(${id ?? subject} AS VARCHAR), 300) AS SUBJECT_ID,
        LEFT(CAST(${
       place ?? "NULL"
     } AS VARCHAR), 300) AS PLACE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
        THRESHOLD
-     FROM ${table} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+     FROM ${table} WHERE ${where?.sql ?? "TRUE"} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
      LIMIT ${MAX_ALERTS}`,
+    where?.binds,
   );
   return rows.map((row) => ({
     id: String(row.alert_id),
     type: String(row.alert_type),
     status: row.status === "ACTIVE" ? "ACTIVE" : "CLEARED",
     subject: text(row.subject) ?? "",
+    subject_id: text(row.subject_id) ?? "",
     place: text(row.place),
     started_at: String(row.started_at),
     last_seen_at: String(row.last_seen_at),

@@ -7,6 +7,8 @@ export interface Alert {
   readonly status: "ACTIVE" | "CLEARED";
   /** What it is about: a train, a zone, a product. */
   readonly subject: string;
+  /** The id by which there is a page about it. */
+  readonly subject_id: string;
   /** Where that is, if known: a line, a warehouse. */
   readonly place: string | null;
   readonly started_at: string;
@@ -42,6 +44,13 @@ export interface Timeline extends Span {
     readonly series: string | null;
     readonly value: number;
   }[];
+}
+
+/** What there is about one zone, product or user. */
+export interface OneThing {
+  readonly alerts: readonly Alert[];
+  /** The newest in the range. */
+  readonly records: Rows;
 }
 
 /** A number now, and the one it is compared with; `null` where there is none. */

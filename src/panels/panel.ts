@@ -17,6 +17,8 @@ export interface PanelContext {
   readonly ask: Ask;
   /** Settings of the domains by name. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Where event time is, when that is known already: what several panels say is then about one moment. */
+  readonly times?: DataTimes | null;
 }
 
 /** A question whose parameters are read: who asks with the same key asks the same. */
@@ -77,15 +79,22 @@ export const timeFilter = z.object({
   range: z.string().regex(/^[1-9]\d{0,3}[mhd]$/).default("6h"),
   from: moment.optional(),
   to: moment.optional(),
+  /** The same stretch that long before, to compare with. */
+  back: z.enum(["1d", "7d"]).optional(),
 });
 
 export type TimeFilter = z.infer<typeof timeFilter>;
 
 /** The span that the filter means when the newest event is at `now`, epoch milliseconds; the newest event is within it. */
-export function spanOf({ range, from, to }: TimeFilter, now: number): Span {
+export function spanOf({ range, from, to, back }: TimeFilter, now: number): Span {
+  const shiftMs = back === undefined ? 0 : lengthOf(back);
   const end = to ?? now + 1;
-  const lengthMs = Number(range.slice(0, -1)) * UNITS_S[range.at(-1)!]! * 1000;
-  return { from: Math.min(from ?? end - lengthMs, end), to: end };
+  return { from: Math.min(from ?? end - lengthOf(range), end) - shiftMs, to: end - shiftMs };
+}
+
+/** Milliseconds of a length such as `6h`. */
+function lengthOf(text: string): number {
+  return Number(text.slice(0, -1)) * UNITS_S[text.at(-1)!]! * 1000;
 }
 
 const BUCKETS_S = [1, 2, 5, 10, 15, 30, 1, 2, 5, 10, 15, 30, 1, 2, 3, 6, 12, 24].map((n, i) =>
@@ -172,6 +181,7 @@ export interface DataTimes {
 
 /** By the offsets, a row for each partition that moves with the tables; `null` before the first event. */
 export async function dataTimes(context: PanelContext, domain: string): Promise<DataTimes | null> {
+  if (context.times !== undefined) return context.times;
   const [row] = await rowsOf(
     context,
     `SELECT N.NEWEST, MIN(O.WATERMARK) AS CLOSED

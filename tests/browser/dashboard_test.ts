@@ -1,7 +1,7 @@
 // The dashboard of the real program in a real browser.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
-import { seriousFindings } from "../support/browser/accessible.ts";
+import { findings } from "../support/browser/accessible.ts";
 import { launch, whyNoChromium } from "../support/browser/chromium.ts";
 import { Site } from "../support/browser/site.ts";
 import { visit } from "../support/browser/visit.ts";
@@ -60,7 +60,8 @@ function test(name: string, body: (b: NonNullable<typeof browser>, s: Site) => P
 
 /** What every page must have on it once its data is there. */
 const PAGES: readonly (readonly [path: string, texts: readonly string[], charts: number])[] = [
-  ["/trains", ["Passengers on board", "MW", "Trains now", "Hourly statistics", "A101", "Central Line"], 6],
+  ["/", ["Pipelines running", "5 of 5", "Active alerts", "Behind the clock"], 0],
+  ["/trains", ["Passengers on board", "MW", "Trains now", "Hourly statistics", "A101", "Central Line"], 5],
   ["/rides", ["Requests in 15 minutes", "Zones now", "Clifton", "Surges"], 1],
   // Boutiques are closed at night and on Sundays.
   ["/wine", ["Net revenue in an hour", "EUR", "Stock", "Rouge", "E-com"], 1],
@@ -98,7 +99,7 @@ for (const [path, texts, charts] of PAGES) {
         assertEquals(await canvases.count(), charts);
         assertEquals(await page.locator("html").getAttribute("data-theme"), colorScheme);
         assertEquals(await page.evaluate("document.documentElement.scrollWidth"), width);
-        assertEquals(await seriousFindings(page), []);
+        assertEquals(await findings(page), []);
         assertEquals(complaints, []);
         assert(requests.some((request) => request.startsWith("/api/live?")));
       },
@@ -139,8 +140,8 @@ test("time range, filters, refresh and zone lie in the address and survive a rel
     assertEquals(await page.getByLabel("Refresh").inputValue(), "30");
     await page.getByRole("button", { name: "Line Central Line: take away" }).waitFor();
     await page.getByRole("button", { name: "Train C101: take away" }).waitFor();
-    await page.getByText("of 1 known").waitFor();
-    await page.getByText("1 of 1 trains").waitFor();
+    await page.getByText("1 train reported").waitFor();
+    await page.getByText("1 of 1 train", { exact: true }).waitFor();
   };
   await expectations();
   const { search } = new URL(page.url());
@@ -151,7 +152,7 @@ test("time range, filters, refresh and zone lie in the address and survive a rel
   await expectations();
   assertEquals(new URL(page.url()).search, search);
   await page.getByRole("button", { name: "All trains", exact: true }).click();
-  await page.getByText(/of \d\d known/).waitFor();
+  await page.getByText(/of \d\d trains reported/).waitFor();
 });
 
 test("pause stops all asking, and so does a page that nobody sees", async (browser, { url }) => {
@@ -313,13 +314,55 @@ test("a dead letter's bytes are shown, and the keyboard gets in and out", async 
   assertEquals(await page.getByRole("columnheader", { name: "Stage" }).getAttribute("aria-sort"), "descending");
 });
 
+const ONES = [
+  ["/trains", "Trains now", /^A101$/, "Newest records", ["Power draw of a train", "Speed by train"]],
+  ["/rides", "Zones now", /^Clifton$/, "Newest records", ["Demand", "Ride types"]],
+  ["/wine", "Stock", /^\d+$/, "Newest events", ["bottles in stock"]],
+  ["/actions", "Newest sessions", /./, "Newest records", ["Visits"]],
+] as const;
+
+for (const [path, card, id, records, texts] of ONES) {
+  test(`${path}: an id leads to its page, breadcrumbs and the browser's button lead back`, async (browser, { url }) => {
+    await using visited = await visit(browser, `${url}${path}?range=7d`);
+    const { page, complaints } = visited;
+    const cell = page.getByRole("region", { name: card, exact: true }).last().getByRole("link", { name: id }).first();
+    const name = await cell.innerText();
+    await cell.click();
+    await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
+    assertEquals(decodeURIComponent(new URL(page.url()).pathname), `${path}/${name}`);
+    assertEquals(new URL(page.url()).searchParams.get("range"), "7d");
+    await page.getByRole("heading", { name: records, exact: true }).waitFor();
+    await waitForTexts(page, texts);
+    await page.reload();
+    await waitForTexts(page, texts);
+    assertEquals(await findings(page), []);
+    await page.goBack();
+    await page.getByRole("heading", { name: card, exact: true }).waitFor();
+    await page.goForward();
+    await page.getByRole("navigation", { name: "Breadcrumbs" }).getByRole("link", { name: "Overview" }).click();
+    await page.getByText("Pipelines running").waitFor();
+    assertEquals(complaints, []);
+  });
+}
+
+test("the offset of a record leads to its row, and an id in it back to its page", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains/A101?range=7d`);
+  const { page } = visited;
+  const records = page.getByRole("region", { name: "Newest records", exact: true }).last();
+  await records.locator("tbody tr").first().getByRole("link").last().click();
+  await page.getByText("rows 1 to 1").waitFor();
+  await page.getByRole("link", { name: "A101" }).click();
+  await page.getByRole("heading", { name: "A101", exact: true }).waitFor();
+});
+
 test("a chart's numbers are there as a table", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains`);
   const { page } = visited;
-  await page.getByRole("button", { name: /^Numbers instead of a chart: Histogram of speed/ }).click();
-  const table = page.getByRole("region", { name: /^Histogram of speed/ });
+  await page.getByLabel("Distributions: what can be done").click();
+  await page.getByRole("button", { name: "Numbers" }).click();
+  const table = page.getByRole("group", { name: /^Histogram of speed/ });
   await table.getByRole("rowheader", { name: "0", exact: true }).waitFor();
-  assertEquals(await seriousFindings(page), []);
+  assertEquals(await findings(page), []);
 });
 
 test("the page says when Freshet is away, and goes on when it is back", async (browser, { url }) => {
@@ -340,7 +383,7 @@ test("a locked, empty dashboard asks for the token, then says what to do", async
   await page.getByLabel("Token").fill("wrong");
   await page.getByRole("button", { name: "Open" }).click();
   await page.getByText("This is not the token").waitFor();
-  assertEquals(await seriousFindings(page), []);
+  assertEquals(await findings(page), []);
   await page.getByLabel("Token").fill("browser-token-of-a-test");
   await page.getByRole("button", { name: "Open" }).click();
   await page.getByText("No train has reported yet").first().waitFor();
@@ -353,7 +396,7 @@ test("a locked, empty dashboard asks for the token, then says what to do", async
   ) {
     await page.goto(site.url + path);
     await page.getByText(text!).first().waitFor();
-    assertEquals(await seriousFindings(page), []);
+    assertEquals(await findings(page), []);
   }
   // The browser itself reports the refused questions of a locked page; nothing else may be there.
   assertEquals(visited.complaints.filter((complaint) => !complaint.includes("401")), []);

@@ -1,7 +1,7 @@
 // The page that the dashboard makes of a domain without one of its own, in a real browser: the domain is one that `freshet new`
 // has just written, with an output more, that raises alerts.
 import { assertEquals } from "@std/assert";
-import { seriousFindings } from "../support/browser/accessible.ts";
+import { findings } from "../support/browser/accessible.ts";
 import { launch, whyNoChromium } from "../support/browser/chromium.ts";
 import { visit } from "../support/browser/visit.ts";
 import { Checkout, FRESHET } from "../support/checkout.ts";
@@ -75,7 +75,7 @@ Deno.test({
         await page.getByLabel("What is drawn of Parcels hourly").selectOption({ label: "Max value" });
         await page.getByText("Max value by id").waitFor();
         assertEquals(await page.evaluate("document.documentElement.scrollWidth"), width);
-        assertEquals(await seriousFindings(page), []);
+        assertEquals(await findings(page), []);
         assertEquals(complaints, []);
         const shots = Deno.env.get("FRESHET_SHOTS");
         if (shots !== undefined) await page.screenshot({ path: `${shots}/made_${width}.png`, fullPage: true });

@@ -20,7 +20,7 @@ async function anHour(change: (status: DomainStatus, minute: number) => DomainSt
   const { app } = createDashboard({
     hostname: "127.0.0.1",
     port: 0,
-    token: undefined,
+    tokens: { api: undefined, run: undefined },
     version: "0",
     log: "none",
     warehouse: { ...SNOWFLAKE, description: "Snowflake" },
@@ -32,6 +32,8 @@ async function anHour(change: (status: DomainStatus, minute: number) => DomainSt
       questions++;
       return Promise.resolve(NOTHING);
     },
+    usersQuery: () => Promise.resolve(NOTHING),
+    rateLimit: Infinity,
     settings: {},
   });
   const look = async () => void await (await app.request("http://127.0.0.1/api/panels/trains/status")).body?.cancel();

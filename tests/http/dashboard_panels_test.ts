@@ -85,17 +85,71 @@ Deno.test("trains: the numbers now, and those of the hour before", async () => {
     active_trains: 2,
     active_minutes: 15,
     known_trains: 3,
-    passengers: 460,
     capacity: 2000,
-    power_kw: 700,
-    active_alerts: 1,
-    alerts_hour_before: 1,
-    hour_before: { start: "2026-01-15 09:00:00.000", trains: 2, passengers: 250, power_kw: 3100 },
+    recent: {
+      minutes: 15,
+      trains: { now: 2, before: null },
+      passengers: { now: 460, before: null },
+      power_kw: { now: 700, before: null },
+      points: {
+        trains: [...Array(11).fill(null), 2],
+        passengers: [...Array(11).fill(null), 460],
+        power_kw: [...Array(11).fill(null), 700],
+      },
+    },
+    alerts: { now: 1, before: 1 },
     lines: ["Blue", "Red"],
+    trains: ["A1", "B1", "OLD"],
     thresholds: { passengers: 1100, power_kw: 2600 },
   });
-  const { active_trains, passengers, active_alerts, hour_before } = await trains.ask("kpis", { line: "Blue" });
-  assertEquals([active_trains, passengers, active_alerts, hour_before.passengers], [1, 60, 0, 50]);
+  const { active_trains, recent, alerts, ...all } = await trains.ask("kpis", { line: "Blue", train: "B1" });
+  assertEquals([active_trains, recent.passengers.now, alerts.now], [1, 60, 0]);
+  // What may be chosen next does not hang on what is chosen.
+  assertEquals([all.lines, all.trains], [["Blue", "Red"], ["A1", "B1", "OLD"]]);
+});
+
+Deno.test("trains: a stretch is the sum of each train's mean, like the one before it", async () => {
+  await using trains = await panels("trains", [
+    offsets("trains", "2026-01-15 10:00:00"),
+    `INSERT INTO ATS_TRANSFORMED VALUES ${
+      [
+        // One that reports often, one that reports once.
+        report("A1", "Red", "10:00:00", 100, -1000, 10, 0),
+        report("A1", "Red", "09:59:00", 300, 3000, 10, 1),
+        report("B1", "Red", "09:47:00", 50, 500, 10, 2),
+        report("A1", "Red", "09:40:00", 700, 4000, 10, 3),
+        // Before both stretches.
+        report("A1", "Red", "09:20:00", 9000, 9000, 10, 4),
+      ].join(", ")
+    }`,
+  ]);
+  const { recent } = await trains.ask("kpis");
+  assertEquals(recent.passengers, { now: 250, before: 700 });
+  assertEquals(recent.power_kw, { now: 1500, before: 4000 });
+  assertEquals(recent.trains, { now: 2, before: 1 });
+  assertEquals(recent.points.passengers, [null, null, null, 9000, null, null, null, 700, null, 50, null, 200]);
+});
+
+Deno.test("trains: those that are chosen are told apart over time", async () => {
+  await using trains = await panels("trains", TRAINS);
+  for (const range of [{ range: "2h" }, { from: "2026-01-15T00:00:00Z", to: "2026-01-21T00:00:00Z" }]) {
+    const { by, points } = await trains.ask("timeline", { ...range, train: ["A1", "B1"] });
+    assertEquals([by, [...new Set(points.map(({ series }: { series: string }) => series))].sort()], [
+      "train",
+      ["A1", "B1"],
+    ]);
+  }
+});
+
+Deno.test("trains: the same stretch a day before", async () => {
+  await using trains = await panels("trains", [
+    ...TRAINS,
+    `UPDATE ATS_TRANSFORMED SET TIMESTAMP = TIMESTAMP - INTERVAL 1 DAY`,
+  ]);
+  const now = await trains.ask("timeline", { range: "2h" });
+  const before = await trains.ask("timeline", { range: "2h", back: "1d" });
+  assertEquals([now.points.length, before.points.length], [0, 5]);
+  assertEquals([now.from - before.from, now.to - before.to], [86_400_000, 86_400_000]);
 });
 
 Deno.test("trains: the timeline sums each train's mean, and keeps the greatest power", async () => {
@@ -103,12 +157,12 @@ Deno.test("trains: the timeline sums each train's mean, and keeps the greatest p
   const at = (time: string) => Date.parse(`2026-01-15T${time}Z`) / 1000;
   const { bucket_s, source, points } = await trains.ask("timeline", { range: "2h" });
   assertEquals([bucket_s, source], [60, "ATS_TRANSFORMED"]);
-  assertEquals(points[0], { at: at("09:00:00"), line: "Red", passengers: 100, mean_kw: 300, max_kw: 300, trains: 1 });
+  assertEquals(points[0], { at: at("09:00:00"), series: "Red", passengers: 100, mean_kw: 300, max_kw: 300, trains: 1 });
   const hours = await trains.ask("timeline", { from: "2026-01-15T00:00:00Z", to: "2026-01-21T00:00:00Z" });
   assertEquals([hours.bucket_s, hours.source], [3600, "ATS_HOURLY_STATS"]);
   assertEquals(hours.points.slice(0, 2), [
-    { at: at("09:00:00"), line: "Blue", passengers: 50, mean_kw: 2700, max_kw: 2700, trains: 1 },
-    { at: at("09:00:00"), line: "Red", passengers: 200, mean_kw: 400, max_kw: 500, trains: 1 },
+    { at: at("09:00:00"), series: "Blue", passengers: 50, mean_kw: 2700, max_kw: 2700, trains: 1 },
+    { at: at("09:00:00"), series: "Red", passengers: 200, mean_kw: 400, max_kw: 500, trains: 1 },
   ]);
 });
 
@@ -129,13 +183,17 @@ Deno.test("trains: a point that has only begun is left out of the timeline", asy
 
 Deno.test("trains: distributions count every record in the range", async () => {
   await using trains = await panels("trains", TRAINS);
-  const { records, looked_at, histograms, boxes } = await trains.ask("distributions", { range: "6h" });
+  const { records, looked_at, histograms, speeds } = await trains.ask("distributions", { range: "2h" });
   assertEquals([records, looked_at], [5, 5]);
   assertEquals(histograms[0].bins, [[0, 2], [100, 1], [300, 1], [400, 1]]);
   assertEquals(histograms[2].bins, [[0, 1], [10, 1], [20, 1], [30, 1], [40, 1]]);
-  assertEquals(boxes, [
-    { name: "Blue", count: 2, min: 0, q1: 7.5, median: 15, q3: 22.5, max: 30 },
-    { name: "Red", count: 3, min: 10, q1: 15, median: 20, q3: 30, max: 40 },
+  const at = (time: string) => Date.parse(`2026-01-15T${time}Z`) / 1000;
+  assertEquals(speeds, [
+    { at: at("09:00:00"), train: "A1", mean: 10 },
+    { at: at("09:02:00"), train: "A1", mean: 20 },
+    { at: at("10:10:00"), train: "A1", mean: 40 },
+    { at: at("09:00:00"), train: "B1", mean: 30 },
+    { at: at("10:10:00"), train: "B1", mean: 0 },
   ]);
 });
 
@@ -153,7 +211,7 @@ Deno.test("trains: of many records as many as can be looked at are chosen, of ev
     range: "1h",
     train: Array.from({ length: 16 }, (_, n) => `T${n}`),
   });
-  for (const { count } of trainsSeen.boxes) assertEquals(Math.round(count / 1000), 8);
+  assertEquals(new Set(trainsSeen.speeds.map(({ train }: { train: string }) => train)).size, 16);
 });
 
 Deno.test("trains: alerts come active first, then the newest", async () => {
@@ -165,6 +223,7 @@ Deno.test("trains: alerts come active first, then the newest", async () => {
     type: "OVERCROWDING",
     status: "ACTIVE",
     subject: "A1",
+    subject_id: "A1",
     place: "Red",
     started_at: "2026-01-15 10:00:00",
     last_seen_at: "2026-01-15 10:10:00",
@@ -173,6 +232,87 @@ Deno.test("trains: alerts come active first, then the newest", async () => {
     peak_value: 1200,
     threshold: 1100,
   });
+});
+
+Deno.test("trains: one train's state, alerts and records, each with its offset", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const { data_now, state, alerts, records } = await trains.ask("one", { id: "A1", range: "2h" });
+  assertEquals([data_now, state.line, state.passengers], ["2026-01-15 10:11:00.000", "Red", 400]);
+  assertEquals(alerts.map(({ id }: { id: string }) => id), ["1", "3"]);
+  const offset = records.columns.findIndex(({ name }: { name: string }) => name === "KAFKA_OFFSET");
+  assertEquals(records.rows.map((row: readonly unknown[]) => row[offset]), [3, 1, 0]);
+  const nobody = await trains.ask("one", { id: "' OR TRUE --" });
+  assertEquals([nobody.state, nobody.alerts, nobody.records.rows], [null, [], []]);
+});
+
+Deno.test("trains: where the active ones are and were", async () => {
+  await using trains = await panels("trains", [
+    ...TRAINS,
+    `UPDATE ATS_TRANSFORMED SET LATITUDE = 52 WHERE KAFKA_OFFSET = 3`,
+  ]);
+  const { minutes, trains: active } = await trains.ask("trails");
+  assertEquals(minutes, 15);
+  // One that has said nothing for longer is not on the map.
+  assertEquals(active.map(({ id, trail }: { id: string; trail: unknown }) => [id, trail]), [
+    ["A1", [[52, -2], [51, -2]]],
+    ["B1", [[51, -2], [51, -2]]],
+  ]);
+  assertEquals((await trains.ask("trails", { line: "Blue" })).trains.length, 1);
+});
+
+Deno.test("rides: zones are where their rides are asked for", async () => {
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:00:00"),
+    `INSERT INTO RIDE_REQUESTS (TIMESTAMP, ZONE, PICKUP_LATITUDE, PICKUP_LONGITUDE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES
+       ('2026-01-15 09:50:00', 'Docks', 51, -2, 0, 1), ('2026-01-15 09:55:00', 'Docks', 53, -4, 0, 2),
+       ('2026-01-15 09:00:00', 'Market', 10, 10, 0, 3), ('2026-01-15 09:59:00', 'Nowhere', NULL, NULL, 0, 4)`,
+  ]);
+  assertEquals(await rides.ask("places"), [{ zone: "Docks", at: [52, -3] }]);
+});
+
+Deno.test("rides: one zone's surges and events", async () => {
+  const ride = (zone: string, at: string, offset: number) =>
+    `(TIMESTAMP '2026-01-15 ${at}', 'ride_requested', '${zone}', 0, ${offset})`;
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:00:00"),
+    `INSERT INTO RIDE_REQUESTS (TIMESTAMP, EVENT_TYPE, ZONE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES ${
+      [ride("Docks", "09:00:00", 1), ride("Docks", "09:30:00", 2), ride("Market", "09:30:00", 3)].join(", ")
+    }`,
+    `INSERT INTO RIDE_SURGE_ALERTS (ALERT_ID, ALERT_TYPE, ZONE, STATUS, STARTED_AT, LAST_SEEN_AT) VALUES
+       ('s1', 'SURGE', 'Docks', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00'),
+       ('s2', 'SURGE', 'Market', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00')`,
+  ]);
+  const { alerts, records } = await rides.ask("one", { id: "Docks" });
+  assertEquals(alerts.map(({ id }: { id: string }) => id), ["s1"]);
+  assertEquals(records.rows.map((row: readonly unknown[]) => row.at(-1)), [2, 1]);
+});
+
+Deno.test("wine: one product's stock, alerts and events", async () => {
+  await using wine = await panels("wine", [
+    `INSERT INTO STOCK_LEVELS_PARTS (KAFKA_PARTITION, PRODUCT_ID, WAREHOUSE, QUANTITY_CHANGE, OPENING_QUANTITY)
+       VALUES (0, 7, 'Reims', -20, 120), (0, 8, 'Reims', 0, 120)`,
+    `INSERT INTO STOCK_ALERTS (ALERT_ID, ALERT_TYPE, PRODUCT_ID, PRODUCT_NAME, WAREHOUSE, STATUS, STARTED_AT, LAST_SEEN_AT)
+       VALUES ('w1', 'LOW_STOCK', 7, 'Brut', 'Reims', 'ACTIVE', '2026-01-15 09:00:00', '2026-01-15 09:10:00')`,
+    `INSERT INTO RAW_EVENTS_STREAM (EVENT_TYPE, PRODUCT_ID, EVENT_METADATA, EVENT_CONTENT)
+       VALUES ('order_created', 7, '{"partition":1,"offset":5}', '{"quantity":2}'), ('order_created', 8, '{}', '{}')`,
+  ]);
+  const { name, stock, alerts, records } = await wine.ask("one", { id: "7" });
+  assertEquals([name, stock.rows[0].slice(0, 2), records.rows.length], ["Brut", ["Reims", 100], 1]);
+  assertEquals(new Set(alerts.map(({ subject_id }: { subject_id: string }) => subject_id)), new Set(["7"]));
+});
+
+Deno.test("actions: one user's visits and actions", async () => {
+  const action = (user: string, at: string, offset: number) =>
+    `(TIMESTAMP '2026-01-15 ${at}', '${user}', 'click', '/', 0, ${offset})`;
+  await using actions = await panels("actions", [
+    offsets("actions", "2026-01-15 10:00:00"),
+    `INSERT INTO USER_ACTIONS (TIMESTAMP, USER_ID, ACTION, PAGE, KAFKA_PARTITION, KAFKA_OFFSET) VALUES ${
+      [action("u1", "09:00:00", 1), action("u2", "09:30:00", 2), action("u1", "02:00:00", 3)].join(", ")
+    }`,
+  ]);
+  const { records, sessions } = await actions.ask("one", { id: "u1" });
+  assertEquals(records.rows.map((row: readonly unknown[]) => row.at(-1)), [1]);
+  assertEquals(sessions.rows, []);
 });
 
 const window = (zone: string, start: string, requests: number) =>
@@ -241,6 +381,7 @@ Deno.test("a span ends with the newest event, or where it is told, and never beg
   assertEquals(spanOf({ range: "6h" }, now), { from: now + 1 - 6 * hour, to: now + 1 });
   assertEquals(spanOf({ range: "6h", from: now - hour, to: now }, 0), { from: now - hour, to: now });
   assertEquals(spanOf({ range: "6h", from: now, to: now - hour }, 0), { from: now - hour, to: now - hour });
+  assertEquals(spanOf({ range: "6h", back: "7d" }, now), { from: now + 1 - 174 * hour, to: now + 1 - 168 * hour });
 });
 
 Deno.test("a chart has as many points as it can show, at most", () => {

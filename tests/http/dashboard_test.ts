@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
@@ -57,6 +58,11 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<Dashboard
   ["a page by its path", { path: "/pipeline" }, {}, 200],
   ["the page of a domain that does not run", { path: "/wine" }, {}, 200],
   ["the page of a domain that there is not", { path: "/beer" }, {}, 404],
+  ["the page about one train", { path: "/trains/C101" }, {}, 200],
+  ["a page below that of a train", { path: "/trains/C101/more" }, {}, 404],
+  ["no panels asked together", { path: "/api/panels" }, {}, 400],
+  ["too many panels asked together", { path: `/api/panels?${"ask=trains/kpis&".repeat(31)}` }, {}, 400],
+  ["what the pipelines did lately", { path: "/api/history" }, {}, 200],
   ["the page without the token, as it holds no data", { path: "/" }, locked, 200],
   ["the style sheet", { path: "/page.css" }, {}, 200],
   ["a path beside the fixed files", { path: "/../deno.json" }, {}, 404],
@@ -228,4 +234,77 @@ Deno.test("Snowflake is asked only while somebody looks, and then no more than e
   await clock.advance(100_000);
   await looks(2);
   assertEquals(asked.length, 2);
+});
+
+/** The lines of an answer to panels that are asked together, by what was asked. */
+async function together(asked: readonly string[], over: Partial<DashboardOptions> = {}) {
+  const query = new URLSearchParams(asked.map((one) => ["ask", one]));
+  const text = await (await ask({ path: `/api/panels?${query}` }, over)).text();
+  // deno-lint-ignore no-explicit-any
+  const lines = text.trimEnd().split("\n").map((line): any => JSON.parse(line));
+  return asked.map((one) => lines.find(({ ask }) => ask === one));
+}
+
+Deno.test("panels that are asked together are about one moment, however time goes on meanwhile", async () => {
+  let minute = 0;
+  const [kpis, timeline, compared] = await together([
+    "trains/kpis",
+    "trains/timeline?range=1h",
+    "trains/timeline?back=1d",
+  ], {
+    query: (sql) => {
+      const at = `2026-01-15 10:${String(minute++).padStart(2, "0")}:00.000`;
+      const isMoment = sql.includes("MAX(MAX_EVENT_TIME)");
+      const columns = [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }, { name: "CLOSED", type: "TIMESTAMP_NTZ" }];
+      return Promise.resolve({ columns, rows: isMoment ? [[at, at]] : [], truncated: false });
+    },
+  });
+  const now = Date.parse(`${kpis.answer.data.data_now.replace(" ", "T")}Z`);
+  assertEquals(timeline.answer.data.to, now + 1);
+  assertEquals(compared.answer.data.to, now + 1 - 86_400_000);
+  assert(minute > 3);
+});
+
+Deno.test("of panels that are asked together each fails by itself", async () => {
+  const answers = await together(["trains/kpis", "trains/none", "wine/kpis", "trains/timeline?range=banana", "trains"]);
+  assertEquals(answers.map(({ answer, failure }) => answer ? 200 : failure.status), [200, 404, 404, 400, 404]);
+});
+
+Deno.test("a browser at an address that there is not gets the page, which says so in words; a program gets an answer", async () => {
+  const page = await ask({ path: "/nonsense", headers: { accept: "text/html,*/*" } });
+  assertEquals([page.status, page.headers.get("content-type")], [404, "text/html; charset=UTF-8"]);
+  assertStringIncludes(await page.text(), "page.js");
+  for (const [path, accept] of [["/nonsense", "application/json"], ["/api/nonsense", "text/html"]] as const) {
+    const answer = await ask({ path, headers: { accept } });
+    assertEquals([answer.status, (await answer.json()).code], [404, "not_found"]);
+  }
+});
+
+Deno.test("the page's script is sent small, and once to who has it", async () => {
+  const get = (headers: Readonly<Record<string, string>>) => ask({ path: "/page.js", headers });
+  const plain = await get({});
+  const text = await plain.text();
+  for (const [named, format] of [["gzip", "gzip"], ["deflate, gzip;q=0.5", "gzip"], ["gzip, br", "br"]] as const) {
+    const small = await get({ "accept-encoding": named });
+    assertEquals(small.headers.get("content-encoding"), format);
+    const bytes = new Uint8Array(await small.arrayBuffer());
+    const whole = format === "br" ? brotliDecompressSync(bytes) : gunzipSync(bytes);
+    assertEquals(new TextDecoder().decode(whole), text);
+  }
+  const again = await get({ "if-none-match": plain.headers.get("etag")! });
+  assertEquals([again.status, await again.text()], [304, ""]);
+});
+
+Deno.test("what the pipelines did lately is kept for an hour at most", async () => {
+  const clock = new ManualClock(1_000_000);
+  const { app, live, history } = createDashboard(options({ clock }));
+  using _live = live;
+  for (let i = 0; i < 400; i++) {
+    history.sample();
+    await clock.advance(10_000);
+  }
+  const { data } = await (await app.request("http://127.0.0.1:8501/api/history")).json();
+  const { trains } = data.domains;
+  assertEquals([trains.length, trains.at(-1).at - trains[0].at], [360, 3_590_000]);
+  assertEquals(trains.at(-1), { at: 4_990_000, records: 5, lag: 4, behind_ms: 4_929_000 });
 });

@@ -1,5 +1,5 @@
 // What the panels of actions answer. Types only: the server's code and the page's both read this.
-import type { Compared, Rows, Span, Timeline } from "../../panels/answers.ts";
+import type { Compared, OneThing, Rows, Span, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface ActionsPanels {
@@ -7,6 +7,12 @@ export interface ActionsPanels {
   readonly "per-minute": Timeline;
   readonly kinds: Rows;
   readonly sessions: Sessions;
+  readonly one: OneUser;
+}
+
+/** Answer of panel `actions/one`: a user. */
+export interface OneUser extends OneThing {
+  readonly sessions: Rows;
 }
 
 /** Answer of panel `actions/kpis`. Compares the newest full minute with the mean minute of the hour before it. */

@@ -7,9 +7,13 @@ import {
   dataTimes,
   type DomainPanels,
   HOUR_MS,
+  isOne,
   MINUTE_MS,
+  newestRecords,
   number,
   numberOrNull,
+  oneFilter,
+  type OneFilter,
   oneOf,
   panel,
   type PanelContext,
@@ -25,7 +29,7 @@ import {
   topSeries,
   within,
 } from "../../panels/mod.ts";
-import type { ActionKpis, ActionsPanels, Sessions } from "./answers.ts";
+import type { ActionKpis, ActionsPanels, OneUser, Sessions } from "./answers.ts";
 
 const DOMAIN = "actions";
 const MAX_SESSIONS = 200;
@@ -147,12 +151,39 @@ async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContex
   };
 }
 
+/** One user: visits and actions, the newest first. */
+async function one(filter: OneFilter, context: PanelContext): Promise<OneUser> {
+  const span = await spanIn(filter, context, DOMAIN);
+  const where = isOne("USER_ID", filter);
+  const stretch = within("WINDOW_START", span);
+  return {
+    sessions: await context.ask(
+      `SELECT WINDOW_START, DURATION_S, EVENT_COUNT, LEFT(FIRST_PAGE, 300) AS FIRST_PAGE, LEFT(LAST_PAGE, 300) AS LAST_PAGE,
+         IS_FINAL
+       FROM USER_SESSIONS_JOINED WHERE ${where.sql} AND ${stretch.sql} ORDER BY WINDOW_START DESC`,
+      { binds: [...where.binds, ...stretch.binds], maxRows: MAX_SESSIONS },
+    ),
+    alerts: [],
+    records: await newestRecords(
+      {
+        table: "USER_ACTIONS",
+        columns: "TIMESTAMP, LEFT(ACTION, 64) AS ACTION, LEFT(PAGE, 300) AS PAGE, LEFT(DEVICE, 100) AS DEVICE, " +
+          "KAFKA_PARTITION, KAFKA_OFFSET",
+        time: "TIMESTAMP",
+      },
+      span,
+      { where, ask: context.ask },
+    ),
+  };
+}
+
 export const panels: DomainPanels<ActionsPanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     "per-minute": panel(chosenIn, perMinute),
     kinds: panel(timeFilter, kinds),
     sessions: panel(timeFilter, sessions),
+    one: panel(oneFilter, one),
   },
   tables: [
     { name: "ACTIONS_PER_MINUTE", newest: ["WINDOW_START", "ACTION"] },

@@ -1,5 +1,5 @@
 // What the panels of rides answer. Types only: the server's code and the page's both read this.
-import type { Compared, Rows, Timeline } from "../../panels/answers.ts";
+import type { Compared, OneThing, Rows, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface RidesPanels {
@@ -8,7 +8,15 @@ export interface RidesPanels {
   readonly zones: Rows;
   readonly types: Rows;
   readonly hourly: Rows;
+  readonly one: OneThing;
+  readonly places: ZonePlaces;
 }
+
+/** Answer of panel `rides/places`: where the zones are. */
+export type ZonePlaces = readonly {
+  readonly zone: string;
+  readonly at: readonly [latitude: number, longitude: number];
+}[];
 
 /** Answer of panel `rides/kpis`. Compares the newest closed window with that of an hour before. */
 export interface RideKpis {

@@ -11,9 +11,14 @@ import {
   type DomainPanels,
   HOUR_MS,
   hoursIn,
+  isOne,
   MINUTE_MS,
+  newestRecords,
   numberOrNull,
+  oneFilter,
+  type OneFilter,
   oneOf,
+  type OneThing,
   panel,
   type PanelContext,
   pointsOf,
@@ -27,7 +32,7 @@ import {
   topSeries,
   within,
 } from "../../panels/mod.ts";
-import type { RideKpis, RidesPanels } from "./answers.ts";
+import type { RideKpis, RidesPanels, ZonePlaces } from "./answers.ts";
 
 const DOMAIN = "rides";
 const WINDOW_MINUTES = 15;
@@ -145,6 +150,46 @@ async function hourly(filter: z.infer<typeof chosenIn>, context: PanelContext): 
   );
 }
 
+/** Where the zones are: the middle of where rides of the newest quarter of an hour were asked for in each. */
+async function places(filter: Chosen, context: PanelContext): Promise<ZonePlaces> {
+  const now = (await dataTimes(context, DOMAIN) ?? NEVER).now;
+  const where = all(
+    within("TIMESTAMP", { from: now + 1 - WINDOW_MINUTES * MINUTE_MS, to: now + 1 }),
+    oneOf("ZONE", filter.zone),
+    { sql: "ZONE IS NOT NULL AND PICKUP_LATITUDE IS NOT NULL AND PICKUP_LONGITUDE IS NOT NULL", binds: [] },
+  );
+  const rows = await rowsOf(
+    context,
+    `SELECT LEFT(ZONE, 200) AS ZONE, AVG(PICKUP_LATITUDE) AS LATITUDE, AVG(PICKUP_LONGITUDE) AS LONGITUDE
+     FROM RIDE_REQUESTS WHERE ${where.sql} GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT ${MAX_ZONES}`,
+    where.binds,
+  );
+  return rows.map(({ zone, latitude, longitude }) => ({
+    zone: String(zone),
+    at: [Number(latitude), Number(longitude)],
+  }));
+}
+
+const ALERTS = { table: "RIDE_SURGE_ALERTS", subject: "ZONE" };
+
+/** One zone: its surges, and the newest events in it. */
+async function one(filter: OneFilter, context: PanelContext): Promise<OneThing> {
+  const where = isOne("ZONE", filter);
+  return {
+    alerts: await alertsOf(ALERTS, context, where),
+    records: await newestRecords(
+      {
+        table: "RIDE_REQUESTS",
+        columns: "TIMESTAMP, EVENT_TYPE, LEFT(RIDE_TYPE, 100) AS RIDE_TYPE, LEFT(RIDE_ID, 100) AS RIDE_ID, " +
+          "LEFT(USER_ID, 256) AS USER_ID, LEFT(LOCATION, 256) AS LOCATION, FARE_ESTIMATE, KAFKA_PARTITION, KAFKA_OFFSET",
+        time: "TIMESTAMP",
+      },
+      await spanIn(filter, context, DOMAIN),
+      { where, ask: context.ask },
+    ),
+  };
+}
+
 export const panels: DomainPanels<RidesPanels> = {
   panels: {
     kpis: panel(chosen, kpis),
@@ -152,8 +197,10 @@ export const panels: DomainPanels<RidesPanels> = {
     zones: panel(chosen, zones),
     types: panel(chosenIn, types),
     hourly: panel(chosenIn, hourly),
+    one: panel(oneFilter, one),
+    places: panel(chosen, places),
   },
-  alerts: (context) => alertsOf({ table: "RIDE_SURGE_ALERTS", subject: "ZONE" }, context),
+  alerts: (context) => alertsOf(ALERTS, context),
   tables: [
     { name: "RIDE_DEMAND", newest: ["WINDOW_START", "ZONE", "RIDE_TYPE"] },
     { name: "RIDE_SURGE_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },

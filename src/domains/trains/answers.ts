@@ -1,5 +1,5 @@
 // What the panels of trains answer. Types only: the server's code and the page's both read this.
-import type { Rows, Span } from "../../panels/answers.ts";
+import type { Alert, Compared, Rows, Span } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface TrainsPanels {
@@ -8,6 +8,44 @@ export interface TrainsPanels {
   readonly distributions: TrainDistributions;
   readonly hourly: Rows;
   readonly status: Rows;
+  readonly one: OneTrain;
+  readonly trails: TrainTrails;
+}
+
+/** Answer of panel `trains/trails`: where the active trains are, and were. */
+export interface TrainTrails {
+  readonly minutes: number;
+  readonly trains: readonly {
+    readonly id: string;
+    readonly line: string | null;
+    readonly passengers: number;
+    readonly capacity: number | null;
+    readonly power_kw: number;
+    readonly is_overcrowded: boolean;
+    readonly is_high_power_draw: boolean;
+    /** The oldest first, the last one is where it is. */
+    readonly trail: readonly (readonly [latitude: number, longitude: number])[];
+  }[];
+}
+
+/** Answer of panel `trains/one`. */
+export interface OneTrain {
+  readonly data_now: string | null;
+  /** As it last reported; `null` when it never has. */
+  readonly state: {
+    readonly line: string | null;
+    readonly at: string;
+    readonly passengers: number;
+    readonly capacity: number | null;
+    readonly power_kw: number;
+    readonly speed_kmh: number;
+    readonly weight_t: number;
+    readonly is_overcrowded: boolean;
+    readonly is_high_power_draw: boolean;
+  } | null;
+  readonly alerts: readonly Alert[];
+  /** The newest in the range. */
+  readonly records: Rows;
 }
 
 /** Answer of panel `trains/kpis`. */
@@ -18,21 +56,23 @@ export interface TrainKpis {
   readonly active_trains: number;
   readonly active_minutes: number;
   readonly known_trains: number;
-  readonly passengers: number;
+  /** Places of the active trains. */
   readonly capacity: number;
-  readonly power_kw: number;
-  readonly active_alerts: number;
-  /** The hour before the one that is running; `null` without data in it. */
-  readonly hour_before: {
-    readonly start: string;
-    readonly trains: number;
-    /** Sum over the trains of each one's mean in that hour. */
-    readonly passengers: number;
-    readonly power_kw: number;
+  /** The stretch that ends now, and the one as long before it; `null` before the first event. */
+  readonly recent: {
+    readonly minutes: number;
+    readonly trains: Compared;
+    /** Sums over the trains of each one's mean. */
+    readonly passengers: Compared;
+    readonly power_kw: Compared;
+    /** The same drawn in parts, the oldest first. */
+    readonly points: Readonly<Record<"trains" | "passengers" | "power_kw", readonly (number | null)[]>>;
   } | null;
-  /** Alerts that were active an hour before now. */
-  readonly alerts_hour_before: number;
+  /** Active now, and an hour before. */
+  readonly alerts: Compared;
+  /** All there are, whatever is chosen. */
   readonly lines: readonly string[];
+  readonly trains: readonly string[];
   readonly thresholds: { readonly passengers: number; readonly power_kw: number };
 }
 
@@ -41,10 +81,12 @@ export interface TrainTimeline extends Span {
   readonly bucket_s: number;
   /** Which table it was read from. */
   readonly source: string;
+  /** What the series are: lines, or the trains that are chosen. */
+  readonly by: "line" | "train";
   readonly points: readonly {
     /** Epoch seconds of the bucket's start. */
     readonly at: number;
-    readonly line: string;
+    readonly series: string;
     /** Sum over the trains of each one's mean in the bucket. */
     readonly passengers: number;
     readonly mean_kw: number;
@@ -64,14 +106,12 @@ export interface TrainDistributions extends Span {
     /** Start of the bin and records in it. */
     readonly bins: readonly (readonly [number, number])[];
   }[];
-  /** Speed in km/h, by line, or by train when trains are chosen. */
-  readonly boxes: readonly {
-    readonly name: string;
-    readonly count: number;
-    readonly min: number;
-    readonly q1: number;
-    readonly median: number;
-    readonly q3: number;
-    readonly max: number;
+  readonly bucket_s: number;
+  /** Mean speed of each train over time, km/h. Of very many trains those whose ids come first. */
+  readonly speeds: readonly {
+    /** Epoch seconds of the bucket's start. */
+    readonly at: number;
+    readonly train: string;
+    readonly mean: number;
   }[];
 }

@@ -11,8 +11,13 @@ import {
   type DomainPanels,
   HOUR_MS,
   hoursIn,
+  isOne,
   MINUTE_MS,
+  newestRecords,
   number,
+  numberOrNull,
+  oneFilter,
+  type OneFilter,
   oneOf,
   panel,
   type PanelContext,
@@ -22,43 +27,24 @@ import {
   several,
   type Span,
   spanIn,
+  text,
   timeFilter,
   timestampText,
   within,
 } from "../../panels/mod.ts";
-import type { TrainDistributions, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
+import type { OneTrain, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
+import { type Chosen, chosen, chosenHourly, chosenIn, chosenTrains, DOMAIN, recordsIn } from "./chosen.ts";
+import { distributions } from "./distributions.ts";
+import { trails } from "./trails.ts";
 
-const DOMAIN = "trains";
 /** A train that has not reported for this long, in event time, is not counted as active. A simulation that hurries makes minutes
  * of it within one checkpoint. */
 const ACTIVE_MINUTES = 15;
 const MAX_TRAINS = 2_000;
 const MAX_LINES = 50;
 const MAX_HOURS = 24 * 31;
-/** Records that a distribution looks at; of more, as many are chosen evenly. */
-const MAX_RECORDS = 200_000;
 /** Records up to which a timeline is made of single records; of more it is made of the hourly statistics. */
 const MAX_TIMELINE_RECORDS = 4_000_000;
-
-const chosen = z.object({ train: several, line: several });
-const chosenIn = timeFilter.extend(chosen.shape);
-type Chosen = z.infer<typeof chosen>;
-
-/** The trains and lines chosen, for tables that have both columns. */
-function chosenTrains({ train, line }: Chosen): Condition {
-  return all(oneOf("TRAIN_ID", train), oneOf("LINE", line));
-}
-
-/** The same for ATS_HOURLY_STATS, which has no line. */
-function chosenHourly({ train, line }: Chosen): Condition {
-  const lines = oneOf("LINE", line);
-  return all(
-    oneOf("TRAIN_ID", train),
-    line.length === 0
-      ? lines
-      : { sql: `TRAIN_ID IN (SELECT TRAIN_ID FROM ATS_LATEST_STATUS WHERE ${lines.sql})`, binds: lines.binds },
-  );
-}
 
 async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   const now = await dataNow(context, DOMAIN);
@@ -68,27 +54,26 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   const lines = await rowsOf(
     context,
     `SELECT LINE, COUNT(CASE WHEN CHOSEN THEN 1 END) AS KNOWN, COUNT(CASE WHEN CHOSEN AND ACTIVE THEN 1 END) AS TRAINS,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN PASSENGER_COUNT END) AS PASSENGERS,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN CAPACITY END) AS CAPACITY,
-       SUM(CASE WHEN CHOSEN AND ACTIVE THEN POWER_DRAW_KW END) AS POWER
+       SUM(CASE WHEN CHOSEN AND ACTIVE THEN CAPACITY END) AS CAPACITY
      FROM (SELECT *, ${where.sql} AS CHOSEN, TIMESTAMP > CAST(? AS TIMESTAMP_NTZ) AS ACTIVE FROM ATS_LATEST_STATUS) AS S
      GROUP BY LINE ORDER BY LINE`,
     [...where.binds, since],
   );
+  const trains = await rowsOf(
+    context,
+    `SELECT LEFT(TRAIN_ID, 256) AS TRAIN_ID FROM ATS_LATEST_STATUS ORDER BY TRAIN_ID LIMIT ${MAX_TRAINS}`,
+  );
   const total = (name: string) => lines.reduce((sum, row) => sum + number(row[name]), 0);
-  const alerts = await alertCounts("ATS_ALERTS_JOINED", now ?? 0, { where, context });
   return {
     data_now: now === null ? null : timestampText(now),
     active_trains: total("trains"),
     active_minutes: ACTIVE_MINUTES,
     known_trains: total("known"),
-    passengers: total("passengers"),
     capacity: total("capacity"),
-    power_kw: total("power"),
-    active_alerts: alerts.now ?? 0,
-    alerts_hour_before: alerts.before ?? 0,
-    hour_before: now === null ? null : await hourBefore(filter, now, context),
+    recent: now === null ? null : await recent(filter, now, context),
+    alerts: await alertCounts("ATS_ALERTS_JOINED", now ?? 0, { where, context }),
     lines: lines.filter(({ line }) => line !== null).slice(0, MAX_LINES).map(({ line }) => String(line)),
+    trains: trains.map(({ train_id }) => String(train_id)),
     thresholds: {
       passengers: number(context.settings.ATS_OVERCROWDING_PASSENGERS),
       power_kw: number(context.settings.ATS_HIGH_POWER_KW),
@@ -96,34 +81,50 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<TrainKpis> {
   };
 }
 
-async function hourBefore(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["hour_before"]> {
-  const start = Math.floor(now / HOUR_MS) * HOUR_MS - HOUR_MS;
-  const where = all(within("WINDOW_START", { from: start, to: start + 1 }), chosenHourly(filter));
-  const [row] = await rowsOf(
-    context,
-    `SELECT COUNT(*) AS TRAINS, SUM(AVG_PASSENGER_COUNT) AS PASSENGERS, SUM(AVG_POWER_DRAW_KW) AS POWER
-     FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
-    where.binds,
-  );
-  if (number(row?.trains) === 0) return null;
-  return {
-    start: timestampText(start),
-    trains: number(row?.trains),
-    passengers: number(row?.passengers),
-    power_kw: number(row?.power),
-  };
-}
+/** A stretch is told as its mean, and drawn as this many points. */
+const POINTS_PER_STRETCH = 3;
 
-/** Records in the span by the hourly statistics: whole hours, so a few more than there are. */
-async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Promise<number> {
-  const hours = { from: Math.floor(span.from / HOUR_MS) * HOUR_MS, to: span.to };
-  const where = all(within("WINDOW_START", hours), chosenHourly(filter));
-  const [row] = await rowsOf(
+/**
+ * The stretch of event time that ends now, and the one before it: the sum of each train's mean. A quarter of an hour, or five
+ * minutes where very many records come.
+ */
+async function recent(filter: Chosen, now: number, context: PanelContext): Promise<TrainKpis["recent"]> {
+  const busy = await recordsIn({ from: now - HOUR_MS, to: now }, filter, context) > MAX_TIMELINE_RECORDS;
+  const [minutes, stretches] = busy ? [5, 2] : [15, 4];
+  const pointMs = minutes * MINUTE_MS / POINTS_PER_STRETCH;
+  const span = { from: now + 1 - stretches * minutes * MINUTE_MS, to: now + 1 };
+  const where = all(within("TIMESTAMP", span), chosenTrains(filter));
+  const rows = await rowsOf(
     context,
-    `SELECT SUM(EVENT_COUNT) AS RECORDS FROM ATS_HOURLY_STATS WHERE ${where.sql}`,
-    where.binds,
+    `WITH P AS (
+       SELECT FLOOR(DATEDIFF('millisecond', TIMESTAMP, CAST(? AS TIMESTAMP_NTZ)) / ${pointMs}) AS AGE, TRAIN_ID,
+         SUM(PASSENGER_COUNT) AS PASSENGERS, SUM(POWER_DRAW_KW) AS KW, COUNT(*) AS RECORDS
+       FROM ATS_TRANSFORMED WHERE ${where.sql} GROUP BY 1, 2
+     ), S AS (
+       SELECT FLOOR(AGE / ${POINTS_PER_STRETCH}) AS AGE, TRAIN_ID, SUM(PASSENGERS) / SUM(RECORDS) AS PASSENGERS,
+         SUM(KW) / SUM(RECORDS) AS KW
+       FROM P WHERE AGE < ${2 * POINTS_PER_STRETCH} GROUP BY 1, 2
+     )
+     SELECT 'point' AS KIND, AGE, SUM(PASSENGERS / RECORDS) AS PASSENGERS, SUM(KW / RECORDS) AS POWER, COUNT(*) AS TRAINS
+     FROM P GROUP BY AGE
+     UNION ALL
+     SELECT 'stretch', AGE, SUM(PASSENGERS), SUM(KW), COUNT(*) FROM S GROUP BY AGE`,
+    [timestampText(now), ...where.binds],
   );
-  return number(row?.records);
+  const at = (kind: string, age: number) => rows.find((row) => row.kind === kind && Number(row.age) === age);
+  const compared = (name: string) => ({
+    now: numberOrNull(at("stretch", 0)?.[name]),
+    before: numberOrNull(at("stretch", 1)?.[name]),
+  });
+  const points = Array.from({ length: stretches * POINTS_PER_STRETCH }, (_, i) => i).reverse();
+  const drawn = (name: string) => points.map((age) => numberOrNull(at("point", age)?.[name]));
+  return {
+    minutes,
+    trains: compared("trains"),
+    passengers: compared("passengers"),
+    power_kw: compared("power"),
+    points: { trains: drawn("trains"), passengers: drawn("passengers"), power_kw: drawn("power") },
+  };
 }
 
 async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainTimeline> {
@@ -139,9 +140,10 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
     ...span,
     bucket_s: bucket,
     source,
+    by: byOf(filter),
     points: rows.map((row) => ({
       at: number(row.bucket_at),
-      line: row.line === null ? "" : String(row.line),
+      series: text(row.series) ?? "",
       passengers: number(row.passengers),
       mean_kw: number(row.mean_kw),
       max_kw: number(row.max_kw),
@@ -149,6 +151,9 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
     })),
   };
 }
+
+/** Trains that are chosen are told apart. */
+const byOf = ({ train }: Chosen) => train.length > 0 ? "train" : "line";
 
 /** Share of the trains of the bucket before that must have reported in the last one. */
 const ENOUGH_TRAINS = 0.9;
@@ -170,12 +175,14 @@ function fineTimeline(span: Span, bucket: number, filter: Chosen) {
     source: "ATS_TRANSFORMED",
     binds: where.binds,
     sql:
-      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      `SELECT BUCKET_AT, SERIES, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
       FROM (
-        SELECT ${bucketSql("TIMESTAMP", bucket)} AS BUCKET_AT, LINE, TRAIN_ID, AVG(PASSENGER_COUNT) AS PASSENGERS,
+        SELECT ${bucketSql("TIMESTAMP", bucket)} AS BUCKET_AT, ${
+        byOf(filter) === "train" ? "TRAIN_ID" : "LINE"
+      } AS SERIES, TRAIN_ID, AVG(PASSENGER_COUNT) AS PASSENGERS,
           AVG(POWER_DRAW_KW) AS KW, MAX(POWER_DRAW_KW) AS MAX_KW
         FROM ATS_TRANSFORMED WHERE ${where.sql} GROUP BY 1, 2, 3
-      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
+      ) AS T GROUP BY BUCKET_AT, SERIES ORDER BY BUCKET_AT, SERIES`,
   };
 }
 
@@ -185,73 +192,15 @@ function hourlyTimeline(span: Span, bucket: number, filter: Chosen) {
     source: "ATS_HOURLY_STATS",
     binds: where.binds,
     sql:
-      `SELECT BUCKET_AT, LINE, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
+      `SELECT BUCKET_AT, SERIES, SUM(PASSENGERS) AS PASSENGERS, AVG(KW) AS MEAN_KW, MAX(MAX_KW) AS MAX_KW, COUNT(*) AS TRAINS
       FROM (
-        SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, H.TRAIN_ID, MAX(S.LINE) AS LINE,
+        SELECT ${bucketSql("WINDOW_START", bucket)} AS BUCKET_AT, H.TRAIN_ID, ${
+        byOf(filter) === "train" ? "H.TRAIN_ID" : "MAX(S.LINE)"
+      } AS SERIES,
           AVG(AVG_PASSENGER_COUNT) AS PASSENGERS, AVG(AVG_POWER_DRAW_KW) AS KW, MAX(MAX_POWER_DRAW_KW) AS MAX_KW
         FROM (SELECT * FROM ATS_HOURLY_STATS WHERE ${where.sql}) AS H
         LEFT JOIN ATS_LATEST_STATUS AS S ON S.TRAIN_ID = H.TRAIN_ID GROUP BY 1, 2
-      ) AS T GROUP BY BUCKET_AT, LINE ORDER BY BUCKET_AT, LINE`,
-  };
-}
-
-/** One of every so many records, spread by the golden ratio so that no train's turn is met or missed each time. */
-function evenly(records: number): Condition {
-  const share = Math.min(1, MAX_RECORDS / Math.max(1, records));
-  if (share === 1) return { sql: "TRUE", binds: [] };
-  return { sql: `MOD(KAFKA_OFFSET * 40503, 65536) < ${Math.max(1, Math.round(share * 65_536))}`, binds: [] };
-}
-
-const MEASURES = [
-  { measure: "passengers", column: "PASSENGER_COUNT", width: 100 },
-  { measure: "power_kw", column: "POWER_DRAW_KW", width: 200 },
-  { measure: "speed_kmh", column: "SPEED_KMH", width: 5 },
-] as const;
-const MAX_BINS = 200;
-const MAX_BOXES = 16;
-
-async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
-  const span = await spanIn(filter, context, DOMAIN);
-  const records = await recordsIn(span, filter, context);
-  const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
-  const source =
-    `SELECT LINE, TRAIN_ID, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH FROM ATS_TRANSFORMED WHERE ${where.sql}`;
-  const counts = MEASURES.map(({ measure, column, width }) =>
-    `SELECT '${measure}' AS MEASURE, FLOOR(${column} / ${width}) * ${width} AS BIN, COUNT(*) AS RECORDS FROM S GROUP BY 2`
-  );
-  const bins = await rowsOf(
-    context,
-    `WITH S AS (${source}) SELECT * FROM (${counts.join(" UNION ALL ")}) AS B ORDER BY MEASURE, BIN`,
-    where.binds,
-  );
-  const by = filter.train.length > 0 ? "TRAIN_ID" : "LINE";
-  const quantile = (q: number) => `PERCENTILE_CONT(${q}) WITHIN GROUP (ORDER BY SPEED_KMH)`;
-  const boxes = await rowsOf(
-    context,
-    `SELECT COALESCE(${by}, 'no line') AS NAME, COUNT(*) AS RECORDS, MIN(SPEED_KMH) AS MIN_KMH, ${quantile(0.25)} AS Q1,
-       ${quantile(0.5)} AS MEDIAN, ${quantile(0.75)} AS Q3, MAX(SPEED_KMH) AS MAX_KMH
-     FROM (${source}) AS S GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MAX_BOXES}`,
-    where.binds,
-  );
-  return {
-    ...span,
-    records,
-    looked_at: boxes.reduce((sum, box) => sum + number(box.records), 0),
-    histograms: MEASURES.map(({ measure, width }) => ({
-      measure,
-      width,
-      bins: bins.filter((row) => row.measure === measure && row.bin !== null).slice(0, MAX_BINS)
-        .map((row) => [number(row.bin), number(row.records)] as const),
-    })),
-    boxes: boxes.map((box) => ({
-      name: String(box.name),
-      count: number(box.records),
-      min: number(box.min_kmh),
-      q1: number(box.q1),
-      median: number(box.median),
-      q3: number(box.q3),
-      max: number(box.max_kmh),
-    })).sort((a, b) => a.name.localeCompare(b.name)),
+      ) AS T GROUP BY BUCKET_AT, SERIES ORDER BY BUCKET_AT, SERIES`,
   };
 }
 
@@ -271,6 +220,40 @@ async function hourly(filter: z.infer<typeof chosenIn>, { ask, ...rest }: PanelC
   );
 }
 
+const ALERTS = { table: "ATS_ALERTS_JOINED", subject: "TRAIN_ID", place: "LINE" };
+
+/** One train: how it is, its alerts, its newest records. */
+async function one(filter: OneFilter, context: PanelContext): Promise<OneTrain> {
+  const now = await dataNow(context, DOMAIN);
+  const where = isOne("TRAIN_ID", filter);
+  const [row] = await rowsOf(context, `SELECT * FROM ATS_LATEST_STATUS WHERE ${where.sql}`, where.binds);
+  return {
+    data_now: now === null ? null : timestampText(now),
+    state: row === undefined ? null : {
+      line: text(row.line),
+      at: String(row.timestamp),
+      passengers: number(row.passenger_count),
+      capacity: numberOrNull(row.capacity),
+      power_kw: number(row.power_draw_kw),
+      speed_kmh: number(row.speed_kmh),
+      weight_t: number(row.total_weight_tons),
+      is_overcrowded: row.is_overcrowded === true,
+      is_high_power_draw: row.is_high_power_draw === true,
+    },
+    alerts: await alertsOf(ALERTS, context, where),
+    records: await newestRecords(
+      {
+        table: "ATS_TRANSFORMED",
+        columns: "TIMESTAMP, PASSENGER_COUNT, POWER_DRAW_KW, SPEED_KMH, TOTAL_WEIGHT_TONS, LATITUDE, LONGITUDE, " +
+          "KAFKA_PARTITION, KAFKA_OFFSET",
+        time: "TIMESTAMP",
+      },
+      await spanIn(filter, context, DOMAIN),
+      { where, ask: context.ask },
+    ),
+  };
+}
+
 async function status(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
   const where = chosenTrains(filter);
   return await ask(
@@ -288,8 +271,10 @@ export const panels: DomainPanels<TrainsPanels> = {
     distributions: panel(chosenIn, distributions),
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
+    one: panel(oneFilter, one),
+    trails: panel(chosen, (filter, context) => trails(chosenTrains(filter), context)),
   },
-  alerts: (context) => alertsOf({ table: "ATS_ALERTS_JOINED", subject: "TRAIN_ID", place: "LINE" }, context),
+  alerts: (context) => alertsOf(ALERTS, context),
   tables: [
     { name: "ATS_LATEST_STATUS", newest: ["TIMESTAMP", "TRAIN_ID"] },
     { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },

@@ -1,11 +1,19 @@
 // What the panels of wine answer. Types only: the server's code and the page's both read this.
-import type { Compared, Rows, Timeline } from "../../panels/answers.ts";
+import type { Compared, OneThing, Rows, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface WinePanels {
   readonly kpis: WineKpis;
   readonly sales: Timeline;
   readonly split: Rows;
+  readonly stock: Rows;
+  readonly one: OneProduct;
+}
+
+/** Answer of panel `wine/one`: a product. */
+export interface OneProduct extends OneThing {
+  /** Known of products that had an alert. */
+  readonly name: string | null;
   readonly stock: Rows;
 }
 

@@ -11,8 +11,11 @@ import {
   type DomainPanels,
   HOUR_MS,
   hoursIn,
+  isOne,
   number,
   numberOrNull,
+  oneFilter,
+  type OneFilter,
   oneOf,
   panel,
   type PanelContext,
@@ -21,13 +24,14 @@ import {
   rowsOf,
   several,
   spanIn,
+  text,
   timeFilter,
   type Timeline,
   timestampText,
   topSeries,
   within,
 } from "../../panels/mod.ts";
-import type { WineKpis, WinePanels } from "./answers.ts";
+import type { OneProduct, WineKpis, WinePanels } from "./answers.ts";
 
 const DOMAIN = "wine";
 const MAX_STOCK = 2_000;
@@ -106,19 +110,49 @@ async function stock(_filter: unknown, context: PanelContext): Promise<Rows> {
   );
 }
 
+const ALERTS = {
+  table: "STOCK_ALERTS_JOINED",
+  subject: "COALESCE(PRODUCT_NAME, 'product ' || CAST(PRODUCT_ID AS VARCHAR))",
+  place: "WAREHOUSE",
+  id: "PRODUCT_ID",
+};
+
+/** Events of a product that are shown. The raw table knows when they came, not when they were. */
+const MAX_EVENTS = 100;
+
+/** One product: its stock, its alerts, the events that came last. */
+async function one(filter: OneFilter, context: PanelContext): Promise<OneProduct> {
+  const where = isOne("CAST(PRODUCT_ID AS VARCHAR)", filter);
+  const [named] = await rowsOf(
+    context,
+    `SELECT MAX(LEFT(PRODUCT_NAME, 200)) AS NAME FROM STOCK_ALERTS WHERE ${where.sql}`,
+    where.binds,
+  );
+  return {
+    name: text(named?.name),
+    stock: await context.ask(
+      `SELECT LEFT(WAREHOUSE, 120) AS WAREHOUSE, QUANTITY, UPDATED_AT FROM STOCK_LEVELS WHERE ${where.sql} ORDER BY WAREHOUSE`,
+      { binds: where.binds, maxRows: 100 },
+    ),
+    alerts: await alertsOf(ALERTS, context, where),
+    records: await context.ask(
+      `SELECT EVENT_TYPE, CUSTOMER_ID, INGESTION_TIME, LEFT(CAST(EVENT_CONTENT AS VARCHAR), 2000) AS EVENT_CONTENT,
+         LEFT(CAST(EVENT_METADATA AS VARCHAR), 2000) AS EVENT_METADATA
+       FROM RAW_EVENTS_STREAM WHERE ${where.sql} ORDER BY INGESTION_TIME DESC`,
+      { binds: where.binds, maxRows: MAX_EVENTS },
+    ),
+  };
+}
+
 export const panels: DomainPanels<WinePanels> = {
   panels: {
     kpis: panel(chosen, kpis),
     sales: panel(salesFilter, sales),
     split: panel(chosenIn, split),
     stock: panel(z.object({}), stock),
+    one: panel(oneFilter, one),
   },
-  alerts: (context) =>
-    alertsOf({
-      table: "STOCK_ALERTS_JOINED",
-      subject: "COALESCE(PRODUCT_NAME, 'product ' || CAST(PRODUCT_ID AS VARCHAR))",
-      place: "WAREHOUSE",
-    }, context),
+  alerts: (context) => alertsOf(ALERTS, context),
   tables: [
     { name: "SALES_HOURLY", newest: ["WINDOW_START", "CHANNEL", "CATEGORY"] },
     { name: "STOCK_LEVELS", newest: ["UPDATED_AT", "PRODUCT_ID", "WAREHOUSE"] },

@@ -1,6 +1,8 @@
 // The one form of every answer that says no, the API's: problem details (RFC 9457). Must not know routes.
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../../errors.ts";
+import { loggerFor } from "../../logging.ts";
 import type { Failure } from "./protocol.ts";
 
 export function failure(
@@ -11,4 +13,15 @@ export function failure(
 ) {
   const body: Failure = { status, code, detail };
   return c.body(JSON.stringify(body), status, { "content-type": "application/problem+json" });
+}
+
+/** What is said of an error that an answer out of the warehouse ended in. */
+export function failureOf(error: Error, path: string): Failure & { readonly status: 500 | 503 } {
+  if (error instanceof QueryBusyError || error instanceof WarehouseUnavailableError) {
+    return { status: 503, code: error.code, detail: error.message };
+  }
+  // The statements are the dashboard's own: one that is refused takes too long, or misses a table.
+  if (error instanceof FreshetError) return { status: 500, code: error.code, detail: error.message };
+  loggerFor("dashboard").error("A request failed", { path, error });
+  return { status: 500, code: "internal", detail: "The request failed: the log says why" };
 }

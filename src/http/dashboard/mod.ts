@@ -6,9 +6,7 @@ import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
-import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../../errors.ts";
 import { loggerFor } from "../../logging.ts";
-import { type DomainPanels, madePanels } from "../../panels/mod.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
 import { clientAddress, clientOf, proxyCheck } from "../client_address.ts";
 import { checkHost, type Names } from "../host_check.ts";
@@ -22,11 +20,13 @@ import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { Live } from "./live.ts";
-import { pageFiles } from "./page_files.ts";
-import { pipelinePanels } from "./pipeline_panels.ts";
-import { failure } from "./failure.ts";
-import type { About, LiveStatus } from "./protocol.ts";
+import { PAGE_HTML, pageFiles } from "./page_files.ts";
+import { failure, failureOf } from "./failure.ts";
+import { panelRoutes, parameters } from "./panel_routes.ts";
+import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
 import { requireSession, sessionRoute } from "./session.ts";
+import { panelsOf, type ShownPanels } from "./shown.ts";
+import { StatusHistory } from "./status_history.ts";
 
 export interface DashboardOptions extends Names {
   /** 0 for any free port. */
@@ -68,8 +68,16 @@ const TOO_MANY_VIEWERS =
 const MAX_BODY_BYTES = 10_000;
 const BODY_MS = 10_000;
 
-/** The routes, and the streams that must be ended before the server is. */
-export function createDashboard(options: DashboardOptions): { readonly app: Hono; readonly live: Live } {
+interface Dashboard {
+  readonly app: Hono;
+  /** Streams that must be ended before the server is. */
+  readonly live: Live;
+  /** To be started with the server. */
+  readonly history: StatusHistory;
+}
+
+/** The routes, and what is behind them. */
+export function createDashboard(options: DashboardOptions): Dashboard {
   const { tokens, clock, statuses, warehouse } = options;
   const now = () => clock.monotonic();
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
@@ -89,6 +97,7 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   const answers = new AnswerCache({ ...answering, query: options.query });
   const looks = new AnswerCache({ ...answering, query: options.usersQuery });
   const live = createLive(options, shown, answers);
+  const history = new StatusHistory(options);
   const app = new Hono();
   app.use(secureHeaders({
     contentSecurityPolicy: {
@@ -120,33 +129,31 @@ export function createDashboard(options: DashboardOptions): { readonly app: Hono
   panelRoutes(app, { ...options, shown, answers });
   tableRoutes(app, { ...options, shown, answers: looks });
   liveRoute(app, live, addressOf);
-  app.notFound((c) => failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`));
+  app.get("/api/history", (c) => {
+    const asked_at = new Date(clock.now()).toISOString();
+    return c.json<Answer<StatusHistoryAnswer>>({ data: history.answer(), asked_at, took_ms: 0 });
+  });
+  app.notFound((c) =>
+    isForPeople(c) ? c.html(PAGE_HTML, 404) : failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`)
+  );
   app.onError((error, c) => answerError(error, c));
-  return { app, live };
+  return { app, live, history };
 }
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startDashboard(options: DashboardOptions): HttpServer {
-  const { app, live } = createDashboard(options);
+  const { app, live, history } = createDashboard(options);
   const address = { ...options, portSetting: "FRESHET_DASHBOARD_PORT" };
   const server = listen(address, (request, client) => app.fetch(request, client), options.connections);
+  history.start();
   return {
     url: server.url,
     async [Symbol.asyncDispose]() {
+      history[Symbol.dispose]();
       live[Symbol.dispose]();
       await server[Symbol.asyncDispose]();
     },
   };
-}
-
-/** What a domain shows, or the pipelines themselves under the name `pipeline`. */
-interface ShownPanels extends DomainPanels {
-  readonly domain: string;
-}
-
-function panelsOf(domains: DashboardOptions["domains"]): readonly ShownPanels[] {
-  const own = domains.map((domain) => ({ ...domain.panels ?? madePanels(domain), domain: domain.name }));
-  return [...own, { ...pipelinePanels, domain: "pipeline" }];
 }
 
 /** Changes with each checkpoint of the domain; that of the pipeline with each of any. */
@@ -225,20 +232,6 @@ function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehous
     }));
 }
 
-function panelRoutes(app: Hono, { shown, answers, settings }: DashboardParts): void {
-  for (const { domain, panels } of shown) {
-    for (const [name, panel] of Object.entries(panels)) {
-      app.get(`/api/panels/${domain}/${name}`, async (c) => {
-        const question = panel.read(parameters(c));
-        if ("error" in question) return failure(c, 400, "bad_request", z.prettifyError(question.error));
-        const key = `${name} ${question.key}`;
-        const { signal } = c.req.raw;
-        return c.json(await answers.shared(domain, key, (ask) => question.answer({ ask, settings }), { signal }));
-      });
-    }
-  }
-}
-
 function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: DashboardParts): void {
   const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
   app.get("/api/tables/:table/csv", async (c) => {
@@ -274,11 +267,10 @@ function liveRoute(app: Hono, live: Live, addressOf: (c: Context) => string): vo
   });
 }
 
-/** Query parameters; those that are repeated are lists. */
-function parameters(c: Context): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
-  );
+/** Whether a browser asks for a page: the script then says in words that there is none. */
+function isForPeople(c: Context): boolean {
+  const wanted = c.req.header("accept") ?? "";
+  return c.req.method === "GET" && !c.req.path.startsWith("/api/") && wanted.includes("text/html");
 }
 
 /** A page of another site can make a browser ask, though not read: it need not even be answered. */
@@ -293,12 +285,7 @@ async function refuseOtherSites(c: Context, next: () => Promise<void>) {
 function answerError(error: Error, c: Context) {
   if (c.req.raw.signal.aborted) return failure(c, 503, "gone", "Nobody waits for the answer any more");
   if (error instanceof ExplorerError) return failure(c, 400, "bad_request", error.message);
-  if (error instanceof QueryBusyError || error instanceof WarehouseUnavailableError) {
-    c.header("retry-after", "1");
-    return failure(c, 503, error.code, error.message);
-  }
-  // The statements are the dashboard's own: one that is refused takes too long, or misses a table.
-  if (error instanceof FreshetError) return failure(c, 500, error.code, error.message);
-  loggerFor("dashboard").error("A request failed", { path: c.req.path, error });
-  return failure(c, 500, "internal", "The request failed: the log says why");
+  const { status, code, detail } = failureOf(error, c.req.path);
+  if (status === 503) c.header("retry-after", "1");
+  return failure(c, status, code, detail);
 }

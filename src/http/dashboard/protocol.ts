@@ -18,6 +18,11 @@ export interface Failure {
   readonly detail: string;
 }
 
+/** A line of `GET /api/panels?ask=…&ask=…`: what one of the panels answers. All those of a domain are about one moment. */
+export type PanelLine =
+  | { readonly ask: string; readonly answer: Answer<unknown> }
+  | { readonly ask: string; readonly failure: Failure };
+
 /** Answer of `GET /api/about`: what runs here. */
 export interface About {
   readonly version: string;
@@ -68,6 +73,22 @@ export interface LiveStatus {
   /** Epoch milliseconds of the server's clock. */
   readonly now: number;
   readonly domains: readonly DomainStatus[];
+}
+
+/** Data of the answer of `GET /api/history`: samples of each domain, the oldest first, of an hour at most. */
+export interface StatusHistoryAnswer {
+  readonly every_ms: number;
+  readonly domains: Readonly<Record<string, readonly DomainSample[]>>;
+}
+
+export interface DomainSample {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Committed since the process started. */
+  readonly records: number;
+  readonly lag: number | null;
+  /** How far the newest watermark is behind the clock. */
+  readonly behind_ms: number | null;
 }
 
 /** Answer of `GET /api/tables/:table`. */

@@ -9,10 +9,10 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
 }
 
-/** Violations that axe-core calls serious or critical. The source is evaluated, which a CSP does not stop. */
-export async function seriousFindings(page: Page): Promise<readonly string[]> {
+/** Violations of any weight. The source is evaluated, which a CSP does not stop. */
+export async function findings(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
-  const findings = await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)");
-  return (findings as readonly Finding[]).filter(({ impact }) => impact === "serious" || impact === "critical")
+  const found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)");
+  return (found as readonly Finding[])
     .map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.slice(0, 3).map(({ html }) => html).join(" | ")}`);
 }

@@ -3,6 +3,8 @@ import {
   Card,
   Chosen,
   clockText,
+  comparedParams,
+  countText,
   type DomainPage,
   durationText,
   Empty,
@@ -23,11 +25,14 @@ import {
   TableCard,
   TimelineCard,
   useAddress,
+  useComparison,
   useDataTime,
   Waiting,
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { ActionKpis, ActionsPanels, Sessions } from "../answers.ts";
+import { SESSION_COLUMNS } from "./columns.ts";
+import { UserPage } from "./one.tsx";
 
 const NO_RECORDS = "No action has come yet. The simulation sends by itself (deno task run); " +
   "POST /events on the API's port takes your own.";
@@ -37,6 +42,8 @@ const usePanel = panelHook<ActionsPanels>("actions");
 export const page: DomainPage = {
   title: "Actions",
   show: () => <ActionsPage />,
+  one: (id) => <UserPage id={id} />,
+  pathOf: { USER_ID: userPath },
 };
 
 function ActionsPage() {
@@ -45,13 +52,16 @@ function ActionsPage() {
   const actions = new URLSearchParams(chosen.map((action) => ["action", action]));
   const range = rangeParams(params);
   const kpis = usePanel("kpis", actions);
-  const perMinute = usePanel("per-minute", new URLSearchParams([...range, ...actions]));
+  const ranged = new URLSearchParams([...range, ...actions]);
+  const perMinute = usePanel("per-minute", ranged);
+  const comparison = useComparison();
+  const compared = usePanel(comparison && "per-minute", comparison && comparedParams(ranged, comparison));
   const kinds = usePanel("kinds", range);
   const sessions = usePanel("sessions", range);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <Filters all={{ title: "All actions", names: ["action"] }}>
+      <Filters all={{ title: "All actions", names: ["action"] }} canCompare>
         <Chosen
           name="action"
           title="Action"
@@ -67,6 +77,7 @@ function ActionsPage() {
           unit="actions/min"
           others="other kinds"
           asked={perMinute}
+          compared={compared}
         />
         <TableCard
           title="Kinds of action"
@@ -111,15 +122,12 @@ const KIND_COLUMNS: readonly RowColumn[] = [
   { name: "ACTION_COUNT", title: "Count", unit: "actions", kind: "number" },
 ];
 
-const SESSION_COLUMNS: readonly RowColumn[] = [
-  { name: "USER_ID", title: "User", kind: "text" },
-  { name: "WINDOW_START", title: "From", kind: "time" },
-  { name: "DURATION_S", title: "Duration", kind: "seconds" },
-  { name: "EVENT_COUNT", title: "Actions", kind: "number" },
-  { name: "FIRST_PAGE", title: "First page", kind: "text" },
-  { name: "LAST_PAGE", title: "Last page", kind: "text" },
-  { name: "IS_FINAL", title: "State", kind: "final" },
-];
+/** Path of the page about a user. */
+function userPath(user: unknown): string {
+  return `/actions/${encodeURIComponent(String(user))}`;
+}
+
+const USER_COLUMN: RowColumn = { name: "USER_ID", title: "User", kind: "text", to: userPath };
 
 function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
   const data = asked.answer?.data;
@@ -132,7 +140,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
     <>
       <Card
         title="How long sessions are"
-        note={data && `${numberText(data.count)} sessions that began in the time range`}
+        note={data && `${countText(data.count, "sessions")} that began in the time range`}
         asked={asked}
       >
         {!data ? <Waiting height={260} /> : data.count === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
@@ -174,7 +182,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
           <RowsTable
             label="Newest sessions"
             rows={data.newest}
-            columns={SESSION_COLUMNS}
+            columns={[USER_COLUMN, ...SESSION_COLUMNS]}
             keys={["USER_ID", "WINDOW_START"]}
             empty={NO_RECORDS_IN_RANGE}
             tall

@@ -15,7 +15,6 @@ import {
   type RowColumn,
   RowsTable,
   setParams,
-  tooltip,
   useAddress,
   useDataTime,
   valueAxis,
@@ -31,13 +30,16 @@ const usePanel = panelHook<CircadianPanels>("circadian");
 export const page: DomainPage = {
   title: "Circadian",
   show: () => <CircadianPage />,
+  one: (id) => <CircadianPage only={id} />,
+  pathOf: { USER_ID: (id) => `/circadian/${encodeURIComponent(String(id))}` },
 };
 
-function CircadianPage() {
+/** Of one user: whose page it is, or who is chosen. */
+function CircadianPage({ only }: { readonly only?: string }) {
   const { params } = useAddress();
   const users = usePanel("users");
   const known = users.answer?.data;
-  const user = params.get("user") ?? known?.users[0];
+  const user = only ?? params.get("user") ?? known?.users[0];
   const asked = usePanel(
     user === undefined ? undefined : "user",
     new URLSearchParams({ user: user ?? "" }),
@@ -45,20 +47,22 @@ function CircadianPage() {
   useDataTime(known?.data_now);
   return (
     <>
-      <div class="filters" role="group" aria-label="Filters">
-        <label class="field">
-          <span>User</span>
-          <select value={user} onChange={(event) => setParams({ user: event.currentTarget.value })}>
-            {user !== undefined && !known?.users.includes(user) && <option value={user}>{cutText(user, 40)}</option>}
-            {known?.users.map((name) => <option key={name} value={name}>{cutText(name, 40)}</option>)}
-          </select>
-        </label>
-        {known && known.count > known.users.length && (
-          <p class="note">
-            the first {known.users.length} of {numberText(known.count)} users; others by ?user=… in the address
-          </p>
-        )}
-      </div>
+      {only === undefined && (
+        <div class="filters" role="group" aria-label="Filters">
+          <label class="field">
+            <span>User</span>
+            <select value={user} onChange={(event) => setParams({ user: event.currentTarget.value })}>
+              {user !== undefined && !known?.users.includes(user) && <option value={user}>{cutText(user, 40)}</option>}
+              {known?.users.map((name) => <option key={name} value={name}>{cutText(name, 40)}</option>)}
+            </select>
+          </label>
+          {known && known.count > known.users.length && (
+            <p class="note">
+              the first {known.users.length} of {numberText(known.count)} users; others by ?user=… in the address
+            </p>
+          )}
+        </div>
+      )}
       {users.error && !known && <p class="problem" role="alert">{users.error}</p>}
       {known && user === undefined
         ? <Empty>{NO_RECORDS}</Empty>
@@ -210,8 +214,7 @@ function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly as
         nameTextStyle: { color: colour("muted"), align: "right" },
       }),
     ],
-    grid: { left: 8, right: 8, top: 50, bottom: 4, containLabel: true },
-    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value) },
+    grid: { left: 8, right: 8, top: 26, bottom: 4, containLabel: true },
     series: [
       { name: "sleep, h", type: "bar", barMaxWidth: 26, data: inOrder.map(({ sleep_hours }) => sleep_hours) },
       {

@@ -1,30 +1,29 @@
 // Rides: demand by zone, surges, what rides are asked for.
 import {
+  activeCount,
+  type Alert,
   AlertList,
   Chosen,
-  clockText,
-  difference,
+  comparedParams,
   type DomainPage,
   Filters,
-  Kpi,
   KpiRow,
-  Kpis,
   type LiveNews,
-  momentOf,
-  moneyText,
   numberText,
   panelHook,
   rangeParams,
   type RowColumn,
-  share,
   TableCard,
   TimelineCard,
   useAddress,
+  useAlertMarks,
+  useComparison,
   useDataTime,
-  type Zone,
-  zoneText,
 } from "../../../http/dashboard/page/mod.ts";
-import type { RideKpis, RidesPanels } from "../answers.ts";
+import type { RidesPanels } from "../answers.ts";
+import { ZoneMap } from "./map.tsx";
+import { kpisOf, TYPE_COLUMNS, zonePath } from "./numbers.tsx";
+import { ZonePage } from "./one.tsx";
 
 const NO_RECORDS = "No ride has been asked for yet. The simulation sends by itself (deno task run); " +
   "POST /produce on the API's port makes and sends one.";
@@ -34,6 +33,8 @@ const usePanel = panelHook<RidesPanels>("rides");
 export const page: DomainPage = {
   title: "Rides",
   show: (live) => <RidesPage live={live} />,
+  one: (id, live) => <ZonePage id={id} live={live} />,
+  pathOf: { ZONE: zonePath },
 };
 
 function RidesPage({ live }: { readonly live: LiveNews }) {
@@ -43,16 +44,26 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
   const kpis = usePanel("kpis", chosen);
   const demand = usePanel("demand", ranged);
+  const comparison = useComparison();
+  const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
   const byZone = usePanel("zones", chosen);
+  const places = usePanel("places", chosen);
   const types = usePanel("types", ranged);
   const hourly = usePanel("hourly", ranged);
+  const alerts = live.news["alerts/rides"];
+  const matches = ({ subject }: Alert) => zones.length === 0 || zones.includes(subject);
+  const marks = useAlertMarks(alerts, matches);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <Filters all={{ title: "All zones", names: ["zone"] }}>
+      <Filters all={{ title: "All zones", names: ["zone"] }} canCompare>
         <Chosen name="zone" title="Zone" chosen={zones} offered={kpis.answer?.data.all_zones ?? []} />
       </Filters>
-      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
+      <KpiRow
+        asked={kpis}
+        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
+        empty={NO_RECORDS}
+      />
       <div class="grid">
         <TimelineCard
           title="Demand"
@@ -60,15 +71,19 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           unit="requests"
           others="other zones"
           asked={demand}
+          compared={compared}
+          marks={marks}
         />
         <AlertList
           title="Surges"
-          answer={live.news["alerts/rides"]}
+          answer={alerts}
           live={live.state === "live"}
           unitOf={() => "× usual"}
-          matches={({ subject }) => zones.length === 0 || zones.includes(subject)}
+          matches={matches}
+          linkOf={({ subject_id }) => zonePath(subject_id)}
           empty="No surges. One is raised when a zone has many times the requests that are usual there."
         />
+        <ZoneMap asked={places} zones={byZone} />
         <TableCard
           title="Zones now"
           note="the newest 15 minutes; fares as estimated, in the currency of the requests"
@@ -100,41 +115,8 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function kpisOf(data: RideKpis, zone: Zone) {
-  if (data.data_now === null || data.window_end === null) return undefined;
-  const end = momentOf(data.window_end);
-  const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
-    clockText(end, zone).slice(0, 5)
-  } ${zoneText(zone)}`;
-  const against = "vs an hour before";
-  return (
-    <Kpis label={`Rides, ${window}`}>
-      <Kpi
-        label="Requests in 15 minutes"
-        value={numberText(data.requests.now)}
-        change={share(data.requests, against)}
-        detail={window}
-      />
-      <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
-      <Kpi
-        label="Active surges"
-        value={numberText(data.alerts.now)}
-        tone={data.alerts.now ? "bad" : "ok"}
-        change={difference(data.alerts, against)}
-        detail={data.alerts.now ? undefined : "all usual"}
-      />
-      <Kpi
-        label="Mean fare estimate"
-        value={data.fare.now === null ? "–" : moneyText(data.fare.now)}
-        change={share(data.fare, against)}
-        detail="in the currency of the requests"
-      />
-    </Kpis>
-  );
-}
-
 const ZONE_COLUMNS: readonly RowColumn[] = [
-  { name: "ZONE", title: "Zone", kind: "text" },
+  { name: "ZONE", title: "Zone", kind: "text", to: zonePath },
   {
     name: "SURGE_RATIO",
     title: "State",
@@ -146,12 +128,6 @@ const ZONE_COLUMNS: readonly RowColumn[] = [
   },
   { name: "REQUEST_COUNT", title: "15 min", unit: "requests", kind: "number" },
   { name: "REQUEST_COUNT_BEFORE", title: "An hour before", unit: "requests", kind: "number" },
-  { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
-];
-
-const TYPE_COLUMNS: readonly RowColumn[] = [
-  { name: "RIDE_TYPE", title: "Ride type", kind: "text" },
-  { name: "REQUEST_COUNT", title: "Requests", kind: "number" },
   { name: "AVG_FARE_ESTIMATE", title: "Mean fare", kind: "money", unit: "" },
 ];
 

@@ -1,33 +1,33 @@
-// The charts of trains: passengers and power over time, speed and distributions.
+// The charts of trains: passengers, power and speed over time, and distributions.
 import { useMemo } from "preact/hooks";
 import {
   bucketsOf,
   Card,
-  categoryAxis,
   Chart,
+  type ChartMark,
   colour,
   compactText,
-  durationText,
   Empty,
+  everyText,
+  ghostSeries,
   Histogram,
   NO_RECORDS_IN_RANGE,
   numberText,
   type QueryState,
   timeAxis,
-  tooltip,
+  useComparison,
   valueAxis,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions, TrainKpis, TrainTimeline } from "../answers.ts";
 
-const noteOf = (data: TrainTimeline | undefined) =>
-  data &&
-  `a point every ${durationText(data.bucket_s * 1000)}${
-    data.source === "ATS_HOURLY_STATS" ? ", from the hourly statistics" : ""
-  }`;
+type Points = TrainTimeline["points"];
+
+const noteOf = (data: TrainTimeline) =>
+  `${everyText(data.bucket_s)}${data.source === "ATS_HOURLY_STATS" ? ", from the hourly statistics" : ""}`;
 
 /** `[at, value]` for each bucket of the span; `null` where there is none, so that a gap is seen as one. */
-function series(data: TrainTimeline, value: (points: TrainTimeline["points"]) => number | null) {
+function series(data: TrainTimeline, value: (points: Points) => number | null) {
   const byTime = Map.groupBy(data.points, ({ at }) => at);
   return bucketsOf(data).map((at) => {
     const found = byTime.get(at / 1000);
@@ -35,88 +35,87 @@ function series(data: TrainTimeline, value: (points: TrainTimeline["points"]) =>
   });
 }
 
-export function PassengerCard({ asked }: { readonly asked: QueryState<TrainTimeline> }) {
+const namesOf = (data: TrainTimeline | undefined) =>
+  [...new Set(data?.points.map(({ series }) => series) ?? [])].sort();
+
+const passengersIn = (points: Points) => points.reduce((sum, { passengers }) => sum + passengers, 0);
+
+interface TimelineProps {
+  readonly asked: QueryState<TrainTimeline>;
+  /** The same a day or a week before. */
+  readonly compared: QueryState<TrainTimeline>;
+  readonly marks: readonly ChartMark[];
+}
+
+/** Lines stacked; trains that are chosen beside each other. */
+export function PassengerCard({ asked, compared, marks }: TimelineProps) {
   const data = asked.answer?.data;
-  const lines = useMemo(() => [...new Set(data?.points.map(({ line }) => line) ?? [])].sort(), [data]);
+  const before = compared.answer?.data;
+  const comparison = useComparison();
+  const names = useMemo(() => namesOf(data), [data]);
+  const shown = useMemo(() => ({}), [data, before, comparison]);
+  const areTrains = data?.by === "train";
+  const style = areTrains
+    ? { lineStyle: { width: 2 }, connectNulls: true }
+    : { stack: "all", lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } };
   const option = () => ({
     xAxis: timeAxis(data!.from, data!.to),
     yAxis: valueAxis("passengers"),
-    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value, "passengers") },
-    series: lines.map((line) => ({
-      name: line === "" ? "no line" : line,
-      type: "line",
-      stack: "all",
-      showSymbol: false,
-      lineStyle: { width: 1 },
-      areaStyle: { opacity: 0.35 },
-      data: series(data!, (points) => points.find((point) => point.line === line)?.passengers ?? 0),
-    })),
+    series: [
+      ...names.map((name) => ({
+        name: name === "" ? "no line" : name,
+        type: "line",
+        showSymbol: false,
+        ...style,
+        data: series(
+          data!,
+          (points) => points.find((point) => point.series === name)?.passengers ?? (areTrains ? null : 0),
+        ),
+      })),
+      ...comparison && before ? [ghostSeries(comparison, series(before, passengersIn))] : [],
+    ],
   });
   return (
-    <Card title="Passengers on board" note={data && <>by line, stacked · {noteOf(data)}</>} asked={asked} width="wide">
+    <Card
+      title="Passengers on board"
+      note={data && <>{areTrains ? "by train" : "by line, stacked"} · {noteOf(data)}</>}
+      asked={asked}
+      width="wide"
+    >
       {!data
         ? <Waiting height={260} />
         : data.points.length === 0
         ? <Empty>{NO_RECORDS_IN_RANGE}</Empty>
-        : <Chart label={passengerWords(data)} data={data} option={option} tall />}
+        : <Chart label={passengerWords(data)} data={shown} option={option} marks={marks} tall />}
     </Card>
   );
 }
 
 function passengerWords(data: TrainTimeline): string {
-  const totals = series(data, (points) => points.reduce((sum, { passengers }) => sum + passengers, 0))
-    .flatMap(([, value]) => value === null ? [] : [value]);
-  return `Line chart of passengers on board of all trains: ${
-    numberText(Math.round(totals.at(-1) ?? NaN))
-  } at the end, ` +
-    `from ${numberText(Math.round(Math.min(...totals)))} to ${
-      numberText(Math.round(Math.max(...totals)))
-    } in the range`;
+  const totals = series(data, passengersIn).flatMap(([, value]) => value === null ? [] : [Math.round(value)]);
+  return `Line chart of passengers on board of ${data.by === "train" ? "the trains chosen" : "all trains"}: ${
+    numberText(totals.at(-1))
+  } at the end, from ${numberText(Math.min(...totals))} to ${numberText(Math.max(...totals))} in the range`;
 }
 
-export function PowerCard(
-  { asked, threshold }: { readonly asked: QueryState<TrainTimeline>; readonly threshold: number | undefined },
-) {
+interface PowerProps extends TimelineProps {
+  readonly threshold: number | undefined;
+}
+
+export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
   const data = asked.answer?.data;
-  const mean = (points: TrainTimeline["points"]) => {
-    const trains = points.reduce((sum, point) => sum + point.trains, 0);
-    return trains === 0
-      ? null
-      : Math.round(points.reduce((sum, point) => sum + point.mean_kw * point.trains, 0) / trains);
-  };
+  const before = compared.answer?.data;
+  const comparison = useComparison();
+  const shown = useMemo(() => ({}), [data, before, comparison, threshold]);
   const option = () => ({
     xAxis: timeAxis(data!.from, data!.to),
     yAxis: valueAxis("kW", {
       max: ({ max }: { max: number }) =>
         threshold === undefined || max > threshold ? null : Math.ceil(threshold / 500 + 0.5) * 500,
     }),
-    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value, "kW") },
     series: [
-      {
-        name: "highest of any train",
-        type: "line",
-        showSymbol: false,
-        lineStyle: { width: 1.5 },
-        data: series(data!, (points) => Math.max(...points.map(({ max_kw }) => max_kw))),
-        markLine: threshold === undefined ? undefined : {
-          silent: true,
-          symbol: "none",
-          lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
-          label: {
-            formatter: `threshold ${numberText(threshold, "kW")}`,
-            position: "insideStartTop",
-            color: colour("bad"),
-          },
-          data: [{ yAxis: threshold }],
-        },
-      },
-      {
-        name: "mean of all trains",
-        type: "line",
-        showSymbol: false,
-        lineStyle: { width: 1.5 },
-        data: series(data!, mean),
-      },
+      ...powerSeries(data!).map((one, i) => i === 0 ? { ...one, markLine: thresholdLine(threshold) } : one),
+      ...comparison && before ? [ghostSeries(comparison, series(before, highest))] : [],
     ],
   });
   return (
@@ -124,10 +123,11 @@ export function PowerCard(
       {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
         <Chart
           label={`Line chart of the power draw of a train, in kW: the highest in the range is ${
-            numberText(data.points.reduce((most, { max_kw }) => Math.max(most, max_kw), 0), "kW")
+            numberText(highest(data.points), "kW")
           }${threshold === undefined ? "" : `, the threshold ${numberText(threshold, "kW")}`}`}
-          data={[data, threshold]}
+          data={shown}
           option={option}
+          marks={marks}
           tall
         />
       )}
@@ -135,52 +135,46 @@ export function PowerCard(
   );
 }
 
-export function BoxCard({ asked }: { readonly asked: QueryState<TrainDistributions> }) {
-  const data = asked.answer?.data;
-  const boxes = data?.boxes ?? [];
-  const option = () => ({
-    legend: { show: false },
-    grid: { left: 8, right: 12, top: 28, bottom: 4, containLabel: true },
-    xAxis: categoryAxis(boxes.map(({ name }) => name.slice(0, 24)), {
-      axisLabel: { color: colour("muted"), interval: 0, hideOverlap: true },
-    }),
-    yAxis: valueAxis("km/h"),
-    tooltip: {
-      ...tooltip(),
-      trigger: "item",
-      formatter: ({ dataIndex }: { dataIndex: number }) => {
-        const { name, min, q1, median, q3, max, count } = boxes[dataIndex]!;
-        return `${name.slice(0, 40)}\nmost ${numberText(max, "km/h")}\nupper quarter from ${
-          numberText(q3, "km/h")
-        }\nmedian ${numberText(median, "km/h")}\nlower quarter to ${numberText(q1, "km/h")}\nleast ${
-          numberText(min, "km/h")
-        }\n${numberText(count)} records`;
-      },
+const highest = (points: Points) => points.reduce((most, { max_kw }) => Math.max(most, max_kw), 0);
+
+/** The highest and the mean of all trains; of trains that are chosen the highest of each. */
+function powerSeries(data: TrainTimeline) {
+  const line = { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 1.5 } };
+  if (data.by === "train") {
+    return namesOf(data).map((name) => ({
+      ...line,
+      name,
+      data: series(data, (points) => points.find((point) => point.series === name)?.max_kw ?? null),
+    }));
+  }
+  return [
+    { ...line, name: "highest of any train", data: series(data, highest) },
+    { ...line, name: "mean of all trains", data: series(data, meanPower) },
+  ];
+}
+
+function meanPower(points: Points): number | null {
+  const trains = points.reduce((sum, point) => sum + point.trains, 0);
+  if (trains === 0) return null;
+  return Math.round(points.reduce((sum, point) => sum + point.mean_kw * point.trains, 0) / trains);
+}
+
+function thresholdLine(threshold: number | undefined) {
+  if (threshold === undefined) return undefined;
+  return {
+    silent: true,
+    symbol: "none",
+    lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
+    label: {
+      formatter: `threshold ${numberText(threshold, "kW")}`,
+      position: "insideStartTop",
+      color: colour("bad"),
     },
-    series: [{
-      type: "boxplot",
-      itemStyle: { color: colour("box"), borderColor: colour("series-1") },
-      boxWidth: [8, 40],
-      data: boxes.map(({ min, q1, median, q3, max }) => [min, q1, median, q3, max]),
-    }],
-  });
-  return (
-    <Card title="Speed" note={data && <>km/h, box plots · {lookedAt(data)}</>} asked={asked}>
-      {!data ? <Waiting height={260} /> : boxes.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
-        <Chart
-          label={`Box plots of speed: ${
-            boxes.map(({ name, median }) => `${name.slice(0, 40)}, median ${numberText(median, "km/h")}`).join("; ")
-          }`}
-          data={data}
-          option={option}
-          tall
-        />
-      )}
-    </Card>
-  );
+    data: [{ yAxis: threshold }],
+  };
 }
 
-function lookedAt({ records, looked_at }: TrainDistributions): string {
+export function lookedAt({ records, looked_at }: TrainDistributions): string {
   return records > looked_at * 1.5
     ? `${compactText(looked_at)} of ${compactText(records)} records, evenly chosen`
     : `${compactText(looked_at)} records`;

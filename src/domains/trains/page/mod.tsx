@@ -1,10 +1,11 @@
 // Trains: how full, how hungry for power, which alerts. Replaces the Streamlit page of the old system.
-import { useMemo } from "preact/hooks";
 import {
+  activeCount,
   type Alert,
   AlertList,
   Chosen,
-  clockText,
+  comparedParams,
+  countText,
   difference,
   type DomainPage,
   Filters,
@@ -21,13 +22,18 @@ import {
   TableCard,
   timeText,
   useAddress,
+  useAlertMarks,
+  useComparison,
   useDataTime,
   type Zone,
   zoneText,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainKpis, TrainsPanels } from "../answers.ts";
-import { BoxCard, HistogramCards, PassengerCard, PowerCard } from "./charts.tsx";
-import { StatusCard } from "./status.tsx";
+import { HistogramCards, PassengerCard, PowerCard } from "./charts.tsx";
+import { MapCard } from "./map.tsx";
+import { TrainPage } from "./one.tsx";
+import { SpeedCard } from "./speed.tsx";
+import { StatusCard, trainPath } from "./status.tsx";
 
 const NO_RECORDS =
   "No train has reported yet. The simulation sends by itself (deno task run); your own records come with " +
@@ -38,40 +44,53 @@ const usePanel = panelHook<TrainsPanels>("trains");
 export const page: DomainPage = {
   title: "Trains",
   show: (live) => <TrainsPage live={live} />,
+  one: (id, live) => <TrainPage id={id} live={live} />,
+  pathOf: { TRAIN_ID: trainPath },
 };
 
 function TrainsPage({ live }: { readonly live: LiveNews }) {
   const { params } = useAddress();
+  const comparison = useComparison();
   const chosen = new URLSearchParams();
   for (const name of ["train", "line"]) for (const value of params.getAll(name)) chosen.append(name, value);
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
   const kpis = usePanel("kpis", chosen);
   const timeline = usePanel("timeline", ranged);
+  const compared = usePanel(comparison && "timeline", comparison && comparedParams(ranged, comparison));
   const distributions = usePanel("distributions", ranged);
   const hourly = usePanel("hourly", ranged);
   const status = usePanel("status", chosen);
-  useDataTime(kpis.answer?.data.data_now);
-  const lines = kpis.answer?.data.lines ?? [];
-  const trainIds = useMemo(() => status.answer?.data.rows.map(([id]) => String(id)) ?? [], [status.answer]);
+  const trails = usePanel("trails", chosen);
+  const { data_now, lines = [], trains = [], thresholds } = kpis.answer?.data ?? {};
+  const alerts = live.news["alerts/trains"];
+  const matches = matching(params);
+  const marks = useAlertMarks(alerts, matches);
+  useDataTime(data_now);
   return (
     <>
-      <Filters all={{ title: "All trains", names: ["line", "train"] }}>
+      <Filters all={{ title: "All trains", names: ["line", "train"] }} canCompare>
         <Chosen name="line" title="Line" chosen={params.getAll("line")} offered={lines} />
-        <Chosen name="train" title="Train" chosen={params.getAll("train")} offered={trainIds} />
+        <Chosen name="train" title="Train" chosen={params.getAll("train")} offered={trains} />
       </Filters>
-      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
+      <KpiRow
+        asked={kpis}
+        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
+        empty={NO_RECORDS}
+      />
       <div class="grid">
-        <PassengerCard asked={timeline} />
+        <PassengerCard asked={timeline} compared={compared} marks={marks} />
         <AlertList
-          answer={live.news["alerts/trains"]}
+          answer={alerts}
           live={live.state === "live"}
           unitOf={(type) => type === "OVERCROWDING" ? "passengers" : "kW"}
-          matches={matching(params)}
+          matches={matches}
+          linkOf={({ subject_id }) => trainPath(subject_id)}
           empty="No alerts. One is raised when a train has too many passengers or draws too much power."
         />
-        <PowerCard asked={timeline} threshold={kpis.answer?.data.thresholds.power_kw} />
-        <BoxCard asked={distributions} />
-        <HistogramCards asked={distributions} thresholds={kpis.answer?.data.thresholds} />
+        <PowerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.power_kw} />
+        <MapCard asked={trails} thresholds={thresholds} />
+        <SpeedCard asked={distributions} />
+        <HistogramCards asked={distributions} thresholds={thresholds} />
         <StatusCard asked={status} />
         <TableCard
           title="Hourly statistics"
@@ -94,44 +113,55 @@ function matching(params: URLSearchParams): (alert: Alert) => boolean {
     (trains.size === 0 || trains.has(subject)) && (lines.size === 0 || (place !== null && lines.has(place)));
 }
 
-function kpisOf(data: TrainKpis, zone: Zone) {
-  if (data.data_now === null) return undefined;
-  const before = data.hour_before;
-  const start = before ? momentOf(before.start) : 0;
-  const hour = before
-    ? `vs mean ${clockText(start, zone).slice(0, 5)}–${clockText(start + 3_600_000, zone).slice(0, 5)}`
-    : "";
+interface KpiOptions {
+  readonly zone: Zone;
+  /** Active alerts as the list beside has them; `undefined` when it has not all. */
+  readonly active: number | undefined;
+}
+
+function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.now ?? 0 }: KpiOptions) {
+  if (data.data_now === null || recent === null) return undefined;
+  const { minutes, trains, passengers, power_kw, points } = recent;
+  const against = `vs the ${minutes} min before`;
+  const perTrain = power_kw.now === null || !trains.now ? undefined : power_kw.now / trains.now;
   return (
     <Kpis label={`As of ${timeText(momentOf(data.data_now), zone)} ${zoneText(zone)}`}>
       <Kpi
         label="Active trains"
         value={numberText(data.active_trains)}
-        change={difference({ now: data.active_trains, before: before?.trains ?? null }, hour.replace("mean ", ""))}
-        detail={`of ${numberText(data.known_trains)} known, reported in ${data.active_minutes} min`}
+        change={difference({ now: data.active_trains, before: trains.before }, against)}
+        trend={points.trains}
+        detail={`${numberText(data.active_trains)} of ${
+          countText(data.known_trains, "trains")
+        } reported in the last ${data.active_minutes} min`}
       />
       <Kpi
         label="Passengers on board"
-        value={numberText(data.passengers)}
-        change={share({ now: data.passengers, before: before?.passengers ?? null }, hour)}
-        detail={data.capacity > 0
-          ? `${numberText(100 * data.passengers / data.capacity, "%")} of ${numberText(data.capacity)} places`
-          : undefined}
+        value={numberText(passengers.now === null ? null : Math.round(passengers.now))}
+        change={share(passengers, against)}
+        trend={points.passengers}
+        detail={data.capacity > 0 && passengers.now !== null
+          ? `${numberText(100 * passengers.now / data.capacity, "%")} of ${
+            numberText(data.capacity)
+          } places, mean of ${minutes} min`
+          : `mean of ${minutes} min`}
       />
       <Kpi
         label="Active alerts"
-        value={numberText(data.active_alerts)}
-        tone={data.active_alerts > 0 ? "bad" : "ok"}
-        change={difference({ now: data.active_alerts, before: data.alerts_hour_before }, "vs an hour before")}
-        detail={data.active_alerts === 0 ? "all clear" : undefined}
+        value={numberText(active)}
+        tone={active > 0 ? "bad" : "ok"}
+        change={difference({ now: active, before: alerts.before }, "vs an hour before")}
+        detail={active === 0 ? "all clear" : undefined}
       />
       <Kpi
         label="Power draw"
-        value={numberText(data.power_kw / 1000)}
+        value={numberText(power_kw.now === null ? null : power_kw.now / 1000)}
         unit="MW"
-        change={share({ now: data.power_kw, before: before?.power_kw ?? null }, hour)}
-        detail={data.active_trains > 0
-          ? `${numberText(Math.round(data.power_kw / data.active_trains), "kW")} a train`
-          : undefined}
+        change={share(power_kw, against)}
+        trend={points.power_kw}
+        detail={`${
+          perTrain === undefined ? "" : `${numberText(Math.round(perTrain), "kW")} a train, `
+        }mean of ${minutes} min`}
       />
     </Kpis>
   );
@@ -142,9 +172,9 @@ const HOUR_COLUMNS: readonly RowColumn[] = [
   { name: "TRAINS", title: "Trains", kind: "number" },
   { name: "EVENT_COUNT", title: "Records", kind: "number" },
   { name: "AVG_PASSENGER_COUNT", title: "Mean", unit: "passengers", kind: "number" },
-  { name: "MAX_PASSENGER_COUNT", title: "Most", unit: "passengers", kind: "number" },
+  { name: "MAX_PASSENGER_COUNT", title: "Max", unit: "passengers", kind: "number" },
   { name: "AVG_POWER_DRAW_KW", title: "Mean", unit: "kW", kind: "number" },
-  { name: "MAX_POWER_DRAW_KW", title: "Most", unit: "kW", kind: "number" },
+  { name: "MAX_POWER_DRAW_KW", title: "Max", unit: "kW", kind: "number" },
   { name: "AVG_SPEED_KMH", title: "Mean", unit: "km/h", kind: "number" },
   { name: "AVG_TOTAL_WEIGHT_TONS", title: "Mean", unit: "t", kind: "number" },
   { name: "OVERCROWDED_COUNT", title: "Overcrowded", unit: "records", kind: "number" },

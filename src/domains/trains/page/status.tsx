@@ -4,7 +4,9 @@ import {
   Card,
   clockText,
   type Column,
+  countText,
   DataTable,
+  Link,
   LookContext,
   momentOf,
   numberText,
@@ -14,6 +16,11 @@ import {
   Waiting,
   zoneText,
 } from "../../../http/dashboard/page/mod.ts";
+
+/** Path of the page about a train. */
+export function trainPath(id: unknown): string {
+  return `/trains/${encodeURIComponent(String(id))}`;
+}
 
 interface Train {
   readonly id: string;
@@ -29,7 +36,16 @@ interface Train {
 }
 
 const STATUS_COLUMNS = (zone: "utc" | "local", newest: number): readonly Column<Train>[] => [
-  { key: "id", title: "Train", show: ({ id }) => <Text>{id.slice(0, 80)}</Text>, by: ({ id }) => id },
+  {
+    key: "id",
+    title: "Train",
+    show: ({ id }) => (
+      <Link to={trainPath(id)}>
+        <Text>{id.slice(0, 80)}</Text>
+      </Link>
+    ),
+    by: ({ id }) => id,
+  },
   { key: "line", title: "Line", show: ({ line }) => <Text>{line?.slice(0, 60) ?? null}</Text>, by: ({ line }) => line },
   {
     key: "state",
@@ -103,7 +119,7 @@ export function StatusCard({ asked }: { readonly asked: QueryState<Rows> }) {
     <Card
       title="Trains now"
       note={data &&
-        `${numberText(shown.length)} of ${numberText(trains.length)} trains${
+        `${numberText(shown.length)} of ${countText(trains.length, "trains")}${
           data.truncated ? ", more are not listed: choose a line" : ""
         }`}
       tools={

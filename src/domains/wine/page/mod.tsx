@@ -1,7 +1,9 @@
 // The wine shop: what is sold where, what is in stock, what went wrong.
 import {
+  activeCount,
   AlertList,
   clockText,
+  comparedParams,
   difference,
   type DomainPage,
   Filters,
@@ -20,11 +22,14 @@ import {
   TableCard,
   TimelineCard,
   useAddress,
+  useAlertMarks,
+  useComparison,
   useDataTime,
   usePipelinePanel,
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WineKpis, WinePanels } from "../answers.ts";
+import { ProductPage } from "./one.tsx";
 
 const NO_RECORDS = "Nothing has been sold yet. The simulation sends by itself (deno task run).";
 
@@ -33,6 +38,8 @@ const usePanel = panelHook<WinePanels>("wine");
 export const page: DomainPage = {
   title: "Wine",
   show: (live) => <WinePage live={live} />,
+  one: (id, live) => <ProductPage id={id} live={live} />,
+  pathOf: { PRODUCT_ID: productPath },
 };
 
 function WinePage({ live }: { readonly live: LiveNews }) {
@@ -40,14 +47,19 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   const by = params.get("by") === "channel" ? "channel" : "category";
   const range = rangeParams(params);
   const kpis = usePanel("kpis");
-  const sales = usePanel("sales", new URLSearchParams([...range, ["by", by]]));
+  const sold = new URLSearchParams([...range, ["by", by]]);
+  const sales = usePanel("sales", sold);
+  const comparison = useComparison();
+  const compared = usePanel(comparison && "sales", comparison && comparedParams(sold, comparison));
   const split = usePanel("split", range);
   const stock = usePanel("stock");
   const dead = usePipelinePanel("dead-letter-counts", new URLSearchParams({ domain: "wine" }));
+  const alerts = live.news["alerts/wine"];
+  const marks = useAlertMarks(alerts);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
-      <Filters>
+      <Filters canCompare>
         <label class="field">
           <span>Sales by</span>
           <select
@@ -59,7 +71,11 @@ function WinePage({ live }: { readonly live: LiveNews }) {
           </select>
         </label>
       </Filters>
-      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
+      <KpiRow
+        asked={kpis}
+        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts) })}
+        empty={NO_RECORDS}
+      />
       <div class="grid">
         <TimelineCard
           title="Net revenue"
@@ -68,12 +84,15 @@ function WinePage({ live }: { readonly live: LiveNews }) {
           others={by === "channel" ? "other channels" : "other categories"}
           bars
           asked={sales}
+          compared={compared}
+          marks={marks}
         />
         <AlertList
           title="Stock alerts"
-          answer={live.news["alerts/wine"]}
+          answer={alerts}
           live={live.state === "live"}
           unitOf={() => "bottles"}
+          linkOf={({ subject_id }) => productPath(subject_id)}
           empty="No alerts. One is raised when a product runs low in a warehouse, or bottles spoil."
         />
         <TableCard
@@ -109,7 +128,18 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   );
 }
 
-function kpisOf(data: WineKpis, zone: Zone) {
+/** Path of the page about a product. */
+function productPath(id: unknown): string {
+  return `/wine/${encodeURIComponent(String(id))}`;
+}
+
+interface KpiOptions {
+  readonly zone: Zone;
+  /** Active alerts as the list beside has them; `undefined` when it has not all. */
+  readonly active: number | undefined;
+}
+
+function kpisOf(data: WineKpis, { zone, active = data.alerts.now ?? 0 }: KpiOptions) {
   if (data.data_now === null || data.hour === null) return undefined;
   const start = momentOf(data.hour);
   const hour = `${clockText(start, zone).slice(0, 5)}–${clockText(start + 3_600_000, zone).slice(0, 5)}`;
@@ -131,10 +161,10 @@ function kpisOf(data: WineKpis, zone: Zone) {
       />
       <Kpi
         label="Active stock alerts"
-        value={numberText(data.alerts.now)}
-        tone={data.alerts.now ? "bad" : "ok"}
-        change={difference(data.alerts, "vs an hour before")}
-        detail={data.alerts.now ? undefined : "all in stock"}
+        value={numberText(active)}
+        tone={active > 0 ? "bad" : "ok"}
+        change={difference({ now: active, before: data.alerts.before }, "vs an hour before")}
+        detail={active > 0 ? undefined : "all in stock"}
       />
       <Kpi
         label="Dead letters"
@@ -164,7 +194,7 @@ const DEAD_COLUMNS: readonly RowColumn[] = [
 ];
 
 const stockColumns = (low: number): readonly RowColumn[] => [
-  { name: "PRODUCT_ID", title: "Product", kind: "text" },
+  { name: "PRODUCT_ID", title: "Product", kind: "text", to: productPath },
   { name: "PRODUCT_NAME", title: "Name", kind: "text" },
   { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
   { name: "QUANTITY", title: "In stock", unit: "bottles", kind: "number" },

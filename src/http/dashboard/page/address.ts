@@ -21,25 +21,36 @@ function tell(): void {
 
 globalThis.addEventListener("popstate", tell);
 
-/** Goes to another page. Parameters that belong to the whole dashboard are kept. */
-export function goTo(path: string): void {
-  const kept = new URLSearchParams();
-  for (const name of ["range", "from", "to", "refresh", "tz"]) {
-    for (const value of new URLSearchParams(location.search).getAll(name)) kept.append(name, value);
+/** Parameters that belong to the whole dashboard. */
+const KEPT = ["range", "from", "to", "refresh", "tz", "compare"];
+
+/** The address of another page, with what belongs to the whole dashboard. `path` may have parameters of its own. */
+export function hrefOf(path: string): string {
+  const [name = path, query] = path.split("?");
+  const params = new URLSearchParams(query);
+  for (const name of KEPT) {
+    if (params.has(name)) continue;
+    for (const value of new URLSearchParams(location.search).getAll(name)) params.append(name, value);
   }
-  history.pushState(null, "", kept.size === 0 ? path : `${path}?${kept}`);
+  return params.size === 0 ? name : `${name}?${params}`;
+}
+
+export function goTo(path: string): void {
+  history.pushState(null, "", hrefOf(path));
   tell();
   scrollTo(0, 0);
 }
 
-/** Changes parameters in place; `undefined`, empty text and an empty list take one away. */
-export function setParams(change: Change): void {
+/** Changes parameters; `undefined`, empty text and an empty list take one away. A `step` can be taken back by the browser. */
+export function setParams(change: Change, { step = false }: { readonly step?: boolean } = {}): void {
   const params = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(change)) {
     params.delete(name);
     for (const item of [value ?? []].flat()) if (item !== "") params.append(name, item);
   }
-  history.replaceState(null, "", params.size === 0 ? location.pathname : `${location.pathname}?${params}`);
+  const address = params.size === 0 ? location.pathname : `${location.pathname}?${params}`;
+  if (step) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
   tell();
 }
 

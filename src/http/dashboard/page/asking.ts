@@ -2,14 +2,16 @@
 // own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one tick asks for all.
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import type { Answer, Failure, PipelinePanels } from "../protocol.ts";
+import type { Answer, PipelinePanels } from "../protocol.ts";
+import { AnswerError, errorOf } from "./answer_error.ts";
+import { askPanel } from "./panel_batch.ts";
 
 /** What the page as a whole knows of its server. */
 export interface Connection {
   /** Grows when everything is to be asked again. */
   readonly tick: number;
-  /** Told how each question went. */
-  readonly report: (outcome: "ok" | "lost" | "locked") => void;
+  /** Told how each question went, and of an answer when the warehouse was asked. */
+  readonly report: (outcome: "ok" | "lost" | "locked", askedAt?: string) => void;
 }
 
 export const ConnectionContext = createContext<Connection>({ tick: 0, report: () => {} });
@@ -21,6 +23,9 @@ export interface QueryState<T> {
   /** The answer is to another question: the new one is on its way. */
   readonly outdated: boolean;
 }
+
+/** Questions to panels: all that are asked together are one question. */
+const PANELS = "/api/panels/";
 
 /** The answer to `path` with these parameters; nothing is asked for `undefined`. */
 export function useAnswer<T>(path: string | undefined, params: URLSearchParams = new URLSearchParams()): QueryState<T> {
@@ -36,11 +41,14 @@ export function useAnswer<T>(path: string | undefined, params: URLSearchParams =
     if (question === undefined) return;
     const abort = new AbortController();
     asking.current = { question, abort };
-    ask<T>(question, abort.signal).then((answer) => {
+    const answered = question.startsWith(PANELS)
+      ? askPanel<T>(question.slice(PANELS.length), abort.signal)
+      : ask<T>(question, abort.signal);
+    answered.then((answer) => {
       if (abort.signal.aborted) return;
       asking.current = undefined;
-      report("ok");
-      setState({ question, answer });
+      report("ok", answer.asked_at);
+      setState((before) => ({ question, answer: unchanged(before.answer, answer) }));
     }, (error: unknown) => {
       if (abort.signal.aborted) return;
       asking.current = undefined;
@@ -53,6 +61,12 @@ export function useAnswer<T>(path: string | undefined, params: URLSearchParams =
   return { answer: state.answer, error: state.error, outdated: state.question !== question };
 }
 
+/** The same data as before stays the very same, so that nothing is drawn anew. */
+function unchanged<T>(before: Answer<T> | undefined, answer: Answer<T>): Answer<T> {
+  const isSame = before !== undefined && JSON.stringify(before.data) === JSON.stringify(answer.data);
+  return isSame ? { ...answer, data: before.data } : answer;
+}
+
 /** Asks a panel by its name; nothing is asked for `undefined`. `A` is the map of what panels answer. */
 export type PanelHook<A> = <N extends keyof A & string>(
   name: N | undefined,
@@ -61,18 +75,11 @@ export type PanelHook<A> = <N extends keyof A & string>(
 
 /** How the panels of a domain are asked: `A` is the map that its server's side is typed by. */
 export function panelHook<A>(domain: string): PanelHook<A> {
-  return (name, params) => useAnswer(name === undefined ? undefined : `/api/panels/${domain}/${name}`, params);
+  return (name, params) => useAnswer(name === undefined ? undefined : `${PANELS}${domain}/${name}`, params);
 }
 
 /** Asks a panel about the pipelines themselves. */
 export const usePipelinePanel = panelHook<PipelinePanels>("pipeline");
-
-/** The server answered, and not with what was asked for. */
-export class AnswerError extends Error {
-  constructor(readonly status: number, message: string) {
-    super(message);
-  }
-}
 
 export async function ask<T>(question: string, signal?: AbortSignal): Promise<Answer<T>> {
   return await askPlain<Answer<T>>(question, signal);
@@ -82,6 +89,5 @@ export async function ask<T>(question: string, signal?: AbortSignal): Promise<An
 export async function askPlain<T>(question: string, signal?: AbortSignal): Promise<T> {
   const response = await fetch(question, { signal, headers: { accept: "application/json" } });
   if (response.ok) return await response.json() as T;
-  const failure = await response.json().catch(() => undefined) as Failure | undefined;
-  throw new AnswerError(response.status, failure?.detail ?? `The server answered ${response.status}`);
+  throw await errorOf(response);
 }

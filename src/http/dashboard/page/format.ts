@@ -16,6 +16,17 @@ function singular(unit: string): string {
   return /^[a-z]{3,}s$/.test(unit) ? unit.slice(0, -1) : unit;
 }
 
+/** How many there are of something, in words: `1 record`, `2 records`. */
+export function countText(count: number, things: string): string {
+  return `${whole.format(count)} ${count === 1 ? things.slice(0, -1) : things}`;
+}
+
+/** How often something is, in words: `hourly`, `every 5 min`. */
+export function everyText(seconds: number): string {
+  const names: Readonly<Record<number, string>> = { 60: "every minute", 3600: "hourly", 86_400: "daily" };
+  return names[seconds] ?? `every ${durationText(seconds * 1000)}`;
+}
+
 /** Such as 1.2K or 3M. */
 export function compactText(value: number): string {
   return Math.abs(value) < 10_000 ? numberText(value) : compact.format(value);
@@ -76,6 +87,16 @@ export function durationText(ms: number | null | undefined): string {
 /** How long ago: `just now`, `5 s ago`. */
 export function agoText(ms: number): string {
   return ms < 1500 ? "just now" : `${durationText(ms)} ago`;
+}
+
+/** A moment for a field of a form, in the page's zone: `2026-01-31T13:45`. */
+export function fieldText(ms: number, zone: Zone): string {
+  return timeText(ms, zone).slice(0, 16).replace(" ", "T");
+}
+
+/** What such a field says, epoch milliseconds; NaN for nothing. */
+export function fieldMoment(text: string, zone: Zone): number {
+  return Date.parse(zone === "utc" ? `${text}Z` : text);
 }
 
 /** A change as a share of what was before; `null` when there was nothing. */

@@ -4,18 +4,24 @@ import type { LiveNews } from "./live_stream.ts";
 
 export type { Alert, Compared, Rows, Timeline } from "../../../panels/answers.ts";
 export { setParams, useAddress } from "./address.ts";
+export { comparedParams, type Comparison, ghostSeries, useComparison } from "./compare.ts";
 export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
-export { LookContext, useDataTime } from "./look.ts";
-export { AlertList } from "./parts/alert_list.tsx";
+export { colour, LookContext, useDataTime } from "./look.ts";
+export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, Waiting } from "./parts/card.tsx";
-export { categoryAxis, Chart, colour, timeAxis, tooltip, valueAxis } from "./parts/chart.tsx";
+export { Chart } from "./parts/chart.tsx";
+export type { ChartMark } from "./parts/chart_marks.tsx";
+export { categoryAxis, timeAxis, valueAxis } from "./parts/chart_option.ts";
 export { Chosen } from "./parts/chosen.tsx";
 export { type Column, DataTable, Text } from "./parts/data_table.tsx";
 export { Histogram } from "./parts/histogram.tsx";
 export { Filters } from "./parts/filters.tsx";
 export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
+export { Link } from "./parts/link.tsx";
+export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
+export { RecordsCard } from "./parts/records_card.tsx";
 export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
@@ -25,4 +31,8 @@ export { bucketsOf, NO_RECORDS_IN_RANGE, TimelineCard } from "./parts/timeline_c
 export interface DomainPage {
   readonly title: string;
   readonly show: (live: LiveNews) => ComponentChildren;
+  /** The page about one train, zone, product or user, by its id. */
+  readonly one?: (id: string, live: LiveNews) => ComponentChildren;
+  /** Its path by what a column of the domain's tables holds. */
+  readonly pathOf?: Readonly<Record<string, (id: unknown) => string>>;
 }

@@ -3,10 +3,13 @@ import { useState } from "preact/hooks";
 import type { About, TablePage } from "../../protocol.ts";
 import { setParams, useAddress } from "../address.ts";
 import { useAnswer } from "../asking.ts";
+import { domainPages } from "../domain_pages.ts";
 import { cutText, numberText } from "../format.ts";
+import type { DomainPage } from "../mod.ts";
 import { Card, Empty, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable } from "../parts/data_table.tsx";
 import { Dialog } from "../parts/dialog.tsx";
+import { Link } from "../parts/link.tsx";
 
 const OPERATORS = [
   ["is", "is"],
@@ -76,7 +79,10 @@ export function ExplorePage({ about }: { readonly about: About }) {
             <>
               <DataTable
                 label={`Rows of ${table}`}
-                columns={columnsOf(data, (row) => setOpen({ data, row }))}
+                columns={columnsOf(data, {
+                  open: (row) => setOpen({ data, row }),
+                  pathOf: domainPages.get(about.tables.find(({ name }) => name === table)?.domain ?? "")?.pathOf,
+                })}
                 rows={data.rows.map((row, index) => ({ row, index }))}
                 keyOf={({ index }) => String(index)}
                 sort={data.sort ? { key: data.sort.column, descending: data.sort.descending } : undefined}
@@ -117,13 +123,25 @@ interface Indexed {
   readonly index: number;
 }
 
-function columnsOf(data: TablePage, open: (row: readonly unknown[]) => void): readonly Column<Indexed>[] {
+interface RowActions {
+  readonly open: (row: readonly unknown[]) => void;
+  readonly pathOf: DomainPage["pathOf"];
+}
+
+function columnsOf(data: TablePage, { open, pathOf = {} }: RowActions): readonly Column<Indexed>[] {
   const cells = data.columns.map(({ name, type }, i): Column<Indexed> => ({
     key: name,
     title: name,
     unit: type,
     numeric: /^(BIGINT|DOUBLE|DECIMAL|NUMBER|FIXED|REAL|HUGEINT)/.test(type),
-    show: ({ row }) => <Cell value={row[i]} />,
+    show: ({ row }) => {
+      const path = typeof row[i] === "string" || typeof row[i] === "number" ? pathOf[name]?.(row[i]) : undefined;
+      return path === undefined ? <Cell value={row[i]} /> : (
+        <Link to={path}>
+          <Cell value={row[i]} />
+        </Link>
+      );
+    },
     by: () => null,
   }));
   const json: Column<Indexed> = {
@@ -174,7 +192,7 @@ function rowJson({ columns }: TablePage, row: readonly unknown[]): string {
 function Pager({ data: { page, truncated, last_page } }: { readonly data: TablePage }) {
   const go = (to: number) => setParams({ page: to === 1 ? undefined : String(to) });
   return (
-    <nav class="pager" aria-label="Pages">
+    <nav class="pager" aria-label="Pages of the table">
       <button type="button" disabled={page === 1} onClick={() => go(1)}>First</button>
       <button type="button" disabled={page === 1} onClick={() => go(page - 1)}>Previous</button>
       <span>page {numberText(page)}</span>

@@ -1,7 +1,6 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
-import { useContext, useRef } from "preact/hooks";
+import { useContext } from "preact/hooks";
 import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
-import type { LiveStatus } from "../../protocol.ts";
 import { usePipelinePanel } from "../asking.ts";
 import {
   agoText,
@@ -21,9 +20,8 @@ import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
 import { Fact } from "../parts/fact.tsx";
-
-/** Over how long records per second are counted, milliseconds. */
-const RATE_MS = 10_000;
+import { PhaseTag } from "../parts/phase_tag.tsx";
+import { type Rates, useRates } from "../rates.ts";
 
 export function PipelinePage({ live }: { readonly live: LiveNews }) {
   const status = live.news.status;
@@ -43,40 +41,6 @@ export function PipelinePage({ live }: { readonly live: LiveNews }) {
     </>
   );
 }
-
-/** Offsets committed a second, by `domain partition`, over the last seconds; of a domain by its name alone. */
-type Rates = ReadonlyMap<string, number>;
-
-function useRates(status: LiveStatus | undefined): Rates {
-  const seen = useRef<LiveStatus[]>([]);
-  if (status && seen.current.at(-1) !== status) {
-    seen.current = [...seen.current.filter(({ now }) => now >= status.now - RATE_MS), status];
-  }
-  const first = seen.current[0];
-  const rates = new Map<string, number>();
-  if (!status || !first || first.now === status.now) return rates;
-  const seconds = (status.now - first.now) / 1000;
-  for (const { domain, partitions, totals } of status.domains) {
-    const before = first.domains.find((other) => other.domain === domain);
-    if (before) rates.set(domain, Math.max(0, totals.records - before.totals.records) / seconds);
-    for (const { partition, nextOffset } of partitions) {
-      const then = before?.partitions.find((other) => other.partition === partition);
-      if (then) rates.set(`${domain} ${partition}`, Math.max(0, nextOffset - then.nextOffset) / seconds);
-    }
-  }
-  return rates;
-}
-
-const PHASES: Readonly<Record<DomainStatus["phase"], readonly [mark: string, tone: string]>> = {
-  starting: ["◷", ""],
-  joining: ["◷", ""],
-  standby: ["◷", ""],
-  running: ["✓", "tag-ok"],
-  restarting: ["▲", "tag-warn"],
-  draining: ["◷", ""],
-  stopped: ["■", ""],
-  failed: ["▲", "tag-bad"],
-};
 
 type Partition = DomainStatus["partitions"][number];
 
@@ -145,7 +109,6 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
   const { zone } = useContext(LookContext);
   const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
   const { standstill, retryAt } = status;
-  const [mark, tone] = standstill === null ? PHASES[phase] : ["▲", "tag-bad"];
   const open = Object.entries(openWindows);
   const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
   return (
@@ -153,10 +116,7 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       title={wordsOf(domain)}
       note={
         <>
-          topic <bdi>{topic}</bdi> ·{" "}
-          <span class={`tag ${tone}`}>
-            <span aria-hidden="true">{mark}</span> {standstill === null ? phase : "stands still"}
-          </span>
+          topic <bdi>{topic}</bdi> · <PhaseTag status={status} />
         </>
       }
     >

@@ -1,10 +1,12 @@
 // Alerts, active first, as they come. Colour is never the only sign.
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Alert } from "../../../../panels/answers.ts";
 import type { Answer } from "../../protocol.ts";
-import { clockText, cutText, durationText, momentOf, numberText, wordsOf } from "../format.ts";
+import { clockText, countText, cutText, durationText, momentOf, numberText, wordsOf } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
+import type { ChartMark } from "./chart_marks.tsx";
+import { Link } from "./link.tsx";
 
 export interface AlertListProps {
   readonly answer: Answer<readonly Alert[]> | undefined;
@@ -13,36 +15,65 @@ export interface AlertListProps {
   readonly unitOf: (type: string) => string;
   readonly title?: string;
   readonly matches?: (alert: Alert) => boolean;
+  /** Path of the page about what an alert is about. */
+  readonly linkOf?: (alert: Alert) => string;
   /** When alerts are raised, for the empty state. */
   readonly empty: string;
 }
 
-const SHOWN = 50;
+/** The server sends no more. */
+const SENT = 200;
+/** Until somebody wants to see all. */
+const FIRST = 6;
 
-export function AlertList({ answer, live, unitOf, matches, empty, title = "Alerts" }: AlertListProps) {
-  const all = answer?.data.filter(matches ?? (() => true)) ?? [];
+const always = () => true;
+
+/** How many of the alerts are active; `undefined` when more may be than were sent. */
+export function activeCount(
+  answer: Answer<readonly Alert[]> | undefined,
+  matches: (alert: Alert) => boolean = always,
+): number | undefined {
+  const active = answer?.data.filter(({ status }) => status === "ACTIVE");
+  return active === undefined || active.length >= SENT ? undefined : active.filter(matches).length;
+}
+
+export function AlertList({ answer, live, unitOf, matches = always, linkOf, empty, title = "Alerts" }: AlertListProps) {
+  const [isAll, setIsAll] = useState(false);
+  const all = answer?.data.filter(matches) ?? [];
   const active = all.filter(({ status }) => status === "ACTIVE");
   const news = useNews(active, answer !== undefined);
+  const isCut = answer !== undefined && answer.data.length >= SENT;
   return (
     <Card
       title={title}
       note={
         <>
-          <strong>{active.length}</strong> active, {all.length - active.length} cleared{" "}
-          {answer && answer.data.length >= 200 ? "of the newest 200 " : ""}· {live ? "as they come" : "not live"}
+          <strong>{isCut && active.length === all.length ? `${active.length} or more` : active.length}</strong> active,
+          {" "}
+          {all.length - active.length} cleared{isCut && ` of the newest ${SENT}`} · {live ? "as they come" : "not live"}
         </>
       }
     >
       <p class="visually-hidden" role="status">{news}</p>
-      {answer === undefined
-        ? <Waiting />
-        : all.length === 0
-        ? <Empty>{empty}</Empty>
-        : (
-          <ul class="alerts" aria-label="Alerts" tabIndex={0}>
-            {all.slice(0, SHOWN).map((alert) => <AlertItem key={alert.id} alert={alert} unit={unitOf(alert.type)} />)}
+      {answer === undefined ? <Waiting /> : all.length === 0 ? <Empty>{empty}</Empty> : (
+        <>
+          <ul class="alerts" aria-label={title}>
+            {all.slice(0, isAll ? SENT : FIRST).map((alert) => (
+              <AlertItem key={alert.id} alert={alert} unit={unitOf(alert.type)} link={linkOf?.(alert)} />
+            ))}
           </ul>
-        )}
+          {all.length > FIRST && (
+            <button
+              type="button"
+              class="quiet"
+              aria-expanded={isAll}
+              onClick={() => setIsAll(!isAll)}
+            >
+              {isAll ? "Show fewer" : `Show all ${all.length}`}
+            </button>
+          )}
+        </>
+      )}
     </Card>
   );
 }
@@ -66,18 +97,25 @@ function useNews(active: readonly Alert[], ready: boolean): string {
   return news;
 }
 
-function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: string }) {
+interface AlertItemProps {
+  readonly alert: Alert;
+  readonly unit: string;
+  readonly link: string | undefined;
+}
+
+function AlertItem({ alert, unit, link }: AlertItemProps) {
   const { zone } = useContext(LookContext);
   const isActive = alert.status === "ACTIVE";
   const started = momentOf(alert.started_at);
-  const ended = momentOf(alert.cleared_at ?? alert.last_seen_at);
+  // It is cleared a while after its last record: that while is no part of it.
+  const ended = momentOf(alert.last_seen_at);
+  const subject = <bdi title={cutText(alert.subject, 300)}>{cutText(alert.subject, 60)}</bdi>;
   return (
     <li class={`alert ${isActive ? "alert-active" : ""}`}>
       <span class="alert-mark" aria-hidden="true">{isActive ? "▲" : "✓"}</span>
       <div>
         <p class="alert-title">
-          <strong>{wordsOf(alert.type)}</strong>{" "}
-          <bdi title={cutText(alert.subject, 300)}>{cutText(alert.subject, 60)}</bdi>
+          <strong>{wordsOf(alert.type)}</strong> {link === undefined ? subject : <Link to={link}>{subject}</Link>}
           {alert.place !== null && (
             <span class="muted">
               <bdi>{cutText(alert.place, 40)}</bdi>
@@ -86,12 +124,33 @@ function AlertItem({ alert, unit }: { readonly alert: Alert; readonly unit: stri
         </p>
         <p class="muted">
           {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
-          {numberText(alert.event_count)} {alert.event_count === 1 ? "record" : "records"} · {isActive
+          {countText(alert.event_count, "records")} · {isActive
             ? <>since {clockText(started, zone)}</>
+            : ended - started < 1000
+            ? <>at {clockText(started, zone)}</>
             : <>{clockText(started, zone)} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
         </p>
       </div>
       <span class={`tag ${isActive ? "tag-bad" : ""}`}>{isActive ? "active" : "cleared"}</span>
     </li>
+  );
+}
+
+/** Alerts as marks on charts. */
+export function useAlertMarks(
+  answer: Answer<readonly Alert[]> | undefined,
+  matches: (alert: Alert) => boolean = always,
+): readonly ChartMark[] {
+  const alerts = answer?.data;
+  const ids = alerts?.filter(matches).map(({ id }) => id).join(" ");
+  return useMemo(
+    () =>
+      (alerts ?? []).filter(matches).map(({ id, type, subject, started_at, last_seen_at }) => ({
+        id,
+        from: momentOf(started_at),
+        to: momentOf(last_seen_at),
+        text: `${wordsOf(type)} ${cutText(subject, 40)}`,
+      })),
+    [alerts, ids],
   );
 }

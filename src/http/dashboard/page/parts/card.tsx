@@ -1,9 +1,9 @@
-// A card: a titled part of a page, with what to say while there is nothing to show.
+// A card: a titled part of a page, with what can be done with it, and what to say while there is nothing to show.
 import type { ComponentChildren } from "preact";
-import { useContext, useId } from "preact/hooks";
+import { useCallback, useId, useMemo, useRef, useState } from "preact/hooks";
 import type { QueryState } from "../asking.ts";
-import { agoText, momentOf } from "../format.ts";
-import { LookContext, useSecond } from "../look.ts";
+import { CardContext, type ChartInCard } from "./card_context.ts";
+import { CardMenu } from "./card_menu.tsx";
 
 export interface CardProps {
   readonly title: string;
@@ -11,7 +11,7 @@ export interface CardProps {
   readonly note?: ComponentChildren;
   /** Controls at the right of the title. */
   readonly tools?: ComponentChildren;
-  /** Two columns of the grid, or all. */
+  /** Twice as wide as others, or all of the width. */
   readonly width?: "wide" | "full";
   readonly asked?: QueryState<unknown>;
   readonly children: ComponentChildren;
@@ -19,25 +19,31 @@ export interface CardProps {
 
 export function Card({ title, note, tools, width, asked, children }: CardProps) {
   const id = useId();
+  const card = useRef<HTMLElement>(null);
+  const [charts, setCharts] = useState<readonly ChartInCard[]>([]);
+  const [asNumbers, setAsNumbers] = useState(false);
+  const join = useCallback((chart: ChartInCard) => {
+    setCharts((before) => [...before.filter(({ name }) => name !== chart.name), chart]);
+    return () => setCharts((before) => before.filter((other) => other !== chart));
+  }, []);
+  const context = useMemo(() => ({ asNumbers, join }), [asNumbers, join]);
+  const isLate = asked?.outdated && asked.answer !== undefined;
   return (
-    <section class={`card ${width ?? ""}`} aria-labelledby={id} aria-busy={asked?.outdated ?? false}>
+    <section ref={card} class={`card ${width ?? ""}`} aria-labelledby={id} aria-busy={asked?.outdated ?? false}>
       <header class="card-head">
         <h2 id={id}>{title}</h2>
-        {tools && <div class="tools">{tools}</div>}
+        <div class="tools">
+          {tools}
+          <CardMenu title={title} card={card} charts={charts} asNumbers={asNumbers} onNumbers={setAsNumbers} />
+        </div>
       </header>
       {note && <p class="note">{note}</p>}
       {asked?.error && <p class="problem" role="alert">{asked.error}</p>}
-      <div class={asked?.outdated && asked.answer ? "outdated" : ""}>{children}</div>
-      {asked?.answer && <AskedAt at={asked.answer.asked_at} tookMs={asked.answer.took_ms} />}
+      <CardContext.Provider value={context}>
+        <div class={`card-body ${isLate ? "outdated" : ""}`}>{children}</div>
+      </CardContext.Provider>
     </section>
   );
-}
-
-/** How old an answer is. */
-function AskedAt({ at, tookMs }: { readonly at: string; readonly tookMs: number }) {
-  const { serverNow } = useContext(LookContext);
-  const ageMs = useSecond() + serverNow - momentOf(at);
-  return <p class="asked">asked {agoText(ageMs)}, answered in {Math.round(tookMs)}&nbsp;ms</p>;
 }
 
 /** What to show instead of nothing: what is missing, and what to do about it. */
@@ -48,8 +54,8 @@ export function Empty({ children }: { readonly children: ComponentChildren }) {
 /** The place of an answer that is on its way. */
 export function Waiting({ height = 120 }: { readonly height?: 120 | 260 }) {
   return (
-    <div class={`waiting waiting-${height}`}>
-      <span>Asking the warehouse…</span>
+    <div class={`waiting waiting-${height}`} role="status">
+      <span>Loading…</span>
     </div>
   );
 }

@@ -1,156 +1,132 @@
-// A chart, drawn by ECharts on a canvas, and the same numbers as a table for who cannot see it. Tooltips are drawn too: a
-// strict CSP allows no styles in HTML made of text.
-import { BarChart, BoxplotChart, LineChart } from "echarts/charts";
-import {
-  DataZoomComponent,
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TooltipComponent,
-} from "echarts/components";
-import type { EChartsCoreOption, EChartsType } from "echarts/core";
-import * as echarts from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import { colour, LookContext, seriesColours } from "../look.ts";
+// A chart, drawn by ECharts on a canvas, with a legend, a tooltip that can be pinned, and marks of alerts of the page's own: so
+// they outlive new data, and a strict CSP has nothing against them. The same numbers are there as a table.
+import type { EChartsCoreOption } from "echarts/core";
+import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Span } from "../../../../panels/answers.ts";
+import { crosshair, useChosenSpan } from "../hand.ts";
+import { LookContext } from "../look.ts";
+import { CardContext } from "./card_context.ts";
+import { fullOption, useCanvas } from "./chart_canvas.ts";
+import { drawnOf } from "./chart_data.ts";
+import { useHand } from "./chart_hand.ts";
+import { Legend } from "./chart_legend.tsx";
+import { type ChartMark, Marks } from "./chart_marks.tsx";
+import { Tip } from "./chart_tip.tsx";
 import { Numbers } from "./numbers.tsx";
-
-echarts.use([
-  BarChart,
-  BoxplotChart,
-  LineChart,
-  DataZoomComponent,
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TooltipComponent,
-  CanvasRenderer,
-]);
 
 export interface ChartProps {
   /** Says in words what the chart shows. */
   readonly label: string;
+  /** What files of it are called; the card's title without it. */
+  readonly name?: string;
   /** Made anew for each theme and zone. */
   readonly option: () => EChartsCoreOption;
   /** Changes when the option does. */
   readonly data: unknown;
   readonly tall?: boolean;
+  readonly marks?: readonly ChartMark[];
+  /** Words for a place of an axis that is not one of time. */
+  readonly titleOf?: (at: number) => string;
 }
 
-export function Chart({ label, option, data, tall }: ChartProps) {
+const NO_MARKS: readonly ChartMark[] = [];
+
+export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS, titleOf }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
-  const chart = useRef<EChartsType | undefined>(undefined);
-  const [asNumbers, setAsNumbers] = useState(false);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [hover, setHover] = useState<number>();
+  const [pinned, setPinned] = useState<number>();
+  const [selected, setSelected] = useState<Span>();
   const { zone, themed } = useContext(LookContext);
-  useEffect(() => {
-    if (asNumbers) return;
-    const made = echarts.init(place.current, undefined, { renderer: "canvas", useDirtyRect: false });
-    chart.current = made;
-    const observer = new ResizeObserver(() => made.resize());
-    observer.observe(place.current!);
-    return () => {
-      observer.disconnect();
-      made.dispose();
-      chart.current = undefined;
-    };
-  }, [asNumbers]);
-  useEffect(() => {
-    chart.current?.setOption({ ...frame(zone === "utc"), ...option() }, { notMerge: true });
-  }, [data, zone, themed, asNumbers]);
+  const { asNumbers, join } = useContext(CardContext);
+  const span = useChosenSpan();
+  const option = useMemo(make, [data, zone, themed]);
+  const drawn = useMemo(() => drawnOf(option), [option]);
+  const series = drawn.series.filter((one) => !hidden.has(one.name));
+  const isOpen = !asNumbers;
+  const canvas = useCanvas({ place, option, hidden, span, isOpen });
+  useHand({
+    ...{ place, canvas, isOpen, hover, at: drawn.at, isTime: drawn.isTime },
+    onHover: setHover,
+    onPin: (at) => setPinned((before) => at === before ? undefined : at),
+    onSelect: setSelected,
+  });
+  useEffect(() =>
+    join({
+      name,
+      drawn,
+      series,
+      option: () => fullOption(option, { hidden, span, useUTC: zone === "utc" }),
+      size: () => ({ width: canvas.width(), height: place.current?.clientHeight ?? 0 }),
+    }), [drawn, hidden, span, name]);
+  const ends = canvas.ends();
+  const overlapping = ends === undefined ? [] : marks.filter(({ from, to }) => from < ends.to && to >= ends.from);
+  const shareOf = (at: number) => canvas.pixelOf(at) / Math.max(1, canvas.width());
+  const within = (at: number) => shareOf(ends === undefined ? at : Math.min(ends.to, Math.max(ends.from, at)));
+  const isShown = (at: number | undefined): at is number =>
+    at !== undefined && (ends === undefined || (at >= ends.from && at <= ends.to)) && Number.isFinite(shareOf(at));
+  const marksAt = (at: number) => overlapping.filter(({ from, to }) => touches(drawn.at, at, from, to));
+  const tip = { drawn, series };
   return (
-    <div class={`chart ${tall ? "chart-tall" : ""}`}>
-      {asNumbers
-        ? <Numbers label={label} option={option()} />
-        : <div ref={place} class="canvas" role="img" aria-label={label} />}
-      <button
-        type="button"
-        class="quiet numbers-button"
-        aria-pressed={asNumbers}
-        aria-label={asNumbers ? `Chart instead of numbers: ${label}` : `Numbers instead of a chart: ${label}`}
-        title={asNumbers ? "Chart" : "Numbers"}
-        onClick={() => setAsNumbers(!asNumbers)}
-      >
-        {asNumbers ? "◠" : "#"}
-      </button>
-    </div>
+    <>
+      {drawn.series.length > 1 && <Legend label={label} series={drawn.series} hidden={hidden} onHide={setHidden} />}
+      <div class={`chart ${tall ? "chart-tall" : ""}`}>
+        {asNumbers ? <Numbers label={label} drawn={{ ...drawn, series }} /> : (
+          <>
+            <div ref={place} class="canvas" role="img" aria-label={label} tabIndex={0} />
+            <Marks marks={overlapping} placeOf={within} />
+            {drawn.isTime && <Crosshair shareOf={shareOf} ends={ends} />}
+            {selected && (
+              <span class="selection" style={{ left: px(selected.from), width: px(selected.to - selected.from) }} />
+            )}
+            {isShown(pinned) && (
+              <>
+                <span class="line line-pinned" style={{ left: `${100 * shareOf(pinned)}%` }} />
+                <Tip
+                  {...tip}
+                  at={pinned}
+                  place={shareOf(pinned)}
+                  marks={marksAt(pinned)}
+                  title={titleOf?.(pinned)}
+                  onClose={() => setPinned(undefined)}
+                />
+              </>
+            )}
+            {isShown(hover) && hover !== pinned && (
+              <Tip {...tip} at={hover} place={shareOf(hover)} marks={marksAt(hover)} title={titleOf?.(hover)} />
+            )}
+          </>
+        )}
+      </div>
+    </>
   );
 }
 
-/** What all charts have in common. */
-function frame(useUTC: boolean): EChartsCoreOption {
-  return {
-    useUTC,
-    animation: false,
-    color: [...seriesColours()],
-    textStyle: { fontFamily: "inherit", color: colour("muted") },
-    grid: { left: 8, right: 12, top: 50, bottom: 4, containLabel: true },
-    legend: legend(),
-    tooltip: tooltip(),
-  };
+const px = (pixels: number) => `${pixels}px`;
+
+/** Whether something that lasted from one moment to another belongs to the point at `at`, which stands for what comes until the next. */
+function touches(points: readonly number[], at: number, from: number, to: number): boolean {
+  const next = points[points.indexOf(at) + 1] ?? at + 60_000;
+  return from < next && to >= at;
 }
 
-export function legend() {
-  return {
-    type: "scroll",
-    top: 0,
-    left: 0,
-    itemWidth: 14,
-    itemHeight: 8,
-    itemGap: 14,
-    textStyle: { color: colour("text"), fontSize: 12 },
-    pageTextStyle: { color: colour("muted") },
-    pageIconColor: colour("accent"),
-  };
+interface CrosshairProps {
+  readonly shareOf: (at: number) => number;
+  readonly ends: Span | undefined;
 }
 
-export function tooltip() {
-  return {
-    trigger: "axis",
-    renderMode: "richText",
-    confine: true,
-    backgroundColor: colour("raised"),
-    borderColor: colour("line"),
-    textStyle: { color: colour("text"), fontSize: 12 },
-    axisPointer: { lineStyle: { color: colour("muted") } },
+/** The moment that is looked at in any of the charts. It moves without anything being drawn anew. */
+function Crosshair({ shareOf, ends }: CrosshairProps) {
+  const line = useRef<HTMLSpanElement>(null);
+  const show = () => {
+    const at = crosshair.value;
+    const isSeen = at !== undefined && ends !== undefined && at >= ends.from && at <= ends.to;
+    line.current!.hidden = !isSeen;
+    if (isSeen) line.current!.style.left = `${100 * shareOf(at)}%`;
   };
+  const latest = useRef(show);
+  latest.current = show;
+  useLayoutEffect(() => show());
+  useEffect(() => crosshair.follow(() => latest.current()), []);
+  return <span ref={line} class="line" hidden />;
 }
-
-/** An axis of numbers with its unit. */
-export function valueAxis(unit: string, more: object = {}) {
-  return {
-    type: "value",
-    name: unit,
-    nameTextStyle: { color: colour("muted"), align: "left", padding: [0, 0, 0, -24] },
-    axisLabel: { color: colour("muted"), formatter: (value: number) => value.toLocaleString("en") },
-    splitLine: { lineStyle: { color: colour("line") } },
-    ...more,
-  };
-}
-
-export function timeAxis(from: number, to: number) {
-  return {
-    type: "time",
-    min: from,
-    max: to,
-    axisLabel: {
-      color: colour("muted"),
-      hideOverlap: true,
-      formatter: { day: "{MMM} {d}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" },
-    },
-    axisLine: { lineStyle: { color: colour("line") } },
-    splitLine: { show: false },
-  };
-}
-
-export function categoryAxis(names: readonly string[], more: object = {}) {
-  return {
-    type: "category",
-    data: names,
-    axisLabel: { color: colour("muted"), hideOverlap: true },
-    axisLine: { lineStyle: { color: colour("line") } },
-    axisTick: { show: false },
-    ...more,
-  };
-}
-
-export { colour };

@@ -40,7 +40,7 @@ export function DataTable<R>({ label, columns, rows, keyOf, sort: given, onSort,
     else setOwn(next);
   };
   return (
-    <div class={`table-frame ${tall ? "table-tall" : ""}`} role="region" aria-label={label} tabIndex={0}>
+    <div class={`table-frame ${tall ? "table-tall" : ""}`} role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -15,10 +15,10 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   }, []);
   return (
     <dialog ref={place} aria-label={title} onClose={onClose}>
-      <header class="card-head">
+      <div class="card-head">
         <h2>{title}</h2>
         <button type="button" onClick={() => place.current?.close()}>Close</button>
-      </header>
+      </div>
       {children}
     </dialog>
   );

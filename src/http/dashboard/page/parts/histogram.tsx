@@ -1,6 +1,9 @@
 // How many have which value: bars of equal width.
+import { useMemo } from "preact/hooks";
 import { compactText, numberText } from "../format.ts";
-import { categoryAxis, Chart, colour, tooltip, valueAxis } from "./chart.tsx";
+import { colour } from "../look.ts";
+import { Chart } from "./chart.tsx";
+import { categoryAxis, valueAxis } from "./chart_option.ts";
 
 export interface HistogramProps {
   readonly title: string;
@@ -24,12 +27,12 @@ export function Histogram({ title, unit, counted, width, bins, threshold, more, 
   const counts = new Map(bins);
   const bars = Math.min(MAX_BARS, Math.round((last - first) / width) + 1);
   const starts = Array.from({ length: bars }, (_, i) => first + i * width);
+  const shown = useMemo(() => ({}), [bins, threshold]);
   const rangeText = (start: number) =>
     start === more
       ? `${numberText(start, unit)} and more`
       : `${numberText(start)} to ${numberText(start + width, unit)}`;
   const option = () => ({
-    legend: { show: false },
     grid: { left: 8, right: 12, top: 28, bottom: 16, containLabel: true },
     xAxis: categoryAxis(starts.map((start) => start.toLocaleString("en")), {
       name: unit,
@@ -38,14 +41,9 @@ export function Histogram({ title, unit, counted, width, bins, threshold, more, 
       nameTextStyle: { color: colour("muted") },
     }),
     yAxis: valueAxis(counted, { axisLabel: { color: colour("muted"), formatter: compactText }, minInterval: 1 }),
-    tooltip: {
-      ...tooltip(),
-      axisPointer: { type: "shadow" },
-      formatter: ([{ dataIndex }]: [{ dataIndex: number }]) =>
-        `${rangeText(starts[dataIndex]!)}\n${numberText(counts.get(starts[dataIndex]!) ?? 0, counted)}`,
-    },
     series: [{
       type: "bar",
+      name: counted,
       barCategoryGap: "6%",
       barMaxWidth: 60,
       data: starts.map((start) => ({
@@ -67,8 +65,10 @@ export function Histogram({ title, unit, counted, width, bins, threshold, more, 
         label={`Histogram of ${title.toLowerCase()}: most ${counted}, ${numberText(common[1])}, are at ${
           rangeText(common[0])
         }`}
-        data={[bins, threshold]}
+        name={title}
+        data={shown}
         option={option}
+        titleOf={(at) => rangeText(starts[at]!)}
         tall={tall}
       />
     </figure>

@@ -6,25 +6,31 @@ import type { QueryState } from "../asking.ts";
 import { changeOf, numberText, percentText, type Zone } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Empty, Waiting } from "./card.tsx";
+import { Sparkline } from "./sparkline.tsx";
 
 export interface KpiProps {
   readonly label: string;
-  readonly value: string;
+  readonly value: ComponentChildren;
   readonly unit?: string;
   readonly detail?: ComponentChildren;
   readonly change?: { readonly text: string; readonly direction: -1 | 0 | 1; readonly against: string };
   readonly tone?: "plain" | "bad" | "ok";
+  /** How it came to be, the oldest first. */
+  readonly trend?: readonly (number | null)[];
 }
 
 const ARROWS = { [-1]: "▼", 0: "■", 1: "▲" } as const;
 const SPOKEN = { [-1]: "down", 0: "unchanged", 1: "up" } as const;
 
-export function Kpi({ label, value, unit, detail, change, tone = "plain" }: KpiProps) {
+export function Kpi({ label, value, unit, detail, change, trend, tone = "plain" }: KpiProps) {
   return (
     <div class={`kpi kpi-${tone}`}>
       <dt>{label}</dt>
       <dd>
-        <span class="kpi-value">{value}{unit && <small>&nbsp;{unit}</small>}</span>
+        <span class="kpi-line">
+          <span class="kpi-value">{value}{unit && <small>&nbsp;{unit}</small>}</span>
+          {trend && <Sparkline values={trend} />}
+        </span>
         {change && (
           <span class="kpi-change">
             <span aria-hidden="true">{ARROWS[change.direction]}</span>

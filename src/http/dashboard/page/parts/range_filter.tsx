@@ -1,12 +1,18 @@
 // Which stretch of event time is shown: up to the newest event, or between two moments. Lies in the address.
-import { useState } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { setParams, useAddress } from "../address.ts";
+import { fieldMoment, fieldText, type Zone, zoneText } from "../format.ts";
+import { chosenSpan, showRange } from "../hand.ts";
+import { LookContext } from "../look.ts";
 
-const RANGES = [["1h", "1 hour"], ["6h", "6 hours"], ["24h", "24 hours"], ["7d", "7 days"], [
-  "30d",
-  "30 days",
-]] as const;
-const DEFAULT_RANGE = "6h";
+const RANGES = [
+  ["1h", "1 hour"],
+  ["6h", "6 hours"],
+  ["24h", "24 hours"],
+  ["7d", "7 days"],
+  ["30d", "30 days"],
+] as const;
+export const DEFAULT_RANGE = "6h";
 
 /** The parameters that panels take. */
 export function rangeParams(params: URLSearchParams): URLSearchParams {
@@ -19,11 +25,19 @@ export function rangeParams(params: URLSearchParams): URLSearchParams {
   return chosen;
 }
 
+/** A range in words: `6 hours`, `90m` where there are none. */
+export function rangeText(range: string): string {
+  return RANGES.find(([value]) => value === range)?.[1] ?? range;
+}
+
 export function RangeFilter() {
   const { params } = useAddress();
+  const { zone } = useContext(LookContext);
   const isBetween = params.has("from") && params.has("to");
   const [open, setOpen] = useState(isBetween);
-  const chosen = isBetween || open ? "between" : params.get("range") ?? DEFAULT_RANGE;
+  useEffect(() => setOpen(isBetween), [isBetween]);
+  const range = params.get("range") ?? DEFAULT_RANGE;
+  const chosen = isBetween || open ? "between" : range;
   const choose = (value: string) => {
     setOpen(value === "between");
     if (value !== "between") {
@@ -42,23 +56,33 @@ export function RangeFilter() {
           <option value="between">between…</option>
         </select>
       </label>
-      {(open || isBetween) && <Between params={params} />}
+      {(open || isBetween) && <Between key={zone} params={params} zone={zone} />}
+      {isBetween && <button type="button" class="quiet" onClick={showRange}>Back to the last {rangeText(range)}
+      </button>}
     </>
   );
 }
 
-/** Moments are UTC, to the minute. */
-function Between({ params }: { readonly params: URLSearchParams }) {
-  const [from, setFrom] = useState(params.get("from")?.slice(0, 16) ?? "");
-  const [to, setTo] = useState(params.get("to")?.slice(0, 16) ?? "");
+/** Moments are those of the page's zone, to the minute. */
+function Between({ params, zone }: { readonly params: URLSearchParams; readonly zone: Zone }) {
+  const span = chosenSpan(params);
+  const [from, setFrom] = useState(span ? fieldText(span.from, zone) : "");
+  const [to, setTo] = useState(span ? fieldText(span.to, zone) : "");
+  // Chosen in a chart, or by the browser's button, meanwhile.
+  useEffect(() => {
+    if (span === undefined) return;
+    setFrom(fieldText(span.from, zone));
+    setTo(fieldText(span.to, zone));
+  }, [span?.from, span?.to]);
   const apply = (nextFrom: string, nextTo: string) => {
-    if (nextFrom === "" || nextTo === "" || nextFrom >= nextTo) return;
-    setParams({ range: undefined, from: `${nextFrom}:00Z`, to: `${nextTo}:00Z` });
+    const [start, end] = [fieldMoment(nextFrom, zone), fieldMoment(nextTo, zone)];
+    if (!(start < end)) return;
+    setParams({ from: momentText(start), to: momentText(end) });
   };
   return (
     <>
       <label class="field">
-        <span>From (UTC)</span>
+        <span>From ({zoneText(zone)})</span>
         <input
           type="datetime-local"
           value={from}
@@ -69,7 +93,7 @@ function Between({ params }: { readonly params: URLSearchParams }) {
         />
       </label>
       <label class="field">
-        <span>To (UTC)</span>
+        <span>To ({zoneText(zone)})</span>
         <input
           type="datetime-local"
           value={to}
@@ -81,4 +105,8 @@ function Between({ params }: { readonly params: URLSearchParams }) {
       </label>
     </>
   );
+}
+
+function momentText(ms: number): string {
+  return new Date(ms).toISOString().replace(".000Z", "Z");
 }

@@ -5,6 +5,7 @@ import type { Rows } from "../../../../panels/answers.ts";
 import { cutText, durationText, momentOf, numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { type Column, DataTable, type Sort, Text } from "./data_table.tsx";
+import { Link } from "./link.tsx";
 
 export interface RowColumn {
   /** As the answer calls it. */
@@ -14,6 +15,8 @@ export interface RowColumn {
   readonly kind: "text" | "number" | "money" | "time" | "hour" | "seconds" | "final" | "state";
   /** Shows the value otherwise than its kind would. */
   readonly show?: (value: unknown, row: Readonly<Record<string, unknown>>) => ComponentChildren;
+  /** Path of the page about the value. */
+  readonly to?: (value: unknown, row: Readonly<Record<string, unknown>>) => string;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -57,14 +60,17 @@ export function objectsOf({ columns, rows }: Rows): readonly Row[] {
   return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])));
 }
 
-function columnOf({ name, title, unit, kind, show }: RowColumn, zone: Zone): Column<Row> {
+function columnOf({ name, title, unit, kind, show, to }: RowColumn, zone: Zone): Column<Row> {
   const numeric = kind === "number" || kind === "money" || kind === "seconds";
   return {
     key: name,
     title,
     unit: unit ?? (kind === "time" || kind === "hour" ? zoneText(zone) : kind === "money" ? "EUR" : undefined),
     numeric,
-    show: (row) => show ? show(row[name], row) : cellOf(row[name], kind, zone),
+    show: (row) => {
+      const cell = show ? show(row[name], row) : cellOf(row[name], kind, zone);
+      return to === undefined || row[name] === null ? cell : <Link to={to(row[name], row)}>{cell}</Link>;
+    },
     by: (row) => {
       const value = row[name];
       return value === null || value === undefined

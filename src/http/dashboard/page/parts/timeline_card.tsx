@@ -3,9 +3,13 @@ import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Timeline } from "../../../../panels/answers.ts";
 import type { QueryState } from "../asking.ts";
-import { durationText, numberText } from "../format.ts";
+import { ghostSeries, useComparison } from "../compare.ts";
+import { everyText, numberText } from "../format.ts";
+import { colour } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
-import { Chart, colour, timeAxis, tooltip, valueAxis } from "./chart.tsx";
+import { Chart } from "./chart.tsx";
+import type { ChartMark } from "./chart_marks.tsx";
+import { timeAxis, valueAxis } from "./chart_option.ts";
 
 export interface TimelineCardProps {
   readonly title: string;
@@ -17,49 +21,77 @@ export interface TimelineCardProps {
   /** Lines beside each other, for what does not add up. */
   readonly lines?: boolean;
   readonly asked: QueryState<Timeline>;
+  /** The same a day or a week before. */
+  readonly compared?: QueryState<Timeline>;
+  readonly marks?: readonly ChartMark[];
   readonly tools?: ComponentChildren;
 }
 
-export const NO_RECORDS_IN_RANGE = "No records in this time range: choose a longer one.";
+export const NO_RECORDS_IN_RANGE = "No data in this time range: choose a longer one.";
 
-export function TimelineCard({ title, note, unit, others, bars, lines, asked, tools }: TimelineCardProps) {
+export function TimelineCard(
+  { title, note, unit, others, bars, lines, asked, compared, marks, tools }: TimelineCardProps,
+) {
   const data = asked.answer?.data;
+  const before = compared?.answer?.data;
+  const comparison = useComparison();
   const names = useMemo(() => seriesOf(data?.points ?? []), [data]);
+  const shown = useMemo(() => ({}), [data, before, comparison]);
   const option = () => ({
     xAxis: timeAxis(data!.from, data!.to),
     yAxis: valueAxis(unit),
-    tooltip: { ...tooltip(), valueFormatter: (value: number) => numberText(value, unit) },
-    series: names.map((name) => ({
-      name: name ?? others,
-      ...(lines
-        ? { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 2 } }
-        : bars
-        ? { type: "bar", stack: "all", barCategoryGap: "15%" }
-        : { type: "line", stack: "all", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
-      ...(name === null ? { color: colour("muted") } : {}),
-      data: bucketsOf(data!).map((at) => {
-        const found = data!.points.find((point) => point.at * 1000 === at && point.series === name);
-        // A bucket without any point is a gap; one with points of others has none of this.
-        const value = found?.value ?? (!lines && data!.points.some((point) => point.at * 1000 === at) ? 0 : null);
-        return [at, value];
-      }),
-    })),
+    series: [
+      ...names.map((name) => ({
+        name: name ?? others,
+        ...(lines
+          ? { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 2 } }
+          : bars
+          ? { type: "bar", stack: "all", barCategoryGap: "15%" }
+          : { type: "line", stack: "all", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
+        ...(name === null ? { color: colour("series-6") } : {}),
+        data: valuesOf(data!, name, lines ? null : 0),
+      })),
+      ...comparison && before ? [ghostSeries(comparison, totalsOf(before, lines ?? false))] : [],
+    ],
   });
   return (
     <Card
       title={title}
-      note={data && <>{note} · a point every {durationText(data.bucket_s * 1000)}</>}
+      note={data && <>{note} · {everyText(data.bucket_s)}</>}
       tools={tools}
       asked={asked}
       width="wide"
     >
-      {!data
-        ? <Waiting height={260} />
-        : data.points.length === 0
-        ? <Empty>{NO_RECORDS_IN_RANGE}</Empty>
-        : <Chart label={wordsOfTimeline(title, unit, data)} data={data} option={option} tall />}
+      {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
+        <Chart
+          label={wordsOfTimeline(title, unit, data)}
+          data={shown}
+          option={option}
+          marks={marks}
+          tall
+        />
+      )}
     </Card>
   );
+}
+
+/** A bucket without any point is a gap; one with points of others has `none` of this. */
+function valuesOf(data: Timeline, name: string | null, none: number | null) {
+  const byTime = Map.groupBy(data.points, ({ at }) => at);
+  return bucketsOf(data).map((at) => {
+    const points = byTime.get(at / 1000);
+    const value = points?.find(({ series }) => series === name)?.value ?? (points === undefined ? null : none);
+    return [at, value] as const;
+  });
+}
+
+/** All series together: their sum, or where that means nothing their mean. */
+function totalsOf(data: Timeline, isMean: boolean) {
+  const byTime = Map.groupBy(data.points, ({ at }) => at);
+  return [...byTime].map(([at, points]) => {
+    const sum = points.reduce((sum, { value }) => sum + value, 0);
+    return [at * 1000, isMean ? sum / points.length : sum] as const;
+  });
 }
 
 /** The names, the greatest sum first; `null`, the others, last. */

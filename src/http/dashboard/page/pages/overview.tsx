@@ -1,0 +1,167 @@
+// All domains on one screen: whether they are well, how fast, how far behind, what is wrong.
+import { useContext } from "preact/hooks";
+import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
+import type { About, DomainAbout, DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
+import { useAnswer } from "../asking.ts";
+import { agoText, countText, durationText, numberText, wordsOf } from "../format.ts";
+import type { LiveNews } from "../live_stream.ts";
+import { LookContext, useSecond } from "../look.ts";
+import { activeCount } from "../parts/alert_list.tsx";
+import { Empty, Waiting } from "../parts/card.tsx";
+import { Kpi, Kpis } from "../parts/kpi.tsx";
+import { Link } from "../parts/link.tsx";
+import { PhaseTag } from "../parts/phase_tag.tsx";
+import { Sparkline } from "../parts/sparkline.tsx";
+import { useRates } from "../rates.ts";
+
+export interface OverviewProps {
+  readonly about: About;
+  readonly live: LiveNews;
+}
+
+export function OverviewPage({ about, live }: OverviewProps) {
+  const status = live.news.status;
+  const rates = useRates(status);
+  const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
+  if (about.domains.length === 0) return <Empty>No domain runs in this process. Start one with: deno task run</Empty>;
+  if (!status) return <Waiting height={260} />;
+  const { domains } = status;
+  const active = about.domains.reduce((sum, { name }) => sum + (activeCount(live.news[`alerts/${name}`]) ?? 0), 0);
+  const total = (read: (domain: DomainStatus) => number) => domains.reduce((sum, domain) => sum + read(domain), 0);
+  const samples = domains.map(({ domain }) => history?.domains[domain] ?? []);
+  const running = domains.filter(({ phase, standstill }) => phase === "running" && standstill === null).length;
+  const lettersNow = total(({ totals }) => totals.deadLetters);
+  return (
+    <>
+      <Kpis label="All pipelines">
+        <Kpi
+          label="Pipelines running"
+          value={`${running} of ${domains.length}`}
+          tone={running === domains.length ? "ok" : "bad"}
+          detail={running === domains.length ? "all well" : "the others are named below"}
+        />
+        <Kpi
+          label="Records a second"
+          value={numberText(total(({ domain }) => rates.get(domain) ?? 0))}
+          trend={added(samples.map(ratesOf))}
+          detail={`${countText(total(({ totals }) => totals.records), "records")} since the process started`}
+        />
+        <Kpi
+          label="Lag"
+          value={numberText(total((domain) => totalLag(domain) ?? 0))}
+          unit="records"
+          trend={added(samples.map((all) => all.map(({ lag }) => lag)))}
+        />
+        <Kpi
+          label="Active alerts"
+          value={numberText(active)}
+          tone={active > 0 ? "bad" : "ok"}
+          detail={active === 0 ? "all clear" : undefined}
+        />
+        <Kpi
+          label="Dead letters"
+          value={numberText(lettersNow)}
+          tone={lettersNow > 0 ? "bad" : "ok"}
+          detail={<Link to="/pipeline">since the process started: why</Link>}
+        />
+      </Kpis>
+      <div class="grid">
+        {about.domains.map((domain) => (
+          <DomainCard
+            key={domain.name}
+            domain={domain}
+            status={domains.find((one) => one.domain === domain.name)}
+            rate={rates.get(domain.name)}
+            samples={history?.domains[domain.name] ?? []}
+            active={domain.has_alerts ? activeCount(live.news[`alerts/${domain.name}`]) : undefined}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+/** Records a second between two samples each. */
+function ratesOf(samples: readonly DomainSample[]): readonly (number | null)[] {
+  return samples.slice(1).map(({ at, records }, i) => {
+    const before = samples[i]!;
+    return at > before.at ? Math.max(0, records - before.records) / ((at - before.at) / 1000) : null;
+  });
+}
+
+/** Sums of what was at the same time; the newest are together at the end. */
+function added(lists: readonly (readonly (number | null)[])[]): readonly (number | null)[] {
+  const length = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length }, (_, i) => {
+    const values = lists.flatMap((list) => list[i - length + list.length] ?? []);
+    return values.length === 0 ? null : values.reduce((sum, value) => sum + value);
+  });
+}
+
+interface DomainCardProps {
+  readonly domain: DomainAbout;
+  readonly status: DomainStatus | undefined;
+  readonly rate: number | undefined;
+  readonly samples: readonly DomainSample[];
+  readonly active: number | undefined;
+}
+
+function DomainCard({ domain: { name, topic }, status, rate, samples, active }: DomainCardProps) {
+  const { serverNow } = useContext(LookContext);
+  const now = useSecond() + serverNow;
+  const watermarks = status?.partitions.flatMap(({ watermark }) => watermark ?? []) ?? [];
+  return (
+    <section class="card" aria-label={wordsOf(name)}>
+      <header class="card-head">
+        <h2>
+          <Link to={`/${name}`}>{wordsOf(name)}</Link>
+        </h2>
+        {status && <PhaseTag status={status} />}
+      </header>
+      <p class="note">
+        topic <bdi>{topic}</bdi>
+        {status !== undefined && status.lastCheckpointAt !== null && (
+          <>, checkpoint {agoText(Math.max(0, now - status.lastCheckpointAt))}</>
+        )}
+      </p>
+      <dl class="trends">
+        <Trend name="Rate" value={numberText(rate, "records/s")} values={ratesOf(samples)} />
+        <Trend
+          name="Lag"
+          value={countText(status ? totalLag(status) ?? 0 : 0, "records")}
+          values={samples.map(({ lag }) => lag)}
+        />
+        <Trend
+          name="Behind the clock"
+          value={watermarks.length === 0 ? "no data yet" : durationText(Math.max(0, now - Math.max(...watermarks)))}
+          values={samples.map(({ behind_ms }) => behind_ms)}
+        />
+        {active !== undefined && (
+          <div class={active > 0 ? "fact-bad" : ""}>
+            <dt>Active alerts</dt>
+            <dd>{active > 0 ? `▲ ${numberText(active)}` : "✓ none"}</dd>
+            <dd />
+          </div>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+interface TrendProps {
+  readonly name: string;
+  readonly value: string;
+  readonly values: readonly (number | null)[];
+}
+
+function Trend({ name, value, values }: TrendProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+      <dd>
+        <Sparkline values={values} />
+      </dd>
+    </div>
+  );
+}

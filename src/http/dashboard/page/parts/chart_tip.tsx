@@ -1,0 +1,84 @@
+// What a chart says of one moment or place: the values of all series that are drawn, their sum where they add up, and alerts.
+import type { ComponentChildren } from "preact";
+import { useContext } from "preact/hooks";
+import { numberText, timeText, zoneText } from "../format.ts";
+import { LookContext } from "../look.ts";
+import type { Drawn, DrawnSeries } from "./chart_data.ts";
+import type { ChartMark } from "./chart_marks.tsx";
+
+export interface TipProps {
+  readonly drawn: Drawn;
+  readonly series: readonly DrawnSeries[];
+  readonly at: number;
+  /** Where in the chart that is, as a share of its width. */
+  readonly place: number;
+  readonly marks: readonly ChartMark[];
+  /** Words instead of the name of the place. */
+  readonly title?: string;
+  /** What takes a pinned tip away. */
+  readonly onClose?: () => void;
+}
+
+/** More would be taller than the chart. */
+const SHOWN = 12;
+const SHOWN_MARKS = 3;
+
+export function Tip({ drawn, series, at, place, marks, title, onClose }: TipProps) {
+  const { zone } = useContext(LookContext);
+  const known = series.flatMap(({ values, ...one }) => {
+    const value = values.get(at);
+    return value === null || value === undefined ? [] : [{ ...one, value }];
+  });
+  const stacked = known.filter(({ isStacked }) => isStacked);
+  const shown = known.length > SHOWN ? known.toSorted((a, b) => b.value - a.value).slice(0, SHOWN) : known;
+  const sides = { [place < 0.5 ? "left" : "right"]: `calc(${100 * (place < 0.5 ? place : 1 - place)}% + 12px)` };
+  return (
+    <div
+      class={`tip ${onClose ? "tip-pinned" : ""}`}
+      style={sides}
+      role={onClose && "group"}
+      aria-label={onClose && "Pinned"}
+    >
+      <p class="tip-head">
+        <strong>
+          {title ?? (drawn.isTime ? `${timeText(at, zone)} ${zoneText(zone)}` : drawn.places[at] ?? String(at))}
+        </strong>
+        {onClose && <button type="button" class="link" aria-label="Unpin" onClick={onClose}>×</button>}
+      </p>
+      <table>
+        <tbody>
+          {shown.map(({ name, unit, colour, value }) => (
+            <TipRow key={name} name={name} colour={colour}>{numberText(value, unit)}</TipRow>
+          ))}
+          {stacked.length > 1 && (
+            <TipRow name="total">
+              <strong>{numberText(stacked.reduce((sum, { value }) => sum + value, 0), stacked[0]!.unit)}</strong>
+            </TipRow>
+          )}
+        </tbody>
+      </table>
+      {known.length > SHOWN && <p class="muted">the greatest {SHOWN} of {known.length}</p>}
+      {known.length === 0 && <p class="muted">no data here</p>}
+      {marks.slice(0, SHOWN_MARKS).map(({ id, text }) => <p key={id} class="tip-mark">▲ {text}</p>)}
+      {marks.length > SHOWN_MARKS && <p class="tip-mark">and {marks.length - SHOWN_MARKS} more alerts</p>}
+    </div>
+  );
+}
+
+interface TipRowProps {
+  readonly name: string;
+  readonly colour?: string;
+  readonly children: ComponentChildren;
+}
+
+function TipRow({ name, colour, children }: TipRowProps) {
+  return (
+    <tr>
+      <th scope="row">
+        {colour && <span class="swatch" style={{ background: colour }} aria-hidden="true" />}
+        <bdi>{name}</bdi>
+      </th>
+      <td class="numeric">{children}</td>
+    </tr>
+  );
+}

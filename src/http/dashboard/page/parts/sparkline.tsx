@@ -1,0 +1,25 @@
+// How a number has come to be what it is: a line without axes, beside the number.
+
+export interface SparklineProps {
+  /** The oldest first; gaps are `null`. */
+  readonly values: readonly (number | null)[];
+  readonly tone?: "plain" | "bad";
+}
+
+const [WIDTH, HEIGHT, MARGIN] = [100, 28, 2];
+
+export function Sparkline({ values, tone = "plain" }: SparklineProps) {
+  const known = values.flatMap((value) => value ?? []);
+  if (known.length < 2) return <span class="spark" />;
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const y = (value: number) =>
+    most === least ? HEIGHT / 2 : HEIGHT - MARGIN - (value - least) / (most - least) * (HEIGHT - 2 * MARGIN);
+  const x = (i: number) => i / Math.max(1, values.length - 1) * WIDTH;
+  const points = values.flatMap((value, i) => value === null ? [] : [`${x(i).toFixed(1)},${y(value).toFixed(1)}`]);
+  return (
+    <svg class={`spark spark-${tone}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+      <polygon points={`0,${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`} />
+      <polyline points={points.join(" ")} />
+    </svg>
+  );
+}
