@@ -3,13 +3,12 @@
 
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { Log } from "../src/log/log.ts";
-import { openSnowflake } from "../src/warehouse/snowflake.ts";
 import { SNOWFLAKE } from "../src/warehouse/snowflake/traits.ts";
-import type { Warehouse } from "../src/warehouse/warehouse.ts";
 import freshetSql from "../sql/freshet.sql" with { type: "text" };
 import type { LoggedRequest, LoggedStatement } from "../tests/support/snowflake/log.ts";
 import { quietDriver } from "../tests/support/snowflake/driver.ts";
 import { whyNoSnowflake } from "../tests/support/snowflake/python.ts";
+import { Double } from "./double.ts";
 import { fill, run, trainsOn } from "./pipeline.ts";
 import { print, type Row, timed } from "./report.ts";
 
@@ -17,64 +16,6 @@ const SIZES = [1_000, 10_000, 20_000, 100_000];
 const LATENCIES_MS = [0, 100];
 /** Records of the run under backlog. */
 const BACKLOG = 300_000;
-
-/** The double as a process of its own: it takes a processor as Snowflake would not, but none of this one's turns. */
-class Double implements AsyncDisposable {
-  #schemas = 0;
-
-  private constructor(private readonly child: Deno.ChildProcess, private readonly told: Record<string, string>) {}
-
-  static async start(): Promise<Double> {
-    const serve = new URL("../tests/support/snowflake/serve.ts", import.meta.url).pathname;
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-all", serve],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let said = "";
-    while (!said.includes("\n")) {
-      const { value, done } = await reader.read();
-      if (done) throw new Error("The double did not start");
-      said += value;
-    }
-    return new Double(child, JSON.parse(said));
-  }
-
-  async ask<T>(path: string, body?: unknown): Promise<T> {
-    const response = await fetch(`${this.told.accessUrl}/double/${path}`, {
-      method: "POST",
-      body: body === undefined ? null : JSON.stringify(body),
-    });
-    return await response.json();
-  }
-
-  /** An empty schema with the tables of trains. */
-  async warehouse(sql: string): Promise<Warehouse> {
-    const { account, accessUrl, user, password, role, warehouse, database } = this.told as Record<string, string>;
-    const schema = `BENCH_${++this.#schemas}`;
-    await this.ask("sql", { statement: `CREATE SCHEMA ${schema}` });
-    const opened = await openSnowflake({
-      account: account!,
-      accessUrl,
-      user: user!,
-      credentials: { kind: "password", password: password! },
-      role,
-      warehouse,
-      database: database!,
-      schema,
-    });
-    await opened.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: sql }]);
-    return opened;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGTERM");
-    await this.child.stdout.cancel().catch(() => {});
-    await this.child.status;
-  }
-}
 
 interface Measured {
   readonly ms: number;
@@ -90,7 +31,8 @@ async function measure(double: Double, log: Log, topic: string, options: {
   readonly checkpointBacklogRows?: number;
 }): Promise<Measured> {
   const domain = trainsOn(topic);
-  await using warehouse = await double.warehouse(domain.sql);
+  await using warehouse = await double.open(await double.schema());
+  await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
   await double.ask("clear");
   await double.ask("latency", { ms: options.latencyMs });
   let checkpoints = 0;
@@ -109,7 +51,7 @@ function ofCheckpoints(statements: readonly LoggedStatement[]): readonly (readon
     if (statement.sql.startsWith("BEGIN")) units.push([]);
     units.at(-1)?.push(statement);
   }
-  return units.filter((unit) => unit.some(({ sql }) => sql.startsWith("UPDATE FRESHET_OFFSETS")));
+  return units.filter((unit) => unit.some(({ sql }) => sql.startsWith("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET")));
 }
 
 const skip = await whyNoSnowflake();
@@ -133,12 +75,14 @@ try {
       const { statements } = await measure(double, log, `trains_${size}`, options);
       for (const unit of ofCheckpoints(statements)) {
         const bytes = unit.reduce((sum, { textBytes, bindBytes }) => sum + textBytes + bindBytes, 0);
+        const sent = unit.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
         const [first, last] = [unit[0]!, unit.at(-1)!];
         const ms = last.at + last.ms - first.at + latencyMs;
         const inserts = unit.filter(({ sql }) => sql.startsWith("INSERT")).length;
         rows.push({
           what: `${size.toLocaleString("en")} rows, ${latencyMs} ms`,
           figure: `${unit.length} statements (${inserts} of rows), ${(bytes / 1e6).toFixed(1)} MB, ` +
+            `${(sent / 1e6).toFixed(2)} MB as sent (${Math.round(sent / size)} bytes a record), ` +
             `${new Set(unit.map(({ requestId }) => requestId)).size} round trips, ${
               Math.round(size / ms * 1000)
             } rows/s`,

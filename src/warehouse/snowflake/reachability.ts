@@ -40,7 +40,7 @@ export async function ifReachable<T>(
   return await login;
 }
 
-/** Any answer will do, also one that says no. */
+/** Any answer will do, also one that says no, or a certificate: which of them are trusted is the driver's to say. */
 async function whyUnreachable(address: string): Promise<string | undefined> {
   using deadline = new Deadline({
     timeoutMs: ANSWER_MS,
@@ -51,6 +51,7 @@ async function whyUnreachable(address: string): Promise<string | undefined> {
     await response.body?.cancel();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const why = error instanceof Error ? error.message : String(error);
+    return /certificate/i.test(why) ? undefined : why;
   }
 }

@@ -148,6 +148,8 @@ async function ownPath(path: string, body: string, proxy: Proxy, control: Snowfl
       return control.clearFaults();
     case "/double/latency":
       return control.setLatency(asked.ms);
+    case "/double/locks":
+      return await control.locks();
     case "/double/settings":
       return await control.set(asked);
     case "/double/sql":

@@ -218,7 +218,9 @@ export class Proxy implements AsyncDisposable {
       return cut(response);
     }
     const found = await this.#answer(response, answer, entry.queryId);
+    // Told to be in progress, as it is on a busy machine: it ends all the same.
     if (found) entry.code = found.code;
+    else answer.then((late) => void (late && (entry.code = late.code)), () => {});
     finish(entry);
   }
 
