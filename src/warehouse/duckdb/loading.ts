@@ -88,6 +88,11 @@ export function packerFor(table: Table): Packer {
   return new TablePacker(table);
 }
 
+/** Rows that waited have been written, and will not be asked for again. */
+export function forgetPacked(cells: Cells): void {
+  for (const rows of cells.parts().packed) (rows as Rows).giveBack();
+}
+
 export async function insertRows(session: Session, table: Table, cells: Cells): Promise<void> {
   const { packed, rest } = cells.parts();
   for (const rows of packed) await insert(session, table, rows as Rows);

@@ -21,7 +21,6 @@ export const INLINE_BYTES = 12;
 const TWO_TO_THE_32 = 2 ** 32;
 /** Up to so many characters are copied one by one: that is quicker than a call. */
 const SHORT_CHARS = 48;
-const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -59,6 +58,16 @@ export abstract class Vector {
     this.room = rooms.get(column) ?? FIRST_ROOM;
     this.rows = this.room.rows;
     this.nulls = bytesIn(new ArrayBuffer(this.rows));
+  }
+
+  /** Begins anew, with the room that it has. */
+  reset(): void {
+    this.hasNulls = false;
+  }
+
+  /** Whether so many rows are most of what it has room for. */
+  isWellFilledBy(rows: number): boolean {
+    return 4 * rows >= this.rows;
   }
 
   /** It gets no more than these rows; the next vector of the column will be much the same. */
@@ -203,7 +212,7 @@ export class TextVector extends Vector {
   readonly width = ENTRY_BYTES;
   /** Some text is long. */
   hasLong = false;
-  /** Not all texts are surely JSON as DuckDB takes it. */
+  /** Some text may be no JSON as DuckDB takes it. */
   isUncertain = false;
   /** UTF-8 of the texts that do not fit into their entries. */
   heap = bytesIn(new ArrayBuffer(this.room.textBytes));
@@ -221,6 +230,12 @@ export class TextVector extends Vector {
     return this.#words.buffer as ArrayBuffer;
   }
 
+  override reset(): void {
+    super.reset();
+    this.hasLong = this.isUncertain = false;
+    this.#end = 0;
+  }
+
   override ended(rows: number): void {
     const textBytes = Math.max(Math.ceil(this.#end * 1.1), FIRST_ROOM.textBytes);
     rooms.set(this.column, { rows: Math.max(rows, FIRST_ROOM.rows), textBytes });
@@ -229,11 +244,6 @@ export class TextVector extends Vector {
   /** How many bytes the heap has. */
   get heapBytes(): number {
     return this.#end;
-  }
-
-  /** Whether all texts are JSON, also to DuckDB, for sure: then it need not look at them. */
-  get isSurelyJson(): boolean {
-    return !this.isUncertain && this.heap.subarray(0, this.#end).indexOf(BACKSLASH) < 0;
   }
 
   put(row: number, cell: unknown): boolean {
@@ -315,7 +325,7 @@ export class TextVector extends Vector {
     return bits < 128;
   }
 
-  /** UTF-8 that is JSON for certain, where the column is of JSON. */
+  /** UTF-8 that every warehouse takes for JSON, where the column is of JSON. */
   #putBytes(row: number, utf8: Uint8Array): boolean {
     if (utf8.length >= this.longest) return false;
     this.#begin(row);
@@ -324,7 +334,6 @@ export class TextVector extends Vector {
     const from = this.#end;
     this.#makeRoom(utf8.length);
     this.heap.set(utf8, from);
-    if (utf8.length <= INLINE_BYTES && utf8.includes(BACKSLASH)) this.isUncertain = true;
     this.#enter(row, from, utf8.length);
     return true;
   }
@@ -375,6 +384,26 @@ export class TextVector extends Vector {
     this.#bytes = bytesIn(this.#words.buffer as ArrayBuffer);
     this.#ends = grown(wordsIn, this.#ends, this.rows * 4);
   }
+}
+
+/** Vectors that are needed no more, by column: fresh memory costs time, and has the garbage collector look at everything. */
+const spares = new WeakMap<Column, Vector[]>();
+/** Two units, one being written while the next one grows, and what they have in more than one statement. */
+const MAX_SPARES = 4;
+
+/** Keeps a vector that had so many rows for the next one of its column, unless that would be far too large. */
+export function giveBack(vector: Vector, rows: number): void {
+  const kept = spares.get(vector.column) ?? [];
+  const isOfItsForm = vector instanceof TextVector === (vector.column.encoding === "text");
+  if (!isOfItsForm || kept.length >= MAX_SPARES || !vector.isWellFilledBy(rows)) return;
+  vector.reset();
+  kept.push(vector);
+  spares.set(vector.column, kept);
+}
+
+/** An empty vector that keeps no long text: one that was given back, or a new one. */
+export function spareFor(column: Column): Vector {
+  return spares.get(column)?.pop() ?? vectorFor(column, LONG_TEXT);
 }
 
 /** An empty vector. A text of as many characters as `longest` it does not keep. */
