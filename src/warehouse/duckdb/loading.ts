@@ -8,7 +8,8 @@ import type { Delete, TableKey } from "../warehouse.ts";
 import { type Column, readSql } from "./columns.ts";
 import { longLast, needsNoLook, type Rows, rowsFrom, TablePacker } from "./rows.ts";
 import type { Session } from "./session.ts";
-import { TextVector, type Vector } from "./vectors.ts";
+import { TextVector } from "./text_vector.ts";
+import type { Vector } from "./vector.ts";
 
 type Table = SqlTable<Column>;
 

@@ -3,7 +3,9 @@
 import { Cells, type PackedCells, type Packer, type Row } from "../cells.ts";
 import type { Table as SqlTable } from "../sql/tables.ts";
 import { type Column, isSurelyJson } from "./columns.ts";
-import { asText, giveBack, LONG_TEXT, spareFor, TextVector, type Vector, vectorFor } from "./vectors.ts";
+import { LONG_TEXT, TextVector } from "./text_vector.ts";
+import type { Vector } from "./vector.ts";
+import { asText, giveBack, spareFor, vectorFor } from "./vectors.ts";
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const MAX_ROWS = 16_384;
