@@ -129,6 +129,12 @@ for (const [how, pick] of [["the newest keys", newest], ["keys at random", rando
   const large = await measure(1_000_000, pick);
   print(`(e) Checkpoint of ${CHANGED} changed keys, ${how}`, [
     { what: "10 k keys", figure: `${small.toFixed(1)} ms`, ratio: "1.00" },
-    { what: "1 M keys", figure: `${large.toFixed(1)} ms`, ratio: (large / small).toFixed(2), target: "at most 1.3" },
+    {
+      what: "1 M keys",
+      figure: `${large.toFixed(1)} ms`,
+      ratio: (large / small).toFixed(2),
+      isCost: true,
+      target: "at most 1.3",
+    },
   ]);
 }

@@ -191,6 +191,7 @@ async function twentyBrowsers(): Promise<void> {
       what: "processors busy, with",
       figure: (withThem.cpuS / SECONDS).toFixed(2),
       ratio: (withThem.cpuS / SECONDS / (without.cpuS / SECONDS_WITHOUT)).toFixed(2),
+      isCost: true,
     },
     { what: "memory, without: first tenth, half, end", figure: memory(without.rssMb) },
     { what: "memory, with: first tenth, half, end", figure: memory(withThem.rssMb), target: "flat" },

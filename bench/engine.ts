@@ -12,7 +12,7 @@ import { count, FanOut, hours, max, mean, StateBackend, Stream } from "@freshet/
 import type { TrainTelemetry } from "../src/domains/trains/mod.ts";
 import { z } from "zod";
 import { logRecords } from "./records.ts";
-import { perSecond, print, sideBySide } from "./report.ts";
+import { cpuPerRecord, perSecond, print, sideBySide } from "./report.ts";
 
 const RECORDS = 500_000;
 const BATCH = 500;
@@ -87,12 +87,18 @@ function floor(): void {
   }
 }
 
-const { subjectMs, floorMs } = await sideBySide(5, engine, floor);
+const { subjectMs, floorMs, subjectCpuMs, floorCpuMs } = await sideBySide(5, engine, floor);
 print(`(a) Engine alone, ${RECORDS.toLocaleString("en")} records of ${Math.round(bytes / RECORDS)} bytes`, [
-  { what: "JSON.parse alone", figure: perSecond(RECORDS, floorMs), ratio: "1.00" },
+  {
+    what: "JSON.parse alone",
+    figure: perSecond(RECORDS, floorMs),
+    cpu: cpuPerRecord(RECORDS, floorCpuMs),
+    ratio: "1.00",
+  },
   {
     what: "decode, zod, raw rows, keyed tumbling, state",
     figure: perSecond(RECORDS, subjectMs),
+    cpu: cpuPerRecord(RECORDS, subjectCpuMs),
     ratio: (floorMs / subjectMs).toFixed(2),
     target: "350 k/s",
   },

@@ -8,7 +8,7 @@ import { openKafkaLog } from "../src/log/kafka.ts";
 import { count, hours, max, type Stream, sum } from "@freshet/stream";
 import { KafkaBroker } from "../tests/support/kafka/broker.ts";
 import { discarding, fill, run, trainsOn } from "./pipeline.ts";
-import { perSecond, print, sideBySide } from "./report.ts";
+import { type Compared, cpuPerRecord, perSecond, print, sideBySide } from "./report.ts";
 
 const RECORDS = 1_000_000;
 const ROUNDS = 3;
@@ -62,14 +62,20 @@ async function freshet(domain: Domain): Promise<void> {
 
 const hourly = await sideBySide(ROUNDS, () => freshet(hourlyOnly()), () => bareConsumer(brokers));
 const full = await sideBySide(ROUNDS, () => freshet(trainsOn(TOPIC)), () => bareConsumer(brokers));
-const row = (what: string, { subjectMs, floorMs }: typeof hourly, target?: string) => ({
+const row = (what: string, { subjectMs, floorMs, subjectCpuMs }: Compared, target?: string) => ({
   what,
   figure: perSecond(RECORDS, subjectMs),
+  cpu: cpuPerRecord(RECORDS, subjectCpuMs),
   ratio: (floorMs / subjectMs).toFixed(2),
   target,
 });
 print(`(b) Real Kafka to aggregates, ${RECORDS.toLocaleString("en")} records`, [
-  { what: "bare kafkajs eachBatch and JSON.parse", figure: perSecond(RECORDS, hourly.floorMs), ratio: "1.00" },
+  {
+    what: "bare kafkajs eachBatch and JSON.parse",
+    figure: perSecond(RECORDS, hourly.floorMs),
+    cpu: cpuPerRecord(RECORDS, hourly.floorCpuMs),
+    ratio: "1.00",
+  },
   row("decode, zod, raw rows, keyed tumbling, state", hourly, "at least 0.60"),
   row("all tables of trains, without a warehouse", full),
 ]);

@@ -1,10 +1,10 @@
-// What was measured before, in results.json, and how far a run is from it. Ratios to a floor that was run in turn are compared
-// where there are some: the machine drifts, and they do not.
+// What was measured before, in results.json, and how far a run is from it. Processor time is compared where it is there, else
+// the ratio to a floor that was run in turn: on a machine that others use both drift less than rates do.
 
 import { print, type Row } from "./report.ts";
 
 /** A row as it was recorded. */
-export type Recorded = Pick<Row, "what" | "figure" | "ratio">;
+export type Recorded = Omit<Row, "target">;
 
 /** The rows of each benchmark when it was last recorded. */
 export type Results = Readonly<Record<string, { readonly on: string; readonly rows: readonly Recorded[] }>>;
@@ -35,8 +35,9 @@ function numberIn(figure: string): { readonly value: number; readonly isRate: bo
 
 /** How good the run is compared with the recorded one: above 1 it is better. `undefined` where they have no number in common. */
 export function comparedWith(recorded: Recorded, now: Recorded): number | undefined {
+  if (recorded.cpu && now.cpu) return parseFloat(recorded.cpu) / parseFloat(now.cpu);
   const [ratio, before] = [Number(now.ratio || NaN), Number(recorded.ratio || NaN)];
-  if (ratio > 0 && before > 0 && !(ratio === 1 && before === 1)) return ratio / before;
+  if (ratio > 0 && before > 0 && !(ratio === 1 && before === 1)) return now.isCost ? before / ratio : ratio / before;
   const [then, found] = [numberIn(recorded.figure), numberIn(now.figure)];
   if (!(then.value > 0 && found.value > 0) || then.isRate !== found.isRate) return undefined;
   return found.isRate ? found.value / then.value : then.value / found.value;

@@ -71,6 +71,7 @@ async function compare(connection: DuckDBConnection): Promise<Row[]> {
         what,
         figure: `${Math.round(subjectMs)} ms`,
         ratio: (subjectMs / floorMs).toFixed(2),
+        isCost: true,
         target: what.endsWith("added up") ? "1.3" : "",
       },
     );

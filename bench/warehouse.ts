@@ -9,7 +9,7 @@ import type { Log } from "../src/log/log.ts";
 import { KafkaBroker } from "../tests/support/kafka/broker.ts";
 import { whyNoKafka } from "../tests/support/kafka/jars.ts";
 import { fill, run, trainsOn, warehouseAt } from "./pipeline.ts";
-import { perSecond, print, type Row, sideBySide, timed } from "./report.ts";
+import { cpuPerRecord, perSecond, print, type Row, sideBySide } from "./report.ts";
 
 const RECORDS = 1_000_000;
 const ROUNDS = 3;
@@ -73,9 +73,12 @@ try {
   {
     await using log = await openEmbeddedLog({ dataDir: dir });
     await fill(log, TOPIC, 4, RECORDS);
-    const times: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) times.push(await timed(() => toDuckDb(log)));
-    rows.push({ what: "embedded log to DuckDB, exactly once", figure: perSecond(RECORDS, Math.min(...times)) });
+    const { subjectMs, subjectCpuMs } = await sideBySide(ROUNDS, () => toDuckDb(log), () => {});
+    rows.push({
+      what: "embedded log to DuckDB, exactly once",
+      figure: perSecond(RECORDS, subjectMs),
+      cpu: cpuPerRecord(RECORDS, subjectCpuMs),
+    });
   }
   const skip = await whyNoKafka();
   if (skip) console.log(`Without Kafka: ${skip}`);
@@ -84,12 +87,22 @@ try {
     const brokers = broker.listeners.plaintext;
     await using log = await openKafkaLog({ settings: { brokers: [brokers] } });
     await fill(log, TOPIC, 4, RECORDS);
-    const { subjectMs, floorMs } = await sideBySide(ROUNDS, () => toDuckDb(log), () => byHand(brokers));
+    const { subjectMs, floorMs, subjectCpuMs, floorCpuMs } = await sideBySide(
+      ROUNDS,
+      () => toDuckDb(log),
+      () => byHand(brokers),
+    );
     rows.push(
-      { what: "by hand: raw rows only, promises nothing", figure: perSecond(RECORDS, floorMs), ratio: "1.00" },
+      {
+        what: "by hand: raw rows only, promises nothing",
+        figure: perSecond(RECORDS, floorMs),
+        cpu: cpuPerRecord(RECORDS, floorCpuMs),
+        ratio: "1.00",
+      },
       {
         what: "Kafka to DuckDB, all tables, exactly once",
         figure: perSecond(RECORDS, subjectMs),
+        cpu: cpuPerRecord(RECORDS, subjectCpuMs),
         ratio: (floorMs / subjectMs).toFixed(2),
         target: "100 k/s",
       },

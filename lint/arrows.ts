@@ -100,6 +100,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "kafkajs": /^src\/log\//,
   "node:sqlite": /^src\/log\//,
   "@duckdb/node-api": /^src\/warehouse\//,
+  "@duckdb/node-bindings": /^src\/warehouse\/duckdb\//,
   "snowflake-sdk": /^src\/warehouse\//,
   "avsc": /^src\/log\/schemas\//,
   "protobufjs": /^src\/log\/schemas\//,

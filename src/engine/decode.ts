@@ -11,7 +11,7 @@ import { oneByOne, type TextReader } from "./text.ts";
 /** A decoded record: its JSON text, without a frame and else as it came, and what it says. */
 export interface Decoded {
   readonly text: string;
-  /** The text as the bytes that came, or as itself where it was made of other bytes. */
+  /** The text as the bytes that came; as itself where it was made of other bytes, or may hold what a warehouse refuses. */
   readonly content: Uint8Array | string;
   readonly json: unknown;
   /** The schema that the record says it was written by. */
@@ -140,7 +140,7 @@ export function parseJson(value: Uint8Array, reader: TextReader = oneByOne): Dec
     return dead("invalid_json", (error as Error).message);
   }
   const duplicate = duplicateName(text, json, reader.namesAtMost);
-  return duplicate ? duplicateVerdict(duplicate) : { text, content: value, json };
+  return duplicate ? duplicateVerdict(duplicate) : { text, content: text.includes("\\u") ? text : value, json };
 }
 
 /** Longer texts are cut in what is said of them. */

@@ -236,9 +236,11 @@ export class PartitionIngest {
     if (value === null || (this.schemas && schemaHeader(record))) return undefined;
     const event = this.#bySchema.read(value);
     if (event === NOT_MINE) return undefined;
-    if (!this.#bySchema.wasAscii() && !isText(value)) return undefined;
+    const [isAscii, isPlain] = [this.#bySchema.wasAscii(), this.#bySchema.wasPlain()];
+    const content = isPlain && (isAscii || isText(value)) ? value : this.#reader.read(value);
+    if (content === undefined) return undefined;
     const time = this.#timeOf(event);
-    return typeof time !== "number" || Number.isNaN(time) ? undefined : { event, time, content: value };
+    return typeof time !== "number" || Number.isNaN(time) ? undefined : { event, time, content };
   }
 
   /** The way for any record. */

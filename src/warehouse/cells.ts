@@ -3,8 +3,8 @@
 
 /**
  * A row by column name. Cells: number (BIGINT, DOUBLE; epoch milliseconds for TIMESTAMP_NTZ and TIMESTAMP_LTZ, fractional
- * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), bytes (of JSON text for VARIANT
- * that is known to be JSON, in UTF-8; they must not change), boolean, null or absent.
+ * down to the microsecond), string (VARCHAR; `YYYY-MM-DD` for DATE; JSON text for VARIANT), bytes (for VARIANT: UTF-8
+ * of JSON that holds no escaped half of a surrogate pair, so that every warehouse takes it; they must not change), boolean, null or absent.
  * NaN and infinities are stored as NULL. A column that no row of a table's rows mentions keeps its default; where only some
  * mention it, the others are NULL. A cell for which the table has no column is an error.
  */

@@ -178,6 +178,26 @@ for (const [name, value] of good) {
   });
 }
 
+Deno.test("content is the bytes that came, but text where a warehouse may refuse it: for an escaped half of a pair", () => {
+  const values = [
+    telemetry(),
+    telemetry({ next_stop: "É" }),
+    telemetry({ next_stop: "\\ud800" }),
+    telemetry({ line: "\n" }),
+  ];
+  const halves = [telemetry({ next_stop: "\ud800" }), telemetry({ extra: { a: ["\udc00"] } })];
+  const of = ingest();
+  // Twice, as they are read by their schema from then on.
+  for (const texts of [values, halves, values, halves]) {
+    const records = texts.map((text, offset) => record(text, offset));
+    const { raw, dead } = of.take({ partition: 3, records, nextOffset: texts.length });
+    assertEquals([dead, raw.map(({ value }) => textOf(value.RECORD_CONTENT))], [[], texts]);
+    const kinds = raw.map(({ value }) => typeof value.RECORD_CONTENT);
+    if (texts === halves) assertEquals(kinds, ["string", "string"]);
+    else assertEquals(kinds.slice(0, 2), ["object", "object"]);
+  }
+});
+
 Deno.test("records laid out alike are read by their schema, and have the same rows as when they are not", () => {
   const schema = TrainTelemetry.clone(); // nobody has read any record of it
   const of = new PartitionIngest(NOWHERE, {

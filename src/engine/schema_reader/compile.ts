@@ -25,10 +25,13 @@ class Constants {
 export function compile({ steps, result }: Layout): Read {
   const constants = new Constants();
   const lines = steps.map((step) => codeOf(step, constants));
+  const isEach = (is: (byte: number) => boolean) => steps.every((step) => step.kind !== "bytes" || step.bytes.every(is));
+  const isAscii = isEach((byte) => byte < FIRST_NOT_ASCII);
+  const isPlain = isEach((byte) => byte !== BACKSLASH);
   const body = `"use strict";
 const { begin, isRead, next, skip, string, number, boolean, nothing, anything, goesOn } = scan;
 return (bytes) => {
-  begin(bytes, ${steps.every((step) => step.kind !== "bytes" || step.bytes.every((byte) => byte < 128))});
+  begin(bytes, ${isAscii}, ${isPlain});
   ${lines.join("\n  ")}
   if (!isRead()) return NOT_MINE;
   return ${expression(result, constants)};
@@ -97,7 +100,7 @@ function reading(into: string, shape: Shape, separator: Uint8Array, constants: C
   }
 }
 
-const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93];
+const [OPENING_BRACKET, CLOSING_BRACKET, BACKSLASH, FIRST_NOT_ASCII] = [91, 93, 92, 128];
 
 function within(value: string, { min, max }: { readonly min: number; readonly max: number }): string {
   return `${value} >= ${min}${max < Infinity ? ` && ${value} <= ${max}` : ""}`;

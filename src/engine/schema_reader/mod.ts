@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import { compile, NOT_MINE, type Read, take } from "./compile.ts";
 import { layoutOf } from "./layout.ts";
-import { isAscii } from "./scan.ts";
+import { isAscii, isPlain } from "./scan.ts";
 import { readable, type ReadableSchema } from "./shape.ts";
 
 export { NOT_MINE };
@@ -67,6 +67,11 @@ export class SchemaReader {
   /** Whether the record that was read last is all ASCII. */
   wasAscii(): boolean {
     return isAscii();
+  }
+
+  /** Whether the record that was read last is without a backslash. */
+  wasPlain(): boolean {
+    return isPlain();
   }
 
   /**

@@ -16,13 +16,15 @@ let bytes: Uint8Array = new Uint8Array(0);
 let at = 0;
 let good = true;
 let ascii = true;
+let plain = true;
 
-/** Begins to read a text, of which the bytes between its values are ASCII or not. */
-export function begin(text: Uint8Array, isAscii: boolean): void {
+/** Begins to read a text, of which the bytes between its values are ASCII or not, and without a backslash or not. */
+export function begin(text: Uint8Array, isAscii: boolean, isPlain: boolean): void {
   bytes = text;
   at = 0;
   good = true;
   ascii = isAscii;
+  plain = isPlain;
 }
 
 /** Whether everything was read, to the last byte. */
@@ -33,6 +35,11 @@ export function isRead(): boolean {
 /** Whether all that was read since {@link begin} is ASCII. */
 export function isAscii(): boolean {
   return ascii;
+}
+
+/** Whether all that was read since {@link begin} is without a backslash. */
+export function isPlain(): boolean {
+  return plain;
 }
 
 /** The first byte of the next value. */
@@ -92,6 +99,7 @@ function notAscii(from: number, to: number): string {
 
 /** The string whose opening quote is at `from`, and which has its first escape at `i`. */
 function escaped(from: number, i: number): string {
+  plain = false;
   const b = bytes;
   for (let byte = b[i]!; byte !== QUOTE; byte = b[++i]!) {
     if (byte === undefined) return unread("");
@@ -207,6 +215,7 @@ function inner(): unknown {
   if ("stage" in parsed) return unread(null);
   at = end;
   if (parsed.text.length !== end - from) ascii = false;
+  if (parsed.text.includes("\\")) plain = false;
   return parsed.json;
 }
 

@@ -10,7 +10,7 @@ import { type Column, columnOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { FOLD_BYTES } from "./large_rows.ts";
-import { deleteRows, insertRows, mergeRows, packerFor } from "./loading.ts";
+import { deleteRows, forgetPacked, insertRows, mergeRows, packerFor } from "./loading.ts";
 import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
 import { compactState, readState } from "./state.ts";
@@ -112,6 +112,12 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
         (cells.column(column) ?? [null]).some((cell) => cell === null || cell === undefined);
       await this.#database.beforeAdding(table.toUpperCase(), hasNull);
     }
+  }
+
+  /** What was written is needed no more. */
+  confirm({ appends }: Unit): Promise<void> {
+    for (const { cells } of appends) forgetPacked(cells);
+    return Promise.resolve();
   }
 
   async append(session: Session, { appends }: Unit, state: Cells): Promise<void> {

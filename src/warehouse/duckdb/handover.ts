@@ -21,7 +21,8 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { LogicalType, Vector as NativeVector } from "@duckdb/node-bindings";
 import type { Client } from "./client.ts";
 import type { Rows } from "./rows.ts";
-import { ENTRY_BYTES, INLINE_BYTES, TextVector, type Vector } from "./vectors.ts";
+import { ENTRY_BYTES, INLINE_BYTES, TextVector } from "./text_vector.ts";
+import type { Vector } from "./vector.ts";
 
 const TWO_TO_THE_32 = 2 ** 32;
 

@@ -8,7 +8,8 @@ import type { Delete, TableKey } from "../warehouse.ts";
 import { type Column, readSql } from "./columns.ts";
 import { longLast, needsNoLook, type Rows, rowsFrom, TablePacker } from "./rows.ts";
 import type { Session } from "./session.ts";
-import { TextVector, type Vector } from "./vectors.ts";
+import { TextVector } from "./text_vector.ts";
+import type { Vector } from "./vector.ts";
 
 type Table = SqlTable<Column>;
 
@@ -86,6 +87,11 @@ async function load(
 /** How rows of the table may wait for their unit. */
 export function packerFor(table: Table): Packer {
   return new TablePacker(table);
+}
+
+/** Rows that waited have been written, and will not be asked for again. */
+export function forgetPacked(cells: Cells): void {
+  for (const rows of cells.parts().packed) (rows as Rows).giveBack();
 }
 
 export async function insertRows(session: Session, table: Table, cells: Cells): Promise<void> {

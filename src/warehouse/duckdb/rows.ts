@@ -3,7 +3,9 @@
 import { Cells, type PackedCells, type Packer, type Row } from "../cells.ts";
 import type { Table as SqlTable } from "../sql/tables.ts";
 import { type Column, isSurelyJson } from "./columns.ts";
-import { asText, LONG_TEXT, TextVector, type Vector, vectorFor } from "./vectors.ts";
+import { LONG_TEXT, TextVector } from "./text_vector.ts";
+import type { Vector } from "./vector.ts";
+import { asText, giveBack, spareFor, vectorFor } from "./vectors.ts";
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const MAX_ROWS = 16_384;
@@ -56,6 +58,12 @@ export class Rows implements PackedCells {
 
   get isFull(): boolean {
     return this.length >= MAX_ROWS || this.bytes >= MAX_BYTES;
+  }
+
+  /** Nobody asks for the rows any more: they are gone, and their memory is for those to come. */
+  giveBack(): void {
+    for (const vector of this.vectors) giveBack(vector, this.length);
+    this.vectors.length = this.#texts.length = this.length = 0;
   }
 
   unpack(): Cells {
@@ -138,7 +146,7 @@ export class TablePacker implements Packer {
     const { vectors, length } = this.#rows;
     for (const column of this.table.columns) {
       if (!names.includes(column.name) || vectors.some((known) => known.column === column)) continue;
-      const vector = vectorFor(column, LONG_TEXT);
+      const vector = spareFor(column);
       for (let row = 0; row < length; row++) vector.putNull(row);
       this.#rows.add(vector);
     }
@@ -194,7 +202,7 @@ export function longLast(columns: readonly Column[], cells: Cells): Cells {
 
 /** Whether DuckDB need not look at a column of JSON. Of one with a long text all texts are looked at here, in less memory. */
 export function needsNoLook(vector: TextVector, rows: number): boolean {
-  if (vector.isSurelyJson) return true;
+  if (!vector.isUncertain) return true;
   if (!vector.hasLong) return false;
   for (let row = 0; row < rows; row++) {
     const text = vector.text(row);

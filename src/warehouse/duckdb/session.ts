@@ -7,7 +7,7 @@ import type { Client } from "./client.ts";
 import { messageOf, reopenedMeanwhile, translate } from "./errors.ts";
 import { Handover } from "./handover.ts";
 import type { Rows } from "./rows.ts";
-import type { Vector } from "./vectors.ts";
+import type { Vector } from "./vector.ts";
 
 /** What a session needs of its database. */
 export interface SessionHost {

@@ -99,7 +99,7 @@ export function layoutOf(sources: readonly Source[]): Layout {
     const taken = new Set<number>();
     const cells: Part["cells"][number][] = [];
     const place = (column: Column, given: readonly unknown[]): number => {
-      const values = column.encoding === "json" ? given.map(jsonText) : given;
+      const values = given.some(isBytes) ? given.map(jsonText) : given;
       const asIs = column.encoding === "json" && values.every((cell) => typeof cell === "string");
       const cast = `${column.encoding} ${column.type} ${asIs}`;
       let slot = slots.findIndex((known, i) => known.cast === cast && !taken.has(i));
@@ -119,6 +119,8 @@ export function layoutOf(sources: readonly Source[]): Layout {
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const isBytes = (cell: unknown) => cell instanceof Uint8Array;
 
 /** Bytes of JSON as text: a bind is one. */
 const jsonText = (cell: unknown) => cell instanceof Uint8Array ? decoder.decode(cell) : cell;

@@ -75,7 +75,7 @@ export class WarehouseStore {
 
   #refusals({ table, cells, partitions, offsets }: Append): RefusedRow[] {
     return offsets.flatMap((offset, i) => {
-      const detail = this.refuses(table, cells.row(i));
+      const detail = this.refuses(table, read(cells.row(i)));
       return detail === undefined ? [] : [{ table, partition: partitions[i]!, offset, detail }];
     });
   }
