@@ -9,6 +9,7 @@ import {
   type DataTimes,
   dataTimes,
   type DomainPanels,
+  heatOf,
   HOUR_MS,
   hoursIn,
   isOne,
@@ -198,6 +199,12 @@ export const panels: DomainPanels<RidesPanels> = {
     types: panel(chosenIn, types),
     hourly: panel(chosenIn, hourly),
     one: panel(oneFilter, one),
+    heat: panel(chosen, async (filter, context) =>
+      await heatOf(
+        { table: "RIDE_HOURLY_STATS_PARTS", sum: "REQUEST_COUNT" },
+        (await dataTimes(context, DOMAIN) ?? NEVER).now,
+        { where: oneOf("ZONE", filter.zone), context },
+      )),
     places: panel(chosen, places),
   },
   alerts: (context) => alertsOf(ALERTS, context),

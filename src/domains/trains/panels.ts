@@ -9,6 +9,7 @@ import {
   type Condition,
   dataNow,
   type DomainPanels,
+  heatOf,
   HOUR_MS,
   hoursIn,
   isOne,
@@ -272,6 +273,11 @@ export const panels: DomainPanels<TrainsPanels> = {
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
     one: panel(oneFilter, one),
+    heat: panel(chosen, async (filter, context) =>
+      await heatOf({ table: "ATS_HOURLY_STATS", sum: "AVG_PASSENGER_COUNT" }, await dataNow(context, DOMAIN) ?? 0, {
+        where: chosenHourly(filter),
+        context,
+      })),
     trails: panel(chosen, (filter, context) => trails(chosenTrains(filter), context)),
   },
   alerts: (context) => alertsOf(ALERTS, context),
