@@ -3,6 +3,6 @@ export { alertCounts, alertsOf, type AlertTable } from "./alerts.ts";
 export type { Alert, Compared, Heat, OneThing, Rows, Span, Timeline } from "./answers.ts";
 export { madePanels } from "./made.ts";
 export { heatOf } from "./heat.ts";
-export { isOne, newestRecords, oneFilter, type OneFilter } from "./one.ts";
+export { isOne, newestRecords, type OneFilter, oneFilter } from "./one.ts";
 export * from "./panel.ts";
 export { pointsOf, topSeries } from "./top_series.ts";
