@@ -58,7 +58,7 @@ const PARTS: readonly Part[] = [
     name: "The engine",
     files: /^src\/engine\//,
     ours:
-      /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$)/,
+      /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$|missing_field\.ts$)/,
   },
   {
     name: "The list of the domains' pages",
@@ -80,7 +80,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|semaphore)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|missing_field|semaphore)\.ts$)|^dist\/page\/page\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

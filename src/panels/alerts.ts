@@ -28,7 +28,9 @@ export async function alertsOf(
       place ?? "NULL"
     } AS VARCHAR), 300) AS PLACE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
        THRESHOLD
-     FROM ${table} WHERE ${where?.sql ?? "TRUE"} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+     FROM ${table} WHERE ${
+      where?.sql ?? "TRUE"
+    } ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
      LIMIT ${MAX_ALERTS}`,
     where?.binds,
   );

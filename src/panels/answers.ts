@@ -46,6 +46,13 @@ export interface Timeline extends Span {
   }[];
 }
 
+/** Something by the hour, the oldest first. */
+export type Heat = readonly {
+  /** Epoch milliseconds of the hour's start. */
+  readonly at: number;
+  readonly value: number;
+}[];
+
 /** What there is about one zone, product or user. */
 export interface OneThing {
   readonly alerts: readonly Alert[];

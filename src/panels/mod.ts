@@ -1,7 +1,8 @@
 // Panels: questions that a dashboard asks the tables of a domain. For the domains' panels.ts; must not know HTTP, nor any domain.
 export { alertCounts, alertsOf, type AlertTable } from "./alerts.ts";
-export type { Alert, Compared, OneThing, Rows, Span, Timeline } from "./answers.ts";
+export type { Alert, Compared, Heat, OneThing, Rows, Span, Timeline } from "./answers.ts";
 export { madePanels } from "./made.ts";
-export { isOne, newestRecords, oneFilter, type OneFilter } from "./one.ts";
+export { heatOf } from "./heat.ts";
+export { isOne, newestRecords, type OneFilter, oneFilter } from "./one.ts";
 export * from "./panel.ts";
 export { pointsOf, topSeries } from "./top_series.ts";

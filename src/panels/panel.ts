@@ -62,6 +62,7 @@ export function panel<F, T>(
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 const MINUTE_S = 60;
 const HOUR_S = 3600;

@@ -371,7 +371,7 @@ test("the page says when Freshet is away, and goes on when it is back", async (b
   await page.getByText("Trains now").waitFor();
   await page.route("**/api/**", (route) => route.abort());
   await page.getByText("Freshet has not answered for").waitFor({ timeout: 15_000 });
-  await page.getByText("A101").first().waitFor();
+  await page.locator("td", { hasText: "A101" }).first().waitFor();
   await page.unroute("**/api/**");
   await page.getByText("Freshet has not answered for").waitFor({ state: "detached", timeout: 15_000 });
 });

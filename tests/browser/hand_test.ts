@@ -376,7 +376,7 @@ for (const width of [390, 768, 1024, 1600, 2560]) {
     await page.evaluate("scrollTo(0, 0)");
     const { ends, edge, number, small } = await page.evaluate(LAID_OUT) as LaidOut;
     assertEquals(ends, ends.map(() => edge));
-    assert(number < 190, `${number} px`);
+    assert(number < 200, `${number} px`);
     assert(edge >= width - 20, `${edge} px`);
     if (touch) assertEquals(small, []);
     assertEquals(await page.evaluate("document.documentElement.scrollWidth"), width);

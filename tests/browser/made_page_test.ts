@@ -67,7 +67,10 @@ Deno.test({
     const browser = await launch();
     try {
       for (const { width, height, colorScheme } of SIGHTS) {
-        await using visited = await visit(browser, `${run.dashboard}/`, { viewport: { width, height }, colorScheme });
+        await using visited = await visit(browser, `${run.dashboard}/parcels`, {
+          viewport: { width, height },
+          colorScheme,
+        });
         const { page, complaints } = visited;
         for (const text of TEXTS) await page.getByText(text, { exact: false }).first().waitFor({ state: "attached" });
         await page.getByRole("link", { name: "Parcels" }).waitFor();

@@ -260,6 +260,16 @@ Deno.test("trains: where the active ones are and were", async () => {
   assertEquals((await trains.ask("trails", { line: "Blue" })).trains.length, 1);
 });
 
+Deno.test("trains: passengers of each hour of the last days", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const at = (time: string) => Date.parse(`2026-01-15T${time}Z`);
+  assertEquals(await trains.ask("heat"), [{ at: at("09:00:00"), value: 250 }, { at: at("10:00:00"), value: 460 }]);
+  assertEquals(await trains.ask("heat", { line: "Blue" }), [{ at: at("09:00:00"), value: 50 }, {
+    at: at("10:00:00"),
+    value: 60,
+  }]);
+});
+
 Deno.test("rides: zones are where their rides are asked for", async () => {
   await using rides = await panels("rides", [
     offsets("rides", "2026-01-15 10:00:00"),

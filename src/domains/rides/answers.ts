@@ -1,5 +1,5 @@
 // What the panels of rides answer. Types only: the server's code and the page's both read this.
-import type { Compared, OneThing, Rows, Timeline } from "../../panels/answers.ts";
+import type { Compared, Heat, OneThing, Rows, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface RidesPanels {
@@ -9,6 +9,7 @@ export interface RidesPanels {
   readonly types: Rows;
   readonly hourly: Rows;
   readonly one: OneThing;
+  readonly heat: Heat;
   readonly places: ZonePlaces;
 }
 

@@ -1,5 +1,5 @@
 // What the panels of trains answer. Types only: the server's code and the page's both read this.
-import type { Alert, Compared, Rows, Span } from "../../panels/answers.ts";
+import type { Alert, Compared, Heat, Rows, Span } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface TrainsPanels {
@@ -9,6 +9,7 @@ export interface TrainsPanels {
   readonly hourly: Rows;
   readonly status: Rows;
   readonly one: OneTrain;
+  readonly heat: Heat;
   readonly trails: TrainTrails;
 }
 

@@ -1,5 +1,5 @@
 // How many records have which value, and how fast each train was when: the panel that looks at single records.
-import { z } from "zod";
+import type { z } from "zod";
 import {
   all,
   bucketOf,

@@ -1,14 +1,14 @@
 // What the dashboard shows of trains. Asks the derived tables; of the typed one only spans of time, by its timestamp.
-import { z } from "zod";
+import type { z } from "zod";
 import {
   alertCounts,
   alertsOf,
   all,
   bucketOf,
   bucketSql,
-  type Condition,
   dataNow,
   type DomainPanels,
+  heatOf,
   HOUR_MS,
   hoursIn,
   isOne,
@@ -16,19 +16,16 @@ import {
   newestRecords,
   number,
   numberOrNull,
-  oneFilter,
   type OneFilter,
-  oneOf,
+  oneFilter,
   panel,
   type PanelContext,
   type RowObject,
   type Rows,
   rowsOf,
-  several,
   type Span,
   spanIn,
   text,
-  timeFilter,
   timestampText,
   within,
 } from "../../panels/mod.ts";
@@ -272,6 +269,14 @@ export const panels: DomainPanels<TrainsPanels> = {
     hourly: panel(chosenIn, hourly),
     status: panel(chosen, status),
     one: panel(oneFilter, one),
+    heat: panel(
+      chosen,
+      async (filter, context) =>
+        await heatOf({ table: "ATS_HOURLY_STATS", sum: "AVG_PASSENGER_COUNT" }, await dataNow(context, DOMAIN) ?? 0, {
+          where: chosenHourly(filter),
+          context,
+        }),
+    ),
     trails: panel(chosen, (filter, context) => trails(chosenTrains(filter), context)),
   },
   alerts: (context) => alertsOf(ALERTS, context),

@@ -1,5 +1,5 @@
 // What the panels of wine answer. Types only: the server's code and the page's both read this.
-import type { Compared, OneThing, Rows, Timeline } from "../../panels/answers.ts";
+import type { Compared, Heat, OneThing, Rows, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface WinePanels {
@@ -8,6 +8,7 @@ export interface WinePanels {
   readonly split: Rows;
   readonly stock: Rows;
   readonly one: OneProduct;
+  readonly heat: Heat;
 }
 
 /** Answer of panel `wine/one`: a product. */

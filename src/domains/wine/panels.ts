@@ -9,13 +9,14 @@ import {
   type Compared,
   dataNow,
   type DomainPanels,
+  heatOf,
   HOUR_MS,
   hoursIn,
   isOne,
   number,
   numberOrNull,
-  oneFilter,
   type OneFilter,
+  oneFilter,
   oneOf,
   panel,
   type PanelContext,
@@ -151,6 +152,14 @@ export const panels: DomainPanels<WinePanels> = {
     split: panel(chosenIn, split),
     stock: panel(z.object({}), stock),
     one: panel(oneFilter, one),
+    heat: panel(
+      chosen,
+      async (filter, context) =>
+        await heatOf({ table: "SALES_HOURLY", sum: "NET_REVENUE" }, await dataNow(context, DOMAIN) ?? 0, {
+          where: chosenSales(filter),
+          context,
+        }),
+    ),
   },
   alerts: (context) => alertsOf(ALERTS, context),
   tables: [

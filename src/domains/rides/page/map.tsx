@@ -37,7 +37,7 @@ export function ZoneMap({ asked, zones }: ZoneMapProps) {
   return (
     <Card
       title="Map"
-      note="requests of the newest 15 minutes: the larger and darker, the more; red where there is a surge"
+      note="requests of the newest 15 minutes: the larger, the more; with a red ring where there is a surge"
       asked={asked}
       width="wide"
     >

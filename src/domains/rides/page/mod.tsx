@@ -7,6 +7,7 @@ import {
   comparedParams,
   type DomainPage,
   Filters,
+  HeatCard,
   KpiRow,
   type LiveNews,
   numberText,
@@ -48,6 +49,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
   const byZone = usePanel("zones", chosen);
   const places = usePanel("places", chosen);
+  const heat = usePanel("heat", chosen);
   const types = usePanel("types", ranged);
   const hourly = usePanel("hourly", ranged);
   const alerts = live.news["alerts/rides"];
@@ -102,6 +104,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           columns={TYPE_COLUMNS}
           keys={["RIDE_TYPE"]}
         />
+        <HeatCard title="Requests by day and hour" unit="requests" asked={heat} />
         <TableCard
           title="Hourly statistics"
           note="an open hour is still counted"

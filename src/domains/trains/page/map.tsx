@@ -37,7 +37,7 @@ export function MapCard({ asked, thresholds }: TrainMapProps) {
     <Card
       title="Map"
       note={data &&
-        `where trains are, and were in the ${data.minutes} minutes before; the darker, the ${
+        `where trains are, and were in the ${data.minutes} minutes before; the stronger the colour, the ${
           by === "crowding" ? "fuller" : "more power"
         }`}
       tools={

@@ -9,6 +9,7 @@ import {
   difference,
   type DomainPage,
   Filters,
+  HeatCard,
   Kpi,
   KpiRow,
   Kpis,
@@ -61,6 +62,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
   const hourly = usePanel("hourly", ranged);
   const status = usePanel("status", chosen);
   const trails = usePanel("trails", chosen);
+  const heat = usePanel("heat", chosen);
   const { data_now, lines = [], trains = [], thresholds } = kpis.answer?.data ?? {};
   const alerts = live.news["alerts/trains"];
   const matches = matching(params);
@@ -90,6 +92,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
         <PowerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.power_kw} />
         <MapCard asked={trails} thresholds={thresholds} />
         <SpeedCard asked={distributions} />
+        <HeatCard title="Passengers by day and hour" unit="passengers" asked={heat} />
         <HistogramCards asked={distributions} thresholds={thresholds} />
         <StatusCard asked={status} />
         <TableCard

@@ -7,6 +7,7 @@ import {
   difference,
   type DomainPage,
   Filters,
+  HeatCard,
   Kpi,
   KpiRow,
   Kpis,
@@ -53,6 +54,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   const compared = usePanel(comparison && "sales", comparison && comparedParams(sold, comparison));
   const split = usePanel("split", range);
   const stock = usePanel("stock");
+  const heat = usePanel("heat");
   const dead = usePipelinePanel("dead-letter-counts", new URLSearchParams({ domain: "wine" }));
   const alerts = live.news["alerts/wine"];
   const marks = useAlertMarks(alerts);
@@ -112,6 +114,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
           keys={["STAGE", "REASON"]}
           empty="No dead letters: every event so far could be used."
         />
+        <HeatCard title="Net revenue by day and hour" unit="EUR" asked={heat} />
         <TableCard
           title="Stock"
           note="bottles of each product in each warehouse, the fewest first"

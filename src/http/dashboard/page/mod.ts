@@ -19,6 +19,7 @@ export { type Column, DataTable, Text } from "./parts/data_table.tsx";
 export { Histogram } from "./parts/histogram.tsx";
 export { Filters } from "./parts/filters.tsx";
 export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
+export { HeatCard } from "./parts/heat_card.tsx";
 export { Link } from "./parts/link.tsx";
 export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
 export { RecordsCard } from "./parts/records_card.tsx";

@@ -1,6 +1,6 @@
 // How many records a second the pipelines take, by what they tell of themselves.
 import { useRef } from "preact/hooks";
-import type { LiveStatus } from "../protocol.ts";
+import type { DomainSample, LiveStatus } from "../protocol.ts";
 
 /** Over how long they are counted, milliseconds. */
 const RATE_MS = 10_000;
@@ -26,4 +26,12 @@ export function useRates(status: LiveStatus | undefined): Rates {
     }
   }
   return rates;
+}
+
+/** Records a second between two samples each. */
+export function ratesOf(samples: readonly DomainSample[]): readonly (number | null)[] {
+  return samples.slice(1).map(({ at, records }, i) => {
+    const before = samples[i]!;
+    return at > before.at ? Math.max(0, records - before.records) / ((at - before.at) / 1000) : null;
+  });
 }

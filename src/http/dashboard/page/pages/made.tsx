@@ -152,7 +152,7 @@ function RowsCard({ domain, table, beside }: RowsCardProps) {
   const columns = asked.answer?.data.columns.map(columnOf) ?? [];
   return (
     <TableCard
-      title={wordsOf(table.name)}
+      title={table.has_windows ? `${wordsOf(table.name)}: rows` : wordsOf(table.name)}
       note={table.has_windows
         ? "a row for each key and window, the newest first"
         : "a row for each key, the newest first"}

@@ -11,8 +11,8 @@ import { Empty, Waiting } from "../parts/card.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
 import { Link } from "../parts/link.tsx";
 import { PhaseTag } from "../parts/phase_tag.tsx";
-import { Sparkline } from "../parts/sparkline.tsx";
-import { useRates } from "../rates.ts";
+import { Trend } from "../parts/trend.tsx";
+import { ratesOf, useRates } from "../rates.ts";
 
 export interface OverviewProps {
   readonly about: About;
@@ -81,14 +81,6 @@ export function OverviewPage({ about, live }: OverviewProps) {
   );
 }
 
-/** Records a second between two samples each. */
-function ratesOf(samples: readonly DomainSample[]): readonly (number | null)[] {
-  return samples.slice(1).map(({ at, records }, i) => {
-    const before = samples[i]!;
-    return at > before.at ? Math.max(0, records - before.records) / ((at - before.at) / 1000) : null;
-  });
-}
-
 /** Sums of what was at the same time; the newest are together at the end. */
 function added(lists: readonly (readonly (number | null)[])[]): readonly (number | null)[] {
   const length = Math.max(0, ...lists.map((list) => list.length));
@@ -145,23 +137,5 @@ function DomainCard({ domain: { name, topic }, status, rate, samples, active }: 
         )}
       </dl>
     </section>
-  );
-}
-
-interface TrendProps {
-  readonly name: string;
-  readonly value: string;
-  readonly values: readonly (number | null)[];
-}
-
-function Trend({ name, value, values }: TrendProps) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-      <dd>
-        <Sparkline values={values} />
-      </dd>
-    </div>
   );
 }

@@ -1,10 +1,12 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
 import { useContext } from "preact/hooks";
 import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
-import { usePipelinePanel } from "../asking.ts";
+import type { DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
+import { useAnswer, usePipelinePanel } from "../asking.ts";
 import {
   agoText,
   clockText,
+  countText,
   cutText,
   durationText,
   momentOf,
@@ -21,17 +23,25 @@ import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { PhaseTag } from "../parts/phase_tag.tsx";
-import { type Rates, useRates } from "../rates.ts";
+import { Trend } from "../parts/trend.tsx";
+import { type Rates, ratesOf, useRates } from "../rates.ts";
 
 export function PipelinePage({ live }: { readonly live: LiveNews }) {
   const status = live.news.status;
   const rates = useRates(status);
+  const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
   return (
     <>
       {!status ? <Waiting /> : (
         <div class="pairs">
           {status.domains.map((domain) => (
-            <DomainCard key={domain.domain} domain={domain} now={status.now} rates={rates} />
+            <DomainCard
+              key={domain.domain}
+              domain={domain}
+              now={status.now}
+              rates={rates}
+              samples={history?.domains[domain.domain] ?? []}
+            />
           ))}
         </div>
       )}
@@ -48,6 +58,8 @@ interface DomainCardProps {
   readonly domain: DomainStatus;
   readonly now: number;
   readonly rates: Rates;
+  /** Of the last hour. */
+  readonly samples: readonly DomainSample[];
 }
 
 interface PartitionColumns {
@@ -105,7 +117,7 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
   ];
 }
 
-function DomainCard({ domain: status, now, rates }: DomainCardProps) {
+function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
   const { zone } = useContext(LookContext);
   const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
   const { standstill, retryAt } = status;
@@ -134,12 +146,20 @@ function DomainCard({ domain: status, now, rates }: DomainCardProps) {
       {standstill === null &&
         obstacles.map(({ partition, obstacle }) => <p key={partition} class="note">Partition {partition} {obstacle}.
         </p>)}
-      <dl class="facts">
-        <Fact name="Rate" value={numberText(rates.get(domain), "records/s")} />
-        <Fact
+      <dl class="trends trends-beside">
+        <Trend name="Rate" value={numberText(rates.get(domain), "records/s")} values={ratesOf(samples)} />
+        <Trend
           name="Lag"
-          value={numberText(totalLag(status) ?? 0, "records")}
+          value={countText(totalLag(status) ?? 0, "records")}
+          values={samples.map(({ lag }) => lag)}
         />
+        <Trend
+          name="Behind the clock"
+          value={durationText(samples.at(-1)?.behind_ms)}
+          values={samples.map(({ behind_ms }) => behind_ms)}
+        />
+      </dl>
+      <dl class="facts">
         <Fact
           name="Last checkpoint"
           value={lastCheckpointAt === null ? "none yet" : agoText(now - lastCheckpointAt)}

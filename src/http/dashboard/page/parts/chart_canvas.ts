@@ -1,6 +1,9 @@
 // A chart on its canvas: made once, given each new option without losing what is on it, and asked where things are.
-import { BarChart, LineChart } from "echarts/charts";
-import { GridComponent, MarkLineComponent } from "echarts/components";
+// Each of them by its own module: out of "echarts/charts" and "echarts/components" a bundle takes all there are, twice as much.
+import "echarts/lib/chart/bar";
+import "echarts/lib/chart/line";
+import "echarts/lib/component/gridSimple";
+import "echarts/lib/component/markLine";
 import type { EChartsCoreOption, EChartsType } from "echarts/core";
 import * as echarts from "echarts/core";
 import { CanvasRenderer, SVGRenderer } from "echarts/renderers";
@@ -11,7 +14,7 @@ import { moving } from "../hand.ts";
 import { LookContext, seriesColours } from "../look.ts";
 import { frame } from "./chart_option.ts";
 
-echarts.use([BarChart, LineChart, GridComponent, MarkLineComponent, CanvasRenderer, SVGRenderer]);
+echarts.use([CanvasRenderer, SVGRenderer]);
 
 export interface CanvasOptions {
   readonly place: RefObject<HTMLDivElement | null>;

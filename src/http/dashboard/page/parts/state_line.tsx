@@ -59,8 +59,7 @@ export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updat
         {dataTime !== undefined && (
           <>
             <span class="sep">·</span>
-            <span class="minor">now is</span>
-            <time>{timeText(dataTime, zone)}</time> {zoneText(zone)}
+            <span class="minor">now is</span> <time>{timeText(dataTime, zone)}</time> {zoneText(zone)}
             {behindMs > BEHIND_MS && <span class="muted">, {durationText(behindMs)} behind the clock</span>}
           </>
         )}

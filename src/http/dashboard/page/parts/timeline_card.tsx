@@ -48,7 +48,7 @@ export function TimelineCard(
           : bars
           ? { type: "bar", stack: "all", barCategoryGap: "15%" }
           : { type: "line", stack: "all", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
-        ...(name === null ? { color: colour("series-6") } : {}),
+        ...(name === null ? { color: colour("series-8") } : {}),
         data: valuesOf(data!, name, lines ? null : 0),
       })),
       ...comparison && before ? [ghostSeries(comparison, totalsOf(before, lines ?? false))] : [],
