@@ -133,7 +133,8 @@ export const PROBLEMS = {
   query_busy: {
     status: 503,
     title: "There is no place for another query",
-    meaning: "Other queries run, or the pipelines need what it would take: ask again after as many seconds as Retry-After says.",
+    meaning:
+      "Other queries run, or the pipelines need what it would take: ask again after as many seconds as Retry-After says.",
   },
   outcome_unknown: {
     status: 504,

@@ -69,7 +69,11 @@ export class Database implements SessionHost {
     this.#options = options;
     this.path = options.path;
     const ownBytes = bytesOf(options.memoryLimit);
-    this.room = new UserRoom(this, { ownBytes, userBytes: bytesOf(options.userMemory ?? "128MB"), threads: options.threads });
+    this.room = new UserRoom(this, {
+      ownBytes,
+      userBytes: bytesOf(options.userMemory ?? "128MB"),
+      threads: options.threads,
+    });
   }
 
   /** Opens the file, making it and its folder when there are none. Errors: as `translate` says. */
