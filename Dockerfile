@@ -31,7 +31,7 @@ ENV DENO_DIR=/deno-dir \
     FRESHET_DATA_DIR=/data
 COPY --from=build /deno-dir /deno-dir
 COPY --from=build /app /app
-RUN ln -s /app/freshet /usr/local/bin/freshet && mkdir /data && chown deno:deno /data
+RUN ln -s /app/freshet /usr/local/bin/freshet && mkdir -m 700 /data && chown deno:deno /data
 VOLUME /data
 USER deno
 EXPOSE 8000 8501

@@ -47,11 +47,11 @@ const PARTS: readonly Part[] = [
     ours: /^src\/warehouse\/cells\.ts$/,
     typesOnly: true,
   },
-  { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|(errors|clock|file_identity)\.ts$)/ },
+  { name: "The log", files: /^src\/log\//, ours: /^src\/(log\/|(errors|clock|file_identity|private_files)\.ts$)/ },
   {
     name: "The warehouse",
     files: /^src\/warehouse\//,
-    ours: /^src\/(warehouse\/|(errors|clock|deadline|file_identity|semaphore)\.ts$)/,
+    ours: /^src\/(warehouse\/|(errors|clock|deadline|file_identity|private_files|semaphore)\.ts$)/,
   },
   { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {

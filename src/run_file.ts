@@ -2,6 +2,7 @@
 // can ask it for what only one process may open. Knows nothing of what is asked.
 import * as z from "zod";
 import { WarehouseRefusedError } from "./errors.ts";
+import { makePrivateFolder } from "./private_files.ts";
 
 const RunFile = z.object({ pid: z.number().int(), url: z.url(), token: z.string().min(1) });
 
@@ -23,7 +24,7 @@ export interface RunFileClaim extends AsyncDisposable {
 /** Makes the data folder. Errors: `WarehouseRefusedError` says why it cannot be. */
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
-    await Deno.mkdir(dataDir, { recursive: true });
+    await makePrivateFolder(dataDir);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new WarehouseRefusedError(

@@ -1,6 +1,5 @@
 // `log check` and `log repair`: what of the embedded log is damaged, and a new file in its place with all that can be read.
 import { FreshetError, LogRefusedError } from "../errors.ts";
-import { embeddedLogFile } from "../log/embedded.ts";
 import type { DamagedStretch, LogReport, TablePosition } from "../log/embedded/salvage.ts";
 import { findRunning } from "../run_file.ts";
 import type { Context, Verb } from "./context.ts";
@@ -23,7 +22,8 @@ export const addLog: Verb = (program, context) => {
         "segment whose checksum is wrong become dead letters; of those that cannot be read a run tells, and goes on behind\n" +
         "them as FRESHET_ON_DAMAGE says. No run may be up.",
     )
-    .action(() => repair(context));
+    .option(...JSON_OBJECT)
+    .action((flags: { readonly json?: boolean }) => repair(context, flags));
 };
 
 /** Something is damaged. */
@@ -43,9 +43,14 @@ async function check(context: Context, { json }: { readonly json?: boolean }): P
     report = { file: [(error as Error).message], stretches: [] };
   }
   const isWhole = report.file.length === 0 && report.stretches.length === 0;
-  if (json) host.stdout.write(jsonText({ file: path, is_whole: isWhole, pages: report.file, damage: report.stretches }));
-  else if (isWhole) host.stdout.write(`The log "${path}" is whole\n`);
-  else host.stdout.write([...report.file.map((line) => `pages: ${line}`), ...report.stretches.map(lineOf), ""].join("\n"));
+  if (json) {
+    host.stdout.write(jsonText({ file: path, is_whole: isWhole, pages: report.file, damage: report.stretches }));
+  } else if (isWhole) host.stdout.write(`The log "${path}" is whole\n`);
+  else {host.stdout.write([
+      ...report.file.map((line) => `pages: ${line}`),
+      ...report.stretches.map(lineOf),
+      "",
+    ].join("\n"));}
   if (isWhole) return;
   throw new LogDamageFound(
     report.file.length > 0
@@ -58,7 +63,7 @@ function lineOf({ topic, partition, from, to, kind }: DamagedStretch): string {
   return `${topic} partition ${partition}: offsets ${from} to ${to - 1} are ${kind}`;
 }
 
-async function repair(context: Context): Promise<void> {
+async function repair(context: Context, { json }: { readonly json?: boolean }): Promise<void> {
   const { host } = context;
   const path = await existingLog(context);
   const running = await findRunning(context.config().dataDir);
@@ -66,6 +71,7 @@ async function repair(context: Context): Promise<void> {
   const positions = await tablePositions(context);
   const { repairLogFile } = await import("../log/embedded/salvage.ts");
   const { segments, setAside } = await repairLogFile(path, { positions, clock: host.clock });
+  if (json) return host.stdout.write(jsonText({ file: path, segments, set_aside: setAside }));
   host.stdout.write(
     `The log "${path}" was made anew with ${segments} segments; the damaged one is "${setAside}"\n` +
       `"freshet log check" says what could not be read: delete "${setAside}" once nobody needs it\n`,
@@ -75,6 +81,7 @@ async function repair(context: Context): Promise<void> {
 async function existingLog(context: Context): Promise<string> {
   const config = context.config();
   if (config.kafka) throw new LogRefusedError("Kafka is configured, not the embedded log: there is no file to look at");
+  const { embeddedLogFile } = await import("../log/embedded.ts");
   const path = embeddedLogFile(config.dataDir);
   try {
     await Deno.stat(path);

@@ -46,7 +46,9 @@ export function kafkaClientProblems(given: Readonly<Record<string, string>>): st
   if (given.KAFKA_CLIENT?.toLowerCase() === "platformatic") return [];
   const problems: string[] = [];
   if (given.KAFKA_GROUP_INSTANCE_ID) {
-    problems.push("KAFKA_CLIENT is not platformatic: KAFKA_GROUP_INSTANCE_ID is set, and kafkajs has no static membership");
+    problems.push(
+      "KAFKA_CLIENT is not platformatic: KAFKA_GROUP_INSTANCE_ID is set, and kafkajs has no static membership",
+    );
   }
   const brokers = BROKER_NAMES.find((name) => given[name]);
   if (brokers && given[brokers]!.includes("[")) {

@@ -43,7 +43,9 @@ export class TopicIdentity {
     this.#expected.delete(partition);
     if (first.offset !== expected.offset) return { ...batch, records };
     // In a damaged stretch a timestamp says nothing.
-    if (first.timestamp !== expected.timestamp && batch.damage === undefined) throw this.#another(partition, expected.offset);
+    if (first.timestamp !== expected.timestamp && batch.damage === undefined) {
+      throw this.#another(partition, expected.offset);
+    }
     return { ...batch, records: records.slice(1) };
   }
 

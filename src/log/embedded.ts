@@ -10,6 +10,7 @@ import { readBounds } from "./embedded/generation.ts";
 import { EmbeddedSubscription, type GroupOptions } from "./embedded/group.ts";
 import { EmbeddedProducer, type ProducerTopic } from "./embedded/producer.ts";
 import { DEFAULT_RETENTION, enforceRetention, type Retention } from "./embedded/retention.ts";
+import { makePrivate, makePrivateFolder } from "../private_files.ts";
 import type { Log, NewRecord, RecordPosition, SubscribeOptions, Subscription, TopicInfo, TopicSpec } from "./log.ts";
 import { checkTopicName } from "./topic_name.ts";
 
@@ -36,11 +37,12 @@ export interface EmbeddedLogOptions {
 /** Opens or creates the log. Errors: `LogRefusedError` (damaged, foreign, read-only), `LogUnavailableError` (locked). */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
   try {
-    await Deno.mkdir(options.dataDir, { recursive: true });
+    await makePrivateFolder(options.dataDir);
   } catch (cause) {
     throw new LogRefusedError(`The data directory "${options.dataDir}" cannot be created: ${text(cause)}`, { cause });
   }
   const file = await EmbeddedFile.open(embeddedLogFile(options.dataDir), options.clock ?? systemClock);
+  await makePrivate(file.path);
   return new EmbeddedLog(file, options);
 }
 

@@ -45,6 +45,8 @@ const CALLS: readonly Call[] = [
   { args: ["keygen", "{dir}/key.p8"], json: "object" },
   { args: ["cost", "--rate", "10"], json: "object", fits: true },
   { args: ["completion", "bash"], json: "object" },
+  { args: ["log", "check"], json: "object" },
+  { args: ["log", "repair"], json: "object" },
   { args: ["skip", "ats_telemetry", "0", "0", "1"], json: "object", code: 1 },
   { args: ["health"], json: "object", code: 1 },
   { args: ["new", "9"], json: "object", code: 2 },
@@ -68,7 +70,7 @@ Deno.test("help lists the verbs by groups, and each is in the table of this test
 Deno.test("every verb has help with --json, and says what was meant by an option that is mistyped", async () => {
   await using terminal = await Terminal.open();
   for (const verb of await verbsOf(terminal)) {
-    const words = verb === "sql" ? ["sql", "setup"] : [verb];
+    const words = verb === "sql" ? ["sql", "setup"] : verb === "log" ? ["log", "check"] : [verb];
     const help = await terminal.run([...words, "--help"]);
     assertEquals([help.code, help.stderr], [0, ""], verb);
     assertStringIncludes(help.stdout, `Usage: freshet ${words.join(" ")}`);

@@ -216,7 +216,7 @@ Deno.test("damage behind records that wait for a schema is told after them", asy
   server.status = 503;
   for (let i = 0; i < 3; i++) await plain.produce("events", [{ value: framed(1, "{}") }]);
   const { file } = plain as EmbeddedLog;
-  await file.write("other", () => file.run("UPDATE segments SET crc = crc + 1 WHERE base_offset = 1"));
+  await file.write("other", () => file.run("UPDATE segments SET records = zeroblob(3) WHERE base_offset = 1"));
   await using members = await reading(log);
   for (let i = 0; i < 50; i++) assertEquals(await members.generation.next(5), undefined);
   server.status = undefined;

@@ -60,6 +60,19 @@ test("files and the network are out of reach", async (warehouse) => {
   for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError);
 });
 
+test("functions that make a value of a size that is told make none of hundreds of megabytes", async (warehouse) => {
+  const statements = [
+    "SELECT LENGTH(repeat('x', 500000000)) FROM range(2048)",
+    "SELECT REPEAT('x', 500000000)",
+    "SELECT lpad('x', 500000000, 'y')",
+    "SELECT len(range(1000000000))",
+    "WITH x AS (SELECT generate_series(1, 1000000000) AS l) SELECT * FROM x",
+  ];
+  for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError, "100000");
+  assertEquals((await warehouse.query("SELECT LENGTH(repeat('x', 100000)), len(range(100000))")).rows, [[1e5, 1e5]]);
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM range(200000)")).rows, [[200_000]]);
+});
+
 test("statements other than reading ones are refused, also in the dress of one", async (warehouse) => {
   const statements = [
     "COPY SALES TO 'x.csv'",

@@ -4,6 +4,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type { Clock } from "../../clock.ts";
+import { keepPrivate } from "../../private_files.ts";
 import type { LogRecord } from "../log.ts";
 import { EmbeddedFile, type SqlValue } from "./file.ts";
 import { decodeSegment } from "./segment.ts";
@@ -91,6 +92,7 @@ export async function repairLogFile(
   { positions, clock }: { readonly positions: readonly TablePosition[]; readonly clock: Clock },
 ): Promise<Repaired> {
   const making = `${path}.repaired`;
+  keepPrivate();
   await removeFile(making);
   let copied = 0;
   {

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
+import { makePrivate, makePrivateFolder } from "../../private_files.ts";
 import { type Client, loadClient } from "./client.ts";
 import { isFatal, isLocked, isOutOfMemory, messageOf, takenMeanwhile, translate } from "./errors.ts";
 import { LargeRows } from "./large_rows.ts";
@@ -68,7 +69,11 @@ export class Database implements SessionHost {
     this.#options = options;
     this.path = options.path;
     const ownBytes = bytesOf(options.memoryLimit);
-    this.room = new UserRoom(this, { ownBytes, userBytes: bytesOf(options.userMemory ?? "128MB"), threads: options.threads });
+    this.room = new UserRoom(this, {
+      ownBytes,
+      userBytes: bytesOf(options.userMemory ?? "128MB"),
+      threads: options.threads,
+    });
   }
 
   /** Opens the file, making it and its folder when there are none. Errors: as `translate` says. */
@@ -76,12 +81,15 @@ export class Database implements SessionHost {
     const client = await loadClient();
     const database = new Database(client, options);
     try {
-      if (options.path !== ":memory:") await Deno.mkdir(dirname(options.path), { recursive: true });
+      if (options.path !== ":memory:") await makePrivateFolder(dirname(options.path));
       await database.#openPatiently();
     } catch (error) {
       throw translate(error, options.path);
     }
-    if (options.path !== ":memory:") database.#identity = new FileIdentity(options.path);
+    if (options.path !== ":memory:") {
+      database.#identity = new FileIdentity(options.path);
+      await makePrivate(options.path);
+    }
     return database;
   }
 

@@ -40,7 +40,17 @@ const TYPES: readonly (readonly [name: string, is: string])[] = [
   ["OBJECT", "JSON"],
 ];
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12, KI: 2 ** 10, MI: 2 ** 20, GI: 2 ** 30, TI: 2 ** 40 };
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  KI: 2 ** 10,
+  MI: 2 ** 20,
+  GI: 2 ** 30,
+  TI: 2 ** 40,
+};
 
 /** A size as DuckDB reads it, such as `96MB` or `1.5GiB`, in bytes. */
 export function bytesOf(size: string): number {

@@ -67,6 +67,15 @@ const NODES: ReadonlySet<string> = new Set([
 ]);
 const TYPE_INFO = /_TYPE_INFO$/;
 
+/**
+ * Functions that make a value as large as an argument says, all in one go: DuckDB neither counts such values nor can be interrupted
+ * while it makes some thousands of them.
+ */
+const SIZED: ReadonlySet<string> = new Set([
+  ...["repeat", "lpad", "rpad", "range", "generate_series", "list_resize", "array_resize", "bitstring", "bar"],
+]);
+const MAX_SIZE = 100_000;
+
 /** Texts whose trees have been looked at; the dashboard asks the same few again and again. */
 const MAX_REMEMBERED = 200;
 const MAX_REMEMBERED_LENGTH = 10_000;
@@ -179,7 +188,10 @@ function checkNode(node: Node): readonly unknown[] {
       ...Object.entries(node).flatMap(([key, value]) => key === "function" ? [] : [value]),
     ];
   }
-  if (node.function_name !== undefined) checkFunction(textOf(node.function_name), FUNCTIONS);
+  if (node.function_name !== undefined) {
+    checkFunction(textOf(node.function_name), FUNCTIONS);
+    checkSize(node);
+  }
   return Object.values(node);
 }
 
@@ -191,6 +203,18 @@ function checkFunction(name: string, allowed: ReadonlySet<string>): void {
       ? "it is not on the list of those that only read tables"
       : "it is not on the list of those that only compute");
   throw new QueryRefusedError(`Function ${name} is not allowed in a query: ${reason}`);
+}
+
+/** Of sizes that are written out: who means harm may calculate one. */
+function checkSize({ function_name: name, children }: Node): void {
+  if (!SIZED.has(textOf(name).toLowerCase()) || !Array.isArray(children)) return;
+  for (const child of children) {
+    if (!isNode(child) || child.class !== "CONSTANT" || !isNode(child.value)) continue;
+    if (typeof child.value.value !== "number" || child.value.value <= MAX_SIZE) continue;
+    throw new QueryRefusedError(
+      `Function ${name} makes values of up to ${MAX_SIZE} in a query, not of ${child.value.value}: ask for less, or FROM range(…)`,
+    );
+  }
 }
 
 function checkTable({ schema_name, table_name }: Node): void {

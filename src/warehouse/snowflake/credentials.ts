@@ -70,7 +70,10 @@ function decode(text: string): { readonly key: string | Buffer; readonly encrypt
   const plain = PEM.test(trimmed) ? trimmed : Buffer.from(trimmed.replace(/\s/g, ""), "base64").toString("latin1");
   const [pem, label, body] = PEM.exec(plain) ?? [];
   if (pem !== undefined) {
-    return { key: withLineBreaks(pem, label!, body!), encrypted: label!.startsWith("ENCRYPTED") || /^Proc-Type:.*ENCRYPTED/m.test(body!) };
+    return {
+      key: withLineBreaks(pem, label!, body!),
+      encrypted: label!.startsWith("ENCRYPTED") || /^Proc-Type:.*ENCRYPTED/m.test(body!),
+    };
   }
   // DER begins with a SEQUENCE; that of a plain key goes on with a version, of an encrypted one with another SEQUENCE.
   const der = Buffer.from(plain, "latin1");
