@@ -35,7 +35,8 @@ export const PROBLEMS = {
   wrong_right: {
     status: 403,
     title: "The token is not for this",
-    meaning: "FRESHET_INGEST_TOKEN opens the routes for events, FRESHET_READ_TOKEN those that read, FRESHET_API_TOKEN all.",
+    meaning:
+      "FRESHET_INGEST_TOKEN opens the routes for events, FRESHET_READ_TOKEN those that read, FRESHET_API_TOKEN all.",
   },
   foreign_origin: {
     status: 403,
@@ -112,7 +113,8 @@ export const PROBLEMS = {
   too_many_bodies: {
     status: 503,
     title: "Too many large bodies at a time",
-    meaning: "Bodies that are being read have a limit together, and those of one client: send again after as many seconds as Retry-After says. Nothing was published.",
+    meaning:
+      "Bodies that are being read have a limit together, and those of one client: send again after as many seconds as Retry-After says. Nothing was published.",
   },
   too_many_connections: {
     status: 503,
@@ -133,7 +135,8 @@ export const PROBLEMS = {
   query_busy: {
     status: 503,
     title: "There is no place for another query",
-    meaning: "Other queries run, or the pipelines need what it would take: ask again after as many seconds as Retry-After says.",
+    meaning:
+      "Other queries run, or the pipelines need what it would take: ask again after as many seconds as Retry-After says.",
   },
   outcome_unknown: {
     status: 504,
