@@ -75,7 +75,11 @@ export class Progress {
   }
 
   /** A new generation, where it starts, and of how many partitions it has some. */
-  assigned(generation: Pick<Generation, "look" | "paused">, claims: readonly Claim[], partitions = claims.length): void {
+  assigned(
+    generation: Pick<Generation, "look" | "paused">,
+    claims: readonly Claim[],
+    partitions = claims.length,
+  ): void {
     this.#stopped.clear();
     this.#isShared = claims.length < partitions;
     this.#generation = generation;

@@ -25,7 +25,8 @@ class Constants {
 export function compile({ steps, result }: Layout): Read {
   const constants = new Constants();
   const lines = steps.map((step) => codeOf(step, constants));
-  const isEach = (is: (byte: number) => boolean) => steps.every((step) => step.kind !== "bytes" || step.bytes.every(is));
+  const isEach = (is: (byte: number) => boolean) =>
+    steps.every((step) => step.kind !== "bytes" || step.bytes.every(is));
   const isAscii = isEach((byte) => byte < FIRST_NOT_ASCII);
   const isPlain = isEach((byte) => byte !== BACKSLASH);
   const body = `"use strict";

@@ -141,11 +141,15 @@ const LOGIN_RULES: Readonly<Record<string, Make>> = {
   ),
   "390318": refused((place) => `${at(place)}: the OAuth token is expired, set a new SNOWFLAKE_OAUTH_TOKEN`),
   "390422": refused((place, message) =>
-    `${at(place)} lets user "${place.user}" in from other addresses only: have this machine's added to the network policy ` +
+    `${
+      at(place)
+    } lets user "${place.user}" in from other addresses only: have this machine's added to the network policy ` +
     `(${message})`
   ),
   "390432": refused((place) =>
-    `${at(place)} takes a programmatic access token of user "${place.user}" only under a network policy: have one made and set ` +
+    `${
+      at(place)
+    } takes a programmatic access token of user "${place.user}" only under a network policy: have one made and set ` +
     `(ALTER USER … SET NETWORK_POLICY; "freshet sql setup user" shows how), or use a key pair`
   ),
   "394400": refused((place) =>

@@ -5,7 +5,8 @@ import { snowflakeDialect, splitStatements } from "../sql/scripts.ts";
 import type { WarehouseTraits } from "../warehouse.ts";
 
 /** What to do about a table that was dropped. https://docs.snowflake.com/en/sql-reference/sql/undrop-table */
-export const SNOWFLAKE_TABLE_DROPPED = `${TABLE_DROPPED}. Within its time of retention, a day where nothing else was set, ` +
+export const SNOWFLAKE_TABLE_DROPPED =
+  `${TABLE_DROPPED}. Within its time of retention, a day where nothing else was set, ` +
   "UNDROP TABLE <name> brings it back with its rows";
 
 export const SNOWFLAKE: WarehouseTraits = {

@@ -76,7 +76,9 @@ export class Tables<C extends NamedColumn> {
     if (!this.known(name)) await this.load();
     const table = this.known(name);
     if (table) return table;
-    throw new WarehouseRefusedError(`Table "${name}" is not in ${this.#catalog.place}: ${this.#catalog.dropped ?? TABLE_DROPPED}`);
+    throw new WarehouseRefusedError(
+      `Table "${name}" is not in ${this.#catalog.place}: ${this.#catalog.dropped ?? TABLE_DROPPED}`,
+    );
   }
 
   /** Forgets what it knows: after a refusal the catalog may have changed. */
