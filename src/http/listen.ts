@@ -42,14 +42,8 @@ export function listen(address: Address, handler: Handler, connections = new Con
   };
 }
 
-interface Served {
-  readonly serving: Serving;
-  /** Resolves when it is closed. */
-  cut(): Promise<void>;
-}
-
 class Server {
-  readonly #served = new Set<Served>();
+  readonly #served = new Set<Serving>();
   #isClosing = false;
   #warnedAt = -Infinity;
 
@@ -75,10 +69,10 @@ class Server {
 
   #take(connection: Deno.TcpConn): void {
     const { hostname: remoteAddress } = connection.remoteAddr;
-    let serving: Serving | undefined;
+    let begun: Serving | undefined;
     const ended = Promise.withResolvers<void>();
     const cut = () => {
-      serving?.cut();
+      begun?.cut();
       return ended.promise;
     };
     const admitted = this.connections.admit(remoteAddress, cut);
@@ -86,7 +80,7 @@ class Server {
     const client: Client = { remoteAddress, group: clientGroup(remoteAddress), connection: admitted };
     try {
       connection.setNoDelay(true);
-      serving = serveConnection(connection, {
+      const serving = begun = serveConnection(connection, {
         answer: async (request) => {
           admitted.begin();
           try {
@@ -98,12 +92,11 @@ class Server {
         onError: failed,
       });
       const end = () => {
-        this.#served.delete(served);
+        this.#served.delete(serving);
         this.connections.remove(admitted);
         ended.resolve();
       };
-      const served: Served = { serving, cut };
-      this.#served.add(served);
+      this.#served.add(serving);
       serving.finished.then(end, end);
     } catch {
       // Its client has gone already.
@@ -128,10 +121,10 @@ class Server {
     this.listener.close();
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, CLOSE_MS);
-    const all = Promise.all([...this.#served].map(({ serving }) => serving.shutdown().catch(() => {})));
+    const all = Promise.all([...this.#served].map((serving) => serving.shutdown().catch(() => {})));
+    // What is open for longer goes with the process: once it is to end in good order, Deno cannot cut it off any more.
     await Promise.race([all, late.promise]);
     clearTimeout(timer);
-    await Promise.all([...this.#served].map(({ cut }) => cut()));
   }
 }
 
