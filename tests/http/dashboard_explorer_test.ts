@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ExplorerError, tableCsv, tablePage, TableQuery } from "../../src/http/dashboard/explorer.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
@@ -39,6 +39,10 @@ function options(warehouse: Warehouse, newest: readonly string[] = ["SEEN"]) {
 }
 
 const query = (parameters: object = {}) => TableQuery.parse(parameters);
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+  return (await Array.fromAsync(pieces)).join("");
+}
 
 /** Numbers of the rows that a filter lets through. */
 async function found(warehouse: Warehouse, ...where: string[]): Promise<unknown[]> {
@@ -125,7 +129,7 @@ Deno.test("long cells are cut, and JSON comes as its text", async () => {
 
 Deno.test("CSV is what the page shows, quoted, and no cell of it is a formula", async () => {
   await withTable(async (warehouse) => {
-    const csv = await tableCsv(query({ sort: "N:asc", where: "N:to:6" }), options(warehouse));
+    const csv = await whole(tableCsv(query({ sort: "N:asc", where: "N:to:6" }), options(warehouse)));
     assertEquals(csv.split("\r\n"), [
       "NAME,N,X,B,SEEN,DAY,DOC",
       "negative,-5,-0.25,false,2026-01-02 03:04:06,2026-01-03,'-1",
@@ -137,7 +141,58 @@ Deno.test("CSV is what the page shows, quoted, and no cell of it is a formula", 
       '"say ""hi"", you\nthere",6,,,2026-01-02 03:04:11,,',
       "",
     ]);
-    const long = await tableCsv(query({ where: "N:is:7" }), options(warehouse));
+    const long = await whole(tableCsv(query({ where: "N:is:7" }), options(warehouse)));
     assertEquals(long.split("\r\n")[1]!.split(",")[0]!.length, 32_767);
   });
+});
+
+Deno.test("a large table comes in pieces, each row once, without those that come meanwhile", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  const sizes: number[] = [];
+  let added = 0;
+  const script = (name: string, sql: string) => ({ name, text: `-- version 1: rows\n${sql}` });
+  await warehouse.migrate([
+    { name: "freshet", text: await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url)) },
+    script(
+      "many",
+      "CREATE TABLE MANY (N BIGINT, TEXT VARCHAR);\nINSERT INTO MANY SELECT I, REPEAT('x', 5000) FROM RANGE(2500) R(I);",
+    ),
+  ]);
+  for (const newest of [["N"], []]) {
+    const pieces = tableCsv(query(), {
+      table: { name: "MANY", newest },
+      dialect: warehouse.dialect,
+      ask: (sql, more = {}) => warehouse.query(sql, more),
+    });
+    const numbers: number[] = [];
+    sizes.length = 0;
+    for await (const piece of pieces) {
+      sizes.push(piece.length);
+      numbers.push(...piece.trimEnd().split("\r\n").map((line) => parseInt(line)).filter((n) => !Number.isNaN(n)));
+      await warehouse.migrate([script(`more${added}`, `INSERT INTO MANY VALUES (${10_000 + added++}, 'new');`)]);
+    }
+    const before = numbers.filter((n) => n < 2500);
+    assertEquals(before, Array.from({ length: 2500 }, (_, i) => 2499 - i));
+    assertEquals(numbers.length - before.length, newest.length > 0 ? 0 : added - sizes.length);
+    assert(sizes.length > 3, String(sizes));
+    if (newest.length > 0) assert(Math.max(...sizes) < 2_100_000, String(sizes));
+  }
+});
+
+Deno.test("rows that are too large together come one by one", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  await warehouse.migrate([
+    { name: "freshet", text: await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url)) },
+    {
+      name: "large",
+      text: "-- version 1: rows\nCREATE TABLE LARGE (N BIGINT, TEXT VARCHAR);\n" +
+        "INSERT INTO LARGE SELECT I, REPEAT('x', 30000) FROM RANGE(50) R(I);",
+    },
+  ]);
+  const csv = await whole(tableCsv(query(), {
+    table: { name: "LARGE", newest: ["N"] },
+    dialect: warehouse.dialect,
+    ask: (sql, more = {}) => warehouse.query(sql, { ...more, maxBytes: 100_000 }),
+  }));
+  assertEquals(csv.length, "N,TEXT\r\n".length + 50 * 30_003 + 10 + 2 * 40);
 });

@@ -2,6 +2,7 @@
 // values are bound: no text of the asker ever becomes SQL. Must not know HTTP.
 import * as z from "zod";
 import { csvText } from "../../csv.ts";
+import { QueryTooLargeError } from "../../errors.ts";
 import { all, type Ask, type Condition, type OpenTable, several } from "../../panels/mod.ts";
 import type { Bind, QueryDialect } from "../../warehouse/warehouse.ts";
 import type { TablePage } from "./protocol.ts";
@@ -13,6 +14,9 @@ const CSV_CELL_LIMIT = 32_767;
 /** Rows that may be passed over to get to a page: the warehouse has to walk over them. */
 const MAX_OFFSET = 10_000;
 export const CSV_ROWS = 10_000;
+/** Rows of a CSV file that are read first, and characters that are read at once when it is known how long they are. */
+const FIRST_ROWS = 100;
+const CSV_CHARACTERS = 2_000_000;
 const MAX_FILTERS = 10;
 
 export const OPERATORS = ["is", "not", "contains", "from", "to", "null", "notnull"] as const;
@@ -75,11 +79,50 @@ export async function tablePage(query: TableQuery, options: ExploreOptions): Pro
   };
 }
 
-/** The rows as RFC 4180 text that no spreadsheet takes for formulas; times and numbers as the page shows them. */
-export async function tableCsv(query: TableQuery, options: ExploreOptions): Promise<string> {
-  const { columns, rows } = await readRows(query, { ...options, cellLimit: CSV_CELL_LIMIT, offset: 0, rows: CSV_ROWS });
-  const lines = rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : plain(value)));
-  return csvText([columns.map(({ name }) => name), ...lines]);
+/**
+ * The rows as RFC 4180 text that no spreadsheet takes for formulas, piece by piece; times and numbers as the page shows them.
+ * Rows that come meanwhile are left out, so that they move none from one piece into another.
+ */
+export async function* tableCsv(query: TableQuery, options: ExploreOptions): AsyncGenerator<string, void> {
+  const columns = await columnsOf(options);
+  const until = await newestNow(options, columns);
+  for (let offset = 0, rows = FIRST_ROWS; offset < CSV_ROWS;) {
+    const page = await readRows(query, { ...options, columns, until, cellLimit: CSV_CELL_LIMIT, offset, rows })
+      .catch((error: unknown) => tooLarge(error, rows));
+    if (page === "too large") {
+      rows = Math.ceil(rows / 4);
+      continue;
+    }
+    const lines = page.rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : plain(value)));
+    const text = csvText(offset === 0 ? [columns.map(({ name }) => name), ...lines] : lines);
+    yield text;
+    if (!page.truncated) return;
+    offset += rows;
+    const fitting = Math.floor(CSV_CHARACTERS / (text.length / rows));
+    // Those that come next may be longer.
+    rows = Math.min(Math.max(fitting, 1), 8 * rows, CSV_ROWS - offset);
+  }
+}
+
+/** Rethrows what fewer rows at once would not mend. */
+function tooLarge(error: unknown, rows: number): "too large" {
+  if (error instanceof QueryTooLargeError && rows > 1) return "too large";
+  throw error;
+}
+
+/** Lets the rows through that are there now, by the column that they are sorted by when nobody chooses one. */
+async function newestNow(
+  { table, dialect: { rowOrder }, ask }: ExploreOptions,
+  columns: readonly Column[],
+): Promise<Condition | undefined> {
+  const newest = columns.find(({ name }) => name === table.newest[0]);
+  if (!newest && rowOrder === undefined) return undefined;
+  const column = newest ? `T.${quoted(newest.name)}` : `T.${rowOrder}`;
+  const { rows: [row] } = await ask(`SELECT MAX(${column}) FROM ${quoted(table.name)} AS T`, { maxRows: 1 });
+  const value = row?.[0];
+  if (value === null || value === undefined) return undefined;
+  const { place, bind } = typed(newest?.type ?? "BIGINT", String(value), newest?.name ?? "");
+  return { sql: `(${column} <= ${place} OR ${column} IS NULL)`, binds: [bind] };
 }
 
 /** A text that a spreadsheet would run begins with one of these; a quote before it makes it text (OWASP, CSV injection). */
@@ -95,6 +138,10 @@ function plain(value: unknown): string {
 }
 
 interface Reading extends ExploreOptions {
+  /** When they are known. */
+  readonly columns?: readonly Column[];
+  /** Beside what was asked for. */
+  readonly until?: Condition;
   readonly cellLimit: number;
   readonly offset: number;
   readonly rows: number;
@@ -102,15 +149,17 @@ interface Reading extends ExploreOptions {
 
 async function readRows(
   { where, sort }: TableQuery,
-  { table, dialect: { rowOrder }, ask, cellLimit, offset, rows }: Reading,
+  { until, ...reading }: Reading,
 ) {
-  const { columns } = await ask(`SELECT * FROM ${quoted(table.name)} LIMIT 0`, { maxRows: 0 });
+  const { table, dialect: { rowOrder }, ask, cellLimit, offset, rows } = reading;
+  const columns = reading.columns ?? await columnsOf(reading);
   const named = (name: string) => {
     const column = columns.find((column) => column.name === name);
     if (!column) throw new ExplorerError(`${table.name} has no column "${name.slice(0, 100)}"`);
     return column;
   };
-  const filter = all({ sql: "TRUE", binds: [] }, ...where.map((one) => conditionSql(named(one.column), one)));
+  const wanted = where.map((one) => conditionSql(named(one.column), one));
+  const filter = all({ sql: "TRUE", binds: [] }, ...wanted, ...until ? [until] : []);
   const [name, direction] = (sort ?? "").split(":");
   const chosen = sort === undefined ? null : { column: named(name!).name, descending: direction === "desc" };
   const selected = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`).join(", ");
@@ -123,7 +172,9 @@ async function readRows(
   // Sorted by their places alone, a table's last rows are found without reading the others. Where rows have been deleted the
   // places have gaps, and all must be read after all.
   const last = rowOrder !== undefined && order === `ORDER BY T.${rowOrder} DESC` && where.length === 0
-    ? await read(`T.${rowOrder} > (SELECT MAX(${rowOrder}) FROM ${quoted(table.name)}) - ${offset + rows + 1}`)
+    ? await read(
+      `${filter.sql} AND T.${rowOrder} > (SELECT MAX(${rowOrder}) FROM ${quoted(table.name)}) - ${offset + rows + 1}`,
+    )
     : undefined;
   const result = last?.truncated ? last : await read(filter.sql);
   const newest = table.newest[0];
@@ -133,6 +184,10 @@ async function readRows(
     truncated: result.truncated,
     sort: chosen ?? (newest === undefined ? null : { column: newest, descending: true }),
   };
+}
+
+async function columnsOf({ table, ask }: ExploreOptions): Promise<readonly Column[]> {
+  return (await ask(`SELECT * FROM ${quoted(table.name)} LIMIT 0`, { maxRows: 0 })).columns;
 }
 
 /** Long text is cut in the warehouse, so that it never gets here; JSON comes as its text. */

@@ -2,7 +2,6 @@
 // one. Knows the statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
@@ -18,7 +17,7 @@ import { checkOrigin } from "../origin_check.ts";
 import { limitRate } from "../rate_limit.ts";
 import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
-import { CSV_ROWS, ExplorerError, tableCsv, tablePage, TableQuery } from "./explorer.ts";
+import { ExplorerError } from "./explorer.ts";
 import { Live } from "./live.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
@@ -27,6 +26,7 @@ import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.
 import { requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
 import { StatusHistory } from "./status_history.ts";
+import { tableRoutes } from "./table_routes.ts";
 
 export interface DashboardOptions extends Names {
   /** 0 for any free port. */
@@ -127,7 +127,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use("/api/*", requireSession({ tokens, guesses }));
   aboutRoute(app, { ...options, shown, answers });
   panelRoutes(app, { ...options, shown, answers });
-  tableRoutes(app, { ...options, shown, answers: looks });
+  const tables = shown.flatMap(({ tables }) => tables);
+  tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
   liveRoute(app, live, addressOf);
   app.get("/api/history", (c) => {
     const asked_at = new Date(clock.now()).toISOString();
@@ -230,29 +231,6 @@ function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehous
       fresh_ms: answers.freshMs,
       now: new Date(clock.now()).toISOString(),
     }));
-}
-
-function tableRoutes(app: Hono, { shown, answers, warehouse: { dialect } }: DashboardParts): void {
-  const tables = new Map(shown.flatMap(({ tables }) => tables.map((table) => [table.name, table] as const)));
-  app.get("/api/tables/:table/csv", async (c) => {
-    const table = tables.get(c.req.param("table"));
-    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
-    const query = TableQuery.safeParse(parameters(c));
-    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    const { data } = await answers.once((ask) => tableCsv(query.data, { table, dialect, ask }), c.req.raw.signal);
-    return c.body(data, 200, {
-      "content-type": "text/csv; charset=utf-8",
-      "content-disposition": `attachment; filename="${table.name}.csv"`,
-      "x-row-limit": String(CSV_ROWS),
-    });
-  });
-  app.get("/api/tables/:table", async (c) => {
-    const table = tables.get(c.req.param("table"));
-    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
-    const query = TableQuery.safeParse(parameters(c));
-    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    return c.json(await answers.once((ask) => tablePage(query.data, { table, dialect, ask }), c.req.raw.signal));
-  });
 }
 
 function liveRoute(app: Hono, live: Live, addressOf: (c: Context) => string): void {

@@ -1,0 +1,66 @@
+// Looking into tables over HTTP: a page of rows, and a download. Knows nothing of how they are read.
+import type { Context, Hono } from "hono";
+import * as z from "zod";
+import type { OpenTable } from "../../panels/mod.ts";
+import type { QueryDialect } from "../../warehouse/warehouse.ts";
+import { clientOf } from "../client_address.ts";
+import type { AnswerCache } from "./answer_cache.ts";
+import { type DownloadLimits, Downloads } from "./downloads.ts";
+import { CSV_ROWS, tableCsv, tablePage, TableQuery } from "./explorer.ts";
+import { failure } from "./failure.ts";
+import { parameters } from "./panel_routes.ts";
+
+const DOWNLOADS: DownloadLimits = { total: 4, perAddress: 2, timeoutMs: 300_000 };
+const TOO_MANY_DOWNLOADS = `At most ${DOWNLOADS.total} downloads run at a time, ${DOWNLOADS.perAddress} of one address`;
+
+export interface TableRoutesOptions {
+  /** Those that may be looked into. */
+  readonly tables: readonly OpenTable[];
+  readonly answers: AnswerCache;
+  readonly dialect: QueryDialect;
+  /** Whose download it is. */
+  readonly addressOf: (c: Context) => string;
+}
+
+/** Adds `GET /api/tables/:table` and its CSV. */
+export function tableRoutes(app: Hono, { tables: open, answers, dialect, addressOf }: TableRoutesOptions): void {
+  const tables = new Map(open.map((table) => [table.name, table]));
+  const downloads = new Downloads(DOWNLOADS);
+  app.get("/api/tables/:table/csv", async (c) => {
+    const table = tables.get(c.req.param("table"));
+    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
+    const query = TableQuery.safeParse(parameters(c));
+    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
+    const download = downloads.enter({ address: addressOf(c), connection: clientOf(c).connection });
+    if (!download) {
+      c.header("retry-after", "10");
+      return failure(c, 503, "too_many_downloads", TOO_MANY_DOWNLOADS);
+    }
+    const { signal } = download;
+    c.req.raw.signal.addEventListener("abort", () => download.leave(), { once: true });
+    // Each piece takes its turn with the other questions, rather than one for as long as its client reads.
+    const pieces = tableCsv(query.data, {
+      table,
+      dialect,
+      ask: async (sql, options) => (await answers.once((ask) => ask(sql, options), signal)).data,
+    });
+    try {
+      const first = await pieces.next();
+      return c.body(download.stream(first.value ?? "", pieces), 200, {
+        "content-type": "text/csv; charset=utf-8",
+        "content-disposition": `attachment; filename="${table.name}.csv"`,
+        "x-row-limit": String(CSV_ROWS),
+      });
+    } catch (error) {
+      download.leave();
+      throw error;
+    }
+  });
+  app.get("/api/tables/:table", async (c) => {
+    const table = tables.get(c.req.param("table"));
+    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
+    const query = TableQuery.safeParse(parameters(c));
+    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
+    return c.json(await answers.once((ask) => tablePage(query.data, { table, dialect, ask }), c.req.raw.signal));
+  });
+}
