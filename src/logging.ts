@@ -84,8 +84,9 @@ function clean(value: unknown, cleaning: Cleaning): unknown {
   if (value instanceof Error) return cleaning.redact((cleaning.showStacks && value.stack) || value.message);
   if (Array.isArray(value)) return value.map((item) => clean(item, cleaning));
   const entries = value instanceof Map ? [...value] : Object.entries(value);
+  const cleaned = (name: string, item: unknown) => SECRET_NAME.test(name) ? REDACTED : clean(item, cleaning);
   return Object.fromEntries(
-    entries.map(([name, item]) => [cleaning.redact(String(name)), SECRET_NAME.test(String(name)) ? REDACTED : clean(item, cleaning)]),
+    entries.map(([name, item]) => [cleaning.redact(String(name)), cleaned(String(name), item)]),
   );
 }
 

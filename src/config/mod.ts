@@ -26,6 +26,8 @@ import {
 } from "./snowflake.ts";
 import { closest } from "../suggest.ts";
 
+export type { HttpConfig } from "./http.ts";
+
 /** The settings of a domain: a zod raw shape, keyed by the names of the environment variables. */
 export type DomainSettings = z.ZodRawShape;
 

@@ -1,5 +1,5 @@
 // The connections that both servers share, as the settings say and the process has descriptors for.
-import type { HttpConfig } from "../config/http.ts";
+import type { HttpConfig } from "../config/mod.ts";
 import { addGauge, type Metrics } from "../metrics/mod.ts";
 import { proxyCheck } from "./client_address.ts";
 import { CONNECTION_LIMITS, Connections } from "./connections.ts";

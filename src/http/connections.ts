@@ -97,7 +97,9 @@ export class Connections {
   /** While descriptors are scarce. */
   #scarce: { readonly total: number; readonly until: number } | undefined;
 
-  constructor({ limits = CONNECTION_LIMITS, now = () => performance.now(), onClose = () => {} }: ConnectionsOptions = {}) {
+  constructor(
+    { limits = CONNECTION_LIMITS, now = () => performance.now(), onClose = () => {} }: ConnectionsOptions = {},
+  ) {
     this.#limits = limits;
     this.#now = now;
     this.#onClose = onClose;

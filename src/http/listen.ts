@@ -5,7 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { loggerFor } from "../logging.ts";
 import { type Client, clientGroup } from "./client_address.ts";
 import { Connections } from "./connections.ts";
-import { type Serving, serveConnection } from "./serve_connection.ts";
+import { serveConnection, type Serving } from "./serve_connection.ts";
 import { turnAway } from "./turn_away.ts";
 
 /** A listening server. Disposing lets requests under way finish, for a while. */

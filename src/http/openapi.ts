@@ -110,7 +110,8 @@ export function documentOf(api: OpenAPIHono, version: string): OpenApiDocument {
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "FRESHET_API_TOKEN, or FRESHET_INGEST_TOKEN for events and FRESHET_READ_TOKEN to read; needed when set",
+    description:
+      "FRESHET_API_TOKEN, or FRESHET_INGEST_TOKEN for events and FRESHET_READ_TOKEN to read; needed when set",
   });
   return api.getOpenAPI31Document({
     openapi: "3.1.0",

@@ -50,13 +50,19 @@ export class BodyReader {
     const declared = headers.get("content-length");
     if (Number(declared ?? NaN) > limits.maxBytes) return tooLarge(limits);
     const isSmall = declared !== null && Number(declared) <= SMALL_BYTES;
-    const bytes = request.body === null ? NOTHING : await this.#bytes(request, isSmall ? undefined : this.#addressOf(c));
+    const bytes = request.body === null
+      ? NOTHING
+      : await this.#bytes(request, isSmall ? undefined : this.#addressOf(c));
     if (bytes === "too_large") return tooLarge(limits);
     if (bytes === "too_slow") {
       return refused("body_timeout", `The body was not complete after ${limits.timeoutMs / 1000} s`);
     }
     if (bytes === "no_memory") {
-      return refused("too_many_bodies", "Bodies that are being read take all the memory that they may have", RETRY_SECONDS);
+      return refused(
+        "too_many_bodies",
+        "Bodies that are being read take all the memory that they may have",
+        RETRY_SECONDS,
+      );
     }
     if (bytes === "broken") return refused("malformed_body", "The body broke off");
     return bytes.length === 0 ? { kind: "none" } : jsonOf(bytes, headers.get("content-type"));

@@ -66,7 +66,9 @@ function internalServe(): ServeConnection {
     ? Reflect.get(internals, "serveHttpOnConnection")
     : undefined;
   if (typeof serve !== "function") {
-    throw new Error(`Deno ${Deno.version.deno} cannot serve HTTP on a connection: use the version that README.md names`);
+    throw new Error(
+      `Deno ${Deno.version.deno} cannot serve HTTP on a connection: use the version that README.md names`,
+    );
   }
   return serve as ServeConnection;
 }

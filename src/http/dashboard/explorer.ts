@@ -93,7 +93,9 @@ export async function* tableCsv(query: TableQuery, options: ExploreOptions): Asy
       rows = Math.ceil(rows / 4);
       continue;
     }
-    const lines = page.rows.map((row) => row.map((value) => typeof value === "string" ? harmless(value) : plain(value)));
+    const lines = page.rows.map((row) =>
+      row.map((value) => typeof value === "string" ? harmless(value) : plain(value))
+    );
     const text = csvText(offset === 0 ? [columns.map(({ name }) => name), ...lines] : lines);
     yield text;
     if (!page.truncated) return;

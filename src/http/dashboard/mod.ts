@@ -21,7 +21,7 @@ import { ExplorerError } from "./explorer.ts";
 import { Live } from "./live.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
-import { panelRoutes, parameters } from "./panel_routes.ts";
+import { panelRoutes } from "./panel_routes.ts";
 import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
 import { requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";

@@ -54,7 +54,12 @@ export function sessionRoute(app: Hono, { tokens, guesses, bodies }: SessionRout
     const { token } = login.data;
     if (!isToken(opening, token)) {
       guesses.count(c);
-      return failure(c, 401, "unauthorized", "This token does not open the dashboard: FRESHET_READ_TOKEN or FRESHET_API_TOKEN does");
+      return failure(
+        c,
+        401,
+        "unauthorized",
+        "This token does not open the dashboard: FRESHET_READ_TOKEN or FRESHET_API_TOKEN does",
+      );
     }
     setCookie(c, COOKIE, proofOf(token), {
       httpOnly: true,
