@@ -33,7 +33,12 @@ export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
   app.get("/api/panels", (c) => {
     const asked = c.req.queries("ask") ?? [];
     if (asked.length === 0 || asked.length > MAX_ASKED) {
-      return failure(c, 400, "bad_request", `Say ask=domain/panel?parameters once for each panel, 1 to ${MAX_ASKED} times`);
+      return failure(
+        c,
+        400,
+        "bad_request",
+        `Say ask=domain/panel?parameters once for each panel, 1 to ${MAX_ASKED} times`,
+      );
     }
     return c.body(new Page(options, c.req.raw.signal).lines(asked), 200, { "content-type": "application/x-ndjson" });
   });
