@@ -35,7 +35,10 @@ const MAX_BINS = 200;
 const MAX_STRIPS = 48;
 const STRIP_SHARE = 2;
 
-export async function distributions(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<TrainDistributions> {
+export async function distributions(
+  filter: z.infer<typeof chosenIn>,
+  context: PanelContext,
+): Promise<TrainDistributions> {
   const span = await spanIn(filter, context, DOMAIN);
   const records = await recordsIn(span, filter, context);
   const where = all(within("TIMESTAMP", span), chosenTrains(filter), evenly(records));
@@ -53,7 +56,9 @@ export async function distributions(filter: z.infer<typeof chosenIn>, context: P
   const speeds = await rowsOf(
     context,
     `WITH S AS (${source}), T AS (SELECT DISTINCT TRAIN_ID FROM S ORDER BY TRAIN_ID LIMIT ${MAX_STRIPS})
-     SELECT ${bucketSql("S.TIMESTAMP", bucket)} AS BUCKET_AT, LEFT(S.TRAIN_ID, 256) AS TRAIN_ID, AVG(S.SPEED_KMH) AS MEAN
+     SELECT ${
+      bucketSql("S.TIMESTAMP", bucket)
+    } AS BUCKET_AT, LEFT(S.TRAIN_ID, 256) AS TRAIN_ID, AVG(S.SPEED_KMH) AS MEAN
      FROM S JOIN T ON T.TRAIN_ID = S.TRAIN_ID GROUP BY 1, 2 ORDER BY 2, 1`,
     where.binds,
   );
