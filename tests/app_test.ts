@@ -37,6 +37,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
     [Symbol.asyncDispose]: disposable("log"),
   };
   const warehouse = {
+    ...DUCKDB,
     description: "warehouse",
     migrate: () => Promise.resolve([]),
     [Symbol.asyncDispose]: disposable("warehouse"),

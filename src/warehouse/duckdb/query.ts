@@ -99,7 +99,7 @@ export class Queries {
 
   readonly #answers: Readonly<Record<Asker, Answering>> = {
     program: (...query) => this.#answer(...query),
-    probe: (...query) => this.#read(...query),
+    probe: (...query) => this.#look(...query),
     user: (...query) => this.#answerUser(...query),
   };
 
@@ -119,6 +119,12 @@ export class Queries {
       if (!(error instanceof QueryRefusedError && isOutOfMemory(error.cause))) throw error;
       return await this.#answerAlone(statement, options, deadline, error);
     }
+  }
+
+  /** Waits for nobody, and holds nobody up. */
+  async #look(...query: Parameters<Answering>): Promise<QueryResult> {
+    this.#database.check();
+    return await this.#read(...query);
   }
 
   /** In the room that users have. Never alone: the pipelines do not wait for them. */
