@@ -382,7 +382,7 @@ test("a locked, empty dashboard asks for the token, then says what to do", async
   const { page } = visited;
   await page.getByLabel("Token").fill("wrong");
   await page.getByRole("button", { name: "Open" }).click();
-  await page.getByText("This is not the token").waitFor();
+  await page.getByText("This token does not open the dashboard").waitFor();
   assertEquals(await findings(page), []);
   await page.getByLabel("Token").fill("browser-token-of-a-test");
   await page.getByRole("button", { name: "Open" }).click();
