@@ -5,7 +5,7 @@ import { settingMeaning, settingMeta, withoutLogins } from "../config/setting.ts
 import type { Context, Verb } from "./context.ts";
 import { readEnvironment } from "./environment.ts";
 import { JSON_ARRAY, jsonText } from "./json.ts";
-import { textTable } from "./rows.ts";
+import { textTable, wrapped } from "./rows.ts";
 
 /** What `config --json` prints of a setting. */
 interface SettingLine {
@@ -63,13 +63,3 @@ function blockOf({ name, value, default: byDefault, meaning }: SettingLine, widt
 }
 
 const INDENT = "    ";
-
-function wrapped(text: string, width: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

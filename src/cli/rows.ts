@@ -83,6 +83,17 @@ interface TableOptions {
 /** How wide a table on this output may be: anything where nobody sits at it. */
 export const widthOf = ({ isTerminal, columns }: Output): number | undefined => isTerminal ? columns : undefined;
 
+/** The text in lines of at most `width` columns, broken between words; whole without a width. */
+export function wrapped(text: string, width = Infinity): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 function tableRows({ columns, rows }: QueryResult, width: number | undefined): string {
   return textTable(columns.map(({ name }) => name), rows.map((row) => columns.map((_, i) => row[i] ?? null)), {
     right: columns.map(({ type }) => isNumber(type)),

@@ -8,7 +8,7 @@ import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
-import { textTable, widthOf } from "./rows.ts";
+import { textTable, widthOf, wrapped } from "./rows.ts";
 import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
 
 /** What `status --json` prints. Times are ISO 8601, UTC. */
@@ -180,7 +180,8 @@ function domainText(report: DomainReport, width: number | undefined): string {
   const error = lastError ? `, last error: ${lastError}` : "";
   const lines = [`\n${domain} (${topic}): ${phase}${retryAt ? `, tried again at ${retryAt}` : ""}${error}\n`];
   if (standstill) lines.push(`Stands still since ${standstill.since}: ${standstill.reason}\n`);
-  if (totals) lines.push(Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(", ") + "\n");
+  const add = (text: string) => lines.push(...wrapped(text, width).map((line) => `${line}\n`));
+  if (totals) add(Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(", "));
   if (partitions.length === 0) lines.push("The topic does not exist yet\n");
   else {
     const rows = partitions.map((
@@ -206,6 +207,6 @@ function domainText(report: DomainReport, width: number | undefined): string {
     lines.push(`Partition ${partition} has stopped: ${message}\n`);
   }
   const open = Object.entries(openWindows);
-  if (open.length > 0) lines.push(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}\n`);
+  if (open.length > 0) add(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}`);
   return lines.join("");
 }
