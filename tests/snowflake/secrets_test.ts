@@ -14,6 +14,8 @@ const skip = await whyNoSnowflake();
 /** A value for every setting that is a secret; the test fails where a new one has none. */
 const SECRETS: Readonly<Record<string, string>> = {
   FRESHET_API_TOKEN: "apitoken-Zk81-do-not-show",
+  FRESHET_INGEST_TOKEN: "ingesttoken-Bc52-do-not-show",
+  FRESHET_READ_TOKEN: "readtoken-Xw63-do-not-show",
   KAFKA_SASL_PASSWORD: "kafka pass\\word-Yt92 do not show",
   KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET: "client secret-Gh28 do not show",
   KAFKA_SSL_KEY_PASSWORD: "key pass-Jk39 do not show",
