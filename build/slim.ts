@@ -1,6 +1,7 @@
 // Takes out of Deno's cache, for an image, what the program does not run with: packages of the tests and of the page, which is
 // bundled by then, and DuckDB for musl, on which Deno does not run. Of each only package.json stays: without it Deno would say
-// that the package is missing. Only for a cache that nothing else uses: `deno run -A build/slim.ts` in the Dockerfile.
+// that the package is missing. The bundler, which Deno keeps under `dl`, goes, too. Only for a cache that nothing else uses:
+// `deno run -A build/slim.ts` in the Dockerfile.
 
 const ENTRY = "main.ts";
 
@@ -31,6 +32,12 @@ for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPacka
 
 for (const [name, { localPath }] of Object.entries(npmPackages)) {
   if (!used.has(name) || /^@duckdb\/.*-musl@/.test(name)) await emptyBut(localPath, "package.json");
+}
+const cache = Deno.env.get("DENO_DIR");
+if (cache !== undefined) await Deno.remove(`${cache}/dl`, { recursive: true }).catch(unlessMissing);
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 async function emptyBut(folder: string, kept: string): Promise<void> {
