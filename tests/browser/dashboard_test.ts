@@ -280,6 +280,7 @@ test("HTML, formulas and directions in ids are text on every page, and text in C
     await visited.page.getByText(path.includes("DEAD") ? "LLLLLL" : path === "/pipeline" ? "<script>" : "<img src=x")
       .first()
       .waitFor({ state: "attached" });
+    await visited.page.getByText("Loading…").first().waitFor({ state: "detached" });
     await isHarmless(visited.page);
     assertEquals(visited.complaints, []);
   }
