@@ -86,7 +86,8 @@ interface Answer {
 async function withProgram(env: Record<string, string>, body: (program: Program) => Promise<void>): Promise<void> {
   await using terminal = await Terminal.open();
   const stop = new AbortController();
-  const settings = { FRESHET_CHECKPOINT_MS: "50", FRESHET_LOG_FORMAT: "json", ...env };
+  // Metrics are asked again and again.
+  const settings = { FRESHET_CHECKPOINT_MS: "50", FRESHET_LOG_FORMAT: "json", FRESHET_RATE_LIMIT: "0", ...env };
   const run = terminal.run(["run", "circadian", "--no-simulate"], { env: settings, signal: stop.signal });
   try {
     const { url } = await until("the program is up", () => findRunning(terminal.dataDir));

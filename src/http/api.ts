@@ -61,7 +61,7 @@ export const BODY_LIMITS: BodyLimits = { maxBytes: 1_000_000, timeoutMs: 10_000 
 
 /** Health is asked by those who must not be kept waiting, and is cheap. */
 const UNLIMITED = /^\/(health|livez|readyz)$/;
-/** The text of all metrics takes milliseconds to write: so many a second for one address. */
+/** The text of all metrics takes milliseconds to write: so many a second for one address, where requests are limited. */
 const SCRAPES_PER_SECOND = 10;
 
 /** The routes, without a server. */
@@ -84,7 +84,8 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const bodies = new BodyReader(options.body ?? BODY_LIMITS, { memory: options.bodyMemory, addressOf });
   const limited = limitRate({ perSecond: options.rateLimit, now: () => clock.monotonic() }, addressOf);
   api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
-  api.use("/metrics", limitRate({ perSecond: SCRAPES_PER_SECOND, now: () => clock.monotonic() }, addressOf));
+  const scrapes = options.rateLimit === Infinity ? Infinity : SCRAPES_PER_SECOND;
+  api.use("/metrics", limitRate({ perSecond: scrapes, now: () => clock.monotonic() }, addressOf));
   guard(api, options, new Guesses({ now: () => clock.monotonic(), addressOf }));
 
   for (const source of options.ingest) {
