@@ -2,12 +2,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import { findings } from "../support/browser/accessible.ts";
-import { launch, whyNoChromium } from "../support/browser/chromium.ts";
+import { browserFixture } from "../support/browser/fixture.ts";
 import { Site } from "../support/browser/site.ts";
 import { visit } from "../support/browser/visit.ts";
-
-const skip = await whyNoChromium();
-if (skip !== undefined) console.info(`The dashboard is not looked at by a browser: ${skip}`);
 
 const HOSTILE = {
   html: `<img src=x onerror="globalThis.pwned=1">`,
@@ -30,33 +27,15 @@ const telemetry = (more: object) => ({
   ...more,
 });
 
-const [browser, site] = skip !== undefined ? [] : await Promise.all([
-  launch(),
-  Site.start({
-    history: [
-      ["trains", "--days", "1", "--bad", "0.002"],
-      ["rides", "--days", "1"],
-      ["wine", "--count", "20000", "--bad", "0.002"],
-      ["actions", "--count", "20000"],
-      ["circadian", "--count", "1500"],
-    ],
-  }),
-]);
-Deno.test.afterAll(async () => {
-  await browser?.close();
-  await site?.[Symbol.asyncDispose]();
+const test = await browserFixture({
+  history: [
+    ["trains", "--days", "1", "--bad", "0.002"],
+    ["rides", "--days", "1"],
+    ["wine", "--count", "20000", "--bad", "0.002"],
+    ["actions", "--count", "20000"],
+    ["circadian", "--count", "1500"],
+  ],
 });
-
-/** The browser and the program outlive a test, so their resources are no leak of it. */
-function test(name: string, body: (b: NonNullable<typeof browser>, s: Site) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: skip !== undefined,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () => body(browser!, site!),
-  });
-}
 
 /** What every page must have on it once its data is there. */
 const PAGES: readonly (readonly [path: string, texts: readonly string[], charts: number])[] = [

@@ -2,31 +2,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Locator, Page } from "playwright-core";
 import { findings } from "../support/browser/accessible.ts";
-import { launch, whyNoChromium } from "../support/browser/chromium.ts";
-import { Site } from "../support/browser/site.ts";
+import { browserFixture } from "../support/browser/fixture.ts";
 import { visit } from "../support/browser/visit.ts";
 
-const skip = await whyNoChromium();
-
-const [browser, site] = skip !== undefined ? [] : await Promise.all([
-  launch(),
-  Site.start({ history: [["trains", "--days", "2"]], domains: ["trains", "rides"] }),
-]);
-Deno.test.afterAll(async () => {
-  await browser?.close();
-  await site?.[Symbol.asyncDispose]();
-});
-
-/** The browser and the program outlive a test, so their resources are no leak of it. */
-function test(name: string, body: (b: NonNullable<typeof browser>, s: Site) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: skip !== undefined,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () => body(browser!, site!),
-  });
-}
+const test = await browserFixture({ history: [["trains", "--days", "2"]], domains: ["trains", "rides"] });
 
 const card = (page: Page, title: string) =>
   page.locator("section.card").filter({ has: page.getByRole("heading", { name: title, exact: true }) });
