@@ -1,6 +1,6 @@
 // The environment with `.env` under it: what is really set wins.
-import { parse } from "@std/dotenv";
 import { ConfigError } from "../errors.ts";
+import { parse } from "./dotenv.ts";
 
 /** Throws `ConfigError` when there is a `.env` that cannot be read. */
 export function readEnvironment(

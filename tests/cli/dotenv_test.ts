@@ -1,7 +1,7 @@
 // `.env` files: the values are those that python-dotenv reads, which the systems before used, and Compose's where it is stricter.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { parse } from "@std/dotenv";
+import { parse } from "../../src/cli/dotenv.ts";
 import fc from "fast-check";
 import { readEnvironment } from "../../src/cli/environment.ts";
 import { ConfigError } from "../../src/errors.ts";

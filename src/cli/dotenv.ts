@@ -1,7 +1,7 @@
-// Stand-in for jsr:@std/dotenv. Delete the "links" line of the root deno.json to use the real package: it cuts a value at a
-// `#` and takes `$NAME` for a variable, which the two readers below do not.
+// Reads `.env` files. Our own: jsr:@std/dotenv cuts a value at a `#` and takes `$NAME` for a variable, and node's parseEnv takes
+// the next line for an empty value.
 //
-// A `.env` file is read by whatever runs the program, so a value must be the same to all of them. This follows python-dotenv
+// Such a file is read by whatever runs the program, so a value must be the same to all of them. This follows python-dotenv
 // (its parser's grammar, in its order), and Docker Compose where that is stricter:
 // - a value ends with its line; `#` begins a comment only behind a blank; nothing behind `=` is an empty value, also
 //   with a comment behind a blank;
