@@ -74,23 +74,18 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
       });
     }
     const { sql, max_rows: maxRows, timeout_ms: timeoutMs } = request.data;
+    // Who has hung up needs no place any more.
     const { signal } = c.req.raw;
-    // Who has hung up needs no place any more. Listened to only as long: Deno aborts it when the answer is sent as well.
-    const hungUp = new AbortController();
-    const hangUp = () => hungUp.abort();
-    signal.addEventListener("abort", hangUp, { once: true });
     try {
-      return c.json(await query(sql, { maxRows, timeoutMs, signal: hungUp.signal }));
+      return c.json(await query(sql, { maxRows, timeoutMs, signal }));
     } catch (error) {
       const detail = (error as Error).message;
-      if (hungUp.signal.aborted) return problem(c, { code: "query_busy", detail: "Nobody waits for the answer" });
+      if (signal.aborted) return problem(c, { code: "query_busy", detail: "Nobody waits for the answer" });
       if (!(error instanceof FreshetError)) throw error;
       if (error instanceof QueryBusyError) return problem(c, { code: "query_busy", detail, retryAfter: BUSY_S });
       return error instanceof WarehouseUnavailableError
         ? problem(c, { code: "warehouse_unavailable", detail, retryAfter: 1 })
         : problem(c, { code: "query_refused", detail });
-    } finally {
-      signal.removeEventListener("abort", hangUp);
     }
   });
 }

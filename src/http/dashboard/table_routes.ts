@@ -27,10 +27,9 @@ export function tableRoutes(app: Hono, { tables: open, answers, dialect, address
   const tables = new Map(open.map((table) => [table.name, table]));
   const downloads = new Downloads(DOWNLOADS);
   app.get("/api/tables/:table/csv", async (c) => {
-    const table = tables.get(c.req.param("table"));
-    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
-    const query = TableQuery.safeParse(parameters(c));
-    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
+    const asked = askedOf(c, tables);
+    if (asked instanceof Response) return asked;
+    const { table, query } = asked;
     const download = downloads.enter({ address: addressOf(c), connection: clientOf(c).connection });
     if (!download) {
       c.header("retry-after", "10");
@@ -39,7 +38,7 @@ export function tableRoutes(app: Hono, { tables: open, answers, dialect, address
     const { signal } = download;
     c.req.raw.signal.addEventListener("abort", () => download.leave(), { once: true });
     // Each piece takes its turn with the other questions, rather than one for as long as its client reads.
-    const pieces = tableCsv(query.data, {
+    const pieces = tableCsv(query, {
       table,
       dialect,
       ask: async (sql, options) => (await answers.once((ask) => ask(sql, options), signal)).data,
@@ -57,10 +56,22 @@ export function tableRoutes(app: Hono, { tables: open, answers, dialect, address
     }
   });
   app.get("/api/tables/:table", async (c) => {
-    const table = tables.get(c.req.param("table"));
-    if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
-    const query = TableQuery.safeParse(parameters(c));
-    if (!query.success) return failure(c, 400, "bad_request", z.prettifyError(query.error));
-    return c.json(await answers.once((ask) => tablePage(query.data, { table, dialect, ask }), c.req.raw.signal));
+    const asked = askedOf(c, tables);
+    if (asked instanceof Response) return asked;
+    const { table, query } = asked;
+    return c.json(await answers.once((ask) => tablePage(query, { table, dialect, ask }), c.req.raw.signal));
   });
+}
+
+interface Asked {
+  readonly table: OpenTable;
+  readonly query: TableQuery;
+}
+
+/** What a request wants to see, or what it is answered when there is no such thing. */
+function askedOf(c: Context, tables: ReadonlyMap<string, OpenTable>): Asked | Response {
+  const table = tables.get(c.req.param("table") ?? "");
+  if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
+  const query = TableQuery.safeParse(parameters(c));
+  return query.success ? { table, query: query.data } : failure(c, 400, "bad_request", z.prettifyError(query.error));
 }
