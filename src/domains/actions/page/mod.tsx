@@ -3,7 +3,6 @@ import {
   Card,
   Chosen,
   clockText,
-  comparedParams,
   countText,
   type DomainPage,
   durationText,
@@ -25,7 +24,7 @@ import {
   TableCard,
   TimelineCard,
   useAddress,
-  useComparison,
+  useCompared,
   useDataTime,
   Waiting,
   type Zone,
@@ -54,8 +53,7 @@ function ActionsPage() {
   const kpis = usePanel("kpis", actions);
   const ranged = new URLSearchParams([...range, ...actions]);
   const perMinute = usePanel("per-minute", ranged);
-  const comparison = useComparison();
-  const compared = usePanel(comparison && "per-minute", comparison && comparedParams(ranged, comparison));
+  const compared = useCompared(usePanel, "per-minute", ranged);
   const kinds = usePanel("kinds", range);
   const sessions = usePanel("sessions", range);
   useDataTime(kpis.answer?.data.data_now);

@@ -3,6 +3,7 @@ import {
   Empty,
   Filters,
   NO_RECORDS_IN_RANGE,
+  NotYet,
   panelHook,
   type QueryState,
   rangeParams,
@@ -11,7 +12,6 @@ import {
   type Rows,
   TableCard,
   useAddress,
-  Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { ActionsPanels } from "../answers.ts";
 import { SESSION_COLUMNS } from "./columns.ts";
@@ -21,9 +21,8 @@ const usePanel = panelHook<ActionsPanels>("actions");
 export function UserPage({ id }: { readonly id: string }) {
   const { params } = useAddress();
   const one = usePanel("one", new URLSearchParams([...rangeParams(params), ["id", id]]));
-  const { answer, error } = one;
-  if (error && !answer) return <p class="problem" role="alert">{error}</p>;
-  if (!answer) return <Waiting height={260} />;
+  const { answer } = one;
+  if (!answer) return <NotYet asked={one} />;
   const sessions: QueryState<Rows> = { ...one, answer: { ...answer, data: answer.data.sessions } };
   return (
     <>

@@ -4,7 +4,6 @@ import {
   type Alert,
   AlertList,
   Chosen,
-  comparedParams,
   type DomainPage,
   Filters,
   HeatCard,
@@ -18,7 +17,7 @@ import {
   TimelineCard,
   useAddress,
   useAlertMarks,
-  useComparison,
+  useCompared,
   useDataTime,
 } from "../../../http/dashboard/page/mod.ts";
 import type { RidesPanels } from "../answers.ts";
@@ -45,8 +44,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
   const kpis = usePanel("kpis", chosen);
   const demand = usePanel("demand", ranged);
-  const comparison = useComparison();
-  const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
+  const compared = useCompared(usePanel, "demand", ranged);
   const byZone = usePanel("zones", chosen);
   const places = usePanel("places", chosen);
   const heat = usePanel("heat", chosen);

@@ -1,7 +1,6 @@
 // One zone: its demand, its surges, the rides that are asked for in it.
 import {
   AlertList,
-  comparedParams,
   Filters,
   KpiRow,
   type LiveNews,
@@ -14,7 +13,7 @@ import {
   TimelineCard,
   useAddress,
   useAlertMarks,
-  useComparison,
+  useCompared,
   useDataTime,
 } from "../../../http/dashboard/page/mod.ts";
 import type { RidesPanels } from "../answers.ts";
@@ -24,12 +23,11 @@ const usePanel = panelHook<RidesPanels>("rides");
 
 export function ZonePage({ id, live }: { readonly id: string; readonly live: LiveNews }) {
   const { params } = useAddress();
-  const comparison = useComparison();
   const range = [...rangeParams(params)];
   const ranged = new URLSearchParams([...range, ["zone", id]]);
   const kpis = usePanel("kpis", new URLSearchParams({ zone: id }));
   const demand = usePanel("demand", ranged);
-  const compared = usePanel(comparison && "demand", comparison && comparedParams(ranged, comparison));
+  const compared = useCompared(usePanel, "demand", ranged);
   const types = usePanel("types", ranged);
   const one = usePanel("one", new URLSearchParams([...range, ["id", id]]));
   const alerts = one.answer && { ...one.answer, data: one.answer.data.alerts };

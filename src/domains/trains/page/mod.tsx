@@ -4,7 +4,6 @@ import {
   type Alert,
   AlertList,
   Chosen,
-  comparedParams,
   countText,
   difference,
   type DomainPage,
@@ -24,7 +23,7 @@ import {
   timeText,
   useAddress,
   useAlertMarks,
-  useComparison,
+  useCompared,
   useDataTime,
   type Zone,
   zoneText,
@@ -51,13 +50,12 @@ export const page: DomainPage = {
 
 function TrainsPage({ live }: { readonly live: LiveNews }) {
   const { params } = useAddress();
-  const comparison = useComparison();
   const chosen = new URLSearchParams();
   for (const name of ["train", "line"]) for (const value of params.getAll(name)) chosen.append(name, value);
   const ranged = new URLSearchParams([...rangeParams(params), ...chosen]);
   const kpis = usePanel("kpis", chosen);
   const timeline = usePanel("timeline", ranged);
-  const compared = usePanel(comparison && "timeline", comparison && comparedParams(ranged, comparison));
+  const compared = useCompared(usePanel, "timeline", ranged);
   const distributions = usePanel("distributions", ranged);
   const hourly = usePanel("hourly", ranged);
   const status = usePanel("status", chosen);

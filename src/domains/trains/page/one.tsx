@@ -2,7 +2,6 @@
 import {
   agoText,
   AlertList,
-  comparedParams,
   Empty,
   Filters,
   Kpi,
@@ -10,6 +9,7 @@ import {
   Link,
   type LiveNews,
   momentOf,
+  NotYet,
   numberText,
   panelHook,
   rangeParams,
@@ -18,9 +18,8 @@ import {
   timeText,
   useAddress,
   useAlertMarks,
-  useComparison,
+  useCompared,
   useDataTime,
-  Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { OneTrain, TrainsPanels } from "../answers.ts";
 import { PassengerCard, PowerCard } from "./charts.tsx";
@@ -30,20 +29,18 @@ const usePanel = panelHook<TrainsPanels>("trains");
 
 export function TrainPage({ id, live }: { readonly id: string; readonly live: LiveNews }) {
   const { params } = useAddress();
-  const comparison = useComparison();
   const range = [...rangeParams(params)];
   const ranged = new URLSearchParams([...range, ["train", id]]);
   const one = usePanel("one", new URLSearchParams([...range, ["id", id]]));
   const kpis = usePanel("kpis", new URLSearchParams({ train: id }));
   const timeline = usePanel("timeline", ranged);
-  const compared = usePanel(comparison && "timeline", comparison && comparedParams(ranged, comparison));
+  const compared = useCompared(usePanel, "timeline", ranged);
   const distributions = usePanel("distributions", ranged);
   const data = one.answer?.data;
   const alerts = one.answer && { ...one.answer, data: one.answer.data.alerts };
   const marks = useAlertMarks(alerts);
   useDataTime(data?.data_now);
-  if (one.error && !data) return <p class="problem" role="alert">{one.error}</p>;
-  if (!data) return <Waiting height={260} />;
+  if (!data) return <NotYet asked={one} />;
   if (data.state === null) return <Empty>No train of this name has reported. Its name may have changed.</Empty>;
   const charts = { asked: timeline, compared, marks };
   return (

@@ -3,7 +3,6 @@ import {
   activeCount,
   AlertList,
   clockText,
-  comparedParams,
   difference,
   type DomainPage,
   Filters,
@@ -24,7 +23,7 @@ import {
   TimelineCard,
   useAddress,
   useAlertMarks,
-  useComparison,
+  useCompared,
   useDataTime,
   usePipelinePanel,
   type Zone,
@@ -50,8 +49,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   const kpis = usePanel("kpis");
   const sold = new URLSearchParams([...range, ["by", by]]);
   const sales = usePanel("sales", sold);
-  const comparison = useComparison();
-  const compared = usePanel(comparison && "sales", comparison && comparedParams(sold, comparison));
+  const compared = useCompared(usePanel, "sales", sold);
   const split = usePanel("split", range);
   const stock = usePanel("stock");
   const heat = usePanel("heat");

@@ -4,11 +4,11 @@ import {
   Card,
   Empty,
   type LiveNews,
+  NotYet,
   panelHook,
   type RowColumn,
   type Rows,
   RowsTable,
-  Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WinePanels } from "../answers.ts";
 
@@ -17,8 +17,7 @@ const usePanel = panelHook<WinePanels>("wine");
 export function ProductPage({ id, live }: { readonly id: string; readonly live: LiveNews }) {
   const one = usePanel("one", new URLSearchParams({ id }));
   const data = one.answer?.data;
-  if (one.error && !data) return <p class="problem" role="alert">{one.error}</p>;
-  if (!data) return <Waiting height={260} />;
+  if (!data) return <NotYet asked={one} />;
   if (data.stock.rows.length === 0 && data.records.rows.length === 0) {
     return <Empty>Nothing has been sold, delivered or spoilt of a product of this number.</Empty>;
   }

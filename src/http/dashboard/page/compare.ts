@@ -1,5 +1,6 @@
 // The same stretch a day or a week before, as a line beside what is shown. Lies in the address.
 import { useAddress } from "./address.ts";
+import type { PanelHook, QueryState } from "./asking.ts";
 import { colour } from "./look.ts";
 
 const DAY_MS = 86_400_000;
@@ -17,9 +18,14 @@ export function useComparison(): Comparison | undefined {
   return COMPARISONS.find(({ value }) => value === params.get("compare"));
 }
 
-/** A panel's parameters for the stretch that is compared with. */
-export function comparedParams(params: URLSearchParams, { value }: Comparison): URLSearchParams {
-  return new URLSearchParams([...params, ["back", value]]);
+/** What a panel says of the stretch that is compared with; nothing is asked where there is none. */
+export function useCompared<A, N extends keyof A & string>(
+  usePanel: PanelHook<A>,
+  name: N,
+  params: URLSearchParams,
+): QueryState<A[N]> {
+  const comparison = useComparison();
+  return usePanel(comparison && name, comparison && new URLSearchParams([...params, ["back", comparison.value]]));
 }
 
 /** A series of that stretch, moved to where the other one is. Moments are epoch milliseconds. */

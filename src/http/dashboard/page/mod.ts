@@ -4,13 +4,13 @@ import type { LiveNews } from "./live_stream.ts";
 
 export type { Alert, Compared, Rows, Timeline } from "../../../panels/answers.ts";
 export { setParams, useAddress } from "./address.ts";
-export { comparedParams, type Comparison, ghostSeries, useComparison } from "./compare.ts";
+export { type Comparison, ghostSeries, useCompared, useComparison } from "./compare.ts";
 export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
 export { colour, LookContext, useDataTime } from "./look.ts";
 export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
-export { Card, Empty, Waiting } from "./parts/card.tsx";
+export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";
 export type { ChartMark } from "./parts/chart_marks.tsx";
 export { categoryAxis, timeAxis, valueAxis } from "./parts/chart_option.ts";

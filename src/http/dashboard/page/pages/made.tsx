@@ -8,7 +8,7 @@ import { momentOf, numberText, timeText, wordsOf, zoneText } from "../format.ts"
 import type { LiveNews } from "../live_stream.ts";
 import { LookContext, useDataTime } from "../look.ts";
 import { AlertList } from "../parts/alert_list.tsx";
-import { Empty, Waiting } from "../parts/card.tsx";
+import { Empty, NotYet } from "../parts/card.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
 import { rangeParams } from "../parts/range_filter.tsx";
@@ -28,8 +28,7 @@ export function MadePage({ domain: { name, topic, has_alerts }, live }: MadePage
   const overview = panelHook<MadePanels>(name)("overview");
   const data = overview.answer?.data;
   useDataTime(data?.data_now);
-  if (overview.error && !data) return <p class="problem" role="alert">{overview.error}</p>;
-  if (!data) return <Waiting height={260} />;
+  if (!data) return <NotYet asked={overview} />;
   if (data.data_now === null) {
     return (
       <Empty>

@@ -59,3 +59,13 @@ export function Waiting({ height = 120 }: { readonly height?: 120 | 260 }) {
     </div>
   );
 }
+
+/** What stands for an answer until the first one is there: that it is on its way, or why it does not come. */
+export function NotYet({ asked: { error }, height = 260 }: NotYetProps) {
+  return error ? <p class="problem" role="alert">{error}</p> : <Waiting height={height} />;
+}
+
+interface NotYetProps {
+  readonly asked: QueryState<unknown>;
+  readonly height?: 120 | 260;
+}

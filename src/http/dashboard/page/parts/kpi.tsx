@@ -5,7 +5,7 @@ import type { Compared } from "../../../../panels/answers.ts";
 import type { QueryState } from "../asking.ts";
 import { changeOf, numberText, percentText, type Zone } from "../format.ts";
 import { LookContext } from "../look.ts";
-import { Empty, Waiting } from "./card.tsx";
+import { Empty, NotYet } from "./card.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
 export interface KpiProps {
@@ -57,11 +57,10 @@ export interface KpiRowProps<T> {
 }
 
 /** The numbers at the head of a page, or why there are none. */
-export function KpiRow<T>({ asked: { answer, error }, show, empty }: KpiRowProps<T>) {
+export function KpiRow<T>({ asked, show, empty }: KpiRowProps<T>) {
   const { zone } = useContext(LookContext);
-  if (error && !answer) return <p class="problem" role="alert">{error}</p>;
-  if (!answer) return <Waiting />;
-  return show(answer.data, zone) ?? <Empty>{empty}</Empty>;
+  if (!asked.answer) return <NotYet asked={asked} height={120} />;
+  return show(asked.answer.data, zone) ?? <Empty>{empty}</Empty>;
 }
 
 type Change = KpiProps["change"];
