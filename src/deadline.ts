@@ -55,3 +55,11 @@ export class Deadline implements Disposable {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 }
+
+/** Resolves when the work has ended, well or not, or after `ms` milliseconds; the work itself goes on. */
+export async function endedWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([work.catch(() => {}), late.promise]);
+  clearTimeout(timer);
+}

@@ -43,14 +43,14 @@ async function check(context: Context, { json }: { readonly json?: boolean }): P
     report = { file: [(error as Error).message], stretches: [] };
   }
   const isWhole = report.file.length === 0 && report.stretches.length === 0;
-  if (json) {
-    host.stdout.write(jsonText({ file: path, is_whole: isWhole, pages: report.file, damage: report.stretches }));
-  } else if (isWhole) host.stdout.write(`The log "${path}" is whole\n`);
-  else {host.stdout.write([
-      ...report.file.map((line) => `pages: ${line}`),
-      ...report.stretches.map(lineOf),
-      "",
-    ].join("\n"));}
+  const lines = isWhole
+    ? [`The log "${path}" is whole`]
+    : [...report.file.map((line) => `pages: ${line}`), ...report.stretches.map(lineOf)];
+  host.stdout.write(
+    json
+      ? jsonText({ file: path, is_whole: isWhole, pages: report.file, damage: report.stretches })
+      : `${lines.join("\n")}\n`,
+  );
   if (isWhole) return;
   throw new LogDamageFound(
     report.file.length > 0

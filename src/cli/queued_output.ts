@@ -1,5 +1,6 @@
 // Lines for a pipe that may have no reader: they wait in a queue, and writing never waits for them. What finds the queue full
 // is counted and left out. Must not know what is written, nor to which stream.
+import { endedWithin } from "../deadline.ts";
 import { loggerFor } from "../logging.ts";
 
 /** What may wait, UTF-16 characters: some thousand lines. */
@@ -43,11 +44,7 @@ export class QueuedOutput {
 
   /** Resolves when all is written, or after so many milliseconds. */
   async flush(timeoutMs: number): Promise<void> {
-    if (!this.#writing) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, timeoutMs);
-    await Promise.race([this.#writing, late.promise]);
-    clearTimeout(timer);
+    if (this.#writing) await endedWithin(this.#writing, timeoutMs);
   }
 
   async #work(): Promise<void> {

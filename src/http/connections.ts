@@ -1,6 +1,7 @@
 // Who may be connected: so many in all, so many from one address, and none that waits for long. Where there is no room, the
 // one that has waited longest for its next request is closed for a new one: who is silent keeps nobody out.
 // Must not know sockets, nor what is asked over them.
+import { endedWithin } from "../deadline.ts";
 import { clientGroup } from "./client_address.ts";
 
 export interface ConnectionLimits {
@@ -147,10 +148,7 @@ export class Connections {
   /** Resolves when few sockets are left of connections that were closed: they hold their descriptors until then. */
   async closed(): Promise<void> {
     if (this.#closing.size < MAX_CLOSING) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, CLOSING_MS);
-    await Promise.race([...this.#closing, late.promise]);
-    clearTimeout(timer);
+    await endedWithin(Promise.race(this.#closing), CLOSING_MS);
   }
 
   #total(): number {

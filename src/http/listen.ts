@@ -1,6 +1,7 @@
 // Listens, and stops listening: accepts connections within their limits, and goes on accepting whatever goes wrong with one.
 // Must not know what is served.
 import { isLoopback } from "../config/mod.ts";
+import { endedWithin } from "../deadline.ts";
 import { ConfigError } from "../errors.ts";
 import { loggerFor } from "../logging.ts";
 import { type Client, clientGroup } from "./client_address.ts";
@@ -119,12 +120,9 @@ class Server {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.listener.close();
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, CLOSE_MS);
-    const all = Promise.all([...this.#served].map((serving) => serving.shutdown().catch(() => {})));
+    const all = Promise.allSettled([...this.#served].map((serving) => serving.shutdown()));
     // What is open for longer goes with the process: once it is to end in good order, Deno cannot cut it off any more.
-    await Promise.race([all, late.promise]);
-    clearTimeout(timer);
+    await endedWithin(all, CLOSE_MS);
   }
 }
 

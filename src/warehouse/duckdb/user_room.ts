@@ -3,6 +3,7 @@
 // read a file that is written, so what they take is watched, and the oldest is ended when they take too much.
 // Must not know what they ask.
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { QueryBusyError, QueryTooLargeError } from "../../errors.ts";
 import { needsMore } from "./errors.ts";
@@ -153,7 +154,7 @@ export class UserRoom {
       let ended: User | undefined;
       let endedAt = -Infinity;
       while (!signal.aborted) {
-        await pause(WATCH_EVERY_MS, signal);
+        await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => {});
         if (signal.aborted) return;
         if (ended && this.#users.has(ended) && performance.now() - endedAt < END_PATIENCE_MS) continue;
         const isOver = Deno.memoryUsage().rss > maxRss ||
@@ -171,16 +172,4 @@ export class UserRoom {
   #held(connection: DuckDBConnection): Promise<number> {
     return this.host.statement(async () => Number((await (await connection.run(HELD)).getRows())[0]?.[0] ?? 0));
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

@@ -1,8 +1,7 @@
 // Whether a login that takes long can succeed at all: the driver itself gives up only after a minute or more.
 // Must not know accounts or credentials.
 
-import { setTimeout as delay } from "node:timers/promises";
-import { Deadline } from "../../deadline.ts";
+import { Deadline, endedWithin } from "../../deadline.ts";
 
 /** How long a login may take before anybody asks whether there is a server at all, milliseconds. */
 const PATIENCE_MS = 3_000;
@@ -27,9 +26,7 @@ export async function ifReachable<T>(
 ): Promise<T> {
   let settled = false;
   const settling = login.then(() => settled = true, () => settled = true);
-  const patience = new AbortController();
-  await Promise.race([settling, delay(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
-  patience.abort();
+  await endedWithin(settling, PATIENCE_MS);
   if (!settled) {
     const why = await whyUnreachable(address);
     if (why !== undefined && !settled) {
