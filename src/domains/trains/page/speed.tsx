@@ -11,14 +11,12 @@ import {
   NO_RECORDS_IN_RANGE,
   numberText,
   type QueryState,
+  shadeOf,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions } from "../answers.ts";
 import { lookedAt } from "./charts.tsx";
 import { trainPath } from "./status.tsx";
-
-/** Shades of the scale, from standing to the greatest mean. */
-const SHADES = 12;
 
 export function SpeedCard({ asked }: { readonly asked: QueryState<TrainDistributions> }) {
   const data = asked.answer?.data;
@@ -60,7 +58,7 @@ function Strips({ data }: { readonly data: TrainDistributions }) {
             {speeds.map(({ at, mean }) => (
               <rect
                 key={at}
-                class={`shade-${Math.max(0, Math.min(SHADES - 1, Math.floor(mean / most * SHADES)))}`}
+                class={shadeOf(mean / most)}
                 x={place(at)}
                 y={0}
                 width={1.02}

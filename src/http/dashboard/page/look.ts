@@ -29,6 +29,14 @@ export function applyTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
 }
 
+/** Shades that page.css has, from the palest on. */
+const SHADES = 12;
+
+/** The class of a colour that is stronger the more of the most something is: `share` from 0 to 1. */
+export function shadeOf(share: number): string {
+  return `shade-${Math.max(0, Math.min(SHADES - 1, Math.floor(share * SHADES)))}`;
+}
+
 /** Calls back when the system's theme changes. */
 export function onSystemTheme(listener: () => void): () => void {
   dark.addEventListener("change", listener);

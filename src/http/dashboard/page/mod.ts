@@ -8,7 +8,7 @@ export { type Comparison, ghostSeries, useCompared, useComparison } from "./comp
 export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
-export { colour, LookContext, useDataTime } from "./look.ts";
+export { colour, LookContext, shadeOf, useDataTime } from "./look.ts";
 export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";

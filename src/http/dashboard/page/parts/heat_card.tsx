@@ -4,7 +4,7 @@ import type { Heat } from "../../../../panels/answers.ts";
 import type { QueryState } from "../asking.ts";
 import { numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { showSpan } from "../hand.ts";
-import { LookContext } from "../look.ts";
+import { LookContext, shadeOf } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
 
 export interface HeatCardProps {
@@ -17,7 +17,6 @@ const HOUR_MS = 3_600_000;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 /** Hours that are named above the cells. */
 const NAMED = 3;
-const SHADES = 12;
 
 export function HeatCard({ title, unit, asked }: HeatCardProps) {
   const { zone } = useContext(LookContext);
@@ -77,10 +76,9 @@ interface HeatCellProps {
 
 function HeatCell({ cell, day, hour, most, unit }: HeatCellProps) {
   if (cell === undefined) return <td />;
-  const shade = Math.max(0, Math.min(SHADES - 1, Math.floor(cell.value / most * SHADES)));
   const value = numberText(Math.round(cell.value), unit);
   return (
-    <td class={`heat-${shade}`} title={`${dayName(day)} ${String(hour).padStart(2, "0")}:00: ${value}`}>
+    <td class={shadeOf(cell.value / most)} title={`${dayName(day)} ${String(hour).padStart(2, "0")}:00: ${value}`}>
       <span class="visually-hidden">{value}</span>
     </td>
   );

@@ -1,6 +1,7 @@
 // A map without any server of tiles: outlines that are known, points that move, trails, a graticule and a scale. A click on a
 // point goes to its page.
 import { useMemo } from "preact/hooks";
+import { shadeOf } from "../look.ts";
 import { Link } from "./link.tsx";
 
 export type Place = readonly [latitude: number, longitude: number];
@@ -36,7 +37,6 @@ export interface MapProps {
 }
 
 const [WIDTH, HEIGHT, MARGIN] = [760, 440, 30];
-const SHADES = 12;
 const KM_PER_DEGREE = 111.32;
 /** Of the points, that must lie within the outlines. */
 const ENOUGH = 0.8;
@@ -60,13 +60,12 @@ export function Map({ label, points, outlines = [] }: MapProps) {
       )}
       {points.map(({ id, at, share, isBad, size = 1, label, text, to }) => {
         const [x, y] = project.to(at);
-        const shade = Math.max(0, Math.min(SHADES - 1, Math.floor(share * SHADES)));
         return (
           <g key={id} class="map-point" style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}>
             <Link to={to} class={isBad ? "map-bad" : ""}>
               <title>{text}</title>
               <circle r={12 * Math.max(1, size)} class="map-target" />
-              <circle r={7 * size} class={`map-dot shade-${shade}`} />
+              <circle r={7 * size} class={`map-dot ${shadeOf(share)}`} />
               {label && <text y={7 * size + 13}>{label}</text>}
             </Link>
           </g>
