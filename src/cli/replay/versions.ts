@@ -61,7 +61,7 @@ export function raiseStoredVersion(state: ReplayedState, output: Versioned, row:
   switch (output.kind) {
     case "windows": {
       const end = Number(row.WINDOW_END);
-      const { isHopping, forgottenUpTo } = hoppingOf(state, output.name, partition);
+      const { isHopping, forgottenUpTo } = marksOf(state, output.name, partition);
       if (!isHopping) return edit(output.name, end, (value) => (value as unknown[]).with(3, version));
       const at = { operator: `${output.name}/corrections`, partition, namespace: end, key };
       if (end > forgottenUpTo) state.set({ ...at, value: String(version - 1) });
@@ -85,7 +85,7 @@ export function raiseStoredVersion(state: ReplayedState, output: Versioned, row:
 const isSessions = (value: unknown) => Array.isArray(value) && value.every(Array.isArray);
 
 /** Hopping windows keep how far they are closed under a name of its own, and how far they are forgotten with their panes. */
-function hoppingOf(state: ReplayedState, name: string, partition: number) {
+function marksOf(state: ReplayedState, name: string, partition: number) {
   const isHopping = state.get({ operator: `${name}/closed`, partition, namespace: 0, key: "" }) !== undefined;
   const marks = state.get({ operator: name, partition, namespace: MARKS_NAMESPACE, key: "" })?.value;
   const [forgottenUpTo] = marks ? JSON.parse(marks) as [number | null] : [null];

@@ -31,6 +31,7 @@ export const page: DomainPage = {
   title: "Circadian",
   show: () => <CircadianPage />,
   one: (id) => <CircadianPage only={id} />,
+  ids: { hint: "sleeper", use: (isAsked) => usePanel(isAsked ? "users" : undefined).answer?.data.users },
   pathOf: { USER_ID: (id) => `/circadian/${encodeURIComponent(String(id))}` },
 };
 

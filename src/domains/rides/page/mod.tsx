@@ -34,6 +34,7 @@ export const page: DomainPage = {
   title: "Rides",
   show: (live) => <RidesPage live={live} />,
   one: (id, live) => <ZonePage id={id} live={live} />,
+  ids: { hint: "zone", use: (isAsked) => usePanel(isAsked ? "kpis" : undefined).answer?.data.all_zones },
   pathOf: { ZONE: zonePath },
 };
 

@@ -45,6 +45,7 @@ export const page: DomainPage = {
   title: "Trains",
   show: (live) => <TrainsPage live={live} />,
   one: (id, live) => <TrainPage id={id} live={live} />,
+  ids: { hint: "train", use: (isAsked) => usePanel(isAsked ? "kpis" : undefined).answer?.data.trains },
   pathOf: { TRAIN_ID: trainPath },
 };
 

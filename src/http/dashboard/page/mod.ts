@@ -34,6 +34,11 @@ export interface DomainPage {
   readonly show: (live: LiveNews) => ComponentChildren;
   /** The page about one train, zone, product or user, by its id. */
   readonly one?: (id: string, live: LiveNews) => ComponentChildren;
+  /** The ids that the search finds, each with a page of `one`; `hint` says what they are. A hook, asked while the search is open. */
+  readonly ids?: {
+    readonly hint: string;
+    readonly use: (isAsked: boolean) => readonly string[] | undefined;
+  };
   /** Its path by what a column of the domain's tables holds. */
   readonly pathOf?: Readonly<Record<string, (id: unknown) => string>>;
 }

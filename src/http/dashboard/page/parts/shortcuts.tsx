@@ -3,7 +3,7 @@ import { Fragment } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { About } from "../../protocol.ts";
 import { goTo, setParams } from "../address.ts";
-import { useAnswer } from "../asking.ts";
+import { domainPages } from "../domain_pages.ts";
 import { useKeys } from "../keys.ts";
 import { type PageName, pageNames } from "../pages.tsx";
 import { Dialog } from "./dialog.tsx";
@@ -85,24 +85,17 @@ function FullPalette({ about, pages, actions, onClose }: FullPaletteProps) {
   return <Palette commands={commands} onClose={onClose} />;
 }
 
+/** Of all domains that run. The list of pages never changes, so the same hooks are called each time. */
 function useIds(about: About): readonly Command[] {
-  const runs = (name: string) => about.domains.some((domain) => domain.name === name && !domain.is_made);
-  const trains = useAnswer<{ readonly trains: readonly string[] }>(
-    runs("trains") ? "/api/panels/trains/kpis" : undefined,
-  );
-  const rides = useAnswer<{ readonly all_zones: readonly string[] }>(
-    runs("rides") ? "/api/panels/rides/kpis" : undefined,
-  );
-  const users = useAnswer<{ readonly users: readonly string[] }>(
-    runs("circadian") ? "/api/panels/circadian/users" : undefined,
-  );
-  const named = (domain: string, hint: string, ids: readonly string[] = []) =>
-    ids.map((id) => ({ title: id, hint, run: () => goTo(`/${domain}/${encodeURIComponent(id)}`) }));
-  return [
-    ...named("trains", "train", trains.answer?.data.trains),
-    ...named("rides", "zone", rides.answer?.data.all_zones),
-    ...named("circadian", "sleeper", users.answer?.data.users),
-  ];
+  return [...domainPages].flatMap(([name, { ids }]) => {
+    const isAsked = about.domains.some((domain) => domain.name === name && !domain.is_made);
+    const found = ids?.use(isAsked) ?? [];
+    return found.map((id) => ({
+      title: id,
+      hint: ids?.hint ?? "",
+      run: () => goTo(`/${name}/${encodeURIComponent(id)}`),
+    }));
+  });
 }
 
 const IN_CHARTS = [
