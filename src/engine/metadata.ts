@@ -12,6 +12,8 @@ const RUN_BYTES = 64 * 1024;
 /** Digits of the largest whole number that is written digit by digit. */
 const MAX_DIGITS = 16;
 const TEN_MILLION = 10_000_000;
+/** Of the digits that differ from one record to the next. */
+const [OFFSET_END, TIME_END] = [10_000, TEN_MILLION];
 const [ZERO, QUOTE, BACKSLASH, SPACE, LAST_ASCII] = [48, 34, 92, 32, 127];
 
 export interface MetadataOptions {
@@ -33,6 +35,8 @@ export class MetadataWriter {
   #end = new Uint8Array(0);
   #run = new Uint8Array(0);
   #at = 0;
+  /** The one written last in this run, which the next one is like but for its numbers and its key. */
+  #last: Written | undefined;
 
   constructor({ topic, partition, timestampName }: MetadataOptions) {
     this.#start = `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":`;
@@ -51,6 +55,7 @@ export class MetadataWriter {
     if (pushedAt !== this.#pushedAt) {
       this.#pushedAt = pushedAt;
       this.#end = encoder.encode(`,"SnowflakeConnectorPushTime":${pushedAt}}`);
+      this.#last = undefined;
     }
     const isUsual = schema === undefined && isWhole(record.offset) && isWhole(record.timestamp) &&
       hasNone(record.headers) && (record.key === null || isPlain(record.key));
@@ -59,24 +64,53 @@ export class MetadataWriter {
 
   #usual({ offset, key, timestamp }: LogRecord): Uint8Array {
     const { start, key: beforeKey, name, times } = this.#pieces;
-    const most = this.#most + (key?.length ?? 0) + this.#end.length;
-    if (this.#at + most > this.#run.length) [this.#run, this.#at] = [new Uint8Array(Math.max(RUN_BYTES, most)), 0];
+    const keyLength = key === null ? -1 : key.length;
+    const most = this.#most + Math.max(0, keyLength) + this.#end.length;
+    if (this.#at + most > this.#run.length) {
+      [this.#run, this.#at, this.#last] = [new Uint8Array(Math.max(RUN_BYTES, most)), 0, undefined];
+    }
     const from = this.#at;
+    const last = this.#last;
+    if (last !== undefined && isAlike(last, offset, keyLength, timestamp)) return this.#again(last, offset, key, timestamp);
     this.#put(start);
     this.#putNumber(offset);
+    const offsetEnd = this.#at - from;
     if (key !== null) {
       this.#put(beforeKey);
       this.#put(key);
       this.#run[this.#at++] = QUOTE;
     }
+    const keyEnd = this.#at - from - 1;
     if (name.length > 0) {
       this.#put(name);
       this.#putNumber(timestamp);
     }
+    const nameEnd = name.length > 0 ? this.#at - from : 0;
     this.#put(times);
     this.#putNumber(timestamp);
+    const timeEnd = this.#at - from;
     this.#put(this.#end);
+    const length = this.#at - from;
+    this.#last = { from, length, keyLength, keyEnd, offset, offsetEnd, timestamp, nameEnd, timeEnd };
     return this.#run.subarray(from, this.#at);
+  }
+
+  /** What was written last, with other numbers of as many digits and another key of that length. */
+  #again(last: Written, offset: number, key: Uint8Array | null, timestamp: number): Uint8Array {
+    const [run, from] = [this.#run, this.#at];
+    const end = from + last.length;
+    run.copyWithin(from, last.from, last.from + last.length);
+    if (key !== null) for (let i = 0, to = from + last.keyEnd - key.length; i < key.length; i++) run[to + i] = key[i]!;
+    if (offset !== last.offset) overwrite(run, from + last.offsetEnd, offset, OFFSET_END);
+    if (timestamp !== last.timestamp) {
+      if (last.nameEnd > 0) overwrite(run, from + last.nameEnd, timestamp, TIME_END);
+      overwrite(run, from + last.timeEnd, timestamp, TIME_END);
+    }
+    last.from = from;
+    last.offset = offset;
+    last.timestamp = timestamp;
+    this.#at = end;
+    return run.subarray(from, end);
   }
 
   #put(bytes: Uint8Array): void {
@@ -121,6 +155,41 @@ export class MetadataWriter {
     }
     if (this.#timestampName !== "") json += this.#timestampName + record.timestamp;
     return `${json},"headers":{${headers}},"CreateTime":${record.timestamp},"SnowflakeConnectorPushTime":${pushedAt}}`;
+  }
+}
+
+/** Where the parts of what was written end, from where it begins. */
+interface Written {
+  from: number;
+  readonly length: number;
+  /** -1 where the record has no key. */
+  readonly keyLength: number;
+  readonly keyEnd: number;
+  offset: number;
+  readonly offsetEnd: number;
+  timestamp: number;
+  /** 0 where the timestamp has no name of its own. */
+  readonly nameEnd: number;
+  readonly timeEnd: number;
+}
+
+function isAlike(last: Written, offset: number, keyLength: number, timestamp: number): boolean {
+  return keyLength === last.keyLength && isAlikeBefore(offset, last.offset, OFFSET_END) &&
+    isAlikeBefore(timestamp, last.timestamp, TIME_END);
+}
+
+/** Whether two numbers have the same digits before the last ones, which `end` is the power of ten of. */
+function isAlikeBefore(value: number, other: number, end: number): boolean {
+  return value === other || value >= end && Math.floor(value / end) === Math.floor(other / end);
+}
+
+/** Writes the last digits of a number that ends at `at`. */
+function overwrite(run: Uint8Array, at: number, value: number, end: number): void {
+  let rest = (value - Math.floor(value / end) * end) | 0;
+  for (let over = end, i = at - 1; over > 1; over /= 10, i--) {
+    const tenth = (rest / 10) | 0;
+    run[i] = ZERO + rest - 10 * tenth;
+    rest = tenth;
   }
 }
 

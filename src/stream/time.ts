@@ -24,13 +24,24 @@ export function parseTimestamp(value: string | number): number {
     // What is stored has microseconds: the rest must not put an event into another window than its stored time is in.
     return value >= 1e11 && value < 253_402_300_800_000 ? Math.floor(value * 1000) / 1000 : NaN;
   }
+  if (value.startsWith(lastMinute.text)) {
+    const second = parseSeconds(value);
+    return lastMinute.ms + second.ms - parseZone(value, second.end);
+  }
   const date = parseDate(value);
   if (value.length === 10) return date;
   const separator = value.charCodeAt(10);
   if (separator !== UPPER_T && separator !== LOWER_T && separator !== SPACE) return NaN;
   const clock = parseClock(value);
-  return clock.ms >= 0 && date + clock.ms >= 0 ? date + clock.ms - parseZone(value, clock.end) : NaN;
+  if (!(clock.ms >= 0 && date + clock.ms >= 0)) return NaN;
+  if (value.charCodeAt(16) === COLON) {
+    lastMinute = { text: value.slice(0, 17), ms: Math.round(date + clock.ms - parseSeconds(value).ms) };
+  }
+  return date + clock.ms - parseZone(value, clock.end);
 }
+
+// Events come in runs of the same minute: `YYYY-MM-DDTHH:MM:` as it was written, and its epoch milliseconds in UTC.
+let lastMinute = { text: "none", ms: NaN };
 
 /** The number that the digits from `start` to `end` write, or `NaN` where one of them is no digit. */
 function digits(text: string, start: number, end: number): number {
@@ -60,21 +71,35 @@ function parseDate(text: string): number {
   return lastDate.ms;
 }
 
-/** `HH:MM[:SS[.f…]]` from the eleventh character on, in milliseconds (`NaN` if it is none), and where it ends. */
-function parseClock(text: string): { readonly ms: number; readonly end: number } {
+/** What a clock says, in milliseconds (`NaN` if it is none), and where it ends. */
+interface Clock {
+  readonly ms: number;
+  readonly end: number;
+}
+
+const NO_CLOCK: Clock = { ms: NaN, end: 0 };
+
+/** `HH:MM[:SS[.f…]]` from the eleventh character on. */
+function parseClock(text: string): Clock {
   const hour = digits(text, 11, 13);
   const minute = digits(text, 14, 16);
-  if (text.charCodeAt(13) !== COLON || !(hour <= 23 && minute <= 59)) return { ms: NaN, end: 0 };
-  let ms = hour * 3_600_000 + minute * 60_000;
+  if (text.charCodeAt(13) !== COLON || !(hour <= 23 && minute <= 59)) return NO_CLOCK;
+  const ms = hour * 3_600_000 + minute * 60_000;
   if (text.charCodeAt(16) !== COLON) return { ms, end: 16 };
+  const second = parseSeconds(text);
+  return { ms: ms + second.ms, end: second.end };
+}
+
+/** `SS[.f…]` from the seventeenth character on. */
+function parseSeconds(text: string): Clock {
   const second = digits(text, 17, 19);
-  if (!(second <= 59)) return { ms: NaN, end: 0 };
-  ms += second * 1000;
+  if (!(second <= 59)) return NO_CLOCK;
+  const ms = second * 1000;
   const point = text.charCodeAt(19);
   if (point !== POINT && point !== COMMA) return { ms, end: 19 };
   let end = 20;
   while (text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++;
-  if (end === 20 || end > 29) return { ms: NaN, end: 0 };
+  if (end === 20 || end > 29) return NO_CLOCK;
   const kept = Math.min(end, 26);
   return { ms: ms + digits(text, 20, kept) / 10 ** (kept - 20 - 3), end };
 }

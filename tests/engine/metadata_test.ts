@@ -27,10 +27,26 @@ const headers = fc.oneof(
 );
 const schema = fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, fc.nat(), fc.uuid());
 
+const records = fc.array(fc.record({ offset: whole, key, timestamp: time, headers, schema, pushedAt: whole }), {
+  minLength: 1,
+});
+/** Records as a partition has them: a little later each, pushed together, with keys of one length or two. */
+const following = fc.tuple(whole, whole, whole, fc.array(fc.tuple(fc.nat(300), fc.nat(300_000), fc.nat(11))))
+  .map(([offset, timestamp, pushedAt, steps]) =>
+    steps.map(([offsetStep, timeStep, train], i) => ({
+      offset: offset + offsetStep * i,
+      timestamp: timestamp + timeStep * i,
+      pushedAt,
+      key: train === 0 ? null : utf8.encode(`TRAIN_${train}`),
+      headers: {},
+      schema: undefined,
+    })).filter(({ offset, timestamp }) => Number.isSafeInteger(offset) && Number.isSafeInteger(timestamp))
+  );
+
 Deno.test("metadata is what JSON.stringify makes of it, record after record", () => {
   fc.assert(fc.property(
     fc.record({ topic: fc.string(), partition: fc.nat(), timestampName: fc.constantFrom(undefined, "ts", 'a"b') }),
-    fc.array(fc.record({ offset: whole, key, timestamp: time, headers, schema, pushedAt: whole }), { minLength: 1 }),
+    fc.oneof(records, following),
     (of, records) => {
       const writer = new MetadataWriter(of);
       // Rows written later must leave earlier ones as they are.

@@ -63,6 +63,39 @@ for (const { name } of domainModules) {
   });
 }
 
+Deno.test("numbers of any length are the doubles that JSON.parse makes of them", () => {
+  const reader = new SchemaReader(z.object({ n: z.number() }));
+  const example = utf8.encode('{"n":1}');
+  reader.learn(example, { n: 1 }, { n: 1 });
+  const digits = (min: number, max: number) =>
+    fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: min, maxLength: max });
+  const written = fc.oneof(
+    fc.tuple(fc.constantFrom("", "-"), digits(1, 22), digits(0, 24)).map(([sign, whole, fraction]) =>
+      `${sign}${BigInt(whole)}${fraction && "."}${fraction}`
+    ),
+    // What programs write: the shortest text of a double; and what lies between two doubles, or nearly.
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+    fc.double({ min: -1e6, max: 1e6, noNaN: true }).map(String),
+    fc.tuple(fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n }), fc.nat(21)).map(([n, shift]) => {
+      const text = String(n).padStart(shift + 1, "0");
+      return shift === 0 ? text : `${text.slice(0, -shift)}.${text.slice(-shift)}`;
+    }),
+    fc.tuple(fc.integer({ min: 1, max: 2 ** 31 }), fc.integer({ min: 1, max: 22 })).map(([n, bits]) =>
+      // A double and half of the step to the next one, exactly.
+      (n * 2 ** 22 + 0.5 * 2 ** (22 - bits)).toFixed(22).replace(/0+$/, "0")
+    ),
+  );
+  fc.assert(
+    fc.property(written, (text) => {
+      const read = reader.read(utf8.encode(`{"n":${text}}`));
+      const parsed = JSON.parse(text);
+      if (read !== NOT_MINE) assert(Object.is((read as { n: number }).n, parsed), text);
+      else assert(!Number.isFinite(parsed), text);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
 const jsonish = fc.constantFrom(...'0123456789-+.eE"\\,:{}[] \ttruefalsné', "null", "-0", "1e5", '"a"', "\\u00", "{}");
 const changes = fc.array(
   fc.record({

@@ -103,6 +103,14 @@ Deno.test("a date after a date that does not exist is read on its own", () => {
   assert(Number.isNaN(parseTimestamp("2023-02-29T01:00:00Z")));
 });
 
+Deno.test("a time in the minute of one before is read on its own", () => {
+  assertEquals(parseTimestamp("2024-05-01T12:34:56.5Z"), Date.UTC(2024, 4, 1, 12, 34, 56, 500));
+  assertEquals(parseTimestamp("2024-05-01T12:34:57+01:00"), Date.UTC(2024, 4, 1, 11, 34, 57));
+  for (const end of ["", "5", "60Z", "6xZ", "56.Z", "56Zx", "56.5 Z", "56+16"]) {
+    assertEquals(parseTimestamp(`2024-05-01T12:34:${end}`), NaN, end);
+  }
+});
+
 Deno.test("any time from 1970 to 2109 is read as Temporal reads it, in any offset and to the microsecond", () => {
   const time = fc.record({
     // Beyond 2 ** 42 ms a double no longer holds microseconds.
@@ -113,15 +121,19 @@ Deno.test("any time from 1970 to 2109 is read as Temporal reads it, in any offse
     named: fc.boolean(),
   });
   fc.assert(
-    fc.property(time, ({ micros, digits, offsetMinutes, separator, named }) => {
+    // Two after each other, mostly of one minute.
+    fc.property(time, fc.bigInt({ min: 0n, max: 90_000_000n }), (first, later) => {
+      const { digits, offsetMinutes, separator, named } = first;
       const unit = 10n ** BigInt(6 - digits);
-      const instant = new Temporal.Instant(micros / unit * unit * 1000n);
       const sign = offsetMinutes < 0 ? "-" : "+";
       const [h, m] = [Math.floor(Math.abs(offsetMinutes) / 60), Math.abs(offsetMinutes) % 60];
       const zone = named ? `${sign}${String(h).padStart(2, "0")}:${String(m).padStart(2, "0")}` : "UTC";
-      const local = instant.toZonedDateTimeISO(zone).toPlainDateTime().toString({ fractionalSecondDigits: digits });
-      const text = local.replace("T", separator) + (named ? zone : "");
-      assertEquals(Math.round(parseTimestamp(text) * 1000), Number(instant.epochNanoseconds / 1000n), text);
+      for (const micros of [first.micros, first.micros + later]) {
+        const instant = new Temporal.Instant(micros / unit * unit * 1000n);
+        const local = instant.toZonedDateTimeISO(zone).toPlainDateTime().toString({ fractionalSecondDigits: digits });
+        const text = local.replace("T", separator) + (named ? zone : "");
+        assertEquals(Math.round(parseTimestamp(text) * 1000), Number(instant.epochNanoseconds / 1000n), text);
+      }
     }),
     propertyRuns(1500),
   );

@@ -13,18 +13,30 @@ const [LETTER_F, LETTER_N, LETTER_T] = [102, 110, 116];
 const FIRST_NOT_ASCII = 128;
 
 let bytes: Uint8Array = new Uint8Array(0);
+/** The buffer that the text lies in, the same for all records of a batch. */
+let buffer: ArrayBufferLike = bytes.buffer;
+let view = new DataView(buffer);
+/** Where the text begins in it. */
+let start = 0;
 let at = 0;
 let good = true;
 let ascii = true;
 let plain = true;
 
-/** Begins to read a text, of which the bytes between its values are ASCII or not, and without a backslash or not. */
-export function begin(text: Uint8Array, isAscii: boolean, isPlain: boolean): void {
+/**
+ * Begins to read a text, of which the bytes between its values are ASCII or not, and without a backslash or not. Returns the
+ * view by which {@link reach} places are compared.
+ */
+export function begin(text: Uint8Array, isAscii: boolean, isPlain: boolean): DataView {
   bytes = text;
+  const of = text.buffer;
+  if (of !== buffer) [buffer, view] = [of, new DataView(of)];
+  start = text.byteOffset;
   at = 0;
   good = true;
   ascii = isAscii;
   plain = isPlain;
+  return view;
 }
 
 /** Whether everything was read, to the last byte. */
@@ -47,6 +59,13 @@ export function next(): number {
   return bytes[at]!;
 }
 
+/** Goes so many bytes on. Returns where they begin in the view, -1 when there are fewer. */
+export function reach(length: number): number {
+  const from = at;
+  at += length;
+  return at <= bytes.length ? start + from : -1;
+}
+
 /** Whether the text goes on with these bytes, which are then read. */
 export function skip(expected: Uint8Array): boolean {
   const from = at;
@@ -55,8 +74,8 @@ export function skip(expected: Uint8Array): boolean {
   return true;
 }
 
-/** Strings of up to so many bytes are looked for among those seen before. */
-const SHORT_BYTES = 32;
+/** Strings of up to so many bytes are looked for among those seen before: ids and words are, times are a little longer. */
+const SHORT_BYTES = 20;
 const SEEN_STRINGS = 4096;
 const seenTexts: string[] = new Array(SEEN_STRINGS).fill("");
 const seenLengths = new Int32Array(SEEN_STRINGS);
@@ -79,7 +98,7 @@ export function string(): string {
   at = i + 1;
   if (bits >= FIRST_NOT_ASCII) return notAscii(from, i);
   const length = i - from;
-  if (length > SHORT_BYTES) return latin1Slice.call(b, from, i);
+  if (length > SHORT_BYTES) return asciiText(b, from, length);
   const slot = (hash ^ hash >>> 12) & SEEN_STRINGS - 1;
   const seen = slot * SHORT_BYTES;
   if (seenLengths[slot] === length) {
@@ -90,6 +109,23 @@ export function string(): string {
   for (let at = 0; at < length; at++) seenBytes[seen + at] = b[from + at]!;
   seenLengths[slot] = length;
   return seenTexts[slot] = latin1Slice.call(b, from, i);
+}
+
+/** Longer texts are made by a call into the runtime, which is dearer, but not by the byte. */
+const LONGEST_BY_CODES = 32;
+/** Makes a text of so many bytes out of its codes. */
+type FromCodes = (bytes: Uint8Array, from: number) => string;
+const textsByCodes: (FromCodes | undefined)[] = [];
+
+/** Bytes that are ASCII as text. */
+function asciiText(b: Uint8Array, from: number, length: number): string {
+  if (length > LONGEST_BY_CODES) return latin1Slice.call(b, from, from + length);
+  return (textsByCodes[length] ??= fromCodes(length))(b, from);
+}
+
+function fromCodes(length: number): FromCodes {
+  const codes = Array.from({ length }, (_, i) => `bytes[from + ${i}]`);
+  return new Function("bytes", "from", `return String.fromCharCode(${codes.join(", ")});`) as FromCodes;
 }
 
 function notAscii(from: number, to: number): string {
@@ -149,14 +185,69 @@ export function number(): number {
     if (fraction === 0) return unread(0);
     count += fraction;
   }
-  if (count > EXACT_DIGITS || byte === LOWER_E || byte === UPPER_E) return longNumber(from, i);
+  if (byte === LOWER_E || byte === UPPER_E) return anyNumber(from, i);
   at = i;
-  const value = fraction === 0 ? digits : digits / TENS[fraction]!;
+  let value: number;
+  if (count <= EXACT_DIGITS) value = fraction === 0 ? digits : digits / TENS[fraction]!;
+  else {
+    value = manyDigits(firstDigit, i, fraction);
+    if (Number.isNaN(value)) return anyNumber(from, i);
+  }
   return isNegative ? -value : value;
 }
 
-/** The number that begins at `from`, of which the sign, the digits and the fraction end at `i`. */
-function longNumber(from: number, i: number): number {
+/** Digits after the first {@link EXACT_DIGITS} that can be had exactly too: then the whole is below 10^19. */
+const MORE_DIGITS = 4;
+/** Splits a double in two halves of 26 bits (Veltkamp). */
+const SPLITTER = 2 ** 27 + 1;
+/** A bound far above what the remainder of a quotient may be wrong by, of itself. */
+const DOUBT = 2 ** -40;
+
+/**
+ * The number between `from` and `to`, of 16 digits and more, as programs write what they have computed; `fraction` of them come
+ * after the point. The digits are the exact sum of two doubles, and so is their quotient but for a last remainder: where all that
+ * this may be wrong by leads to the same double, that is the nearest one (Ziv's test). `NaN` where it does not, or for too many.
+ */
+function manyDigits(from: number, to: number, fraction: number): number {
+  if (fraction >= TENS.length) return NaN;
+  let [head, tail, significant] = [0, 0, 0];
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i]! - ZERO;
+    if (digit < 0 || significant === 0 && digit === 0) continue; // the point, and zeros before all others
+    if (++significant <= EXACT_DIGITS) head = head * 10 + digit;
+    else tail = tail * 10 + digit;
+  }
+  const more = significant - EXACT_DIGITS;
+  if (more > MORE_DIGITS) return NaN;
+  const scale = TENS[Math.max(0, more)]!;
+  const shifted = head * scale;
+  const whole = shifted + tail;
+  // What the product and the sum have lost, exactly: all are whole numbers below 2^64, of which `whole` has 53 bits.
+  const rest = productError(shifted, head, scale) + (tail - (whole - shifted));
+  if (fraction === 0) return nearest(whole, rest);
+  const divisor = TENS[fraction]!;
+  const quotient = whole / divisor;
+  const product = quotient * divisor;
+  const remainder = whole - product - productError(product, quotient, divisor) + rest;
+  return nearest(quotient, remainder / divisor);
+}
+
+/** What `product`, which is a × b rounded, lacks of it (Dekker). */
+function productError(product: number, a: number, b: number): number {
+  const aHigh = SPLITTER * a - (SPLITTER * a - a);
+  const bHigh = SPLITTER * b - (SPLITTER * b - b);
+  const [aLow, bLow] = [a - aHigh, b - bHigh];
+  return aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow);
+}
+
+/** The double nearest to `value` and a small `rest`, `NaN` where doubt of the rest leaves it open. */
+function nearest(value: number, rest: number): number {
+  const low = value + (rest - Math.abs(rest) * DOUBT);
+  return low === value + (rest + Math.abs(rest) * DOUBT) ? low : NaN;
+}
+
+/** Any number: it begins at `from`, and its sign, digits and fraction end at `i`. */
+function anyNumber(from: number, i: number): number {
   const b = bytes;
   if (b[i] === LOWER_E || b[i] === UPPER_E) {
     i++;
