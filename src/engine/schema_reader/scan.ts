@@ -156,6 +156,8 @@ function escaped(from: number, i: number): string {
 const TENS = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 /** So many digits make a number below 2^53, which a double holds exactly: its quotient by a power of ten is then correctly rounded. */
 const EXACT_DIGITS = 15;
+/** Digits after the first {@link EXACT_DIGITS} that can be had exactly too: then the whole is below 10^19. */
+const MORE_DIGITS = 4;
 
 /** A number. */
 export function number(): number {
@@ -174,58 +176,58 @@ export function number(): number {
   let count = i - firstDigit;
   if (count === 0 || count > 1 && b[firstDigit] === ZERO) return unread(0);
   let fraction = 0;
+  let more = Math.max(0, count - EXACT_DIGITS);
+  let tail = 0;
   if (byte === POINT) {
     byte = b[++i]!;
     const firstOfFraction = i;
-    while (byte >= ZERO && byte <= NINE) {
+    const lastExact = i + EXACT_DIGITS - count;
+    while (byte >= ZERO && byte <= NINE && i < lastExact) {
       digits = digits * 10 + (byte - ZERO);
+      byte = b[++i]!;
+    }
+    const firstOfTail = i;
+    while (byte >= ZERO && byte <= NINE) {
+      tail = tail * 10 + (byte - ZERO);
       byte = b[++i]!;
     }
     fraction = i - firstOfFraction;
     if (fraction === 0) return unread(0);
     count += fraction;
+    more += i - firstOfTail;
   }
   if (byte === LOWER_E || byte === UPPER_E) return anyNumber(from, i);
   at = i;
   let value: number;
-  if (count <= EXACT_DIGITS) value = fraction === 0 ? digits : digits / TENS[fraction]!;
+  if (more === 0) value = fraction === 0 ? digits : digits / TENS[fraction]!;
+  else if (fraction === 0 && digits <= Number.MAX_SAFE_INTEGER) value = digits; // has stayed exact
   else {
-    value = manyDigits(firstDigit, i, fraction);
+    // Programs write so many digits of what they have computed.
+    value = more > MORE_DIGITS || count - fraction > EXACT_DIGITS ? NaN : quotientOf(digits, tail, more, fraction);
     if (Number.isNaN(value)) return anyNumber(from, i);
   }
   return isNegative ? -value : value;
 }
 
-/** Digits after the first {@link EXACT_DIGITS} that can be had exactly too: then the whole is below 10^19. */
-const MORE_DIGITS = 4;
 /** Splits a double in two halves of 26 bits (Veltkamp). */
 const SPLITTER = 2 ** 27 + 1;
 /** A bound far above what the remainder of a quotient may be wrong by, of itself. */
 const DOUBT = 2 ** -40;
 
 /**
- * The number between `from` and `to`, of 16 digits and more, as programs write what they have computed; `fraction` of them come
- * after the point. The digits are the exact sum of two doubles, and so is their quotient but for a last remainder: where all that
- * this may be wrong by leads to the same double, that is the nearest one (Ziv's test). `NaN` where it does not, or for too many.
+ * The double nearest to the digits of `head`, of which there are at most {@link EXACT_DIGITS}, and the `more` ones of `tail`, with
+ * the point before the last `fraction` of them; `NaN` where it is not sure. The digits are the exact sum of two doubles, and so is
+ * their quotient but for a last remainder: where all that this may be wrong by leads to the same double, that is the nearest one
+ * (Ziv's test).
  */
-function manyDigits(from: number, to: number, fraction: number): number {
+function quotientOf(head: number, tail: number, more: number, fraction: number): number {
   if (fraction >= TENS.length) return NaN;
-  let [head, tail, significant] = [0, 0, 0];
-  for (let i = from; i < to; i++) {
-    const digit = bytes[i]! - ZERO;
-    if (digit < 0 || significant === 0 && digit === 0) continue; // the point, and zeros before all others
-    if (++significant <= EXACT_DIGITS) head = head * 10 + digit;
-    else tail = tail * 10 + digit;
-  }
-  const more = significant - EXACT_DIGITS;
-  if (more > MORE_DIGITS) return NaN;
-  const scale = TENS[Math.max(0, more)]!;
+  const scale = TENS[more]!;
+  const divisor = TENS[fraction]!;
   const shifted = head * scale;
   const whole = shifted + tail;
   // What the product and the sum have lost, exactly: all are whole numbers below 2^64, of which `whole` has 53 bits.
   const rest = productError(shifted, head, scale) + (tail - (whole - shifted));
-  if (fraction === 0) return nearest(whole, rest);
-  const divisor = TENS[fraction]!;
   const quotient = whole / divisor;
   const product = quotient * divisor;
   const remainder = whole - product - productError(product, quotient, divisor) + rest;
