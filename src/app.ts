@@ -1,7 +1,7 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
 // Which adapters there are is said in wiring.ts; what a person sees on the terminal is the command line's business.
 import type { Clock, EventNow } from "./clock.ts";
-import { AlertSending } from "./alerts/mod.ts";
+import { AlertSending, Notes, SmallWrites } from "./alerts/mod.ts";
 import { alertChannels, type Config } from "./config/mod.ts";
 import type { AlertOptions, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
@@ -106,7 +106,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const { untilEnd, makeEvents, eventNow } = options;
   const fed = Promise.withResolvers<void>();
   const statuses = () => runners.map((runner) => runner.status());
-  const alerts = alertSending({ ...options, log, warehouse, statuses, metrics, stack });
+  const writes = stack.use(new SmallWrites(warehouse));
+  const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
   const runners: readonly Runner[] = domains.map((domain) =>
     parts.createRunner({
       ...{ domain, log, warehouse, clock, metrics, config, untilEnd },
@@ -168,6 +169,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     usersQuery,
+    notes: new Notes({ writes, warehouse, now: () => clock.now(), onMute: () => alerts?.wake() }),
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
@@ -191,6 +193,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
 interface AlertSendingParts extends AppOptions {
   readonly log: Log;
   readonly warehouse: Warehouse;
+  readonly writes: SmallWrites;
   readonly statuses: () => readonly DomainStatus[];
   readonly metrics: Metrics;
   readonly stack: AsyncDisposableStack;

@@ -15,11 +15,16 @@ import { topic } from "./channels/topic.ts";
 import { webhook } from "./channels/webhook.ts";
 import { Outbox, type OwnedPartition } from "./outbox.ts";
 import { Sender, type SendOutcome } from "./sender.ts";
+import type { SmallWrites } from "./small_writes.ts";
+
+export { Notes } from "./notes.ts";
+export { SmallWrites } from "./small_writes.ts";
 
 export interface AlertSendingOptions {
   readonly config: AlertConfig;
   readonly log: Log;
-  readonly warehouse: Warehouse;
+  readonly warehouse: Pick<Warehouse, "query" | "freshness">;
+  readonly writes: SmallWrites;
   readonly clock: Clock;
   readonly statuses: () => readonly DomainStatus[];
   /** Is told what becomes of messages, for metrics. */
@@ -33,17 +38,16 @@ const LOOK_EVERY_MS = 15_000;
 export class AlertSending implements AsyncDisposable {
   readonly #senders: readonly Sender[];
   readonly #channels: readonly Channel[];
-  readonly #outbox: Outbox;
 
   constructor(options: AlertSendingOptions) {
-    const { config, clock, warehouse, statuses, onOutcome } = options;
-    this.#outbox = new Outbox({ warehouse, now: () => clock.now() });
+    const { config, clock, warehouse, writes, statuses, onOutcome } = options;
+    const outbox = new Outbox({ warehouse, writes, now: () => clock.now() });
     this.#channels = openChannels(options);
     // What has not happened yet is told as 0: a count that begins with its first failure has not risen.
     for (const { name } of this.#channels) for (const outcome of OUTCOMES) onOutcome(name, outcome, 0);
     this.#senders = this.#channels.map((channel) =>
       new Sender({
-        ...{ channel, clock, outbox: this.#outbox, owned: () => ownedOf(statuses()) },
+        ...{ channel, clock, outbox, owned: () => ownedOf(statuses()) },
         ...{ dashboardUrl: config.dashboardUrl, giveUpMs: config.giveUpMs },
         logger: loggerFor("alerts"),
         lookEveryMs: warehouse.freshness.isFree ? LOOK_EVERY_MS : Infinity,
@@ -71,7 +75,6 @@ export class AlertSending implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const channel of this.#channels) await channel[Symbol.asyncDispose]();
-    await this.#outbox[Symbol.asyncDispose]();
   }
 }
 

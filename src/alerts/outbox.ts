@@ -1,7 +1,8 @@
 // What is to be told and what has been: ALERT_EVENTS, which checkpoints write, read together with ALERT_DELIVERIES, which is
 // written here. Must not know who is told, nor how.
-import type { Bind, Row, Unit, Warehouse, Writer } from "../warehouse/warehouse.ts";
+import type { Bind, Row, Warehouse } from "../warehouse/warehouse.ts";
 import type { AlertEventRow } from "./message.ts";
+import type { SmallWrites } from "./small_writes.ts";
 
 /** A partition that this process has: it tells of its alerts, and nobody else. */
 export interface OwnedPartition {
@@ -36,16 +37,14 @@ const MAX_DETAIL = 2_000;
 const COLUMNS = "E.EVENT_ID, E.DOMAIN, E.ALERT_ID, E.ALERT_TYPE, E.EVENT, E.SEVERITY, E.ALERT, E.CREATED_AT";
 
 export interface OutboxOptions {
-  readonly warehouse: Pick<Warehouse, "query" | "writer">;
+  readonly warehouse: Pick<Warehouse, "query">;
+  readonly writes: Pick<SmallWrites, "write">;
   /** The wall clock, epoch milliseconds. */
   readonly now: () => number;
 }
 
-export class Outbox implements AsyncDisposable {
+export class Outbox {
   readonly #options: OutboxOptions;
-  #writer: Promise<Writer> | undefined;
-  /** Calls of a writer do not overlap. */
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -101,30 +100,7 @@ export class Outbox implements AsyncDisposable {
       DETAIL: detail?.slice(0, MAX_DETAIL) ?? null,
       UPDATED_AT: now,
     }));
-    const upsert = { table: "ALERT_DELIVERIES", keyColumns: ["EVENT_ID", "CHANNEL"], rows };
-    await this.#write({ topic: "", appends: [], upserts: [upsert], deletes: [], state: [], moves: [] });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last.catch(() => {});
-    const writer = await this.#writer?.catch(() => undefined);
-    await writer?.[Symbol.asyncDispose]();
-  }
-
-  /** One after the other; a writer that has failed is replaced. Writing the same again changes nothing. */
-  async #write(unit: Unit): Promise<void> {
-    const write = this.#last.catch(() => {}).then(async () => {
-      const opening = this.#writer ??= this.#options.warehouse.writer("alerts");
-      try {
-        await (await opening).commit(unit);
-      } catch (error) {
-        this.#writer = undefined;
-        await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
-        throw error;
-      }
-    });
-    this.#last = write;
-    await write;
+    await this.#options.writes.write([{ table: "ALERT_DELIVERIES", keyColumns: ["EVENT_ID", "CHANNEL"], rows }]);
   }
 }
 

@@ -5,6 +5,7 @@ import freshetSql from "../../sql/freshet.sql" with { type: "text" };
 import { webhook } from "../../src/alerts/channels/webhook.ts";
 import { Outbox } from "../../src/alerts/outbox.ts";
 import { Sender, type SendOutcome } from "../../src/alerts/sender.ts";
+import { SmallWrites } from "../../src/alerts/small_writes.ts";
 import { systemClock } from "../../src/clock.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
@@ -44,7 +45,8 @@ class Bench implements AsyncDisposable {
   async send(done: () => boolean | Promise<boolean>): Promise<void> {
     const complain = (message: string, properties?: Record<string, unknown>) =>
       void this.said.push(`${message} ${JSON.stringify(properties)}`);
-    await using outbox = new Outbox({ warehouse: this.warehouse, now: Date.now });
+    await using writes = new SmallWrites(this.warehouse);
+    const outbox = new Outbox({ warehouse: this.warehouse, writes, now: Date.now });
     await using channel = webhook({ url: this.receiver.url, secret: SECRET, timeoutMs: 300, now: Date.now });
     const owned = () => this.partitions.map((partition) => ({ domain: "trains", topic: "ats_telemetry", partition }));
     const sender = new Sender({

@@ -1,7 +1,7 @@
 // A program for alerts_kafka_test.ts: one member of the group of trains, from Kafka to Snowflake, that tells a webhook of alerts.
 // Runs until it is killed. Argument: what it needs, as JSON.
 
-import { AlertSending } from "../../src/alerts/mod.ts";
+import { AlertSending, SmallWrites } from "../../src/alerts/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import { readConfig } from "../../src/config/mod.ts";
 import { defineDomains, domainModules } from "../../src/domains/mod.ts";
@@ -28,6 +28,7 @@ if (import.meta.main) {
   const warehouse = await openSnowflake(snowflake);
   const sending: AlertSending = new AlertSending({
     ...{ config: config.alerts, log, warehouse, clock: systemClock },
+    writes: new SmallWrites(warehouse),
     statuses: (): readonly DomainStatus[] => [runner.status()],
     onOutcome: () => {},
   });
