@@ -53,6 +53,12 @@ const PARTS: readonly Part[] = [
     files: /^src\/warehouse\//,
     ours: /^src\/(warehouse\/|(errors|clock|deadline|file_identity|private_files|semaphore)\.ts$)/,
   },
+  {
+    name: "Alerts",
+    files: /^src\/alerts\//,
+    ours:
+      /^src\/(alerts\/|(log\/log|warehouse\/warehouse|config\/mod|engine\/(options|status)|clock|deadline|errors|logging)\.ts$)/,
+  },
   { name: "The cache", files: /^src\/cache\//, ours: /^src\/(cache\/|errors\.ts$|clock\.ts$)/ },
   {
     name: "The engine",
@@ -105,6 +111,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "avsc": /^src\/log\/schemas\//,
   "protobufjs": /^src\/log\/schemas\//,
   "redis": /^src\/cache\//,
+  "nodemailer": /^src\/alerts\/channels\/mail\.ts$/,
   "lru-cache": /^src\/cache\//,
   "hono": /^src\/http\//,
   "@hono/zod-openapi": /^src\/http\//,

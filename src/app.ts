@@ -1,8 +1,9 @@
 // The composition root: opens everything that a `run` needs, runs it until the end or a signal, and closes it in reverse.
 // Which adapters there are is said in wiring.ts; what a person sees on the terminal is the command line's business.
 import type { Clock, EventNow } from "./clock.ts";
-import type { Config } from "./config/mod.ts";
-import type { TimeBefore } from "./engine/options.ts";
+import { AlertSending, Notes, SmallWrites } from "./alerts/mod.ts";
+import { alertChannels, type Config } from "./config/mod.ts";
+import type { AlertOptions, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { connectionBudget, Reachability, startHttp } from "./http/mod.ts";
@@ -104,13 +105,17 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   });
   const { untilEnd, makeEvents, eventNow } = options;
   const fed = Promise.withResolvers<void>();
-  const runners = domains.map((domain) =>
+  const statuses = () => runners.map((runner) => runner.status());
+  const writes = stack.use(new SmallWrites(warehouse));
+  const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
+  const runners: readonly Runner[] = domains.map((domain) =>
     parts.createRunner({
-      ...{ domain, log, warehouse, clock, metrics, observers, config, untilEnd },
+      ...{ domain, log, warehouse, clock, metrics, config, untilEnd },
+      observers: alerts ? [...observers, alerts.observer] : observers,
       eventNow: eventNow?.(domain),
+      alerts: alerts && alertOptions(options, eventNow?.(domain)),
     })
   );
-  const statuses = () => runners.map((runner) => runner.status());
   const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
     name: "freshet_http_events_waiting",
@@ -164,6 +169,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     usersQuery,
+    notes: new Notes({ writes, warehouse, now: () => clock.now(), onMute: () => alerts?.wake() }),
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
@@ -178,7 +184,37 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     dashboard: dashboard.url,
   });
   const feeds = [...options.feeds, ...copies];
-  await runUntilDone({ ...options, feeds, log, runners, statuses, metrics, prepared, onFed: fed.resolve }, stop);
+  await runUntilDone(
+    { ...options, feeds, log, runners, statuses, metrics, prepared, alerts, onFed: fed.resolve },
+    stop,
+  );
+}
+
+interface AlertSendingParts extends AppOptions {
+  readonly log: Log;
+  readonly warehouse: Warehouse;
+  readonly writes: SmallWrites;
+  readonly statuses: () => readonly DomainStatus[];
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** What sends alerts, where somebody is to be told. Of what has an end nobody is: it is history. */
+function alertSending({ config, untilEnd, stack, metrics, ...parts }: AlertSendingParts): AlertSending | undefined {
+  if (untilEnd || alertChannels(config.alerts).length === 0) return undefined;
+  const onOutcome = (channel: string, result: string, messages: number) =>
+    metrics.alertMessages.inc({ channel, result }, messages);
+  return stack.use(new AlertSending({ ...parts, config: config.alerts, onOutcome }));
+}
+
+/** Whom the engine lets know of which alerts: what feeds make of the time before the run is history. */
+function alertOptions({ config, feeds, clock }: AppOptions, eventNow = () => clock.now()): AlertOptions {
+  const makesHistory = feeds.some(({ prepare }) => prepare !== undefined);
+  return {
+    channels: alertChannels(config.alerts),
+    maxAgeMs: config.alerts.maxAgeMs,
+    notBefore: makesHistory ? eventNow() : undefined,
+  };
 }
 
 /** What makes the keyed copies that domains read; where there is an end, they are whole before the domains begin. */
@@ -220,6 +256,7 @@ interface RunningApp extends AppOptions {
   readonly runners: readonly Runner[];
   readonly statuses: () => readonly DomainStatus[];
   readonly prepared: Prepared;
+  readonly alerts: AlertSending | undefined;
   /** Called when the feeds have prepared what they have to. */
   readonly onFed: () => void;
 }
@@ -230,6 +267,7 @@ async function runUntilDone(app: RunningApp, stop: AbortController): Promise<voi
   const side = [
     watchEventLoop(app.metrics.eventLoopDelay, app.clock, beside.signal),
     reportProgress({ statuses: app.statuses, clock: app.clock, signal: beside.signal, show: app.onProgress }),
+    app.alerts?.run(beside.signal),
   ];
   const { feeds, log } = app;
   const context = { signal: feedSignal, stop };

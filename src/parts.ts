@@ -5,7 +5,7 @@ import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { Domain, DomainModule } from "./domains/domain.ts";
-import type { Observer, TimeBefore } from "./engine/options.ts";
+import type { AlertOptions, Observer, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
@@ -35,6 +35,8 @@ export interface RunnerOptions {
   readonly observers: readonly Observer[];
   readonly config: Config;
   readonly untilEnd: boolean | TimeBefore;
+  /** Who is told of alerts; nobody when left out. */
+  readonly alerts?: AlertOptions;
 }
 
 export interface CacheOptions {

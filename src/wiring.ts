@@ -142,7 +142,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow } = options;
+  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow, alerts } = options;
   return new DomainRunner({
     domain,
     log,
@@ -159,6 +159,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     maxRestarts: config.maxRestarts,
     patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
     onDamage: config.onDamage,
+    alerts,
   });
 }
 

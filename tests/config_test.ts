@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as z from "zod";
 import { readEnvironment } from "../src/cli/environment.ts";
-import { allSettings, isSecret, readConfig, SETTINGS } from "../src/config/mod.ts";
+import { alertChannels, allSettings, isSecret, readConfig, SETTINGS } from "../src/config/mod.ts";
 import { domainModules } from "../src/domains/mod.ts";
 import { ConfigError } from "../src/errors.ts";
 import { settingMeta } from "../src/config/setting.ts";
@@ -346,4 +346,33 @@ Deno.test("trusted proxies are addresses and subnets", () => {
   for (const wrong of ["proxy", "10.0.0.0/33", "10.0.0", "fd00::/129", "10.0.0.1:80", ","]) {
     assertThrows(() => read({ FRESHET_TRUSTED_PROXIES: wrong }), ConfigError, "FRESHET_TRUSTED_PROXIES is");
   }
+});
+
+Deno.test("who is told of alerts is nobody unless it is set, and the address of a webhook is a secret as a whole", () => {
+  assertEquals(alertChannels(read({}).alerts), []);
+  const hook = "https://hooks.example/services/T0/B0/secret";
+  const { alerts, secrets, warnings } = read({
+    FRESHET_ALERT_WEBHOOK: hook,
+    FRESHET_ALERT_SLACK_WEBHOOK: `${hook}2`,
+    FRESHET_ALERT_TOPICS: "true",
+    FRESHET_ALERT_SMTP_URL: "smtps://me:p%40ss@mail.example",
+    FRESHET_ALERT_MAIL_FROM: "freshet@example.com",
+    FRESHET_ALERT_MAIL_TO: "a@example.com, b@example.com",
+    FRESHET_ALERT_ALERTMANAGER_URL: "http://alertmanager:9093",
+  });
+  assertEquals(alertChannels(alerts), ["webhook", "slack", "mail", "topic", "alertmanager"]);
+  assertEquals(alerts.mail?.to, ["a@example.com", "b@example.com"]);
+  for (const secret of [hook, `${hook}2`, "p@ss"]) assert(secrets.includes(secret), secret);
+  assertStringIncludes(warnings.join(), "FRESHET_ALERT_WEBHOOK set without FRESHET_ALERT_WEBHOOK_SECRET");
+  assertThrows(
+    () => read({ FRESHET_ALERT_SMTP_URL: "smtp://mail.example", FRESHET_ALERT_MAIL_FROM: "me@example.com" }),
+    ConfigError,
+    "FRESHET_ALERT_MAIL_TO is missing: FRESHET_ALERT_SMTP_URL is set",
+  );
+  const error = assertThrows(
+    () => read({ FRESHET_ALERT_WEBHOOK: "hooks.example/secret" }),
+    ConfigError,
+    "has not the right",
+  );
+  assert(!error.message.includes("hooks.example"), error.message);
 });

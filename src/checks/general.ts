@@ -57,8 +57,23 @@ export function generalRules(domain: Domain): Rules {
     "no raw record has a name twice": `
       SELECT ${position(raw.metadata)}, ${raw.content} FROM ${raw.table}
       WHERE LEN(JSON_KEYS(${raw.content})) <> LEN(LIST_DISTINCT(JSON_KEYS(${raw.content})))`,
+    ...alertEventRules(domain, outputs),
     ...lateRules(domain, outputs),
     ...Object.assign({}, ...outputs.map((output) => tableRules(domain, output))),
+  };
+}
+
+/** What is told outside of alerts. */
+function alertEventRules({ name }: Domain, outputs: readonly Output<unknown>[]): Rules {
+  if (!outputs.some(({ kind }) => kind === "episodes")) return {};
+  return {
+    "alerts are told of once, raised before they are cleared": `
+      SELECT ALERT_ID, COUNT(*) AS EVENTS, COUNT(DISTINCT EVENT_ID) AS IDS FROM ALERT_EVENTS WHERE DOMAIN = '${name}'
+      GROUP BY ALERT_ID
+      HAVING COUNT(*) > COUNT(DISTINCT EVENT_ID) OR SUM(CASE WHEN EVENT = 'RAISED' THEN 1 ELSE -1 END) NOT IN (0, 1)`,
+    "what is delivered is an alert event, on a channel that it is for": `
+      SELECT D.* FROM ALERT_DELIVERIES AS D LEFT JOIN ALERT_EVENTS AS E ON E.EVENT_ID = D.EVENT_ID
+      WHERE D.DOMAIN = '${name}' AND NOT COALESCE(CONTAINS(E.CHANNELS, ',' || D.CHANNEL || ','), FALSE)`,
   };
 }
 

@@ -2,6 +2,7 @@
 // domain are in its folder.
 // Must not know how to get at the environment (main.ts hands it in) nor what uses the settings.
 import * as z from "zod";
+import { ALERT_SETTINGS, type AlertConfig, alertConfig, doubtfulAlerts, missingForAlerts } from "./alerts.ts";
 import { CONFLUENT_SETTINGS, confluentKafka, confluentProblems } from "./confluent.ts";
 import type { DomainModule } from "../domains/domain.ts";
 import { ConfigError } from "../errors.ts";
@@ -26,6 +27,7 @@ import {
 } from "./snowflake.ts";
 import { closest } from "../suggest.ts";
 
+export { type AlertChannelName, alertChannels, type AlertConfig } from "./alerts.ts";
 export type { HttpConfig } from "./http.ts";
 
 /** The settings of a domain: a zod raw shape, keyed by the names of the environment variables. */
@@ -166,6 +168,7 @@ export const SETTINGS = {
     { form: "letters, digits, dots, dashes and underscores", pattern: /^[A-Za-z0-9._-]{1,50}$/, default: ".dlq" },
     "What the topic of a domain's dead letters is called behind the domain's own topic, such as _dlq.",
   ),
+  ...ALERT_SETTINGS,
   FRESHET_KEYED_COPIES: s.domainNames(
     "Domains that read a copy of their topic with keys of their own, which Freshet makes as <topic>.keyed: for producers without keys, where the order of a key's records matters.",
   ),
@@ -262,6 +265,7 @@ export interface Config extends HttpConfig {
   readonly cache: { readonly redisUrl: string | undefined; readonly expiryMs: number };
   /** Behind a topic's name it is the name of the topic of its dead letters. */
   readonly deadLetterSuffix: string;
+  readonly alerts: AlertConfig;
   /** Names of domains that read keyed copies of their topics. */
   readonly keyedCopies: readonly string[];
   readonly topicPartitions: number;
@@ -363,6 +367,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     logRetention: { hours: v.FRESHET_LOG_RETENTION_HOURS, bytes: v.FRESHET_LOG_RETENTION_BYTES },
     cache: { redisUrl: v.REDIS_URL, expiryMs: v.FRESHET_CACHE_EXPIRY_SECONDS * 1000 },
     deadLetterSuffix: v.FRESHET_DEAD_LETTER_SUFFIX,
+    alerts: alertConfig(v),
     keyedCopies: v.FRESHET_KEYED_COPIES ?? [],
     topicPartitions: v.FRESHET_TOPIC_PARTITIONS,
     topicReplication: v.FRESHET_TOPIC_REPLICATION,
@@ -458,6 +463,7 @@ function missing(given: Record<string, string>): string[] {
       "SCHEMA_REGISTRY_AUTO_REGISTER_SCHEMAS and SCHEMA_REGISTRY_USE_LATEST_VERSION are both true: expected one of them",
     );
   }
+  for (const [name, because, form] of missingForAlerts(given)) need(name, because, form);
   for (const [name, because, form] of missingForKafka(given)) need(name, because, form);
   problems.push(...kafkaClientProblems(given));
   for (const [name, because, form] of missingForSnowflake(given)) need(name, because, form);
@@ -470,7 +476,7 @@ function doubtful(given: Record<string, string>): string[] {
   if (registry.length > 0 && !given.SCHEMA_REGISTRY_URL) {
     warnings.push(`${registry.join(", ")} set, but not SCHEMA_REGISTRY_URL: no Schema Registry is used`);
   }
-  warnings.push(...doubtfulSnowflake(given));
+  warnings.push(...doubtfulAlerts(given), ...doubtfulSnowflake(given));
   return warnings;
 }
 

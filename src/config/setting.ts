@@ -219,6 +219,14 @@ function isAddressOrSubnet(text: string): boolean {
   return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
 }
 
+/** A comma-separated list of e-mail addresses, or none. */
+export function mailAddressesOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
+  return from({ form: "e-mail addresses, several with commas between them" }, meaning, (given) => {
+    const addresses = given.split(",").map((address) => address.trim()).filter((address) => address !== "");
+    return addresses.length > 0 && addresses.every((one) => /^[^\s@<>]+@[^\s@<>]+$/.test(one)) ? addresses : undefined;
+  });
+}
+
 /** A comma-separated list of names of domains, or none. */
 export function domainNames(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   return from({ form: "names of domains, several with commas between them" }, meaning, (given) => {

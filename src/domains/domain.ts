@@ -108,8 +108,13 @@ export interface StartCheck {
   warning(row: readonly unknown[]): string | undefined;
 }
 
+/** How much an alert matters, in the words of Prometheus's rules: somebody is woken, somebody looks at it today, or it is good to know. */
+export type Severity = "critical" | "warning" | "info";
+
 /** What a domain has beside its pipeline, each in a file of its folder. */
 export interface DomainParts {
+  /** How much its alerts matter, by ALERT_TYPE; those that are left out are warnings. */
+  readonly severities?: Readonly<Record<string, Severity>>;
   /** What its derived tables must be, recomputed from the raw one: see src/checks. */
   readonly checks?: (settings: Settings, domain: Domain) => Rules;
   /** What the dashboard shows of it: see src/panels. */
@@ -165,6 +170,11 @@ export function outputsOf<E>(
   return tables(Stream.of({ ...context, episodeNames: EPISODE_NAMES }));
 }
 
+/** How much an alert of the type matters. */
+export function severityOf({ severities }: Pick<Domain, "severities">, type: string): Severity {
+  return severities?.[type] ?? "warning";
+}
+
 /** A domain as its folder declares it, with the settings it asks for. */
 export interface DomainModule extends DomainParts {
   readonly name: string;
@@ -190,11 +200,12 @@ interface Declared<S extends z.ZodRawShape, E> extends Omit<DomainModule, "setti
 
 /** Ties a domain to its settings' types. */
 export function domain<S extends z.ZodRawShape, E>({ define, ...module }: Declared<S, E>): DomainModule {
-  const { name, checks, panels } = module;
+  const { name, severities, checks, panels } = module;
   return {
     ...module,
     // What comes out of a domain's schema goes into its own functions only, so its event type is nobody else's business.
-    define: (values) => ({ name, checks, panels, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
+    define: (values) =>
+      ({ name, severities, checks, panels, ...define(values as z.infer<z.ZodObject<S>>) }) as unknown as Domain,
   };
 }
 

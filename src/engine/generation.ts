@@ -7,6 +7,7 @@ import { LogDamagedError, LogUnavailableError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
 import type { Batch, FailedElement, SideOutputs } from "@freshet/stream";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
+import { AlertEvents } from "./alert_events.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 import { type Condemned, PartitionIngest } from "./ingest.ts";
@@ -83,6 +84,7 @@ export async function runGeneration(
     claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition))]),
   );
   const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
+  const alerts = await alertEvents(options, pipeline, generation.partitions);
   if (generation.signal.aborted) return "rebalanced";
   // Asking for the record before the position shows whether the topic is still the one that was read.
   const positions = new Map(
@@ -98,12 +100,23 @@ export async function runGeneration(
   if (!signal.aborted) context.progress.phase = "running";
   context.progress.bounds(bounds);
   const others = all.filter((partition) => !generation.partitions.includes(partition));
-  const run = new GenerationRun(context, { generation, pipeline, claims, starts, bounds, others });
+  const run = new GenerationRun(context, { generation, pipeline, alerts, claims, starts, bounds, others });
   try {
     return await run.run(signal);
   } finally {
     await run.close();
   }
+}
+
+/** What has been told of the partitions' alerts, where somebody is told. */
+async function alertEvents(
+  { alerts, domain, warehouse, clock, eventNow = () => clock.now() }: RunnerOptions,
+  { outputs }: RestoredPipeline,
+  partitions: readonly number[],
+): Promise<AlertEvents | undefined> {
+  if (!alerts || !outputs.some(({ kind }) => kind === "episodes")) return undefined;
+  const now = () => clock.now();
+  return await AlertEvents.read({ domain, outputs, warehouse, eventNow, now, alerts }, partitions);
 }
 
 async function waitForEnd(generation: Generation, signal: AbortSignal, untilEnd: boolean): Promise<Outcome> {
@@ -128,6 +141,7 @@ interface Cut {
 interface Started {
   readonly generation: Generation;
   readonly pipeline: RestoredPipeline;
+  readonly alerts: AlertEvents | undefined;
   readonly claims: readonly Claim[];
   readonly starts: ReadonlyMap<number, Claim>;
   readonly bounds: ReadonlyMap<number, PartitionBounds>;
@@ -156,13 +170,15 @@ class GenerationRun {
   readonly #shared: SharedTopic | undefined;
   private readonly generation: Generation;
   private readonly pipeline: RestoredPipeline;
+  private readonly alerts: AlertEvents | undefined;
 
   constructor(
     private readonly context: GenerationContext,
-    { generation, pipeline, claims, starts, bounds, others }: Started,
+    { generation, pipeline, alerts, claims, starts, bounds, others }: Started,
   ) {
     this.generation = generation;
     this.pipeline = pipeline;
+    this.alerts = alerts;
     const { options: { domain, clock, log, eventNow }, time, writer, condemned, copies } = context;
     this.#partitions = new Map(
       [...starts].map(([partition, from]) => [
@@ -188,6 +204,7 @@ class GenerationRun {
       accepted: (partition) => this.#identity.forget(partition),
     });
     for (const claim of claims) this.#noteFirstGap(claim);
+    this.#tellOverdue();
     for (const { partition } of beyondTheLog(claims, bounds)) {
       this.#setAside.truncated(partition, bounds.get(partition)!.high);
     }
@@ -254,6 +271,13 @@ class GenerationRun {
     this.#addGap({ partition, from, to, reason: "before_first_read", why, by: "first start", at });
   }
 
+  /** What ended while nobody told of it is told with the first checkpoint. */
+  #tellOverdue(): void {
+    if (!this.alerts || this.alerts.overdue.length === 0) return;
+    this.#pending.addAlertEvents(this.alerts.overdue);
+    this.#touch();
+  }
+
   #addGap(gap: Gap): void {
     this.#pending.addGap(gap);
     this.#touch();
@@ -261,7 +285,10 @@ class GenerationRun {
 
   #newPending(): Pending {
     const { options: { domain }, writer } = this.context;
-    return new Pending(domain, this.pipeline.outputs, (table) => writer.packer?.(table));
+    return new Pending(domain, this.pipeline.outputs, {
+      packer: (table) => writer.packer?.(table),
+      alerts: this.alerts,
+    });
   }
 
   /** The end, unless a partition has stopped before it: then nothing is closed, and the run ends with what stopped it. */

@@ -3,6 +3,9 @@
 import type { Clock } from "../clock.ts";
 import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { Log } from "../log/log.ts";
+import type { AlertOptions } from "./alert_events.ts";
+
+export type { AlertOptions };
 import type { Copies } from "./dead_letter_topic.ts";
 import type { StandstillPatience } from "./standstill.ts";
 import type { Upsert, Warehouse } from "../warehouse/warehouse.ts";
@@ -32,6 +35,8 @@ export interface CheckpointSummary {
   readonly rows: number;
   /** The rows of keyed tables that it has made or changed, by table. */
   readonly upserts: readonly Upsert[];
+  /** Alerts that it has raised or cleared, and that somebody is to be told of. */
+  readonly alertEvents: number;
   /** Of the records' values. */
   readonly bytes: number;
   /** How old accepted events were when they were committed, milliseconds of event time, and how many of about that age. */
@@ -89,6 +94,8 @@ export interface RunnerOptions {
   readonly onDamage?: "stop" | "skip";
   /** Restarts in a row without a checkpoint in between before the run gives up; a log that is away is waited for. */
   readonly maxRestarts: number;
+  /** Who is told of alerts; nobody when left out. */
+  readonly alerts?: AlertOptions;
   /** When a domain that does not get on is said to stand still. */
   readonly patience?: Partial<StandstillPatience>;
 }

@@ -1,9 +1,10 @@
 // What has been made since the last checkpoint and is to be written with the next one.
 
 import type { Domain } from "../domains/domain.ts";
-import type { Batch, Element, LateElement, Output, WindowResult } from "@freshet/stream";
+import type { Batch, Element, LateElement, Output, SessionChange, WindowResult } from "@freshet/stream";
 import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, TableKey, Unit, Upsert } from "../warehouse/warehouse.ts";
+import { ALERT_EVENTS_TABLE, type AlertEvent, type AlertEvents } from "./alert_events.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import type { Ingested } from "./ingest.ts";
@@ -29,6 +30,13 @@ const OTHER_KIND = "other";
 const CLOSED_TABLE = "FRESHET_CLOSED";
 const CLOSED_KEY = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION"];
 
+export interface PendingOptions {
+  /** How rows of a table may wait, where the warehouse has a say in it. */
+  readonly packer?: (table: string) => Packer | undefined;
+  /** Where somebody is told of alerts. */
+  readonly alerts?: AlertEvents;
+}
+
 export class Pending {
   readonly dead: DeadLetter[] = [];
   /** Records taken, usable or not. */
@@ -49,17 +57,18 @@ export class Pending {
   readBySchema = 0;
   /** Offsets that were skipped because they could not be read. */
   skippedOffsets = 0;
+  /** Alerts raised or cleared that somebody is to be told of. */
+  alertEvents = 0;
   readonly #appends = new Map<string, PendingRows>();
   readonly #keyed = new Map<string, KeyedTable>();
   readonly #changed = new Set<number>();
   #ends = new Set<number>();
   readonly #closed: Row[] = [];
 
-  /** `packer` says how rows of a table may wait, where the warehouse has a say in it. */
   constructor(
     private readonly domain: Domain,
     private readonly outputs: readonly Output<unknown>[],
-    private readonly packer: (table: string) => Packer | undefined = () => undefined,
+    private readonly options: PendingOptions = {},
   ) {}
 
   /** Partitions that have something in here. */
@@ -109,10 +118,26 @@ export class Pending {
       if (elements.length === 0) return;
       if (output.kind === "append") {
         addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
-      } else this.#addKeyed(output, keyedChanges(output, elements, now));
+      } else this.#addChanges(output, elements, now);
       if (output.kind === "windows") this.#addEnds(elements as Element<WindowResult<unknown>>[]);
     });
     for (const late of batch.side.late) this.#addLate(late);
+  }
+
+  /** What is told of alerts; it is written with the alerts. */
+  addAlertEvents(events: readonly AlertEvent[]): void {
+    this.alertEvents += events.length;
+    for (const { partition, offset, row } of events) {
+      this.#changed.add(partition);
+      addRow(this.#rowsOf(ALERT_EVENTS_TABLE), partition, offset, row);
+    }
+  }
+
+  #addChanges(output: Output<unknown>, elements: readonly Element<unknown>[], now: number): void {
+    const changes = keyedChanges(output, elements, now);
+    this.#addKeyed(output, changes);
+    if (output.kind !== "episodes" || !this.options.alerts) return;
+    this.addAlertEvents(this.options.alerts.of(output, elements as Element<SessionChange<unknown>>[], changes));
   }
 
   /** Everything as one unit. */
@@ -170,7 +195,9 @@ export class Pending {
 
   #rowsOf(table: string): PendingRows {
     let rows = this.#appends.get(table);
-    if (!rows) this.#appends.set(table, rows = { cells: new Cells(this.packer(table)), partitions: [], offsets: [] });
+    if (!rows) {
+      this.#appends.set(table, rows = { cells: new Cells(this.options.packer?.(table)), partitions: [], offsets: [] });
+    }
     return rows;
   }
 

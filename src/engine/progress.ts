@@ -261,6 +261,7 @@ export class Progress {
       skippedOffsets: pending.skippedOffsets,
       rows: rowsOf(unit),
       upserts: unit.upserts,
+      alertEvents: pending.alertEvents,
       bytes: pending.bytes,
       ages: pending.times.map(({ mean, records }) => ({ ageMs: now - mean, records })),
       ...took,

@@ -49,6 +49,8 @@ export interface Metrics {
   readonly consumerLagAge: Gauge<"domain" | "partition">;
   /** Seconds for which a domain has not got on although it should, by what holds it up. */
   readonly standstill: Gauge<"domain" | "kind">;
+  /** Messages about alerts, by channel and by what became of them. */
+  readonly alertMessages: Counter<"channel" | "result">;
   /** By the wine system's names. */
   readonly legacy: LegacyMetrics;
   readonly eventLoopDelay: Summary;
@@ -75,6 +77,7 @@ export function createMetrics(): Metrics {
     ...ofCheckpoints(registry),
     ...ofDomains(registry),
     ...ofPartitions(registry),
+    ...ofAlerts(registry),
     legacy: new LegacyMetrics(registry),
     eventLoopDelay: eventLoopDelay(registry),
     http: httpMetrics(registry),
@@ -125,6 +128,19 @@ function ofRecords(registry: Registry) {
       name: "freshet_event_to_commit_seconds",
       help: "From the time of an event to the commit of its row; exact for up to 500 events of a partition together",
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400],
+    }),
+  };
+}
+
+/** What left the process of alerts. */
+function ofAlerts(registry: Registry) {
+  return {
+    alertMessages: new Counter({
+      name: "freshet_alert_messages_total",
+      help:
+        "Messages about alerts, by channel and by what became of them: delivered, retried, muted, or failed for good",
+      labelNames: ["channel", "result"],
+      registers: [registry],
     }),
   };
 }

@@ -22,17 +22,17 @@ export async function alertsOf(
 ): Promise<readonly Alert[]> {
   const rows = await rowsOf(
     context,
-    `SELECT ALERT_ID, ALERT_TYPE, STATUS, LEFT(CAST(${subject} AS VARCHAR), 300) AS SUBJECT,
+    `SELECT A.ALERT_ID, ALERT_TYPE, STATUS, LEFT(CAST(${subject} AS VARCHAR), 300) AS SUBJECT,
        LEFT(CAST(${id ?? subject} AS VARCHAR), 300) AS SUBJECT_ID,
        LEFT(CAST(${
       place ?? "NULL"
     } AS VARCHAR), 300) AS PLACE, STARTED_AT, LAST_SEEN_AT, CLEARED_AT, EVENT_COUNT, PEAK_VALUE,
-       THRESHOLD
-     FROM ${table} WHERE ${
-      where?.sql ?? "TRUE"
-    } ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, ALERT_ID
+       THRESHOLD, K.ACKNOWLEDGED_BY, K.NOTE AS ACKNOWLEDGED_NOTE, K.ACKNOWLEDGED_AT
+     FROM ${table} AS A
+     LEFT JOIN ALERT_ACKNOWLEDGEMENTS AS K ON K.DOMAIN = ? AND K.ALERT_ID = A.ALERT_ID
+     WHERE ${where?.sql ?? "TRUE"} ORDER BY CASE WHEN STATUS = 'ACTIVE' THEN 0 ELSE 1 END, LAST_SEEN_AT DESC, A.ALERT_ID
      LIMIT ${MAX_ALERTS}`,
-    where?.binds,
+    [context.domain, ...where?.binds ?? []],
   );
   return rows.map((row) => ({
     id: String(row.alert_id),
@@ -47,6 +47,11 @@ export async function alertsOf(
     event_count: number(row.event_count),
     peak_value: number(row.peak_value),
     threshold: number(row.threshold),
+    acknowledged: row.acknowledged_at === null ? null : {
+      by: String(row.acknowledged_by),
+      at: String(row.acknowledged_at),
+      note: text(row.acknowledged_note),
+    },
   }));
 }
 

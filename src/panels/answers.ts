@@ -17,6 +17,29 @@ export interface Alert {
   readonly event_count: number;
   readonly peak_value: number;
   readonly threshold: number;
+  /** Who has taken it up; `null` when nobody has. */
+  readonly acknowledged: { readonly by: string; readonly at: string; readonly note: string | null } | null;
+}
+
+/** A rule whose alerts are not sent out. Times as the warehouse gives them. */
+export interface ActiveMute {
+  readonly domain: string;
+  readonly type: string;
+  readonly by: string;
+  readonly note: string | null;
+  readonly ends_at: string;
+}
+
+/** What somebody has noted on the charts. Times as the warehouse gives them. */
+export interface Annotation {
+  readonly id: string;
+  /** `null` for the charts of all domains. */
+  readonly domain: string | null;
+  readonly kind: "deployment" | "incident" | "note";
+  readonly text: string;
+  readonly by: string;
+  readonly starts_at: string;
+  readonly ends_at: string | null;
 }
 
 /** A stretch of event time: start inclusive, end exclusive, epoch milliseconds. */

@@ -17,6 +17,8 @@ export interface PanelContext {
   readonly ask: Ask;
   /** Settings of the domains by name. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The domain that is asked about. */
+  readonly domain: string;
   /** Where event time is, when that is known already: what several panels say is then about one moment. */
   readonly times?: DataTimes | null;
 }

@@ -123,6 +123,17 @@ const DAMAGES: Readonly<Record<string, readonly Damage[]>> = {
       "late records are in the raw table",
     ],
     [
+      "an alert is cleared of which nobody was told",
+      `INSERT INTO ALERT_EVENTS SELECT 'e', 'trains', ALERT_ID, ALERT_TYPE, 'CLEARED', 'info', ',webhook,', '{}',
+          'ats_telemetry', KAFKA_PARTITION, STARTED_AT FROM ATS_ALERTS LIMIT 1`,
+      "alerts are told of once, raised before they are cleared",
+    ],
+    [
+      "something is delivered that nobody was to be told",
+      `INSERT INTO ALERT_DELIVERIES VALUES ('e', 'webhook', 'trains', 'DELIVERED', 1, NULL, TIMESTAMP '2026-01-15 08:00:00')`,
+      "what is delivered is an alert event, on a channel that it is for",
+    ],
+    [
       "an offset is beyond the position",
       "UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET - 1",
       "no record is beyond its partition's position",

@@ -200,6 +200,7 @@ Deno.test("observers are told what each checkpoint holds", async () => {
     kinds: new Map(),
     deadLetters: [{ stage: "decode", reason: "invalid_json" }],
     skippedOffsets: 0,
+    alertEvents: 0,
     late: ["TUMBLING", "HOPPING", "SESSIONS"].map((operator) => ({ operator, count: 1 })),
   });
   assert(readBySchema > 0 && readBySchema < 13, "all alike but the first and the one that is no JSON");

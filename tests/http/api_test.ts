@@ -275,6 +275,7 @@ for (
 Deno.test("metrics tell what the engine reported, and lag and watermark as of now", async () => {
   const metrics = createMetrics();
   observerOf(metrics).checkpoint("trains", {
+    alertEvents: 0,
     topic: "t",
     bytes: 2_000,
     ages: [{ ageMs: 300, records: 6 }, { ageMs: 61_000, records: 2 }],

@@ -8,6 +8,7 @@ import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { domainStatus } from "../support/status.ts";
+import { noNotes } from "../support/notes.ts";
 
 const NOTHING: QueryResult = { columns: [], rows: [], truncated: false };
 const HOUR_MS = 3_600_000;
@@ -34,6 +35,7 @@ async function anHour(change: (status: DomainStatus, minute: number) => DomainSt
     },
     usersQuery: () => Promise.resolve(NOTHING),
     rateLimit: Infinity,
+    notes: noNotes,
     settings: {},
   });
   const look = async () => void await (await app.request("http://127.0.0.1/api/panels/trains/status")).body?.cancel();

@@ -18,7 +18,11 @@ async function made(domain: Domain, inserts: readonly string[] = []) {
     ...inserts.length === 0 ? [] : [{ name: "contents", text: `-- version 1: contents\n${inserts.join(";\n")}` }],
   ]);
   const panels: DomainPanels<MadePanels> = madePanels(domain);
-  const context: PanelContext = { settings: {}, ask: (sql, options = {}) => warehouse.query(sql, options) };
+  const context: PanelContext = {
+    settings: {},
+    domain: domain.name,
+    ask: (sql, options = {}) => warehouse.query(sql, options),
+  };
   return {
     panels,
     context,

@@ -18,6 +18,7 @@ async function panels(domain: string, inserts: readonly string[]) {
   const settings = { ATS_OVERCROWDING_PASSENGERS: 1100, ATS_HIGH_POWER_KW: 2600, WINE_LOW_STOCK: 60 };
   const context = {
     settings,
+    domain,
     ask: (sql: string, options: object = {}) => warehouse.query(sql, options),
   };
   return {
@@ -231,6 +232,7 @@ Deno.test("trains: alerts come active first, then the newest", async () => {
     event_count: 3,
     peak_value: 1200,
     threshold: 1100,
+    acknowledged: null,
   });
 });
 

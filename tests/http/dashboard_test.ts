@@ -7,6 +7,7 @@ import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { domainStatus, partitionStatus } from "../support/status.ts";
+import { noNotes } from "../support/notes.ts";
 
 const status = domainStatus({
   lastCheckpointAt: 1000,
@@ -29,6 +30,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     clock: new ManualClock(121_000),
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
     usersQuery: () => Promise.resolve({ columns: [{ name: "NAME", type: "VARCHAR" }], rows: [], truncated: false }),
+    notes: noNotes,
     settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
     ...overrides,
   };

@@ -17,6 +17,7 @@ import { quietDriver } from "../support/snowflake/driver.ts";
 import { settingsFor, type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { domainStatus } from "../support/status.ts";
 import { Traffic } from "../support/traffic.ts";
+import { noNotes } from "../support/notes.ts";
 
 const skip = await whyNoSnowflake();
 quietDriver();
@@ -70,6 +71,7 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     statuses: () => [status],
     clock: systemClock,
     query: (sql, options) => warehouse.query(sql, options),
+    notes: noNotes,
     usersQuery: (sql, options) => warehouse.query(sql, { ...options, asker: "user" }),
     settings: SETTINGS,
   });

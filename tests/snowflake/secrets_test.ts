@@ -22,6 +22,9 @@ const SECRETS: Readonly<Record<string, string>> = {
   CONFLUENT_API_SECRET: "confluent-Ab17-do-not-show",
   SCHEMA_REGISTRY_API_SECRET: "registry-Cd28-do-not-show",
   SCHEMA_REGISTRY_TOKEN: "registrytoken-Ef39-do-not-show",
+  FRESHET_ALERT_WEBHOOK: "http://127.0.0.1:1/hook-Bd15-do-not-show",
+  FRESHET_ALERT_WEBHOOK_SECRET: "alertsecret-Ce26-do-not-show",
+  FRESHET_ALERT_SLACK_WEBHOOK: "http://127.0.0.1:1/slack-Df37-do-not-show",
   SNOWFLAKE_PASSWORD: 'snow"pass\\Wx03 do not show',
   SNOWFLAKE_ACCESS_TOKEN: "pat-Uv14-do-not-show",
   SNOWFLAKE_OAUTH_TOKEN: "oauth-St25-do-not-show",
@@ -31,8 +34,16 @@ const SECRETS: Readonly<Record<string, string>> = {
 /** Settings that may hold a secret in a part of them. */
 const WITH_SECRET_PART: Readonly<Record<string, string>> = {
   REDIS_URL: "redis://cache:redispass-Ml58-do-not-show@127.0.0.1:1/0",
+  FRESHET_ALERT_SMTP_URL: "smtp://alerts:smtppass-Eg48-do-not-show@127.0.0.1:1",
+  FRESHET_ALERT_ALERTMANAGER_URL: "http://alerts:managerpass-Fh59-do-not-show@127.0.0.1:1",
 };
-const SECRET_PARTS = ["redispass-Ml58-do-not-show", "wrongpass-Kj69-do-not-show", "urlpass-Ih70-do-not-show"];
+const SECRET_PARTS = [
+  "smtppass-Eg48-do-not-show",
+  "managerpass-Fh59-do-not-show",
+  "redispass-Ml58-do-not-show",
+  "wrongpass-Kj69-do-not-show",
+  "urlpass-Ih70-do-not-show",
+];
 
 const settings = allSettings(domainModules);
 

@@ -114,6 +114,7 @@ const demand = {
 
 export const rides = domain({
   name: "rides",
+  severities: { SURGE: "info" },
   checks,
   panels,
   simulator: () => import("../../../simulators/rides.ts").then(({ rides }) => rides),

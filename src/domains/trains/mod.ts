@@ -37,6 +37,7 @@ const trainKey = { TRAIN_ID: (event: TrainTelemetry) => event.train_id };
 
 export const trains = domain({
   name: "trains",
+  severities: { OVERCROWDING: "critical", HIGH_POWER_DRAW: "warning" },
   checks,
   panels,
   simulator: () => import("../../../simulators/trains.ts").then(({ trains }) => trains),

@@ -125,6 +125,7 @@ const name = /^[A-Za-z_][A-Za-z0-9_$]*$/;
 
 export const wine = domain({
   name: "wine",
+  severities: { LOW_STOCK: "warning", SPOILAGE: "info" },
   checks,
   panels,
   simulator: () => import("../../../simulators/wine.ts").then(({ wine }) => wine),

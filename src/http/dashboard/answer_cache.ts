@@ -13,6 +13,8 @@ export interface AnswerCacheOptions {
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Changes when a domain's tables may have changed. */
   readonly version: (domain: string) => string | number;
+  /** Changes when what is shown must be asked for anew at once, however fresh the answers are. */
+  readonly edition?: () => number;
   /** An answer this old is asked for again, if the version has changed, milliseconds. */
   readonly freshMs: number;
   /** An answer this old is asked for again in any case, milliseconds. */
@@ -76,7 +78,7 @@ export class AnswerCache {
     make: (ask: Ask) => Promise<T>,
     { freshMs = this.#options.freshMs, signal }: SharedOptions = {},
   ): Promise<Answer<T>> {
-    const id = `${domain} ${key}`;
+    const id = `${this.#options.edition?.() ?? 0} ${domain} ${key}`;
     const version = this.#options.version(domain);
     const known = this.#entries.get(id);
     const age = { freshMs, staleMs: this.#options.staleMs(domain) };

@@ -19,11 +19,12 @@ import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { ExplorerError } from "./explorer.ts";
 import { Live } from "./live.ts";
+import { type NoteKeeper, noteRoutes } from "./note_routes.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
 import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
-import { requireSession, sessionRoute } from "./session.ts";
+import { mayWrite, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
 import { StatusHistory } from "./status_history.ts";
 import { tableRoutes } from "./table_routes.ts";
@@ -52,6 +53,8 @@ export interface DashboardOptions extends Names {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** For what a user puts together: filters, sorting and pages of a table. */
   readonly usersQuery: (sql: string, options: QueryOptions) => Promise<QueryResult>;
+  /** Where it is kept what people note. */
+  readonly notes: NoteKeeper;
   /** Settings of the domains by name. Panels hand out thresholds of them, never all. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -67,6 +70,8 @@ const TOO_MANY_VIEWERS =
 /** Only a token is ever sent. */
 const MAX_BODY_BYTES = 10_000;
 const BODY_MS = 10_000;
+/** Of what people note: some hundred alerts at once. */
+const MAX_NOTE_BYTES = 300_000;
 
 interface Dashboard {
   readonly app: Hono;
@@ -82,14 +87,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const now = () => clock.monotonic();
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
   const guesses = new Guesses({ now, addressOf });
-  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs: options.bodyTimeoutMs ?? BODY_MS }, {
-    addressOf,
-  });
+  const timeoutMs = options.bodyTimeoutMs ?? BODY_MS;
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs }, { addressOf });
   const shown = panelsOf(options.domains);
   const { freshMs, staleMs, isFree } = warehouse.freshness;
   const answering = {
     clock,
     version: (domain: string) => versionOf(statuses(), domain),
+    edition: () => options.notes.version,
     freshMs,
     // Where a question costs, none is asked that nothing can have changed the answer to.
     staleMs: (domain: string) => !isFree && writesAlone(statuses(), domain) ? Infinity : staleMs,
@@ -125,6 +130,15 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   pageFiles(app, options.names);
   sessionRoute(app, { tokens, guesses, bodies });
   app.use("/api/*", requireSession({ tokens, guesses }));
+  noteRoutes(app, {
+    ...{
+      notes: options.notes,
+      tokens,
+      guesses,
+      bodies: new BodyReader({ maxBytes: MAX_NOTE_BYTES, timeoutMs }, { addressOf }),
+    },
+    domains: options.domains.map(({ name }) => name),
+  });
   aboutRoute(app, { ...options, shown, answers });
   panelRoutes(app, { ...options, shown, answers });
   const tables = shown.flatMap(({ tables }) => tables);
@@ -196,7 +210,7 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
           const answer = await answers.shared(
             domain,
             "alerts",
-            (ask) => alerts!({ ask, settings }),
+            (ask) => alerts!({ ask, settings, domain }),
             { freshMs: warehouse.freshness.alertsMs },
           );
           live.publish(`alerts/${domain}`, answer, answer.data);
@@ -215,15 +229,18 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
   return live;
 }
 
-function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehouse, clock }: DashboardParts): void {
+function aboutRoute(app: Hono, options: DashboardParts): void {
+  const { domains, shown, answers, version, log, warehouse, clock, tokens } = options;
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
       warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
-      domains: domains.map(({ name, topic, panels }) => ({
+      may_write: mayWrite(c, tokens),
+      domains: domains.map(({ name, topic, panels, severities }) => ({
         name,
         topic,
+        severities: severities ?? {},
         is_made: panels === undefined,
         has_alerts: shown.some(({ domain, alerts }) => domain === name && alerts !== undefined),
       })),

@@ -26,7 +26,9 @@ export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
         if ("error" in question) return failure(c, 400, "bad_request", z.prettifyError(question.error));
         const key = `${name} ${question.key}`;
         const { signal } = c.req.raw;
-        return c.json(await answers.shared(domain, key, (ask) => question.answer({ ask, settings }), { signal }));
+        return c.json(
+          await answers.shared(domain, key, (ask) => question.answer({ ask, settings, domain }), { signal }),
+        );
       });
     }
   }
@@ -108,7 +110,7 @@ class Page {
     { question, signal }: { readonly question: Question<unknown>; readonly signal: AbortSignal },
   ): Promise<Answer<unknown>> {
     const { answers, settings } = this.#options;
-    const context: Omit<PanelContext, "ask"> = { settings, times: await this.#moment(domain, signal) };
+    const context: Omit<PanelContext, "ask"> = { settings, domain, times: await this.#moment(domain, signal) };
     const at = context.times === undefined ? key : `${key} @${context.times?.now}`;
     return await answers.shared(domain, at, (ask) => question.answer({ ...context, ask }), { signal });
   }
@@ -118,7 +120,7 @@ class Page {
     const { answers, settings, shown } = this.#options;
     if (!shown.some((one) => one.domain === domain && one.hasEventTime)) return undefined;
     const known = this.#moments.get(domain) ??
-      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings }, domain), { signal });
+      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), { signal });
     this.#moments.set(domain, known);
     return (await known).data;
   }

@@ -1,5 +1,6 @@
 // What every domain has in common: dead letters, late records, offsets. Asks Freshet's own tables.
 import * as z from "zod";
+import type { ActiveMute, Annotation } from "../../panels/answers.ts";
 import { all, type DomainPanels, oneOf, panel, type PanelContext, type Rows, several } from "../../panels/mod.ts";
 import type { PipelinePanels } from "./protocol.ts";
 
@@ -41,15 +42,55 @@ async function lateCounts(filter: Chosen, { ask }: PanelContext): Promise<Rows> 
   );
 }
 
+const MAX_MUTES = 100;
+const MAX_ANNOTATIONS = 500;
+const textOrNull = (cell: unknown) => cell === null ? null : String(cell);
+
+/** Mutes of each rule, the one that lasts longest; those that have ended long ago are left out, the page knows what time it is. */
+async function mutes(_filter: object, { ask }: PanelContext): Promise<readonly ActiveMute[]> {
+  const { rows } = await ask(
+    `SELECT DOMAIN, ALERT_TYPE, MUTED_BY, NOTE, ENDS_AT FROM ALERT_MUTES
+     QUALIFY ROW_NUMBER() OVER (PARTITION BY DOMAIN, ALERT_TYPE ORDER BY ENDS_AT DESC, MUTE_ID) = 1
+     ORDER BY ENDS_AT DESC LIMIT ${MAX_MUTES}`,
+  );
+  return rows.map(([domain, type, by, note, endsAt]) => (
+    { domain: String(domain), type: String(type), by: String(by), note: textOrNull(note), ends_at: String(endsAt) }
+  ));
+}
+
+/** The newest that are shown. */
+async function annotations(_filter: object, { ask }: PanelContext): Promise<readonly Annotation[]> {
+  const { rows } = await ask(
+    `SELECT ANNOTATION_ID, DOMAIN, KIND, TEXT, WRITTEN_BY, STARTS_AT, ENDS_AT FROM ANNOTATIONS
+     WHERE REMOVED_AT IS NULL ORDER BY STARTS_AT DESC, ANNOTATION_ID LIMIT ${MAX_ANNOTATIONS}`,
+  );
+  return rows.map(([id, domain, kind, text, by, startsAt, endsAt]) => ({
+    id: String(id),
+    domain: textOrNull(domain),
+    kind: kind as Annotation["kind"],
+    text: String(text),
+    by: String(by),
+    starts_at: String(startsAt),
+    ends_at: textOrNull(endsAt),
+  }));
+}
+
 export const pipelinePanels: DomainPanels<PipelinePanels> = {
   panels: {
     "dead-letter-counts": panel(chosen, deadLetterCounts),
     "dead-letters": panel(chosen, deadLetters),
     "late-counts": panel(chosen, lateCounts),
+    mutes: panel(z.object({}), mutes),
+    annotations: panel(z.object({}), annotations),
   },
   tables: [
     { name: "DEAD_LETTERS", newest: ["SEEN_AT", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
     { name: "LATE_RECORDS", newest: ["EVENT_TIME", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
+    { name: "ALERT_EVENTS", newest: ["CREATED_AT", "ALERT_ID", "EVENT"] },
+    { name: "ALERT_DELIVERIES", newest: ["UPDATED_AT", "EVENT_ID", "CHANNEL"] },
+    { name: "ALERT_ACKNOWLEDGEMENTS", newest: ["ACKNOWLEDGED_AT", "DOMAIN", "ALERT_ID"] },
+    { name: "ALERT_MUTES", newest: ["MUTED_AT", "MUTE_ID"] },
+    { name: "ANNOTATIONS", newest: ["STARTS_AT", "ANNOTATION_ID"] },
     { name: "FRESHET_OFFSETS", newest: ["UPDATED_AT", "TOPIC", "KAFKA_PARTITION"] },
   ],
 };

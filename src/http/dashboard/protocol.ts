@@ -1,6 +1,6 @@
 // What the dashboard's server and its page say to each other. Types only: the page's code and the server's both read this.
 import type { DomainStatus } from "../../engine/status.ts";
-import type { Alert, Rows } from "../../panels/answers.ts";
+import type { ActiveMute, Alert, Annotation, Rows } from "../../panels/answers.ts";
 
 /** An answer out of the warehouse, shared between all who ask the same. */
 export interface Answer<T> {
@@ -36,6 +36,8 @@ export interface About {
   /** Those that run. */
   readonly domains: readonly DomainAbout[];
   readonly tables: readonly TableName[];
+  /** Whether this browser may acknowledge, mute and annotate. */
+  readonly may_write: boolean;
   /** An answer is not asked for again before it is this old, milliseconds. */
   readonly fresh_ms: number;
   /** The server's clock, ISO 8601. */
@@ -47,12 +49,16 @@ export interface PipelinePanels {
   readonly "dead-letter-counts": Rows;
   readonly "dead-letters": Rows;
   readonly "late-counts": Rows;
+  readonly mutes: readonly ActiveMute[];
+  readonly annotations: readonly Annotation[];
 }
 
 export interface DomainAbout {
   readonly name: string;
   readonly topic: string;
   readonly has_alerts: boolean;
+  /** How much its alerts matter, by type; those that are left out are warnings. */
+  readonly severities: Readonly<Record<string, "critical" | "warning" | "info">>;
   /** Whether its panels are those that are made for a domain without any. */
   readonly is_made: boolean;
 }

@@ -36,6 +36,26 @@ export function requireSession({ tokens, guesses }: SessionOptions): MiddlewareH
   };
 }
 
+/**
+ * Whether somebody may change something, who may look already: with the token that opens everything, or the cookie made of it;
+ * everybody where no token is set (only loopback then).
+ */
+export function mayWrite(c: Context, { api, ingest, read, run }: Tokens): boolean {
+  if ([api, ingest, read].every((token) => token === undefined)) return true;
+  const opening = [api, run].filter((token) => token !== undefined);
+  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
+  if (scheme.toLowerCase() === "bearer" && token !== "") return isToken(opening, token);
+  return isToken(opening.map(proofOf), getCookie(c, COOKIE) ?? "");
+}
+
+/** Lets those pass who may change something, and answers 403 to others who may look. */
+export function requireWriter({ tokens }: Pick<SessionOptions, "tokens">): MiddlewareHandler {
+  return (c, next) =>
+    mayWrite(c, tokens) ? next() : Promise.resolve(
+      failure(c, 403, "wrong_right", "This needs the token of FRESHET_API_TOKEN: open with that one"),
+    );
+}
+
 export interface SessionRouteOptions extends SessionOptions {
   readonly bodies: BodyReader;
 }

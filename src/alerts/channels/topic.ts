@@ -1,0 +1,40 @@
+// Writes messages to the topic <domain>.alerts of the log: a record each, by the key of its alert, so that what is said of one
+// alert keeps its order.
+import type { Log } from "../../log/log.ts";
+import type { AlertMessage, Channel } from "../channel.ts";
+import { jsonOf } from "../message.ts";
+
+/** The header that holds the idempotency key. */
+const ID_HEADER = "freshet.alert.event";
+const AT_ONCE = 500;
+
+/** What the topic of a domain's alerts is called. */
+export const alertTopic = (domain: string): string => `${domain}.alerts`;
+
+export function topic(log: Pick<Log, "topics" | "createTopics" | "produce">): Channel {
+  const known = new Set<string>();
+  const provide = async (name: string) => {
+    if (known.has(name)) return;
+    if ((await log.topics([name])).length === 0) await log.createTopics([{ topic: name, partitions: 1 }]);
+    known.add(name);
+  };
+  return {
+    name: "topic",
+    description: "topics of alerts",
+    atOnce: AT_ONCE,
+    async send(messages: readonly AlertMessage[]) {
+      for (const [domain, ofDomain] of Map.groupBy(messages, (message) => message.domain)) {
+        await provide(alertTopic(domain));
+        await log.produce(
+          alertTopic(domain),
+          ofDomain.map((message) => ({
+            key: message.alertId,
+            value: jsonOf(message),
+            headers: { [ID_HEADER]: message.id },
+          })),
+        );
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}

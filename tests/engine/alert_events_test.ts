@@ -1,0 +1,110 @@
+// Which changes of an episode are told of: raised once, cleared once, and nothing of history.
+
+import { assertEquals, assertNotEquals } from "@std/assert";
+import type { Output, SessionChange } from "@freshet/stream";
+import { type AlertEvent, AlertEvents } from "../../src/engine/alert_events.ts";
+import { keyedChanges } from "../../src/engine/rows.ts";
+import { outputsOf } from "../../src/domains/domain.ts";
+import { domainOf } from "../support/domains.ts";
+
+const domain = domainOf("trains");
+const outputs = outputsOf(domain);
+const output = outputs.find((each) => each.kind === "episodes" && each.type === "OVERCROWDING") as Extract<
+  Output<unknown>,
+  { readonly kind: "episodes" }
+>;
+const HOUR_MS = 3_600_000;
+const NOW = Date.parse("2026-11-20T10:00:00Z");
+
+type Session = Extract<SessionChange<unknown>, { readonly kind: "session" }>;
+
+function session(id: number, overrides: Partial<Session> = {}): Session {
+  return {
+    ...{ kind: "session", key: { TRAIN_ID: "C106" }, partition: 2, id, start: id, last: id, end: id + 120_000 },
+    ...{ values: { EVENT_COUNT: 1, PEAK_VALUE: 1200 }, open: true, final: false, version: 1, backfill: false },
+    previousStart: null,
+    ...overrides,
+  };
+}
+
+const closed = (id: number, overrides: Partial<Session> = {}) =>
+  session(id, { open: false, final: true, ...overrides });
+
+interface Stored {
+  readonly alert: string;
+  readonly json: string;
+  /** Whether its row is still there and not cleared. */
+  readonly isActive: boolean;
+}
+
+/** What an engine tells that finds `stored` raised. */
+async function telling(stored: readonly Stored[] = [], notBefore: number | undefined = undefined) {
+  const query = (sql: string) => {
+    const rows = sql.includes("ALERT_EVENTS")
+      ? stored.map(({ alert, json }) => [alert, json])
+      : stored.filter(({ isActive }) => isActive).map(({ alert }) => [alert]);
+    return Promise.resolve({ columns: [], rows, truncated: false });
+  };
+  const alerts = { channels: ["webhook", "mail"], maxAgeMs: HOUR_MS, notBefore };
+  const options = { domain, outputs, warehouse: { query }, eventNow: () => NOW, now: () => NOW, alerts };
+  return await AlertEvents.read(options, [2]);
+}
+
+function tell(events: AlertEvents, changes: readonly SessionChange<unknown>[]): readonly AlertEvent[] {
+  const elements = changes.map((value, offset) => ({ value, time: NOW, offset, watermark: NOW }));
+  return events.of(output, elements, keyedChanges(output, elements, NOW));
+}
+
+const told = (events: readonly AlertEvent[]) => events.map(({ row }) => row.EVENT);
+
+Deno.test("an episode is told of when it is raised and when it is cleared, however often it changes in between", async () => {
+  const events = await telling();
+  const all = tell(events, [session(NOW), session(NOW, { last: NOW + 5 }), closed(NOW), closed(NOW, { version: 2 })]);
+  assertEquals(told(all), ["RAISED", "CLEARED"]);
+  const [raised] = all;
+  assertEquals(raised!.partition, 2);
+  assertEquals([raised!.row.CHANNELS, raised!.row.SEVERITY], [",webhook,mail,", "critical"]);
+  assertNotEquals(all[0]!.row.EVENT_ID, all[1]!.row.EVENT_ID);
+  const alert = JSON.parse(String(raised!.row.ALERT));
+  assertEquals([alert.STARTED_AT, alert.KEY, alert.TRAIN_ID], ["2026-11-20T10:00:00.000Z", ["TRAIN_ID"], "C106"]);
+});
+
+Deno.test("one that was raised and over within a batch is told of twice, and one that opens again once more with another id", async () => {
+  const events = await telling();
+  const first = tell(events, [closed(NOW)]);
+  assertEquals(told(first), ["RAISED", "CLEARED"]);
+  const again = tell(events, [session(NOW, { version: 2, final: true })]);
+  assertEquals(told(again), ["RAISED"]);
+  assertNotEquals(again[0]!.row.EVENT_ID, first[0]!.row.EVENT_ID);
+});
+
+Deno.test("history is told to nobody: what is old, what came before the run's own time, what is worked through as a backlog", async () => {
+  const events = await telling();
+  assertEquals(tell(events, [session(NOW - 2 * HOUR_MS), closed(NOW - 2 * HOUR_MS)]), []);
+  assertEquals(tell(events, [session(NOW, { backfill: true }), closed(NOW, { backfill: true })]), []);
+  const late = await telling([], NOW - 1_000);
+  assertEquals(tell(late, [closed(NOW - 2_000)]), []);
+  assertEquals(told(tell(late, [session(NOW - 2_000, { last: NOW })])), ["RAISED"]);
+});
+
+Deno.test("whoever takes over tells nothing again, clears what others raised, and what has ended meanwhile", async () => {
+  const before = tell(await telling(), [session(NOW), session(NOW + 1, { key: { TRAIN_ID: "V1" } })]);
+  const stored = before.map(({ row }, i) => (
+    { alert: String(row.ALERT_ID), json: String(row.ALERT), isActive: i === 0 }
+  ));
+  const events = await telling(stored);
+  assertEquals(events.overdue.map(({ row }) => [row.EVENT, row.ALERT_ID]), [["CLEARED", stored[1]!.alert]]);
+  assertEquals(told(tell(events, [session(NOW, { last: NOW + 10 }), closed(NOW)])), ["CLEARED"]);
+});
+
+Deno.test("an episode that has become part of another is cleared, if it was raised", async () => {
+  const events = await telling();
+  const removed = (id: number): SessionChange<unknown> => (
+    { kind: "removed", key: { TRAIN_ID: "C106" }, partition: 2, id, start: id }
+  );
+  assertEquals(told(tell(events, [session(NOW + 100), removed(NOW + 100), session(NOW), removed(NOW + 7)])), [
+    "RAISED",
+    "CLEARED",
+    "RAISED",
+  ]);
+});
