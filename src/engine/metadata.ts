@@ -71,7 +71,9 @@ export class MetadataWriter {
     }
     const from = this.#at;
     const last = this.#last;
-    if (last !== undefined && isAlike(last, offset, keyLength, timestamp)) return this.#again(last, offset, key, timestamp);
+    if (last !== undefined && isAlike(last, offset, keyLength, timestamp)) {
+      return this.#again(last, offset, key, timestamp);
+    }
     this.#put(start);
     this.#putNumber(offset);
     const offsetEnd = this.#at - from;
@@ -100,7 +102,11 @@ export class MetadataWriter {
     const [run, from] = [this.#run, this.#at];
     const end = from + last.length;
     run.copyWithin(from, last.from, last.from + last.length);
-    if (key !== null) for (let i = 0, to = from + last.keyEnd - key.length; i < key.length; i++) run[to + i] = key[i]!;
+    if (key !== null) {
+      for (let i = 0, to = from + last.keyEnd - key.length; i < key.length; i++) {
+        run[to + i] = key[i]!;
+      }
+    }
     if (offset !== last.offset) overwrite(run, from + last.offsetEnd, offset, OFFSET_END);
     if (timestamp !== last.timestamp) {
       if (last.nameEnd > 0) overwrite(run, from + last.nameEnd, timestamp, TIME_END);

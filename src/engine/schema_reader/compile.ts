@@ -70,7 +70,10 @@ function skipping(bytes: Uint8Array): string {
   if (bytes.length === 0) return "";
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const wholes = Math.floor(bytes.length / 4);
-  const words = Array.from({ length: wholes }, (_, i) => `view.getInt32(at + ${4 * i}, true) !== ${view.getInt32(4 * i, true)}`);
+  const words = Array.from(
+    { length: wholes },
+    (_, i) => `view.getInt32(at + ${4 * i}, true) !== ${view.getInt32(4 * i, true)}`,
+  );
   const rest = [...bytes.subarray(4 * wholes)].map((byte, i) => `view.getUint8(at + ${4 * wholes + i}) !== ${byte}`);
   return `at = reach(${bytes.length}); if (${["at < 0", ...words, ...rest].join(" || ")}) return NOT_MINE;`;
 }
