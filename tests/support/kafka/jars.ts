@@ -6,6 +6,10 @@ const CACHE = new URL("../../../.cache/kafka/4.1.1/", import.meta.url);
 /** The class path for `java -cp`. Fetches the jars when they are missing. */
 export async function kafkaClassPath(): Promise<string> {
   const folder = decodeURIComponent(CACHE.pathname);
+  await Deno.mkdir(folder, { recursive: true });
+  // Another test process may be fetching them: who comes second waits, and finds them.
+  using fetching = await Deno.open(`${folder}lock`, { create: true, write: true });
+  await fetching.lock(true);
   if (!await exists(`${folder}complete`)) {
     const pom = decodeURIComponent(new URL("pom.xml", HERE).pathname);
     await run("mvn", ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${folder}jars`]);
