@@ -126,7 +126,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   sessionRoute(app, { tokens, guesses, bodies });
   app.use("/api/*", requireSession({ tokens, guesses }));
   aboutRoute(app, { ...options, shown, answers });
-  panelRoutes(app, { ...options, shown, answers });
+  panelRoutes(app, { ...options, shown, answers, addressOf });
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
   liveRoute(app, live, addressOf);
