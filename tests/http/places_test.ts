@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Places } from "../../src/http/dashboard/places.ts";
+import { Places } from "../../src/http/places.ts";
 
 const LIMITS = { total: 3, perAddress: 2, timeoutMs: 60_000 };
 

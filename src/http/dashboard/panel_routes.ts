@@ -5,7 +5,7 @@ import { type DataTimes, dataTimes, type PanelContext, type Question } from "../
 import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
 import { failure, failureOf } from "./failure.ts";
-import { type PlaceLimits, Places } from "./places.ts";
+import { type PlaceLimits, Places } from "../places.ts";
 import type { Answer, PanelLine } from "./protocol.ts";
 import type { ShownPanels } from "./shown.ts";
 

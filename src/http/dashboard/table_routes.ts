@@ -5,7 +5,7 @@ import type { OpenTable } from "../../panels/mod.ts";
 import type { QueryDialect } from "../../warehouse/warehouse.ts";
 import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
-import { type PlaceLimits, Places } from "./places.ts";
+import { type PlaceLimits, Places } from "../places.ts";
 import { CSV_ROWS, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { failure } from "./failure.ts";
 import { parameters } from "./panel_routes.ts";

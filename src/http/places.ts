@@ -1,6 +1,6 @@
 // Places for answers that are made piece by piece as their connection takes them: few at a time, fewer of one address, and
 // none for long. Must not know what is answered.
-import type { Listener } from "./live.ts";
+import type { Taker } from "./client_address.ts";
 
 export interface PlaceLimits {
   readonly total: number;
@@ -18,7 +18,7 @@ export class Place {
   readonly #leave: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly client: Listener, private readonly timeoutMs: number, onLeave: () => void) {
+  constructor(readonly client: Taker, private readonly timeoutMs: number, onLeave: () => void) {
     client.connection?.begin();
     this.#leave = () => {
       client.connection?.end();
@@ -81,7 +81,7 @@ export class Places {
   constructor(readonly limits: PlaceLimits) {}
 
   /** Takes a place; `undefined` when there is none, in all or for the address. */
-  enter(client: Listener): Place | undefined {
+  enter(client: Taker): Place | undefined {
     const { total, perAddress, timeoutMs } = this.limits;
     const neighbours = [...this.#open].filter((place) => place.client.address === client.address);
     if (this.#open.size >= total || neighbours.length >= perAddress) return undefined;
