@@ -22,6 +22,8 @@ export interface PanelRoutesOptions {
 const PAGES: PlaceLimits = { total: 100, perAddress: 25, timeoutMs: 60_000 };
 const TOO_MANY_PAGES =
   `Panels of at most ${PAGES.total} pages are answered at a time, ${PAGES.perAddress} of one address`;
+/** Nobody reads it. */
+const GONE = { status: 503, code: "gone", detail: "Nobody waits for the answer any more" } as const;
 /** Panels that may be asked for at once. */
 const MAX_ASKED = 30;
 
@@ -111,6 +113,7 @@ class Page {
     try {
       return { ask, answer: await this.#answer(domain, `${name} ${question.key}`, question) };
     } catch (error) {
+      if (this.#signal.aborted) return { ask, failure: GONE };
       return { ask, failure: failureOf(error as Error, path) };
     }
   }

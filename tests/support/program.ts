@@ -1,7 +1,7 @@
 // The whole program in a process of its own, where memory and files can be scarce, and what it uses of them.
 
 import { assertEquals } from "@std/assert";
-import { FRESHET, SHIPPED_ENV } from "../shipped.ts";
+import { FRESHET, SHIPPED_ENV } from "./shipped.ts";
 
 export interface ProgramOptions {
   readonly dataDir: string;
@@ -10,6 +10,16 @@ export interface ProgramOptions {
   /** The folder of a cgroup for it. */
   readonly group?: string;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Resolves when the run at the address says that it is ready. */
+export async function isReady(api: string): Promise<void> {
+  while (true) {
+    const response = await fetch(`${api}/readyz`);
+    await response.body?.cancel();
+    if (response.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** What is kept of its log, characters. */
