@@ -61,8 +61,8 @@ async function keep(
     try {
       await domain.prepare();
       await runner.run(stop.signal);
-      // Stopped in the middle of another try: nothing says that this one would have gone well.
-      if (failure && !isWellAtStop) throw failure.error;
+      // Stopped in the middle of another try: nothing says that this one would have gone well, unless it has committed.
+      if (failure && !isWellAtStop && runner.status().totals.checkpoints === checkpoints) throw failure.error;
       return;
     } catch (error) {
       runner.failed(error);

@@ -33,6 +33,23 @@ const LONG: Readonly<Record<string, LongTest>> = {
     file: "oversized_records_test.ts",
     env: { TESTS: "fast", FRESHET_LARGE: "1" },
   },
+  hostile: {
+    about:
+      "everything at once that strangers and queries can do, for ten minutes, and for five with little memory and few files",
+    file: "faults/hostile_run_test.ts",
+    env: { TESTS: "http", FRESHET_HOSTILE_SECONDS: "600" },
+  },
+  damage: {
+    about:
+      "two hundred bit flips in the files of the data folder: detected or harmless, and repaired as the message says",
+    file: "faults/damage_rounds_test.ts",
+    env: { TESTS: "fast", FRESHET_DAMAGE_ROUNDS: "200" },
+  },
+  mutations: {
+    about: "a hundred thousand mutated requests to every route",
+    file: "http/mutated_requests_test.ts",
+    env: { TESTS: "http", FRESHET_RUNS: "100000" },
+  },
   brokers: {
     about: "twenty faults of three real Kafka brokers, one after another, at random",
     file: "faults/kafka_brokers_long_test.ts",

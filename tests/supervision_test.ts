@@ -6,14 +6,16 @@ import type { DomainStatus } from "../src/engine/mod.ts";
 import { supervise } from "../src/supervision.ts";
 import { Random } from "./support/simulation/random.ts";
 import { Turns } from "./support/simulation/turns.ts";
+import { domainStatus, partitionStatus } from "./support/status.ts";
 
 /** A domain whose runs do one after the other what `tries` say; the last is done again and again. */
 function domainOf(tries: readonly ((signal: AbortSignal, runs: () => void) => Promise<void>)[]) {
   let phase: DomainStatus["phase"] = "starting";
   let tried = 0;
+  let lastError: string | null = null;
   const runner = {
-    status: () => ({ phase, standstill: null, totals: { checkpoints: 0 } }) as unknown as DomainStatus,
-    failed() {},
+    status: () => domainStatus({ phase, lastError, partitions: [partitionStatus({ lag: 0 })] }),
+    failed: (error: unknown) => void (lastError = String(error)),
     retriesAt() {},
     run: (signal: AbortSignal) => {
       phase = "restarting";

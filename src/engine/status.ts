@@ -101,7 +101,13 @@ export function timeText(at: number | null): string | null {
   return at === null || !Number.isFinite(at) ? null : new Date(at).toISOString();
 }
 
-/** Whether a domain does what it is there for: it runs, stands by, or waits for its group to share out the partitions. */
-export function isWell({ phase, standstill }: DomainStatus): boolean {
-  return standstill === null && (phase === "running" || phase === "standby" || phase === "joining");
+/**
+ * Whether a domain does what it is there for: it runs, stands by, or waits for its group to share out the partitions. One that
+ * has failed is well again when it has committed something, or nothing waits for it.
+ */
+export function isWell(status: DomainStatus): boolean {
+  const { phase, standstill, lastError } = status;
+  if (standstill !== null) return false;
+  if (phase === "standby") return true;
+  return (phase === "running" || phase === "joining") && (lastError === null || totalLag(status) === 0);
 }

@@ -97,7 +97,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   healthRoutes(api, options);
   metricsRoute(api, { ...options, now, guarded });
   statusRoutes(api, { ...options, guarded });
-  queryRoute(api, { query: options.query, bodies });
+  queryRoute(api, { query: options.query, bodies, addressOf });
   skipRoute(api, { skip: options.skip, bodies });
   docsRoutes(api, options.version);
   api.get("/", (c) => c.redirect("/docs"));

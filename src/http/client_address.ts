@@ -13,6 +13,13 @@ export interface Client {
   readonly connection?: Pick<ClientConnection, "begin" | "end" | "close">;
 }
 
+/** Who takes an answer that is made in pieces. */
+export interface Taker {
+  readonly address: string;
+  /** Of the answer; while there is one, it does not wait for a request. */
+  readonly connection?: Client["connection"];
+}
+
 const NOBODY: Client = { remoteAddress: "", group: "" };
 
 /** What the server told of the request's connection; nothing where there is none, as in tests of routes. */

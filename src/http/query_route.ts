@@ -1,12 +1,14 @@
 // Read-only SQL over HTTP, for `freshet query` while the run holds the warehouse file. The warehouse refuses what is not
 // one read-only statement; this file only takes it in and hands the rows out.
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import * as z from "zod";
 import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { describe, namedSchema, schemaOf } from "./openapi.ts";
 import { problem } from "./problem.ts";
+import { QueryAnswers } from "./query_answer.ts";
 import type { BodyReader } from "./request_body.ts";
 
 /** Rows of one answer: they are held in the memory of the run. */
@@ -31,11 +33,14 @@ const QueryAnswer = z.object({
 export interface QueryRouteOptions {
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   readonly bodies: BodyReader;
+  /** Who asks. */
+  readonly addressOf: (c: Context) => string;
 }
 
 /** Adds `POST /api/query`: 200 with a `QueryResult`, 400 for what is refused, 503 when the warehouse is away, or there
  * is no place for another query. */
-export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOptions): void {
+export function queryRoute(api: OpenAPIHono, { query, bodies, addressOf }: QueryRouteOptions): void {
+  const answers = new QueryAnswers(addressOf);
   describe(api, {
     method: "post",
     path: "/api/query",
@@ -77,7 +82,7 @@ export function queryRoute(api: OpenAPIHono, { query, bodies }: QueryRouteOption
     // Who has hung up needs no place any more.
     const { signal } = c.req.raw;
     try {
-      return c.json(await query(sql, { maxRows, timeoutMs, signal }));
+      return answers.respond(c, await query(sql, { maxRows, timeoutMs, signal }));
     } catch (error) {
       const detail = (error as Error).message;
       if (signal.aborted) return problem(c, { code: "query_busy", detail: "Nobody waits for the answer" });

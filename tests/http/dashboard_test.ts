@@ -310,3 +310,29 @@ Deno.test("what the pipelines did lately is kept for an hour at most", async () 
   assertEquals([trains.length, trains.at(-1).at - trains[0].at], [360, 3_590_000]);
   assertEquals(trains.at(-1), { at: 4_990_000, records: 5, lag: 4, behind_ms: 4_929_000 });
 });
+
+Deno.test("panels that are asked together have so many places of one address, and hold their connection while they come", async () => {
+  const { app } = createDashboard(options());
+  const told: string[] = [];
+  const connection = {
+    begin: () => void told.push("begins"),
+    end: () => void told.push("ends"),
+    close: async () => {},
+  };
+  const look = async (group: string) =>
+    await app.fetch(
+      new Request("http://127.0.0.1:8501/api/panels?ask=trains/kpis", { headers: { host: "127.0.0.1:8501" } }),
+      { remoteAddress: group, group, connection },
+    );
+  const slow = await Promise.all(Array.from({ length: 25 }, () => look("a")));
+  assertEquals(slow.map(({ status }) => status), slow.map(() => 200));
+  assertEquals(told, slow.map(() => "begins"));
+  const refused = await look("a");
+  assertEquals([refused.status, refused.headers.get("retry-after")], [503, "5"]);
+  assertEquals((await refused.json()).code, "too_many_pages");
+  assertStringIncludes(await (await look("b")).text(), '"ask":"trains/kpis"');
+  assertEquals(told.slice(25), ["begins", "ends"]);
+  for (const { body } of slow) await body?.cancel();
+  assertEquals(told.filter((word) => word === "ends").length, 26);
+  assertEquals(await (await look("a")).text().then((text) => text.trim().split("\n").length), 1);
+});

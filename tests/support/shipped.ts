@@ -7,6 +7,11 @@ import { findRunning, type RunningInstance } from "../../src/run_file.ts";
 /** Deno's arguments before a script that is to have the program's permissions. */
 export const AS_SHIPPED = ["run", ...config.tasks.freshet.command.split(" ").filter((word) => word.startsWith("-"))];
 
+/** What the task sets in the environment. */
+export const SHIPPED_ENV: Readonly<Record<string, string>> = Object.fromEntries(
+  config.tasks.freshet.command.split(" deno ")[0]!.split(" ").map((word) => word.split("=") as [string, string]),
+);
+
 /** Deno's arguments before those of Freshet. */
 export const FRESHET = [...AS_SHIPPED, fileURLToPath(new URL("../../main.ts", import.meta.url))];
 

@@ -4,7 +4,7 @@
 // Our own: a stream of hono's queues what a slow client has not taken.
 // Must not know what the events are about.
 
-import type { Client } from "../client_address.ts";
+import type { Taker } from "../client_address.ts";
 
 /** An event's topic and its data as JSON text. */
 interface LiveEvent {
@@ -26,13 +26,6 @@ export interface LiveOptions {
   readonly maxClientsPerAddress: number;
 }
 
-/** Who listens. */
-export interface Listener {
-  readonly address: string;
-  /** Of the stream; while there is one, it does not wait for a request. */
-  readonly connection?: Client["connection"];
-}
-
 /** A client that takes nothing for so many heartbeats is not there any more. */
 const MISSED_HEARTBEATS = 3;
 
@@ -44,7 +37,7 @@ class Viewer {
   #wake: (() => void) | undefined;
   closed = false;
 
-  constructor(topics: ReadonlySet<string>, readonly listener: Listener) {
+  constructor(topics: ReadonlySet<string>, readonly listener: Taker) {
     this.topics = topics;
     listener.connection?.begin();
   }
@@ -124,7 +117,7 @@ export class Live implements Disposable {
   open(
     topics: readonly string[],
     lastEventId: string | undefined,
-    listener: Listener,
+    listener: Taker,
   ): ReadableStream<Uint8Array> | undefined {
     const { maxClients, maxClientsPerAddress } = this.#options;
     const neighbours = [...this.#clients].filter((client) => client.listener.address === listener.address);

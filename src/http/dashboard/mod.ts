@@ -140,7 +140,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     domains: options.domains.map(({ name }) => name),
   });
   aboutRoute(app, { ...options, shown, answers });
-  panelRoutes(app, { ...options, shown, answers });
+  panelRoutes(app, { ...options, shown, answers, addressOf });
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
   liveRoute(app, live, addressOf);

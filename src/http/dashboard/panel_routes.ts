@@ -2,8 +2,10 @@
 import type { Context, Hono } from "hono";
 import * as z from "zod";
 import { type DataTimes, dataTimes, type PanelContext, type Question } from "../../panels/mod.ts";
+import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
 import { failure, failureOf } from "./failure.ts";
+import { type PlaceLimits, Places } from "../places.ts";
 import type { Answer, PanelLine } from "./protocol.ts";
 import type { ShownPanels } from "./shown.ts";
 
@@ -12,13 +14,22 @@ export interface PanelRoutesOptions {
   readonly answers: AnswerCache;
   /** Settings of the domains by name. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Who asks. */
+  readonly addressOf: (c: Context) => string;
 }
 
+/** Answers to several panels at once. A browser has one or two under way. */
+const PAGES: PlaceLimits = { total: 100, perAddress: 25, timeoutMs: 60_000 };
+const TOO_MANY_PAGES =
+  `Panels of at most ${PAGES.total} pages are answered at a time, ${PAGES.perAddress} of one address`;
+/** Nobody reads it. */
+const GONE = { status: 503, code: "gone", detail: "Nobody waits for the answer any more" } as const;
 /** Panels that may be asked for at once. */
 const MAX_ASKED = 30;
 
 export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
   const { shown, answers, settings } = options;
+  pageRoute(app, options);
   for (const { domain, panels } of shown) {
     for (const [name, panel] of Object.entries(panels)) {
       app.get(`/api/panels/${domain}/${name}`, async (c) => {
@@ -32,6 +43,10 @@ export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
       });
     }
   }
+}
+
+function pageRoute(app: Hono, options: PanelRoutesOptions): void {
+  const places = new Places(PAGES);
   app.get("/api/panels", (c) => {
     const asked = c.req.queries("ask") ?? [];
     if (asked.length === 0 || asked.length > MAX_ASKED) {
@@ -42,7 +57,14 @@ export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
         `Say ask=domain/panel?parameters once for each panel, 1 to ${MAX_ASKED} times`,
       );
     }
-    return c.body(new Page(options, c.req.raw.signal).lines(asked), 200, { "content-type": "application/x-ndjson" });
+    const place = places.enter({ address: options.addressOf(c), connection: clientOf(c).connection });
+    if (!place) {
+      c.header("retry-after", "5");
+      return failure(c, 503, "too_many_pages", TOO_MANY_PAGES);
+    }
+    c.req.raw.signal.addEventListener("abort", () => place.leave(), { once: true });
+    const lines = new Page(options, place.signal).lines(asked);
+    return c.body(place.stream("", lines), 200, { "content-type": "application/x-ndjson" });
   });
 }
 
@@ -68,23 +90,16 @@ class Page {
   }
 
   /** A line of JSON for each panel, in the order in which they are answered. */
-  lines(asked: readonly string[]): ReadableStream<Uint8Array> {
-    const gone = new AbortController();
-    const signal = AbortSignal.any([this.#signal, gone.signal]);
-    const encoder = new TextEncoder();
-    return new ReadableStream({
-      start: async (controller) => {
-        await Promise.all([...new Set(asked)].map(async (ask) => {
-          const line = await this.#line(ask, signal);
-          if (!signal.aborted) controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
-        }));
-        if (!signal.aborted) controller.close();
-      },
-      cancel: () => gone.abort(),
-    });
+  async *lines(asked: readonly string[]): AsyncGenerator<string, void> {
+    const waiting = new Map([...new Set(asked)].map((ask) => [ask, this.#line(ask)]));
+    while (waiting.size > 0) {
+      const line = await Promise.race(waiting.values());
+      waiting.delete(line.ask);
+      yield `${JSON.stringify(line)}\n`;
+    }
   }
 
-  async #line(ask: string, signal: AbortSignal): Promise<PanelLine> {
+  async #line(ask: string): Promise<PanelLine> {
     const [path, query = ""] = [ask.split("?", 1)[0]!, ask.slice(ask.indexOf("?") + 1 || ask.length)];
     const [domain = "", name = ""] = path.split("/");
     const panels = this.#options.shown.find((one) => one.domain === domain)?.panels;
@@ -98,29 +113,27 @@ class Page {
       return { ask, failure: { status: 400, code: "bad_request", detail: z.prettifyError(question.error) } };
     }
     try {
-      return { ask, answer: await this.#answer(domain, `${name} ${question.key}`, { question, signal }) };
+      return { ask, answer: await this.#answer(domain, `${name} ${question.key}`, question) };
     } catch (error) {
+      if (this.#signal.aborted) return { ask, failure: GONE };
       return { ask, failure: failureOf(error as Error, path) };
     }
   }
 
-  async #answer(
-    domain: string,
-    key: string,
-    { question, signal }: { readonly question: Question<unknown>; readonly signal: AbortSignal },
-  ): Promise<Answer<unknown>> {
+  async #answer(domain: string, key: string, question: Question<unknown>): Promise<Answer<unknown>> {
     const { answers, settings } = this.#options;
-    const context: Omit<PanelContext, "ask"> = { settings, domain, times: await this.#moment(domain, signal) };
+    const signal = this.#signal;
+    const context: Omit<PanelContext, "ask"> = { settings, domain, times: await this.#moment(domain) };
     const at = context.times === undefined ? key : `${key} @${context.times?.now}`;
     return await answers.shared(domain, at, (ask) => question.answer({ ...context, ask }), { signal });
   }
 
   /** Event time of the domain, the same for all its panels; `undefined` for what has none. */
-  async #moment(domain: string, signal: AbortSignal): Promise<DataTimes | null | undefined> {
+  async #moment(domain: string): Promise<DataTimes | null | undefined> {
     const { answers, settings, shown } = this.#options;
     if (!shown.some((one) => one.domain === domain && one.hasEventTime)) return undefined;
     const known = this.#moments.get(domain) ??
-      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), { signal });
+      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), { signal: this.#signal });
     this.#moments.set(domain, known);
     return (await known).data;
   }

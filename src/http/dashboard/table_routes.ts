@@ -5,12 +5,12 @@ import type { OpenTable } from "../../panels/mod.ts";
 import type { QueryDialect } from "../../warehouse/warehouse.ts";
 import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
-import { type DownloadLimits, Downloads } from "./downloads.ts";
+import { type PlaceLimits, Places } from "../places.ts";
 import { CSV_ROWS, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { failure } from "./failure.ts";
 import { parameters } from "./panel_routes.ts";
 
-const DOWNLOADS: DownloadLimits = { total: 4, perAddress: 2, timeoutMs: 300_000 };
+const DOWNLOADS: PlaceLimits = { total: 4, perAddress: 2, timeoutMs: 300_000 };
 const TOO_MANY_DOWNLOADS = `At most ${DOWNLOADS.total} downloads run at a time, ${DOWNLOADS.perAddress} of one address`;
 
 export interface TableRoutesOptions {
@@ -25,7 +25,7 @@ export interface TableRoutesOptions {
 /** Adds `GET /api/tables/:table` and its CSV. */
 export function tableRoutes(app: Hono, { tables: open, answers, dialect, addressOf }: TableRoutesOptions): void {
   const tables = new Map(open.map((table) => [table.name, table]));
-  const downloads = new Downloads(DOWNLOADS);
+  const downloads = new Places(DOWNLOADS);
   app.get("/api/tables/:table/csv", async (c) => {
     const asked = askedOf(c, tables);
     if (asked instanceof Response) return asked;

@@ -17,7 +17,9 @@ const END_PATIENCE_MS = 50;
 const HELD = `SELECT CAST(COALESCE(SUM(memory_usage_bytes), 0) AS DOUBLE) FROM duckdb_memory()
   WHERE tag NOT IN ('BASE_TABLE', 'METADATA')`;
 /** Values are held outside of DuckDB's own count: so much more may the process take while users ask. */
-const UNCOUNTED_BYTES = 256 << 20;
+const UNCOUNTED_BYTES = 128 << 20;
+/** What users have left is not all given back at once: who comes sooner than this finds it counted as theirs, milliseconds. */
+const SETTLING_MS = 5_000;
 /** What is set to make room; to be allowed where the configuration is locked. */
 export const ROOM_SETTINGS = ["threads", "memory_limit"];
 /** How often it is tried to know the new thread from others that began at the same moment. */
@@ -50,6 +52,9 @@ export class UserRoom {
   readonly #inTurn = mutex();
   /** Of the instance that has the room at present, and what watches it. */
   #open: { readonly generation: number; readonly watching: AsyncDisposable } | undefined;
+  /** Memory of the process without users, bytes, and when the last of them left, by the monotonic clock. */
+  #ownRss = Infinity;
+  #leftAt = -Infinity;
 
   constructor(private readonly host: RoomHost, private readonly sizes: RoomSizes) {}
 
@@ -101,6 +106,7 @@ export class UserRoom {
   async #forget(): Promise<void> {
     const { watching } = this.#open!;
     this.#open = undefined;
+    this.#leftAt = performance.now();
     await watching[Symbol.asyncDispose]();
   }
 
@@ -148,7 +154,7 @@ export class UserRoom {
 
   async #watchUntil(signal: AbortSignal): Promise<void> {
     const { ownBytes, userBytes } = this.sizes;
-    const maxRss = Deno.memoryUsage().rss + userBytes + UNCOUNTED_BYTES;
+    const maxRss = this.#withoutUsers() + userBytes + UNCOUNTED_BYTES;
     const connection = await this.host.connect();
     try {
       let ended: User | undefined;
@@ -167,6 +173,13 @@ export class UserRoom {
     } finally {
       connection.closeSync();
     }
+  }
+
+  /** Memory of the process before users came, bytes: one after the other they must not raise it by what each leaves. */
+  #withoutUsers(): number {
+    const { rss } = Deno.memoryUsage();
+    const hasSettled = performance.now() - this.#leftAt > SETTLING_MS;
+    return this.#ownRss = hasSettled ? rss : Math.min(rss, this.#ownRss);
   }
 
   #held(connection: DuckDBConnection): Promise<number> {

@@ -19,7 +19,7 @@ export function LoginPage({ onOpen }: { readonly onOpen: () => void }) {
     <main class="login">
       <form onSubmit={send}>
         <h1>Freshet</h1>
-        <p>This dashboard is locked. Its token is in the setting FRESHET_API_TOKEN.</p>
+        <p>This dashboard is locked. The token of FRESHET_READ_TOKEN opens it, or that of FRESHET_API_TOKEN.</p>
         <label class="field">
           <span>Token</span>
           <input

@@ -1,8 +1,8 @@
-// Downloads under way: few at a time, fewer of one address, each made piece by piece as its connection takes it, and none for
-// long. Must not know what is downloaded.
-import type { Listener } from "./live.ts";
+// Places for answers that are made piece by piece as their connection takes them: few at a time, fewer of one address, and
+// none for long. Must not know what is answered.
+import type { Taker } from "./client_address.ts";
 
-export interface DownloadLimits {
+export interface PlaceLimits {
   readonly total: number;
   readonly perAddress: number;
   /** From the first piece to the last, milliseconds. */
@@ -12,13 +12,13 @@ export interface DownloadLimits {
 /** A piece that the connection is given at once, UTF-16 characters. */
 const PIECE = 64 * 1024;
 
-/** One download: has a place until it leaves. */
-export class Download {
+/** The place of one answer, until it leaves. */
+export class Place {
   readonly #abandon = new AbortController();
   readonly #leave: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly client: Listener, private readonly timeoutMs: number, onLeave: () => void) {
+  constructor(readonly client: Taker, private readonly timeoutMs: number, onLeave: () => void) {
     client.connection?.begin();
     this.#leave = () => {
       client.connection?.end();
@@ -74,19 +74,19 @@ export class Download {
   }
 }
 
-/** The places for downloads. */
-export class Downloads {
-  readonly #open = new Set<Download>();
+/** The places for answers of one kind. */
+export class Places {
+  readonly #open = new Set<Place>();
 
-  constructor(readonly limits: DownloadLimits) {}
+  constructor(readonly limits: PlaceLimits) {}
 
   /** Takes a place; `undefined` when there is none, in all or for the address. */
-  enter(client: Listener): Download | undefined {
+  enter(client: Taker): Place | undefined {
     const { total, perAddress, timeoutMs } = this.limits;
-    const neighbours = [...this.#open].filter((download) => download.client.address === client.address);
+    const neighbours = [...this.#open].filter((place) => place.client.address === client.address);
     if (this.#open.size >= total || neighbours.length >= perAddress) return undefined;
-    const download: Download = new Download(client, timeoutMs, () => this.#open.delete(download));
-    this.#open.add(download);
-    return download;
+    const place: Place = new Place(client, timeoutMs, () => this.#open.delete(place));
+    this.#open.add(place);
+    return place;
   }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Downloads } from "../../src/http/dashboard/downloads.ts";
+import { Places } from "../../src/http/places.ts";
 
 const LIMITS = { total: 3, perAddress: 2, timeoutMs: 60_000 };
 
@@ -31,21 +31,21 @@ function pieces(...texts: readonly string[]) {
 }
 
 Deno.test("there are so many places in all and for one address, and who leaves makes room", () => {
-  const downloads = new Downloads(LIMITS);
-  const opened = ["a", "a", "a", "b", "c"].map((address) => downloads.enter(client(address)));
+  const places = new Places(LIMITS);
+  const opened = ["a", "a", "a", "b", "c"].map((address) => places.enter(client(address)));
   assertEquals(opened.map((one) => one !== undefined), [true, true, false, true, false]);
   opened[0]!.leave();
   opened[0]!.leave();
-  assert(downloads.enter(client("a")));
-  assertEquals(downloads.enter(client("d")), undefined);
+  assert(places.enter(client("a")));
+  assertEquals(places.enter(client("d")), undefined);
 });
 
 Deno.test("the next piece is made when the connection has taken the last, and the place is given back at the end", async () => {
   const told: string[] = [];
-  const downloads = new Downloads(LIMITS);
-  const download = downloads.enter(client("a", told))!;
+  const places = new Places(LIMITS);
+  const place = places.enter(client("a", told))!;
   const { made, iterator } = pieces("two", "😀".repeat(50_000));
-  const reader = download.stream("one", iterator).getReader();
+  const reader = place.stream("one", iterator).getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   assertEquals(decoder.decode((await reader.read()).value), "one");
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -58,23 +58,23 @@ Deno.test("the next piece is made when the connection has taken the last, and th
 
 Deno.test("what fails midway does not end as if it were whole", async () => {
   const told: string[] = [];
-  const download = new Downloads(LIMITS).enter(client("a", told))!;
+  const place = new Places(LIMITS).enter(client("a", told))!;
   const failing = (async function* () {
     yield await Promise.resolve("two");
     throw new Error("on purpose");
   })();
-  const reader = download.stream("one", failing).getReader();
+  const reader = place.stream("one", failing).getReader();
   await reader.read();
   await reader.read();
   assertEquals(await reader.read().catch((error: Error) => error.message), "on purpose");
-  assertEquals([told, download.signal.aborted], [["begins", "ends"], true]);
+  assertEquals([told, place.signal.aborted], [["begins", "ends"], true]);
 });
 
 Deno.test("a client that takes too long is cut off", async () => {
   const told: string[] = [];
-  const download = new Downloads({ ...LIMITS, timeoutMs: 5 }).enter(client("a", told))!;
-  const stream = download.stream("one", pieces("two").iterator);
-  await new Promise<void>((resolve) => download.signal.addEventListener("abort", () => resolve()));
+  const place = new Places({ ...LIMITS, timeoutMs: 5 }).enter(client("a", told))!;
+  const stream = place.stream("one", pieces("two").iterator);
+  await new Promise<void>((resolve) => place.signal.addEventListener("abort", () => resolve()));
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(told, ["begins", "ends", "is cut off"]);
   await stream.cancel();

@@ -1,0 +1,97 @@
+// Who means well: records of every domain at a steady rate into the log, events over HTTP, and a probe. What was acknowledged
+// is remembered.
+
+import type { Log } from "../../../src/log/log.ts";
+import { domainModules } from "../../../src/domains/mod.ts";
+import { domainOf } from "../domains.ts";
+import { simulatorOf } from "../simulators.ts";
+
+const SEND_EVERY_MS = 50;
+const PROBE_EVERY_MS = 500;
+const HTTP_PAUSE_MS = 20;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Sends records of the domain into its topic until the signal is aborted, as a producer beside the run. Returns how many. */
+export async function sendRecords(
+  log: Log,
+  { domain, perSecond, seed }: { readonly domain: string; readonly perSecond: number; readonly seed: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const { topic } = domainOf(domain);
+  const simulator = simulatorOf(domain);
+  const begun = Date.now();
+  const records = simulator.generate({ seed, start: begun, intervalMs: 1000 * simulator.sources / perSecond });
+  let sent = 0;
+  while (!signal.aborted) {
+    const due = Math.floor((Date.now() - begun) * perSecond / 1000) - sent;
+    await log.produce(
+      topic,
+      Array.from({ length: due }, () => {
+        const { key, value } = records.next().value;
+        return { key, value };
+      }),
+    );
+    sent += due;
+    await sleep(SEND_EVERY_MS);
+  }
+  return sent;
+}
+
+/** Names of all domains. */
+export const DOMAINS: readonly string[] = domainModules.map(({ name }) => name);
+
+export interface Posted {
+  /** Users of the events that were acknowledged. */
+  readonly acknowledged: string[];
+  /** Answers other than 200 by status, and connections that were closed before one. */
+  readonly refused: Map<string, number>;
+}
+
+/** Posts user actions one after the other until the signal is aborted. */
+export async function postEvents(
+  { api, token, name }: { readonly api: string; readonly token: string; readonly name: string },
+  posted: Posted,
+  signal: AbortSignal,
+): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  for (let n = 0; !signal.aborted; n++) {
+    const user = `${name}_${n}`;
+    const body = JSON.stringify({ user_id: user, action: "click", page: "/", timestamp: new Date().toISOString() });
+    let answer: string;
+    try {
+      const response = await fetch(`${api}/events`, { method: "POST", headers, body });
+      answer = String(response.status);
+      await response.body?.cancel();
+    } catch {
+      answer = "cut off";
+    }
+    if (answer === "200") posted.acknowledged.push(user);
+    else posted.refused.set(answer, (posted.refused.get(answer) ?? 0) + 1);
+    await sleep(HTTP_PAUSE_MS);
+  }
+}
+
+/** What `/readyz` said, and how long it took, milliseconds. */
+export interface Probed {
+  readonly status: number;
+  readonly domains: readonly string[];
+  readonly warehouse: string | undefined;
+  readonly tookMs: number;
+  readonly text: string;
+}
+
+/** Asks `/readyz` now and then until the signal is aborted, over a connection of its own as a supervisor does. */
+export async function probe(api: string, signal: AbortSignal): Promise<readonly Probed[]> {
+  const probed: Probed[] = [];
+  while (!signal.aborted) {
+    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+    const begun = performance.now();
+    const response = await fetch(`${api}/readyz`, { client });
+    const text = await response.text();
+    const { domains = [], warehouse } = JSON.parse(text);
+    probed.push({ status: response.status, domains, warehouse, tookMs: performance.now() - begun, text });
+    await sleep(PROBE_EVERY_MS);
+  }
+  return probed;
+}
