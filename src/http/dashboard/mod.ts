@@ -1,5 +1,5 @@
-// The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Reads only. Each concern is a file beside this
-// one. Knows the statuses and queries it is handed, nothing of engines or adapters.
+// The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Each concern is a file beside this one. Knows the
+// statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../../clock.ts";
@@ -23,8 +23,9 @@ import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
 import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
-import { requireSession, sessionRoute } from "./session.ts";
+import { type AllCheck, allCheck, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
+import { sqlRoutes } from "./sql_routes.ts";
 import { StatusHistory } from "./status_history.ts";
 import { tableRoutes } from "./table_routes.ts";
 
@@ -64,8 +65,10 @@ const MAX_CLIENTS = 100;
 const MAX_CLIENTS_PER_ADDRESS = 25;
 const TOO_MANY_VIEWERS =
   `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
-/** Only a token is ever sent. */
-const MAX_BODY_BYTES = 10_000;
+/** Of a login: a token. */
+const MAX_LOGIN_BYTES = 10_000;
+/** Of a statement, or of a record that is sent again: as much as the API takes. */
+const MAX_BODY_BYTES = 1_000_000;
 const BODY_MS = 10_000;
 
 interface Dashboard {
@@ -82,9 +85,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const now = () => clock.monotonic();
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
   const guesses = new Guesses({ now, addressOf });
-  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs: options.bodyTimeoutMs ?? BODY_MS }, {
-    addressOf,
-  });
+  const timeoutMs = options.bodyTimeoutMs ?? BODY_MS;
+  const logins = new BodyReader({ maxBytes: MAX_LOGIN_BYTES, timeoutMs }, { addressOf });
+  const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs }, { addressOf });
+  const mayAll = allCheck({ tokens, guesses });
   const shown = panelsOf(options.domains);
   const { freshMs, staleMs, isFree } = warehouse.freshness;
   const answering = {
@@ -123,12 +127,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use("/api/*", refuseOtherSites);
   app.use(checkOrigin(options));
   pageFiles(app, options.names);
-  sessionRoute(app, { tokens, guesses, bodies });
+  sessionRoute(app, { tokens, guesses, bodies: logins });
   app.use("/api/*", requireSession({ tokens, guesses }));
-  aboutRoute(app, { ...options, shown, answers });
+  aboutRoute(app, { ...options, shown, answers, mayAll });
   panelRoutes(app, { ...options, shown, answers });
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
+  sqlRoutes(app, { answers, looks, bodies, mayAll });
   liveRoute(app, live, addressOf);
   app.get("/api/history", (c) => {
     const asked_at = new Date(clock.now()).toISOString();
@@ -172,6 +177,7 @@ function writesAlone(statuses: readonly DomainStatus[], domain: string): boolean
 interface DashboardParts extends DashboardOptions {
   readonly shown: readonly ShownPanels[];
   readonly answers: AnswerCache;
+  readonly mayAll: AllCheck;
 }
 
 function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: AnswerCache): Live {
@@ -215,7 +221,8 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
   return live;
 }
 
-function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehouse, clock }: DashboardParts): void {
+function aboutRoute(app: Hono, options: DashboardParts): void {
+  const { domains, shown, answers, version, log, warehouse, clock, mayAll } = options;
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
@@ -229,6 +236,7 @@ function aboutRoute(app: Hono, { domains, shown, answers, version, log, warehous
       })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
       fresh_ms: answers.freshMs,
+      may_all: mayAll(c) === undefined,
       now: new Date(clock.now()).toISOString(),
     }));
 }
