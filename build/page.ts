@@ -33,12 +33,15 @@ async function read(file: URL): Promise<string | undefined> {
   }
 }
 
-async function bundle(): Promise<number> {
+/** Where a page begins, and what is loaded when it is needed. */
+const SCRIPTS = {
+  "dist/page/page.js": "src/http/dashboard/page/main.tsx",
+  "dist/page/editor.js": "src/http/dashboard/page/editor/mod.ts",
+};
+
+async function bundle(output: string, entry: string): Promise<number> {
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["bundle", "--quiet", "--platform", "browser", "--minify"],
-      ...["--output", "dist/page/page.js", "src/http/dashboard/page/main.tsx"],
-    ],
+    args: [...["bundle", "--quiet", "--platform", "browser", "--minify"], ...["--output", output, entry]],
     cwd: ROOT,
   }).spawn().status;
   return code;
@@ -48,5 +51,6 @@ if (import.meta.main) {
   console.error("Bundling the dashboard's page: once, until something of it changes");
   const text = await listOfPages();
   if (await read(LIST) !== text) await Deno.writeTextFile(LIST, text);
-  Deno.exit(await bundle());
+  const codes = await Promise.all(Object.entries(SCRIPTS).map(([output, entry]) => bundle(output, entry)));
+  Deno.exit(Math.max(...codes));
 }

@@ -72,6 +72,12 @@ const PARTS: readonly Part[] = [
     ours: /^src\/(domains\/[^/]+\/page\/mod\.tsx|http\/dashboard\/page\/mod\.ts)$/,
   },
   {
+    name: "The editor of the dashboard's page",
+    files: /^src\/http\/dashboard\/page\/editor\//,
+    ours: /^src\/http\/dashboard\/page\/editor\//,
+    packages: /^(@codemirror\/[a-z-]+|@lezer\/highlight)$/,
+  },
+  {
     name: "The dashboard's page",
     files: /^src\/http\/dashboard\/page\//,
     ours: /^src\/(http\/dashboard\/(page\/|protocol\.ts$)|panels\/answers\.ts$|engine\/status\.ts$)/,
@@ -86,7 +92,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|missing_field|semaphore)\.ts$)|^dist\/page\/page\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|skip|time_fault)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|missing_field|semaphore)\.ts$)|^dist\/page\/(page|editor)\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

@@ -1,5 +1,5 @@
-// The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Reads only. Each concern is a file beside this
-// one. Knows the statuses and queries it is handed, nothing of engines or adapters.
+// The dashboard: the page at FRESHET_DASHBOARD_PORT and the data behind it. Each concern is a file beside this one. Knows the
+// statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../../clock.ts";
@@ -24,8 +24,9 @@ import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
 import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
-import { mayWrite, requireSession, sessionRoute } from "./session.ts";
+import { type AllCheck, allCheck, mayWrite, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
+import { sqlRoutes } from "./sql_routes.ts";
 import { StatusHistory } from "./status_history.ts";
 import { tableRoutes } from "./table_routes.ts";
 
@@ -67,8 +68,10 @@ const MAX_CLIENTS = 100;
 const MAX_CLIENTS_PER_ADDRESS = 25;
 const TOO_MANY_VIEWERS =
   `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
-/** Only a token is ever sent. */
-const MAX_BODY_BYTES = 10_000;
+/** Of a login: a token. */
+const MAX_LOGIN_BYTES = 10_000;
+/** Of a statement, or of a record that is sent again: as much as the API takes. */
+const MAX_BODY_BYTES = 1_000_000;
 const BODY_MS = 10_000;
 /** Of what people note: some hundred alerts at once. */
 const MAX_NOTE_BYTES = 300_000;
@@ -88,7 +91,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
   const guesses = new Guesses({ now, addressOf });
   const timeoutMs = options.bodyTimeoutMs ?? BODY_MS;
+  const logins = new BodyReader({ maxBytes: MAX_LOGIN_BYTES, timeoutMs }, { addressOf });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs }, { addressOf });
+  const mayAll = allCheck({ tokens, guesses });
   const shown = panelsOf(options.domains);
   const { freshMs, staleMs, isFree } = warehouse.freshness;
   const answering = {
@@ -128,7 +133,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   app.use("/api/*", refuseOtherSites);
   app.use(checkOrigin(options));
   pageFiles(app, options.names);
-  sessionRoute(app, { tokens, guesses, bodies });
+  sessionRoute(app, { tokens, guesses, bodies: logins });
   app.use("/api/*", requireSession({ tokens, guesses }));
   noteRoutes(app, {
     ...{
@@ -139,10 +144,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     },
     domains: options.domains.map(({ name }) => name),
   });
-  aboutRoute(app, { ...options, shown, answers });
+  aboutRoute(app, { ...options, shown, answers, mayAll });
   panelRoutes(app, { ...options, shown, answers, addressOf });
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
+  sqlRoutes(app, { answers, looks, bodies, mayAll });
   liveRoute(app, live, addressOf);
   app.get("/api/history", (c) => {
     const asked_at = new Date(clock.now()).toISOString();
@@ -186,6 +192,7 @@ function writesAlone(statuses: readonly DomainStatus[], domain: string): boolean
 interface DashboardParts extends DashboardOptions {
   readonly shown: readonly ShownPanels[];
   readonly answers: AnswerCache;
+  readonly mayAll: AllCheck;
 }
 
 function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: AnswerCache): Live {
@@ -230,7 +237,7 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
 }
 
 function aboutRoute(app: Hono, options: DashboardParts): void {
-  const { domains, shown, answers, version, log, warehouse, clock, tokens } = options;
+  const { domains, shown, answers, version, log, warehouse, clock, tokens, mayAll } = options;
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
@@ -246,6 +253,7 @@ function aboutRoute(app: Hono, options: DashboardParts): void {
       })),
       tables: shown.flatMap(({ domain, tables }) => tables.map(({ name }) => ({ name, domain }))),
       fresh_ms: answers.freshMs,
+      may_all: mayAll(c) === undefined,
       now: new Date(clock.now()).toISOString(),
     }));
 }

@@ -11,7 +11,7 @@ import html from "./page/page.html" with { type: "text" };
 export const PAGE_HTML: string = html;
 
 /** Paths of the page beside those of domains. */
-const PAGES = ["/", "/pipeline", "/explore"];
+const PAGES = ["/", "/pipeline", "/explore", "/explore/sql"];
 
 /** Of brotli: half a second of one thread, once. The next better ones take many times that. */
 const QUALITY = 9;
@@ -27,12 +27,14 @@ export function pageFiles(app: Hono, domains: readonly string[]): void {
   }
   app.get("/page.css", (c) => c.body(css, 200, { "content-type": "text/css; charset=utf-8" }));
   app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml" }));
-  app.get("/page.js", scriptAnswer);
+  app.get("/page.js", (c) => scriptAnswer(c, "page"));
+  // What few look for comes when it is needed.
+  app.get("/editor.js", (c) => scriptAnswer(c, "editor"));
 }
 
 /** Small on the wire, and not sent again to who has it. */
-async function scriptAnswer(c: Context) {
-  const { etag, text, br, gzip } = await (bundled ??= script());
+async function scriptAnswer(c: Context, name: keyof typeof SCRIPTS) {
+  const { etag, text, br, gzip } = await (bundled[name] ??= script(name));
   const headers = { "content-type": "text/javascript; charset=utf-8", etag, vary: "accept-encoding" };
   if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
   const takes = (c.req.header("accept-encoding") ?? "").split(",").map((one) => one.split(";")[0]!.trim());
@@ -48,12 +50,20 @@ interface Script {
   readonly gzip: Uint8Array<ArrayBuffer>;
 }
 
-let bundled: Promise<Script> | undefined;
+interface TextModule {
+  readonly default: string;
+}
 
-/** Read when it is first asked for: a run without an onlooker has no use for a megabyte of text. */
-async function script(): Promise<Script> {
-  const text = await import("../../../dist/page/page.js", { with: { type: "text" } })
-    .then((module: { readonly default: string }) => module.default, () => NOT_BUNDLED);
+/** Read when one is first asked for: a run without an onlooker has no use for a megabyte of text. */
+const SCRIPTS = {
+  page: () => import("../../../dist/page/page.js", { with: { type: "text" } }) as Promise<unknown>,
+  editor: () => import("../../../dist/page/editor.js", { with: { type: "text" } }) as Promise<unknown>,
+};
+
+const bundled: Partial<Record<keyof typeof SCRIPTS, Promise<Script>>> = {};
+
+async function script(name: keyof typeof SCRIPTS): Promise<Script> {
+  const text = await SCRIPTS[name]().then((module) => (module as TextModule).default, () => NOT_BUNDLED);
   const bytes = new TextEncoder().encode(text);
   const params = { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   const [br, gzipped] = await Promise.all([promisify(brotliCompress)(bytes, { params }), promisify(gzip)(bytes)]);

@@ -40,8 +40,20 @@ export interface About {
   readonly may_write: boolean;
   /** An answer is not asked for again before it is this old, milliseconds. */
   readonly fresh_ms: number;
+  /** Whether who asks may do more than read what the pages show: run SQL, send dead letters again. */
+  readonly may_all: boolean;
   /** The server's clock, ISO 8601. */
   readonly now: string;
+}
+
+/** Body of `POST /api/query`: one read-only statement. The answer is an `Answer<Rows>`. */
+export interface SqlQuestion {
+  readonly sql: string;
+}
+
+/** Data of the answer of `GET /api/columns`: what a statement can name. */
+export interface SchemaAnswer {
+  readonly tables: readonly { readonly name: string; readonly columns: readonly string[] }[];
 }
 
 /** What each panel about the pipelines themselves answers, by its name. */

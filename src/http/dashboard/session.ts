@@ -20,6 +20,31 @@ export interface SessionOptions {
   readonly guesses: Guesses;
 }
 
+/** Why a request may not do what needs everything opened: run SQL, publish records; `undefined` when it may. */
+export type AllCheck = (c: Context) => Refusal | undefined;
+
+const READS_ONLY: Refusal = {
+  code: "wrong_right",
+  detail: "This needs FRESHET_API_TOKEN: the token that this page was opened with only reads",
+};
+
+/**
+ * Lets those do everything who have the cookie of FRESHET_API_TOKEN, or send it; everybody where no token is set at all (only
+ * loopback then, and pages of other sites are refused before).
+ */
+export function allCheck({ tokens, guesses }: SessionOptions): AllCheck {
+  const { api, ingest, read } = tokens;
+  if (api === undefined && ingest === undefined && read === undefined) return () => undefined;
+  const check = tokenCheck("all", tokens, guesses);
+  const proofs = tokensFor("all", tokens).map(proofOf);
+  return (c) => {
+    if (isToken(proofs, getCookie(c, COOKIE) ?? "")) return undefined;
+    const refusal = check(c);
+    // Whoever asks has been let in to read already.
+    return refusal?.code === "unauthorized" ? READS_ONLY : refusal;
+  };
+}
+
 /** Lets those pass who have the cookie or send a token that reads; everybody when there is none (only loopback then). */
 export function requireSession({ tokens, guesses }: SessionOptions): MiddlewareHandler {
   const opening = tokensFor("read", tokens);

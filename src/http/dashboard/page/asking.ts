@@ -91,3 +91,11 @@ export async function askPlain<T>(question: string, signal?: AbortSignal): Promi
   if (response.ok) return await response.json() as T;
   throw await errorOf(response);
 }
+
+/** Sends `body` as JSON; the answer's data is of any shape. */
+export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  if (response.ok) return await response.json() as T;
+  throw await errorOf(response);
+}

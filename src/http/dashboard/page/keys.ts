@@ -25,7 +25,7 @@ export function useKeys(actions: KeyActions): void {
         action();
       };
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return done(onPalette);
-      if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.composedPath()[0])) return;
       const isSecond = event.timeStamp - begunAt < SOON_MS;
       const go = isSecond ? goTo.get(event.key) : undefined;
       if (go) return done(go);
@@ -40,6 +40,6 @@ export function useKeys(actions: KeyActions): void {
 }
 
 /** Whether keys are text there, or a dialog has them. */
-function isWriting(target: EventTarget | null): boolean {
+function isWriting(target: EventTarget | undefined): boolean {
   return target instanceof Element && target.closest("input, select, textarea, dialog, [contenteditable]") !== null;
 }

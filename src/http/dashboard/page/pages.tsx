@@ -8,6 +8,7 @@ import { ExplorePage } from "./pages/explore.tsx";
 import { MadePage } from "./pages/made.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { PipelinePage } from "./pages/pipeline.tsx";
+import { SqlPage } from "./pages/sql/mod.tsx";
 
 export interface PageName {
   readonly path: string;
@@ -51,6 +52,8 @@ export function pageAt(path: string, about: About): Page | undefined {
       return { path, title: "Pipeline", topics: ["status"], show: (live) => <PipelinePage live={live} /> };
     case "/explore":
       return { path, title: "Explore", topics: ["status"], show: () => <ExplorePage about={about} /> };
+    case "/explore/sql":
+      return { path, title: "SQL", topics: ["status"], show: () => <SqlPage about={about} /> };
   }
   const [, name, encoded, ...more] = path.split("/");
   const domain = about.domains.find((one) => one.name === name);

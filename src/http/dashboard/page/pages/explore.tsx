@@ -1,5 +1,5 @@
 // Looking into the tables as they are: filters, pages, a row as JSON, and the same as CSV. All of it lies in the address.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { About, TablePage } from "../../protocol.ts";
 import { setParams, useAddress } from "../address.ts";
 import { useAnswer } from "../asking.ts";
@@ -7,9 +7,13 @@ import { domainPages } from "../domain_pages.ts";
 import { cutText, numberText } from "../format.ts";
 import type { DomainPage } from "../mod.ts";
 import { Card, Empty, Waiting } from "../parts/card.tsx";
+import { ColumnMenu } from "../parts/column_menu.tsx";
 import { type Column, DataTable } from "../parts/data_table.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Link } from "../parts/link.tsx";
+import { isNumeric, ValueButton, ValueCell } from "../parts/value_cell.tsx";
+import { remember, remembered } from "../remembered.ts";
+import { ExploreTabs } from "./explore_tabs.tsx";
 
 const OPERATORS = [
   ["is", "is"],
@@ -21,7 +25,8 @@ const OPERATORS = [
   ["notnull", "is not empty"],
 ] as const;
 const SIZES = [25, 50, 100, 200];
-const CELL = 120;
+/** Characters of a value that rows are filtered by with a click. */
+const MAX_FILTER_VALUE = 200;
 
 export function ExplorePage({ about }: { readonly about: About }) {
   const { params } = useAddress();
@@ -37,8 +42,13 @@ export function ExplorePage({ about }: { readonly about: About }) {
   // The row itself: the next answer may have another one in its place.
   const [open, setOpen] = useState<{ readonly data: TablePage; readonly row: readonly unknown[] }>();
   const data = asked.answer?.data.table === table ? asked.answer?.data : undefined;
+  const [hidden, setHidden] = useHiddenColumns(table ?? "");
+  const where = params.getAll("where");
+  const filter = (condition: string) =>
+    setParams({ where: [...where.filter((one) => one !== condition), condition], page: undefined });
   return (
     <>
+      <ExploreTabs chosen="/explore" />
       <div class="filters" role="group" aria-label="Table">
         <label class="field">
           <span>Table</span>
@@ -69,8 +79,13 @@ export function ExplorePage({ about }: { readonly about: About }) {
           </a>
         )}
       </div>
-      <Conditions columns={data?.columns ?? []} where={params.getAll("where")} />
-      <Card title={table ?? "Tables"} note={data && noteOf(data)} asked={asked}>
+      <Conditions columns={data?.columns ?? []} where={where} />
+      <Card
+        title={table ?? "Tables"}
+        note={data && noteOf(data)}
+        tools={data && <ColumnMenu names={data.columns.map(({ name }) => name)} hidden={hidden} onHide={setHidden} />}
+        asked={asked}
+      >
         {table === undefined
           ? <Empty>There are no tables: no domain runs.</Empty>
           : !data
@@ -80,6 +95,8 @@ export function ExplorePage({ about }: { readonly about: About }) {
               <DataTable
                 label={`Rows of ${table}`}
                 columns={columnsOf(data, {
+                  hidden,
+                  filter,
                   open: (row) => setOpen({ data, row }),
                   pathOf: domainPages.get(about.tables.find(({ name }) => name === table)?.domain ?? "")?.pathOf,
                 })}
@@ -123,24 +140,53 @@ interface Indexed {
   readonly index: number;
 }
 
+/** Columns of a table that are not shown, as this browser remembers them. */
+function useHiddenColumns(table: string): [ReadonlySet<string>, (hidden: ReadonlySet<string>) => void] {
+  const name = `hidden.${table}`;
+  const [changed, setChanged] = useState(0);
+  const hidden = useMemo(() => new Set(remembered<readonly string[]>(name) ?? []), [name, changed]);
+  return [hidden, (next) => {
+    remember(name, [...next]);
+    setChanged(changed + 1);
+  }];
+}
+
 interface RowActions {
+  readonly hidden: ReadonlySet<string>;
+  /** Adds a condition: `COLUMN:operator:value`. */
+  readonly filter: (condition: string) => void;
   readonly open: (row: readonly unknown[]) => void;
   readonly pathOf: DomainPage["pathOf"];
 }
 
-function columnsOf(data: TablePage, { open, pathOf = {} }: RowActions): readonly Column<Indexed>[] {
+function columnsOf(
+  data: TablePage,
+  { hidden, filter, open, pathOf = {} }: RowActions,
+): readonly Column<Indexed>[] {
   const cells = data.columns.map(({ name, type }, i): Column<Indexed> => ({
     key: name,
     title: name,
     unit: type,
-    numeric: /^(BIGINT|DOUBLE|DECIMAL|NUMBER|FIXED|REAL|HUGEINT)/.test(type),
+    numeric: isNumeric(type),
     show: ({ row }) => {
       const path = typeof row[i] === "string" || typeof row[i] === "number" ? pathOf[name]?.(row[i]) : undefined;
-      return path === undefined ? <Cell value={row[i]} /> : (
-        <Link to={path}>
-          <Cell value={row[i]} />
-        </Link>
-      );
+      if (path !== undefined) {
+        return (
+          <Link to={path}>
+            <ValueCell value={row[i]} />
+          </Link>
+        );
+      }
+      return canBeFiltered(row[i], type)
+        ? (
+          <ValueButton
+            column={name}
+            value={row[i]}
+            onOnly={() => filter(conditionOf(name, row[i], "is"))}
+            onNot={() => filter(conditionOf(name, row[i], "not"))}
+          />
+        )
+        : <ValueCell value={row[i]} />;
     },
     by: () => null,
   }));
@@ -158,18 +204,21 @@ function columnsOf(data: TablePage, { open, pathOf = {} }: RowActions): readonly
       </button>
     ),
   };
-  return [json, ...cells];
+  return [json, ...cells.filter(({ key }) => !hidden.has(key))];
 }
 
-function Cell({ value }: { readonly value: unknown }) {
-  if (value === null || value === undefined) return <span class="muted">NULL</span>;
-  const text = String(value);
-  if (text === "") return <span class="muted">""</span>;
-  return (
-    <bdi class="cell" title={text.length > CELL ? `${numberText(text.length)} characters` : undefined}>
-      {cutText(text, CELL)}
-    </bdi>
-  );
+/** Long texts are no values that rows share, and JSON cannot be compared. */
+function canBeFiltered(value: unknown, type: string): boolean {
+  return !isJson(type) && (typeof value !== "string" || value.length <= MAX_FILTER_VALUE);
+}
+
+function conditionOf(name: string, value: unknown, operator: "is" | "not"): string {
+  if (value === null || value === undefined) return `${name}:${operator === "is" ? "null" : "notnull"}`;
+  return `${name}:${operator}:${value}`;
+}
+
+function isJson(type: string): boolean {
+  return /^(VARIANT|OBJECT|ARRAY)$/.test(type);
 }
 
 function isCut(cell: unknown, { cell_limit }: TablePage): boolean {
@@ -179,7 +228,7 @@ function isCut(cell: unknown, { cell_limit }: TablePage): boolean {
 /** JSON cells are parsed, so that they are indented with the row. */
 function rowJson({ columns }: TablePage, row: readonly unknown[]): string {
   const parsed = (value: unknown, type: string) => {
-    if (typeof value !== "string" || !/^(VARIANT|OBJECT|ARRAY)$/.test(type)) return value;
+    if (typeof value !== "string" || !isJson(type)) return value;
     try {
       return JSON.parse(value);
     } catch {

@@ -1,4 +1,5 @@
 // Files of a chart: a picture with its title and its legend, and its numbers.
+import { csvText } from "../csv_text.ts";
 import { timeText } from "../format.ts";
 import { colour } from "../look.ts";
 import type { ChartInCard } from "./card_context.ts";
@@ -92,14 +93,7 @@ export function csvOf(
     isTime ? timeText(one, "utc") : places[one] ?? String(one),
     ...series.map(({ values }) => values.get(one) ?? ""),
   ]);
-  return [heads, ...rows].map((row) => `${row.map(cellOf).join(",")}\r\n`).join("");
-}
-
-/** What a spreadsheet would run as a formula is made text by a quote before it. */
-function cellOf(value: string | number): string {
-  if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvText([heads, ...rows]);
 }
 
 export function save(content: Blob, name: string): void {

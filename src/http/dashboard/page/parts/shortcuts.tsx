@@ -34,6 +34,7 @@ export function Shortcuts({ about, paused, onTheme }: ShortcutsProps) {
       hint: "as it is shown",
       run: () => navigator.clipboard.writeText(location.href),
     },
+    { title: "SQL", hint: "explore with a statement", run: () => goTo("/explore/sql") },
     { title: "Print", hint: "this page", run: () => print() },
     { title: "Keys", hint: "?", run: () => setTimeout(() => setOpen("help")) },
   ];
