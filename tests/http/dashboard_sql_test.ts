@@ -7,6 +7,7 @@ import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import type { QueryOptions } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { noNotes } from "../support/notes.ts";
 
 /** A dashboard over a warehouse that holds nothing. */
 async function withWarehouse(
@@ -36,6 +37,7 @@ async function withWarehouse(
       asked.push(options);
       return query(sql, options);
     },
+    notes: noNotes,
     settings: {},
     ...over,
   });
