@@ -8,6 +8,7 @@ const BENCHMARKS = [
   "engine",
   "kafka",
   "warehouse",
+  "domains",
   "hopping",
   "checkpoint",
   "memory",
