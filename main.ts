@@ -81,6 +81,9 @@ const host: Host = {
   stderr,
   ...(Deno.stdin.isTerminal() ? { askSecret } : {}),
   signal: stopping.signal,
+  dropPermissions(names) {
+    for (const name of names) Deno.permissions.revokeSync({ name });
+  },
   exit(code) {
     // What is under way is written by another thread.
     if (logPipe?.isWriting) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WORDS_MS);

@@ -24,6 +24,8 @@ export interface Host {
   readonly askSecret?: (question: string) => Promise<string>;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP, with a `SignalReceived`, or by a failure that nothing caught, with an `UncaughtFailure`. */
   readonly signal: AbortSignal;
+  /** Gives permissions of the process up for good: whatever runs in it has them no more. */
+  readonly dropPermissions?: (names: readonly ("env" | "net")[]) => void;
   /** Leaves at once, whatever is under way. Only for shutdowns that do not end. */
   exit(code: number): never;
 }

@@ -10,6 +10,7 @@ import { HurriedSimulation } from "./hurried_simulation.ts";
 import type { LiveBlock } from "./live_block.ts";
 import { RunScreen } from "./run_screen.ts";
 import { eventMaker } from "./simulation.ts";
+import { unneededPermissions } from "./unneeded_permissions.ts";
 import { VERSION } from "./version.ts";
 
 interface RunFlags {
@@ -78,6 +79,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     signal: host.signal,
     giveUp: (message) => context.giveUp(message),
     onUp(up) {
+      host.dropPermissions?.(unneededPermissions(config));
       reportUp(context, { up, domains, simulating, untilEnd, flags });
       screen.up(up);
     },

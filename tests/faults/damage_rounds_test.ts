@@ -17,7 +17,7 @@ const RECORDS = 800;
 /** What is in the tables when the run is killed; the others wait in the log. */
 const WORKED_OFF = 600;
 const MAX_REMEDIES = 4;
-const HANGS_AFTER_MS = 120_000;
+const HANGS_AFTER_MS = 300_000;
 const { topic } = domainOf("trains");
 const WORK_OFF = ["run", "trains", "--no-simulate", "--until-end"];
 

@@ -38,12 +38,21 @@ Deno.test("every name that compose.yaml takes from the environment is a setting"
   assertEquals(names.filter((name) => !known.has(name)), []);
 });
 
-Deno.test("the image's permissions are those of the task, and its paths are there", async () => {
+Deno.test("the image's permissions are those of the task, but that it writes to its folders alone, and its paths are there", async () => {
   const dockerfile = await read("Dockerfile");
-  const { tasks } = JSON.parse(await read("deno.json")) as { tasks: Record<string, { command: string }> };
+  const { tasks, permissions } = JSON.parse(await read("deno.json")) as {
+    readonly tasks: Record<string, { readonly command: string }>;
+    readonly permissions: Record<string, Record<string, unknown>>;
+  };
   const flags = tasks.freshet!.command.split(" ").filter((word) => word.startsWith("-"));
   const script = await read("build/freshet.sh");
-  assertEquals(script.match(/(?<= )-\S+/g)!.filter((word) => word !== "--cached-only"), flags);
+  assertEquals(
+    script.match(/(?<= )-\S+/g)!.filter((word) => word !== "--cached-only"),
+    flags.map((flag) => flag === "-P=program" ? "-P=container" : flag),
+  );
+  const written = ["/data", "/tmp"];
+  assertEquals(permissions.container, { ...permissions.program, write: written });
+  assert(written.includes(/FRESHET_DATA_DIR=(\S+)/.exec(dockerfile)![1]!));
   assert(
     ((await Deno.stat(new URL("build/freshet.sh", ROOT))).mode! & 0o111) === 0o111,
     "build/freshet.sh must be executable",

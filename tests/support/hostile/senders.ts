@@ -82,8 +82,7 @@ export interface Probed {
 }
 
 /** Asks `/readyz` now and then until the signal is aborted, over a connection of its own as a supervisor does. */
-export async function probe(api: string, signal: AbortSignal): Promise<readonly Probed[]> {
-  const probed: Probed[] = [];
+export async function probe(api: string, probed: Probed[], signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     const begun = performance.now();
@@ -93,5 +92,4 @@ export async function probe(api: string, signal: AbortSignal): Promise<readonly 
     probed.push({ status: response.status, domains, warehouse, tookMs: performance.now() - begun, text });
     await sleep(PROBE_EVERY_MS);
   }
-  return probed;
 }
