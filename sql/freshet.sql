@@ -171,3 +171,8 @@ COMMENT ON COLUMN DEAD_LETTERS.KEY_ENCODING IS 'utf-8 or base64: how RECORD_KEY 
 
 ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS LAST_TIMESTAMP_MS BIGINT;
 COMMENT ON COLUMN FRESHET_OFFSETS.LAST_TIMESTAMP_MS IS 'In the place of LAST_TIMESTAMP, where the log says a number of milliseconds that is no time between the years 1582 and 9999';
+
+-- version 4: raw rows that go ahead of their unit
+
+ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS RAW_CHANNEL VARCHAR;
+COMMENT ON COLUMN FRESHET_OFFSETS.RAW_CHANNEL IS 'Channel of Snowpipe Streaming by which the raw rows of the partition go, and may be ahead of NEXT_OFFSET; NULL where they are written with it';

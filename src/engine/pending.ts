@@ -55,11 +55,15 @@ export class Pending {
   #ends = new Set<number>();
   readonly #closed: Row[] = [];
 
-  /** `packer` says how rows of a table may wait, where the warehouse has a say in it. */
+  /**
+   * `packer` says how rows of a table may wait, where the warehouse has a say in it; `keepsRaw`, whether raw rows wait here and
+   * do not go ahead.
+   */
   constructor(
     private readonly domain: Domain,
     private readonly outputs: readonly Output<unknown>[],
     private readonly packer: (table: string) => Packer | undefined = () => undefined,
+    private readonly keepsRaw = true,
   ) {}
 
   /** Partitions that have something in here. */
@@ -89,7 +93,7 @@ export class Pending {
     this.accepted += raw.length;
     if (raw.length > 0) this.times.push({ mean: meanTime(raw), records: raw.length });
     for (const letter of dead) this.dead.push(letter);
-    addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
+    if (this.keepsRaw) addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
     if (this.domain.raw.kind) this.#countKinds(raw, this.domain.raw.kind);
   }
 
