@@ -136,7 +136,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
 
   /** What became of records at and above the claim's offset. */
   async #decided({ topic }: Scope, claim: Claim, channel: Channel): Promise<Decided | undefined> {
-    const { partition, nextOffset: from } = claim;
+    const { nextOffset: from } = claim;
     const token = channel.stored;
     if (token !== null && token < from) return undefined;
     // A channel without a token may be one whose metadata is gone: unused channels are dropped after a while.
