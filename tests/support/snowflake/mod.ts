@@ -141,7 +141,7 @@ export async function startSnowflake(options: SnowflakeOptions = {}): Promise<Sn
     await engine[Symbol.asyncDispose]();
   };
   const control = controlOf(proxy, engine, place);
-  proxy.ownPaths = async ({ path, body }) => await ownPath(path, body, proxy, control);
+  proxy.ownPaths = async ({ path, body }) => await ownPath(path, body, { proxy, control, streaming });
   return {
     accessUrl: `http://127.0.0.1:${port}`,
     account,
@@ -160,8 +160,14 @@ export async function startSnowflake(options: SnowflakeOptions = {}): Promise<Sn
   };
 }
 
+interface Parts {
+  readonly proxy: Proxy;
+  readonly control: SnowflakeControl;
+  readonly streaming: StreamingDouble;
+}
+
 /** The same by HTTP, for a test whose double runs as a process of its own: POST /double/inject and so on. */
-async function ownPath(path: string, body: string, proxy: Proxy, control: SnowflakeControl): Promise<unknown> {
+async function ownPath(path: string, body: string, { proxy, control, streaming }: Parts): Promise<unknown> {
   const asked = body === "" ? {} : JSON.parse(body);
   switch (path) {
     case "/double/statements":
@@ -170,6 +176,11 @@ async function ownPath(path: string, body: string, proxy: Proxy, control: Snowfl
       return proxy.log.requests();
     case "/double/clear":
       return proxy.log.clear();
+    case "/double/streaming":
+      Object.assign(streaming.behaviour, asked);
+      return { storedRows: streaming.storedRows, stores: streaming.stores };
+    case "/double/streaming-requests":
+      return proxy.streaming?.log();
     case "/double/inject":
       return control.inject(asked.fault, asked.aim).hits;
     case "/double/clear-faults":

@@ -1,22 +1,15 @@
 // A schema of a test's own whose raw rows go by Snowpipe Streaming, and how a test writes and reads them.
 
-import { generateKeyPairSync } from "node:crypto";
 import type { Limits } from "../../../../src/warehouse/snowflake/account.ts";
 import { LIMITS } from "../../../../src/warehouse/snowflake/account.ts";
 import type { SnowflakeOptions } from "../../../../src/warehouse/snowflake.ts";
 import type { RawRow, RawTable, Script, Warehouse, Writer } from "../../../../src/warehouse/warehouse.ts";
 import { SYSTEM, TABLES, TOPIC } from "../../../contracts/warehouse/suite.ts";
 import { type OwnSchema, ownSchema, QUICK } from "../adapter.ts";
-import { DEFAULT_USER, type SnowflakeDouble, type User } from "../mod.ts";
+import type { SnowflakeDouble } from "../mod.ts";
+import { PRIVATE_KEY } from "./key.ts";
 
-const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const PRIVATE_KEY = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-
-/** The double's default user, with a key. */
-export const KEY_USER: User = {
-  ...DEFAULT_USER,
-  rsaPublicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
-};
+export { KEY_USER } from "./key.ts";
 
 /** What the adapter needs besides the schema's own options. */
 export const STREAMING: Pick<SnowflakeOptions, "credentials" | "rawIngest"> = {

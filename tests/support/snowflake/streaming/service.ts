@@ -89,6 +89,8 @@ export class StreamingDouble {
   readonly violations: string[] = [];
   /** Rows that are stored, in all channels. */
   storedRows = 0;
+  /** When rows of a channel were stored, up to which offset: epoch milliseconds. */
+  readonly stores: { readonly at: number; readonly channel: string; readonly last: number }[] = [];
   readonly #channels = new Map<string, StreamChannel>();
   readonly #columns = new Map<string, ReadonlyMap<string, string>>();
   readonly #tables: TableSide;
@@ -195,6 +197,7 @@ export class StreamingDouble {
       channel.token = last;
     }
     this.storedRows += inserted;
+    this.stores.push({ at: Date.now(), channel: channel.name, last });
     const count = () => {
       channel.inserted += inserted;
       channel.errors += lines.length - inserted;
