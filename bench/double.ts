@@ -42,13 +42,19 @@ export class Double implements AsyncDisposable {
   }
 
   /** Opened as by a process of its own. */
-  async open(schema: string): Promise<Warehouse> {
-    const { account, accessUrl, user, password, role, warehouse, database } = this.told as Record<string, string>;
+  async open(schema: string, rawIngest: "sql" | "streaming" = "sql"): Promise<Warehouse> {
+    const { account, accessUrl, user, password, privateKey, role, warehouse, database } = this.told as Record<
+      string,
+      string
+    >;
     return await openSnowflake({
       account: account!,
       accessUrl,
       user: user!,
-      credentials: { kind: "password", password: password! },
+      credentials: rawIngest === "streaming"
+        ? { kind: "key", key: { text: privateKey! } }
+        : { kind: "password", password: password! },
+      rawIngest,
       role,
       warehouse,
       database: database!,

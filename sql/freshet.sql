@@ -172,7 +172,7 @@ COMMENT ON COLUMN DEAD_LETTERS.KEY_ENCODING IS 'utf-8 or base64: how RECORD_KEY 
 ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS LAST_TIMESTAMP_MS BIGINT;
 COMMENT ON COLUMN FRESHET_OFFSETS.LAST_TIMESTAMP_MS IS 'In the place of LAST_TIMESTAMP, where the log says a number of milliseconds that is no time between the years 1582 and 9999';
 
--- version 4: alerts that leave the process and are worked with, and notes of people on the charts
+-- version 4: alerts that leave the process, what people note, and raw rows that go ahead of their unit
 
 CREATE TABLE IF NOT EXISTS ALERT_EVENTS (
   EVENT_ID VARCHAR NOT NULL,
@@ -245,3 +245,6 @@ COMMENT ON TABLE ANNOTATIONS IS 'What people have noted on the charts; key: ANNO
 COMMENT ON COLUMN ANNOTATIONS.DOMAIN IS 'The domain whose charts show it; NULL for all';
 COMMENT ON COLUMN ANNOTATIONS.KIND IS 'deployment, incident or note';
 COMMENT ON COLUMN ANNOTATIONS.REMOVED_AT IS 'When somebody took it away, UTC; NULL while it is shown';
+
+ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS RAW_CHANNEL VARCHAR;
+COMMENT ON COLUMN FRESHET_OFFSETS.RAW_CHANNEL IS 'Channel of Snowpipe Streaming by which the raw rows of the partition go, and may be ahead of NEXT_OFFSET; NULL where they are written with it';

@@ -94,6 +94,7 @@ function settingsOf({ checkpointMs, checkpointRows, checkpointBacklogRows, snowf
     rows: checkpointRows ?? rows,
     backlogRows: checkpointBacklogRows ?? backlogRows,
     requestBytes: snowflake?.requestBytes ?? LIMITS.requestBytes,
+    streamsRaw: snowflake?.rawIngest === "streaming",
   };
 }
 

@@ -48,6 +48,11 @@ export const SNOWFLAKE_SETTINGS = {
   SNOWFLAKE_ACCESS_URL: s.addressOrNone(
     "Where to reach Snowflake, for a private link; by default the account's own address.",
   ),
+  SNOWFLAKE_RAW_INGEST: s.choice(
+    ["sql", "streaming"],
+    "sql",
+    "How raw rows are written: sql, with what is derived of them; streaming, ahead of it by Snowpipe Streaming, within seconds and without a warehouse, for which a key pair is needed.",
+  ),
   SNOWFLAKE_REQUEST_BYTES: s.whole(
     { min: 65_536, max: 16_777_216, default: 6_291_456, unit: "bytes" },
     "Rows in one request, before they are compressed; halved by itself where Snowflake or a proxy refuses one for its size.",
@@ -81,6 +86,7 @@ export interface SnowflakeConfig {
   readonly database: string;
   readonly schema: string;
   readonly accessUrl: string | undefined;
+  readonly rawIngest: "sql" | "streaming";
   readonly requestBytes: number;
   readonly credentials: SnowflakeCredentials;
 }
@@ -108,6 +114,7 @@ export function snowflakeConfig(v: Values): SnowflakeConfig | undefined {
     database: v.SNOWFLAKE_DATABASE,
     schema: v.SNOWFLAKE_SCHEMA,
     accessUrl: v.SNOWFLAKE_ACCESS_URL,
+    rawIngest: v.SNOWFLAKE_RAW_INGEST,
     requestBytes: v.SNOWFLAKE_REQUEST_BYTES,
     credentials,
   };
@@ -128,6 +135,13 @@ function credentialsOf(v: Values): SnowflakeCredentials | undefined {
   return undefined;
 }
 
+/** Whether there are credentials, and none that Snowpipe Streaming takes. */
+function needsKey(given: Readonly<Record<string, string>>): boolean {
+  if (given.SNOWFLAKE_RAW_INGEST?.toLowerCase() !== "streaming") return false;
+  const used = CREDENTIALS.find((name) => given[name]);
+  return used !== undefined && !used.startsWith("SNOWFLAKE_PRIVATE_KEY");
+}
+
 /** What an account makes necessary and is not given: name, why, and the expected form. */
 export function missingForSnowflake(
   given: Readonly<Record<string, string>>,
@@ -141,6 +155,9 @@ export function missingForSnowflake(
     ...(CREDENTIALS.some((name) => given[name])
       ? []
       : [["SNOWFLAKE_PRIVATE_KEY_PATH", because, `a key file's path, or one of ${others} instead`]] as const),
+    ...(needsKey(given)
+      ? [["SNOWFLAKE_PRIVATE_KEY_PATH", "SNOWFLAKE_RAW_INGEST is streaming", "a key file's path"]] as const
+      : []),
   ];
 }
 

@@ -10,7 +10,7 @@ import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
 import { AlertEvents } from "./alert_events.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";
-import { type Condemned, PartitionIngest } from "./ingest.ts";
+import { type Condemned, type Ingested, PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import { InFlight } from "./in_flight.ts";
 import type { UnitLimit } from "./unit_limit.ts";
@@ -209,6 +209,7 @@ class GenerationRun {
       this.#setAside.truncated(partition, bounds.get(partition)!.high);
     }
     this.#shared = others.length === 0 ? undefined : this.#sharedWith(others);
+    for (const { partition, decided } of claims) if (decided) this.#ingest(partition).decided = decided;
     const push = (batch: Batch<unknown>) => this.#push(batch);
     // What has stopped is not silent, wherever it has been read to.
     const caughtUp = (partition: number) => !this.#setAside.has(partition) && generation.caughtUp(partition);
@@ -287,6 +288,7 @@ class GenerationRun {
     const { options: { domain }, writer } = this.context;
     return new Pending(domain, this.pipeline.outputs, {
       packer: (table) => writer.packer?.(table),
+      keepsRaw: writer.raw === undefined,
       alerts: this.alerts,
     });
   }
@@ -347,10 +349,17 @@ class GenerationRun {
       this.context.progress.taken(ingested);
       this.#touch();
       this.#pending.add(ingested);
+      await this.#sendRaw(log.partition, ingested);
       await this.#push(ingested.batch);
       if (this.#unitIsFull()) await this.#checkpoint();
       else if (this.#writing) await setImmediate();
     }
+  }
+
+  /** Raw rows go ahead where the warehouse has a way for them. */
+  async #sendRaw(partition: number, { raw }: Ingested): Promise<void> {
+    const { options: { domain }, writer } = this.context;
+    if (raw.length > 0) await writer.raw?.append(domain.topic, partition, raw);
   }
 
   #unitIsFull(): boolean {

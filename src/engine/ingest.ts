@@ -8,13 +8,14 @@ import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
 import { schemaHeader } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
-import type { Position, Row } from "../warehouse/warehouse.ts";
+import type { Decided, Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
+import { decisionOn } from "./decided.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
 import { MetadataWriter } from "./metadata.ts";
 import { OlderForms, type ReadEvent } from "./older_forms.ts";
 import { NOT_MINE, readerOf, type SchemaReader } from "./schema_reader/mod.ts";
-import { invalid, untimely } from "./verdicts.ts";
+import { invalid, notTaken, untimely } from "./verdicts.ts";
 import { isText, oneByOne, reading, type TextReader } from "./text.ts";
 
 /** A partition whose watermark is this far behind the wall clock is worked through as history, unless the domain says otherwise. */
@@ -105,6 +106,8 @@ export interface PartitionIngestOptions {
 /** A partition's way into the pipeline. */
 export class PartitionIngest {
   readonly watermark: PartitionWatermark;
+  /** What became of the next records before. */
+  decided: Decided | undefined;
   private readonly domain: Domain;
   private readonly time: TimeSettings;
   private readonly partition: number;
@@ -209,13 +212,17 @@ export class PartitionIngest {
     if (condemned) return condemned;
     const read = this.#readBySchema(record) ?? this.#read(record);
     if ("stage" in read) return read;
+    const before = this.decided && decisionOn(this.decided, record.offset);
     if ("rawOnly" in read) {
+      if (before === "not accepted") return notTaken();
       raw.push(this.#keptRaw(record, read, now));
       return undefined;
     }
     const { event, time } = read;
     const fault = timeFault(time, this.#present, this.time.maxFutureSkewMs);
-    if (fault) return untimely(fault, time - this.#present);
+    // By another moment's clock it was not.
+    if (fault && !(fault === "in the future" && before === "accepted")) return untimely(fault, time - this.#present);
+    if (before === "not accepted") return notTaken();
     const { offset } = record;
     const element = { value: event, time, offset, watermark: this.watermark.eventWatermark };
     let row: Row;

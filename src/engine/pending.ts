@@ -33,6 +33,8 @@ const CLOSED_KEY = ["DOMAIN", "OPERATOR", "TOPIC", "KAFKA_PARTITION"];
 export interface PendingOptions {
   /** How rows of a table may wait, where the warehouse has a say in it. */
   readonly packer?: (table: string) => Packer | undefined;
+  /** Whether raw rows wait here, which they do not where they go ahead; they do when left out. */
+  readonly keepsRaw?: boolean;
   /** Where somebody is told of alerts. */
   readonly alerts?: AlertEvents;
 }
@@ -98,7 +100,7 @@ export class Pending {
     this.accepted += raw.length;
     if (raw.length > 0) this.times.push({ mean: meanTime(raw), records: raw.length });
     for (const letter of dead) this.dead.push(letter);
-    addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
+    if (this.options.keepsRaw ?? true) addRows(this.#rowsOf(this.domain.raw.table), batch.partition, raw);
     if (this.domain.raw.kind) this.#countKinds(raw, this.domain.raw.kind);
   }
 

@@ -197,7 +197,7 @@ export class DomainRunner {
     await this.#ensureTopics();
     if (!this.#isChecked) await runStartChecks(domain, warehouse, logger);
     this.#isChecked = true;
-    await using writer = await warehouse.writer(domain.name);
+    await using writer = await warehouse.writer(domain.name, domain.raw);
     await checkOperators(domain, writer);
     // Not the run's signal: the last checkpoint is written after that, and still commits the group's offsets.
     const { signal: never } = new AbortController();

@@ -107,6 +107,7 @@ export class SetAside {
       const damage = this.#damages.get(partition)!;
       checkpointer.taken(claim);
       this.#ingest(partition).skipTo(nextOffset);
+      this.#ingest(partition).decided = claim.decided;
       this.options.accepted(partition);
       if (damage.reason === "truncated") {
         this.truncated(partition, damage.from);

@@ -47,3 +47,11 @@ export function untimely(fault: TimeFault, aheadMs: number): Verdict {
     }
   }
 }
+
+/** What is said of a record that seems well and was not taken when it first came, by a process that has not said why. */
+export function notTaken(): Verdict {
+  const detail =
+    "The raw table holds what came behind it and not this: it was skipped as its row was loaded, or its event " +
+    "time was ahead of the clock then";
+  return { stage: "write", reason: "row_refused", detail };
+}

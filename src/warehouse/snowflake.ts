@@ -8,10 +8,12 @@ import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
 import { migrating } from "./snowflake/migrate.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
+import { StreamingAdapter } from "./snowflake/streaming/adapter.ts";
+import { StreamingService } from "./snowflake/streaming/service.ts";
 import { SNOWFLAKE } from "./snowflake/traits.ts";
 import { migrate, type Migrating, restore } from "./sql/migrate.ts";
 import { SqlWriter } from "./sql/writer.ts";
-import type { MigrationStep, QueryOptions, QueryResult, Script, Warehouse, Writer } from "./warehouse.ts";
+import type { MigrationStep, QueryOptions, QueryResult, RawTable, Script, Warehouse, Writer } from "./warehouse.ts";
 
 export type { Credentials } from "./snowflake/credentials.ts";
 
@@ -22,6 +24,8 @@ export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "reads
   readonly queryWarehouse?: string | undefined;
   /** Instead of the defaults, which suit a warehouse of any size. */
   readonly limits?: Partial<Limits>;
+  /** How raw rows are written: with their unit, or ahead of it by Snowpipe Streaming, for which a key is needed. Default `sql`. */
+  readonly rawIngest?: "sql" | "streaming" | undefined;
 }
 
 /**
@@ -31,12 +35,13 @@ export interface SnowflakeOptions extends Omit<AccountOptions, "limits" | "reads
  * `WarehouseUnavailableError` when Snowflake cannot be reached.
  */
 export async function openSnowflake(options: SnowflakeOptions): Promise<Warehouse> {
-  const { limits, queryRole, queryWarehouse, ...rest } = options;
+  const { limits, queryRole, queryWarehouse, rawIngest = "sql", ...rest } = options;
   const account = new Account({ ...rest, limits: { ...LIMITS, ...limits } });
   const reading = queryRole === undefined && queryWarehouse === undefined
     ? account
     : account.reading({ role: queryRole, warehouse: queryWarehouse });
-  const warehouse = new SnowflakeWarehouse(account, reading);
+  const streaming = rawIngest === "streaming" ? new StreamingService(account.streaming()) : undefined;
+  const warehouse = new SnowflakeWarehouse({ account, reading, streaming });
   try {
     await warehouse.connect();
   } catch (error) {
@@ -55,6 +60,15 @@ function sessionOf(account: Account): Session {
   return new Session({ account, tag: "freshet:query", transactions: `${TRANSACTION_PREFIX}query_${unique()}` });
 }
 
+/** Ways to the account. */
+interface Ways {
+  readonly account: Account;
+  /** The account as queries use it, maybe the same. */
+  readonly reading: Account;
+  /** Where raw rows go ahead of their units. */
+  readonly streaming: StreamingService | undefined;
+}
+
 class SnowflakeWarehouse implements Warehouse {
   readonly name = SNOWFLAKE.name;
   readonly checkpoints = SNOWFLAKE.checkpoints;
@@ -68,11 +82,12 @@ class SnowflakeWarehouse implements Warehouse {
   readonly #session: Session;
   readonly #reading: Session;
   readonly #queries: Queries;
+  readonly #streaming: StreamingService | undefined;
   #closed = false;
 
-  /** `reading`: the account as queries use it, maybe the same. */
-  constructor(account: Account, reading: Account) {
+  constructor({ account, reading, streaming }: Ways) {
     this.#account = account;
+    this.#streaming = streaming;
     this.description = account.description;
     this.#session = sessionOf(account);
     this.#reading = reading === account ? this.#session : sessionOf(reading);
@@ -82,6 +97,7 @@ class SnowflakeWarehouse implements Warehouse {
   async connect(): Promise<void> {
     await this.#session.connect();
     await this.#reading.connect();
+    await this.#streaming?.check();
   }
 
   async migrate(
@@ -104,10 +120,15 @@ class SnowflakeWarehouse implements Warehouse {
     }
   }
 
-  async writer(domain: string): Promise<Writer> {
+  async writer(domain: string, raw?: RawTable): Promise<Writer> {
     const name = domain.replace(/[^A-Za-z0-9]/g, "_");
     const transactions = `${TRANSACTION_PREFIX}${name}_${unique()}`;
-    return await SqlWriter.open(new SnowflakeAdapter({ domain, account: this.#account, transactions }));
+    const options = { domain, account: this.#account, transactions };
+    if (this.#streaming === undefined) {
+      return await SqlWriter.open(new SnowflakeAdapter({ ...options, refusesChannels: true }));
+    }
+    if (raw === undefined) return await SqlWriter.open(new SnowflakeAdapter(options));
+    return await SqlWriter.open(new StreamingAdapter({ ...options, raw, service: this.#streaming }));
   }
 
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {

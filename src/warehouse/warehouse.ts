@@ -57,6 +57,22 @@ export interface Position {
   readonly lastTimestamp: number | null;
 }
 
+/** Offsets from `from` to before `to`. */
+export interface OffsetRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Records at and above a claim's offset whose raw rows went ahead of their unit. What became of them is decided: those in
+ * `accepted` are in the raw table, the others before `before` are not, and never come into it.
+ */
+export interface Decided {
+  readonly before: number;
+  /** In order. */
+  readonly accepted: readonly OffsetRange[];
+}
+
 /** A claimed partition: where to go on, and the numbers that fence others out. */
 export interface Claim extends Position {
   readonly partition: number;
@@ -64,6 +80,32 @@ export interface Claim extends Position {
   readonly epoch: number;
   /** Raised by each committed unit. */
   readonly checkpoint: number;
+  /** Absent where no raw row is ahead of the claim. */
+  readonly decided?: Decided;
+}
+
+/** Where a domain's records are as they came. */
+export interface RawTable {
+  readonly table: string;
+  /** VARIANT column with the record's `topic`, `partition` and `offset`. */
+  readonly metadata: string;
+}
+
+/** A row of the raw table, and the record's offset. */
+export interface RawRow {
+  readonly offset: number;
+  readonly value: Row;
+}
+
+/** A way for raw rows that is faster than their unit. */
+export interface RawWriter {
+  /**
+   * Takes rows of a claimed partition, in the order of their offsets. They may be in the table before their unit is, and are at
+   * the latest when it is: `commit` waits for those of the partitions that it moves. Resolves when there is room for more.
+   *
+   * Errors: those of `commit`, which may be about rows of earlier calls.
+   */
+  append(topic: string, partition: number, rows: readonly RawRow[]): Promise<void>;
 }
 
 /** Moves a partition from a claim's (or the last unit's) position on. */
@@ -104,6 +146,8 @@ export interface Writer extends AsyncDisposable {
   readonly largeBytes?: number;
   /** The live state of the partitions, in chunks. */
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
+  /** Where there is one, raw rows go this way and are in no unit: rows of DEAD_LETTERS take what `decided` accepted out again. */
+  readonly raw?: RawWriter | undefined;
   /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */
   packer?(table: string): Packer | undefined;
   /**
@@ -229,7 +273,8 @@ export interface Warehouse extends WarehouseTraits, AsyncDisposable {
   migrate(scripts: readonly Script[], options?: { readonly dryRun?: boolean }): Promise<readonly MigrationStep[]>;
   /** Makes again, empty, the tables and views of the scripts that were dropped; resolves with their names. */
   restore(scripts: readonly Script[]): Promise<readonly string[]>;
-  writer(domain: string): Promise<Writer>;
+  /** `raw`: the domain's raw table, for who writes records and not only what is derived of them. */
+  writer(domain: string, raw?: RawTable): Promise<Writer>;
   /** One read-only statement. */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
 }

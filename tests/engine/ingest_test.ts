@@ -227,6 +227,22 @@ Deno.test("a schema that throws on a record makes it a dead letter and not the e
   assertEquals([said, batch.elements.length], [[["validate", "schema_error", "Error: no idea"]], 0]);
 });
 
+Deno.test("records whose rows went ahead are not judged anew by the clock: what is there is taken, what is not is dead", () => {
+  const of = ingest();
+  of.decided = { before: 5, accepted: [{ from: 0, to: 1 }, { from: 2, to: 3 }] };
+  const future = telemetry({ timestamp: iso(START + 3_600_000) });
+  const values = [future, future, telemetry(), telemetry(), "no JSON", telemetry(), future];
+  const records = values.map((value, offset) => record(value, offset));
+  const { raw, dead } = of.take({ partition: 3, records, nextOffset: 7 });
+  assertEquals(raw.map(({ offset }) => offset), [0, 2, 5]);
+  assertEquals(dead.map(({ record: { offset }, stage, reason }) => [offset, stage, reason]), [
+    [1, "time", "future_timestamp"],
+    [3, "write", "row_refused"],
+    [4, "decode", "invalid_json"],
+    [6, "time", "future_timestamp"],
+  ]);
+});
+
 Deno.test("all wrong fields are named, and the first gives the reason", () => {
   const { dead } = take(record(telemetry({ passenger_count: -3, speed_kmh: undefined, latitude: "north" })));
   assertEquals(dead[0]!.reason, "out_of_range");

@@ -35,6 +35,15 @@ Deno.test("five domains that come at the same ticks cost little more than one", 
   assertAlmostEquals(five.checkpoints, 5 * 96, 1e-6);
 });
 
+Deno.test("raw rows by streaming are paid by the GB, and leave the warehouse less to load", () => {
+  const load = { rates: [1_000], backlogRows: Infinity };
+  const [sql, streaming] = [every(900, load), every(900, { ...load, streamsRaw: true })];
+  const streamed = 1_000 * 86_400 * 500 / 1e9 * 0.0037;
+  assertAlmostEquals(streaming.credits - streaming.awakeSeconds / 3600, streamed, 1e-9);
+  assert(streaming.awakeSeconds < sql.awakeSeconds);
+  assertEquals(every(60, { rates: [0], streamsRaw: true }).credits, 0);
+});
+
 Deno.test("without records nothing is paid, and few of them wake it seldom", () => {
   assertEquals([every(60, { rates: [0, 0] }).credits, every(60, { rates: [] }).statements], [0, 0]);
   const { wakings } = every(900, { rates: [1 / 86_400] });

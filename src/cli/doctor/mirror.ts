@@ -1,7 +1,7 @@
 // A domain's tables copied into a DuckDB file of their own, so that rules written for DuckDB can judge those of another
 // warehouse. Must not know the rules.
 import { Cells } from "../../warehouse/cells.ts";
-import type { Row, Script, Warehouse } from "../../warehouse/warehouse.ts";
+import type { RawTable, Row, Script, Warehouse } from "../../warehouse/warehouse.ts";
 import { writableRows } from "../writable_rows.ts";
 
 /** More rows than may be copied. */
@@ -21,6 +21,13 @@ export interface MirrorOptions {
   readonly maxRows: number;
   /** Folder for the copy. */
   readonly folder: string;
+  /** Of raw rows those are left out that are ahead of their partition's position, where rows go ahead. */
+  readonly ahead?: Ahead | undefined;
+}
+
+/** Raw rows, and the positions that they may be ahead of. */
+export interface Ahead extends RawTable {
+  readonly positions: ReadonlyMap<number, number>;
 }
 
 const SHARED = [
@@ -45,7 +52,7 @@ export async function mirror(options: MirrorOptions): Promise<Warehouse> {
     await copy.migrate(scripts);
     await using writer = await copy.writer(domain);
     for (const [table, condition] of tablesOf(options)) {
-      const rows = await readAll(options, table, condition);
+      const rows = await rowsOf(options, table, condition);
       for (let i = 0; i < rows.length; i += ROWS_AT_ONCE) {
         const some = rows.slice(i, i + ROWS_AT_ONCE);
         const nowhere = some.map(() => 0);
@@ -65,6 +72,17 @@ function tablesOf({ scripts, domain }: MirrorOptions): (readonly [table: string,
     [...text.matchAll(/^CREATE TABLE IF NOT EXISTS (\w+)/gm)].map(([, table]) => [table!, ""] as const)
   );
   return [...own, ...SHARED.map((table) => [table, `WHERE DOMAIN = '${domain}'`] as const)];
+}
+
+/** The rows that belong to the copy. */
+async function rowsOf(options: MirrorOptions, table: string, condition: string): Promise<readonly Row[]> {
+  const rows = await readAll(options, table, condition);
+  const { ahead } = options;
+  if (ahead?.table !== table) return rows;
+  return rows.filter((row) => {
+    const { partition, offset } = JSON.parse(String(row[ahead.metadata])) as Readonly<Record<string, unknown>>;
+    return Number(offset) < (ahead.positions.get(Number(partition)) ?? Infinity);
+  });
 }
 
 async function readAll({ from, maxRows }: MirrorOptions, table: string, condition: string): Promise<readonly Row[]> {

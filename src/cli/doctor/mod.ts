@@ -117,7 +117,9 @@ async function examine(patient: Patient): Promise<Seen[]> {
   try {
     const { maxRows } = patient;
     const scripts = scriptsOf(context.domains().filter(({ name }) => name === domain.name));
-    await using copy = await mirror({ from: tables, domain: domain.name, scripts, maxRows, folder });
+    const { table, metadata } = domain.raw;
+    const ahead = config.snowflake?.rawIngest === "streaming" ? { table, metadata, positions } : undefined;
+    await using copy = await mirror({ from: tables, domain: domain.name, scripts, maxRows, folder, ahead });
     const now = await positionsOf(patient);
     if (JSON.stringify(now) !== JSON.stringify(positions)) {
       const every = config.checkpointMs === undefined ? "" : ` (every ${config.checkpointMs} ms)`;

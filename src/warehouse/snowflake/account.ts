@@ -7,6 +7,7 @@ import { Connection } from "./driver.ts";
 import { isLoginRefusal, type Place, translate, translateLogin } from "./errors.ts";
 import { ifReachable } from "./reachability.ts";
 import { RequestSize } from "./request_size.ts";
+import type { ServiceOptions, StreamingLimits } from "./streaming/service.ts";
 import { Turns } from "./turns.ts";
 
 export interface AccountOptions {
@@ -45,6 +46,8 @@ export interface Limits {
   readonly driverMs: number;
   /** A transaction without a statement for so long is taken for one of a process that was killed, when it is in the way. */
   readonly abandonedSeconds: number;
+  /** Of Snowpipe Streaming. */
+  readonly streaming: StreamingLimits;
 }
 
 export const LIMITS: Limits = {
@@ -54,6 +57,7 @@ export const LIMITS: Limits = {
   lockSeconds: 10,
   driverMs: 90_000,
   abandonedSeconds: 10,
+  streaming: { requestMs: 30_000, retryMs: 60_000, storedMs: 120_000, countedMs: 30_000 },
 };
 
 /** Text as a literal in SQL: backslashes escape in Snowflake. */
@@ -107,6 +111,13 @@ export class Account {
   get description(): string {
     const { account, database, schema } = this.#options;
     return `Snowflake ${account}, ${database}.${schema}`;
+  }
+
+  /** What Snowpipe Streaming needs of it. Errors: `WarehouseRefusedError` for credentials other than a key. */
+  streaming(): ServiceOptions {
+    const { account, user, credentials, database, schema, accessUrl, limits } = this.#options;
+    const accountUrl = (accessUrl ?? addressOf(account)).replace(/\/$/, "");
+    return { account, user, credentials, database, schema, accountUrl, limits: limits.streaming };
   }
 
   /** No new work, no new connections. */

@@ -15,6 +15,7 @@ import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Trans
 import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
 import { Session } from "./session.ts";
 import { compactState, readState } from "./state.ts";
+import { refuseChannels } from "./streaming/raw_table.ts";
 import { SNOWFLAKE_TABLE_DROPPED } from "./traits.ts";
 
 type Table = SqlTable<Column>;
@@ -24,6 +25,8 @@ export interface WriterOptions {
   readonly account: Account;
   /** What the writer's transactions are called; no other writer anywhere may use it. */
   readonly transactions: string;
+  /** Whether partitions are refused whose raw rows went by a channel of Snowpipe Streaming: only who reads those can go on. */
+  readonly refusesChannels?: boolean;
 }
 
 export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
@@ -35,11 +38,13 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
   readonly briefMessage = briefMessage;
   readonly #account: Account;
   readonly #session: Session;
+  readonly #refusesChannels: boolean;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor({ domain, account, transactions }: WriterOptions) {
+  constructor({ domain, account, transactions, refusesChannels = false }: WriterOptions) {
     this.domain = domain;
+    this.#refusesChannels = refusesChannels;
     this.#account = account;
     this.#session = new Session({ account, tag: `freshet:${domain}`, transactions });
     this.tables = new Tables({
@@ -70,6 +75,11 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return this.#session.attempt((number) => body((write) => write({ session: this.#session, number })));
   }
 
+  /** The writer's session, for statements within a call. */
+  protected get reader(): Session {
+    return this.#session;
+  }
+
   rows(sql: string, binds: Bind[]): Promise<Rows> {
     return this.#session.rows(sql, binds);
   }
@@ -90,8 +100,9 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return readOffsets(this.#session, scope, partitions);
   }
 
-  raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
-    return raiseEpochs(transaction, scope, claiming);
+  async raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
+    await raiseEpochs(transaction, scope, claiming);
+    if (this.#refusesChannels) await refuseChannels(this.#session, scope, claiming.partitions);
   }
 
   moveOffsets(transaction: Transaction, scope: Scope, moves: string): Promise<number> {

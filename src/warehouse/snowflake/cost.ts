@@ -19,6 +19,8 @@ export interface Load {
   readonly requestBytes: number;
   /** Credits that the warehouse uses in an hour. */
   readonly creditsAnHour: number;
+  /** Whether raw rows go by Snowpipe Streaming, which takes no warehouse. */
+  readonly streamsRaw?: boolean;
 }
 
 /** What comes of it, in a day. */
@@ -29,6 +31,7 @@ export interface Cost {
   /** How often the warehouse resumes; 0 where it never sleeps. */
   readonly wakings: number;
   readonly awakeSeconds: number;
+  /** Of the warehouse, and of Snowpipe Streaming. */
   readonly credits: number;
   readonly statements: number;
   /** Micro-partitions that are written: each statement writes at least one of each table that it changes. */
@@ -49,6 +52,12 @@ const MEBIBYTE = 1024 * 1024;
 const UNIT_BYTES = 32 * MEBIBYTE;
 /** How much longer a record is as rows in a request: once as it came, once taken apart, with quotes escaped. Counted on trains. */
 const BYTES_OF_ROWS = 2.2;
+/** The same where raw rows go another way. */
+const BYTES_OF_TYPED_ROWS = 1.2;
+/** Snowpipe Streaming, for a GB before compression: Snowflake's Service Consumption Table, 5. */
+const CREDITS_A_GB = 0.0037;
+/** What a raw row has beside its record: metadata, and the columns' names. Counted on trains. */
+const BYTES_BESIDE_RECORD = 200;
 /** Of a checkpoint: BEGIN, its number, INSERT, three MERGEs, the lock, the offsets, COMMIT, and the look whether it is there. */
 export const STATEMENTS = 10;
 /** Statements from the lock of the offsets to the end, which the domains take one after the other. */
@@ -76,7 +85,7 @@ export function costOf(load: Load): Cost {
     checkpoints: total(() => 1),
     wakings: billedSeconds < shortest ? ticks : 0,
     awakeSeconds,
-    credits: awakeSeconds / 3600 * creditsAnHour,
+    credits: awakeSeconds / 3600 * creditsAnHour + streamedCredits(load),
     statements: total((i) => STATEMENTS - 1 + requests[i]!),
     microPartitions: total((i) => TABLES - 2 + 2 * requests[i]!),
   };
@@ -90,14 +99,26 @@ function intervalOf(rate: number, { everySeconds, rows, backlogRows, recordBytes
   return Math.min(everySeconds, most, Math.max(rows / rate, least));
 }
 
+/** Of raw rows, in a day. */
+function streamedCredits({ rates, recordBytes, streamsRaw = false }: Load): number {
+  if (!streamsRaw) return 0;
+  const rows = rates.reduce((sum, rate) => sum + rate * DAY_SECONDS, 0);
+  return rows * (recordBytes + BYTES_BESIDE_RECORD) / 1e9 * CREDITS_A_GB;
+}
+
+/** Bytes of rows of so many records that go in requests to the warehouse. */
+function bytesOf(records: number, { recordBytes, streamsRaw = false }: Load): number {
+  return records * recordBytes * (streamsRaw ? BYTES_OF_TYPED_ROWS : BYTES_OF_ROWS);
+}
+
 /** Requests with rows of a checkpoint of so many records. */
-function requestsOf(records: number, { recordBytes, requestBytes }: Load): number {
-  return Math.max(1, Math.ceil(records * recordBytes * BYTES_OF_ROWS / requestBytes));
+function requestsOf(records: number, load: Load): number {
+  return Math.max(1, Math.ceil(bytesOf(records, load) / load.requestBytes));
 }
 
 /** How long such a checkpoint takes. */
-function secondsOf(records: number, requests: number, { recordBytes }: Load): number {
-  const loading = records * recordBytes * BYTES_OF_ROWS / MEBIBYTE * MEBIBYTE_SECONDS;
+function secondsOf(records: number, requests: number, load: Load): number {
+  const loading = bytesOf(records, load) / MEBIBYTE * MEBIBYTE_SECONDS;
   return STATEMENT_SECONDS * (STATEMENTS - 1 + requests) + loading;
 }
 

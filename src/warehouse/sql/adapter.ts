@@ -2,7 +2,7 @@
 // Knows nothing of any driver.
 
 import type { Cells, Packer } from "../cells.ts";
-import type { Bind, Delete, TableKey, Unit } from "../warehouse.ts";
+import type { Bind, Claim, Delete, RawWriter, TableKey, Unit } from "../warehouse.ts";
 import type { Claiming, Scope } from "./offsets.ts";
 import type { NamedColumn, Table, Tables } from "./tables.ts";
 
@@ -72,6 +72,10 @@ export interface SqlAdapter<T, C extends NamedColumn>
   /** See `Writer`. */
   readonly largeBytes?: number;
   packer?(table: string): Packer | undefined;
+  /** See `Writer`. */
+  readonly raw?: RawWriter | undefined;
+  /** Called after a claim's transaction; resolves with the claims as they are handed out. */
+  claimed?(scope: Scope, claims: readonly Claim[]): Promise<readonly Claim[]>;
   /** Called before a unit's transaction. */
   prepare?(unit: Unit): Promise<void>;
   /** Called after COMMIT. Errors: `CommitUnknownError` when the unit is not there all the same. */

@@ -3,9 +3,9 @@
 
 import { type RefusedRow, RowsRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
 import { Cells, type Packer } from "../cells.ts";
-import type { Append, Claim, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import type { Append, Claim, RawWriter, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Attempt, SqlAdapter } from "./adapter.ts";
-import { claimsOf, movesJson, refusedMoves } from "./offsets.ts";
+import { type Claiming, claimsOf, movesJson, refusedMoves, type Scope } from "./offsets.ts";
 import { findRefusals, type Refusal } from "./refusals.ts";
 import { stateChanges, stateRows } from "./state.ts";
 import type { NamedColumn } from "./tables.ts";
@@ -28,6 +28,7 @@ const partitionsOf = ({ moves }: Unit) => moves.map(({ partition }) => partition
 export class SqlWriter<T, C extends NamedColumn> implements Writer {
   readonly largeBytes: number | undefined;
   readonly packer: ((table: string) => Packer | undefined) | undefined;
+  readonly raw: RawWriter | undefined;
   readonly #adapter: SqlAdapter<T, C>;
   #closed = false;
 
@@ -35,6 +36,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     this.#adapter = adapter;
     this.largeBytes = adapter.largeBytes;
     this.packer = adapter.packer?.bind(adapter);
+    this.raw = adapter.raw;
   }
 
   static async open<T, C extends NamedColumn>(adapter: SqlAdapter<T, C>): Promise<Writer> {
@@ -50,18 +52,11 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
 
   claim(topic: string, partitions: readonly number[], all: readonly number[] = []): Promise<readonly Claim[]> {
     const scope = this.#scope(topic);
-    const wanted = [...new Set(partitions)];
-    return this.#call(() =>
-      this.#adapter.transaction(async (transaction) => {
-        await this.#adapter.raiseEpochs(transaction, scope, { partitions: wanted, all });
-        const claims = claimsOf(await this.#adapter.readOffsets(scope, wanted));
-        if (claims.length === wanted.length) return claims;
-        throw new WarehouseRefusedError(
-          `FRESHET_OFFSETS holds ${claims.length} rows for ${wanted.length} partitions of topic "${topic}" (domain ` +
-            `"${scope.domain}"), which is for one each: somebody changed it, mend it by hand`,
-        );
-      })
-    );
+    const claiming = { partitions: [...new Set(partitions)], all };
+    return this.#call(async () => {
+      const claims = await this.#claim(scope, claiming);
+      return await this.#adapter.claimed?.(scope, claims) ?? claims;
+    });
   }
 
   async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {
@@ -113,6 +108,19 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     if (this.#closed) return;
     this.#closed = true;
     await this.#adapter.close();
+  }
+
+  #claim(scope: Scope, claiming: Claiming): Promise<readonly Claim[]> {
+    const { partitions } = claiming;
+    return this.#adapter.transaction(async (transaction) => {
+      await this.#adapter.raiseEpochs(transaction, scope, claiming);
+      const claims = claimsOf(await this.#adapter.readOffsets(scope, partitions));
+      if (claims.length === partitions.length) return claims;
+      throw new WarehouseRefusedError(
+        `FRESHET_OFFSETS holds ${claims.length} rows for ${partitions.length} partitions of topic "${scope.topic}" (domain ` +
+          `"${scope.domain}"), which is for one each: somebody changed it, mend it by hand`,
+      );
+    });
   }
 
   #scope(topic: string): { readonly domain: string; readonly topic: string } {

@@ -1,11 +1,14 @@
 // What can go wrong on the way to Snowflake, asked for by tests: each fault waits for the requests it is meant for.
 
+/** Requests of Snowpipe Streaming. */
+export type StreamingRequest = "hostname" | "scoped token" | "open" | "append" | "channel status" | "drop";
+
 /** Which requests: statements by default. */
 export interface Aim {
-  /** Statements whose text matches (case is ignored in a string, which need only be contained). */
+  /** Statements whose text matches (case is ignored in a string, which need only be contained); of streaming, the path. */
   readonly statement?: string | RegExp;
   /** Instead of statements. */
-  readonly request?: "login" | "renew" | "heartbeat" | "close";
+  readonly request?: "login" | "renew" | "heartbeat" | "close" | StreamingRequest;
   readonly session?: string;
   /** Requests that match but are let through first. Default 0. */
   readonly skip?: number;
@@ -34,7 +37,9 @@ export type Fault =
   /** An SQL error instead of executing the statement. */
   | { readonly kind: "error"; readonly code: string; readonly sqlState: string; readonly message: string }
   /** The transaction is rolled back by the server before the statement. */
-  | { readonly kind: "transaction_aborted" };
+  | { readonly kind: "transaction_aborted" }
+  /** Of Snowpipe Streaming: after the request, the service loses all rows that it has taken and not stored. */
+  | { readonly kind: "lost_under_way" };
 
 export interface Injected {
   /** How many requests met it so far. */
@@ -43,7 +48,7 @@ export interface Injected {
 }
 
 export interface Target {
-  readonly request: "statement" | "login" | "renew" | "heartbeat" | "close";
+  readonly request: "statement" | "login" | "renew" | "heartbeat" | "close" | StreamingRequest;
   readonly text: string;
   readonly session: string;
 }

@@ -5,12 +5,17 @@ import type { User } from "./credentials.ts";
 import { Engine, type EngineSettings, type HeldLock } from "./engine.ts";
 import type { Aim, Fault, Injected } from "./faults.ts";
 import type { LoggedRequest, LoggedStatement } from "./log.ts";
+import type { LoggedStreaming } from "./streaming/routes.ts";
 import { Proxy } from "./proxy.ts";
+import { StreamingRoutes } from "./streaming/routes.ts";
+import { StreamingDouble } from "./streaming/service.ts";
+import { tableSide } from "./streaming/tables.ts";
 
 export type { User } from "./credentials.ts";
 export type { Denial, EngineSettings, HeldLock } from "./engine.ts";
 export type { Aim, Fault, Injected } from "./faults.ts";
 export type { LoggedRequest, LoggedStatement } from "./log.ts";
+export type { LoggedStreaming } from "./streaming/routes.ts";
 export { whyNoSnowflake } from "./python.ts";
 
 export interface SnowflakeOptions extends Partial<EngineSettings> {
@@ -69,6 +74,8 @@ export interface SnowflakeControl {
   sessions(): readonly SessionView[];
   /** The session's next request is answered with 390112 (every session's without an id). */
   expireTokens(session?: string): void;
+  /** Scoped tokens of Snowpipe Streaming are expired. */
+  expireScopedTokens(): void;
   /** The session is gone (390111) and its transaction rolled back (every session's without an id). */
   endSessions(session?: string): Promise<void>;
   locks(): Promise<readonly HeldLock[]>;
@@ -89,6 +96,10 @@ export interface SnowflakeDouble extends AsyncDisposable {
   readonly schema: string;
   readonly warehouse: string;
   readonly control: SnowflakeControl;
+  /** Snowpipe Streaming, into the same tables. */
+  readonly streaming: StreamingDouble;
+  /** Every request of it so far. */
+  streamingRequests(): readonly LoggedStreaming[];
   /** Every statement so far, oldest first; retries are entries of their own. */
   statements(): readonly LoggedStatement[];
   /** Every request but telemetry: logins, heartbeats, renewals, statements. */
@@ -111,29 +122,52 @@ export async function startSnowflake(options: SnowflakeOptions = {}): Promise<Sn
     masterTokenSeconds: options.masterTokenSeconds ?? 14_400,
     inProgressAfterMs: options.inProgressAfterMs ?? 45_000,
   });
+  const streaming = new StreamingDouble(
+    tableSide(engine, { database: databases[0] ?? "", warehouse: warehouses[0] ?? "" }),
+  );
+  const routes = new StreamingRoutes(streaming, {
+    account,
+    users: () => proxy.users,
+    faults: proxy.faults,
+    now: () => proxy.now(),
+    tokenSeconds: options.tokenSeconds ?? 3600,
+  });
+  proxy.streaming = routes;
   const port = await proxy.listen(options.port);
   const place = { database: databases[0] ?? "", schema: "PUBLIC", warehouse: warehouses[0] ?? "" };
   const stop = async () => {
+    await streaming.close();
     await proxy[Symbol.asyncDispose]();
     await engine[Symbol.asyncDispose]();
   };
   const control = controlOf(proxy, engine, place);
-  proxy.ownPaths = async ({ path, body }) => await ownPath(path, body, proxy, control);
+  proxy.ownPaths = async ({ path, body }) => await ownPath(path, body, { proxy, control, streaming });
   return {
     accessUrl: `http://127.0.0.1:${port}`,
     account,
     ...place,
     control,
+    streaming,
+    streamingRequests: () => routes.log(),
     statements: () => proxy.log.statements(),
     requests: () => proxy.log.requests(),
-    clearLog: () => proxy.log.clear(),
+    clearLog() {
+      proxy.log.clear();
+      routes.clearLog();
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
+interface Parts {
+  readonly proxy: Proxy;
+  readonly control: SnowflakeControl;
+  readonly streaming: StreamingDouble;
+}
+
 /** The same by HTTP, for a test whose double runs as a process of its own: POST /double/inject and so on. */
-async function ownPath(path: string, body: string, proxy: Proxy, control: SnowflakeControl): Promise<unknown> {
+async function ownPath(path: string, body: string, { proxy, control, streaming }: Parts): Promise<unknown> {
   const asked = body === "" ? {} : JSON.parse(body);
   switch (path) {
     case "/double/statements":
@@ -142,6 +176,11 @@ async function ownPath(path: string, body: string, proxy: Proxy, control: Snowfl
       return proxy.log.requests();
     case "/double/clear":
       return proxy.log.clear();
+    case "/double/streaming":
+      Object.assign(streaming.behaviour, asked);
+      return { storedRows: streaming.storedRows, stores: streaming.stores };
+    case "/double/streaming-requests":
+      return proxy.streaming?.log();
     case "/double/inject":
       return control.inject(asked.fault, asked.aim).hits;
     case "/double/clear-faults":
@@ -202,6 +241,7 @@ function controlOf(proxy: Proxy, engine: Engine, place: Home): SnowflakeControl 
     set: (settings) => engine.set(settings),
     loginFailures: () => proxy.loginFailures,
     sessions: () => proxy.sessions.all().map(({ id, user }) => ({ id, user: user.name })),
+    expireScopedTokens: () => proxy.streaming?.expireTokens(),
     expireTokens: (session) => chosen(session).forEach((each) => each.tokenUntilMs = 0),
     endSessions: async (session) => void await Promise.all(chosen(session).map((each) => proxy.endSession(each))),
     locks: () => engine.locks(),

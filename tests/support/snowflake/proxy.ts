@@ -10,6 +10,7 @@ import type { Engine, EngineAnswer } from "./engine.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { loginAnswer, openSession } from "./login.ts";
 import { type LoggedStatement, sqlTextOf, StatementLog } from "./log.ts";
+import { StreamingRoutes } from "./streaming/routes.ts";
 import { EXPIRED, GONE, type ProxySession, type Refusal, Sessions } from "./sessions.ts";
 
 export interface ProxyOptions {
@@ -42,6 +43,8 @@ export class Proxy implements AsyncDisposable {
   /** A body that is longer, as it is sent, is answered with 413, as by a proxy before Snowflake. */
   maxRequestBytes = Infinity;
   clockOffsetMs = 0;
+  /** Snowpipe Streaming. */
+  streaming?: StreamingRoutes;
   /** Answers paths of the double's own, when it runs as a process of its own. */
   ownPaths?: (exchange: { path: string; method: string; body: string }) => Promise<unknown>;
   readonly #engine: Engine;
@@ -54,7 +57,7 @@ export class Proxy implements AsyncDisposable {
     this.#engine = engine;
     this.users = [...users];
     this.#options = options;
-    this.sessions = new Sessions(options, () => this.#now());
+    this.sessions = new Sessions(options, () => this.now());
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch((error) => {
         console.error("The Snowflake double failed:", error);
@@ -80,7 +83,8 @@ export class Proxy implements AsyncDisposable {
     await this.#engine.close(session.id);
   }
 
-  #now(): number {
+  /** Of the server's clock, epoch milliseconds. */
+  now(): number {
     return Date.now() + this.clockOffsetMs;
   }
 
@@ -89,7 +93,8 @@ export class Proxy implements AsyncDisposable {
     for await (const part of request) parts.push(part);
     let body = new Uint8Array(Buffer.concat(parts));
     const sentBytes = body.length;
-    if (request.headers["content-encoding"] === "gzip") body = new Uint8Array(gunzipSync(body));
+    const isStreaming = StreamingRoutes.owns(new URL(request.url ?? "/", "http://double").pathname);
+    if (request.headers["content-encoding"] === "gzip" && !isStreaming) body = new Uint8Array(gunzipSync(body));
     const url = new URL(request.url ?? "/", "http://double");
     const exchange = { request, response, url, body, sentBytes };
     if (this.ownPaths && url.pathname.startsWith("/double/")) {
@@ -107,6 +112,7 @@ export class Proxy implements AsyncDisposable {
   async #route(exchange: Exchange): Promise<void> {
     const { request, response, url } = exchange;
     const path = url.pathname;
+    if (this.streaming && StreamingRoutes.owns(path)) return await this.#stream(exchange, this.streaming);
     if (path === "/session/v1/login-request") return await this.#login(exchange);
     if (path === "/session/token-request") return await this.#renew(exchange);
     if (path === "/telemetry/send") {
@@ -136,6 +142,14 @@ export class Proxy implements AsyncDisposable {
     response.writeHead(404).end();
   }
 
+  async #stream({ request, response, url, body }: Exchange, routes: StreamingRoutes): Promise<void> {
+    this.log.request({ at: Date.now(), path: url.pathname });
+    const answer = await routes.answer({ method: request.method ?? "GET", url, headers: request.headers, body });
+    if (answer === "cut") return cut(response);
+    const content = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+    response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(content);
+  }
+
   async #login(exchange: Exchange): Promise<void> {
     const { response, url, body } = exchange;
     this.log.request({ at: Date.now(), path: url.pathname });
@@ -146,7 +160,7 @@ export class Proxy implements AsyncDisposable {
     const outcome = await openSession(data, url, {
       account: this.#options.account,
       users: this.users,
-      nowMs: this.#now(),
+      nowMs: this.now(),
       id: String(++this.#sessionNumber),
       engine: this.#engine,
     });
