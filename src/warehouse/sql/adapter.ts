@@ -72,6 +72,8 @@ export interface SqlAdapter<T, C extends NamedColumn>
   /** See `Writer`. */
   readonly largeBytes?: number;
   packer?(table: string): Packer | undefined;
+  /** See `Writer`. */
+  layout?(): unknown;
   /** Called before a unit's transaction. */
   prepare?(unit: Unit): Promise<void>;
   /** Called after COMMIT. Errors: `CommitUnknownError` when the unit is not there all the same. */

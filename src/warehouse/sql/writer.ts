@@ -28,6 +28,7 @@ const partitionsOf = ({ moves }: Unit) => moves.map(({ partition }) => partition
 export class SqlWriter<T, C extends NamedColumn> implements Writer {
   readonly largeBytes: number | undefined;
   readonly packer: ((table: string) => Packer | undefined) | undefined;
+  readonly layout: (() => unknown) | undefined;
   readonly #adapter: SqlAdapter<T, C>;
   #closed = false;
 
@@ -35,6 +36,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     this.#adapter = adapter;
     this.largeBytes = adapter.largeBytes;
     this.packer = adapter.packer?.bind(adapter);
+    this.layout = adapter.layout?.bind(adapter);
   }
 
   static async open<T, C extends NamedColumn>(adapter: SqlAdapter<T, C>): Promise<Writer> {
