@@ -20,7 +20,7 @@ const BENCHMARKS = [
 ] as const;
 
 /** Those of many minutes: only when they are named. */
-const LONG = ["soak", "clients", "snowflake_replicas"] as const;
+const LONG = ["soak", "clients", "snowflake_replicas", "threads"] as const;
 const OPTIONS = ["--compare", "--record"];
 
 const named = Deno.args.filter((arg) => !OPTIONS.includes(arg));

@@ -101,6 +101,7 @@ const PARTS: readonly Part[] = [
     ours: /^(simulators\/|src\/domains\/|src\/clock\.ts$)/,
     packages: /^@faker-js\/faker$/,
   },
+  { name: "The threads", files: /^src\/threads\//, ours: /^(src\/(?!cli\/)|sql\/)/ },
   { name: "The program's core", files: /^src\/[^/]+\.ts$/, ours: /^(src\/(?!cli\/)|sql\/)/ },
   { name: "main.ts", files: /^main\.ts$/, ours: /^src\// },
 ];
