@@ -23,7 +23,7 @@ const RECORDS = Number(Deno.env.get("BENCH_RECORDS") ?? 1_000_000);
 const ROUNDS = Number(Deno.env.get("BENCH_ROUNDS") ?? 3);
 const TOPIC = "ats_telemetry";
 const LATENCY_MS = 100;
-const SNOWFLAKE_RECORDS = 200_000;
+const SNOWFLAKE_RECORDS = Math.min(RECORDS, 200_000);
 
 const dir = await Deno.makeTempDir();
 let runs = 0;
