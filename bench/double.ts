@@ -41,6 +41,21 @@ export class Double implements AsyncDisposable {
     return name;
   }
 
+  /** The settings of a program that writes to it. */
+  settings(schema: string): Readonly<Record<string, string>> {
+    const { account, accessUrl, user, password, role, warehouse, database } = this.told as Record<string, string>;
+    return {
+      SNOWFLAKE_ACCOUNT: account!,
+      SNOWFLAKE_ACCESS_URL: accessUrl!,
+      SNOWFLAKE_USER: user!,
+      SNOWFLAKE_PASSWORD: password!,
+      SNOWFLAKE_ROLE: role!,
+      SNOWFLAKE_WAREHOUSE: warehouse!,
+      SNOWFLAKE_DATABASE: database!,
+      SNOWFLAKE_SCHEMA: schema,
+    };
+  }
+
   /** Opened as by a process of its own. */
   async open(schema: string, rawIngest: "sql" | "streaming" = "sql"): Promise<Warehouse> {
     const { account, accessUrl, user, password, privateKey, role, warehouse, database } = this.told as Record<

@@ -23,12 +23,18 @@ export function trainsOn(topic: string): Domain {
 /** Makes a topic of `count` records. */
 export async function fill(log: Log, topic: string, partitions: number, count: number): Promise<void> {
   await log.createTopics([{ topic, partitions }]);
-  for (let first = 0; first < count; first += PRODUCE_AT_ONCE) {
-    const records = Array.from(
-      { length: Math.min(PRODUCE_AT_ONCE, count - first) },
-      (_, i): NewRecord => telemetry(first + i),
-    );
-    await log.produce(topic, records);
+  await produce(log, topic, { first: 0, count });
+}
+
+/** Records of the fleet into a topic: so many from the `first` on. */
+export async function produce(
+  log: Log,
+  topic: string,
+  { first, count }: { readonly first: number; readonly count: number },
+): Promise<void> {
+  for (let at = first; at < first + count; at += PRODUCE_AT_ONCE) {
+    const length = Math.min(PRODUCE_AT_ONCE, first + count - at);
+    await log.produce(topic, Array.from({ length }, (_, i): NewRecord => telemetry(at + i)));
   }
 }
 

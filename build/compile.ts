@@ -15,6 +15,8 @@ const TARGETS = [
 ];
 const PACKAGES = ["@duckdb/node-api", "@duckdb/node-bindings", "snowflake-sdk"];
 const BUNDLE = "dist/freshet.js";
+/** The module of other threads, by the name that src/threads/thread_link.ts looks for beside the program. */
+const THREAD_BUNDLE = "dist/freshet_thread.js";
 
 /** Runs a program to its end; what it wrote, or why it could not be started. */
 async function output(
@@ -62,7 +64,8 @@ async function start(path: string): Promise<void> {
   const folder = await Deno.makeTempDir({ dir: "dist" });
   const env = { FRESHET_DATA_DIR: folder, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" };
   const version = await output(path, ["--version"], env);
-  const run = version.ok ? await output(path, ["run", "wine", "--no-simulate", "--until-end"], env) : version;
+  const args = ["run", "wine", "--no-simulate", "--until-end"];
+  const run = version.ok ? await output(path, args, { ...env, FRESHET_THREADS: "2" }) : version;
   await Deno.remove(folder, { recursive: true });
   if (run.ok && version.text.startsWith("freshet ")) return;
   const runtime = Deno.env.get("DENORT_BIN");
@@ -105,8 +108,10 @@ await Deno.mkdir("dist", { recursive: true });
 await Deno.writeTextFile("dist/commit.txt", await commit());
 const excluded = (await unused()).flatMap((folder) => ["--exclude", folder]);
 const external = PACKAGES.flatMap((name) => ["--external", name]);
-const bundled = await deno(["bundle", "--quiet", "--platform", "deno", ...external, "--output", BUNDLE, "main.ts"]);
-if (!bundled.ok) fail("The program could not be bundled", bundled.text);
+for (const [output, entry] of [[BUNDLE, "main.ts"], [THREAD_BUNDLE, "src/threads/thread.ts"]] as const) {
+  const bundled = await deno(["bundle", "--quiet", "--platform", "deno", ...external, "--output", output, entry]);
+  if (!bundled.ok) fail("The program could not be bundled", bundled.text);
+}
 
 for (const target of named.length > 0 ? named : [undefined]) {
   const path = `dist/freshet${target === undefined ? "" : `-${target}`}`;
@@ -115,6 +120,8 @@ for (const target of named.length > 0 ? named : [undefined]) {
     "--no-prompt",
     "--no-check",
     "--exclude-unused-npm",
+    "--include",
+    THREAD_BUNDLE,
     ...excluded,
     ...await runOptions(),
     ...(target === undefined ? [] : ["--target", target]),

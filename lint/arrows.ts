@@ -51,7 +51,7 @@ const PARTS: readonly Part[] = [
   {
     name: "The warehouse",
     files: /^src\/warehouse\//,
-    ours: /^src\/(warehouse\/|(errors|clock|deadline|file_identity|private_files|semaphore)\.ts$)/,
+    ours: /^src\/(warehouse\/|(errors|sent_errors|clock|deadline|file_identity|private_files|semaphore)\.ts$)/,
   },
   {
     name: "Alerts",
@@ -101,6 +101,7 @@ const PARTS: readonly Part[] = [
     ours: /^(simulators\/|src\/domains\/|src\/clock\.ts$)/,
     packages: /^@faker-js\/faker$/,
   },
+  { name: "The threads", files: /^src\/threads\//, ours: /^(src\/(?!cli\/)|sql\/)/ },
   { name: "The program's core", files: /^src\/[^/]+\.ts$/, ours: /^(src\/(?!cli\/)|sql\/)/ },
   { name: "main.ts", files: /^main\.ts$/, ours: /^src\// },
 ];
@@ -134,7 +135,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
 
 /** Adapters: from outside their folder they are imported when they are needed, never with the program. */
 const ADAPTERS =
-  /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake)|cache\/redis)\.ts$/;
+  /^src\/(log\/(embedded|kafka|schema_registry|registered_log)|warehouse\/(duckdb|snowflake|other_thread)|cache\/redis)\.ts$/;
 
 /** A package in the checkout: from outside it is imported through its exports. */
 const STREAM_LIBRARY = "src/stream/";

@@ -12,10 +12,10 @@ import { KeyedCopy } from "./keyed_copy.ts";
 import { BatchedProducer } from "./log/batched_producer.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { addGauge, createMetrics, type Metrics } from "./metrics/mod.ts";
+import { addGauge, createMetrics, type Metrics, observerOf } from "./metrics/mod.ts";
 import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import type { Domain } from "./domains/domain.ts";
-import type { Parts, Runner } from "./parts.ts";
+import type { Parts, Runner, RunnerOptions, Threads } from "./parts.ts";
 import { prepare, type Prepared } from "./preparation.ts";
 import { openReadSources } from "./read_sources.ts";
 import { skipIn } from "./engine/skip.ts";
@@ -108,14 +108,15 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const statuses = () => runners.map((runner) => runner.status());
   const writes = stack.use(new SmallWrites(warehouse));
   const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
-  const runners: readonly Runner[] = domains.map((domain) =>
-    parts.createRunner({
-      ...{ domain, log, warehouse, clock, metrics, config, untilEnd },
-      observers: alerts ? [...observers, alerts.observer] : observers,
-      eventNow: eventNow?.(domain),
-      alerts: alerts && alertOptions(options, eventNow?.(domain)),
-    })
-  );
+  const told = [observerOf(metrics), ...observers, ...alerts ? [alerts.observer] : []];
+  const shared = { log, warehouse, clock, config, untilEnd, observers: told };
+  const threads = await openThreads(options, { ...shared, alerts: alerts && alertOptions(options) }, stack);
+  addGauge(metrics, { name: "freshet_threads", help: "Threads that share the partitions", read: () => threads.count });
+  const runners: readonly Runner[] = domains.map((domain) => {
+    const now = eventNow?.(domain);
+    return threads.all?.runner(domain) ??
+      parts.createRunner({ ...shared, domain, eventNow: now, alerts: alerts && alertOptions(options, now) });
+  });
   const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
     name: "freshet_http_events_waiting",
@@ -215,6 +216,21 @@ function alertOptions({ config, feeds, clock }: AppOptions, eventNow = () => clo
     maxAgeMs: config.alerts.maxAgeMs,
     notBefore: makesHistory ? eventNow() : undefined,
   };
+}
+
+/** The threads that are configured; none but this one where time is the simulation's, which this one keeps. */
+async function openThreads(
+  { config, parts, domains, eventNow }: AppOptions,
+  shared: Omit<RunnerOptions, "domain">,
+  stack: AsyncDisposableStack,
+): Promise<{ readonly count: number; readonly all?: Threads }> {
+  if (config.threads === 1 || parts.openThreads === undefined) return { count: 1 };
+  if (domains.some((domain) => eventNow?.(domain) !== undefined)) {
+    loggerFor("run").info("With --speed everything runs in one thread", { FRESHET_THREADS: config.threads });
+    return { count: 1 };
+  }
+  const all = stack.use(await parts.openThreads({ ...shared, domains }));
+  return { count: config.threads, all };
 }
 
 /** What makes the keyed copies that domains read; where there is an end, they are whole before the domains begin. */

@@ -197,6 +197,12 @@ export class RowsRefusedError extends FreshetError {
   }
 }
 
+/** A thread has ended by something that nothing in it expected; what it had committed stays. */
+export class ThreadFailedError extends FreshetError {
+  readonly code = "thread_failed";
+  readonly retriable = true;
+}
+
 /** Stored state was written by another version or for other windows. */
 export class StateMismatchError extends FreshetError {
   readonly code = "state_mismatch";

@@ -29,6 +29,39 @@ export function setUpLogging(options: LoggingOptions): void {
   });
 }
 
+/** What is logged in another thread, as plain data. */
+export interface ForwardedLine {
+  readonly category: readonly string[];
+  readonly level: LogRecord["level"];
+  readonly message: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Sets up logging for a thread: its lines are handed on to the one that writes them, with {@link logForwarded}. */
+export function setUpForwarding(level: Config["logLevel"], forward: (line: ForwardedLine) => void): void {
+  const sink = ({ category, level, rawMessage, properties }: LogRecord) =>
+    forward({ category, level, message: String(rawMessage), properties: plain(properties) });
+  configureSync({
+    reset: true,
+    sinks: { lines: sink },
+    loggers: [
+      { category: ["freshet"], lowestLevel: level, sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
+    ],
+  });
+}
+
+/** Logs what another thread has logged. */
+export function logForwarded({ category, level, message, properties }: ForwardedLine): void {
+  getLogger([...category])[level](message, { ...properties });
+}
+
+/** What a line says, without what cannot leave its thread. */
+function plain(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isPlain = (value: unknown) => typeof value !== "function" && typeof value !== "symbol";
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => isPlain(value)));
+}
+
 /** The logger of a part of the program, such as a domain. */
 export function loggerFor(...parts: readonly string[]): Logger {
   return getLogger(["freshet", ...parts]);

@@ -9,7 +9,6 @@ import type { AlertOptions, Observer, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { TopicMissingError } from "./errors.ts";
 import type { Log } from "./log/log.ts";
-import type { Metrics } from "./metrics/mod.ts";
 import type { Script, Warehouse, WarehouseTraits } from "./warehouse/warehouse.ts";
 
 /** Runs one domain. */
@@ -28,10 +27,9 @@ export interface RunnerOptions {
   readonly log: Log;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
-  readonly metrics: Metrics;
   /** What time it is for the domain's events; the clock's when left out. Epoch milliseconds. */
   readonly eventNow?: () => number;
-  /** More who are told of checkpoints. */
+  /** Who are told of checkpoints. */
   readonly observers: readonly Observer[];
   readonly config: Config;
   readonly untilEnd: boolean | TimeBefore;
@@ -44,6 +42,16 @@ export interface CacheOptions {
   readonly clock: Clock;
   /** Called when it turns out whether the cache can be reached, and when that changes. */
   readonly onChange: (reachable: boolean) => void;
+}
+
+export interface ThreadsOptions extends Omit<RunnerOptions, "domain" | "eventNow"> {
+  readonly domains: readonly Domain[];
+}
+
+/** Threads that share the partitions of domains. To dispose of them waits for what they have open. */
+export interface Threads extends AsyncDisposable {
+  /** Runs a domain in all of them. */
+  runner(domain: Domain): Runner;
 }
 
 /** Everything that differs between the real program and a test of the command line. */
@@ -60,6 +68,8 @@ export interface Parts {
   /** Where the warehouse's file would be, if there is none yet. */
   warehouseMissing(config: Config): Promise<string | undefined>;
   createRunner(options: RunnerOptions): Runner;
+  /** As many threads as the configuration says; absent where there is none but this one. */
+  openThreads?(options: ThreadsOptions): Promise<Threads>;
 }
 
 /** The scripts that make the tables: Freshet's own first, then the domains'. */

@@ -11,8 +11,14 @@ import { readingCopies } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
-import { observerOf } from "./metrics/mod.ts";
-import { type CacheOptions, groupOf, type Parts, type RunnerOptions } from "./parts.ts";
+import {
+  type CacheOptions,
+  groupOf,
+  type Parts,
+  type RunnerOptions,
+  type Threads,
+  type ThreadsOptions,
+} from "./parts.ts";
 import { repeatedWarnings } from "./repeated_warnings.ts";
 import { DUCKDB } from "./warehouse/duckdb/traits.ts";
 import { SNOWFLAKE } from "./warehouse/snowflake/traits.ts";
@@ -28,6 +34,7 @@ export const productionParts: Parts = {
   openCache,
   warehouseMissing,
   createRunner,
+  openThreads,
 };
 
 function domainsOf(config: Config): readonly Domain[] {
@@ -142,14 +149,14 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow, alerts } = options;
+  const { domain, log, warehouse, clock, observers, config, untilEnd, eventNow, alerts } = options;
   return new DomainRunner({
     domain,
     log,
     warehouse,
     clock,
     logger: loggerFor(domain.name),
-    observer: everyObserver([observerOf(metrics), ...observers]),
+    observer: everyObserver(observers),
     group: groupOf(config, domain),
     deadLetterSuffix: config.deadLetterSuffix,
     time: config.time,
@@ -163,8 +170,13 @@ function createRunner(options: RunnerOptions): DomainRunner {
   });
 }
 
+async function openThreads(options: ThreadsOptions): Promise<Threads> {
+  const { WorkerThreads } = await import("./threads/worker_threads.ts");
+  return new WorkerThreads({ ...options, createRunner });
+}
+
 /** Tells each of them. */
-function everyObserver(observers: readonly Observer[]): Required<Observer> {
+export function everyObserver(observers: readonly Observer[]): Required<Observer> {
   return {
     checkpoint(domain, summary) {
       for (const observer of observers) observer.checkpoint?.(domain, summary);

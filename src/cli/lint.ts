@@ -5,7 +5,6 @@ import type { Config } from "../config/mod.ts";
 import { type Domain, outputsOf } from "../domains/domain.ts";
 import { FreshetError } from "../errors.ts";
 import type { NewRecord } from "../log/log.ts";
-import { createMetrics } from "../metrics/mod.ts";
 import { provideTopics, scriptsOf } from "../parts.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import { type Context, numberOption, textOfFile, type Verb } from "./context.ts";
@@ -133,7 +132,7 @@ async function dryRun(context: Context, { domain, config, warehouse, records }: 
   await provideTopics(log, [domain], config);
   await log.produce(domain.topic, records);
   const runner = parts.createRunner({
-    ...{ domain, log, warehouse, clock, metrics: createMetrics(), observers: [], untilEnd: true },
+    ...{ domain, log, warehouse, clock, observers: [], untilEnd: true },
     config: { ...config, maxRestarts: 0 },
   });
   const check = `the pipeline takes ${countOf(records.length, "record")}`;

@@ -73,6 +73,10 @@ export const SETTINGS = {
     "auto",
     "Form of the log lines; auto is text on a terminal and json otherwise.",
   ),
+  FRESHET_THREADS: s.whole(
+    { min: 1, max: 64, default: 1, unit: "threads" },
+    "Threads that share the partitions of every domain, each as a process of its own would; more than partitions stand by. docs/operations.md says where more than one pays.",
+  ),
   FRESHET_CHECKPOINT_ROWS: s.wholeOrNone(
     { min: 1, unit: "records" },
     "A checkpoint after this many records; by default what suits the warehouse.",
@@ -238,6 +242,8 @@ export interface Config extends HttpConfig {
   readonly dashboardPort: number;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "auto" | "text" | "json";
+  /** How many share the partitions; 1 is the main one alone. */
+  readonly threads: number;
   readonly checkpointRows: number | undefined;
   readonly checkpointMs: number | undefined;
   readonly checkpointBacklogRows: number | undefined;
@@ -344,6 +350,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     ...httpConfig(v),
     logLevel: v.FRESHET_LOG_LEVEL,
     logFormat: v.FRESHET_LOG_FORMAT,
+    threads: v.FRESHET_THREADS,
     checkpointRows: v.FRESHET_CHECKPOINT_ROWS,
     checkpointMs: v.FRESHET_CHECKPOINT_MS,
     checkpointBacklogRows: v.FRESHET_CHECKPOINT_BACKLOG_ROWS,

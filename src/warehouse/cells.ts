@@ -25,6 +25,13 @@ export interface Packer {
   take(): readonly PackedCells[];
 }
 
+/** Columns as plain data: each has a cell for every row. */
+export interface CellColumns {
+  readonly names: readonly string[];
+  readonly columns: readonly (readonly unknown[])[];
+  readonly length: number;
+}
+
 /**
  * Rows by column. Every column has a cell for every row; `undefined` where the row had none. With a packer, rows are packed
  * as they come.
@@ -49,6 +56,23 @@ export class Cells {
     const cells = new Cells();
     for (const row of rows) cells.add(row);
     return cells;
+  }
+
+  /** Rows that were packed, and then others by column, as `parts` gave them. */
+  static from(packed: readonly PackedCells[], rest: CellColumns): Cells {
+    const cells = new Cells();
+    cells.#packed.push(...packed);
+    cells.#packedLength = packed.reduce((sum, { length }) => sum + length, 0);
+    cells.#names = [...rest.names];
+    cells.#columns = rest.columns.map((column) => [...column]);
+    cells.#length = rest.length;
+    return cells;
+  }
+
+  /** The columns themselves. */
+  get columns(): CellColumns {
+    this.#unpack();
+    return { names: this.#names, columns: this.#columns, length: this.#length };
   }
 
   /** How many rows. */

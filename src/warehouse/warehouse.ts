@@ -150,6 +150,8 @@ export interface Writer extends AsyncDisposable {
   readonly raw?: RawWriter | undefined;
   /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */
   packer?(table: string): Packer | undefined;
+  /** What another thread must know of the tables to pack rows of them: plain data that the warehouse's packing reads. */
+  layout?(): unknown;
   /**
    * Writes the unit in one transaction.
    *

@@ -21,9 +21,10 @@ interface Rounds {
   readonly dataDir: string;
   readonly traffic: Traffic;
   readonly random: Random;
+  readonly threads: number;
 }
 
-function program({ domain, dataDir }: Rounds, ...args: string[]): Deno.ChildProcess {
+function program({ domain, dataDir, threads }: Rounds, ...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [...FRESHET, "run", domain.name, "--no-simulate", ...args],
     env: {
@@ -31,6 +32,7 @@ function program({ domain, dataDir }: Rounds, ...args: string[]): Deno.ChildProc
       FRESHET_API_PORT: "0",
       FRESHET_DASHBOARD_PORT: "0",
       FRESHET_CHECKPOINT_MS: "100",
+      FRESHET_THREADS: String(threads),
     },
     stdin: "null",
     stdout: "null",
@@ -56,35 +58,41 @@ async function killRound(rounds: Rounds): Promise<void> {
   await child.status;
 }
 
-for (const domain of checkedDomains) {
-  // A domain takes a quarter of a minute: the fast tests make do with one, those with a real broker run them all.
-  const ignore = Deno.env.get("TESTS") === "fast" && domain.name !== "trains";
-  const name = `${domain.name} killed ${ROUNDS} times leaves no gap, no duplicate and right tables`;
-  Deno.test(name, { ignore }, async () => {
-    console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats it)`);
-    const dataDir = await Deno.makeTempDir();
-    const definition = domainOf(domain.name);
-    const { topic, raw } = definition;
-    try {
-      const rounds = { domain, topic, dataDir, traffic: new Traffic(domain, SEED), random: new Random(SEED) };
-      {
-        await using log = await openEmbeddedLog({ dataDir });
-        await log.createTopics([{ topic, partitions: 4 }]);
-      }
-      for (let round = 0; round < ROUNDS; round++) await killRound(rounds);
-      const { code } = await program(rounds, "--until-end").status;
-      assertEquals(code, 0, "the last run, until the end, must succeed");
-      await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
-      await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(definition) });
-      const counted = await warehouse.query(`SELECT
-        (SELECT COUNT(*) FROM ${raw.table}), (SELECT COUNT(*) FROM DEAD_LETTERS), (SELECT COUNT(*) FROM LATE_RECORDS)`);
-      const [accepted = 0, dead = 0, late = 0] = counted.rows[0]!.map(Number);
-      const { count } = rounds.traffic;
-      console.log(`${count} records: ${accepted} accepted, ${dead} dead letters; ${late} late for an operator`);
-      assertEquals(accepted + dead, count);
-      assert(dead > 0 && late > 0, "the traffic must hold records of every kind");
-    } finally {
-      await Deno.remove(dataDir, { recursive: true });
+/** Rounds of kills, then a last run to the end; what is there must be right. */
+async function kills(domain: CheckedDomain, threads: number): Promise<void> {
+  console.log(`seed ${SEED} (FRESHET_SEED=${SEED} repeats it)`);
+  const dataDir = await Deno.makeTempDir();
+  const definition = domainOf(domain.name);
+  const { topic, raw } = definition;
+  try {
+    const traffic = new Traffic(domain, SEED);
+    const rounds = { domain, topic, dataDir, traffic, threads, random: new Random(SEED) };
+    {
+      await using log = await openEmbeddedLog({ dataDir });
+      await log.createTopics([{ topic, partitions: 4 }]);
     }
-  });
+    for (let round = 0; round < ROUNDS; round++) await killRound(rounds);
+    const { code } = await program(rounds, "--until-end").status;
+    assertEquals(code, 0, "the last run, until the end, must succeed");
+    await using warehouse = await openDuckDb({ path: `${dataDir}/freshet.duckdb` });
+    await checkRules(warehouse, { ...domain.rules, ...everyTableFilled(definition) });
+    const counted = await warehouse.query(`SELECT
+      (SELECT COUNT(*) FROM ${raw.table}), (SELECT COUNT(*) FROM DEAD_LETTERS), (SELECT COUNT(*) FROM LATE_RECORDS)`);
+    const [accepted = 0, dead = 0, late = 0] = counted.rows[0]!.map(Number);
+    console.log(`${traffic.count} records: ${accepted} accepted, ${dead} dead letters; ${late} late for an operator`);
+    assertEquals(accepted + dead, traffic.count);
+    assert(dead > 0 && late > 0, "the traffic must hold records of every kind");
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+for (const threads of [1, 2]) {
+  const inThreads = threads === 1 ? "" : ` in ${threads} threads`;
+  for (const domain of checkedDomains) {
+    // A domain takes a quarter of a minute: the fast tests make do with one, those with a real broker run them all.
+    const ignore = Deno.env.get("TESTS") === "fast" && domain.name !== "trains";
+    const name = `${domain.name}${inThreads} killed ${ROUNDS} times leaves no gap, no duplicate and right tables`;
+    Deno.test(name, { ignore }, () => kills(domain, threads));
+  }
 }

@@ -26,7 +26,9 @@ Deno.test({
     if (Deno.env.has("DENORT_BIN")) assert(success, complaint);
     else assertStringIncludes(complaint, "DENORT_BIN (/bin/cat) must be the denort binary");
     const listed = await Deno.readTextFile(new URL("dist/freshet.files.txt", ROOT));
-    for (const name of ["@duckdb", "snowflake-sdk/", "dist/freshet.js"]) assertStringIncludes(listed, name);
+    for (const name of ["@duckdb", "snowflake-sdk/", "dist/freshet.js", "freshet_thread.js"]) {
+      assertStringIncludes(listed, name);
+    }
     assert(!listed.includes("-musl"), "for a C library that Deno does not run on");
     const bundle = await Deno.readTextFile(new URL("dist/freshet.js", ROOT));
     for (const { name } of domainModules) {
@@ -47,13 +49,15 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the executable finds DuckDB's shared library, which is not unpacked beside the addon that asks for it",
+  name:
+    "the executable finds its other threads' module, and DuckDB's library, which is not beside the addon that asks for it",
   ignore: !wanted || Deno.build.os !== "linux",
   async fn() {
     const folder = await Deno.makeTempDir();
     try {
       await layOut(folder);
-      const env = { FRESHET_DATA_DIR: `${folder}/data`, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" };
+      const settings = { FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0", FRESHET_THREADS: "2" };
+      const env = { FRESHET_DATA_DIR: `${folder}/data`, ...settings };
       const run = (...args: string[]) =>
         said(Deno.execPath(), ["run", "--quiet", "--no-prompt", "-A", "freshet.js", ...args], { cwd: folder, env });
       await run("run", "wine", "--no-simulate", "--until-end");
@@ -81,7 +85,9 @@ async function layOut(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/alone`);
   await Deno.rename(inside, `${folder}/alone/addon.node`);
   await Deno.symlink(`${folder}/alone/addon.node`, inside);
-  await Deno.copyFile(new URL("dist/freshet.js", ROOT), `${folder}/freshet.js`);
+  for (const name of ["freshet.js", "freshet_thread.js"]) {
+    await Deno.copyFile(new URL(`dist/${name}`, ROOT), `${folder}/${name}`);
+  }
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ nodeModulesDir: "manual" }));
 }
 

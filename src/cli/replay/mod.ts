@@ -8,7 +8,6 @@ import type { TimeBefore } from "../../engine/mod.ts";
 import { commitUnit } from "../../engine/commit.ts";
 import { fingerprintsOf } from "../../engine/pipeline.ts";
 import { FencedError, FreshetError, WarehouseRefusedError } from "../../errors.ts";
-import { createMetrics } from "../../metrics/mod.ts";
 import { scriptsOf } from "../../parts.ts";
 import { findRunning } from "../../run_file.ts";
 import type { Claim, Warehouse, Writer } from "../../warehouse/warehouse.ts";
@@ -146,7 +145,6 @@ async function workOff(context: Context, { domain, claims, from, to }: Work): Pr
     log,
     warehouse: to,
     clock: host.clock,
-    metrics: createMetrics(),
     observers: [],
     config: { ...context.config(), maxRestarts: 0 },
     untilEnd: await timeBefore(from, domain, claims),

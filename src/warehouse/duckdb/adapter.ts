@@ -11,6 +11,7 @@ import type { Database } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { FOLD_BYTES } from "./large_rows.ts";
 import { deleteRows, forgetPacked, insertRows, mergeRows, packerFor } from "./loading.ts";
+import type { Layout } from "./packing.ts";
 import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
 import { compactState, readState } from "./state.ts";
@@ -104,6 +105,10 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
   packer(table: string): Packer | undefined {
     const known = this.tables.known(table);
     return known && packerFor(known);
+  }
+
+  layout(): Layout {
+    return this.tables.all.map(({ name, columns }) => ({ name, columns }));
   }
 
   async prepare({ appends }: Unit): Promise<void> {

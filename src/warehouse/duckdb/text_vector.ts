@@ -2,7 +2,7 @@
 // DuckDB's client.
 
 import type { Column } from "./columns.ts";
-import { bytesIn, FIRST_ROOM, grown, numberText, rooms, Vector, wordsIn } from "./vector.ts";
+import { bytesIn, FIRST_ROOM, grown, numberText, rooms, Vector, type VectorMemory, wordsIn } from "./vector.ts";
 
 /** A text of so many characters, or bytes, is long: see `LargeRows`. */
 export const LONG_TEXT = 128 * 1024;
@@ -185,6 +185,24 @@ export class TextVector extends Vector {
 
   text(row: number): string | null {
     return this.nulls[row] === 1 ? null : decoder.decode(this.bytesOf(row));
+  }
+
+  override memory(): VectorMemory {
+    const { heap, hasLong, isUncertain } = this;
+    const [bytes, ends] = [heap.buffer as ArrayBuffer, this.#ends.buffer as ArrayBuffer];
+    return { ...super.memory(), texts: { heap: bytes, end: this.#end, ends, hasLong, isUncertain } };
+  }
+
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    const { heap, end, ends, hasLong, isUncertain } = memory.texts!;
+    this.heap = bytesIn(heap);
+    this.#words = wordsIn(memory.cells);
+    this.#bytes = bytesIn(memory.cells);
+    this.#ends = wordsIn(ends);
+    this.#end = end;
+    this.hasLong = hasLong;
+    this.isUncertain = isUncertain;
   }
 
   protected override grow(): void {

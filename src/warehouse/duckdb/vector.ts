@@ -33,6 +33,21 @@ export function grown<T extends Uint8Array | Int32Array | Float64Array>(
 export const bytesIn = (buffer: ArrayBuffer) => new Uint8Array(buffer);
 export const wordsIn = (buffer: ArrayBuffer) => new Int32Array(buffer);
 
+/** What a vector's cells lie in: plain data that another thread can have. */
+export interface VectorMemory {
+  readonly cells: ArrayBuffer;
+  readonly nulls: ArrayBuffer;
+  readonly hasNulls: boolean;
+  /** Of texts: their run of UTF-8, how much of it is taken, where each row ends in it, and what is known of them. */
+  readonly texts?: {
+    readonly heap: ArrayBuffer;
+    readonly end: number;
+    readonly ends: ArrayBuffer;
+    readonly hasLong: boolean;
+    readonly isUncertain: boolean;
+  };
+}
+
 /** The cells of a column, row by row. A row may be written again until the next one is. */
 export abstract class Vector {
   /** 1 where a cell is NULL. */
@@ -73,6 +88,18 @@ export abstract class Vector {
   abstract readonly width: number;
   /** What DuckDB is given: `width` bytes a row. */
   abstract readonly buffer: ArrayBuffer;
+
+  /** What its cells lie in. Whoever gives it to another thread must not ask for a cell before it is back. */
+  memory(): VectorMemory {
+    return { cells: this.buffer, nulls: this.nulls.buffer as ArrayBuffer, hasNulls: this.hasNulls };
+  }
+
+  /** Has the cells of a vector of the same form, which lie in `memory`, in place of its own. */
+  attach({ nulls, hasNulls }: VectorMemory): void {
+    this.nulls = bytesIn(nulls);
+    this.rows = nulls.byteLength;
+    this.hasNulls = hasNulls;
+  }
 
   putNull(row: number): boolean {
     if (row >= this.rows) this.grow();

@@ -3,7 +3,7 @@
 
 import type { Column } from "./columns.ts";
 import { LONG_TEXT, TextVector } from "./text_vector.ts";
-import { bytesIn, grown, numberText, Vector, wordsIn } from "./vector.ts";
+import { bytesIn, grown, numberText, Vector, type VectorMemory, wordsIn } from "./vector.ts";
 
 const TWO_TO_THE_32 = 2 ** 32;
 
@@ -47,6 +47,11 @@ export class IntegerVector extends Vector {
     return this.nulls[row] === 1 ? null : String(this.#value(row));
   }
 
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#words = wordsIn(memory.cells);
+  }
+
   protected override grow(): void {
     super.grow();
     this.#words = grown(wordsIn, this.#words, this.rows * 8);
@@ -78,6 +83,11 @@ export class DoubleVector extends Vector {
     return this.nulls[row] === 1 ? null : numberText(this.#values[row]!);
   }
 
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#values = new Float64Array(memory.cells);
+  }
+
   protected override grow(): void {
     super.grow();
     this.#values = grown((buffer) => new Float64Array(buffer), this.#values, this.rows * 8);
@@ -106,6 +116,11 @@ export class BooleanVector extends Vector {
 
   text(row: number): string | null {
     return this.nulls[row] === 1 ? null : String(this.#values[row] === 1);
+  }
+
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#values = bytesIn(memory.cells);
   }
 
   protected override grow(): void {

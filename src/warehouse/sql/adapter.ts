@@ -69,10 +69,10 @@ export interface SqlAdapter<T, C extends NamedColumn>
   readonly tables: Tables<C>;
   /** Where in a unit's transaction its offsets move: first where that saves a fenced writer work, last where it takes a lock. */
   readonly movesOffsets: "first" | "last";
-  /** See `Writer`. */
+  /** These four: see `Writer`. */
   readonly largeBytes?: number;
   packer?(table: string): Packer | undefined;
-  /** See `Writer`. */
+  layout?(): unknown;
   readonly raw?: RawWriter | undefined;
   /** Called after a claim's transaction; resolves with the claims as they are handed out. */
   claimed?(scope: Scope, claims: readonly Claim[]): Promise<readonly Claim[]>;

@@ -71,6 +71,11 @@ export class Tables<C extends NamedColumn> {
     return this.#tables.get(name.toUpperCase());
   }
 
+  /** All of them, as they were when the catalog was last looked at. */
+  get all(): readonly Table<C>[] {
+    return [...this.#tables.values()];
+  }
+
   /** Looks at the catalog again for a table it does not know. Errors: `WarehouseRefusedError` when there is none. */
   async named(name: string): Promise<Table<C>> {
     if (!this.known(name)) await this.load();

@@ -29,6 +29,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
   readonly largeBytes: number | undefined;
   readonly packer: ((table: string) => Packer | undefined) | undefined;
   readonly raw: RawWriter | undefined;
+  readonly layout: (() => unknown) | undefined;
   readonly #adapter: SqlAdapter<T, C>;
   #closed = false;
 
@@ -37,6 +38,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     this.largeBytes = adapter.largeBytes;
     this.packer = adapter.packer?.bind(adapter);
     this.raw = adapter.raw;
+    this.layout = adapter.layout?.bind(adapter);
   }
 
   static async open<T, C extends NamedColumn>(adapter: SqlAdapter<T, C>): Promise<Writer> {
