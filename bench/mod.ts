@@ -10,6 +10,7 @@ const BENCHMARKS = [
   "warehouse",
   "hopping",
   "checkpoint",
+  "state",
   "memory",
   "latency",
   "ingest",

@@ -108,6 +108,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     parts.createRunner({
       ...{ domain, log, warehouse, clock, metrics, observers, config, untilEnd },
       eventNow: eventNow?.(domain),
+      domainsRun: domains.length,
     })
   );
   const statuses = () => runners.map((runner) => runner.status());

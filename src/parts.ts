@@ -35,6 +35,8 @@ export interface RunnerOptions {
   readonly observers: readonly Observer[];
   readonly config: Config;
   readonly untilEnd: boolean | TimeBefore;
+  /** How many domains run in the process and share its memory; 1 when left out. */
+  readonly domainsRun?: number;
 }
 
 export interface CacheOptions {

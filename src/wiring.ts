@@ -142,7 +142,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow } = options;
+  const { domain, log, warehouse, clock, metrics, observers, config, untilEnd, eventNow, domainsRun = 1 } = options;
   return new DomainRunner({
     domain,
     log,
@@ -156,6 +156,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     eventNow,
     ...checkpoints(config, warehouse),
     untilEnd,
+    stateMemory: { bytes: config.stateMemoryBytes / domainsRun, folder: config.dataDir },
     maxRestarts: config.maxRestarts,
     patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
     onDamage: config.onDamage,

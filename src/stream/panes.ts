@@ -34,6 +34,8 @@ export class PaneIndex {
     for (const end of [...state.namespaces(partition)].sort((a, b) => a - b)) {
       for (const pane of state.entries(partition, end)) this.#file(pane);
     }
+    // Of a key that was restored bit by bit a part may have left memory on the way.
+    if (state.hasSpilled) { for (const key of [...this.#keys.keys()]) this.#load(key); }
     state.watch(partition, { spill: (share) => this.#spill(share), used: ({ key }) => this.#used(key) });
     for (const keyPanes of this.#keys.values()) holder.loaded(keyPanes);
   }

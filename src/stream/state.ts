@@ -84,8 +84,10 @@ const NO_MARKS: Marks = { forgottenUpTo: -Infinity, closedUpTo: -Infinity };
 /** The namespace that a partition's marks are stored under; no window ends there. */
 export const MARKS_NAMESPACE: number = Number.MIN_SAFE_INTEGER;
 const finite = (ms: number): number | null => Number.isFinite(ms) ? ms : null;
-/** About what a key takes in memory beside its value, and what a character of the value as it is stored stands for. */
-const [ENTRY_BYTES, CHARACTER_BYTES] = [300, 8];
+/** What a key takes in memory beside its value, measured; and one of windows that overlap, with what is kept of it beside. */
+const [ENTRY_BYTES, WHOLE_KEY_BYTES] = [400, 1200];
+/** What a character of a value as it is stored stands for in memory. */
+const CHARACTER_BYTES = 10;
 /** As many texts say how long they are. */
 const MEASURED_TEXTS = 1000;
 
@@ -124,9 +126,9 @@ export class KeyedState<V> {
 
   /** About how many bytes of memory the keys take. */
   get bytes(): number {
-    return this.#spilling.never
-      ? 0
-      : this.#held * (ENTRY_BYTES + CHARACTER_BYTES * this.#characters / (this.#texts || 1));
+    if (this.#spilling.never) return 0;
+    const text = this.#characters / (this.#texts || 1);
+    return this.#held * ((this.#spilling.wholeKeys ? WHOLE_KEY_BYTES : ENTRY_BYTES) + CHARACTER_BYTES * text);
   }
 
   /** The key's entry, if there is one. */

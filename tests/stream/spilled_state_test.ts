@@ -94,7 +94,6 @@ async function run(build: Build, input: Input, memory?: StateMemory): Promise<Ru
     const stream = Stream.of<Event>({ state: backend, allowedLatenessMs: lateness.allowedLateness });
     const harness = new Harness<unknown>(build(stream).operator as Operator<Event, unknown>);
     stored.restoreInto(backend);
-    backend.trim();
     return { backend, harness, answers: [] as string[], taken: [] as Batch<Event>[] };
   };
   const answers: string[] = [];
