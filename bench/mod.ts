@@ -11,6 +11,7 @@ const BENCHMARKS = [
   "domains",
   "hopping",
   "checkpoint",
+  "state",
   "memory",
   "latency",
   "ingest",

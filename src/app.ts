@@ -109,7 +109,9 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const writes = stack.use(new SmallWrites(warehouse));
   const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
   const told = [observerOf(metrics), ...observers, ...alerts ? [alerts.observer] : []];
-  const shared = { log, warehouse, clock, config, untilEnd, observers: told };
+  // Each domain has a part of the memory for state, in each thread.
+  const sharers = domains.length * config.threads;
+  const shared = { log, warehouse, clock, config, untilEnd, sharers, observers: told };
   const threads = await openThreads(options, { ...shared, alerts: alerts && alertOptions(options) }, stack);
   addGauge(metrics, { name: "freshet_threads", help: "Threads that share the partitions", read: () => threads.count });
   const runners: readonly Runner[] = domains.map((domain) => {

@@ -42,6 +42,12 @@ export class LogRefusedError extends FreshetError {
   readonly retriable = false;
 }
 
+/** The file that keyed state goes to when memory has no room for it cannot be made, written or read. */
+export class StateFileError extends FreshetError {
+  readonly code = "state_file_unusable";
+  readonly retriable = true;
+}
+
 /** A record is larger than the log takes; others of the same call are not to blame. */
 export class RecordTooLargeError extends LogRefusedError {
   override readonly code = "record_too_large";

@@ -35,6 +35,8 @@ export interface RunnerOptions {
   readonly untilEnd: boolean | TimeBefore;
   /** Who is told of alerts; nobody when left out. */
   readonly alerts?: AlertOptions;
+  /** How many runners share the process's memory for state; 1 when left out. */
+  readonly sharers?: number;
 }
 
 export interface CacheOptions {

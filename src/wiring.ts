@@ -149,7 +149,7 @@ function checkpoints(config: Config, warehouse: Warehouse) {
 }
 
 function createRunner(options: RunnerOptions): DomainRunner {
-  const { domain, log, warehouse, clock, observers, config, untilEnd, eventNow, alerts } = options;
+  const { domain, log, warehouse, clock, observers, config, untilEnd, eventNow, alerts, sharers = 1 } = options;
   return new DomainRunner({
     domain,
     log,
@@ -163,6 +163,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     eventNow,
     ...checkpoints(config, warehouse),
     untilEnd,
+    stateMemory: { bytes: config.stateMemoryBytes / sharers, folder: config.dataDir },
     maxRestarts: config.maxRestarts,
     patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
     onDamage: config.onDamage,

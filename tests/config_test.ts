@@ -25,6 +25,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
   assertEquals(config.drainMs, 20_000);
   assertEquals(config.maxRestarts, 10);
   assertEquals(config.duckdbMemory, "96MB");
+  assertEquals(config.stateMemoryBytes, 128_000_000);
   assertEquals(config.domains, { BOATS_LIMIT: 7 });
   assertEquals(config.warnings, []);
 });
@@ -62,6 +63,7 @@ const WRONG: readonly (readonly [setting: string, value: string, expected: strin
   ["FRESHET_CHECKPOINT_MS", "-5", "a whole number of milliseconds, at least 10"],
   ["FRESHET_LOG_LEVEL", "loud", "debug, info, warning or error"],
   ["FRESHET_LOG_FORMAT", "xml", "auto, text or json"],
+  ["FRESHET_STATE_MEMORY_MB", "0", "a whole number of megabytes, at least 1"],
   ["FRESHET_DUCKDB_MEMORY", "lots", "a size such as 96MB or 2GB"],
   ["FRESHET_DRAIN_MS", "1e3", "a whole number of milliseconds"],
   ["KAFKA_BROKERS", "broker", "host:port, several with commas between them"],

@@ -140,6 +140,10 @@ export const SETTINGS = {
     "What becomes of a partition with records that cannot be read, or were deleted before they were read: it stops there, " +
       "or goes on behind them with the gap on record in FRESHET_GAPS. The others go on either way.",
   ),
+  FRESHET_STATE_MEMORY_MB: s.whole(
+    { min: 1, unit: "megabytes", default: 128 },
+    "About how much memory the keys of open windows and other state take, those of all domains together; keys beyond it wait in a file in FRESHET_DATA_DIR.",
+  ),
   FRESHET_DUCKDB_MEMORY: s.text(
     { form: "a size such as 96MB or 2GB", pattern: SIZE, default: "96MB" },
     "Memory limit of the embedded warehouse.",
@@ -263,6 +267,8 @@ export interface Config extends HttpConfig {
   readonly onDamage: "stop" | "skip";
   /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
   readonly stallMs: number;
+  /** Of keyed state in memory, of all domains together. */
+  readonly stateMemoryBytes: number;
   readonly duckdbMemory: string;
   readonly queryMemory: string;
   readonly duckdbTemp: string;
@@ -368,6 +374,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     standstillMs: v.FRESHET_STANDSTILL_MS,
     onDamage: v.FRESHET_ON_DAMAGE,
     stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
+    stateMemoryBytes: v.FRESHET_STATE_MEMORY_MB * 1_000_000,
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     queryMemory: v.FRESHET_QUERY_MEMORY,
     duckdbTemp: v.FRESHET_DUCKDB_TEMP,

@@ -31,6 +31,8 @@ import { TopicIdentity } from "./topic_identity.ts";
 const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
+/** Rows of keyed tables in a unit, above which it is written at once: a record may make many. */
+const MAX_KEYED_CHANGES = 50_000;
 /** While a checkpoint is being written, this multiple of its rows may collect before reading stops. */
 const ROWS_WHILE_WRITING = 1.5;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
@@ -83,7 +85,11 @@ export async function runGeneration(
   const starts = new Map(
     claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition))]),
   );
-  const pipeline = await restorePipeline(domain, context.time, writer, generation.partitions);
+  const { time } = context;
+  await using pipeline = await restorePipeline(
+    { domain, time, writer, stateMemory: options.stateMemory },
+    generation.partitions,
+  );
   const alerts = await alertEvents(options, pipeline, generation.partitions);
   if (generation.signal.aborted) return "rebalanced";
   // Asking for the record before the position shows whether the topic is still the one that was read.
@@ -241,12 +247,11 @@ class GenerationRun {
     }
   }
 
-  /** Waits for what is under way and closes the operators. Does not write. */
+  /** Waits for what is under way. Does not write. */
   async close(): Promise<void> {
     await this.#inFlight?.done;
     await this.#checkpointer.settled();
     await this.#looking;
-    await this.pipeline.operators.close();
   }
 
   /** The next batch; what cannot be read of a partition is dealt with, once what came before it is on its way. */
@@ -364,7 +369,7 @@ class GenerationRun {
 
   #unitIsFull(): boolean {
     const { unitLimit, writer } = this.context;
-    return unitLimit.isReachedBy(this.#pending, writer.largeBytes);
+    return unitLimit.isReachedBy(this.#pending, writer.largeBytes) || this.#pending.keyedChanges >= MAX_KEYED_CHANGES;
   }
 
   #ingest(partition: number): PartitionIngest {
@@ -467,6 +472,7 @@ class GenerationRun {
     const pending = this.#pending;
     const state = this.pipeline.state.drain();
     const stateKeys = this.pipeline.state.sizes();
+    this.pipeline.state.trim();
     await this.#settle();
     const moves = [...this.#partitions].filter(([partition, { position }]) =>
       pending.partitions.has(partition) || position.watermark !== this.#checkpointer.claim(partition).watermark

@@ -56,6 +56,14 @@ export interface Observer {
   deadLetterCopies?(domain: string, copies: Copies): void;
 }
 
+/** What the keyed state of one domain may take of memory. */
+export interface StateMemorySettings {
+  /** About how many bytes its keys may take. */
+  readonly bytes: number;
+  /** A folder for the file that the others are in. */
+  readonly folder: string;
+}
+
 /** Where event time was when records were worked off before; where there is nothing in it, nothing closes. Epoch milliseconds. */
 export interface TimeBefore {
   readonly watermarks: ReadonlyMap<number, number>;
@@ -92,6 +100,8 @@ export interface RunnerOptions {
   readonly untilEnd?: boolean | TimeBefore;
   /** What becomes of a partition with a stretch that cannot be read: it stops there (so when left out), or goes on behind it. */
   readonly onDamage?: "stop" | "skip";
+  /** How much memory the state of its keys has, and where what is beyond that goes. All of it stays in memory when left out. */
+  readonly stateMemory?: StateMemorySettings;
   /** Restarts in a row without a checkpoint in between before the run gives up; a log that is away is waited for. */
   readonly maxRestarts: number;
   /** Who is told of alerts; nobody when left out. */

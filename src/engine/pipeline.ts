@@ -4,29 +4,48 @@ import { StateMismatchError } from "../errors.ts";
 import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts";
 import { FanOut, type Output, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
+import type { StateMemorySettings } from "./options.ts";
+import { StateFile } from "./state_file.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
 const STATE_FORMAT = 1;
 
-export interface RestoredPipeline {
+export interface RestoredPipeline extends AsyncDisposable {
   readonly outputs: readonly Output<unknown>[];
   readonly state: StateBackend;
   readonly operators: FanOut<unknown>;
 }
 
-/** Builds the pipeline and restores the state of the partitions. */
+/** What a pipeline is built of. */
+export interface PipelineOptions {
+  readonly domain: Domain;
+  readonly time: TimeSettings;
+  readonly writer: Writer;
+  /** See `RunnerOptions`. */
+  readonly stateMemory?: StateMemorySettings;
+}
+
+/** Builds the pipeline and restores the state of the partitions, in pages: what memory has no room for goes to a file on the way. */
 export async function restorePipeline(
-  domain: Domain,
-  time: TimeSettings,
-  writer: Writer,
+  { domain, time, writer, stateMemory }: PipelineOptions,
   partitions: readonly number[],
 ): Promise<RestoredPipeline> {
-  const state = new StateBackend();
+  const resources = new AsyncDisposableStack();
+  const file = () => resources.use(new StateFile(stateMemory!.folder));
+  const state = new StateBackend(stateMemory && { bytes: stateMemory.bytes, file });
   const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
-  for await (const changes of writer.state(domain.topic, partitions)) {
-    for (const change of changes) state.restore(change);
+  const operators = new FanOut(outputs.map((output) => output.operator));
+  resources.defer(() => operators.close());
+  try {
+    for await (const changes of writer.state(domain.topic, partitions)) {
+      for (const change of changes) state.restore(change);
+      state.trim();
+    }
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
   }
-  return { outputs, state, operators: new FanOut(outputs.map((output) => output.operator)) };
+  return { outputs, state, operators, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 /** Fingerprints of the domain's operators: what the layout of their state depends on. */

@@ -7,9 +7,10 @@ import type { Keys } from "./key.ts";
 import { PaneAggregator, type PaneState } from "./pane_aggregator.ts";
 import { byPartition } from "./partition_aggregator.ts";
 import { SeparateAggregator, separateCodec } from "./separate_aggregator.ts";
-import { type SessionChange, sessionCodec } from "./session.ts";
-import { SessionAggregator } from "./session_aggregator.ts";
-import { plainCodec, type StateBackend } from "./state.ts";
+import { type KeySessions, type SessionChange, sessionCodec } from "./session.ts";
+import { duesOf, SessionAggregator } from "./session_aggregator.ts";
+import { plainCodec } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import type { LatenessSettings, WindowResult } from "./window.ts";
 import type { MergingWindows, OverlappingWindows, SeparateWindows } from "./window_kind.ts";
 
@@ -53,9 +54,9 @@ export function aggregateWindows<T, S extends AccumulatorSpec<T>>(
     return byPartition((partition) => new SeparateAggregator(settings, state, partition));
   }
   const state: PaneState = {
-    panes: options.state.open(name, config, plainCodec<unknown[]>()),
-    corrections: options.state.open(`${name}/corrections`, config, plainCodec<number>()),
-    closed: options.state.open(`${name}/closed`, config, plainCodec<number>()),
+    panes: options.state.open(name, config, plainCodec<unknown[]>({ wholeKeys: true })),
+    corrections: options.state.open(`${name}/corrections`, config, plainCodec<number>({ never: true })),
+    closed: options.state.open(`${name}/closed`, config, plainCodec<number>({ never: true })),
   };
   const settings = { name, keys, windows, accumulators, allowedLatenessMs };
   return byPartition((partition) => new PaneAggregator(settings, state, partition));
@@ -81,7 +82,8 @@ export function aggregateSessions<T, S extends AccumulatorSpec<T>>(
     readonly alerts?: boolean;
   },
 ): Operator<T, SessionChange<ResultsOf<S>>> {
-  const state = options.state.open(options.name, configOf(options), sessionCodec);
+  const spilling = { dues: ({ sessions }: KeySessions) => duesOf(sessions, options) };
+  const state = options.state.open(options.name, configOf(options), { ...sessionCodec, spilling });
   return byPartition((partition) => new SessionAggregator(options, state, partition));
 }
 

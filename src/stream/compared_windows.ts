@@ -78,8 +78,14 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     this.#upTo = restored?.upTo ?? -Infinity;
     this.#since = restored?.since ?? Infinity;
     this.#forgottenUpTo = state.marks(partition).forgottenUpTo;
-    this.#panes = new PaneIndex(state, partition);
-    for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
+    this.#panes = new PaneIndex(state, partition, {
+      loaded: (keyPanes) => this.#active.add(keyPanes),
+      maySpill: ({ key }) => !this.#again.has(key),
+      gone: (keyPanes) => {
+        this.#slidings.delete(keyPanes);
+        this.#active.delete(keyPanes);
+      },
+    });
   }
 
   /**
@@ -131,7 +137,9 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   /** The end of the last window that holds anything; the watermark need not have passed it. */
   get lastEnd(): number {
     let last = -Infinity;
-    for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
+    for (const keys of [this.#active, this.#panes.spilled()]) {
+      for (const { panes } of keys) last = Math.max(last, panes.at(-1)!.namespace);
+    }
     return this.options.windows.lastOf(last);
   }
 
@@ -159,10 +167,21 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
       yield { key, from, windows: this.#windows(keyPanes, from, upTo) };
       if (windows.lastOf(keyPanes.panes.at(-1)!.namespace) <= upTo) this.#active.delete(keyPanes);
     }
+    if (upTo > this.#upTo) yield* this.#evaluateSpilled(windows.assign(this.#upTo), upTo);
     const entry = this.progress.get(this.partition, 0, "");
     if (upTo === this.#upTo || !entry) return;
     entry.value.upTo = this.#upTo = upTo;
     this.progress.touch(entry);
+  }
+
+  /** Evaluating a window changes none of its panes: keys in the file stay there. */
+  *#evaluateSpilled(from: number, upTo: number): Generator<KeyWindows<ResultsOf<S>>> {
+    for (const keyPanes of this.#panes.spilled()) {
+      const last = keyPanes.panes.at(-1)!.namespace;
+      if (this.options.windows.lastOf(last) <= this.#upTo) continue;
+      yield { key: keyPanes.key, from, windows: this.#windows(keyPanes, from, upTo) };
+      this.#slidings.delete(keyPanes);
+    }
   }
 
   *#windows(
@@ -213,10 +232,7 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
   forget(reach: number): boolean {
     if (!(reach > this.#forgottenUpTo)) return false;
     this.state.mark(this.partition, { forgottenUpTo: this.#forgottenUpTo = reach });
-    this.#panes.forget(this.options.windows.startOf(reach) - this.options.trailingMs, (keyPanes) => {
-      this.#slidings.delete(keyPanes);
-      this.#active.delete(keyPanes);
-    });
+    this.#panes.forget(this.options.windows.startOf(reach) - this.options.trailingMs);
     return true;
   }
 }

@@ -7,7 +7,8 @@ import type { Batch, Element, Operator } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import type { SessionChange, SessionRow } from "./session.ts";
-import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
+import type { KeyedState, StateEntry } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import { reportFailed, rowElement } from "./window.ts";
 
 /** What {@link whileHolding} needs. */
@@ -72,11 +73,15 @@ class HoldingAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggreg
     private readonly partition: number,
   ) {
     super();
+    state.watch(partition, { maySpill: (entry) => !this.#changed.has(entry) });
   }
 
   protected override emitNews(batch: Batch<T>, out: Rows<S>): void {
-    for (const entry of this.state.entries(this.partition, 0)) {
-      if (entry.value.accs) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
+    const { state, partition } = this;
+    for (const entries of [state.entries(partition, 0), state.spilledEntries(partition, 0)]) {
+      for (const entry of entries) {
+        if (entry.value.accs) out.push(this.#row(entry, batch, { end: entry.value.last, final: false }));
+      }
     }
   }
 

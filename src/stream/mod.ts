@@ -79,7 +79,9 @@ export { addToSketch, emptySketch, mergeSketches, quantileOf, type QuantileSketc
 export type { RunningResult } from "./running.ts";
 export type { Scanned } from "./scan.ts";
 export type { SessionChange, SessionRemoved, SessionRow } from "./session.ts";
-export { StateBackend, type StateDelta } from "./state.ts";
+export type { StateDelta } from "./state.ts";
+export { StateBackend, type StateMemory } from "./state_backend.ts";
+export type { SpillFile } from "./spill_file.ts";
 export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from "./stream.ts";
 export { days, hours, minutes, parseTimestamp, seconds } from "./time.ts";
 export { PartitionWatermark, type WatermarkSettings } from "./watermark.ts";

@@ -53,8 +53,11 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
     super();
     this.#closedUpTo = state.closed.get(partition, 0, "")?.value ?? -Infinity;
     this.#forgottenUpTo = state.panes.marks(partition).forgottenUpTo;
-    this.#panes = new PaneIndex(state.panes, partition);
-    for (const keyPanes of this.#panes.keys()) this.#active.add(keyPanes);
+    this.#panes = new PaneIndex(state.panes, partition, {
+      loaded: (keyPanes) => this.#active.add(keyPanes),
+      maySpill: (keyPanes) => !this.#changed.has(keyPanes),
+      gone: (keyPanes) => this.#drop(keyPanes),
+    });
   }
 
   protected override addAll(batch: Batch<T>, out: Rows<S>): void {
@@ -143,7 +146,9 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
 
   protected override end(): void {
     let last = -Infinity;
-    for (const { panes } of this.#active) last = Math.max(last, panes.at(-1)!.namespace);
+    for (const keys of [this.#active, this.#panes.spilled()]) {
+      for (const { panes } of keys) last = Math.max(last, panes.at(-1)!.namespace);
+    }
     if (last > -Infinity) this.state.panes.mark(this.partition, { closedUpTo: this.options.windows.lastOf(last) });
   }
 
@@ -157,26 +162,34 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
   #closeUpTo(closeUpTo: number, batch: Batch<T>, out: Rows<S>): void {
     const { windows } = this.options;
     if (!(closeUpTo > this.#closedUpTo)) return;
-    const first = windows.assign(this.#closedUpTo);
     for (const keyPanes of this.#active) {
-      const { panes } = keyPanes;
-      const sliding = this.#sliding(keyPanes);
-      let next = firstAfter(panes, this.#closedUpTo);
-      for (let end = Math.max(first, panes[0]!.namespace); end <= closeUpTo;) {
-        next = this.#slide(sliding, panes, next, end);
-        const accs = sliding.merged();
-        const after = windows.assign(end);
-        if (accs) this.#emit({ key: keyPanes.key, end, accs, final: true }, batch, out);
-        else if (next === panes.length) break;
-        // Nothing in this window: go on with the first that holds the next pane.
-        end = accs ? after : Math.max(after, panes[next]!.namespace);
-      }
-      if (windows.lastOf(panes.at(-1)!.namespace) <= closeUpTo) {
+      this.#closeKey(keyPanes, this.#sliding(keyPanes), closeUpTo, batch, out);
+      if (windows.lastOf(keyPanes.panes.at(-1)!.namespace) <= closeUpTo) {
         this.#active.delete(keyPanes);
         this.#slidings.delete(keyPanes);
       }
     }
+    // A window that closes changes none of its panes: keys in the file stay there.
+    for (const keyPanes of this.#panes.spilled()) {
+      if (windows.lastOf(keyPanes.panes.at(-1)!.namespace) <= this.#closedUpTo) continue;
+      this.#closeKey(keyPanes, this.#newSliding(keyPanes), closeUpTo, batch, out);
+    }
     this.#moveClosed(closeUpTo);
+  }
+
+  #closeKey({ key, panes }: KeyPanes, sliding: SlidingMerge, closeUpTo: number, batch: Batch<T>, out: Rows<S>): void {
+    const { windows } = this.options;
+    const first = windows.assign(this.#closedUpTo);
+    let next = firstAfter(panes, this.#closedUpTo);
+    for (let end = Math.max(first, panes[0]!.namespace); end <= closeUpTo;) {
+      next = this.#slide(sliding, panes, next, end);
+      const accs = sliding.merged();
+      const after = windows.assign(end);
+      if (accs) this.#emit({ key, end, accs, final: true }, batch, out);
+      else if (next === panes.length) break;
+      // Nothing in this window: go on with the first that holds the next pane.
+      end = accs ? after : Math.max(after, panes[next]!.namespace);
+    }
   }
 
   #moveClosed(closeUpTo: number): void {
@@ -206,9 +219,13 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
   /** The key's sliding window as of the last closed one. */
   #sliding(keyPanes: KeyPanes): SlidingMerge {
     let sliding = this.#slidings.get(keyPanes);
-    if (sliding) return sliding;
-    this.#slidings.set(keyPanes, sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b)));
-    if (this.#closedUpTo > -Infinity) this.#slide(sliding, keyPanes.panes, 0, this.#closedUpTo);
+    if (!sliding) this.#slidings.set(keyPanes, sliding = this.#newSliding(keyPanes));
+    return sliding;
+  }
+
+  #newSliding({ panes }: KeyPanes): SlidingMerge {
+    const sliding = new SlidingMerge((a, b) => this.options.accumulators.merge(a, b));
+    if (this.#closedUpTo > -Infinity) this.#slide(sliding, panes, 0, this.#closedUpTo);
     return sliding;
   }
 
@@ -259,10 +276,12 @@ export class PaneAggregator<T, S extends AccumulatorSpec<T>>
         this.state.corrections.remove(entry);
       }
     }
-    this.#panes.forget(this.options.windows.startOf(reach), (keyPanes) => {
-      this.#slidings.delete(keyPanes);
-      this.#active.delete(keyPanes);
-      this.#changed.delete(keyPanes);
-    });
+    this.#panes.forget(this.options.windows.startOf(reach));
+  }
+
+  #drop(keyPanes: KeyPanes): void {
+    this.#slidings.delete(keyPanes);
+    this.#active.delete(keyPanes);
+    this.#changed.delete(keyPanes);
   }
 }

@@ -11,29 +11,76 @@ export interface KeyPanes {
   readonly panes: readonly PaneEntry[];
 }
 
-/** One partition's panes, by key and end. */
+/** Who keeps something of keys. */
+export interface PaneHolder {
+  /** A key is in memory (again). */
+  loaded(keyPanes: KeyPanes): void;
+  /** Whether a key may leave memory. */
+  maySpill?(keyPanes: KeyPanes): boolean;
+  /** A key is not in memory any more. */
+  gone(keyPanes: KeyPanes): void;
+}
+
+/** One partition's panes, by key and end. A key is in memory with all its panes, or in the file with all of them. */
 export class PaneIndex {
   readonly #keys = new Map<string, KeyPanes & { readonly panes: PaneEntry[] }>();
 
   /** Takes what the state holds. */
-  constructor(private readonly state: KeyedState<unknown[]>, private readonly partition: number) {
+  constructor(
+    private readonly state: KeyedState<unknown[]>,
+    private readonly partition: number,
+    private readonly holder: PaneHolder,
+  ) {
     for (const end of [...state.namespaces(partition)].sort((a, b) => a - b)) {
       for (const pane of state.entries(partition, end)) this.#file(pane);
     }
+    // Of a key that was restored bit by bit a part may have left memory on the way.
+    if (state.hasSpilled) { for (const key of [...this.#keys.keys()]) this.#load(key); }
+    state.watch(partition, { spill: (share) => this.#spill(share), used: ({ key }) => this.#used(key) });
+    for (const keyPanes of this.#keys.values()) holder.loaded(keyPanes);
   }
 
-  /** All keys that have panes. */
-  keys(): Iterable<KeyPanes> {
-    return this.#keys.values();
+  /** The keys that are in the file, to be looked at. */
+  *spilled(): Generator<KeyPanes> {
+    for (const { key, entries: panes } of this.state.spilledKeys(this.partition)) yield { key, panes };
   }
 
   get(end: number, key: string): PaneEntry | undefined {
+    const pane = this.state.get(this.partition, end, key);
+    if (pane !== undefined || !this.state.hasSpilled || this.#keys.has(key)) return pane;
+    this.#load(key);
     return this.state.get(this.partition, end, key);
   }
 
-  /** A key's panes; there is at least one. */
+  /** A key's panes in memory; there is at least one. */
   of(key: string): KeyPanes | undefined {
     return this.#keys.get(key);
+  }
+
+  #load(key: string): void {
+    let keyPanes: KeyPanes | undefined;
+    for (const pane of this.state.loadKey(this.partition, key)) keyPanes = this.#file(pane);
+    if (keyPanes) this.holder.loaded(keyPanes);
+  }
+
+  /** Keys leave from the front: one that has changed goes to the end. */
+  #used(key: string): void {
+    const keyPanes = this.#keys.get(key);
+    if (!keyPanes) return;
+    this.#keys.delete(key);
+    this.#keys.set(key, keyPanes);
+  }
+
+  #spill(share: number): void {
+    let left = Math.ceil(share * this.#keys.size);
+    for (const keyPanes of this.#keys.values()) {
+      if (left-- <= 0) return;
+      const { key, panes } = keyPanes;
+      if (this.holder.maySpill?.(keyPanes) === false || panes.some(({ dirty }) => dirty)) continue;
+      if (!this.state.spillKey(this.partition, { key, entries: panes })) continue;
+      this.#keys.delete(key);
+      this.holder.gone(keyPanes);
+    }
   }
 
   /** Adds a pane that is not there yet. */
@@ -46,8 +93,9 @@ export class PaneIndex {
     this.state.touch(pane);
   }
 
-  /** Drops the panes that end at `limit` or before; `emptied` is called for each key that has none left. */
-  forget(limit: number, emptied: (keyPanes: KeyPanes) => void): void {
+  /** Drops the panes that end at `limit` or before. */
+  forget(limit: number): void {
+    for (const { key } of this.state.spilledBefore(this.partition, limit)) this.#load(key);
     for (const end of [...this.state.namespaces(this.partition)]) {
       if (end > limit) continue;
       for (const pane of [...this.state.entries(this.partition, end)]) {
@@ -56,7 +104,7 @@ export class PaneIndex {
         keyPanes.panes.splice(keyPanes.panes.indexOf(pane), 1);
         if (keyPanes.panes.length > 0) continue;
         this.#keys.delete(pane.key);
-        emptied(keyPanes);
+        this.holder.gone(keyPanes);
       }
     }
   }

@@ -5,7 +5,8 @@ import type { Batch, Element, FailedElement, LateElement, Operator } from "./bat
 import { FanOut } from "./fan_out.ts";
 import type { Output } from "./outputs.ts";
 import { type BatchOptions, PartitionInput, type PartitionPosition } from "./partition_input.ts";
-import { StateBackend, type StateDelta } from "./state.ts";
+import type { StateDelta } from "./state.ts";
+import { StateBackend } from "./state_backend.ts";
 import { type EpisodeNames, Stream } from "./stream.ts";
 
 /** What a {@link Pipeline} needs. */

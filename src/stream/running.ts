@@ -5,7 +5,8 @@ import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element, Operator } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
-import type { KeyedState, StateBackend, StateEntry } from "./state.ts";
+import type { KeyedState, StateEntry } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import { reportFailed, rowElement } from "./window.ts";
 
 /** The row of one key. */
@@ -63,6 +64,7 @@ class RunningAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggreg
     private readonly partition: number,
   ) {
     super();
+    state.watch(partition, { maySpill: ({ value }) => !value.pending });
   }
 
   protected override addAll(batch: Batch<T>): void {

@@ -5,7 +5,8 @@ import type { AccumulatorRow } from "./accumulator_row.ts";
 import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
-import type { KeyedState, StateBackend } from "./state.ts";
+import type { KeyedState } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import { reportFailed } from "./window.ts";
 
 /** An element, and what its key's elements come to with it. */

@@ -56,6 +56,7 @@ export class SeparateAggregator<T, S extends AccumulatorSpec<T>> extends Partiti
     private readonly partition: number,
   ) {
     super();
+    state.watch(partition, { maySpill: ({ value }) => !value.pending });
   }
 
   protected override addAll(batch: Batch<T>): void {
@@ -116,14 +117,18 @@ export class SeparateAggregator<T, S extends AccumulatorSpec<T>> extends Partiti
     if (upTo <= before) return;
     for (const end of this.state.namespaces(this.partition)) {
       if (end <= before || end > upTo) continue;
-      for (const entry of this.state.entries(this.partition, end)) {
-        if (entry.value.final) continue;
-        entry.value.final = entry.value.pending = true;
-        this.state.touch(entry);
-        this.#corrected.push(entry);
+      for (const entry of this.state.entries(this.partition, end)) if (!entry.value.final) this.#finish(entry);
+      for (const entry of this.state.spilledEntries(this.partition, end)) {
+        if (!entry.value.final) this.#finish(this.state.adopt(entry));
       }
     }
     this.#closedUpTo = upTo;
+  }
+
+  #finish(entry: Entry): void {
+    entry.value.final = entry.value.pending = true;
+    this.state.touch(entry);
+    this.#corrected.push(entry);
   }
 
   protected override emitEarly(batch: Batch<T>, out: Rows<S>): void {
@@ -144,7 +149,7 @@ export class SeparateAggregator<T, S extends AccumulatorSpec<T>> extends Partiti
     const limit = batch.eventWatermark - this.options.allowedLatenessMs;
     for (const end of [...this.state.namespaces(this.partition)]) {
       if (end > limit) continue;
-      for (const entry of [...this.state.entries(this.partition, end)]) this.state.remove(entry);
+      this.state.removeAll(this.partition, end);
       this.state.mark(this.partition, { forgottenUpTo: end });
     }
   }

@@ -95,6 +95,9 @@ function decoded([id, start, last, accs, closed, version, emittedStart, floor = 
   return { id, start, last, accs, open, final, version, emittedStart, floor, pending: false };
 }
 
+/** The clocks that keys which are not in memory wait for: what watermarks close, and what events let be forgotten. */
+export const [CLOSES, FORGETS] = ["closes", "forgets"] as const;
+
 /** Between a key's sessions and what is stored of them. */
 export const sessionCodec: StateCodec<KeySessions> = {
   encode: ({ sessions }) => sessions.map(encoded),

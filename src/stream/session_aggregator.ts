@@ -7,7 +7,8 @@ import type { Batch, Element, MissedWindows } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { PartitionAggregator } from "./partition_aggregator.ts";
 import { Schedule } from "./schedule.ts";
-import type { KeySessions, Session, SessionChange, SessionRow } from "./session.ts";
+import { CLOSES, FORGETS, type KeySessions, type Session, type SessionChange, type SessionRow } from "./session.ts";
+import type { Due } from "./spill_table.ts";
 import type { KeyedState, StateEntry } from "./state.ts";
 import { type LatenessSettings, reportFailed, reportLate, rowElement } from "./window.ts";
 import type { MergingWindows } from "./window_kind.ts";
@@ -24,6 +25,23 @@ export interface SessionAggregation<T, S extends AccumulatorSpec<T>> extends Lat
 
 type Changes<S> = Element<SessionChange<ResultsOf<S>>>[];
 
+/** Of so few keys that have left memory nobody cleans. */
+const FEW_LEFT = 1000;
+
+/** When a key's sessions must be looked at although no element comes: to close one, and to forget the first if that comes before. */
+export function duesOf(
+  sessions: readonly Session[],
+  { windows, allowedLatenessMs }: Pick<SessionAggregation<never, never>, "windows" | "allowedLatenessMs">,
+): readonly Due[] {
+  let closesAt = Infinity;
+  for (const { open, last } of sessions) if (open) closesAt = Math.min(closesAt, last + windows.gapMs);
+  const [first, second] = sessions;
+  const forgetsAt = first ? windows.forgottenAt(first, second, allowedLatenessMs) : Infinity;
+  const dues = [{ clock: CLOSES, at: closesAt }, { clock: FORGETS, at: forgetsAt }];
+  // Events alone never bring the watermark further than it is: what is closed before is looked at by then.
+  return closesAt === Infinity ? dues.slice(1) : closesAt <= forgetsAt ? dues.slice(0, 1) : dues;
+}
+
 /** One partition's sessions. */
 export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends PartitionAggregator<
   T,
@@ -33,6 +51,8 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
   readonly #changed = new Set<StateEntry<KeySessions>>();
   readonly #closing = new Schedule<StateEntry<KeySessions>>();
   readonly #forgetting = new Schedule<StateEntry<KeySessions>>();
+  /** How many keys have left memory since the schedules were cleaned of them. */
+  #left = 0;
 
   constructor(
     private readonly options: SessionAggregation<T, S>,
@@ -41,11 +61,19 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
   ) {
     super();
     for (const entry of state.entries(partition, 0)) this.#schedule(entry);
+    state.watch(partition, {
+      loaded: (entry) => this.#schedule(entry),
+      maySpill: (entry) => entry.value.sessions.length > 0 && !this.#changed.has(entry),
+      spilled: () => this.#left++,
+    });
   }
 
   protected override emitNews(batch: Batch<T>, out: Changes<S>): void {
     if (!this.options.alerts) return;
     const closedUpTo = this.#closedUpTo(batch);
+    for (const entry of this.state.spilledEntries(this.partition, 0)) {
+      if (entry.value.sessions.some((session) => session.open)) this.state.adopt(entry);
+    }
     for (const entry of this.state.entries(this.partition, 0)) {
       for (const session of entry.value.sessions) {
         if (session.open && !this.#isOver(session, closedUpTo)) this.#emit(entry, session, batch, out);
@@ -158,14 +186,15 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   protected override end(): void {
     let last = -Infinity;
-    for (const { value } of this.state.entries(this.partition, 0)) {
-      last = Math.max(last, value.sessions.at(-1)?.last ?? -Infinity);
+    for (const entries of [this.state.entries(this.partition, 0), this.state.spilledEntries(this.partition, 0)]) {
+      for (const { value } of entries) last = Math.max(last, value.sessions.at(-1)?.last ?? -Infinity);
     }
     this.state.mark(this.partition, { closedUpTo: last + this.options.windows.gapMs });
   }
 
   protected override close(batch: Batch<T>, out: Changes<S>): void {
     const watermark = this.#closedUpTo(batch);
+    this.state.loadDue(this.partition, CLOSES, watermark);
     for (const entry of this.#closing.due(watermark)) {
       entry.value.closeAt = Infinity;
       if (entry.removed) continue;
@@ -228,6 +257,8 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   /** Drops sessions that no element can reach any more. */
   protected override forget(batch: Batch<T>, out: Changes<S>): void {
+    this.state.loadDue(this.partition, FORGETS, batch.eventWatermark);
+    this.#cleanSchedules();
     for (const entry of this.#forgetting.due(batch.eventWatermark)) {
       entry.value.forgetAt = Infinity;
       if (entry.removed) continue;
@@ -237,6 +268,13 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
         this.#changed.delete(entry);
       } else this.#schedule(entry);
     }
+  }
+
+  /** Keys that are not in memory any more hold their place in the schedules until then. */
+  #cleanSchedules(): void {
+    if (this.#left < FEW_LEFT || this.#left * 4 < this.#closing.size + this.#forgetting.size) return;
+    this.#left = 0;
+    for (const schedule of [this.#closing, this.#forgetting]) schedule.keep((entry) => !entry.removed);
   }
 
   /** Takes out the key's sessions that are out of reach at `watermark`; the next one does not grow back to them. */

@@ -33,7 +33,7 @@ import { aggregateRunning } from "./running.ts";
 import { scan, type Scanned } from "./scan.ts";
 import type { SessionChange } from "./session.ts";
 import { sessionWindows } from "./session_windows.ts";
-import type { StateBackend } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import { tumblingWindows } from "./tumbling_windows.ts";
 import { hours, minutes } from "./time.ts";
 import type { WindowResult } from "./window.ts";

@@ -11,7 +11,8 @@ import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";
 import { type Emission, type KeyEpisodes, PointEpisodes } from "./point_episodes.ts";
 import type { SessionChange } from "./session.ts";
 import { sessionWindows } from "./session_windows.ts";
-import { type KeyedState, plainCodec, type StateBackend } from "./state.ts";
+import { type KeyedState, plainCodec } from "./state.ts";
+import type { StateBackend } from "./state_backend.ts";
 import { type LatenessSettings, reportFailed } from "./window.ts";
 import type { MergingWindows, OverlappingWindows } from "./window_kind.ts";
 
@@ -88,9 +89,9 @@ export function aggregateWindowEpisodes<
   const config = { window: "compared", sizeMs, advanceMs, trailingMs, keys: keys.names, contents: contents.config };
   const ofEpisodes = { ...config, gapMs, of: accumulators.config };
   const state: EpisodeState = {
-    panes: options.state.open(name, config, plainCodec<unknown[]>()),
-    episodes: options.state.open(`${name}/episodes`, ofEpisodes, plainCodec<KeyEpisodes>()),
-    progress: options.state.open(`${name}/closed`, config, plainCodec<Progress>()),
+    panes: options.state.open(name, config, plainCodec<unknown[]>({ wholeKeys: true })),
+    episodes: options.state.open(`${name}/episodes`, ofEpisodes, plainCodec<KeyEpisodes>({ never: true })),
+    progress: options.state.open(`${name}/closed`, config, plainCodec<Progress>({ never: true })),
   };
   const kinds = { windows: hoppingWindows(sizeMs, advanceMs), sessions: sessionWindows(gapMs) };
   return byPartition((partition) => new WindowEpisodeAggregator(options, kinds, { state, partition }));

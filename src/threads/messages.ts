@@ -13,6 +13,8 @@ export interface Begin {
   readonly config: Config;
   /** Whom the engine lets know of which alerts. */
   readonly alerts?: AlertOptions;
+  /** How many runners share the process's memory for state. */
+  readonly sharers?: number;
   /** The warehouse that the main thread has open; without it the thread opens its own. */
   readonly warehouse?: { readonly port: MessagePort; readonly description: string };
 }

@@ -84,9 +84,12 @@ class Thread implements AsyncDisposable {
     let runner = this.#runners.get(name);
     if (runner) return runner;
     const domain = this.#domains.get(name)!;
-    const { log, warehouse, begin: { config, alerts } } = this;
+    const { log, warehouse, begin: { config, alerts, sharers } } = this;
     const observers = [observerOf(domain)];
-    runner = parts.createRunner({ domain, log, warehouse, clock: systemClock, config, observers, untilEnd, alerts });
+    runner = parts.createRunner({
+      ...{ domain, log, warehouse, config, observers, untilEnd, alerts, sharers },
+      clock: systemClock,
+    });
     this.#runners.set(name, runner);
     return runner;
   }

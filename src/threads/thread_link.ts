@@ -27,6 +27,8 @@ export interface ThreadLinkOptions {
   readonly warehouse?: Warehouse;
   readonly observer: Required<Observer>;
   readonly alerts?: AlertOptions;
+  /** See `RunnerOptions`. */
+  readonly sharers?: number;
   /** The worker's module, where it is another. */
   readonly module?: URL;
 }
@@ -74,7 +76,7 @@ export class ThreadLink implements AsyncDisposable {
   }
 
   async #begin(): Promise<Begun> {
-    const { number, config, warehouse, alerts, module = MODULE } = this.options;
+    const { number, config, warehouse, alerts, sharers, module = MODULE } = this.options;
     const worker = new Worker(module, { type: "module", name: `freshet ${number}` });
     const { port1, port2 } = new MessageChannel();
     const served = warehouse && serveWarehouse({ warehouse, port: port1, packing });
@@ -94,7 +96,8 @@ export class ThreadLink implements AsyncDisposable {
     };
     this.#beginning = Promise.withResolvers();
     const through = warehouse && { port: port2, description: warehouse.description };
-    send(worker, { kind: "begin", config: this.#configOf(config), alerts, warehouse: through }, through ? [port2] : []);
+    const begin = { kind: "begin", config: this.#configOf(config), alerts, sharers, warehouse: through } as const;
+    send(worker, begin, through ? [port2] : []);
     try {
       await this.#beginning.promise;
     } catch (error) {

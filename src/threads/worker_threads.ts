@@ -23,13 +23,13 @@ export class WorkerThreads implements Threads {
   readonly #links: readonly ThreadLink[];
 
   constructor(private readonly options: WorkerThreadsOptions) {
-    const { config, warehouse, observers, alerts, module } = options;
+    const { config, warehouse, observers, alerts, sharers, module } = options;
     const observer = everyObserver(observers);
     // Snowflake takes as many sessions as there are; of a file only one thread writes.
     const through = config.snowflake ? undefined : warehouse;
     this.#links = Array.from(
       { length: config.threads },
-      (_, i) => new ThreadLink({ number: i + 1, config, warehouse: through, observer, alerts, module }),
+      (_, i) => new ThreadLink({ number: i + 1, config, warehouse: through, observer, alerts, sharers, module }),
     );
   }
 

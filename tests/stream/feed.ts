@@ -100,8 +100,12 @@ export class StoredState {
     }
   }
 
+  /** Restores change by change; a backend with little memory lets keys leave it after each. */
   restoreInto(backend: StateBackend): void {
-    for (const delta of this.#stored.values()) backend.restore(delta);
+    for (const delta of this.#stored.values()) {
+      backend.restore(delta);
+      backend.trim();
+    }
   }
 
   /** Keys held, without marks and without those of operators that the name ends in `except`. */

@@ -1,0 +1,95 @@
+// Keys that are in the file and not in memory: one partition's, of one operator and namespace.
+
+import { DueQueue } from "./due_queue.ts";
+import type { SpilledRecord } from "./spill_file.ts";
+import { hashOf, SpillIndex } from "./spill_index.ts";
+import type { RecordOwner, SpillLog } from "./spill_log.ts";
+
+/** When a key must be looked at again: a time, and by which of the table's clocks. */
+export interface Due {
+  readonly clock: string;
+  readonly at: number;
+}
+
+/** Text by key, in the file. */
+export class SpillTable implements RecordOwner {
+  readonly #index = new SpillIndex();
+  readonly #queues = new Map<string, DueQueue>();
+  readonly #number: number;
+
+  /** An empty table. */
+  constructor(private readonly log: SpillLog) {
+    this.#number = log.register(this);
+  }
+
+  /** Keys held. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Puts a key that is not there; says whether the file took it. */
+  put(key: string, value: string, dues: readonly Due[] = []): boolean {
+    let due = Infinity;
+    for (const { at } of dues) due = Math.min(due, at);
+    const address = this.log.append({ table: this.#number, due, key, value });
+    if (address === 0) return false;
+    const hash = hashOf(key);
+    this.#index.add(hash, address);
+    for (const { clock, at } of dues) this.#queue(clock).add(at, { address, hash });
+    return true;
+  }
+
+  /** Takes a key out; returns its text, or `undefined` when it is not there. */
+  take(key: string): string | undefined {
+    if (this.#index.size === 0) return undefined;
+    const hash = hashOf(key);
+    let found: SpilledRecord | undefined;
+    const address = this.#index.find(hash, (at) => {
+      const record = this.log.read(at);
+      if (record.key !== key) return false;
+      found = record;
+      return true;
+    });
+    if (!found) return undefined;
+    this.#index.delete(hash, address);
+    this.log.release(address);
+    return found.value;
+  }
+
+  /** A key that is due when the clock is at `now`, or `undefined`. It stays until it is taken, and is not told of again. */
+  nextDue(clock: string, now: number): SpilledRecord | undefined {
+    const queue = this.#queues.get(clock);
+    while (queue && queue.next <= now) {
+      const { address, hash } = queue.take();
+      // What has been taken meanwhile, or is somewhere else by now, is not there any more.
+      if (this.#index.has(hash, address)) return this.log.read(address);
+    }
+  }
+
+  /** All keys, in the order of the file; those that are taken meanwhile are left out. */
+  *walk(): Generator<SpilledRecord> {
+    for (const address of this.#index.addresses()) {
+      const record = this.log.read(address, true);
+      if (this.uses(record, address)) yield record;
+    }
+  }
+
+  /** See {@link RecordOwner}. */
+  uses({ key }: SpilledRecord, address: number): boolean {
+    return this.#index.has(hashOf(key), address);
+  }
+
+  /** See {@link RecordOwner}. */
+  moved({ key, due }: SpilledRecord, from: number, to: number): void {
+    const hash = hashOf(key);
+    this.#index.move(hash, from, to);
+    // By which clock is not written down: who is told too early looks at the key once more.
+    if (due < Infinity) { for (const queue of this.#queues.values()) queue.add(due, { address: to, hash }); }
+  }
+
+  #queue(clock: string): DueQueue {
+    let queue = this.#queues.get(clock);
+    if (!queue) this.#queues.set(clock, queue = new DueQueue());
+    return queue;
+  }
+}

@@ -1,0 +1,223 @@
+// State that memory has no room for: an operator whose keys go to a file and come back answers and stores as one that has all
+// of them in memory, over random events, cut into random batches, with crashes in between.
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type Batch,
+  count,
+  distinct,
+  last,
+  max,
+  type Operator,
+  type Output,
+  quantile,
+  StateBackend,
+  type StateMemory,
+  Stream,
+  sum,
+} from "@freshet/stream";
+import fc from "fast-check";
+import { StateFile } from "../../src/engine/state_file.ts";
+import { DueQueue } from "../../src/stream/due_queue.ts";
+import { SpillLog } from "../../src/stream/spill_log.ts";
+import { SpillTable } from "../../src/stream/spill_table.ts";
+import { propertyRuns } from "../support/simulation/runs.ts";
+import { type Cut, cuts, cutUp } from "./arbitraries.ts";
+import { crashesAt, type Lateness, settings } from "./cases.ts";
+import { type Event, event, Feed, Harness, StoredState, xOf } from "./feed.ts";
+
+type Build = (events: Stream<Event>) => Output<Event>;
+
+const spec = { N: count<Event>(), SUM: sum(xOf), LAST: last(xOf) };
+const by = (events: Stream<Event>) => events.keyBy({ K: ({ key }) => key });
+const zones = ["Asia/Kolkata", "America/Los_Angeles"] as const;
+
+const OUTPUTS: Readonly<Record<string, Build>> = {
+  "running": (events) => by(events).aggregate("R", { ...spec, D: distinct(xOf) }),
+  "scan": (events) => by(events).scan("C", spec).into("CROWD", ({ totals }) => ({ ...totals })),
+  "holding": (events) => by(events).holding(({ x }) => x > 5).episodes("A", { type: "HIGH", value: xOf }),
+  "tumbling": (events) => by(events).tumbling(20).aggregate("T", { ...spec, Q: quantile(xOf, 0.5) }),
+  "local days": (events) => by(events).localDays("Z", ({ key }) => zones[key.length % 2]!).aggregate("D", spec),
+  "hopping": (events) => by(events).hopping(30, 10).aggregate("H", spec),
+  "cumulative": (events) => by(events).cumulative(60, 20).aggregate("CU", spec),
+  "window episodes": (events) =>
+    by(events).hopping(20, 10).holding({
+      contents: { N: count(), MAX: max(xOf) },
+      trailingMs: 40,
+      gapMs: 25,
+      holds: ({ window, before }) => window.N * 2 > before.N,
+    }).episodes("WE", { type: "BUSY", value: ({ window }) => window.N, also: { M: max(({ window }) => window.MAX) } }),
+  "sessions": (events) => by(events).session(12).aggregate("S", spec),
+  "session episodes": (events) =>
+    by(events.filter(({ x }) => x > -20)).session(12).episodes("SE", { type: "LOW", value: xOf, least: true }),
+};
+
+/** Keys that a file could take for others, and enough of them that most are not in memory. */
+const KEYS = ["a", "b", "é", "[c", "\ud800", "\ud801", "", "a:b", "ab", '"', "🚲", "z".repeat(3000)];
+
+const step = fc.record({
+  key: fc.constantFrom(...KEYS),
+  on: fc.oneof({ weight: 12, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.integer({ min: 20, max: 200 }) }),
+  back: fc.oneof({ weight: 4, arbitrary: fc.nat(6) }, { weight: 3, arbitrary: fc.nat(80) }),
+  x: fc.integer({ min: -50, max: 50 }),
+});
+const eventLists = fc.array(step, { maxLength: 100, size: "max" }).map((steps) => {
+  let clock = 100;
+  return steps.map(({ key, on, back, x }) => event((clock += on) - back, key, x));
+});
+
+/** Bytes of memory: for no key, for some of them. */
+const budgets = fc.constantFrom(0, 500, 2000);
+
+interface Input {
+  readonly list: readonly Event[];
+  readonly cut: readonly Cut[];
+  readonly crashes: readonly number[];
+  readonly lateness: Lateness;
+  /** Batches of history, before the present. */
+  readonly history: number;
+}
+
+interface Run {
+  /** What each committed batch was answered with, in any order, and which of its elements came too late. */
+  readonly answers: readonly string[];
+  readonly stored: readonly string[];
+}
+
+const text = (value: unknown) => JSON.stringify(value);
+
+async function run(build: Build, input: Input, memory?: StateMemory): Promise<Run> {
+  const { list, cut, crashes, lateness, history } = input;
+  const stored = new StoredState();
+  const start = () => {
+    const backend = new StateBackend(memory);
+    const stream = Stream.of<Event>({ state: backend, allowedLatenessMs: lateness.allowedLateness });
+    const harness = new Harness<unknown>(build(stream).operator as Operator<Event, unknown>);
+    stored.restoreInto(backend);
+    return { backend, harness, answers: [] as string[], taken: [] as Batch<Event>[] };
+  };
+  const answers: string[] = [];
+  const feed = new Feed(lateness.maxOutOfOrderness);
+  let now = start();
+  const push = async (batch: Batch<Event>) => {
+    now.taken.push(batch);
+    const rows = await now.harness.push(batch);
+    now.answers.push(text([rows.map(text).sort(), now.harness.late.splice(0)]));
+    assertEquals(now.harness.failed, []);
+    // Also without a checkpoint: what has changed stays in memory.
+    now.backend.trim();
+    if (!batch.early) return;
+    answers.push(...now.answers.splice(0));
+    const changes = now.backend.drain();
+    answers.push(...changes.map(text).sort());
+    stored.take(changes);
+    now.backend.trim();
+    now.taken.length = 0;
+  };
+  for (const [i, { events, emit }] of cutUp(list, cut).entries()) {
+    await push(feed.batch(events, emit, i < history));
+    if (!crashes.includes(i)) continue;
+    const [first, latest] = [now.taken[0], now.taken.at(-1)];
+    const elements = now.taken.flatMap((batch) => batch.elements);
+    await now.harness.close();
+    now = start();
+    if (latest) await push({ ...latest, closedBefore: first!.closedBefore, elements, side: { late: [], failed: [] } });
+  }
+  await push(feed.batch([], true, false, true));
+  await push(feed.batch([event(1_000_000_000, "end")], true));
+  await now.harness.close();
+  return { answers, stored: stored.keys("").sort() };
+}
+
+for (const [name, build] of Object.entries(OUTPUTS)) {
+  Deno.test(`${name} whose keys are in a file answer and store as those in memory`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ list: eventLists, cut: cuts, crashes: crashesAt, lateness: settings, history: fc.nat(4) }),
+        budgets,
+        async (input, bytes) => {
+          using files = new DisposableStack();
+          const file = () => files.use(new StateFile(folder));
+          assertEquals(await run(build, input, { bytes, file }), await run(build, input));
+        },
+      ),
+      propertyRuns(150),
+    );
+  });
+}
+
+const folder = await Deno.makeTempDir({ prefix: "freshet-spilled-" });
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+Deno.test("a table in the file holds what a map holds, whatever is put, taken and copied", () => {
+  const steps = fc.array(
+    fc.record({ key: fc.nat(60), size: fc.nat(4000), take: fc.boolean(), at: fc.nat(1000) }),
+    { maxLength: 300, size: "max" },
+  );
+  fc.assert(
+    fc.property(steps, (list) => {
+      using file = new StateFile(folder);
+      const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 0 });
+      const table = new SpillTable(log);
+      const model = new Map<string, string>();
+      list.forEach(({ key, size, take, at }, i) => {
+        const name = `${KEYS[key % KEYS.length]}${key}`;
+        assertEquals(table.take(name), model.get(name));
+        model.delete(name);
+        if (!take) {
+          const value = String(i).repeat(size);
+          assert(table.put(name, value, [{ clock: "c", at }]));
+          model.set(name, value);
+        }
+        log.compact();
+      });
+      assertEquals(table.size, model.size);
+      const walked = [...table.walk()].map(({ key, value }) => [key, value] as const);
+      assertEquals(new Map(walked), model);
+      const due: string[] = [];
+      for (let next = table.nextDue("c", 1000); next; next = table.nextDue("c", 1000)) {
+        due.push(next.key);
+        table.take(next.key);
+      }
+      assertEquals(due.sort(), [...model.keys()].sort());
+      assertEquals([table.size, log.liveBytes], [0, 0]);
+    }),
+    propertyRuns(100),
+  );
+});
+
+Deno.test("the file has not many more holes than it has of what is in use", () => {
+  using file = new StateFile(folder);
+  const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 256 * 1024 });
+  const table = new SpillTable(log);
+  const value = "x".repeat(1000);
+  for (let i = 0; i < 100; i++) table.put(String(i), value);
+  for (let i = 0; i < 20_000; i++) {
+    table.take(String(i * 7 % 100));
+    table.put(String(i * 7 % 100), value);
+    if (i % 50 === 0) log.compact();
+  }
+  assert(log.fileBytes < 2 * log.liveBytes + 256 * 1024 + 3 * 64 * 1024, `${log.fileBytes} for ${log.liveBytes}`);
+});
+
+Deno.test("a queue tells of places in the order in which they are due", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.nat(50), fc.constant(-1)), { maxLength: 200 }), (list) => {
+      const queue = new DueQueue();
+      const model: number[] = [];
+      for (const due of list) {
+        if (due < 0 && model.length > 0) {
+          assertEquals(queue.next, Math.min(...model));
+          const { address, hash } = queue.take();
+          assertEquals(hash, address + 1);
+          assertEquals(model.splice(model.indexOf(address), 1), [Math.min(address)]);
+        } else if (due >= 0) {
+          queue.add(due, { address: due, hash: due + 1 });
+          model.push(due);
+        }
+      }
+      assertEquals(queue.size, model.length);
+    }),
+    propertyRuns(200),
+  );
+});
