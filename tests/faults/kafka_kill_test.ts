@@ -71,6 +71,7 @@ for (const [i, domain] of checkedDomains.entries()) {
         KAFKA_BROKERS: broker.listeners.plaintext,
         KAFKA_CLIENT: client,
         FRESHET_DATA_DIR: dataDir,
+        FRESHET_THREADS: String(1 + i % 2), // with some of the domains in two threads
         FRESHET_API_PORT: "0",
         FRESHET_DASHBOARD_PORT: "0",
       };
