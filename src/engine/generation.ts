@@ -472,7 +472,7 @@ class GenerationRun {
     const pending = this.#pending;
     const state = this.pipeline.state.drain();
     const stateKeys = this.pipeline.state.sizes();
-    this.pipeline.state.trim();
+    this.#trimState();
     await this.#settle();
     const moves = [...this.#partitions].filter(([partition, { position }]) =>
       pending.partitions.has(partition) || position.watermark !== this.#checkpointer.claim(partition).watermark
@@ -482,6 +482,22 @@ class GenerationRun {
     this.#pending = this.#newPending();
     this.#dueAt = undefined;
     this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt }));
+  }
+
+  /** Lets keys that memory has no room for go to their file; the first time is worth a word. */
+  #trimState(): void {
+    const { state } = this.pipeline;
+    const { options: { domain, logger, stateMemory } } = this.context;
+    const hadSpilled = state.hasSpilled;
+    state.trim();
+    if (hadSpilled || !state.hasSpilled) return;
+    logger.info(
+      "{domain}: its keys need more than {megabytes} MB of memory; others wait in a file in {folder} from now on",
+      {
+        ...{ domain: domain.name, folder: stateMemory!.folder },
+        megabytes: Math.round(stateMemory!.bytes / 1e6),
+      },
+    );
   }
 
   async #commit(unit: Unit, pending: Pending, { stateKeys, decidedAt }: Cut): Promise<void> {

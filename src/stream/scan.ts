@@ -1,5 +1,5 @@
 // Stateful map: each element with what its key's elements come to so far. In the order of the log, so nothing is ever late; keys
-// are never forgotten, so they must be few.
+// are never forgotten.
 
 import type { AccumulatorRow } from "./accumulator_row.ts";
 import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";

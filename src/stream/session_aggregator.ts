@@ -36,7 +36,8 @@ export function duesOf(
   let closesAt = Infinity;
   for (const { open, last } of sessions) if (open) closesAt = Math.min(closesAt, last + windows.gapMs);
   const [first, second] = sessions;
-  const forgetsAt = first ? windows.forgottenAt(first, second, allowedLatenessMs) : Infinity;
+  if (!first) return [];
+  const forgetsAt = windows.forgottenAt(first, second, allowedLatenessMs);
   const dues = [{ clock: CLOSES, at: closesAt }, { clock: FORGETS, at: forgetsAt }];
   // Events alone never bring the watermark further than it is: what is closed before is looked at by then.
   return closesAt === Infinity ? dues.slice(1) : closesAt <= forgetsAt ? dues.slice(0, 1) : dues;

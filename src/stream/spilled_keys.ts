@@ -43,6 +43,19 @@ export class SpilledKeys<V> {
     return this.#table(partition, namespace).put(key, text, this.codec.spilling?.dues?.(value));
   }
 
+  /** Puts a key as it was stored; says whether it is here now. */
+  putStored(
+    { partition, namespace, key }: Pick<StateEntry<V>, "partition" | "namespace" | "key">,
+    text: string,
+  ): boolean {
+    const { wholeKeys, dues } = this.codec.spilling ?? {};
+    if (wholeKeys) return false;
+    const waits = dues?.(this.codec.decode(JSON.parse(text)));
+    // Whom nothing would bring back stays in memory.
+    if (waits?.length === 0) return false;
+    return this.#table(partition, namespace).put(key, text, waits);
+  }
+
   /** Takes a key out; returns its value, or `undefined` when it is not there. */
   take(partition: number, namespace: number, key: string): V | undefined {
     const table = this.#tables.get(partition)?.get(namespace);

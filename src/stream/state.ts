@@ -364,7 +364,9 @@ export class KeyedState<V> {
       return;
     }
     this.#measure(json);
-    this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
+    // Once memory is full the others need not go through it.
+    if (this.#spilled?.putStored({ partition, namespace, key }, json)) this.#size++;
+    else this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
   }
 
   #insert(partition: number, namespace: number, key: string, value: V, stored: boolean): StateEntry<V> {

@@ -64,6 +64,11 @@ export class StateBackend {
     return bytes;
   }
 
+  /** Whether keys have ever left memory. */
+  get hasSpilled(): boolean {
+    return this.#log !== undefined;
+  }
+
   /** Bytes of the file, and of those in use. */
   get spilled(): { readonly fileBytes: number; readonly liveBytes: number } {
     return { fileBytes: this.#log?.fileBytes ?? 0, liveBytes: this.#log?.liveBytes ?? 0 };
