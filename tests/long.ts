@@ -37,7 +37,7 @@ const LONG: Readonly<Record<string, LongTest>> = {
     about:
       "everything at once that strangers and queries can do, for ten minutes, and for five with little memory and few files",
     file: "faults/hostile_run_test.ts",
-    env: { TESTS: "http", FRESHET_HOSTILE_SECONDS: "600" },
+    env: { TESTS: "http", FRESHET_HOSTILE_SECONDS: "600", FRESHET_HOSTILE_RATE: "2000" },
   },
   damage: {
     about:

@@ -6,9 +6,9 @@ import type { Config } from "../config/mod.ts";
  * Permissions to drop once a run listens and its settings have been read. One that connects to something needs both: its
  * clients read names of their own from the environment, and connect to what brokers and token endpoints tell them.
  */
-export function unneededPermissions(
-  { kafka, schemaRegistry, snowflake, cache }: Pick<Config, "kafka" | "schemaRegistry" | "snowflake" | "cache">,
-): readonly ("env" | "net")[] {
-  const connects = [kafka, schemaRegistry, snowflake, cache.redisUrl].some((target) => target !== undefined);
-  return connects ? [] : ["env", "net"];
+export function unneededPermissions(config: Config): readonly ("env" | "net")[] {
+  const { kafka, schemaRegistry, snowflake, cache, alerts } = config;
+  const targets = [kafka, schemaRegistry, snowflake, cache.redisUrl];
+  const receivers = [alerts.webhook, alerts.slack, alerts.alertmanager, alerts.mail];
+  return [...targets, ...receivers].every((target) => target === undefined) ? ["env", "net"] : [];
 }

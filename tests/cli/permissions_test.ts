@@ -60,6 +60,14 @@ const CONNECTING: readonly Readonly<Record<string, string>>[] = [
   { KAFKA_BROKERS: "localhost:9092" },
   { SCHEMA_REGISTRY_URL: "http://localhost:8081" },
   { REDIS_URL: "redis://localhost:6379" },
+  { FRESHET_ALERT_WEBHOOK: "https://example.org/hook" },
+  { FRESHET_ALERT_SLACK_WEBHOOK: "https://example.org/slack" },
+  { FRESHET_ALERT_ALERTMANAGER_URL: "http://localhost:9093" },
+  {
+    FRESHET_ALERT_SMTP_URL: "smtp://localhost:25",
+    FRESHET_ALERT_MAIL_FROM: "freshet@example.org",
+    FRESHET_ALERT_MAIL_TO: "you@example.org",
+  },
   {
     SNOWFLAKE_ACCOUNT: "a",
     SNOWFLAKE_USER: "u",

@@ -49,6 +49,19 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "/api/skip": { topic: "ats_telemetry", partition: 0, from: 0, to: 1 },
 };
 
+const RULE = { domain: "trains", type: "HIGH_POWER" };
+const NOTE = { by: "me", note: "seen" };
+/** The same for the dashboard. */
+const DASHBOARD_BODIES: Readonly<Record<string, unknown>> = {
+  "/api/session": { token: TOKEN },
+  "/api/query": { sql: "SELECT COUNT(*) AS N FROM ATS_RAW_JSON" },
+  "/api/notes/acknowledge": { domain: "trains", alert_ids: ["1"], ...NOTE },
+  "/api/notes/mute": { ...RULE, minutes: 5, ...NOTE },
+  "/api/notes/unmute": RULE,
+  "/api/notes/annotate": { domain: null, kind: "note", text: "a", by: "me", starts_at: "2026-01-15T10:00:00Z" },
+  "/api/notes/remove-annotation": { id: "1" },
+};
+
 /** A good request for each route of the API, by its own description. */
 function apiRequests({ paths }: Description): readonly Good[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
@@ -100,7 +113,10 @@ async function dashboardRequests(ask: (request: Good) => Promise<RawAnswer>): Pr
     "/api/tables/ATS_RAW_JSON?where=RECORD_CONTENT:contains:V1&sort=RECORD_CONTENT:desc&page=1&size=20",
     "/api/tables/ATS_HOURLY_STATS/csv?where=TRAIN_ID:is:V101",
     ...questions.map((question) => `/api/panels/${question}`),
-  ].map((target) => get("dashboard", target)).concat(post("dashboard", "/api/session", { token: TOKEN }));
+    ...["/api/columns", "/editor.js"],
+  ].map((target) => get("dashboard", target)).concat(
+    Object.entries(DASHBOARD_BODIES).map(([path, json]) => post("dashboard", path, json)),
+  );
 }
 
 /** What is said with 503 where nothing is wrong: there is much to do, and who asks how it is doing is told. */
