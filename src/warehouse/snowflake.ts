@@ -97,7 +97,6 @@ class SnowflakeWarehouse implements Warehouse {
   async connect(): Promise<void> {
     await this.#session.connect();
     await this.#reading.connect();
-    await this.#streaming?.check();
   }
 
   async migrate(
@@ -128,6 +127,7 @@ class SnowflakeWarehouse implements Warehouse {
       return await SqlWriter.open(new SnowflakeAdapter({ ...options, refusesChannels: true }));
     }
     if (raw === undefined) return await SqlWriter.open(new SnowflakeAdapter(options));
+    await this.#streaming.check();
     return await SqlWriter.open(new StreamingAdapter({ ...options, raw, service: this.#streaming }));
   }
 

@@ -301,7 +301,8 @@ test("without rows nothing is sent", async ({ warehouse }) => {
 
 test("a password is no login for it, and is said at once", async ({ place }) => {
   const credentials = { kind: "password", password: KEY_USER.password! } as const;
-  await assertRejects(() => place.open({ credentials }), WarehouseRefusedError, "key pair");
+  await using warehouse = await place.open({ credentials });
+  await assertRejects(() => warehouse.writer("domain", RAW), WarehouseRefusedError, "key pair");
 });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

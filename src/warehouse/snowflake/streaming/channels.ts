@@ -11,8 +11,8 @@ import { missingFrom } from "./ranges.ts";
 const COLLECT_MS = 500;
 /** How often the service is asked what is stored, while something is not, milliseconds. */
 const LOOK_EVERY_MS = 500;
-/** Rows that may wait to be stored, before compression, of which a fifth is kept; then whoever has more waits. */
-const MOST_WAITING_BYTES = 192 * 1024 * 1024;
+/** Bytes of rows that are kept until they are stored; then whoever has more waits. Of trains a minute at 20,000 a second. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 
 /** Without news for so long it is asked in SQL whether the partitions are still claimed, milliseconds. */
 const CHECK_AFTER_MS = 5_000;
