@@ -37,7 +37,7 @@ async function crowd({ log }: Site, ...trains: readonly string[]): Promise<void>
 }
 
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const giveUpAt = Date.now() + 30_000; !await holds();) {
+  for (const giveUpAt = Date.now() + 120_000; !await holds();) {
     assert(Date.now() < giveUpAt, `did not come: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

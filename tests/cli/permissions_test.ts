@@ -60,6 +60,14 @@ const CONNECTING: readonly Readonly<Record<string, string>>[] = [
   { KAFKA_BROKERS: "localhost:9092" },
   { SCHEMA_REGISTRY_URL: "http://localhost:8081" },
   { REDIS_URL: "redis://localhost:6379" },
+  { FRESHET_ALERT_WEBHOOK: "http://localhost:1" },
+  { FRESHET_ALERT_SLACK_WEBHOOK: "http://localhost:1" },
+  { FRESHET_ALERT_ALERTMANAGER_URL: "http://localhost:9093" },
+  {
+    FRESHET_ALERT_SMTP_URL: "smtp://localhost",
+    FRESHET_ALERT_MAIL_FROM: "a@example.com",
+    FRESHET_ALERT_MAIL_TO: "b@example.com",
+  },
   {
     SNOWFLAKE_ACCOUNT: "a",
     SNOWFLAKE_USER: "u",
@@ -72,5 +80,6 @@ const CONNECTING: readonly Readonly<Record<string, string>>[] = [
 
 Deno.test("permissions are kept by every run that connects to something", () => {
   assertEquals(unneededPermissions(readConfig({}, domainModules)), ["env", "net"]);
+  assertEquals(unneededPermissions(readConfig({ FRESHET_ALERT_TOPICS: "true" }, domainModules)), ["env", "net"]);
   for (const env of CONNECTING) assertEquals(unneededPermissions(readConfig(env, domainModules)), []);
 });
