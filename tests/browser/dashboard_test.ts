@@ -94,7 +94,8 @@ test("an alert comes to the page by itself, before the page asks again", async (
   for (let n = 0; n < 3; n++) {
     const id = `ALERT_${crypto.randomUUID().slice(0, 8)}`;
     const at = Date.now();
-    const event = telemetry({ train_id: id, passenger_count: 1500, is_overcrowded: true });
+    // Each at a place of its own: several at one place are one row.
+    const event = telemetry({ train_id: id, line: `Line of ${id}`, passenger_count: 1500, is_overcrowded: true });
     await log.produce("ats_telemetry", [{ key: id, value: JSON.stringify(event) }]);
     const item = page.locator(".alert-active", { hasText: id });
     await item.waitFor({ timeout: 10_000 });

@@ -80,5 +80,6 @@ const CONNECTING: readonly Readonly<Record<string, string>>[] = [
 
 Deno.test("permissions are kept by every run that connects to something", () => {
   assertEquals(unneededPermissions(readConfig({}, domainModules)), ["env", "net"]);
+  assertEquals(unneededPermissions(readConfig({ FRESHET_ALERT_TOPICS: "true" }, domainModules)), ["env", "net"]);
   for (const env of CONNECTING) assertEquals(unneededPermissions(readConfig(env, domainModules)), []);
 });

@@ -10,11 +10,13 @@ import { askPanel } from "./panel_batch.ts";
 export interface Connection {
   /** Grows when everything is to be asked again. */
   readonly tick: number;
+  /** Has everything asked again now. */
+  readonly again: () => void;
   /** Told how each question went, and of an answer when the warehouse was asked. */
   readonly report: (outcome: "ok" | "lost" | "locked", askedAt?: string) => void;
 }
 
-export const ConnectionContext = createContext<Connection>({ tick: 0, report: () => {} });
+export const ConnectionContext = createContext<Connection>({ tick: 0, again: () => {}, report: () => {} });
 
 export interface QueryState<T> {
   readonly answer: Answer<T> | undefined;

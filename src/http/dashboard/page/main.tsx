@@ -17,9 +17,11 @@ import {
   useClock,
   useSeen,
 } from "./look.ts";
+import { PageContext } from "./page_context.ts";
 import { pageAt } from "./pages.tsx";
 import { badAddress, NowherePage } from "./pages/nowhere.tsx";
 import { LoginPage } from "./pages/login.tsx";
+import { Annotated } from "./parts/annotations.tsx";
 import { Crumbs } from "./parts/crumbs.tsx";
 import { StateLine } from "./parts/state_line.tsx";
 import { DEFAULT_REFRESH, Top } from "./parts/top.tsx";
@@ -51,7 +53,8 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const wrong = badAddress(params);
   const refresh = params.get("refresh") ?? String(DEFAULT_REFRESH);
   const paused = refresh === "0";
-  const tick = useTick(Number(refresh) * 1000, seen && !paused);
+  const [asked, setAsked] = useState(0);
+  const tick = useTick(Number(refresh) * 1000, seen && !paused) + asked;
   const zone: Zone = params.get("tz") === "local" ? "local" : "utc";
   const page = useMemo(() => pageAt(path, about), [path, about]);
   const live = useLive(page?.topics ?? [], seen && !paused && page !== undefined);
@@ -64,6 +67,7 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   }, [title]);
   const connection = useMemo(() => ({
     tick,
+    again: () => setAsked((n) => n + 1),
     report: (outcome: "ok" | "lost" | "locked", askedAt?: string) => {
       if (askedAt !== undefined) setUpdatedAt((before) => Math.max(before ?? 0, momentOf(askedAt)));
       if (outcome === "locked") onLocked();
@@ -75,34 +79,37 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const themed = `${theme} ${system}`;
   const look = useMemo(() => ({ zone, themed, serverNow, setDataTime }), [zone, themed, serverNow]);
   const clock = useClock(seen);
+  const here = useMemo(() => ({ domain: page?.domain, about }), [page?.domain, about]);
   return (
     <ConnectionContext.Provider value={connection}>
       <LookContext.Provider value={look}>
         <SecondContext.Provider value={clock}>
-          <a class="skip" href="#main">Skip to the page</a>
-          <Top about={about} path={path} refresh={refresh} zone={zone} theme={theme} onTheme={setTheme} />
-          <StateLine
-            domain={page?.domain}
-            live={live}
-            paused={paused}
-            lostAt={lostAt}
-            dataTime={dataTime}
-            updatedAt={updatedAt}
-          />
-          <main id="main" tabIndex={-1}>
-            {page?.crumbs ? <Crumbs crumbs={page.crumbs} /> : <h1 class="visually-hidden">{title}</h1>}
-            {page === undefined
-              ? <NowherePage path={path} names={about.domains.map(({ name }) => name)} />
-              : wrong !== undefined
-              ? <NowherePage path={path} wrong={wrong} names={[]} />
-              : page.show(live)}
-          </main>
-          <footer>
-            Freshet {about.version} · log {about.log} · warehouse {about.warehouse.description}
-            {!about.warehouse.is_free && (
-              <>, asked at most every {durationText(about.fresh_ms)} and only while somebody looks</>
-            )}
-          </footer>
+          <PageContext.Provider value={here}>
+            <a class="skip" href="#main">Skip to the page</a>
+            <Top about={about} path={path} refresh={refresh} zone={zone} theme={theme} onTheme={setTheme} />
+            <StateLine
+              domain={page?.domain}
+              live={live}
+              paused={paused}
+              lostAt={lostAt}
+              dataTime={dataTime}
+              updatedAt={updatedAt}
+            />
+            <main id="main" tabIndex={-1}>
+              {page?.crumbs ? <Crumbs crumbs={page.crumbs} /> : <h1 class="visually-hidden">{title}</h1>}
+              {page === undefined
+                ? <NowherePage path={path} names={about.domains.map(({ name }) => name)} />
+                : wrong !== undefined
+                ? <NowherePage path={path} wrong={wrong} names={[]} />
+                : <Annotated>{page.show(live)}</Annotated>}
+            </main>
+            <footer>
+              Freshet {about.version} · log {about.log} · warehouse {about.warehouse.description}
+              {!about.warehouse.is_free && (
+                <>, asked at most every {durationText(about.fresh_ms)} and only while somebody looks</>
+              )}
+            </footer>
+          </PageContext.Provider>
         </SecondContext.Provider>
       </LookContext.Provider>
     </ConnectionContext.Provider>

@@ -1,12 +1,16 @@
-// Alerts, active first, as they come. Colour is never the only sign.
+// Alerts, active first, as they come; what somebody does with them.
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Alert } from "../../../../panels/answers.ts";
 import type { Answer } from "../../protocol.ts";
-import { clockText, countText, cutText, durationText, momentOf, numberText, wordsOf } from "../format.ts";
+import { setParams, useAddress } from "../address.ts";
+import { countText, cutText, momentOf, wordsOf } from "../format.ts";
 import { LookContext } from "../look.ts";
+import { PageContext } from "../page_context.ts";
+import { type AlertFilter, groupsOf, isShown, type SeverityOf } from "./alert_groups.ts";
+import { AlertRow } from "./alert_item.tsx";
+import { AcknowledgeDialog, MuteDialog, MutedLines, type Taken, useMutes } from "./alert_notes.tsx";
 import { Card, Empty, Waiting } from "./card.tsx";
 import type { ChartMark } from "./chart_marks.tsx";
-import { Link } from "./link.tsx";
 
 export interface AlertListProps {
   readonly answer: Answer<readonly Alert[]> | undefined;
@@ -38,11 +42,28 @@ export function activeCount(
 }
 
 export function AlertList({ answer, live, unitOf, matches = always, linkOf, empty, title = "Alerts" }: AlertListProps) {
+  const { domain = "", about } = useContext(PageContext);
+  const { params } = useAddress();
   const [isAll, setIsAll] = useState(false);
-  const all = answer?.data.filter(matches) ?? [];
+  const [dialog, setDialog] = useState<AlertDialog>();
+  const [isTaken, take] = useTaken();
+  const mutes = useMutes(domain);
+  const canWrite = about?.may_write ?? false;
+  const severities = about?.domains.find(({ name }) => name === domain)?.severities ?? {};
+  const severityOf: SeverityOf = (type) => severities[type] ?? "warning";
+  const filter = filterOf(params);
+  const all = (answer?.data.filter(matches) ?? []).map(isTaken);
+  const shown = all.filter((alert) => isShown(filter, alert, severityOf));
   const active = all.filter(({ status }) => status === "ACTIVE");
+  const groups = groupsOf(shown, severityOf);
   const news = useNews(active, answer !== undefined);
   const isCut = answer !== undefined && answer.data.length >= SENT;
+  const actions = canWrite
+    ? {
+      acknowledge: (alerts: readonly Alert[]) => setDialog({ kind: "acknowledge", alerts }),
+      mute: (type: string) => setDialog({ kind: "mute", type }),
+    }
+    : undefined;
   return (
     <Card
       title={title}
@@ -55,27 +76,103 @@ export function AlertList({ answer, live, unitOf, matches = always, linkOf, empt
       }
     >
       <p class="visually-hidden" role="status">{news}</p>
-      {answer === undefined ? <Waiting /> : all.length === 0 ? <Empty>{empty}</Empty> : (
-        <>
-          <ul class="alerts" aria-label={title}>
-            {all.slice(0, isAll ? SENT : FIRST).map((alert) => (
-              <AlertItem key={alert.id} alert={alert} unit={unitOf(alert.type)} link={linkOf?.(alert)} />
-            ))}
-          </ul>
-          {all.length > FIRST && (
-            <button
-              type="button"
-              class="quiet"
-              aria-expanded={isAll}
-              onClick={() => setIsAll(!isAll)}
-            >
-              {isAll ? "Show fewer" : `Show all ${all.length}`}
-            </button>
-          )}
-        </>
+      {all.length > 0 && <AlertFilters filter={filter} />}
+      <MutedLines mutes={mutes} canEnd={canWrite} />
+      {answer === undefined
+        ? <Waiting />
+        : all.length === 0
+        ? <Empty>{empty}</Empty>
+        : groups.length === 0
+        ? <Empty>None of {countText(all.length, "alerts")} is like that: choose another filter.</Empty>
+        : (
+          <>
+            <ul class="alerts" aria-label={title}>
+              {groups.slice(0, isAll ? SENT : FIRST).map((group) => (
+                <AlertRow
+                  {...{ group, unitOf, linkOf, actions }}
+                  key={group.key}
+                  isMuted={mutes.some(({ type }) => type === group.type)}
+                />
+              ))}
+            </ul>
+            {groups.length > FIRST && (
+              <button
+                type="button"
+                class="quiet"
+                aria-expanded={isAll}
+                onClick={() => setIsAll(!isAll)}
+              >
+                {isAll ? "Show fewer" : `Show all ${groups.length}`}
+              </button>
+            )}
+          </>
+        )}
+      {dialog?.kind === "acknowledge" && (
+        <AcknowledgeDialog
+          domain={domain}
+          alerts={dialog.alerts}
+          onTaken={take}
+          onClose={() => setDialog(undefined)}
+        />
+      )}
+      {dialog?.kind === "mute" && (
+        <MuteDialog
+          domain={domain}
+          type={dialog.type}
+          onClose={() => setDialog(undefined)}
+        />
       )}
     </Card>
   );
+}
+
+type AlertDialog =
+  | { readonly kind: "acknowledge"; readonly alerts: readonly Alert[] }
+  | { readonly kind: "mute"; readonly type: string };
+
+const STATES = [["", "All"], ["active", "Active"], ["open", "Not acknowledged"], ["cleared", "Cleared"]] as const;
+const SEVERITIES = [["", "Any severity"], ["critical", "Critical"], ["warning", "Warning"], ["info", "Info"]] as const;
+
+function filterOf(params: URLSearchParams): AlertFilter {
+  const one = <T extends string>(choices: readonly (readonly [T, string])[], name: string): T =>
+    (choices.find(([value]) => value === params.get(name)) ?? choices[0]!)[0];
+  return { state: one(STATES, "alerts"), severity: one(SEVERITIES, "severity") };
+}
+
+function AlertFilters({ filter }: { readonly filter: AlertFilter }) {
+  return (
+    <div class="alert-filters">
+      <select
+        aria-label="Which alerts"
+        value={filter.state}
+        onChange={({ currentTarget: { value } }) => setParams({ alerts: value })}
+      >
+        {STATES.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+      </select>
+      <select
+        aria-label="Severity"
+        value={filter.severity}
+        onChange={({ currentTarget: { value } }) => setParams({ severity: value })}
+      >
+        {SEVERITIES.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+      </select>
+    </div>
+  );
+}
+
+/** What this page has acknowledged is shown as that before the server says so. */
+function useTaken(): readonly [(alert: Alert) => Alert, (taken: Taken) => void] {
+  const [all, setAll] = useState<ReadonlyMap<string, NonNullable<Alert["acknowledged"]>>>(new Map());
+  const { serverNow } = useContext(LookContext);
+  const isTaken = (alert: Alert): Alert => {
+    const acknowledged = alert.acknowledged ?? all.get(alert.id);
+    return acknowledged ? { ...alert, acknowledged } : alert;
+  };
+  const take = ({ by, note, alerts }: Taken) => {
+    const at = new Date(Date.now() + serverNow).toISOString();
+    setAll(new Map([...all, ...alerts.map(({ id }) => [id, { by, note: note || null, at }] as const)]));
+  };
+  return [isTaken, take];
 }
 
 /** What a screen reader is told: alerts that were not there before. */
@@ -95,45 +192,6 @@ function useNews(active: readonly Alert[], ready: boolean): string {
     }
   }, [ids, ready]);
   return news;
-}
-
-interface AlertItemProps {
-  readonly alert: Alert;
-  readonly unit: string;
-  readonly link: string | undefined;
-}
-
-function AlertItem({ alert, unit, link }: AlertItemProps) {
-  const { zone } = useContext(LookContext);
-  const isActive = alert.status === "ACTIVE";
-  const started = momentOf(alert.started_at);
-  // It is cleared a while after its last record: that while is no part of it.
-  const ended = momentOf(alert.last_seen_at);
-  const subject = <bdi title={cutText(alert.subject, 300)}>{cutText(alert.subject, 60)}</bdi>;
-  return (
-    <li class={`alert ${isActive ? "alert-active" : ""}`}>
-      <span class="alert-mark" aria-hidden="true">{isActive ? "▲" : "✓"}</span>
-      <div>
-        <p class="alert-title">
-          <strong>{wordsOf(alert.type)}</strong> {link === undefined ? subject : <Link to={link}>{subject}</Link>}
-          {alert.place !== null && (
-            <span class="muted">
-              <bdi>{cutText(alert.place, 40)}</bdi>
-            </span>
-          )}
-        </p>
-        <p class="muted">
-          {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
-          {countText(alert.event_count, "records")} · {isActive
-            ? <>since {clockText(started, zone)}</>
-            : ended - started < 1000
-            ? <>at {clockText(started, zone)}</>
-            : <>{clockText(started, zone)} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
-        </p>
-      </div>
-      <span class={`tag ${isActive ? "tag-bad" : ""}`}>{isActive ? "active" : "cleared"}</span>
-    </li>
-  );
 }
 
 /** Alerts as marks on charts. */

@@ -1,10 +1,11 @@
-// A chart, drawn by ECharts on a canvas, with a legend, a tooltip that can be pinned, and marks of alerts of the page's own: so
+// A chart, drawn by ECharts on a canvas, with a legend, a tooltip that can be pinned, marks of alerts and annotations of the page's own: so
 // they outlive new data, and a strict CSP has nothing against them. The same numbers are there as a table.
 import type { EChartsCoreOption } from "echarts/core";
 import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
 import { crosshair, useChosenSpan } from "../hand.ts";
 import { LookContext } from "../look.ts";
+import { AnnotationsContext, NoteLines } from "./annotations.tsx";
 import { CardContext } from "./card_context.ts";
 import { fullOption, useCanvas } from "./chart_canvas.ts";
 import { drawnOf } from "./chart_data.ts";
@@ -39,6 +40,7 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
   const [selected, setSelected] = useState<Span>();
   const { zone, themed } = useContext(LookContext);
   const { asNumbers, join } = useContext(CardContext);
+  const annotations = useContext(AnnotationsContext);
   const span = useChosenSpan();
   const option = useMemo(make, [data, zone, themed]);
   const drawn = useMemo(() => drawnOf(option), [option]);
@@ -65,7 +67,11 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
   const within = (at: number) => shareOf(ends === undefined ? at : Math.min(ends.to, Math.max(ends.from, at)));
   const isShown = (at: number | undefined): at is number =>
     at !== undefined && (ends === undefined || (at >= ends.from && at <= ends.to)) && Number.isFinite(shareOf(at));
+  const notes = ends === undefined || !drawn.isTime
+    ? []
+    : annotations.filter(({ from, to = from }) => from <= ends.to && to >= ends.from);
   const marksAt = (at: number) => overlapping.filter(({ from, to }) => touches(drawn.at, at, from, to));
+  const notesAt = (at: number) => notes.filter(({ from, to = from }) => touches(drawn.at, at, from, to));
   const tip = { drawn, series };
   return (
     <>
@@ -74,6 +80,7 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
         {asNumbers ? <Numbers label={label} drawn={{ ...drawn, series }} /> : (
           <>
             <div ref={place} class="canvas" role="img" aria-label={label} tabIndex={0} />
+            <NoteLines notes={notes} placeOf={within} />
             <Marks marks={overlapping} placeOf={within} />
             {drawn.isTime && <Crosshair shareOf={shareOf} ends={ends} />}
             {selected && (
@@ -87,13 +94,21 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
                   at={pinned}
                   place={shareOf(pinned)}
                   marks={marksAt(pinned)}
+                  notes={notesAt(pinned)}
                   title={titleOf?.(pinned)}
                   onClose={() => setPinned(undefined)}
                 />
               </>
             )}
             {isShown(hover) && hover !== pinned && (
-              <Tip {...tip} at={hover} place={shareOf(hover)} marks={marksAt(hover)} title={titleOf?.(hover)} />
+              <Tip
+                {...tip}
+                at={hover}
+                place={shareOf(hover)}
+                marks={marksAt(hover)}
+                notes={notesAt(hover)}
+                title={titleOf?.(hover)}
+              />
             )}
           </>
         )}

@@ -1,9 +1,10 @@
 // What a chart says of one moment or place: the values of all series that are drawn, their sum where they add up, and alerts.
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import { numberText, timeText, zoneText } from "../format.ts";
+import { cutText, numberText, timeText, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import type { Drawn, DrawnSeries } from "./chart_data.ts";
+import type { ChartNote } from "./annotations.tsx";
 import type { ChartMark } from "./chart_marks.tsx";
 
 export interface TipProps {
@@ -13,6 +14,7 @@ export interface TipProps {
   /** Where in the chart that is, as a share of its width. */
   readonly place: number;
   readonly marks: readonly ChartMark[];
+  readonly notes: readonly ChartNote[];
   /** Words instead of the name of the place. */
   readonly title?: string;
   /** What takes a pinned tip away. */
@@ -23,7 +25,7 @@ export interface TipProps {
 const SHOWN = 12;
 const SHOWN_MARKS = 3;
 
-export function Tip({ drawn, series, at, place, marks, title, onClose }: TipProps) {
+export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: TipProps) {
   const { zone } = useContext(LookContext);
   const known = series.flatMap(({ values, ...one }) => {
     const value = values.get(at);
@@ -59,6 +61,11 @@ export function Tip({ drawn, series, at, place, marks, title, onClose }: TipProp
       </table>
       {known.length > SHOWN && <p class="muted">the greatest {SHOWN} of {known.length}</p>}
       {known.length === 0 && <p class="muted">no data here</p>}
+      {notes.slice(0, SHOWN_MARKS).map(({ id, kind, text, by }) => (
+        <p key={id}>
+          ⚑ {kind}: <bdi>{cutText(text, 80)}</bdi> <span class="muted">({cutText(by, 30)})</span>
+        </p>
+      ))}
       {marks.slice(0, SHOWN_MARKS).map(({ id, text }) => <p key={id} class="tip-mark">▲ {text}</p>)}
       {marks.length > SHOWN_MARKS && <p class="tip-mark">and {marks.length - SHOWN_MARKS} more alerts</p>}
     </div>

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { setParams, useAddress } from "../address.ts";
 import { COMPARISONS } from "../compare.ts";
+import { AnnotateButton } from "./annotations.tsx";
 import { RangeFilter } from "./range_filter.tsx";
 
 export interface FiltersProps {
@@ -39,6 +40,7 @@ export function Filters({ all, canCompare, children }: FiltersProps) {
           {all.title}
         </button>
       )}
+      <AnnotateButton />
     </div>
   );
 }
