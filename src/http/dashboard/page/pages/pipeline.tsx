@@ -1,7 +1,7 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
 import { useContext } from "preact/hooks";
 import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
-import type { DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
+import type { About, DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
 import { useAnswer, usePipelinePanel } from "../asking.ts";
 import {
   agoText,
@@ -11,13 +11,14 @@ import {
   durationText,
   momentOf,
   numberText,
-  timeText,
   wordsOf,
   type Zone,
   zoneText,
 } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
 import { DeadLetterCards } from "./dead_letters.tsx";
+import { PipelineHistory } from "./pipeline_history.tsx";
+import { TopicCard } from "./topics/mod.tsx";
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
@@ -26,7 +27,12 @@ import { PhaseTag } from "../parts/phase_tag.tsx";
 import { Trend } from "../parts/trend.tsx";
 import { type Rates, ratesOf, useRates } from "../rates.ts";
 
-export function PipelinePage({ live }: { readonly live: LiveNews }) {
+export interface PipelinePageProps {
+  readonly about: About;
+  readonly live: LiveNews;
+}
+
+export function PipelinePage({ about, live }: PipelinePageProps) {
   const status = live.news.status;
   const rates = useRates(status);
   const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
@@ -45,8 +51,10 @@ export function PipelinePage({ live }: { readonly live: LiveNews }) {
           ))}
         </div>
       )}
+      <PipelineHistory />
       <div class="grid">
-        <DeadLetterCards between={<LateCard />} />
+        <DeadLetterCards between={<LateCard />} mayRepublish={about.may_all} />
+        <TopicCard />
       </div>
     </>
   );
@@ -75,14 +83,13 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
     {
       key: "rate",
       title: "Rate",
-      unit: "records/s",
+      unit: "/s",
       numeric: true,
       show: ({ partition }) => numberText(rateOf(partition)),
     },
     {
       key: "lag",
       title: "Lag",
-      unit: "records",
       numeric: true,
       show: ({ lag }) => numberText(lag),
       by: ({ lag }) => lag,
@@ -104,12 +111,13 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
       key: "watermark",
       title: "Watermark",
       unit: zoneText(zone),
-      show: ({ watermark }) => watermark === null ? "none yet" : <time>{timeText(watermark, zone)}</time>,
+      // With its date only where that is another day: the table has to fit in half of a page.
+      show: ({ watermark }) => watermark === null ? "none yet" : <time>{clockText(watermark, zone, now)}</time>,
       by: ({ watermark }) => watermark,
     },
     {
       key: "behind",
-      title: "Behind the clock",
+      title: "Behind",
       numeric: true,
       show: ({ watermark }) => watermark === null ? "–" : durationText(now - watermark),
       by: ({ watermark }) => watermark === null ? null : now - watermark,
