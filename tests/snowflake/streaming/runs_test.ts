@@ -37,7 +37,14 @@ Deno.test({
       assertEquals([raw + dead, typed, skipped > 20, dead > skipped], [400, raw, true, true]);
       const [[detail] = []] = await double.control.sql("SELECT DETAIL FROM DEAD_LETTERS WHERE STAGE = 'write' LIMIT 1");
       assertStringIncludes(detail!, "skipped by Snowpipe Streaming");
+      // A row that is ahead of its unit, as while a run is under way.
+      await double.control.sql(
+        `INSERT INTO ATS_RAW_JSON SELECT PARSE_JSON('{"topic":"ats_telemetry","partition":0,"offset":100000}'), PARSE_JSON('{}')`,
+      );
       await run("doctor", "trains");
+      const strict = await terminal.run(["doctor", "trains"], { env: { ...env, SNOWFLAKE_RAW_INGEST: "sql" } });
+      assertStringIncludes(strict.stdout, "no record is beyond its partition's position");
+      assertEquals(strict.code === 0, false);
       const other = await terminal.run(["run", "trains", "--until-end", "--no-simulate"], {
         env: { ...env, SNOWFLAKE_RAW_INGEST: "sql" },
       });

@@ -10,39 +10,47 @@ import { RAW, rawRows, send, span } from "../../support/snowflake/streaming/plac
 export interface StepMember {
   readonly snowflake: SnowflakeOptions;
   readonly end: number;
+  /** Offsets whose records become dead letters whatever was decided, as where a typed table refuses them. */
+  readonly condemned: readonly number[];
 }
 
 /** Dead letters for this one: what went ahead is accepted all the same. */
 const DEAD = [5];
 
 /** Works off what is left of partition 0, as the engine does: what is decided stays so. */
-export async function workOff(warehouse: Warehouse, end: number): Promise<void> {
+export async function workOff(
+  warehouse: Warehouse,
+  { end, condemned }: Pick<StepMember, "end" | "condemned">,
+): Promise<void> {
   await using writer = await warehouse.writer("domain", RAW);
   const [claim] = await writer.claim(TOPIC, [0]);
   const { nextOffset, decided } = claim!;
   const accepted = (offset: number) =>
-    decided === undefined || offset >= decided.before
+    condemned.includes(offset)
+      ? false
+      : decided === undefined || offset >= decided.before
       ? !DEAD.includes(offset)
       : decided.accepted.some(({ from, to }) => offset >= from && offset < to);
   const offsets = span(nextOffset, end);
   if (offsets.length === 0) return;
   await send(writer, rawRows(offsets.filter(accepted)));
-  const letters = offsets.filter((offset) => !accepted(offset)).map((KAFKA_OFFSET) => (
-    { DOMAIN: "domain", TOPIC, KAFKA_PARTITION: 0, KAFKA_OFFSET, STAGE: "write", REASON: "none", SEEN_AT: 0 }
-  ));
+  const letters = offsets.filter((offset) => !accepted(offset)).map((offset) => {
+    const place = { DOMAIN: "domain", TOPIC, KAFKA_PARTITION: 0, KAFKA_OFFSET: offset };
+    return segment([{ ...place, STAGE: "write", REASON: "none", SEEN_AT: 0 }], { offset });
+  });
   const typed = offsets.map((ID) => ({ ID, NAME: "typed" }));
   const state = [{ operator: "o", partition: 0, namespace: 0, key: "k", value: String(end) }];
   await writer.commit(
     unit([claim!], end, {
-      appends: [append("EVENTS", segment(typed)), append("DEAD_LETTERS", segment(letters))],
+      appends: [append("EVENTS", segment(typed)), append("DEAD_LETTERS", ...letters)],
       state,
     }),
   );
 }
 
 if (import.meta.main) {
-  const { snowflake, end } = JSON.parse(Deno.args[0]!) as StepMember;
+  const { snowflake, ...rest } = JSON.parse(Deno.args[0]!) as StepMember;
   quietDriver();
   await using warehouse = await openSnowflake(snowflake);
-  await workOff(warehouse, end);
+  await workOff(warehouse, rest);
 }

@@ -22,7 +22,7 @@ const double = skip === undefined ? await startSnowflake({ users: [KEY_USER], in
 Deno.test.afterAll(async () => await double?.stop());
 
 /** In their order. */
-const STEPS: readonly (readonly [step: string, Aim])[] = [
+const STEPS: readonly (readonly [step: string, Aim, condemned?: readonly number[]])[] = [
   ["the epoch is raised", { statement: /^MERGE INTO FRESHET_OFFSETS/ }],
   ["the channel is named", { statement: /^UPDATE FRESHET_OFFSETS SET RAW_CHANNEL/ }],
   ["the claim is committed", { statement: "COMMIT" }],
@@ -32,6 +32,7 @@ const STEPS: readonly (readonly [step: string, Aim])[] = [
   ["rows are appended", { request: "append" }],
   ["it is asked whether they are stored", { request: "channel status" }],
   ["the unit begins", { statement: /^BEGIN/, skip: 1 }],
+  ["the row of a dead letter is taken out", { statement: /^DELETE FROM "RAW_EVENTS"/ }, [5]],
   ["what is derived is inserted", { statement: /^INSERT/ }],
   ["the offset is moved", { statement: /^UPDATE FRESHET_OFFSETS SET NEXT_OFFSET/ }],
   ["the unit is committed", { statement: "COMMIT", skip: 1 }],
@@ -59,14 +60,14 @@ async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
 async function recover(warehouse: Warehouse): Promise<void> {
   for (let attempt = 0;; attempt++) {
     try {
-      return await workOff(warehouse, END);
+      return await workOff(warehouse, { end: END, condemned: [] });
     } catch (error) {
       assert(error instanceof FreshetError && error.retriable && attempt < 5, String(error));
     }
   }
 }
 
-for (const [step, aim] of STEPS) {
+for (const [step, aim, condemned = []] of STEPS) {
   for (const when of ["before", "after"] as const) {
     Deno.test({
       name: `snowpipe streaming: killed ${when} this step, an owner leaves everything there once: ${step}`,
@@ -76,7 +77,7 @@ for (const [step, aim] of STEPS) {
         await using warehouse = await openPlace(place);
         await leftBehind(warehouse, () => place.rawOffsets());
         const fault = double!.control.inject({ kind: when === "before" ? "cut_before" : "cut_after" }, aim);
-        const member: StepMember = { snowflake: place.options, end: END };
+        const member: StepMember = { snowflake: place.options, end: END, condemned };
         const child = new Deno.Command(Deno.execPath(), {
           args: [
             "run",
