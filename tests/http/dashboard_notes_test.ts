@@ -154,8 +154,8 @@ Deno.test("who may only look may not note, and who has the token that opens ever
   assertEquals((await desk.ask("/api/notes/acknowledge", note)).status, 401);
   const refused = await desk.ask("/api/notes/acknowledge", note, by(READ));
   assertEquals([refused.status, refused.json.code], [403, "wrong_right"]);
-  assertEquals((await desk.ask("/api/about", undefined, by(READ))).json.may_write, false);
-  assertEquals((await desk.ask("/api/about", undefined, by(API))).json.may_write, true);
+  assertEquals((await desk.ask("/api/about", undefined, by(READ))).json.may_all, false);
+  assertEquals((await desk.ask("/api/about", undefined, by(API))).json.may_all, true);
   assertEquals((await desk.ask("/api/notes/acknowledge", note, by(API))).status, 204);
   const elsewhere = { ...by(API), origin: "http://evil.example" };
   assertEquals((await desk.ask("/api/notes/acknowledge", note, elsewhere)).status, 403);
@@ -164,5 +164,5 @@ Deno.test("who may only look may not note, and who has the token that opens ever
 Deno.test("with a token that only reads nobody notes anything", async () => {
   await using desk = await Desk.open({ api: undefined, read: READ, run: undefined });
   const answer = await desk.ask("/api/about", undefined, { authorization: `Bearer ${READ}` });
-  assert(!answer.json.may_write);
+  assert(!answer.json.may_all);
 });

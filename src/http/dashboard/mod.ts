@@ -25,7 +25,7 @@ import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
 import type { About, Answer, DayHistoryAnswer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
-import { type AllCheck, allCheck, mayWrite, requireSession, sessionRoute } from "./session.ts";
+import { type AllCheck, allCheck, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
 import { sqlRoutes } from "./sql_routes.ts";
 import { StatusHistory, type StatusHistoryOptions } from "./status_history.ts";
@@ -101,7 +101,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const timeoutMs = options.bodyTimeoutMs ?? BODY_MS;
   const logins = new BodyReader({ maxBytes: MAX_LOGIN_BYTES, timeoutMs }, { addressOf });
   const bodies = new BodyReader({ maxBytes: MAX_BODY_BYTES, timeoutMs }, { addressOf });
-  const mayAll = allCheck({ tokens, guesses });
+  const mayAll = allCheck(tokens);
   const shown = panelsOf(options.domains);
   const { freshMs, staleMs, isFree } = warehouse.freshness;
   const answering = {
@@ -144,12 +144,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   sessionRoute(app, { tokens, guesses, bodies: logins });
   app.use("/api/*", requireSession({ tokens, guesses }));
   noteRoutes(app, {
-    ...{
-      notes: options.notes,
-      tokens,
-      guesses,
-      bodies: new BodyReader({ maxBytes: MAX_NOTE_BYTES, timeoutMs }, { addressOf }),
-    },
+    notes: options.notes,
+    mayAll,
+    bodies: new BodyReader({ maxBytes: MAX_NOTE_BYTES, timeoutMs }, { addressOf }),
     domains: options.domains.map(({ name }) => name),
   });
   aboutRoute(app, { ...options, shown, answers, mayAll });
@@ -251,13 +248,12 @@ function createLive(options: DashboardOptions, shown: readonly ShownPanels[], an
 }
 
 function aboutRoute(app: Hono, options: DashboardParts): void {
-  const { domains, shown, answers, version, log, warehouse, clock, tokens, mayAll } = options;
+  const { domains, shown, answers, version, log, warehouse, clock, mayAll } = options;
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
       warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
-      may_write: mayWrite(c, tokens),
       domains: domains.map(({ name, topic, panels, severities }) => ({
         name,
         topic,

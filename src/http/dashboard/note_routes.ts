@@ -1,12 +1,10 @@
-// What people note: an alert that they take up, a rule that they mute, something that happened. The only routes of the dashboard
-// that change anything, so they need the token that opens everything, where there is one.
+// What people note: an alert that they take up, a rule that they mute, something that happened. They change
+// something, so they need the token that opens everything, where there is one.
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import type { Guesses } from "../guesses.ts";
-import type { Tokens } from "../auth.ts";
 import type { BodyReader } from "../request_body.ts";
 import { failure } from "./failure.ts";
-import { refused, requireWriter } from "./session.ts";
+import { type AllCheck, refused } from "./session.ts";
 
 const by = z.string().trim().min(1).max(100);
 const note = z.string().trim().max(1_000).default("");
@@ -54,8 +52,7 @@ export interface NoteKeeper {
 
 export interface NoteRoutesOptions {
   readonly notes: NoteKeeper;
-  readonly tokens: Tokens;
-  readonly guesses: Guesses;
+  readonly mayAll: AllCheck;
   readonly bodies: BodyReader;
   /** Names of the domains that run. */
   readonly domains: readonly string[];
@@ -63,8 +60,11 @@ export interface NoteRoutesOptions {
 
 /** Adds the routes: each answers 204 once what is noted is in the warehouse. */
 export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
-  const { notes, domains } = options;
-  app.use("/api/notes/*", requireWriter(options));
+  const { notes, domains, mayAll } = options;
+  app.use("/api/notes/*", (c, next) => {
+    const refusal = mayAll(c);
+    return refusal ? Promise.resolve(refused(c, refusal)) : next();
+  });
   const route = <T>(path: string, schema: z.ZodType<T>, write: (body: T) => Promise<void>) =>
     app.post(`/api/notes/${path}`, async (c) => {
       const body = await read(c, schema, options.bodies);

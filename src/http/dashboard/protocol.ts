@@ -39,11 +39,9 @@ export interface About {
   /** Those that run. */
   readonly domains: readonly DomainAbout[];
   readonly tables: readonly TableName[];
-  /** Whether this browser may acknowledge, mute and annotate. */
-  readonly may_write: boolean;
   /** An answer is not asked for again before it is this old, milliseconds. */
   readonly fresh_ms: number;
-  /** Whether who asks may do more than read what the pages show: run SQL, send dead letters again. */
+  /** Whether who asks may do more than read what the pages show: run SQL, send dead letters again, note things. */
   readonly may_all: boolean;
   /** The server's clock, ISO 8601. */
   readonly now: string;

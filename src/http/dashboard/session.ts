@@ -20,7 +20,7 @@ export interface SessionOptions {
   readonly guesses: Guesses;
 }
 
-/** Why a request may not do what needs everything opened: run SQL, publish records; `undefined` when it may. */
+/** Why a request may not do what needs everything opened: run SQL, publish records, note something; `undefined` when it may. */
 export type AllCheck = (c: Context) => Refusal | undefined;
 
 const READS_ONLY: Refusal = {
@@ -29,19 +29,19 @@ const READS_ONLY: Refusal = {
 };
 
 /**
- * Lets those do everything who have the cookie of FRESHET_API_TOKEN, or send it; everybody where no token is set at all (only
- * loopback then, and pages of other sites are refused before).
+ * Lets those do everything, who may look already, who have the cookie of FRESHET_API_TOKEN or send it; everybody where no token is
+ * set at all (only loopback then, and pages of other sites are refused before).
  */
-export function allCheck({ tokens, guesses }: SessionOptions): AllCheck {
-  const { api, ingest, read } = tokens;
+export function allCheck(tokens: Tokens): AllCheck {
+  const { api, ingest, read, run } = tokens;
   if (api === undefined && ingest === undefined && read === undefined) return () => undefined;
-  const check = tokenCheck("all", tokens, guesses);
-  const proofs = tokensFor("all", tokens).map(proofOf);
+  const opening = [api, run].filter((token) => token !== undefined);
+  const proofs = opening.map(proofOf);
   return (c) => {
-    if (isToken(proofs, getCookie(c, COOKIE) ?? "")) return undefined;
-    const refusal = check(c);
-    // Whoever asks has been let in to read already.
-    return refusal?.code === "unauthorized" ? READS_ONLY : refusal;
+    const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
+    const isSent = scheme.toLowerCase() === "bearer" && token !== "";
+    const mayAll = isSent ? isToken(opening, token) : isToken(proofs, getCookie(c, COOKIE) ?? "");
+    return mayAll ? undefined : READS_ONLY;
   };
 }
 
@@ -59,26 +59,6 @@ export function requireSession({ tokens, guesses }: SessionOptions): MiddlewareH
     if (refusal.code === "unauthorized") c.header("www-authenticate", "Bearer");
     return Promise.resolve(refused(c, refusal));
   };
-}
-
-/**
- * Whether somebody may change something, who may look already: with the token that opens everything, or the cookie made of it;
- * everybody where no token is set (only loopback then).
- */
-export function mayWrite(c: Context, { api, ingest, read, run }: Tokens): boolean {
-  if ([api, ingest, read].every((token) => token === undefined)) return true;
-  const opening = [api, run].filter((token) => token !== undefined);
-  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-  if (scheme.toLowerCase() === "bearer" && token !== "") return isToken(opening, token);
-  return isToken(opening.map(proofOf), getCookie(c, COOKIE) ?? "");
-}
-
-/** Lets those pass who may change something, and answers 403 to others who may look. */
-export function requireWriter({ tokens }: Pick<SessionOptions, "tokens">): MiddlewareHandler {
-  return (c, next) =>
-    mayWrite(c, tokens) ? next() : Promise.resolve(
-      failure(c, 403, "wrong_right", "This needs the token of FRESHET_API_TOKEN: open with that one"),
-    );
 }
 
 export interface SessionRouteOptions extends SessionOptions {

@@ -48,7 +48,7 @@ export function AlertList({ answer, live, unitOf, matches = always, linkOf, empt
   const [dialog, setDialog] = useState<AlertDialog>();
   const [isTaken, take] = useTaken();
   const mutes = useMutes(domain);
-  const canWrite = about?.may_write ?? false;
+  const canWrite = about?.may_all ?? false;
   const severities = about?.domains.find(({ name }) => name === domain)?.severities ?? {};
   const severityOf: SeverityOf = (type) => severities[type] ?? "warning";
   const filter = filterOf(params);

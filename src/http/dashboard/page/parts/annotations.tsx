@@ -80,7 +80,7 @@ export function NoteLines({ notes, placeOf }: NoteLinesProps) {
 export function AnnotateButton() {
   const [isOpen, setIsOpen] = useState(false);
   const { about } = useContext(PageContext);
-  if (!about?.may_write) return null;
+  if (!about?.may_all) return null;
   return (
     <>
       <button type="button" class="quiet" onClick={() => setIsOpen(true)}>⚑ Annotations</button>
