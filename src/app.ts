@@ -18,7 +18,9 @@ import type { Domain } from "./domains/domain.ts";
 import type { Parts, Runner, RunnerOptions, Threads } from "./parts.ts";
 import { prepare, type Prepared } from "./preparation.ts";
 import { openReadSources } from "./read_sources.ts";
+import { republishOne } from "./engine/republish.ts";
 import { skipIn } from "./engine/skip.ts";
+import { topicSource } from "./engine/topic_reader.ts";
 import { reportProgress } from "./progress_report.ts";
 import { claimRunFile } from "./run_file.ts";
 import { supervise } from "./supervision.ts";
@@ -173,6 +175,8 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     usersQuery,
     notes: new Notes({ writes, warehouse, now: () => clock.now(), onMute: () => alerts?.wake() }),
+    topics: topicSource({ log, clock }),
+    republish: (request) => republishOne(request, { log, warehouse }),
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);

@@ -1,6 +1,5 @@
 // `dead-letters`: lists the records that could not be used, and sends them to their topic again.
-import { bytesOf, CUT, headersOf } from "../engine/dead_letter.ts";
-import type { NewRecord } from "../log/log.ts";
+import { type DeadLetterRow, isWhole, originalRecord } from "../engine/republish.ts";
 import { MAX_ROWS } from "../http/query_route.ts";
 import { confirmed } from "./confirm.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -20,26 +19,12 @@ interface DeadLetterFlags {
 
 const STAGES = ["decode", "validate", "time", "operator", "write"];
 
-/** A row of `DEAD_LETTERS`; the last two columns are not there before the tables were migrated. */
-interface DeadLetterRow extends Readonly<Record<string, unknown>> {
-  readonly TOPIC: unknown;
-  readonly KAFKA_PARTITION: unknown;
-  readonly KAFKA_OFFSET: unknown;
-  readonly RECORD_KEY: string | null;
-  readonly RECORD_VALUE: string | null;
-  readonly ENCODING: string | null;
-  readonly KEY_ENCODING?: string | null;
-  readonly RECORD_HEADERS?: string | null;
-}
-
 /** Columns of the list for people. */
 const SHOWN = ["SEEN_AT", "DOMAIN", "KAFKA_PARTITION", "KAFKA_OFFSET", "REASON", "DETAIL", "RECORD_VALUE"];
 const LISTED = 20;
 /** Of a text no more is read than a line of the list may show. */
 const SHOWN_CHARACTERS = 1_000;
 const SENT_AT_ONCE = 500;
-/** Says in a republished record where it was before: partition and offset. */
-const REPUBLISHED_HEADER = "freshet.republished.from";
 
 export const addDeadLetters: Verb = (program, context) => {
   program.command("dead-letters")
@@ -129,7 +114,7 @@ async function chosen(
 
 async function republish(context: Context, flags: DeadLetterFlags, all: readonly DeadLetterRow[]): Promise<void> {
   const { host, parts } = context;
-  const rows = all.filter(({ ENCODING }) => !String(ENCODING).endsWith(CUT));
+  const rows = all.filter(isWhole);
   if (rows.length < all.length) {
     const cut = countOf(all.length - rows.length, "record");
     host.stderr.write(`Left out, as too long to be whole in DEAD_LETTERS: ${cut}. The dead letter topic has them\n`);
@@ -150,17 +135,4 @@ async function republish(context: Context, flags: DeadLetterFlags, all: readonly
     }
   }
   tell(`Sent ${summary}. They stay in DEAD_LETTERS under their old offsets`, sent);
-}
-
-/** The record as it was, and where; rows that an older Freshet wrote have no headers, and keys as text. */
-function originalRecord(letter: DeadLetterRow): NewRecord {
-  const { RECORD_KEY: key, RECORD_VALUE: value, ENCODING, KEY_ENCODING, RECORD_HEADERS = null } = letter;
-  return {
-    key: key === null ? null : bytesOf(key, KEY_ENCODING),
-    value: value === null ? null : bytesOf(value, ENCODING),
-    headers: {
-      ...headersOf(RECORD_HEADERS),
-      [REPUBLISHED_HEADER]: `${letter.KAFKA_PARTITION}/${letter.KAFKA_OFFSET}`,
-    },
-  };
 }

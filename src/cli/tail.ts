@@ -2,8 +2,9 @@
 // commits nothing, and leaves no trace.
 import { decodeJson } from "../engine/decode.ts";
 import { printable } from "../engine/text.ts";
+import { type Found, headerTexts, readTopic } from "../engine/topic_reader.ts";
 import { TopicMissingError } from "../errors.ts";
-import type { Generation, HeaderValue, Log, LogRecord, TopicInfo } from "../log/log.ts";
+import type { Log, TopicInfo } from "../log/log.ts";
 import { closest } from "../suggest.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import { cut } from "./live_block.ts";
@@ -17,10 +18,6 @@ interface TailFlags {
   readonly follow?: boolean;
   readonly json?: boolean;
 }
-
-const WAIT_MS = 500;
-/** Without a record for so long the log has no more of what it said it has: offsets may have gaps. */
-const PATIENCE_MS = 5_000;
 
 export const addTail: Verb = (program, context) => {
   const whole = numberOption({ min: 0, whole: true });
@@ -40,82 +37,19 @@ export const addTail: Verb = (program, context) => {
     .action((topic: string, flags: TailFlags) => tail(context, topic, flags));
 };
 
-/** A record with where it is. */
-interface Found {
-  readonly partition: number;
-  readonly record: LogRecord;
-}
-
 async function tail(context: Context, topic: string, flags: TailFlags): Promise<void> {
   const { host, parts } = context;
   await using log = await parts.openLog(context.config(), host.clock);
   const info = await topicNamed(context, log, topic);
-  const wanted = partitionsOf(info, flags);
-  const stop = new AbortController();
-  const group = `freshet-tail-${crypto.randomUUID()}`;
-  await using members = await log.subscribe({ topic, group, signal: AbortSignal.any([stop.signal, host.signal]) });
-  const print = ({ partition, record }: Found) => {
-    const text = flags.json
-      ? `${JSON.stringify(jsonOf(topic, partition, record, log))}\n`
-      : lineOf(context, partition, record, log);
-    host.stdout.write(text);
-  };
-  try {
-    const generation = await members.nextGeneration();
-    const starts = new Map(info.partitions.map(({ low, high }, partition) => {
-      if (!wanted.has(partition)) return [partition, high];
-      const from = flags.from ?? high - flags.number;
-      return [partition, Math.min(high, Math.max(low, from))];
-    }));
-    await generation.start(starts);
-    const matches = (found: Found) => wanted.has(found.partition) && hasKey(found.record, flags.key);
-    await readThere(generation, { info, starts, context, flags, matches, print });
-    while (flags.follow && !host.signal.aborted) {
-      const batch = await generation.next(WAIT_MS);
-      for (const record of batch?.records ?? []) {
-        const found = { partition: batch!.partition, record };
-        if (matches(found)) print(found);
-      }
-    }
-  } catch (error) {
-    // Whoever stops it has seen enough.
-    if (!host.signal.aborted) throw error;
-  }
-  stop.abort();
-}
-
-interface Reading {
-  readonly info: TopicInfo;
-  readonly starts: ReadonlyMap<number, number>;
-  readonly context: Context;
-  readonly flags: TailFlags;
-  readonly matches: (found: Found) => boolean;
-  readonly print: (found: Found) => void;
-}
-
-/** Prints what the topic has now: of the last records those of all partitions in the order of their times. */
-async function readThere(generation: Generation, reading: Reading): Promise<void> {
-  const { info, starts, flags, context: { host }, matches, print } = reading;
-  const last: Found[] = [];
-  const waiting = new Set(
-    info.partitions.flatMap(({ high }, partition) => starts.get(partition)! < high ? [partition] : []),
-  );
-  let heardAt = host.clock.monotonic();
-  while (waiting.size > 0 && !host.signal.aborted && host.clock.monotonic() - heardAt < PATIENCE_MS) {
-    const batch = await generation.next(WAIT_MS);
-    if (!batch) continue;
-    heardAt = host.clock.monotonic();
-    const { partition } = batch;
-    if (batch.nextOffset >= info.partitions[partition]!.high) waiting.delete(partition);
-    for (const record of batch.records) {
-      const found = { partition, record };
-      if (!matches(found)) continue;
-      if (flags.from === undefined) last.push(found);
-      else print(found);
+  checkPartition(info, flags);
+  const { number: last, from, partition, key, follow } = flags;
+  const reading = readTopic({ info, partition, from, last, key, follow }, { ...host, log });
+  for await (const found of reading) {
+    for (const one of found) {
+      const text = flags.json ? `${JSON.stringify(jsonOf(topic, one, log))}\n` : lineOf(context, one, log);
+      host.stdout.write(text);
     }
   }
-  const inTime = (a: Found, b: Found) => a.record.timestamp - b.record.timestamp;
-  if (flags.number > 0) { for (const found of last.toSorted(inTime).slice(-flags.number)) print(found); }
 }
 
 async function topicNamed(context: Context, log: Log, topic: string): Promise<TopicInfo> {
@@ -129,20 +63,15 @@ async function topicNamed(context: Context, log: Log, topic: string): Promise<To
   throw new TopicMissingError([topic]);
 }
 
-function partitionsOf({ topic, partitions }: TopicInfo, { partition }: TailFlags): ReadonlySet<number> {
-  if (partition === undefined) return new Set(partitions.keys());
-  if (partition < partitions.length) return new Set([partition]);
+function checkPartition({ topic, partitions }: TopicInfo, { partition }: TailFlags): void {
+  if (partition === undefined || partition < partitions.length) return;
   throw new UsageError(`"${topic}" has no partition ${partition}: its last is ${partitions.length - 1}`);
-}
-
-function hasKey({ key }: LogRecord, wanted: string | undefined): boolean {
-  return wanted === undefined || (key !== null && textOf(key) === wanted);
 }
 
 /** Bytes that are no text are in base64. */
 const textOf = (bytes: Uint8Array): string => printable(bytes).text;
 
-function lineOf(context: Context, partition: number, record: LogRecord, log: Log): string {
+function lineOf(context: Context, { partition, record }: Found, log: Log): string {
   const { key, value, offset, timestamp } = record;
   const decoded = decodeJson(record, log.schemas);
   const text = value === null ? "(no value)" : "stage" in decoded ? textOf(value) : decoded.text;
@@ -152,12 +81,9 @@ function lineOf(context: Context, partition: number, record: LogRecord, log: Log
   return `${width === undefined ? line : cut(line, width)}\n`;
 }
 
-function jsonOf(topic: string, partition: number, record: LogRecord, log: Log): object {
-  const { key, value, offset, timestamp, headers } = record;
+function jsonOf(topic: string, { partition, record }: Found, log: Log): object {
+  const { key, value, offset, timestamp } = record;
   const decoded = decodeJson(record, log.schemas);
-  const names = Object.entries(headers).map(([name, content]) =>
-    [name, Array.isArray(content) ? content.map(headerOf) : headerOf(content as HeaderValue)] as const
-  );
   return {
     topic,
     partition,
@@ -166,8 +92,6 @@ function jsonOf(topic: string, partition: number, record: LogRecord, log: Log): 
     key: key && textOf(key),
     value: value === null ? null : "stage" in decoded ? textOf(value) : decoded.json,
     ...("schema" in decoded && decoded.schema !== undefined ? { schema: decoded.schema } : {}),
-    headers: Object.fromEntries(names),
+    headers: headerTexts(record),
   };
 }
-
-const headerOf = (content: HeaderValue) => content && textOf(content);

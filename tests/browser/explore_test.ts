@@ -58,12 +58,10 @@ test(
     const { page, complaints, requests } = visited;
     await write(page, "SELECT COUNT(*) AS N FROM ATS_HOURLY_ST");
     await page.keyboard.press("Control+Space");
-    await page.getByRole("option", { name: "ATS_HOURLY_STATS", exact: true }).first().waitFor();
-    await page.keyboard.press("Tab");
+    await page.getByRole("option", { name: "ATS_HOURLY_STATS", exact: true }).first().click();
     // Completion of columns knows the table.
     await page.keyboard.type(" WHERE TRAIN");
-    await page.getByRole("option", { name: "TRAIN_ID" }).first().waitFor();
-    await page.keyboard.press("Tab");
+    await page.getByRole("option", { name: "TRAIN_ID" }).first().click();
     await page.keyboard.type(" IS NOT NULL");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+Enter");

@@ -8,6 +8,7 @@ import type { QueryOptions } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { noNotes } from "../support/notes.ts";
+import { NO_TOPICS } from "../support/no_topics.ts";
 
 /** A dashboard over a warehouse that holds nothing. */
 async function withWarehouse(
@@ -38,6 +39,7 @@ async function withWarehouse(
       return query(sql, options);
     },
     notes: noNotes,
+    ...NO_TOPICS,
     settings: {},
     ...over,
   });

@@ -6,6 +6,7 @@ import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { NO_TOPICS } from "../support/no_topics.ts";
 import { domainStatus, partitionStatus } from "../support/status.ts";
 import { noNotes } from "../support/notes.ts";
 
@@ -31,6 +32,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
     usersQuery: () => Promise.resolve({ columns: [{ name: "NAME", type: "VARCHAR" }], rows: [], truncated: false }),
     notes: noNotes,
+    ...NO_TOPICS,
     settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
     ...overrides,
   };

@@ -29,6 +29,7 @@ import { panelsOf, type ShownPanels } from "./shown.ts";
 import { sqlRoutes } from "./sql_routes.ts";
 import { StatusHistory } from "./status_history.ts";
 import { tableRoutes } from "./table_routes.ts";
+import { topicRoutes, type TopicRoutesOptions } from "./topic_routes.ts";
 
 export interface DashboardOptions extends Names {
   /** 0 for any free port. */
@@ -56,6 +57,10 @@ export interface DashboardOptions extends Names {
   readonly usersQuery: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** Where it is kept what people note. */
   readonly notes: NoteKeeper;
+  /** Topics of the log, to be looked into. */
+  readonly topics: TopicRoutesOptions["topics"];
+  /** Sends a dead letter to its topic again. */
+  readonly republish: TopicRoutesOptions["republish"];
   /** Settings of the domains by name. Panels hand out thresholds of them, never all. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -149,6 +154,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
   sqlRoutes(app, { answers, looks, bodies, mayAll });
+  topicRoutes(app, { ...options, names: topicsOf(options.domains), bodies, mayAll, addressOf });
   liveRoute(app, live, addressOf);
   app.get("/api/history", (c) => {
     const asked_at = new Date(clock.now()).toISOString();
@@ -159,6 +165,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   );
   app.onError((error, c) => answerError(error, c));
   return { app, live, history };
+}
+
+/** What the domains read, and where their dead letters are. */
+function topicsOf(domains: readonly Domain[]): TopicRoutesOptions["names"] {
+  return domains.flatMap(({ name, topic, copyOf }) => {
+    const read = copyOf === undefined ? [topic] : [topic, copyOf];
+    return [...read, `${topic}.dlq`].map((one) => ({ topic: one, domain: name }));
+  });
 }
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */

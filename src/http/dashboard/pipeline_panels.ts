@@ -1,7 +1,21 @@
 // What every domain has in common: dead letters, late records, offsets. Asks Freshet's own tables.
 import * as z from "zod";
-import type { ActiveMute, Annotation } from "../../panels/answers.ts";
-import { all, type DomainPanels, oneOf, panel, type PanelContext, type Rows, several } from "../../panels/mod.ts";
+import type { ActiveMute, Annotation, Timeline } from "../../panels/answers.ts";
+import {
+  all,
+  bucketSql,
+  type DomainPanels,
+  objects,
+  oneOf,
+  panel,
+  type PanelContext,
+  pointsOf,
+  type Rows,
+  several,
+  timestampMs,
+  timestampText,
+  topSeries,
+} from "../../panels/mod.ts";
 import type { PipelinePanels } from "./protocol.ts";
 
 const MAX_GROUPS = 200;
@@ -31,6 +45,29 @@ async function deadLetters(filter: Chosen, { ask }: PanelContext): Promise<Rows>
      LIMIT ${MAX_DEAD_LETTERS}`,
     { binds: where.binds },
   );
+}
+
+/** Stretch of a picture of dead letters, and of one of its bars. */
+const TIMES_MS = 24 * 3_600_000;
+const TIMES_BUCKET_S = 900;
+
+async function deadLetterTimes(filter: Chosen, { ask }: PanelContext): Promise<Timeline | null> {
+  const where = all(oneOf("DOMAIN", filter.domain), oneOf("STAGE", filter.stage), oneOf("REASON", filter.reason));
+  const { rows: [newest] } = await ask(`SELECT MAX(SEEN_AT) FROM DEAD_LETTERS WHERE ${where.sql}`, {
+    binds: where.binds,
+    maxRows: 1,
+  });
+  const seenAt = timestampMs(newest?.[0]);
+  if (seenAt === null) return null;
+  const to = (Math.floor(seenAt / 1000 / TIMES_BUCKET_S) + 1) * TIMES_BUCKET_S;
+  const from = to * 1000 - TIMES_MS;
+  const counted = `SELECT ${bucketSql("SEEN_AT", TIMES_BUCKET_S)} AS BUCKET_AT, REASON AS SERIES, COUNT(*) AS VALUE
+    FROM DEAD_LETTERS WHERE ${where.sql} AND SEEN_AT >= CAST(? AS TIMESTAMP_NTZ) GROUP BY 1, 2`;
+  const answer = await ask(topSeries(counted), { binds: [...where.binds, timestampText(from)] });
+  return {
+    ...{ from, to: to * 1000, bucket_s: TIMES_BUCKET_S, source: "DEAD_LETTERS" },
+    points: pointsOf(objects(answer)),
+  };
 }
 
 async function lateCounts(filter: Chosen, { ask }: PanelContext): Promise<Rows> {
@@ -79,6 +116,7 @@ export const pipelinePanels: DomainPanels<PipelinePanels> = {
   panels: {
     "dead-letter-counts": panel(chosen, deadLetterCounts),
     "dead-letters": panel(chosen, deadLetters),
+    "dead-letter-times": panel(chosen, deadLetterTimes),
     "late-counts": panel(chosen, lateCounts),
     mutes: panel(z.object({}), mutes),
     annotations: panel(z.object({}), annotations),

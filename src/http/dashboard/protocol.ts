@@ -1,6 +1,9 @@
 // What the dashboard's server and its page say to each other. Types only: the page's code and the server's both read this.
 import type { DomainStatus } from "../../engine/status.ts";
-import type { ActiveMute, Alert, Annotation, Rows } from "../../panels/answers.ts";
+import type { SeenTopic } from "../../engine/topic_records.ts";
+import type { ActiveMute, Alert, Annotation, Rows, Timeline } from "../../panels/answers.ts";
+
+export type { RecordText, SeenRecords } from "../../engine/topic_records.ts";
 
 /** An answer out of the warehouse, shared between all who ask the same. */
 export interface Answer<T> {
@@ -63,6 +66,13 @@ export interface PipelinePanels {
   readonly "late-counts": Rows;
   readonly mutes: readonly ActiveMute[];
   readonly annotations: readonly Annotation[];
+  /** By reason, over the day before the newest one; `null` where there is none. */
+  readonly "dead-letter-times": Timeline | null;
+}
+
+/** Of the data of the answer of `GET /api/topics`: a topic, and the domain that reads it or whose dead letters it holds. */
+export interface TopicAbout extends SeenTopic {
+  readonly domain: string;
 }
 
 export interface DomainAbout {

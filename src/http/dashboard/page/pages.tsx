@@ -49,7 +49,12 @@ export function pageAt(path: string, about: About): Page | undefined {
         show: (live) => <OverviewPage about={about} live={live} />,
       };
     case "/pipeline":
-      return { path, title: "Pipeline", topics: ["status"], show: (live) => <PipelinePage live={live} /> };
+      return {
+        path,
+        title: "Pipeline",
+        topics: ["status"],
+        show: (live) => <PipelinePage about={about} live={live} />,
+      };
     case "/explore":
       return { path, title: "Explore", topics: ["status"], show: () => <ExplorePage about={about} /> };
     case "/explore/sql":

@@ -2,6 +2,7 @@
 // its line is there.
 import type { Answer, PanelLine } from "../protocol.ts";
 import { AnswerError, errorOf } from "./answer_error.ts";
+import { linesOf } from "./json_lines.ts";
 
 interface Waiting {
   readonly ask: string;
@@ -50,17 +51,5 @@ function settle(batch: readonly Waiting[], line: PanelLine): void {
     if (ask !== line.ask) continue;
     if ("answer" in line) resolve(line.answer);
     else reject(new AnswerError(line.failure.status, line.failure.detail));
-  }
-}
-
-async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const lines = (text + value).split("\n");
-    text = lines.pop()!;
-    yield* lines;
   }
 }

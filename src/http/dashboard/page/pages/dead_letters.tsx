@@ -6,10 +6,10 @@ import { cutText, momentOf, numberText, timeText, type Zone, zoneText } from "..
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
-import { Dialog } from "../parts/dialog.tsx";
-import { Fact } from "../parts/fact.tsx";
+import { TimelineCard } from "../parts/timeline_card.tsx";
+import { DeadLetterDialog } from "./dead_letter_dialog.tsx";
 
-interface DeadLetter {
+export interface DeadLetter {
   readonly seen: number;
   readonly domain: string;
   readonly topic: string;
@@ -137,13 +137,22 @@ function letterColumns(zone: Zone, open: (letter: DeadLetter) => void): readonly
   ];
 }
 
-/** Two cards, and another one `between` them. */
-export function DeadLetterCards({ between }: { readonly between: ComponentChildren }) {
+interface DeadLetterCardsProps {
+  /** A card in their middle. */
+  readonly between: ComponentChildren;
+  /** Whether who looks may send them again. */
+  readonly mayRepublish: boolean;
+}
+
+export function DeadLetterCards({ between, mayRepublish }: DeadLetterCardsProps) {
   const { zone } = useContext(LookContext);
   const [chosen, setChosen] = useState<DeadLetterKind>();
   const [open, setOpen] = useState<DeadLetter>();
   const counts = usePipelinePanel("dead-letter-counts");
-  const letters = usePipelinePanel("dead-letters", new URLSearchParams(chosen && { ...chosen }));
+  const filter = new URLSearchParams(chosen && { ...chosen });
+  const letters = usePipelinePanel("dead-letters", filter);
+  const times = usePipelinePanel("dead-letter-times", filter);
+  const { data } = times.answer ?? {};
   return (
     <>
       <Card title="Dead letters by reason" note="records that could not be used, in table DEAD_LETTERS" asked={counts}>
@@ -158,6 +167,16 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
           />
         )}
       </Card>
+      {data && (
+        <TimelineCard
+          title="Dead letters over time"
+          note="by reason, over the day before the newest one"
+          unit="records"
+          others="other reasons"
+          bars
+          asked={{ ...times, answer: { ...times.answer!, data } }}
+        />
+      )}
       {between}
       <Card
         title="Newest dead letters"
@@ -179,61 +198,7 @@ export function DeadLetterCards({ between }: { readonly between: ComponentChildr
           />
         )}
       </Card>
-      {open && <DeadLetterDialog letter={open} onClose={() => setOpen(undefined)} />}
+      {open && <DeadLetterDialog letter={open} mayRepublish={mayRepublish} onClose={() => setOpen(undefined)} />}
     </>
   );
-}
-
-function DeadLetterDialog({ letter, onClose }: { readonly letter: DeadLetter; readonly onClose: () => void }) {
-  const { stage, reason, detail, topic, partition, offset, key, value, encoding, length } = letter;
-  const bytes = bytesOf(letter);
-  return (
-    <Dialog title={`Dead letter: ${cutText(topic, 60)} ${partition} ${offset}`} onClose={onClose}>
-      <dl class="facts">
-        <Fact name="Stage and reason" value={`${stage}: ${reason}`} />
-        <Fact name="Key" value={key === null ? "none" : cutText(key, 200)} />
-        <Fact
-          name="Length"
-          value={value === null
-            ? "no value (tombstone)"
-            : numberText(length, encoding === "base64" ? "characters of base64" : "characters")}
-        />
-      </dl>
-      {detail !== null && (
-        <p class="wrap">
-          <bdi>{detail}</bdi>
-        </p>
-      )}
-      {bytes.length > 0 && <pre tabIndex={0} aria-label="Bytes of the record">{hexDump(bytes.subarray(0, 512))}</pre>}
-      {value !== null && encoding !== "base64" && (
-        <pre class="wrap" tabIndex={0} aria-label="Text of the record">{value}</pre>
-      )}
-      {value !== null && length > value.length && (
-        <p class="note">
-          Cut at {numberText(value.length)} characters. The whole record is in DEAD_LETTERS and in the topic{" "}
-          {topic}.dlq.
-        </p>
-      )}
-    </Dialog>
-  );
-}
-
-function bytesOf({ value, encoding }: DeadLetter): Uint8Array {
-  if (value === null) return new Uint8Array();
-  if (encoding !== "base64") return new TextEncoder().encode(value);
-  // A cut may have left the last group of four characters incomplete.
-  const whole = value.slice(0, value.length - value.length % 4);
-  return Uint8Array.from(atob(whole), (char) => char.charCodeAt(0));
-}
-
-/** Offset, sixteen bytes, and what of them can be printed. */
-function hexDump(bytes: Uint8Array): string {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += 16) {
-    const row = [...bytes.subarray(at, at + 16)];
-    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ").padEnd(47);
-    const text = row.map((byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·").join("");
-    lines.push(`${at.toString(16).padStart(4, "0")}  ${hex}  ${text}`);
-  }
-  return lines.join("\n");
 }

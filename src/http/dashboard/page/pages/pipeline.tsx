@@ -1,7 +1,7 @@
 // The pipelines themselves: how far each partition is, how fast, and what could not be used.
 import { useContext } from "preact/hooks";
 import { type DomainStatus, totalLag } from "../../../../engine/status.ts";
-import type { DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
+import type { About, DomainSample, StatusHistoryAnswer } from "../../protocol.ts";
 import { useAnswer, usePipelinePanel } from "../asking.ts";
 import {
   agoText,
@@ -18,6 +18,7 @@ import {
 } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
 import { DeadLetterCards } from "./dead_letters.tsx";
+import { TopicCard } from "./topics/mod.tsx";
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
@@ -26,7 +27,12 @@ import { PhaseTag } from "../parts/phase_tag.tsx";
 import { Trend } from "../parts/trend.tsx";
 import { type Rates, ratesOf, useRates } from "../rates.ts";
 
-export function PipelinePage({ live }: { readonly live: LiveNews }) {
+export interface PipelinePageProps {
+  readonly about: About;
+  readonly live: LiveNews;
+}
+
+export function PipelinePage({ about, live }: PipelinePageProps) {
   const status = live.news.status;
   const rates = useRates(status);
   const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
@@ -46,7 +52,8 @@ export function PipelinePage({ live }: { readonly live: LiveNews }) {
         </div>
       )}
       <div class="grid">
-        <DeadLetterCards between={<LateCard />} />
+        <DeadLetterCards between={<LateCard />} mayRepublish={about.may_all} />
+        <TopicCard />
       </div>
     </>
   );

@@ -1,0 +1,93 @@
+// The page of the pipelines in a real browser: looking into topics, following what comes, and sending a dead letter again.
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Page } from "playwright-core";
+import { findings } from "../support/browser/accessible.ts";
+import { browserFixture } from "../support/browser/fixture.ts";
+import { visit } from "../support/browser/visit.ts";
+
+const TOPIC = "ats_telemetry";
+const test = await browserFixture({ history: [["trains", "--count", "3000", "--bad", "0.01"]], domains: ["trains"] });
+
+const card = (page: Page, title: string) =>
+  page.locator("section.card").filter({ has: page.getByRole("heading", { name: title, exact: true }) });
+
+test(
+  "a topic's records are shown by partition, offset and key, and one with what it says and its bytes",
+  async (browser, { url, log }) => {
+    const [{ partition, offset }] = await log.produce(TOPIC, [{
+      key: "looked-at",
+      value: '{"looked": ["at", 1]}',
+      headers: { source: "a test" },
+    }]) as [{ partition: number; offset: number }];
+    await using visited = await visit(browser, `${url}/pipeline`);
+    const { page, complaints } = visited;
+    const topic = card(page, "Topic");
+    await topic.locator("select").nth(0).selectOption(TOPIC);
+    await topic.locator("tbody tr").first().waitFor();
+    await topic.locator("select").nth(1).selectOption(String(partition));
+    await topic.getByLabel("From offset").fill(String(offset));
+    await topic.getByLabel("From offset").press("Enter");
+    await topic.getByText("1 record, the newest first").waitFor();
+    const { searchParams } = new URL(page.url());
+    assertEquals([searchParams.get("topic"), searchParams.get("offset")], [TOPIC, String(offset)]);
+    await page.reload();
+    await topic.getByText("1 record, the newest first").waitFor();
+    assertEquals(await findings(page), []);
+    await topic.getByRole("button", { name: '{"looked"', exact: false }).click();
+    const dialog = page.getByRole("dialog");
+    assertStringIncludes(await dialog.innerText(), '"looked": [');
+    assertStringIncludes(await dialog.innerText(), "a test");
+    await dialog.getByText("Bytes", { exact: true }).click();
+    assertStringIncludes(await dialog.innerText(), "7b 22 6c 6f 6f 6b");
+    assertEquals(await findings(page), []);
+    assertEquals(complaints, []);
+  },
+);
+
+test(
+  "what comes is followed, as a refresh goes on, and no more when the page is left",
+  async (browser, { url, log }) => {
+    await using visited = await visit(browser, `${url}/pipeline?topic=${TOPIC}&follow=1&refresh=2`);
+    const { page } = visited;
+    const topic = card(page, "Topic");
+    await topic.getByText("Following:", { exact: false }).waitFor();
+    for (const key of ["comes-first", "comes-second"]) {
+      await log.produce(TOPIC, [{ key, value: "{}" }]);
+      await topic.getByRole("cell", { name: key }).waitFor();
+    }
+    assertEquals(await findings(page), []);
+  },
+);
+
+test("a dead letter is mended in its dialog, sent again, and is a good record then", async (browser, { url, log }) => {
+  await log.produce(TOPIC, [{ key: "MENDED", value: '{"train_id": "MENDED", "speed_kmh": "fast"}' }]);
+  await using visited = await visit(browser, `${url}/pipeline?refresh=2`);
+  const { page, complaints } = visited;
+  await card(page, "Newest dead letters").getByRole("button").filter({ hasText: "MENDED" }).first().click();
+  const dialog = page.getByRole("dialog");
+  assertEquals(await findings(page), []);
+  const field = dialog.getByLabel("The record, to be mended before it is sent again");
+  await field.fill("{broken");
+  await dialog.getByText("It is not JSON as it is now.", { exact: false }).waitFor();
+  await field.fill(JSON.stringify({
+    timestamp: new Date().toISOString(),
+    train_id: "MENDED",
+    line: "Central Line",
+    passenger_count: 42,
+    capacity: 1000,
+    total_weight_tons: 190,
+    power_draw_kw: 900,
+    speed_kmh: 40,
+    latitude: 51.4,
+    longitude: -2.6,
+    is_overcrowded: false,
+    is_high_power_draw: false,
+    next_stop: "Museum",
+  }));
+  await dialog.getByRole("button", { name: "Send the mended record" }).click();
+  await dialog.getByText(/^Sent: it is at partition \d+, offset \d+ now\.$/).waitFor();
+  assertEquals(await findings(page), []);
+  await page.goto(`${url}/trains/MENDED`);
+  await page.getByText("42", { exact: false }).first().waitFor();
+  assertEquals(complaints, []);
+});
