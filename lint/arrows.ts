@@ -92,7 +92,7 @@ const PARTS: readonly Part[] = [
     name: "HTTP",
     files: /^src\/http\//,
     ours:
-      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|decode|republish|skip|time_fault|topic_records)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|missing_field|semaphore)\.ts$)|^dist\/page\/(page|editor)\.js$/,
+      /^src\/((http|panels)\/|domains\/domain\.ts$|engine\/(status|checkpoint_totals|decode|republish|skip|time_fault|topic_records)\.ts$|warehouse\/warehouse\.ts$|(config|metrics)\/mod\.ts$|(errors|clock|csv|deadline|logging|missing_field|semaphore)\.ts$)|^dist\/page\/(page|editor)\.js$/,
   },
   { name: "The command line", files: /^src\/cli\//, ours: /^(src|simulators|sql)\/|^(deno\.json|dist\/commit\.txt)$/ },
   {

@@ -3,6 +3,7 @@
 import type { Clock, EventNow } from "./clock.ts";
 import { AlertSending, Notes, SmallWrites } from "./alerts/mod.ts";
 import { alertChannels, type Config } from "./config/mod.ts";
+import { CheckpointTotals } from "./engine/checkpoint_totals.ts";
 import type { AlertOptions, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
@@ -107,10 +108,11 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   });
   const { untilEnd, makeEvents, eventNow } = options;
   const fed = Promise.withResolvers<void>();
+  const checkpoints = new CheckpointTotals();
   const statuses = () => runners.map((runner) => runner.status());
   const writes = stack.use(new SmallWrites(warehouse));
   const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
-  const told = [observerOf(metrics), ...observers, ...alerts ? [alerts.observer] : []];
+  const told = [observerOf(metrics), checkpoints, ...observers, ...alerts ? [alerts.observer] : []];
   // Each domain has a part of the memory for state, in each thread.
   const sharers = domains.length * config.threads;
   const shared = { log, warehouse, clock, config, untilEnd, sharers, observers: told };
@@ -175,6 +177,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
     usersQuery,
     notes: new Notes({ writes, warehouse, now: () => clock.now(), onMute: () => alerts?.wake() }),
+    checkpointsOf: (domain) => checkpoints.of(domain),
     topics: topicSource({ log, clock }),
     republish: (request) => republishOne(request, { log, warehouse }),
     settings: config.domains,

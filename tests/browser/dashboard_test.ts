@@ -45,8 +45,16 @@ const PAGES: readonly (readonly [path: string, texts: readonly string[], charts:
   // Boutiques are closed at night and on Sundays.
   ["/wine", ["Net revenue in an hour", "EUR", "Stock", "Rouge", "E-com"], 1],
   ["/actions", ["Actions per minute", "page_view", "Newest sessions"], 2],
-  ["/circadian", ["Recommendation", "Days", "user_0"], 1],
-  ["/pipeline", ["ats_telemetry", "Watermark", "Dead letters by reason", "validate", "Dead letters over time"], 1],
+  ["/circadian", ["Recommendation", "Days", "user_0", "Actogram"], 1],
+  ["/pipeline", [
+    "ats_telemetry",
+    "Watermark",
+    "Dead letters by reason",
+    "validate",
+    "Dead letters over time",
+    "Commit size",
+    "Lag by partition",
+  ], 7],
   ["/explore?table=ATS_TRANSFORMED", ["PASSENGER_COUNT", "rows 1 to 50", "Add filter"], 0],
 ];
 

@@ -7,7 +7,7 @@ import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import type { QueryResult } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
-import { NO_TOPICS } from "../support/no_topics.ts";
+import { NO_LOG } from "../support/no_log.ts";
 import { domainStatus } from "../support/status.ts";
 import { noNotes } from "../support/notes.ts";
 
@@ -37,7 +37,7 @@ async function anHour(change: (status: DomainStatus, minute: number) => DomainSt
     usersQuery: () => Promise.resolve(NOTHING),
     rateLimit: Infinity,
     notes: noNotes,
-    ...NO_TOPICS,
+    ...NO_LOG,
     settings: {},
   });
   const look = async () => void await (await app.request("http://127.0.0.1/api/panels/trains/status")).body?.cancel();

@@ -9,6 +9,7 @@ import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { NO_LOG } from "../support/no_log.ts";
 import { domainStatus } from "../support/status.ts";
 
 const NOW = Date.parse("2026-01-15T12:00:00Z");
@@ -53,6 +54,7 @@ class Desk implements AsyncDisposable {
       query: (sql, options) => warehouse.query(sql, options),
       usersQuery: (sql, options) => warehouse.query(sql, options),
       notes,
+      ...NO_LOG,
       settings: {},
     });
     desk.#app = app;

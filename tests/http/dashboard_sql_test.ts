@@ -8,7 +8,7 @@ import type { QueryOptions } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { noNotes } from "../support/notes.ts";
-import { NO_TOPICS } from "../support/no_topics.ts";
+import { NO_LOG } from "../support/no_log.ts";
 
 /** A dashboard over a warehouse that holds nothing. */
 async function withWarehouse(
@@ -39,7 +39,7 @@ async function withWarehouse(
       return query(sql, options);
     },
     notes: noNotes,
-    ...NO_TOPICS,
+    ...NO_LOG,
     settings: {},
     ...over,
   });

@@ -6,7 +6,7 @@ import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import { domainOf } from "../support/domains.ts";
 import { ManualClock } from "../support/manual_clock.ts";
-import { NO_TOPICS } from "../support/no_topics.ts";
+import { NO_LOG } from "../support/no_log.ts";
 import { domainStatus, partitionStatus } from "../support/status.ts";
 import { noNotes } from "../support/notes.ts";
 
@@ -32,7 +32,7 @@ function options(overrides: Partial<DashboardOptions> = {}): DashboardOptions {
     query: () => Promise.resolve({ columns: [{ name: "NEWEST", type: "TIMESTAMP_NTZ" }], rows: [], truncated: false }),
     usersQuery: () => Promise.resolve({ columns: [{ name: "NAME", type: "VARCHAR" }], rows: [], truncated: false }),
     notes: noNotes,
-    ...NO_TOPICS,
+    ...NO_LOG,
     settings: { ATS_HIGH_POWER_KW: 2600, SOME_PASSWORD: "s3cret" },
     ...overrides,
   };
@@ -337,4 +337,45 @@ Deno.test("panels that are asked together have so many places of one address, an
   for (const { body } of slow) await body?.cancel();
   assertEquals(told.filter((word) => word === "ends").length, 26);
   assertEquals(await (await look("a")).text().then((text) => text.trim().split("\n").length), 1);
+});
+
+Deno.test("a day of the pipelines is kept, further apart, with checkpoints, memory, and lags by partition", async () => {
+  const clock = new ManualClock(1_000_000);
+  let ms = 0;
+  const checkpointsOf = () => ({ checkpoints: 2, ms, rows: 30 });
+  const { app, live, history } = createDashboard(options({ clock, checkpointsOf }));
+  using _live = live;
+  const samplesOf = async (query: string) => {
+    const { data } = await (await app.request(`http://127.0.0.1:8501/api/history/day${query}`)).json();
+    return data.samples;
+  };
+  history.sample();
+  await clock.advance(10_000);
+  history.sample();
+  assertEquals((await samplesOf("?hours=24")).length, 2);
+  for (let i = 0; i < 780; i++) {
+    ms++;
+    history.sample();
+    await clock.advance(120_000);
+  }
+  for (let i = 0; i < 370; i++) {
+    ms++;
+    history.sample();
+    await clock.advance(10_000);
+  }
+  const day = await samplesOf("?hours=24");
+  const six = await samplesOf("");
+  const hour = await samplesOf("?hours=1");
+  // The wall clock is a step ahead of the last sample.
+  assertEquals([day.length, six.length, hour.length].map((count) => count > 170 && count <= 180), [true, true, true]);
+  assert(day.at(-1).at - day[0].at > 23 * 3_600_000 && day.at(-1).at - day[0].at <= 24 * 3_600_000);
+  assert(hour.at(-1).at - hour[0].at >= 3_560_000 && hour.at(-1).at - hour[0].at < 3_600_000);
+  const { memory, domains: { trains } } = hour.at(-1);
+  assert(memory > 10_000_000, `${memory} bytes`);
+  assertEquals({ ...trains, behind_ms: 0 }, {
+    ...{ records: 5, lag: 4, behind_ms: 0, checkpoints: 2, checkpoint_ms: 1150, rows: 30 },
+    lags: [[0, 4]],
+  });
+  const refused = await app.request("http://127.0.0.1:8501/api/history/day?hours=99");
+  assertEquals([refused.status, (await refused.json()).detail], [400, "Ask for hours=1, 6 or 24"]);
 });

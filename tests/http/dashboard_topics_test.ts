@@ -56,6 +56,7 @@ async function withSite(body: (site: Site) => Promise<void>, over: Partial<Dashb
       query: () => Promise.resolve(nothing),
       usersQuery: () => Promise.resolve(nothing),
       notes: noNotes,
+      checkpointsOf: () => ({ checkpoints: 0, ms: 0, rows: 0 }),
       topics: topicSource({ log, clock: systemClock }),
       republish: (request) => republishOne(request, { log, warehouse }),
       settings: {},

@@ -13,7 +13,7 @@ import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { Terminal } from "../cli/terminal.ts";
 import { type CheckedDomain, checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
-import { NO_TOPICS } from "../support/no_topics.ts";
+import { NO_LOG } from "../support/no_log.ts";
 import { quietDriver } from "../support/snowflake/driver.ts";
 import { settingsFor, type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { domainStatus } from "../support/status.ts";
@@ -74,7 +74,7 @@ function dashboardOn(warehouse: Warehouse, domain: CheckedDomain) {
     query: (sql, options) => warehouse.query(sql, options),
     notes: noNotes,
     usersQuery: (sql, options) => warehouse.query(sql, { ...options, asker: "user" }),
-    ...NO_TOPICS,
+    ...NO_LOG,
     settings: SETTINGS,
   });
   return async (path: string): Promise<string> => {

@@ -2,6 +2,7 @@
 // statuses and queries it is handed, nothing of engines or adapters.
 import { type Context, Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
+import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
@@ -23,11 +24,11 @@ import { type NoteKeeper, noteRoutes } from "./note_routes.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
-import type { About, Answer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
+import type { About, Answer, DayHistoryAnswer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
 import { type AllCheck, allCheck, mayWrite, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
 import { sqlRoutes } from "./sql_routes.ts";
-import { StatusHistory } from "./status_history.ts";
+import { StatusHistory, type StatusHistoryOptions } from "./status_history.ts";
 import { tableRoutes } from "./table_routes.ts";
 import { topicRoutes, type TopicRoutesOptions } from "./topic_routes.ts";
 
@@ -57,6 +58,8 @@ export interface DashboardOptions extends Names {
   readonly usersQuery: (sql: string, options: QueryOptions) => Promise<QueryResult>;
   /** Where it is kept what people note. */
   readonly notes: NoteKeeper;
+  /** What the checkpoints of a domain have taken so far. */
+  readonly checkpointsOf: StatusHistoryOptions["checkpointsOf"];
   /** Topics of the log, to be looked into. */
   readonly topics: TopicRoutesOptions["topics"];
   /** Sends a dead letter to its topic again. */
@@ -112,7 +115,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const answers = new AnswerCache({ ...answering, query: options.query });
   const looks = new AnswerCache({ ...answering, query: options.usersQuery });
   const live = createLive(options, shown, answers);
-  const history = new StatusHistory(options);
+  const history = new StatusHistory({ ...options, memory: () => Deno.memoryUsage().rss });
   const app = new Hono();
   app.use(secureHeaders({
     contentSecurityPolicy: {
@@ -156,10 +159,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   sqlRoutes(app, { answers, looks, bodies, mayAll });
   topicRoutes(app, { ...options, names: topicsOf(options.domains), bodies, mayAll, addressOf });
   liveRoute(app, live, addressOf);
-  app.get("/api/history", (c) => {
-    const asked_at = new Date(clock.now()).toISOString();
-    return c.json<Answer<StatusHistoryAnswer>>({ data: history.answer(), asked_at, took_ms: 0 });
-  });
+  historyRoutes(app, history, clock);
   app.notFound((c) =>
     isForPeople(c) ? c.html(PAGE_HTML, 404) : failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`)
   );
@@ -281,6 +281,19 @@ function liveRoute(app: Hono, live: Live, addressOf: (c: Context) => string): vo
       return failure(c, 503, "too_many_viewers", TOO_MANY_VIEWERS);
     }
     return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  });
+}
+
+/** Hours that may be asked for; the ring holds no more. */
+const Hours = z.enum(["1", "6", "24"]).default("6").transform(Number);
+
+function historyRoutes(app: Hono, history: StatusHistory, clock: Pick<Clock, "now">): void {
+  const answer = <T>(data: T): Answer<T> => ({ data, asked_at: new Date(clock.now()).toISOString(), took_ms: 0 });
+  app.get("/api/history", (c) => c.json(answer<StatusHistoryAnswer>(history.answer())));
+  app.get("/api/history/day", (c) => {
+    const hours = Hours.safeParse(c.req.query("hours"));
+    if (!hours.success) return failure(c, 400, "bad_request", "Ask for hours=1, 6 or 24");
+    return c.json(answer<DayHistoryAnswer>(history.day(hours.data)));
   });
 }
 

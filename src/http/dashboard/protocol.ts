@@ -119,6 +119,30 @@ export interface DomainSample {
   readonly behind_ms: number | null;
 }
 
+/** Data of the answer of `GET /api/history/day?hours=…`: the oldest first. */
+export interface DayHistoryAnswer {
+  readonly samples: readonly DaySample[];
+}
+
+/** What all pipelines are like at one moment. Counts are since the process started. */
+export interface DaySample {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Of the process, bytes. */
+  readonly memory: number;
+  readonly domains: Readonly<Record<string, DomainDaySample>>;
+}
+
+export interface DomainDaySample extends Omit<DomainSample, "at"> {
+  readonly checkpoints: number;
+  /** What they took together, milliseconds. */
+  readonly checkpoint_ms: number;
+  /** What they wrote together. */
+  readonly rows: number;
+  /** By partition. */
+  readonly lags: readonly (readonly [partition: number, lag: number | null])[];
+}
+
 /** Answer of `GET /api/tables/:table`. */
 export interface TablePage extends Rows {
   readonly table: string;

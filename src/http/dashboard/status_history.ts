@@ -1,19 +1,34 @@
-// What the pipelines have been doing lately, in a ring: samples of their statuses, the newest hour of them. Must not know HTTP.
+// What the pipelines have been doing lately, in rings: samples of their statuses, the newest hour of them close together, and a
+// day of them further apart. Must not know HTTP.
 import type { Clock } from "../../clock.ts";
+import type { CheckpointTotal } from "../../engine/checkpoint_totals.ts";
 import { type DomainStatus, totalLag } from "../../engine/status.ts";
-import type { DomainSample, StatusHistoryAnswer } from "./protocol.ts";
+import type { DayHistoryAnswer, DaySample, DomainSample, StatusHistoryAnswer } from "./protocol.ts";
 
 const EVERY_MS = 10_000;
 const SAMPLES = 360;
+/** Of the day's ring. */
+const DAY_EVERY_MS = 120_000;
+const DAY_SAMPLES = 720;
+/** Points of an answer: what a chart can show. */
+const POINTS = 180;
+/** Partitions of a domain whose lag is kept. */
+const PARTITIONS = 64;
 
 export interface StatusHistoryOptions {
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now">;
+  readonly checkpointsOf: (domain: string) => CheckpointTotal;
+  /** Memory of the process, bytes. */
+  readonly memory: () => number;
 }
 
 export class StatusHistory implements Disposable {
   readonly #options: StatusHistoryOptions;
   readonly #samples = new Map<string, DomainSample[]>();
+  readonly #day = new Ring<DaySample>(DAY_SAMPLES);
+  /** The newest hour at the same distance as the others of it. */
+  readonly #hour = new Ring<DaySample>(SAMPLES);
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: StatusHistoryOptions) {
@@ -28,21 +43,72 @@ export class StatusHistory implements Disposable {
 
   sample(): void {
     const { statuses, clock } = this.#options;
-    for (const status of statuses()) {
+    const now = clock.now();
+    const all = statuses();
+    for (const status of all) {
       const samples = this.#samples.get(status.domain) ?? [];
-      samples.push(sampleOf(status, clock.now()));
+      samples.push(sampleOf(status, now));
       if (samples.length > SAMPLES) samples.shift();
       this.#samples.set(status.domain, samples);
     }
+    const sample = this.#daySample(all, now);
+    this.#hour.push(sample);
+    const last = this.#day.newest;
+    if (last === undefined || now - last.at >= DAY_EVERY_MS) this.#day.push(sample);
   }
 
   answer(): StatusHistoryAnswer {
     return { every_ms: EVERY_MS, domains: Object.fromEntries(this.#samples) };
   }
 
+  /** Of the last hours, 24 at most: as many moments as a chart can show, at equal distances where there are so many. */
+  day(hours: number): DayHistoryAnswer {
+    const now = this.#options.clock.now();
+    const hour = this.#hour.items;
+    const older = this.#day.items.filter(({ at }) => at < (hour[0]?.at ?? now));
+    const samples = [...older, ...hour].filter(({ at }) => now - at < hours * 3_600_000);
+    // At first there is less than was asked for, and all of it can be shown.
+    const stepMs = Math.max(1, (now - (samples[0]?.at ?? now) + 1) / POINTS);
+    const byStep = new Map<number, DaySample>();
+    // The newest of each step stays.
+    for (const sample of samples) byStep.set(Math.floor((now - sample.at) / stepMs), sample);
+    return { samples: [...byStep.values()] };
+  }
+
+  #daySample(statuses: readonly DomainStatus[], now: number): DaySample {
+    const { checkpointsOf, memory } = this.#options;
+    const domains = statuses.map((status) => {
+      const { checkpoints, ms, rows } = checkpointsOf(status.domain);
+      const { records, lag, behind_ms } = sampleOf(status, now);
+      const lags = status.partitions.slice(0, PARTITIONS).map(({ partition, lag }) => [partition, lag] as const);
+      return [status.domain, { records, lag, behind_ms, checkpoints, checkpoint_ms: ms, rows, lags }] as const;
+    });
+    return { at: now, memory: memory(), domains: Object.fromEntries(domains) };
+  }
+
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+}
+
+/** The newest items, so many at most. */
+class Ring<T> {
+  #items: T[] = [];
+
+  constructor(readonly size: number) {}
+
+  push(item: T): void {
+    this.#items.push(item);
+    if (this.#items.length > this.size) this.#items.shift();
+  }
+
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
+  get newest(): T | undefined {
+    return this.#items.at(-1);
   }
 }
 

@@ -21,6 +21,7 @@ import {
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { CircadianPanels, CircadianUser } from "../answers.ts";
+import { ActogramCard } from "./actogram.tsx";
 import { PlanCard } from "./plan.tsx";
 
 const NO_RECORDS = "Nobody has slept yet. The simulation sends by itself (deno task run).";
@@ -108,6 +109,7 @@ function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
       <div class="grid">
         <DaysChart days={days} asked={asked} />
         <PlanCard plan={asked.answer!.data.recommendation} asked={asked} />
+        <ActogramCard days={days} asked={asked} />
         <Card title="Days" note="of the user's own time zone" asked={asked} width="wide">
           <RowsTable
             label="Days"

@@ -11,13 +11,13 @@ import {
   durationText,
   momentOf,
   numberText,
-  timeText,
   wordsOf,
   type Zone,
   zoneText,
 } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
 import { DeadLetterCards } from "./dead_letters.tsx";
+import { PipelineHistory } from "./pipeline_history.tsx";
 import { TopicCard } from "./topics/mod.tsx";
 import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
@@ -51,6 +51,7 @@ export function PipelinePage({ about, live }: PipelinePageProps) {
           ))}
         </div>
       )}
+      <PipelineHistory />
       <div class="grid">
         <DeadLetterCards between={<LateCard />} mayRepublish={about.may_all} />
         <TopicCard />
@@ -82,14 +83,13 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
     {
       key: "rate",
       title: "Rate",
-      unit: "records/s",
+      unit: "/s",
       numeric: true,
       show: ({ partition }) => numberText(rateOf(partition)),
     },
     {
       key: "lag",
       title: "Lag",
-      unit: "records",
       numeric: true,
       show: ({ lag }) => numberText(lag),
       by: ({ lag }) => lag,
@@ -111,12 +111,13 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
       key: "watermark",
       title: "Watermark",
       unit: zoneText(zone),
-      show: ({ watermark }) => watermark === null ? "none yet" : <time>{timeText(watermark, zone)}</time>,
+      // With its date only where that is another day: the table has to fit in half of a page.
+      show: ({ watermark }) => watermark === null ? "none yet" : <time>{clockText(watermark, zone, now)}</time>,
       by: ({ watermark }) => watermark,
     },
     {
       key: "behind",
-      title: "Behind the clock",
+      title: "Behind",
       numeric: true,
       show: ({ watermark }) => watermark === null ? "–" : durationText(now - watermark),
       by: ({ watermark }) => watermark === null ? null : now - watermark,

@@ -1,0 +1,156 @@
+// How the pipelines came to be as they are: rate, lag, delay, checkpoints and memory over hours, and the lag of each partition.
+import { useMemo } from "preact/hooks";
+import type { DaySample, DomainDaySample } from "../../protocol.ts";
+import { setParams, useAddress } from "../address.ts";
+import { useAnswer } from "../asking.ts";
+import { countText, durationText, numberText } from "../format.ts";
+import { Card, Empty, Waiting } from "../parts/card.tsx";
+import { Chart } from "../parts/chart.tsx";
+import { timeAxis, valueAxis } from "../parts/chart_option.ts";
+import { Horizon, type HorizonRow } from "../parts/horizon.tsx";
+
+const HOURS = ["1", "6", "24"] as const;
+
+/** What is drawn of each domain, between two samples that follow each other. */
+interface Measure {
+  readonly title: string;
+  readonly unit: string;
+  readonly of: (now: DomainDaySample, before: DomainDaySample, seconds: number) => number | null;
+}
+
+/** `null` where nothing was counted, or the process has begun anew. */
+const per = (sum: number, count: number) => count > 0 && sum >= 0 ? sum / count : null;
+
+const MEASURES: readonly Measure[] = [
+  { title: "Rate", unit: "records/s", of: (now, before, seconds) => per(now.records - before.records, seconds) },
+  { title: "Lag", unit: "records", of: ({ lag }) => lag },
+  { title: "Watermark delay", unit: "s", of: ({ behind_ms }) => behind_ms === null ? null : behind_ms / 1000 },
+  {
+    title: "Checkpoint time",
+    unit: "ms",
+    of: (now, before) => per(now.checkpoint_ms - before.checkpoint_ms, now.checkpoints - before.checkpoints),
+  },
+  {
+    title: "Commit size",
+    unit: "rows",
+    of: (now, before) => per(now.rows - before.rows, now.checkpoints - before.checkpoints),
+  },
+];
+
+export function PipelineHistory() {
+  const { params } = useAddress();
+  const hours = HOURS.find((one) => one === params.get("hours")) ?? "6";
+  const asked = useAnswer<{ readonly samples: readonly DaySample[] }>(
+    "/api/history/day",
+    new URLSearchParams({ hours }),
+  );
+  const samples = asked.answer?.data.samples ?? [];
+  return (
+    <section class="history" aria-label="History of the pipelines">
+      <div class="filters" role="group" aria-label="Hours">
+        {HOURS.map((one) => (
+          <button
+            key={one}
+            type="button"
+            aria-pressed={one === hours}
+            onClick={() => setParams({ hours: one === "6" ? undefined : one })}
+          >
+            last {one === "1" ? "hour" : `${one} hours`}
+          </button>
+        ))}
+        <p class="note">of this process, since it started; kept in its memory for a day</p>
+      </div>
+      {!asked.answer ? <Waiting /> : samples.length < 2 ? <Empty>The history begins with the next sample.</Empty> : (
+        <>
+          <div class="small-multiples">
+            {MEASURES.map((measure) => <MeasureCard key={measure.title} measure={measure} samples={samples} />)}
+            <MemoryCard samples={samples} />
+          </div>
+          <LagCard samples={samples} />
+        </>
+      )}
+    </section>
+  );
+}
+
+interface SamplesProps {
+  readonly samples: readonly DaySample[];
+}
+
+function MeasureCard({ measure: { title, unit, of }, samples }: SamplesProps & { readonly measure: Measure }) {
+  const series = useMemo(() => {
+    const names = Object.keys(samples.at(-1)!.domains);
+    return names.map((name) => ({
+      name,
+      data: samples.slice(1).map(({ at, domains }, i) => {
+        const { at: then, domains: old } = samples[i]!;
+        const [now, before] = [domains[name], old[name]];
+        return [at, now && before ? of(now, before, (at - then) / 1000) : null] as const;
+      }),
+    }));
+  }, [samples]);
+  return <LinesCard title={title} unit={unit} series={series} samples={samples} />;
+}
+
+function MemoryCard({ samples }: SamplesProps) {
+  const series = useMemo(
+    () => [{ name: "process", data: samples.map(({ at, memory }) => [at, memory / 1_000_000] as const) }],
+    [samples],
+  );
+  return <LinesCard title="Memory" unit="MB" series={series} samples={samples} />;
+}
+
+interface LinesCardProps extends SamplesProps {
+  readonly title: string;
+  readonly unit: string;
+  readonly series: readonly { readonly name: string; readonly data: readonly (readonly [number, number | null])[] }[];
+}
+
+function LinesCard({ title, unit, series, samples }: LinesCardProps) {
+  const last = series.map(({ name, data }) => `${name} ${numberText(data.at(-1)?.[1])}`).join(", ");
+  return (
+    <Card title={title} note={unit}>
+      <Chart
+        label={`Lines of ${title.toLowerCase()}, ${unit}, at the end: ${last}`}
+        data={series}
+        option={() => ({
+          xAxis: timeAxis(samples[0]!.at, samples.at(-1)!.at),
+          yAxis: valueAxis(""),
+          series: series.map((one) => ({
+            ...one,
+            type: "line",
+            showSymbol: false,
+            connectNulls: true,
+            lineStyle: { width: 1.5 },
+          })),
+        })}
+      />
+    </Card>
+  );
+}
+
+function LagCard({ samples }: SamplesProps) {
+  const rows = useMemo(() => lagRows(samples), [samples]);
+  const most = Math.max(1, ...rows.flatMap(({ values }) => values.flatMap((value) => value ?? [])));
+  const length = samples.at(-1)!.at - samples[0]!.at;
+  return (
+    <Card
+      title="Lag by partition"
+      note={`the higher and the darker, the more records wait; full at ${countText(most, "records")} · ${
+        durationText(length)
+      } up to now`}
+      width="full"
+    >
+      <Horizon rows={rows} most={most} wordsOf={(value) => countText(value, "records")} />
+    </Card>
+  );
+}
+
+function lagRows(samples: readonly DaySample[]): readonly HorizonRow[] {
+  return Object.entries(samples.at(-1)!.domains).flatMap(([domain, { lags }]) =>
+    lags.map(([partition]) => ({
+      name: `${domain} ${partition}`,
+      values: samples.map(({ domains }) => domains[domain]?.lags.find(([one]) => one === partition)?.[1] ?? null),
+    }))
+  );
+}
