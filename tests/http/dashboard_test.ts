@@ -299,6 +299,16 @@ Deno.test("the page's script is sent small, and once to who has it", async () =>
   assertEquals([again.status, await again.text()], [304, ""]);
 });
 
+Deno.test("what a page loads at first is less than 350 kB, and the editor of SQL is not in it", async () => {
+  const script = await ask({ path: "/page.js", headers: { "accept-encoding": "gzip" } });
+  const bytes = new Uint8Array(await script.arrayBuffer());
+  assert(bytes.length < 350_000, `${bytes.length} bytes`);
+  assert(!gunzipSync(bytes).includes("cm-content"), "CodeMirror is in the page's own script");
+  const editor = await ask({ path: "/editor.js" });
+  assertEquals([editor.status, editor.headers.get("content-type")], [200, "text/javascript; charset=utf-8"]);
+  assertStringIncludes(await editor.text(), "cm-content");
+});
+
 Deno.test("what the pipelines did lately is kept for an hour at most", async () => {
   const clock = new ManualClock(1_000_000);
   const { app, live, history } = createDashboard(options({ clock }));
