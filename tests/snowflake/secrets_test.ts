@@ -298,6 +298,8 @@ Deno.test({
         ...place,
         ...key,
         ...secretParts,
+        FRESHET_ALERT_MAIL_FROM: "freshet@example.com",
+        FRESHET_ALERT_MAIL_TO: "ops@example.com",
         KAFKA_SASL_PASSWORD: KAFKA_SASL_PASSWORD!,
         KAFKA_SASL_USERNAME: "k",
       };
