@@ -60,7 +60,10 @@ export interface StateCodec<V> {
   encode(value: V): unknown;
   /** The state's value of one that was stored. */
   decode(json: unknown): V;
-  /** How keys leave memory where they are too many; one by one when left out. */
+  /**
+   * How keys leave memory where they are too many; one by one when left out.
+   * @internal
+   */
   readonly spilling?: Spilling<V>;
 }
 
@@ -221,7 +224,10 @@ export class KeyedState<V> {
     }
   }
 
-  /** From now on it is told of keys of the partition that leave memory and come back. */
+  /**
+   * From now on it is told of keys of the partition that leave memory and come back.
+   * @internal
+   */
   watch(partition: number, watcher: EntryWatcher<V>): void {
     this.#watchers.set(partition, watcher);
   }
@@ -231,7 +237,10 @@ export class KeyedState<V> {
     return this.#spilled !== undefined;
   }
 
-  /** Lets a share (0 to 1) of the keys leave memory for the log's file. */
+  /**
+   * Lets a share (0 to 1) of the keys leave memory for the log's file.
+   * @internal
+   */
   spill(share: number, log: SpillLog): void {
     if (this.#spilling.never || this.#held === 0) return;
     this.#spilled ??= new SpilledKeys(this.codec, log);
@@ -262,7 +271,10 @@ export class KeyedState<V> {
     for (const [key, entries] of keys) this.spillKey(partition, { key, entries });
   }
 
-  /** Lets a whole key leave memory; says whether it has. None of its entries may have changed since the last drain. */
+  /**
+   * Lets a whole key leave memory; says whether it has. None of its entries may have changed since the last drain.
+   * @internal
+   */
   spillKey(partition: number, whole: WholeKey<V>): boolean {
     if (!this.#spilled?.putKey(partition, whole)) return false;
     for (const entry of whole.entries) {
@@ -280,7 +292,10 @@ export class KeyedState<V> {
     return entries.map(({ namespace, value }) => this.#insert(partition, namespace, key, value, true));
   }
 
-  /** The whole keys that are in the file, to be looked at. */
+  /**
+   * The whole keys that are in the file, to be looked at.
+   * @internal
+   */
   spilledKeys(partition: number): Iterable<WholeKey<V>> {
     return this.#spilled?.wholeKeys(partition) ?? [];
   }
