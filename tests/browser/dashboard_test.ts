@@ -343,6 +343,24 @@ test("the offset of a record leads to its row, and an id in it back to its page"
   await page.getByRole("heading", { name: "A101", exact: true }).waitFor();
 });
 
+test("TV mode shows one page after another without what a hand needs, until Escape", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains?tv=5&range=24h`);
+  const { page } = visited;
+  await page.getByRole("button", { name: "End TV mode" }).waitFor();
+  assert(!await page.getByRole("navigation", { name: "Pages" }).isVisible());
+  await page.waitForURL((address) => address.pathname !== "/trains", { timeout: 30_000 });
+  assertEquals(new URL(page.url()).searchParams.get("range"), "24h");
+  await page.keyboard.press("Escape");
+  await page.getByRole("navigation", { name: "Pages" }).waitFor();
+  assertEquals(new URL(page.url()).searchParams.get("tv"), null);
+});
+
+test("numbers are written as in the browser's language", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains?range=24h&refresh=0`, { locale: "de-DE" });
+  await visited.page.getByText("Trains now").waitFor();
+  await visited.page.getByText(/\d\.\d{3}\b/).first().waitFor();
+});
+
 test("a chart's numbers are there as a table", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains`);
   const { page } = visited;

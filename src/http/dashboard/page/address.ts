@@ -22,7 +22,7 @@ function tell(): void {
 globalThis.addEventListener("popstate", tell);
 
 /** Parameters that belong to the whole dashboard. */
-const KEPT = ["range", "from", "to", "refresh", "tz", "compare"];
+const KEPT = ["range", "from", "to", "refresh", "tz", "compare", "tv"];
 
 /** The address of another page, with what belongs to the whole dashboard. `path` may have parameters of its own. */
 export function hrefOf(path: string): string {
@@ -37,6 +37,13 @@ export function hrefOf(path: string): string {
 
 export function goTo(path: string): void {
   history.pushState(null, "", hrefOf(path));
+  tell();
+  scrollTo(0, 0);
+}
+
+/** Shows another page in the place of this one: the browser's way back does not lead here. */
+export function replacePath(path: string): void {
+  history.replaceState(null, "", hrefOf(path));
   tell();
   scrollTo(0, 0);
 }

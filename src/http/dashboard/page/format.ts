@@ -1,8 +1,11 @@
 // Numbers, times and durations as people read them. Every number gets its unit here or beside it.
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const one = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+/** Numbers are grouped and pointed as in the browser's language. Times are ISO 8601, which is the same in all of them. */
+export const LOCALE = navigator.language;
+
+const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 });
 
 /** Without fraction from 100 on, with one digit below; an en dash for what is not known. */
 export function numberText(value: number | null | undefined, unit = ""): string {

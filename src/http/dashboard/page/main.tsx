@@ -18,13 +18,14 @@ import {
   useSeen,
 } from "./look.ts";
 import { PageContext } from "./page_context.ts";
-import { pageAt } from "./pages.tsx";
+import { pageAt, pageNames } from "./pages.tsx";
 import { badAddress, NowherePage } from "./pages/nowhere.tsx";
 import { LoginPage } from "./pages/login.tsx";
 import { Annotated } from "./parts/annotations.tsx";
 import { Crumbs } from "./parts/crumbs.tsx";
 import { StateLine } from "./parts/state_line.tsx";
 import { DEFAULT_REFRESH, Top } from "./parts/top.tsx";
+import { tvSeconds, useTv } from "./tv.ts";
 
 function App() {
   const [about, setAbout] = useState<About>();
@@ -57,6 +58,8 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const tick = useTick(Number(refresh) * 1000, seen && !paused) + asked;
   const zone: Zone = params.get("tz") === "local" ? "local" : "utc";
   const page = useMemo(() => pageAt(path, about), [path, about]);
+  // The tables are to be worked in, not to be looked at.
+  useTv(tvSeconds(params), path, pageNames(about).map((one) => one.path).filter((one) => one !== "/explore"));
   const live = useLive(page?.topics ?? [], seen && !paused && page !== undefined);
   useEffect(() => onSystemTheme(() => setSystem((n) => n + 1)), []);
   // Before the charts are drawn, which take their colours from it.

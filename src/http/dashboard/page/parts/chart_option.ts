@@ -1,5 +1,6 @@
 // What the charts have in common in how they look: axes, and their colours.
 import type { EChartsCoreOption } from "echarts/core";
+import { LOCALE } from "../format.ts";
 import { colour } from "../look.ts";
 
 /** Of all charts. Tooltips and legends are the page's own. */
@@ -18,7 +19,7 @@ export function valueAxis(unit: string, more: object = {}) {
     type: "value",
     name: unit,
     nameTextStyle: { color: colour("muted"), align: "left", padding: [0, 0, 0, -24] },
-    axisLabel: { color: colour("muted"), formatter: (value: number) => value.toLocaleString("en") },
+    axisLabel: { color: colour("muted"), formatter: (value: number) => value.toLocaleString(LOCALE) },
     splitLine: { lineStyle: { color: colour("line") } },
     ...more,
   };

@@ -1,6 +1,6 @@
 // How many have which value: bars of equal width.
 import { useMemo } from "preact/hooks";
-import { compactText, numberText } from "../format.ts";
+import { compactText, LOCALE, numberText } from "../format.ts";
 import { colour } from "../look.ts";
 import { Chart } from "./chart.tsx";
 import { categoryAxis, valueAxis } from "./chart_option.ts";
@@ -34,7 +34,7 @@ export function Histogram({ title, unit, counted, width, bins, threshold, more, 
       : `${numberText(start)} to ${numberText(start + width, unit)}`;
   const option = () => ({
     grid: { left: 8, right: 12, top: 28, bottom: 16, containLabel: true },
-    xAxis: categoryAxis(starts.map((start) => start.toLocaleString("en")), {
+    xAxis: categoryAxis(starts.map((start) => start.toLocaleString(LOCALE)), {
       name: unit,
       nameLocation: "middle",
       nameGap: 22,

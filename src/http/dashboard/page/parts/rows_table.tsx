@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useContext, useMemo } from "preact/hooks";
 import type { Rows } from "../../../../panels/answers.ts";
-import { cutText, durationText, momentOf, numberText, timeText, type Zone, zoneText } from "../format.ts";
+import { cutText, durationText, LOCALE, momentOf, numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { type Column, DataTable, type Sort, Text } from "./data_table.tsx";
 import { Link } from "./link.tsx";
@@ -103,7 +103,7 @@ function cellOf(value: unknown, kind: RowColumn["kind"], zone: Zone): ComponentC
   }
 }
 
-const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cents = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export function moneyText(value: number): string {
   return cents.format(value);

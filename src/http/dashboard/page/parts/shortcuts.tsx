@@ -6,6 +6,7 @@ import { goTo, setParams } from "../address.ts";
 import { domainPages } from "../domain_pages.ts";
 import { useKeys } from "../keys.ts";
 import { type PageName, pageNames } from "../pages.tsx";
+import { TV_SECONDS } from "../tv.ts";
 import { Dialog } from "./dialog.tsx";
 import { type Command, Palette } from "./palette.tsx";
 
@@ -35,6 +36,7 @@ export function Shortcuts({ about, paused, onTheme }: ShortcutsProps) {
       run: () => navigator.clipboard.writeText(location.href),
     },
     { title: "SQL", hint: "explore with a statement", run: () => goTo("/explore/sql") },
+    { title: "TV mode", hint: "one page after another; Esc ends it", run: () => setParams({ tv: String(TV_SECONDS) }) },
     { title: "Print", hint: "this page", run: () => print() },
     { title: "Keys", hint: "?", run: () => setTimeout(() => setOpen("help")) },
   ];

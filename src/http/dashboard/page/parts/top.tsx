@@ -1,7 +1,7 @@
 // The head of every page: where one can go, and how the page behaves.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { About } from "../../protocol.ts";
-import { setParams } from "../address.ts";
+import { setParams, useAddress } from "../address.ts";
 import { type Zone, zoneText } from "../format.ts";
 import { type Theme, THEMES } from "../look.ts";
 import { pageNames } from "../pages.tsx";
@@ -18,6 +18,7 @@ export interface TopProps extends ControlsProps {
 
 export function Top({ about, path, ...controls }: TopProps) {
   const bar = useRef<HTMLElement>(null);
+  const { params } = useAddress();
   const page = `/${path.split("/")[1]}`;
   useEffect(() => {
     bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
@@ -36,6 +37,9 @@ export function Top({ about, path, ...controls }: TopProps) {
         onTheme={() => controls.onTheme(nextTheme(controls.theme))}
       />
       <Controls {...controls} />
+      {params.has("tv") && (
+        <button type="button" class="quiet" onClick={() => setParams({ tv: undefined })}>End TV mode</button>
+      )}
     </header>
   );
 }
