@@ -113,15 +113,17 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const writes = stack.use(new SmallWrites(warehouse));
   const alerts = alertSending({ ...options, log, warehouse, writes, statuses, metrics, stack });
   const told = [observerOf(metrics), checkpoints, ...observers, ...alerts ? [alerts.observer] : []];
-  // Each domain has a part of the memory for state, in each thread.
-  const sharers = domains.length * config.threads;
-  const shared = { log, warehouse, clock, config, untilEnd, sharers, observers: told };
+  const shared = { log, warehouse, clock, config, untilEnd, observers: told };
   const threads = await openThreads(options, { ...shared, alerts: alerts && alertOptions(options) }, stack);
   addGauge(metrics, { name: "freshet_threads", help: "Threads that share the partitions", read: () => threads.count });
   const runners: readonly Runner[] = domains.map((domain) => {
     const now = eventNow?.(domain);
     return threads.all?.runner(domain) ??
-      parts.createRunner({ ...shared, domain, eventNow: now, alerts: alerts && alertOptions(options, now) });
+      parts.createRunner({
+        ...{ ...shared, domain, sharers: domains.length },
+        eventNow: now,
+        alerts: alerts && alertOptions(options, now),
+      });
   });
   const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
@@ -172,6 +174,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     warehouse,
     domains,
     names: parts.modules.map(({ name }) => name),
+    deadLetterSuffix: config.deadLetterSuffix,
     statuses,
     clock,
     query: (sql, limits) => warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits }),
@@ -238,7 +241,9 @@ async function openThreads(
     loggerFor("run").info("With --speed everything runs in one thread", { FRESHET_THREADS: config.threads });
     return { count: 1 };
   }
-  const all = stack.use(await parts.openThreads({ ...shared, domains }));
+  // Each domain has a part of the memory for state, in each thread.
+  const sharers = domains.length * config.threads;
+  const all = stack.use(await parts.openThreads({ ...shared, domains, sharers }));
   return { count: config.threads, all };
 }
 

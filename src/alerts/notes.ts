@@ -60,7 +60,7 @@ export class Notes {
   /** Of an alert that somebody has taken up the last one counts. */
   async acknowledge({ domain, alertIds, by, note }: Acknowledgement): Promise<void> {
     const at = this.#options.now();
-    const rows = alertIds.map((id): Row => (
+    const rows = [...new Set(alertIds)].map((id): Row => (
       { DOMAIN: domain, ALERT_ID: id, ACKNOWLEDGED_BY: by, NOTE: note || null, ACKNOWLEDGED_AT: at }
     ));
     await this.#write({ table: "ALERT_ACKNOWLEDGEMENTS", keyColumns: ["DOMAIN", "ALERT_ID"], rows });

@@ -31,8 +31,6 @@ const BACKOFF_MS = { initialDelay: 1_000, maxDelay: 300_000 };
 const POLL_MS = 500;
 /** A receiver that fails for so many messages in a row gets a rest. */
 const FAILURES_IN_A_ROUND = 3;
-/** Messages after which it is noted that they are delivered: at most so many are repeated after a crash. */
-const SETTLE_AT_ONCE = 10;
 const TELL_AGAIN_MS = 60_000;
 /** A last look when the process ends. */
 const LAST_ROUND_MS = 3_000;
@@ -53,6 +51,8 @@ export class Sender {
   readonly #attempts = new Map<string, number>();
   /** Alerts that the receiver is reminded of, by id. */
   #active = new Map<string, AlertMessage>();
+  /** Whether `#active` is what the tables say. */
+  #isActiveKnown = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -87,6 +87,7 @@ export class Sender {
     // Who is reminded is asked for anew.
     if (this.#options.channel.reminder) this.#remindAt = -Infinity;
     this.#active.clear();
+    this.#isActiveKnown = false;
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
@@ -101,7 +102,9 @@ export class Sender {
     this.#isDue = false;
     try {
       const { failed, more, mutedUntil } = await this.#round(signal);
-      if (failed !== undefined) return this.#rest(failed);
+      // What was being sent when the end came is sent in the last round.
+      if (signal.aborted && failed !== undefined) this.#isDue = true;
+      else if (failed !== undefined) return this.#rest(failed);
       this.#backoff = freshBackoff();
       this.#isDue ||= more;
       const unmutedMs = mutedUntil === null ? Infinity : Math.max(POLL_MS, mutedUntil - clock.now());
@@ -203,14 +206,12 @@ export class Sender {
 
   async #settle(events: readonly Undelivered[], how: Pick<Delivery, "status" | "detail">): Promise<void> {
     const { outbox, channel, onOutcome } = this.#options;
-    for (let i = 0; i < events.length; i += SETTLE_AT_ONCE) {
-      const some = events.slice(i, i + SETTLE_AT_ONCE);
-      await outbox.settle(some.map(({ eventId, domain }) => (
-        { ...how, eventId, domain, channel: channel.name, attempts: this.#attempts.get(eventId) ?? 0 }
-      )));
-      for (const { eventId } of some) this.#attempts.delete(eventId);
-      onOutcome(how.status.toLowerCase() as SendOutcome, some.length);
-    }
+    if (events.length === 0) return;
+    await outbox.settle(events.map(({ eventId, domain }) => (
+      { ...how, eventId, domain, channel: channel.name, attempts: this.#attempts.get(eventId) ?? 0 }
+    )));
+    for (const { eventId } of events) this.#attempts.delete(eventId);
+    onOutcome(how.status.toLowerCase() as SendOutcome, events.length);
   }
 
   /** Tells the receiver again what is active, where it needs that. */
@@ -219,9 +220,10 @@ export class Sender {
     const { reminder } = channel;
     if (!reminder) return;
     try {
-      if (this.#remindAt === -Infinity) {
+      if (!this.#isActiveKnown) {
         const rows = await outbox.active(channel.name, owned());
         this.#active = new Map(rows.map((row) => [row.alertId, messageOf(row, dashboardUrl)]));
+        this.#isActiveKnown = true;
       }
       this.#remindAt = clock.monotonic() + reminder.everyMs;
       if (this.#active.size > 0) await reminder.remind([...this.#active.values()], signal);
@@ -248,7 +250,8 @@ interface Round {
  */
 function sorted(events: readonly Undelivered[]) {
   const [send, muted, held]: [Undelivered[], Undelivered[], Undelivered[]] = [[], [], []];
-  for (const ofAlert of Map.groupBy(events, ({ alertId }) => alertId).values()) {
+  for (const some of Map.groupBy(events, ({ alertId }) => alertId).values()) {
+    const ofAlert = some.toSorted((a, b) => versionOf(a) - versionOf(b) || (a.event < b.event ? 1 : -1));
     const isMuted = ofAlert[0]!.mutedUntil !== null;
     const isKnown = ofAlert[0]!.event === "CLEARED";
     const isOver = ofAlert.at(-1)!.event === "CLEARED";
@@ -258,6 +261,9 @@ function sorted(events: readonly Undelivered[]) {
   }
   return { send, muted, held };
 }
+
+/** Orders what is told of an alert, whatever clock has written it; what clears a version has the same one as what raised it. */
+const versionOf = ({ alert }: Undelivered): number => Number(JSON.parse(alert).VERSION);
 
 /** The events of whole alerts, so that each batch has at least `size` but the last. */
 function* batches(alerts: readonly (readonly Undelivered[])[], size: number): Generator<readonly Undelivered[]> {

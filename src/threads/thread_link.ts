@@ -160,9 +160,12 @@ export class ThreadLink implements AsyncDisposable {
       const { totals: _, ...gone } = { ...status, partitions: [], openWindows: {}, pausedPartitions: 0 };
       this.#statuses.set(domain, { ...gone, totals: NOTHING });
     }
+    // Runs that begin from here on are of the next thread.
+    const runs = [...this.#runs.values()];
+    this.#runs.clear();
     this.#beginning?.reject(error);
     await this.#end(begun);
-    for (const domain of [...this.#runs.keys()]) this.#settle(domain, error);
+    for (const run of runs) run.reject(error);
     this.#closed?.resolve();
   }
 

@@ -51,6 +51,8 @@ export interface DashboardOptions extends Names {
   readonly domains: readonly Domain[];
   /** Names of all domains, running or not: each has a path. */
   readonly names: readonly string[];
+  /** What follows a topic's name in that of its dead letters; `.dlq` when left out. */
+  readonly deadLetterSuffix?: string;
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly query: (sql: string, options: QueryOptions) => Promise<QueryResult>;
@@ -154,7 +156,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const tables = shown.flatMap(({ tables }) => tables);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, addressOf });
   sqlRoutes(app, { answers, looks, bodies, mayAll });
-  topicRoutes(app, { ...options, names: topicsOf(options.domains), bodies, mayAll, addressOf });
+  topicRoutes(app, { ...options, names: topicsOf(options), bodies, mayAll, addressOf });
   liveRoute(app, live, addressOf);
   historyRoutes(app, history, clock);
   app.notFound((c) =>
@@ -165,10 +167,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 }
 
 /** What the domains read, and where their dead letters are. */
-function topicsOf(domains: readonly Domain[]): TopicRoutesOptions["names"] {
+function topicsOf({ domains, deadLetterSuffix = ".dlq" }: DashboardOptions): TopicRoutesOptions["names"] {
   return domains.flatMap(({ name, topic, copyOf }) => {
     const read = copyOf === undefined ? [topic] : [topic, copyOf];
-    return [...read, `${topic}.dlq`].map((one) => ({ topic: one, domain: name }));
+    return [...read, topic + deadLetterSuffix].map((one) => ({ topic: one, domain: name }));
   });
 }
 

@@ -25,7 +25,7 @@ export type AllCheck = (c: Context) => Refusal | undefined;
 
 const READS_ONLY: Refusal = {
   code: "wrong_right",
-  detail: "This needs FRESHET_API_TOKEN: the token that this page was opened with only reads",
+  detail: "This needs FRESHET_API_TOKEN",
 };
 
 /**
@@ -38,9 +38,8 @@ export function allCheck(tokens: Tokens): AllCheck {
   const opening = [api, run].filter((token) => token !== undefined);
   const proofs = opening.map(proofOf);
   return (c) => {
-    const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-    const isSent = scheme.toLowerCase() === "bearer" && token !== "";
-    const mayAll = isSent ? isToken(opening, token) : isToken(proofs, getCookie(c, COOKIE) ?? "");
+    const sent = sentToken(c);
+    const mayAll = sent === undefined ? isToken(proofs, getCookie(c, COOKIE) ?? "") : isToken(opening, sent);
     return mayAll ? undefined : READS_ONLY;
   };
 }
@@ -52,8 +51,9 @@ export function requireSession({ tokens, guesses }: SessionOptions): MiddlewareH
   const check = tokenCheck("read", tokens, guesses);
   const proofs = opening.map(proofOf);
   return (c, next) => {
-    // Nobody guesses what it is: who has it need not wait for those who guess at tokens.
-    if (isToken(proofs, getCookie(c, COOKIE) ?? "")) return next();
+    // Nobody guesses what it is: who has it need not wait for those who guess at tokens. A token that is sent beside it counts
+    // as a guess all the same.
+    if (sentToken(c) === undefined && isToken(proofs, getCookie(c, COOKIE) ?? "")) return next();
     const refusal = check(c);
     if (!refusal) return next();
     if (refusal.code === "unauthorized") c.header("www-authenticate", "Bearer");
@@ -101,6 +101,12 @@ export function sessionRoute(app: Hono, { tokens, guesses, bodies }: SessionRout
 export function refused(c: Context, { code, detail, retryAfter }: Refusal): Response {
   if (retryAfter !== undefined) c.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
   return failure(c, PROBLEMS[code].status, code, detail);
+}
+
+/** The bearer token that a request has. */
+function sentToken(c: Context): string | undefined {
+  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
+  return scheme.toLowerCase() === "bearer" && token !== "" ? token : undefined;
 }
 
 function proofOf(token: string): string {

@@ -1,5 +1,5 @@
 // What the owner of a channel does next, and what it knows after that: decisions alone, without requests, so that a test can
-// try every interleaving of two owners with them (tests/snowflake/streaming/two_owners_test.ts).
+// try every interleaving of two owners with them (tests/warehouse/two_owners_test.ts).
 //
 // A partition is taken over in this order: its epoch is raised in SQL, the channel is opened, which fences the owner before
 // off, and the epoch is read again: whoever finds another one has been overtaken in between, and stops. Only then are rows

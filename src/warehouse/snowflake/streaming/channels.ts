@@ -74,7 +74,10 @@ export class Channels {
     for (const channel of opened) channel.confirm(now.get(channel.partition) ?? null);
   }
 
-  /** Takes rows of a partition, in the order of their offsets. Resolves when there is room for more. */
+  /**
+   * Takes rows of a partition, in the order of their offsets. Resolves when there is room for more. Errors:
+   * `WarehouseUnavailableError` when none comes, since the service takes rows and does not store them.
+   */
   async append(partition: number, rows: readonly RawRow[]): Promise<void> {
     const channel = this.#channels.get(partition);
     if (channel === undefined) throw new FencedError(`Partition ${partition} is not claimed by this writer`);
@@ -83,7 +86,10 @@ export class Channels {
     for (const { offset, value } of rows) isFull = channel.add(offset, value) || isFull;
     if (isFull) this.#send(channel);
     if (channel.isCollecting) this.#collecting ??= setTimeout(() => this.#sendAll(), COLLECT_MS);
+    const until = performance.now() + this.#options.service.limits.storedMs;
     while (this.#waitingBytes() > MOST_WAITING_BYTES) {
+      if (performance.now() > until) throw this.#notStored();
+      this.#lookSoon();
       await this.#news();
       this.#check(channel);
     }
@@ -149,11 +155,7 @@ export class Channels {
       const isStored = waiting.every(({ channel, end }) => channel.isStoredBefore(end));
       if (isStored && (waiting.every(({ channel }) => channel.isCounted) || now > start + countedMs)) return;
       if (now > start + storedMs) {
-        throw new WarehouseUnavailableError(
-          `Snowpipe Streaming has not stored rows of "${this.#options.table.name}" within ${
-            storedMs / 1000
-          } s: try again`,
-        );
+        throw this.#notStored();
       }
       if (now > checkAt) {
         checkAt = now + CHECK_AFTER_MS;
@@ -163,6 +165,13 @@ export class Channels {
       this.#lookSoon();
       await this.#news();
     }
+  }
+
+  #notStored(): WarehouseUnavailableError {
+    const { table, service: { limits: { storedMs } } } = this.#options;
+    return new WarehouseUnavailableError(
+      `Snowpipe Streaming has not stored rows of "${table.name}" within ${storedMs / 1000} s: try again`,
+    );
   }
 
   #check({ error }: Channel): void {

@@ -9,10 +9,6 @@ export function addOffset(ranges: { from: number; to: number }[], offset: number
   else ranges.push({ from: offset, to: offset + 1 });
 }
 
-export function countOf(ranges: readonly OffsetRange[]): number {
-  return ranges.reduce((sum, { from, to }) => sum + to - from, 0);
-}
-
 /** Offsets of `all`, before `end`, that are not in `some`. Both in order. */
 export function missingFrom(all: readonly OffsetRange[], some: readonly OffsetRange[], end: number): number[] {
   const missing: number[] = [];

@@ -52,7 +52,7 @@ export async function refuseChannels(session: Session, scope: Scope, partitions:
       [...names.keys()].sort((a, b) => a - b).join(", ")
     } went by Snowpipe ` +
       "Streaming, and may be ahead of their offsets: set SNOWFLAKE_RAW_INGEST=streaming. To go back to SQL, stop every " +
-      '"freshet run" in good order, see that "freshet doctor" finds nothing ahead, and run ' +
+      '"freshet run" in good order, see that "freshet doctor" with SNOWFLAKE_RAW_INGEST=sql finds nothing ahead, and run ' +
       `UPDATE FRESHET_OFFSETS SET RAW_CHANNEL = NULL WHERE DOMAIN = '${scope.domain}'`,
   );
 }

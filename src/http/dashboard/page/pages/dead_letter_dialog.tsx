@@ -40,8 +40,8 @@ export function DeadLetterDialog({ letter, mayRepublish, onClose }: DeadLetterDi
       {isText && <pre class="wrap" tabIndex={0} aria-label="Text of the record">{value}</pre>}
       {value !== null && !isWhole && (
         <p class="note">
-          Cut at {numberText(value.length)} characters. The whole record is in DEAD_LETTERS and in the topic{" "}
-          {topic}.dlq.
+          Cut at {numberText(value.length)}{" "}
+          characters. The whole record is in DEAD_LETTERS, and in the topic of dead letters of {topic}.
         </p>
       )}
       {mayRepublish
