@@ -7,10 +7,16 @@ import type { Alert, Span } from "./answers.ts";
 /** One row, by column name in lower case. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
-/** Asks the warehouse; what is more than `maxRows` is left out. */
-export type Ask = (sql: string, options?: { readonly binds?: readonly Bind[]; readonly maxRows?: number }) => Promise<
-  QueryResult
->;
+export interface AskOptions {
+  readonly binds?: readonly Bind[];
+  /** What is more is left out. */
+  readonly maxRows?: number;
+  /** An answer that is larger is refused. */
+  readonly maxBytes?: number;
+}
+
+/** Asks the warehouse. */
+export type Ask = (sql: string, options?: AskOptions) => Promise<QueryResult>;
 
 /** What a panel is asked with. */
 export interface PanelContext {

@@ -64,6 +64,8 @@ Deno.test("a statement is answered with columns and rows, and within its limits"
     assertEquals([status, body.data.rows.length, body.data.truncated], [200, 10_000, true]);
     assertEquals(body.data.columns, [{ name: "N", type: "BIGINT" }]);
     assertEquals([asked[0]!.maxRows, asked[0]!.timeoutMs], [10_000, 15_000]);
+    const large = await send(app, `SELECT '${"x".repeat(2_000)}' AS X FROM RANGE(9000)`);
+    assertEquals([large.status, large.body.code], [400, "query_refused"], JSON.stringify(large.body).slice(0, 300));
   });
 });
 

@@ -105,8 +105,8 @@ export class AnswerCache {
     using deadline = new Deadline({ signal, timeoutMs: questionMs, late });
     return await this.#turns.run(async () => {
       const [at, begin] = [clock.now(), clock.monotonic()];
-      const data = await make((sql, { binds, maxRows = MAX_ROWS } = {}) =>
-        query(sql, { binds, maxRows, timeoutMs: TIMEOUT_MS, signal: deadline.signal })
+      const data = await make((sql, { maxRows = MAX_ROWS, ...limits } = {}) =>
+        query(sql, { ...limits, maxRows, timeoutMs: TIMEOUT_MS, signal: deadline.signal })
       );
       return { data, asked_at: new Date(at).toISOString(), took_ms: clock.monotonic() - begin };
     }, deadline.signal);

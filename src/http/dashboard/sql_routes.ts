@@ -12,6 +12,8 @@ import { type AllCheck, refused } from "./session.ts";
 
 const Question = z.strictObject({ sql: z.string().trim().min(1).max(500_000) });
 
+/** Of one answer, which is made as a whole: a browser shows no more. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Columns of all tables together. */
 const MAX_COLUMNS = 10_000;
 /** Tables come and go with the program's versions. */
@@ -36,7 +38,9 @@ export function sqlRoutes(app: Hono, { answers, looks, bodies, mayAll }: SqlRout
     const question = Question.safeParse(body.kind === "none" ? {} : body.json);
     if (!question.success) return failure(c, 400, "bad_request", 'Expected {"sql": "SELECT …"}');
     try {
-      return c.json(await looks.once<Rows>((ask) => ask(question.data.sql), c.req.raw.signal));
+      return c.json(
+        await looks.once<Rows>((ask) => ask(question.data.sql, { maxBytes: MAX_ANSWER_BYTES }), c.req.raw.signal),
+      );
     } catch (error) {
       const isBusy = error instanceof QueryBusyError || error instanceof WarehouseUnavailableError;
       // What is wrong with the statement is for who wrote it.

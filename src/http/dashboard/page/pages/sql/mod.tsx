@@ -64,7 +64,7 @@ function Workbench({ about }: { readonly about: About }) {
     <>
       <Card
         title="Statement"
-        note="one that reads: SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN · 10,000 rows and 15 s at most"
+        note="one that reads: SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN · 10,000 rows, 8 MiB and 15 s at most"
         tools={
           <>
             <PastMenu
