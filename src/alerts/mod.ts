@@ -92,8 +92,14 @@ function openChannels({ config, clock, log }: AlertSendingOptions): readonly Cha
   return alertChannels(config).map((name) => open[name]());
 }
 
-/** What this process has, while it says so: whoever takes a partition over tells of its alerts. */
-function ownedOf(statuses: readonly DomainStatus[]): readonly OwnedPartition[] {
-  return statuses.filter(({ phase }) => phase === "running" || phase === "draining" || phase === "stopped")
+/**
+ * What this process has, while it says so: whoever takes a partition over tells of its alerts. Where no other process could, it
+ * goes on also while it waits for the log.
+ */
+export function ownedOf(statuses: readonly DomainStatus[]): readonly OwnedPartition[] {
+  const has = ({ phase, isShared }: DomainStatus) =>
+    phase === "running" || phase === "draining" || phase === "stopped" ||
+    !isShared && (phase === "restarting" || phase === "joining");
+  return statuses.filter(has)
     .flatMap(({ domain, topic, partitions }) => partitions.map(({ partition }) => ({ domain, topic, partition })));
 }
