@@ -98,6 +98,14 @@ Deno.test("what is delivered is not sent again by the next process, nor what is 
   assertEquals((await bench.deliveries()).map(([, status]) => status), ["DELIVERED", "DELIVERED", "DELIVERED"]);
 });
 
+Deno.test("raised comes before cleared also where the clock of who wrote that was behind", async () => {
+  await using bench = await Bench.open();
+  const at = Date.now();
+  await bench.add({ alert: "A", event: "RAISED", at }, { alert: "A", event: "CLEARED", at: at - MINUTE_MS });
+  await bench.send(() => bench.told.length === 2);
+  assertEquals(bench.told, ["A/RAISED", "A/CLEARED"]);
+});
+
 Deno.test("a message that the receiver forgot to answer comes again with the same key", async () => {
   await using bench = await Bench.open();
   await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
