@@ -187,7 +187,7 @@ test("CSV has the rows of the table, filtered and sorted as on the page", async 
   await page.getByRole("button", { name: /^POWER_DRAW_KW/ }).click();
   await page.getByText("by POWER_DRAW_KW, greatest first").waitFor();
   await page.getByLabel("Value").fill("Valley Line");
-  await page.getByLabel("Column").selectOption("LINE");
+  await page.getByRole("combobox", { name: /^Column/ }).selectOption("LINE");
   await page.getByRole("button", { name: "Add filter" }).click();
   await page.getByText("LINE is Valley Line").waitFor();
   await page.locator("tbody tr td", { hasText: "Valley Line" }).first().waitFor();
