@@ -2,7 +2,7 @@
 // checkpoint every 250 ms: produced into the embedded log, run by the engine, written to a DuckDB file.
 
 import { openEmbeddedLog } from "../src/log/embedded.ts";
-import type { NewRecord } from "../src/log/log.ts";
+import type { NewRecord, RecordPosition } from "../src/log/log.ts";
 import type { Unit, Warehouse } from "../src/warehouse/warehouse.ts";
 import { telemetry, TRAINS } from "./records.ts";
 import { run, trainsOn, warehouseAt } from "./pipeline.ts";
@@ -14,19 +14,26 @@ const CHECKPOINT_MS = 250;
 const EVERY_MS = 10;
 const TOPIC = "ats_telemetry";
 
-/** A time as it was before its row was packed, when its text is microseconds. */
-const millis = (cell: unknown) => typeof cell === "string" ? Number(cell) / 1000 : Number(cell);
-
-/** Latencies from what committed units hold, milliseconds. */
+/** Latencies of records by their offsets, and of alerts by the rows of committed units, milliseconds. */
 class Latencies {
   readonly rows: number[] = [];
   readonly alerts: number[] = [];
   readonly #seen = new Set<unknown>();
+  /** When the records of a partition were made, from its first offset on, epoch milliseconds. */
+  readonly #madeAt = new Map<number, number[]>();
+
+  produced(positions: readonly RecordPosition[], atMs: number): void {
+    for (const { partition, offset } of positions) {
+      let made = this.#madeAt.get(partition);
+      if (!made) this.#madeAt.set(partition, made = []);
+      made[offset] = atMs;
+    }
+  }
 
   committed(unit: Unit, nowMs: number): void {
-    for (const { table, cells } of unit.appends) {
-      if (table !== "ATS_TRANSFORMED") continue;
-      for (const time of cells.column("TIMESTAMP") ?? []) this.rows.push(nowMs - millis(time));
+    for (const { partition, expectedOffset, to } of unit.moves) {
+      const made = this.#madeAt.get(partition) ?? [];
+      for (let offset = expectedOffset; offset < to.nextOffset; offset++) this.rows.push(nowMs - made[offset]!);
     }
     for (const { table, rows } of unit.upserts) {
       if (table !== "ATS_ALERTS") continue;
@@ -87,7 +94,11 @@ try {
   const startMs = performance.now();
   for (let sent = 0; sent < RATE * SECONDS;) {
     const due = Math.min(RATE * SECONDS, Math.floor((performance.now() - startMs) * RATE / 1000));
-    if (due > sent) await log.produce(TOPIC, Array.from({ length: due - sent }, (_, i) => report(sent + i)));
+    if (due > sent) {
+      const madeAt = Date.now();
+      const records = Array.from({ length: due - sent }, (_, i) => report(sent + i));
+      latencies.produced(await log.produce(TOPIC, records), madeAt);
+    }
     sent = Math.max(sent, due);
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
