@@ -64,7 +64,7 @@ const PARTS: readonly Part[] = [
     name: "The engine",
     files: /^src\/engine\//,
     ours:
-      /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells)\.ts$|errors\.ts$|clock\.ts$|missing_field\.ts$)/,
+      /^src\/((engine|domains)\/|log\/(headers|log|look_up|wire_format)\.ts$|warehouse\/(warehouse|cells|offset_ranges)\.ts$|errors\.ts$|clock\.ts$|missing_field\.ts$)/,
   },
   {
     name: "The list of the domains' pages",

@@ -3,7 +3,6 @@ import type * as z from "zod";
 import * as s from "./setting.ts";
 
 const HTTP_URL = { schemes: ["http:", "https:"], form: "an http or https URL" };
-const ADDRESS = /^[^\s@<>,]+@[^\s@<>,]+$/;
 
 /** The address of a webhook is often its password: none of it is ever shown. */
 const webhook = (meaning: string) =>
@@ -27,7 +26,7 @@ export const ALERT_SETTINGS = {
     "Mail server for alerts by e-mail; needs FRESHET_ALERT_MAIL_FROM and FRESHET_ALERT_MAIL_TO.",
   ),
   FRESHET_ALERT_MAIL_FROM: s.textOrNone(
-    { form: "an e-mail address", pattern: ADDRESS },
+    { form: "an e-mail address", pattern: s.MAIL_ADDRESS },
     "Who mails of alerts are from.",
   ),
   FRESHET_ALERT_MAIL_TO: s.mailAddressesOrNone("Who gets mails of alerts."),

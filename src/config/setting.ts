@@ -219,11 +219,13 @@ function isAddressOrSubnet(text: string): boolean {
   return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
 }
 
+export const MAIL_ADDRESS = /^[^\s@<>,]+@[^\s@<>,]+$/;
+
 /** A comma-separated list of e-mail addresses, or none. */
 export function mailAddressesOrNone(meaning: string): z.ZodType<readonly string[] | undefined, unknown> {
   return from({ form: "e-mail addresses, several with commas between them" }, meaning, (given) => {
     const addresses = given.split(",").map((address) => address.trim()).filter((address) => address !== "");
-    return addresses.length > 0 && addresses.every((one) => /^[^\s@<>]+@[^\s@<>]+$/.test(one)) ? addresses : undefined;
+    return addresses.length > 0 && addresses.every((one) => MAIL_ADDRESS.test(one)) ? addresses : undefined;
   });
 }
 

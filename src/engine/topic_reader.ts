@@ -123,7 +123,7 @@ export function headerTexts(record: LogRecord): Readonly<Record<string, unknown>
 }
 
 /** Longer texts are cut at `limit` characters. */
-export function recordText({ partition, record }: Found, log: Pick<Log, "schemas">, limit: number): RecordText {
+function recordText({ partition, record }: Found, log: Pick<Log, "schemas">, limit: number): RecordText {
   const { key, value, offset, timestamp } = record;
   const written = value === null ? null : printable(value);
   const said = decodeJson(record, log.schemas);

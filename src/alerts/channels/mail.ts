@@ -69,7 +69,7 @@ async function sendBy(transport: Transport, mail: Readonly<Record<string, unknow
 }
 
 /** Subject, text and headers. */
-export function mailOf(message: AlertMessage, from: string): Readonly<Record<string, unknown>> {
+function mailOf(message: AlertMessage, from: string): Readonly<Record<string, unknown>> {
   const { event, alertId, domain, url, clearedAt, peakValue, threshold } = message;
   const host = from.slice(from.lastIndexOf("@") + 1);
   const thread = `<alert.${createHash("sha256").update(`${domain} ${alertId}`).digest("hex").slice(0, 32)}@${host}>`;

@@ -9,7 +9,7 @@ const ID_HEADER = "freshet.alert.event";
 const AT_ONCE = 500;
 
 /** What the topic of a domain's alerts is called. */
-export const alertTopic = (domain: string): string => `${domain}.alerts`;
+const alertTopic = (domain: string): string => `${domain}.alerts`;
 
 export function topic(log: Pick<Log, "topics" | "createTopics" | "produce">): Channel {
   const known = new Set<string>();

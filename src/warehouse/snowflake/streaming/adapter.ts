@@ -3,6 +3,7 @@
 // twice (what is in the raw table above the claimed offset was accepted, what is not there was not).
 // Must not know logs, engines or operators.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { WarehouseUnavailableError } from "../../../errors.ts";
 import type { Cells } from "../../cells.ts";
 import { type Claiming, claimsOf, type Scope } from "../../sql/offsets.ts";
@@ -14,7 +15,7 @@ import { Session } from "../session.ts";
 import type { Channel } from "./channel.ts";
 import { Channels } from "./channels.ts";
 import { nameChannels, NO_END, type Place, storedRanges, takeOut } from "./raw_table.ts";
-import { holds } from "./ranges.ts";
+import { holds } from "../../offset_ranges.ts";
 import type { StreamingService } from "./service.ts";
 
 export interface StreamingWriterOptions extends WriterOptions {
@@ -168,7 +169,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
           `"${this.#options.raw.table}" does not show the row of offset ${stored} that Snowpipe Streaming has stored: try again`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      await delay(LOOK_AGAIN_MS);
     }
   }
 

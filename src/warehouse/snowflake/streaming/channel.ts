@@ -1,6 +1,7 @@
 // A partition's channel: collects its raw rows, sends them in order, and keeps them until they are stored, for what is under
 // way when the channel has to be opened anew is gone. What is to be done next is decided in channel_state.ts.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { FencedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../../errors.ts";
@@ -10,7 +11,7 @@ import type { Column } from "../columns.ts";
 import { after, type ChannelState, type Chunk, claimed, isStoredBefore, type News, nextStep } from "./channel_state.ts";
 import { mustReopen, refusesChannel, StreamingError } from "./codes.ts";
 import { Lines } from "./lines.ts";
-import { addOffset } from "./ranges.ts";
+import { addOffset } from "../../offset_ranges.ts";
 import type { ChannelStatus, StreamingService } from "./service.ts";
 
 const compress = promisify<Uint8Array, { level: number }, Uint8Array<ArrayBuffer>>(gzip);
@@ -280,7 +281,7 @@ export class Channel {
   /** Waits until the next request may go. */
   async #turn(): Promise<void> {
     const waitMs = this.#notBefore - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (waitMs > 0) await delay(waitMs);
     this.#notBefore = performance.now() + REQUEST_EVERY_MS;
   }
 

@@ -1,11 +1,12 @@
 // The channels of one domain's writer: one for each partition of a topic that it has claimed. Sends what is collected before
 // long, asks for all of them together what is stored, and lets a unit wait for its rows. Must not know SQL.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { FencedError, type RefusedRow, RowsRefusedError, WarehouseUnavailableError } from "../../../errors.ts";
 import type { OffsetRange, RawRow } from "../../warehouse.ts";
 import { Channel, type ChannelOptions, RawRowTooLargeError } from "./channel.ts";
 import { translateStreaming } from "./codes.ts";
-import { missingFrom } from "./ranges.ts";
+import { missingFrom } from "../../offset_ranges.ts";
 
 /** How long rows are collected, milliseconds. */
 const COLLECT_MS = 500;
@@ -141,7 +142,7 @@ export class Channels {
         }`;
         return missing.map((offset) => ({ table: this.#options.table.name, partition, offset, detail }));
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await delay(LOOK_EVERY_MS);
     }
   }
 

@@ -1,6 +1,6 @@
 // Offsets in order, kept as stretches without a hole: a partition's rows are mostly that.
 
-import type { OffsetRange } from "../../warehouse.ts";
+import type { OffsetRange } from "./warehouse.ts";
 
 /** Adds an offset behind those that are in. */
 export function addOffset(ranges: { from: number; to: number }[], offset: number): void {
