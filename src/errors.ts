@@ -24,6 +24,9 @@ export function isRetriable(error: unknown): error is FreshetError {
   return error instanceof FreshetError && error.retriable;
 }
 
+/** What is told of anything that was thrown. */
+export const messageIn = (error: unknown): string => error instanceof Error ? error.message : String(error);
+
 /** One or more settings are wrong or missing. The message lists every one of them. */
 export class ConfigError extends FreshetError {
   readonly code = "config_invalid";

@@ -3,6 +3,7 @@
 import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
 import { Deadline } from "../deadline.ts";
+import { messageIn } from "../errors.ts";
 import type { Logger } from "../engine/options.ts";
 import { type AlertMessage, type Channel, MessageRefusedError } from "./channel.ts";
 import { isoOf, messageOf } from "./message.ts";
@@ -276,5 +277,3 @@ function* batches(alerts: readonly (readonly Undelivered[])[], size: number): Ge
   }
   if (some.length > 0) yield some;
 }
-
-const messageIn = (error: unknown): string => error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@
 import type { DomainStatus } from "../engine/status.ts";
 import type { Domain } from "../domains/domain.ts";
 import type { TimeBefore } from "../engine/options.ts";
+import { messageIn } from "../errors.ts";
 import type { Runner, RunnerOptions, Threads, ThreadsOptions } from "../parts.ts";
 import { everyObserver } from "../wiring.ts";
 import { mergedStatus } from "./merged_status.ts";
@@ -96,7 +97,7 @@ class ThreadedRunner implements Runner {
   }
 
   failed(error: unknown): void {
-    this.#failure = { lastError: error instanceof Error ? error.message : String(error), retryAt: null };
+    this.#failure = { lastError: messageIn(error), retryAt: null };
   }
 
   retriesAt(retryAt: number): void {
