@@ -374,7 +374,7 @@ test("a chart's numbers are there as a table", async (browser, { url }) => {
 test("the page says when Freshet is away, and goes on when it is back", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains?refresh=2`);
   const { page } = visited;
-  await page.getByText("Trains now").waitFor();
+  await page.locator("td", { hasText: "A101" }).first().waitFor();
   await page.route("**/api/**", (route) => route.abort());
   await page.getByText("Freshet has not answered for").waitFor({ timeout: 15_000 });
   await page.locator("td", { hasText: "A101" }).first().waitFor();

@@ -7,6 +7,7 @@ import { generationOf, pull, soon, startAt, text, topicName, until } from "../co
 import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture } from "../support/kafka/fixture.ts";
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const kafka = await kafkaFixture("outages");
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -30,8 +31,11 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     await soon(retrying(() => send(100)), "producing again");
     await reader.read(200);
     assertEquals(reader.values.map(Number).toSorted((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
-    await reader.commit();
-    assertEquals([...(await log.committed(topic, topic)).values()], [100, 100]);
+    // A commit in the middle of the group's return is told as a warning, not thrown.
+    await until(async () => {
+      await reader.commit();
+      return [...(await log.committed(topic, topic)).values()].join() === "100,100";
+    }, "committed offsets");
   });
 }
 
@@ -50,10 +54,9 @@ kafka.eachClient(
     const backAt = Date.now() + 12_000;
     try {
       while (Date.now() < backAt) {
-        await Promise.race([
-          reader.pull(),
-          new Promise((resolve) => setTimeout(resolve, 100)),
-        ]);
+        const tick = sleep(100);
+        await Promise.race([reader.pull(), tick]);
+        await tick;
       }
     } finally {
       await broker.resume();
@@ -183,7 +186,7 @@ async function retrying<T>(call: () => Promise<T>): Promise<T> {
       return await call();
     } catch (error) {
       if (!(error instanceof LogUnavailableError)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 }
