@@ -90,7 +90,7 @@ async function kills(domain: CheckedDomain, threads: number): Promise<void> {
 for (const threads of [1, 2]) {
   const inThreads = threads === 1 ? "" : ` in ${threads} threads`;
   for (const domain of checkedDomains) {
-    // A domain takes a quarter of a minute: the fast tests make do with one, those with a real broker run them all.
+    // A domain takes a quarter of a minute: the fast tests make do with one, `task test:faults` runs them all.
     const ignore = Deno.env.get("TESTS") === "fast" && domain.name !== "trains";
     const name = `${domain.name}${inThreads} killed ${ROUNDS} times leaves no gap, no duplicate and right tables`;
     Deno.test(name, { ignore }, () => kills(domain, threads));
