@@ -208,7 +208,7 @@ export class Pending {
     if (!table) this.#keyed.set(output.name, table = { key: tableKeyOf(output)!, changes: new Map() });
     const { keyColumns, guardColumns } = table.key;
     for (const change of changes) {
-      const identity = JSON.stringify(keyColumns.map((column) => change.row[column]));
+      const identity = identityOf(change.row, keyColumns);
       const known = table.changes.get(identity);
       if (guardColumns && known && isNewer(known.row, change.row, guardColumns)) continue;
       table.changes.set(identity, change);
@@ -249,6 +249,17 @@ function addRow({ cells, partitions, offsets }: PendingRows, partition: number, 
 
 function addRows(rows: PendingRows, partition: number, elements: readonly Element<Row>[]): void {
   for (const { value, offset } of elements) addRow(rows, partition, offset, value);
+}
+
+/** The key of a row as text: another one for another key, whatever the cells hold. */
+function identityOf(row: Row, columns: readonly string[]): string {
+  let identity = "";
+  for (let i = 0; i < columns.length; i++) {
+    const cell = row[columns[i]!];
+    if (typeof cell === "string") identity += `"${cell.length} ${cell}`;
+    else identity += Number.isFinite(cell) ? `${cell} ` : `${JSON.stringify(cell ?? null)} `;
+  }
+  return identity;
 }
 
 /** Whether `a` comes after `b` by the columns, compared in order; used where partitions share a key. */

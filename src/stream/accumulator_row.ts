@@ -41,7 +41,10 @@ export class AccumulatorRow<T, S extends AccumulatorSpec<T>> {
 
   /** Both together, as a new row. */
   merge(a: readonly unknown[], b: readonly unknown[]): unknown[] {
-    return this.#accumulators.map((accumulator, i) => accumulator.merge(a[i], b[i]));
+    const accumulators = this.#accumulators;
+    const merged: unknown[] = [];
+    for (let i = 0; i < accumulators.length; i++) merged.push(accumulators[i]!.merge(a[i], b[i]));
+    return merged;
   }
 
   results(accs: readonly unknown[]): ResultsOf<S> {

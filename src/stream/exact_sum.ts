@@ -28,8 +28,11 @@ export function addExactly(sum: ExactSum, x: number): void {
 
 /** The exact sum of two, as a new one. */
 export function mergeExactly(a: ExactSum, b: ExactSum): ExactSum {
-  const sum = a.map((part) => typeof part === "number" ? part : [...part]);
-  for (const part of b) {
+  const sum = a.slice();
+  const last = sum.at(-1);
+  if (typeof last === "object") sum[sum.length - 1] = [...last];
+  for (let i = 0; i < b.length; i++) {
+    const part = b[i]!;
     if (typeof part === "number") addExactly(sum, part);
     else for (const huge of part) addBeyond(sum, 0, huge);
   }

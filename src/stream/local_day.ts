@@ -11,21 +11,36 @@ export interface LocalDay {
 }
 
 const CACHED_DAYS = 4096;
+const UTC_DAY_MS = 86_400_000;
 
 /** Finds the local day of an instant. Remembers the days it has found, up to a limit. */
 export class LocalCalendar {
-  // By zone, then by UTC hour: zone rules change on quarter hours at most, but the day found is checked against its bounds.
-  readonly #days = new Map<string, LocalDay>();
+  /** By zone, then by UTC day: the local days of which some instant was asked for, hardly ever more than two. */
+  readonly #zones = new Map<string, Map<number, LocalDay[]>>();
+  #cached = 0;
 
   /** The local day that `timeMs` falls into. Throws `RangeError` for an unknown zone. */
   dayOf(timeMs: number, timeZone: string): LocalDay {
-    const slot = `${timeZone}/${Math.floor(timeMs / 3_600_000)}`;
-    const known = this.#days.get(slot);
-    if (known && timeMs >= known.start && timeMs < known.end) return known;
+    const utcDay = Math.floor(timeMs / UTC_DAY_MS);
+    const known = this.#zones.get(timeZone)?.get(utcDay);
+    if (known) {
+      for (let i = 0; i < known.length; i++) if (timeMs >= known[i]!.start && timeMs < known[i]!.end) return known[i]!;
+    }
     const day = findDay(timeMs, timeZone);
-    if (this.#days.size >= CACHED_DAYS) this.#days.clear();
-    this.#days.set(slot, day);
+    this.#keep(day, timeZone, utcDay);
     return day;
+  }
+
+  #keep(day: LocalDay, timeZone: string, utcDay: number): void {
+    if (++this.#cached > CACHED_DAYS) {
+      this.#zones.clear();
+      this.#cached = 1;
+    }
+    let zone = this.#zones.get(timeZone);
+    if (!zone) this.#zones.set(timeZone, zone = new Map());
+    const days = zone.get(utcDay);
+    if (days) days.push(day);
+    else zone.set(utcDay, [day]);
   }
 }
 

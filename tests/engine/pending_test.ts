@@ -1,6 +1,7 @@
 // What is made between two checkpoints becomes one unit, with at most one change for each key.
 
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { outputsOf } from "../../src/domains/domain.ts";
 import { Pending } from "../../src/engine/pending.ts";
 import { type Batch, count, type Output, type SessionChange, type Stream } from "@freshet/stream";
@@ -196,4 +197,26 @@ Deno.test("a partition that only told the time is in the unit too, so that its w
   assertEquals([pending.empty, pending.keyedChanges], [true, 0]);
   answer(pending, "TUMBLING", [], 3);
   assertEquals([pending.empty, [...pending.partitions], pending.keyedChanges], [false, [3], 0]);
+});
+
+Deno.test("rows of different keys are all written, whatever the keys hold; of each key the last", () => {
+  const part = fc.oneof(
+    fc.constantFrom(null, true, false, 0, 1, 10, -0.5, NaN, "", "1", "null", '"1 a', "1 ", " ", "[", ","),
+    fc.string({ unit: fc.constantFrom('"', " ", "1", "0", "a", ","), maxLength: 4 }),
+    fc.double({ noNaN: true }),
+  );
+  const { key: _, ...row } = windowRow(1, 1);
+  fc.assert(fc.property(fc.array(fc.tuple(part, part), { maxLength: 20 }), (keys) => {
+    const [output] = outputsOf({
+      tables: (events: Stream<{ a: string; b: string }>) => [
+        events.keyBy({ A: ({ a }) => a, B: ({ b }) => b }).tumbling(100).aggregate("PAIRS", { n: count() }),
+      ],
+    });
+    const pending = new Pending(domain, [output as Output<unknown>]);
+    keys.forEach(([A, B], n) =>
+      pending.addAnswers(batchOf([]), [batchOf([{ ...row, key: { A, B }, values: { n } }])], 50)
+    );
+    const last = new Map(keys.map((key, n) => [JSON.stringify(key), n]));
+    assertEquals(unitOf(pending).upserts.flatMap(({ rows }) => rows.map(({ n }) => n)), [...last.values()]);
+  }));
 });

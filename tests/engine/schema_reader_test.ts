@@ -187,3 +187,53 @@ Deno.test("any object schema: what is read is what JSON.parse and zod make of it
   );
   assert(read > 300, `${read} records were read by their schema`);
 });
+
+/** A reader that has seen a record of each text, and so knows how they are laid out. */
+function readerThatHasSeen(schema: z.ZodType, texts: readonly string[]): SchemaReader {
+  const reader = new SchemaReader(schema);
+  for (const text of texts) for (let i = 0; i < 4; i++) readLikeAuthority(reader, schema, utf8.encode(text));
+  return reader;
+}
+
+Deno.test("a check is asked once for a text that it takes, and each time for one that it refuses", () => {
+  const asked: string[] = [];
+  const even = z.string().refine((text) => {
+    asked.push(text);
+    return text.length % 2 === 0;
+  });
+  const reader = readerThatHasSeen(z.object({ a: even }), ['{"a":"seen"}']);
+  asked.length = 0;
+  const read = ["ab", "abc", "ab", "abc", "ab"].map((a) => reader.read(utf8.encode(JSON.stringify({ a }))));
+  assertEquals(read, [{ a: "ab" }, NOT_MINE, { a: "ab" }, NOT_MINE, { a: "ab" }]);
+  assertEquals(asked, ["ab", "abc", "abc"]);
+});
+
+Deno.test("what a schema makes of a text is made anew for each record", () => {
+  const reader = readerThatHasSeen(z.object({ a: z.string().transform((text) => [text]) }), ['{"a":"x"}']);
+  const [one, two] = [1, 2].map(() => reader.read(utf8.encode('{"a":"x"}')) as { a: string[] });
+  assertEquals([one, two], [{ a: ["x"] }, { a: ["x"] }]);
+  assert(one!.a !== two!.a);
+});
+
+Deno.test("the rules of one kind of records are asked of records of that kind, and of no others", () => {
+  let asked = 0;
+  const ruled = z.object({ kind: z.literal("ruled"), from: z.int(), to: z.int() }).refine(({ from, to }) => {
+    asked++;
+    return from <= to;
+  });
+  const plain = z.object({ kind: z.literal("plain"), from: z.int(), to: z.int() });
+  const schema = z.discriminatedUnion("kind", [ruled, plain]);
+  const text = (kind: string, from: number, to: number) => `{"kind":"${kind}","from":${from},"to":${to}}`;
+  const reader = readerThatHasSeen(schema, [text("ruled", 1, 2), text("plain", 1, 2)]);
+  const read = (kind: string, from: number, to: number) => reader.read(utf8.encode(text(kind, from, to)));
+  asked = 0;
+  assertEquals(read("plain", 9, 1), { kind: "plain", from: 9, to: 1 });
+  assertEquals(asked, 0);
+  assertEquals(read("ruled", 1, 9), { kind: "ruled", from: 1, to: 9 });
+  assertEquals(read("ruled", 9, 1), NOT_MINE);
+  assertEquals(asked, 2);
+  const all = schema.refine(({ from }) => from < 100);
+  const ofAll = readerThatHasSeen(all, [text("ruled", 1, 2), text("plain", 1, 2)]);
+  assertEquals(ofAll.read(utf8.encode(text("plain", 100, 1))), NOT_MINE);
+  assertEquals(ofAll.read(utf8.encode(text("plain", 99, 1))), { kind: "plain", from: 99, to: 1 });
+});

@@ -68,14 +68,16 @@ const asText = (id: string | number | null | undefined) => id === null || id ===
 /** Mean radius of the Earth (IUGG), km. */
 const EARTH_RADIUS_KM = 6371.0088;
 
+const radians = (degrees: number) => degrees * Math.PI / 180;
+
 /** Great-circle distance from pickup to drop-off in km, by the haversine formula; `null` where coordinates are missing. */
 export function distanceKm(e: RideEvent): number | null {
   const { pickup_latitude, pickup_longitude, dropoff_latitude, dropoff_longitude } = e;
-  const degrees = [pickup_latitude, pickup_longitude, dropoff_latitude, dropoff_longitude];
-  if (!degrees.every((angle) => typeof angle === "number")) return null;
-  const [lat1 = 0, lon1 = 0, lat2 = 0, lon2 = 0] = degrees.map((angle) => angle * Math.PI / 180);
-  const chord = Math.sin((lat2 - lat1) / 2) ** 2 +
-    Math.cos(lat1) * Math.cos(lat2) * Math.sin((lon2 - lon1) / 2) ** 2;
+  if (typeof pickup_latitude !== "number" || typeof pickup_longitude !== "number") return null;
+  if (typeof dropoff_latitude !== "number" || typeof dropoff_longitude !== "number") return null;
+  const [lat1, lat2] = [radians(pickup_latitude), radians(dropoff_latitude)];
+  const east = radians(dropoff_longitude) - radians(pickup_longitude);
+  const chord = Math.sin((lat2 - lat1) / 2) ** 2 + Math.cos(lat1) * Math.cos(lat2) * Math.sin(east / 2) ** 2;
   return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(chord)));
 }
 

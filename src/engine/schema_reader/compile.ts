@@ -38,7 +38,7 @@ return (bytes) => {
   if (!isRead()) return NOT_MINE;
   return ${expression(result, constants)};
 };`;
-  return new Function("scan", "c", "take", "NOT_MINE", body)(scan, constants.list, take, NOT_MINE);
+  return new Function("scan", "c", "NOT_MINE", body)(scan, constants.list, NOT_MINE);
 }
 
 function expression(result: Result, constants: Constants): string {
@@ -97,7 +97,7 @@ function reading(into: string, shape: Shape, separator: Uint8Array, constants: C
     case "literal":
       return `${into} = anything(); ${unless(`${constants.add(new Set(shape.values))}.has(${into})`)}`;
     case "schema":
-      return `${into} = take(${constants.add(shape.schema)}, anything()); if (${into} === NOT_MINE) return NOT_MINE;`;
+      return `${into} = ${constants.add(taking(shape.schema))}(anything()); if (${into} === NOT_MINE) return NOT_MINE;`;
     case "either":
       return switching(shape.shapes, (of) => reading(into, of, separator, constants));
     case "list": {
@@ -142,6 +142,24 @@ function switching(shapes: readonly Shape[], code: (shape: Shape) => string): st
     }
   }
   return `switch (next()) { ${cases.join(" ")} default: ${otherwise} }`;
+}
+
+/** So many texts are remembered of a field, none longer than this: names, such as those of time zones, come again and again. */
+const REMEMBERED_TEXTS = 256;
+const LONGEST_REMEMBERED = 64;
+
+/** What a schema makes of values. It is asked once for a text that it takes as it is: what it says of it does not change. */
+function taking(schema: z.core.$ZodType): (value: unknown) => unknown {
+  const asTheyAre = new Set<unknown>();
+  return (value) => {
+    if (asTheyAre.has(value)) return value;
+    const taken = take(schema, value);
+    if (taken === value && typeof value === "string" && value.length <= LONGEST_REMEMBERED) {
+      if (asTheyAre.size >= REMEMBERED_TEXTS) asTheyAre.clear();
+      asTheyAre.add(value);
+    }
+    return taken;
+  };
 }
 
 /** What a schema makes of a value. A schema's own functions may throw: then it is not taken here. */

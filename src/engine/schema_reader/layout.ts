@@ -1,7 +1,7 @@
 // How a record that was accepted is laid out: which bytes lie between its values, and what its values are. Records of one
 // producer are laid out alike. Reads only text that is known to be JSON with each name once. Must not know zod.
 
-import type { ObjectShape, Shape } from "./shape.ts";
+import type { Branch, ObjectShape, Shape } from "./shape.ts";
 
 /** What comes next in a record. */
 export type Step =
@@ -21,13 +21,15 @@ export type Result =
 export interface Layout {
   readonly steps: readonly Step[];
   readonly result: Result;
+  /** Whether the schema must see the result once more. */
+  readonly hasOwnRules: boolean;
 }
 
 const [QUOTE, BACKSLASH, COMMA, COLON, SPACE] = [34, 92, 44, 58, 32];
 const [BRACE, BRACE_END, BRACKET, BRACKET_END] = [123, 125, 91, 93];
 
 /** The layout of a record that fits one of the branches; undefined where the reader cannot follow. */
-export function layoutOf(bytes: Uint8Array, json: unknown, branches: readonly ObjectShape[]): Layout | undefined {
+export function layoutOf(bytes: Uint8Array, json: unknown, branches: readonly Branch[]): Layout | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   const fitting = branches.filter((branch) => isOfBranch(json as Readonly<Record<string, unknown>>, branch));
   return fitting.length === 1 ? new Walk(bytes).record(fitting[0]!) : undefined;
@@ -50,11 +52,11 @@ class Walk {
 
   constructor(private readonly bytes: Uint8Array) {}
 
-  record(branch: ObjectShape): Layout | undefined {
+  record(branch: Branch): Layout | undefined {
     const result = this.#object(branch);
     if (result === undefined) return undefined;
     this.#bytesUntil(this.bytes.length);
-    return { steps: this.#steps, result };
+    return { steps: this.#steps, result, hasOwnRules: branch.hasOwnRules };
   }
 
   #object({ fields, isLoose }: ObjectShape): Result | undefined {

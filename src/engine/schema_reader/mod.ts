@@ -8,7 +8,7 @@ import type { z } from "zod";
 import { compile, NOT_MINE, type Read, take } from "./compile.ts";
 import { layoutOf } from "./layout.ts";
 import { isAscii, isPlain } from "./scan.ts";
-import { readable, type ReadableSchema } from "./shape.ts";
+import { type Branch, readable } from "./shape.ts";
 
 export { NOT_MINE };
 
@@ -41,12 +41,12 @@ export class SchemaReader {
   readonly counts = { read: 0 };
   /** The most used ones first. */
   readonly #layouts: Known[] = [];
-  readonly #readable: ReadableSchema | undefined;
+  readonly #branches: readonly Branch[] | undefined;
   #patience = 1;
   #unknown = 0;
 
   constructor(private readonly schema: z.ZodType) {
-    this.#readable = readable(schema);
+    this.#branches = readable(schema);
   }
 
   /** What the schema makes of the record, or {@link NOT_MINE}. */
@@ -79,7 +79,7 @@ export class SchemaReader {
    * `value`. It is rarer the more layouts there have been.
    */
   learn(bytes: Uint8Array, json: unknown, value: unknown): void {
-    if (this.#readable === undefined || bytes.length > LONGEST_BYTES || ++this.#unknown < this.#patience) return;
+    if (this.#branches === undefined || bytes.length > LONGEST_BYTES || ++this.#unknown < this.#patience) return;
     this.#unknown = 0;
     this.#patience = Math.min(2 * this.#patience, MAX_PATIENCE);
     const read = this.#reading(bytes, json);
@@ -90,10 +90,9 @@ export class SchemaReader {
   }
 
   #reading(bytes: Uint8Array, json: unknown): Read | undefined {
-    const { branches, hasOwnRules } = this.#readable!;
-    const layout = layoutOf(bytes, json, branches);
+    const layout = layoutOf(bytes, json, this.#branches!);
     const read = layout && compile(layout);
-    if (read === undefined || !hasOwnRules) return read;
+    if (read === undefined || !layout!.hasOwnRules) return read;
     return (bytes) => {
       const value = read(bytes);
       return value === NOT_MINE ? NOT_MINE : take(this.schema, value);

@@ -30,10 +30,8 @@ export interface Bound {
   readonly value: number;
 }
 
-/** A schema whose objects can be read. */
-export interface ReadableSchema {
-  /** What a value may be: one for each branch of a discriminated union. */
-  readonly branches: readonly ObjectShape[];
+/** What an object of a schema may be: one for each branch of a discriminated union. */
+export interface Branch extends ObjectShape {
   /** Whether the schema has rules for the whole object, and so must see it once more. */
   readonly hasOwnRules: boolean;
 }
@@ -47,20 +45,19 @@ interface Definition {
 const definitionOf = (schema: z.core.$ZodType) => schema._zod.def as unknown as Definition; // zod types each kind apart
 
 /** How objects of the schema are read; undefined when they cannot be. */
-export function readable(schema: z.core.$ZodType): ReadableSchema | undefined {
+export function readable(schema: z.core.$ZodType): readonly Branch[] | undefined {
   const definition = definitionOf(schema);
   const hasOwnRules = (definition.checks?.length ?? 0) > 0;
   if (definition.type === "object") {
     const shape = objectShape(definition);
-    return shape && { branches: [shape], hasOwnRules };
+    return shape && [{ ...shape, hasOwnRules }];
   }
   if (definition.type !== "union" || definition.discriminator === undefined) return undefined;
   const options = (definition.options as readonly z.core.$ZodType[]).map(readable);
   if (options.some((option) => option === undefined)) return undefined;
-  return {
-    branches: options.flatMap((option) => option!.branches),
-    hasOwnRules: hasOwnRules || options.some((option) => option!.hasOwnRules),
-  };
+  return options.flatMap((branches) =>
+    branches!.map((branch) => ({ ...branch, hasOwnRules: hasOwnRules || branch.hasOwnRules }))
+  );
 }
 
 function objectShape(definition: Definition): ObjectShape | undefined {
