@@ -2,8 +2,7 @@
 // Must not know logs, engines or operators.
 
 import { Cells, type Packer } from "../cells.ts";
-import type { Attempt, SqlAdapter } from "../sql/adapter.ts";
-import type { Claiming, Scope } from "../sql/offsets.ts";
+import type { Attempt, Scope, SqlAdapter } from "../sql/adapter.ts";
 import { type Table as SqlTable, Tables } from "../sql/tables.ts";
 import type { Bind, Delete, TableKey, Unit } from "../warehouse.ts";
 import { type Column, columnOf } from "./columns.ts";
@@ -12,7 +11,7 @@ import { briefMessage, isDataError, translate } from "./errors.ts";
 import { FOLD_BYTES } from "./large_rows.ts";
 import { deleteRows, forgetPacked, insertRows, mergeRows, packerFor } from "./loading.ts";
 import type { Layout } from "./packing.ts";
-import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import { DuckDbOffsets } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
 import { compactState, readState } from "./state.ts";
 
@@ -28,6 +27,7 @@ export interface WriterOptions {
 export class DuckDbAdapter implements SqlAdapter<Session, Column> {
   readonly domain: string;
   readonly tables: Tables<Column>;
+  readonly offsets: DuckDbOffsets;
   /** Whoever is fenced should not do the work. */
   readonly movesOffsets = "first";
   readonly largeBytes = FOLD_BYTES;
@@ -42,6 +42,7 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
     this.#database = database;
     this.#now = now;
     this.#session = database.session();
+    this.offsets = new DuckDbOffsets(this.#session, now);
     this.tables = new Tables({
       place: `warehouse file "${database.path}"`,
       rows: (sql) => this.#session.rows(sql),
@@ -72,18 +73,6 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
 
   translate(error: unknown): Error {
     return translate(error, this.#database.path);
-  }
-
-  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Values> {
-    return readOffsets(this.#session, scope, partitions);
-  }
-
-  raiseEpochs(session: Session, scope: Scope, claiming: Claiming): Promise<void> {
-    return raiseEpochs(session, scope, { ...claiming, now: this.#now() });
-  }
-
-  moveOffsets(session: Session, scope: Scope, moves: string): Promise<number> {
-    return moveOffsets(session, scope, { moves, now: this.#now() });
   }
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {

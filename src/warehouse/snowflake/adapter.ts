@@ -3,16 +3,16 @@
 
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Cells } from "../cells.ts";
-import type { Attempt, Rows, SqlAdapter } from "../sql/adapter.ts";
-import { type Claiming, claimsOf, type Scope } from "../sql/offsets.ts";
+import type { Attempt, Rows, Scope, SqlAdapter } from "../sql/adapter.ts";
 import { type Table as SqlTable, Tables } from "../sql/tables.ts";
+import { claimsOf } from "../sql/writer.ts";
 import type { Append, Bind, Claim, Delete, TableKey, Unit } from "../warehouse.ts";
 import type { Account } from "./account.ts";
 import type { Source } from "./binds.ts";
 import { type Column, columnOf } from "./columns.ts";
 import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
 import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Transaction } from "./loading.ts";
-import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import { SnowflakeOffsets } from "./offsets.ts";
 import { Session } from "./session.ts";
 import { compactState, readState } from "./state.ts";
 import { refuseChannels } from "./streaming/raw_table.ts";
@@ -32,6 +32,7 @@ export interface WriterOptions {
 export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
   readonly domain: string;
   readonly tables: Tables<Column>;
+  readonly offsets: SnowflakeOffsets;
   /** An update locks the table until the end of the transaction. */
   readonly movesOffsets = "last";
   readonly isDataError = isDataError;
@@ -47,6 +48,7 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     this.#refusesChannels = refusesChannels;
     this.#account = account;
     this.#session = new Session({ account, tag: `freshet:${domain}`, transactions });
+    this.offsets = new SnowflakeOffsets(this.#session, (...claim) => this.raised(...claim));
     this.tables = new Tables({
       place: account.description,
       dropped: SNOWFLAKE_TABLE_DROPPED,
@@ -96,17 +98,9 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return translate(error, this.#account.place);
   }
 
-  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Rows> {
-    return readOffsets(this.#session, scope, partitions);
-  }
-
-  async raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
-    await raiseEpochs(transaction, scope, claiming);
-    if (this.#refusesChannels) await refuseChannels(this.#session, scope, claiming.partitions);
-  }
-
-  moveOffsets(transaction: Transaction, scope: Scope, moves: string): Promise<number> {
-    return moveOffsets(transaction, scope, moves);
+  /** Called in a claim's transaction once the epochs are raised. */
+  protected async raised(_transaction: Transaction, scope: Scope, partitions: readonly number[]): Promise<void> {
+    if (this.#refusesChannels) await refuseChannels(this.#session, scope, partitions);
   }
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows> {
@@ -169,7 +163,7 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     const partitions = moves.map(({ partition }) => partition);
     let stored: readonly Claim[];
     try {
-      stored = claimsOf(await this.readOffsets({ domain: this.domain, topic }, partitions));
+      stored = claimsOf(await this.offsets.read({ domain: this.domain, topic }, partitions));
     } catch (cause) {
       throw new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
     }
