@@ -90,10 +90,10 @@ export interface SqlErrors {
   translate(error: unknown): Error;
 }
 
-export interface SqlAdapter<T, C extends NamedColumn>
-  extends SqlTransactions<T>, SqlBookkeeping<T>, SqlLoading<T, C>, SqlErrors {
+export interface SqlAdapter<T, C extends NamedColumn> extends SqlTransactions<T>, SqlBookkeeping<T>, SqlErrors {
   readonly domain: string;
   readonly tables: Tables<C>;
+  readonly loading: SqlLoading<T, C>;
   /** Where in a unit's transaction its offsets move: first where that saves a fenced writer work, last where it takes a lock. */
   readonly movesOffsets: "first" | "last";
   /** These four: see `Writer`. */

@@ -153,7 +153,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     if (movesOffsets === "first") await this.#move(unit, transaction);
     await this.#append(unit, transaction);
     for (const upsert of unit.upserts) await this.#upsert(upsert, transaction);
-    for (const del of unit.deletes) await this.#adapter.delete(transaction, await tables.named(del.table), del);
+    for (const del of unit.deletes) await this.#adapter.loading.delete(transaction, await tables.named(del.table), del);
     if (movesOffsets === "last") await this.#move(unit, transaction);
   }
 
@@ -167,7 +167,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
   async #append(unit: Unit, transaction: T): Promise<void> {
     const state = Cells.of(stateRows(unit, this.#adapter.domain));
     try {
-      await this.#adapter.append(transaction, unit, state);
+      await this.#adapter.loading.append(transaction, unit, state);
     } catch (error) {
       throw this.#adapter.isDataError(error) ? new StepsRefused(unit.appends, error) : error;
     }
@@ -177,7 +177,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     if (step.rows.length === 0) return;
     const table = await this.#adapter.tables.named(step.table);
     try {
-      await this.#adapter.merge(transaction, table, { key: step, cells: Cells.of(step.rows) });
+      await this.#adapter.loading.merge(transaction, table, { key: step, cells: Cells.of(step.rows) });
     } catch (error) {
       throw this.#adapter.isDataError(error) ? new StepsRefused([step], error) : error;
     }
@@ -210,8 +210,8 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     const table = await adapter.tables.named(step.table);
     const write = (transaction: T, cells: Cells) =>
       isAppend(step)
-        ? adapter.insert(transaction, table, cells)
-        : adapter.merge(transaction, table, { key: step, cells });
+        ? adapter.loading.insert(transaction, table, cells)
+        : adapter.loading.merge(transaction, table, { key: step, cells });
     return await findRefusals(isAppend(step) ? step.cells : Cells.of(step.rows), async (cells) => {
       try {
         await attempt((transaction) => write(transaction, cells));

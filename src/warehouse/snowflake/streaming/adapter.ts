@@ -5,7 +5,6 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { WarehouseUnavailableError } from "../../../errors.ts";
-import type { Cells } from "../../cells.ts";
 import type { Scope } from "../../sql/adapter.ts";
 import { claimsOf } from "../../sql/writer.ts";
 import type { Claim, Decided, OffsetRange, RawRow, RawTable, RawWriter, Unit } from "../../warehouse.ts";
@@ -100,10 +99,9 @@ export class StreamingAdapter extends SnowflakeAdapter {
     });
   }
 
-  override async append(transaction: Transaction, unit: Unit, state: Cells): Promise<void> {
+  protected override async beforeAppending(transaction: Transaction, unit: Unit): Promise<void> {
     const places = this.#condemned(unit);
     if (places.length > 0) await takeOut(transaction, this.#options.raw, { topic: unit.topic, places });
-    await super.append(transaction, unit, state);
   }
 
   override async close(): Promise<void> {
