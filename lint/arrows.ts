@@ -124,7 +124,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "@hono/zod-openapi": /^src\/http\//,
   "prom-client": /^src\/metrics\//,
   "preact": /^src\/(http\/dashboard\/page\/|domains\/[^/]+\/page\/)/,
-  "echarts": /^src\/http\/dashboard\/page\//,
+  "echarts": /^src\/http\/dashboard\/page\/parts\/chart_canvas\.ts$/,
   "commander": /^src\/cli\//,
   "cli-progress": /^src\/cli\//,
   "cli-table3": /^src\/cli\//,

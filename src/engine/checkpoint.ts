@@ -1,9 +1,10 @@
-// Writing a unit, once: dead letters towards their topic, the warehouse transaction, then the group's offsets.
+// Writing a unit, once: dead letters towards their topic, the warehouse transaction, then the group's offsets. A commit whose
+// answer was lost is settled by reading the offsets back.
 
 import type { Domain } from "../domains/domain.ts";
+import { CommitUnknownError, FencedError, FreshetError, WarehouseUnavailableError } from "../errors.ts";
 import type { Generation } from "../log/log.ts";
 import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
-import { commitUnit } from "./commit.ts";
 import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 
@@ -89,4 +90,33 @@ export class Checkpointer {
       await this.generation.commit(offsets);
     }
   }
+}
+
+/** Commits a unit. Errors: those of `Writer.commit`; `CommitUnknownError` only where nothing can be read back. */
+export async function commitUnit(writer: Pick<Writer, "commit" | "positions">, unit: Unit): Promise<void> {
+  try {
+    await writer.commit(unit);
+  } catch (error) {
+    if (!(error instanceof CommitUnknownError) || unit.moves.length === 0) throw error;
+    const stored = await writer.positions(unit.topic, unit.moves.map(({ partition }) => partition));
+    settle(unit.moves, stored, error);
+  }
+}
+
+/** Returns where the unit is written; throws why it is not. */
+function settle(moves: readonly Move[], stored: readonly Claim[], cause: CommitUnknownError): void {
+  const outcomes = moves.map((move) => outcomeOf(move, stored.find(({ partition }) => partition === move.partition)));
+  if (outcomes.every((outcome) => outcome === "written")) return;
+  if (!outcomes.every((outcome) => outcome === "not written")) {
+    throw new FencedError("Another instance has taken over a partition", { cause });
+  }
+  // A warehouse that knows why says it.
+  if (cause.cause instanceof FreshetError) throw cause.cause;
+  throw new WarehouseUnavailableError("The warehouse did not confirm a commit and has not written it", { cause });
+}
+
+function outcomeOf({ epoch, checkpoint }: Move, stored: Claim | undefined): "written" | "not written" | "fenced" {
+  if (stored?.epoch !== epoch) return "fenced";
+  if (stored.checkpoint === checkpoint + 1) return "written";
+  return stored.checkpoint === checkpoint ? "not written" : "fenced";
 }

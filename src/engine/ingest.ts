@@ -8,9 +8,9 @@ import type { Domain, TimeSettings } from "../domains/domain.ts";
 import type { LogBatch, LogRecord, NewRecord, WrittenSchemas } from "../log/log.ts";
 import { schemaHeader } from "../log/wire_format.ts";
 import { type Batch, days, type Element, PartitionInput, type PartitionWatermark } from "@freshet/stream";
+import { holds } from "../warehouse/offset_ranges.ts";
 import type { Decided, Position, Row } from "../warehouse/warehouse.ts";
 import type { DeadLetter, Verdict } from "./dead_letter.ts";
-import { decisionOn } from "./decided.ts";
 import { type Decoded, decodeJson } from "./decode.ts";
 import { MetadataWriter } from "./metadata.ts";
 import { OlderForms, type ReadEvent } from "./older_forms.ts";
@@ -89,6 +89,29 @@ export function sizeOf({ key, value, headers }: Pick<NewRecord, "key" | "value" 
     for (const content of [headers[name]!].flat()) size += name.length + (content?.length ?? 0);
   }
   return size;
+}
+
+/** Records worked on in one turn of the JavaScript thread: a few milliseconds. */
+const SLICE_RECORDS = 500;
+/** Bytes of records in one turn, so that a unit ends where its limit is. */
+const SLICE_BYTES = 1024 * 1024;
+
+/** A log batch in pieces, each worked on in one turn of the JavaScript thread; the last one ends where the batch does. */
+export function* slices(batch: LogBatch): Generator<LogBatch> {
+  const { records, nextOffset } = batch;
+  for (let from = 0, to = 0; from === 0 || from < records.length; from = to) {
+    for (let bytes = 0; to < records.length && to - from < SLICE_RECORDS && bytes < SLICE_BYTES; to++) {
+      bytes += sizeOf(records[to]!);
+    }
+    if (from === 0 && to === records.length) return yield batch;
+    yield { ...batch, records: records.slice(from, to), nextOffset: records[to]?.offset ?? nextOffset };
+  }
+}
+
+/** What became of a record whose raw row may have gone ahead of its unit; `undefined` for one that was not come to. */
+export function decisionOn({ before, accepted }: Decided, offset: number): "accepted" | "not accepted" | undefined {
+  if (offset >= before) return undefined;
+  return holds(accepted, offset) ? "accepted" : "not accepted";
 }
 
 export interface PartitionIngestOptions {

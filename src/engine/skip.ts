@@ -2,7 +2,7 @@
 // more owner of the partition would: what runs meanwhile is fenced off, and goes on from where the position is then.
 
 import type { Clock } from "../clock.ts";
-import { commitUnit } from "./commit.ts";
+import { commitUnit } from "./checkpoint.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import { FreshetError } from "../errors.ts";
 import type { Log } from "../log/log.ts";

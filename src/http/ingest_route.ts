@@ -11,7 +11,6 @@ import { headersOf } from "./answer_headers.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { problem, type ProblemCode, type Refusal } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
-import { isWellFormedJson } from "./well_formed.ts";
 
 /** An event to be published. */
 export interface KeyedEvent {
@@ -177,6 +176,22 @@ function check(source: IngestSource, { json, bytes, text }: Given, now: number):
     // A schema's own functions may throw, as they would in the pipeline.
     return invalid("", "schema_error", "The event cannot be checked");
   }
+}
+
+/**
+ * Whether `text`, which means `json`, has only whole characters in its names and texts: half surrogate pairs pass, as escapes,
+ * every parser of JavaScript, and warehouses refuse them.
+ */
+function isWellFormedJson(text: string, json: unknown): boolean {
+  // Half a pair cannot be in UTF-8; only an escape can say it.
+  return !/\\u[dD][89a-fA-F]/.test(text) || isWellFormed(json);
+}
+
+function isWellFormed(json: unknown): boolean {
+  if (typeof json === "string") return json.isWellFormed();
+  if (typeof json !== "object" || json === null) return true;
+  if (Array.isArray(json)) return json.every(isWellFormed);
+  return Object.entries(json).every(([name, value]) => name.isWellFormed() && isWellFormed(value));
 }
 
 function invalid(pointer: string, code: string, detail: string): Outcome<never> {

@@ -1,7 +1,6 @@
 // One operator for every kind of windows: picks what keeps the kind's elements by its shape, and opens its state.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Operator } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { PaneAggregator, type PaneState } from "./pane_aggregator.ts";

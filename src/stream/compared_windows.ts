@@ -1,7 +1,6 @@
 // One partition's hopping windows, each beside the interval before it: from panes, so that an element is kept once.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts";

@@ -1,8 +1,7 @@
 // Episodes of a condition that lasts until an element says otherwise: from a key's first element of which it holds to the
 // next one of which it does not, in the order of the log. Without a gap that ends it, and so never late.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element, Operator } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";

@@ -1,8 +1,7 @@
 // Windows that overlap: elements are kept once, in panes, and windows are merged from panes, so the cost does not grow with
 // the number of windows that an element is in.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { firstAfter, type KeyPanes, type PaneEntry, PaneIndex } from "./panes.ts";

@@ -1,7 +1,6 @@
 // One partition's episodes of points in time that may be taken back: each a run of a key's points less than a gap apart.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import type { SessionChange, SessionRow } from "./session.ts";

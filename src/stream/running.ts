@@ -1,7 +1,6 @@
 // Aggregates without a window: one value for each key, over everything that has come so far.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element, Operator } from "./batch.ts";
 import type { KeyedResult, Keys } from "./key.ts";
 import { byPartition, PartitionAggregator } from "./partition_aggregator.ts";

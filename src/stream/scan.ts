@@ -1,8 +1,7 @@
 // Stateful map: each element with what its key's elements come to so far. In the order of the log, so nothing is ever late; keys
 // are never forgotten.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import { type Batch, type Element, type Operator, withElements } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import type { KeyedState } from "./state.ts";

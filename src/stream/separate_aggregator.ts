@@ -1,7 +1,6 @@
 // Windows of which each element is in one: the accumulators of a window are kept whole, under the window's end.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { PartitionAggregator } from "./partition_aggregator.ts";

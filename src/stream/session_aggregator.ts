@@ -1,8 +1,7 @@
 // Windows that grow with their elements and merge: a key's sessions are kept together, and are what all its elements that were
 // not late make, whatever the order in which they came.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element, MissedWindows } from "./batch.ts";
 import type { Keys } from "./key.ts";
 import { PartitionAggregator } from "./partition_aggregator.ts";

@@ -4,8 +4,7 @@
 // events.keyBy({ k: (e) => e.k }).tumbling(hours(1)).aggregate("B", { n: count() })
 
 import { aggregateSessions, aggregateWindows } from "./aggregate_windows.ts";
-import { AccumulatorRow } from "./accumulator_row.ts";
-import { type AccumulatorSpec, count, max, min, type ResultsOf } from "./accumulators.ts";
+import { AccumulatorRow, type AccumulatorSpec, count, max, min, type ResultsOf } from "./accumulators.ts";
 import type { Operator, PerElement } from "./batch.ts";
 import { filter } from "./filter.ts";
 import { flatMap } from "./flat_map.ts";

@@ -1,8 +1,7 @@
 // Episodes of windows: intervals during which a key's windows meet a condition, such as holding twice as many elements as was
 // usual before them.
 
-import type { AccumulatorRow } from "./accumulator_row.ts";
-import type { AccumulatorSpec, ResultsOf } from "./accumulators.ts";
+import type { AccumulatorRow, AccumulatorSpec, ResultsOf } from "./accumulators.ts";
 import type { Batch, Element, Operator } from "./batch.ts";
 import { type ComparedWindow, ComparedWindows, type Progress } from "./compared_windows.ts";
 import { hoppingWindows } from "./hopping_windows.ts";

@@ -1,7 +1,7 @@
 // Every fault at every statement of a unit: it is written once, or not at all and then again, with nothing lost or twice.
 
 import { assert, assertEquals } from "@std/assert";
-import { commitUnit } from "../../src/engine/commit.ts";
+import { commitUnit } from "../../src/engine/checkpoint.ts";
 import { FreshetError } from "../../src/errors.ts";
 import { Cells } from "../../src/warehouse/cells.ts";
 import type { Claim, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";

@@ -1,7 +1,7 @@
 // Alerts and history: what a backfill makes is marked as such, and what still lasts when the present is reached is told again.
 
 import { assert, assertEquals } from "@std/assert";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { whileHolding } from "../../src/stream/holding.ts";
 import { Keys } from "../../src/stream/key.ts";
 import { aggregateSessions } from "../../src/stream/aggregate_windows.ts";

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { type Batch, count, max, type Operator, StateBackend, sum } from "@freshet/stream";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { aggregateWindows } from "../../src/stream/aggregate_windows.ts";
 import { Keys } from "../../src/stream/key.ts";
 import type { OverlappingWindows, SeparateWindows } from "../../src/stream/window_kind.ts";

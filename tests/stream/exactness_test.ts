@@ -2,9 +2,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
-import { highOf, lowestOf, lowOf, meanExactly, roundExactly } from "../../src/stream/exact_result.ts";
-import { addExactly, mergeExactly } from "../../src/stream/exact_sum.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
+import {
+  addExactly,
+  highOf,
+  lowestOf,
+  lowOf,
+  meanExactly,
+  mergeExactly,
+  roundExactly,
+} from "../../src/stream/exact_sum.ts";
 import {
   atMax,
   count,

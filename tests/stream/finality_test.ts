@@ -1,7 +1,7 @@
 // What is final stays final: state that was forgotten under other settings, the end of an input, and sessions that go on.
 
 import { assertEquals } from "@std/assert";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";
 import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { Keys } from "../../src/stream/key.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { whileHolding } from "../../src/stream/holding.ts";
 import { Keys } from "../../src/stream/key.ts";
 import { scan } from "../../src/stream/scan.ts";

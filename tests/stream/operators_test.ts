@@ -1,7 +1,7 @@
 // What every operator keeps to: one batch out for each batch in, its source closed with it, and failures reported, not thrown.
 
 import { assert, assertEquals } from "@std/assert";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { filter } from "../../src/stream/filter.ts";
 import { flatMap } from "../../src/stream/flat_map.ts";
 import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { RELATIVE_ERROR } from "../../src/stream/quantile_sketch.ts";
 import { addToSketch, type Element, emptySketch, mergeSketches, quantile, quantileOf } from "@freshet/stream";
 import { propertyRuns } from "../support/simulation/runs.ts";

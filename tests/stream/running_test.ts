@@ -1,7 +1,7 @@
 // Aggregates without a window, by example.
 
 import { assertEquals } from "@std/assert";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { Keys } from "../../src/stream/key.ts";
 import { aggregateRunning } from "../../src/stream/running.ts";
 import { count, type Operator, type RunningResult, StateBackend, sum } from "@freshet/stream";

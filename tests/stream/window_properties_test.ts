@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { count, last, max, type StateBackend } from "@freshet/stream";
 import fc from "fast-check";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { aggregateSessions } from "../../src/stream/aggregate_windows.ts";
 import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { sessionWindows } from "../../src/stream/session_windows.ts";

@@ -1,7 +1,7 @@
 // Windows by example: events at their times go in, rows come out.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { AccumulatorRow } from "../../src/stream/accumulator_row.ts";
+import { AccumulatorRow } from "../../src/stream/accumulators.ts";
 import { aggregateSessions, aggregateWindows } from "../../src/stream/aggregate_windows.ts";
 import { hoppingWindows } from "../../src/stream/hopping_windows.ts";
 import { Keys } from "../../src/stream/key.ts";

@@ -1,7 +1,7 @@
 // A process that commits units to a DuckDB file until it is killed, told to stop by the end of its standard input, or refused.
 // Prints a line of JSON for each thing that happens. Arguments: file, rows per unit, checkpoint threshold.
 
-import { commitUnit } from "../../src/engine/commit.ts";
+import { commitUnit } from "../../src/engine/checkpoint.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { SCRIPTS, TOPIC, unitOf } from "./support.ts";
 

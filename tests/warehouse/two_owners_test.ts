@@ -13,7 +13,7 @@ import {
   type News,
   nextStep,
 } from "../../src/warehouse/snowflake/streaming/channel_state.ts";
-import { decisionOn } from "../../src/engine/decided.ts";
+import { decisionOn } from "../../src/engine/ingest.ts";
 
 /** Rows that the service has taken and not stored. */
 interface UnderWay {

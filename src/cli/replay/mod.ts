@@ -5,7 +5,7 @@
 // raw rows, dead letters and offsets are not touched, so whatever happens on the way, each record stays counted once.
 import type { Domain } from "../../domains/mod.ts";
 import type { TimeBefore } from "../../engine/mod.ts";
-import { commitUnit } from "../../engine/commit.ts";
+import { commitUnit } from "../../engine/checkpoint.ts";
 import { fingerprintsOf } from "../../engine/pipeline.ts";
 import { FencedError, FreshetError, WarehouseRefusedError } from "../../errors.ts";
 import { scriptsOf } from "../../parts.ts";

@@ -2,21 +2,18 @@
 // Must not know logs, engines or operators.
 
 import { Cells, type Packer } from "../cells.ts";
-import type { Attempt, SqlAdapter } from "../sql/adapter.ts";
-import type { Claiming, Scope } from "../sql/offsets.ts";
-import { type Table as SqlTable, Tables } from "../sql/tables.ts";
-import type { Bind, Delete, TableKey, Unit } from "../warehouse.ts";
+import type { Attempt, Scope, SqlAdapter } from "../sql/adapter.ts";
+import { Tables } from "../sql/tables.ts";
+import type { Bind, Unit } from "../warehouse.ts";
 import { type Column, columnOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
 import { FOLD_BYTES } from "./large_rows.ts";
-import { deleteRows, forgetPacked, insertRows, mergeRows, packerFor } from "./loading.ts";
+import { DuckDbLoading, forgetPacked, insertRows, packerFor } from "./loading.ts";
 import type { Layout } from "./packing.ts";
-import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import { DuckDbOffsets } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
 import { compactState, readState } from "./state.ts";
-
-type Table = SqlTable<Column>;
 
 export interface WriterOptions {
   readonly domain: string;
@@ -28,6 +25,8 @@ export interface WriterOptions {
 export class DuckDbAdapter implements SqlAdapter<Session, Column> {
   readonly domain: string;
   readonly tables: Tables<Column>;
+  readonly offsets: DuckDbOffsets;
+  readonly loading: DuckDbLoading;
   /** Whoever is fenced should not do the work. */
   readonly movesOffsets = "first";
   readonly largeBytes = FOLD_BYTES;
@@ -42,11 +41,13 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
     this.#database = database;
     this.#now = now;
     this.#session = database.session();
+    this.offsets = new DuckDbOffsets(this.#session, now);
     this.tables = new Tables({
       place: `warehouse file "${database.path}"`,
       rows: (sql) => this.#session.rows(sql),
       columnOf: ({ name, type }) => columnOf(name, type),
     });
+    this.loading = new DuckDbLoading(this.tables);
   }
 
   call<R>(call: () => Promise<R>): Promise<R> {
@@ -72,18 +73,6 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
 
   translate(error: unknown): Error {
     return translate(error, this.#database.path);
-  }
-
-  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Values> {
-    return readOffsets(this.#session, scope, partitions);
-  }
-
-  raiseEpochs(session: Session, scope: Scope, claiming: Claiming): Promise<void> {
-    return raiseEpochs(session, scope, { ...claiming, now: this.#now() });
-  }
-
-  moveOffsets(session: Session, scope: Scope, moves: string): Promise<number> {
-    return moveOffsets(session, scope, { moves, now: this.#now() });
   }
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {
@@ -123,22 +112,5 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
   confirm({ appends }: Unit): Promise<void> {
     for (const { cells } of appends) forgetPacked(cells);
     return Promise.resolve();
-  }
-
-  async append(session: Session, { appends }: Unit, state: Cells): Promise<void> {
-    for (const { table, cells } of appends) await insertRows(session, await this.tables.named(table), cells);
-    await insertRows(session, await this.tables.named("FRESHET_STATE"), state);
-  }
-
-  insert(session: Session, table: Table, cells: Cells): Promise<void> {
-    return insertRows(session, table, cells);
-  }
-
-  merge(session: Session, table: Table, rows: { readonly key: TableKey; readonly cells: Cells }): Promise<void> {
-    return mergeRows(session, table, rows);
-  }
-
-  delete(session: Session, table: Table, del: Delete): Promise<void> {
-    return deleteRows(session, table, del);
   }
 }

@@ -1,10 +1,11 @@
 // Puts rows into tables: insert, merge and delete, as many rows in a statement as it takes, statements kept prepared.
-// Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
+// Runs inside the caller's transaction. Must not know offsets or errors' meaning.
 
 import { Cells, type Packer } from "../cells.ts";
+import type { SqlLoading } from "../sql/adapter.ts";
 import { deleteSql, list, mergeSql, quoted, type SourceRows } from "../sql/statements.ts";
-import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
-import type { Delete, TableKey } from "../warehouse.ts";
+import { columnsIn, type Table as SqlTable, type Tables, withColumns } from "../sql/tables.ts";
+import type { Delete, TableKey, Unit } from "../warehouse.ts";
 import { type Column, readSql } from "./columns.ts";
 import { longLast, needsNoLook, type Rows, rowsFrom, TablePacker } from "./rows.ts";
 import type { Session } from "./session.ts";
@@ -105,7 +106,7 @@ export async function insertRows(session: Session, table: Table, cells: Cells): 
  * Whole rows without a guard are deleted and inserted: DuckDB updates in place, every column of every block that holds one of
  * the rows, and of a thousand rows anywhere among a million that is four times the work.
  */
-export async function mergeRows(
+async function mergeRows(
   session: Session,
   table: Table,
   { key, cells }: { readonly key: TableKey; readonly cells: Cells },
@@ -121,7 +122,21 @@ export async function mergeRows(
   });
 }
 
-export async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
+async function deleteRows(session: Session, table: Table, { keyColumns, rows }: Delete): Promise<void> {
   const columns = withColumns(table, [], keyColumns);
   await load(columns, Cells.of(rows), (some) => remove(session, table, some));
+}
+
+/** What a writer has rows put in by. */
+export class DuckDbLoading implements SqlLoading<Session, Column> {
+  readonly insert = insertRows;
+  readonly merge = mergeRows;
+  readonly delete = deleteRows;
+
+  constructor(private readonly tables: Tables<Column>) {}
+
+  async append(session: Session, { appends }: Unit, state: Cells): Promise<void> {
+    for (const { table, cells } of appends) await insertRows(session, await this.tables.named(table), cells);
+    await insertRows(session, await this.tables.named("FRESHET_STATE"), state);
+  }
 }

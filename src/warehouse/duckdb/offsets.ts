@@ -1,6 +1,7 @@
 // The statements on FRESHET_OFFSETS. They run inside the caller's transaction. Must not know rows of other tables.
 
-import { type Claiming, micros, type Scope } from "../sql/offsets.ts";
+import type { Claiming, Scope, SqlOffsets } from "../sql/adapter.ts";
+import { micros } from "../sql/offset_times.ts";
 import type { Session, Values } from "./session.ts";
 
 /** Condition for the partitions in parameter 3, joined by commas, of the domain in 1 and the topic in 2. */
@@ -20,37 +21,40 @@ const START = `INSERT INTO FRESHET_OFFSETS
   FROM FRESHET_OFFSETS WHERE DOMAIN = $1 AND TOPIC = $2`;
 
 /** All moves at once: every statement's answer waits for a turn of the JavaScript thread. */
-const MOVE = `UPDATE FRESHET_OFFSETS AS o SET NEXT_OFFSET = m.v[5], CHECKPOINT_ID = o.CHECKPOINT_ID + 1,
-  WATERMARK = make_timestamp(m.v[6]), MAX_EVENT_TIME = make_timestamp(m.v[7]), LAST_TIMESTAMP = make_timestamp(m.v[8]),
-  LAST_TIMESTAMP_MS = m.v[9], UPDATED_AT = make_timestamp($4::BIGINT)
-  FROM (SELECT unnest(from_json($3, '[["BIGINT"]]')) AS v) AS m
-  WHERE o.DOMAIN = $1 AND o.TOPIC = $2 AND o.KAFKA_PARTITION = m.v[1]
-  AND o.EPOCH = m.v[2] AND o.CHECKPOINT_ID = m.v[3] AND o.NEXT_OFFSET = m.v[4]`;
+const MOVE = `UPDATE FRESHET_OFFSETS AS O SET NEXT_OFFSET = M.V.NEXT_OFFSET, CHECKPOINT_ID = O.CHECKPOINT_ID + 1,
+  WATERMARK = make_timestamp(M.V.WATERMARK), MAX_EVENT_TIME = make_timestamp(M.V.MAX_EVENT_TIME),
+  LAST_TIMESTAMP = make_timestamp(M.V.LAST_TIMESTAMP), LAST_TIMESTAMP_MS = M.V.LAST_TIMESTAMP_MS,
+  UPDATED_AT = make_timestamp($4::BIGINT)
+  FROM (SELECT unnest(from_json($3, '[{"KAFKA_PARTITION": "BIGINT", "EPOCH": "BIGINT", "CHECKPOINT_ID": "BIGINT",
+    "EXPECTED_OFFSET": "BIGINT", "NEXT_OFFSET": "BIGINT", "WATERMARK": "BIGINT", "MAX_EVENT_TIME": "BIGINT",
+    "LAST_TIMESTAMP": "BIGINT", "LAST_TIMESTAMP_MS": "BIGINT"}]')) AS V) AS M
+  WHERE O.DOMAIN = $1 AND O.TOPIC = $2 AND O.KAFKA_PARTITION = M.V.KAFKA_PARTITION
+  AND O.EPOCH = M.V.EPOCH AND O.CHECKPOINT_ID = M.V.CHECKPOINT_ID AND O.NEXT_OFFSET = M.V.EXPECTED_OFFSET`;
 
-const microsText = (ms: number) => String(micros(ms));
+/** Of one session. `now`: epoch milliseconds. */
+export class DuckDbOffsets implements SqlOffsets<Session> {
+  constructor(private readonly session: Session, private readonly now: () => number) {}
 
-export function readOffsets(session: Session, scope: Scope, partitions: readonly number[]): Promise<Values> {
-  return session.rows(READ, [scope.domain, scope.topic, partitions.join(",")]);
-}
-
-/** `now`: epoch milliseconds. */
-export async function raiseEpochs(session: Session, scope: Scope, claiming: Claiming & { readonly now: number }) {
-  const { partitions, all, now } = claiming;
-  const wanted = [...new Set([...partitions, ...all])];
-  const known = new Set((await readOffsets(session, scope, wanted)).map(([partition]) => Number(partition)));
-  for (const partition of wanted) {
-    const isClaimed = partitions.includes(partition);
-    const values = [scope.domain, scope.topic, String(partition), microsText(now)];
-    if (!known.has(partition)) await session.run(START, [...values, isClaimed ? "1" : "0"]);
-    else if (isClaimed) await session.run(RAISE, values);
+  read({ domain, topic }: Scope, partitions: readonly number[]): Promise<Values> {
+    return this.session.rows(READ, [domain, topic, partitions.join(",")]);
   }
-}
 
-/** `moves`: see `movesJson`; `now`: epoch milliseconds. Resolves with how many were moved. */
-export async function moveOffsets(
-  session: Session,
-  scope: Scope,
-  { moves, now }: { readonly moves: string; readonly now: number },
-): Promise<number> {
-  return await session.run(MOVE, [scope.domain, scope.topic, moves, microsText(now)]);
+  async raise(session: Session, scope: Scope, { partitions, all }: Claiming): Promise<void> {
+    const wanted = [...new Set([...partitions, ...all])];
+    const known = new Set((await this.read(scope, wanted)).map(([partition]) => Number(partition)));
+    for (const partition of wanted) {
+      const isClaimed = partitions.includes(partition);
+      const values = [scope.domain, scope.topic, String(partition), this.#nowMicros()];
+      if (!known.has(partition)) await session.run(START, [...values, isClaimed ? "1" : "0"]);
+      else if (isClaimed) await session.run(RAISE, values);
+    }
+  }
+
+  move(session: Session, { domain, topic }: Scope, moves: string): Promise<number> {
+    return session.run(MOVE, [domain, topic, moves, this.#nowMicros()]);
+  }
+
+  #nowMicros(): string {
+    return String(micros(this.now()));
+  }
 }

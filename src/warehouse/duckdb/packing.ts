@@ -4,10 +4,9 @@
 import type { PackedCells, Packer } from "../cells.ts";
 import type { Packing, SentRows } from "../other_thread/packing.ts";
 import type { Column } from "./columns.ts";
-import { Rows, TablePacker } from "./rows.ts";
+import { Rows, TablePacker, vectorFor } from "./rows.ts";
 import { TextVector } from "./text_vector.ts";
 import type { VectorMemory } from "./vector.ts";
-import { vectorFor } from "./vectors.ts";
 
 /** The tables, as plain data. */
 export type Layout = readonly { readonly name: string; readonly columns: readonly Column[] }[];

@@ -1,16 +1,58 @@
-// Rows of one table in the form in which a statement is given them: a vector for each column. Must not know statements.
+// Rows of one table in the form in which a statement is given them: a vector for each column, new or used again. Must not know
+// statements.
 
 import { Cells, type PackedCells, type Packer, type Row } from "../cells.ts";
 import type { Table as SqlTable } from "../sql/tables.ts";
 import { type Column, isSurelyJson } from "./columns.ts";
 import { LONG_TEXT, TextVector } from "./text_vector.ts";
-import type { Vector } from "./vector.ts";
-import { asText, giveBack, spareFor, vectorFor } from "./vectors.ts";
+import { BooleanVector, DoubleVector, IntegerVector, type Vector } from "./vector.ts";
 
 /** Rows per statement: each statement's answer waits for a turn of the JavaScript thread, so few are better than many. */
 const MAX_ROWS = 16_384;
 /** Bytes per statement beyond which it gets no more rows. */
 const MAX_BYTES = 8 * 1024 * 1024;
+
+/** Vectors that are needed no more, by column: fresh memory costs time, and has the garbage collector look at everything. */
+const spares = new WeakMap<Column, Vector[]>();
+/** Two units, one being written while the next one grows, and what they have in more than one statement. */
+const MAX_SPARES = 4;
+
+/** Keeps a vector that had so many rows for the next one of its column, unless that would be far too large. */
+function giveBack(vector: Vector, rows: number): void {
+  const kept = spares.get(vector.column) ?? [];
+  const isOfItsForm = vector instanceof TextVector === (vector.column.encoding === "text");
+  if (!isOfItsForm || kept.length >= MAX_SPARES || !vector.isWellFilledBy(rows)) return;
+  vector.reset();
+  kept.push(vector);
+  spares.set(vector.column, kept);
+}
+
+/** An empty vector that keeps no long text: one that was given back, or a new one. */
+function spareFor(column: Column): Vector {
+  return spares.get(column)?.pop() ?? vectorFor(column, LONG_TEXT);
+}
+
+/** An empty vector. A text of as many characters as `longest` it does not keep. */
+export function vectorFor(column: Column, longest = Infinity): Vector {
+  switch (column.encoding) {
+    case "integer":
+    case "micros":
+      return new IntegerVector(column);
+    case "double":
+      return new DoubleVector(column);
+    case "boolean":
+      return new BooleanVector(column);
+    case "text":
+      return new TextVector(column, longest);
+  }
+}
+
+/** The first rows of a vector as text, for a column that has got a cell that its own form cannot keep. */
+function asText(vector: Vector, rows: number, longest: number): TextVector {
+  const texts = new TextVector(vector.column, longest);
+  for (let row = 0; row < rows; row++) texts.put(row, vector.text(row));
+  return texts;
+}
 
 /** Rows for one statement. */
 export class Rows implements PackedCells {

@@ -1,6 +1,6 @@
 // The statements on FRESHET_STATE. Appending costs the same however many keys there are; updating in place does not.
 
-import type { Scope } from "../sql/offsets.ts";
+import type { Scope } from "../sql/adapter.ts";
 import { PAGE_ROWS } from "../sql/state.ts";
 import type { Database } from "./database.ts";
 import { reopenedMeanwhile } from "./errors.ts";

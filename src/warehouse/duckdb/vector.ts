@@ -1,7 +1,9 @@
-// A column's cells as DuckDB lays them out in memory: what vectors of all forms have. Nothing here is unsafe: these are plain
-// arrays. Must not know tables, statements or DuckDB's client.
+// A column's cells as DuckDB lays them out in memory: what vectors of all forms have, and those of numbers and booleans.
+// Nothing here is unsafe: these are plain arrays. Must not know tables, statements or DuckDB's client.
 
 import type { Column } from "./columns.ts";
+
+const TWO_TO_THE_32 = 2 ** 32;
 
 /** What a vector has room for at first. */
 export interface Room {
@@ -112,5 +114,127 @@ export abstract class Vector {
   protected grow(): void {
     this.rows *= 2;
     this.nulls = grown(bytesIn, this.nulls, this.rows);
+  }
+}
+
+/** Whole numbers of 64 bits: of BIGINT, or microseconds since the epoch out of milliseconds. */
+export class IntegerVector extends Vector {
+  readonly width = 8;
+  #words = wordsIn(new ArrayBuffer(this.rows * 8));
+  /** What a cell is multiplied by. */
+  readonly #scale: number;
+
+  constructor(column: Column) {
+    super(column);
+    this.#scale = column.encoding === "micros" ? 1000 : 1;
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#words.buffer as ArrayBuffer;
+  }
+
+  put(row: number, cell: unknown): boolean {
+    if (typeof cell !== "number") return (cell === null || cell === undefined) && this.putNull(row);
+    if (cell - cell !== 0) return this.putNull(row);
+    const value = this.#scale === 1 ? cell : Math.round(cell * this.#scale);
+    if (!Number.isSafeInteger(value)) return false;
+    if (row >= this.rows) this.grow();
+    this.#words[2 * row] = value;
+    this.#words[2 * row + 1] = Math.floor(value / TWO_TO_THE_32);
+    this.nulls[row] = 0;
+    return true;
+  }
+
+  #value(row: number): number {
+    return this.#words[2 * row + 1]! * TWO_TO_THE_32 + (this.#words[2 * row]! >>> 0);
+  }
+
+  cell(row: number): number | null {
+    return this.nulls[row] === 1 ? null : this.#value(row) / this.#scale;
+  }
+
+  text(row: number): string | null {
+    return this.nulls[row] === 1 ? null : String(this.#value(row));
+  }
+
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#words = wordsIn(memory.cells);
+  }
+
+  protected override grow(): void {
+    super.grow();
+    this.#words = grown(wordsIn, this.#words, this.rows * 8);
+  }
+}
+
+export class DoubleVector extends Vector {
+  readonly width = 8;
+  #values = new Float64Array(new ArrayBuffer(this.rows * 8));
+
+  get buffer(): ArrayBuffer {
+    return this.#values.buffer as ArrayBuffer;
+  }
+
+  put(row: number, cell: unknown): boolean {
+    if (typeof cell !== "number") return (cell === null || cell === undefined) && this.putNull(row);
+    if (cell - cell !== 0) return this.putNull(row);
+    if (row >= this.rows) this.grow();
+    this.#values[row] = cell;
+    this.nulls[row] = 0;
+    return true;
+  }
+
+  cell(row: number): number | null {
+    return this.nulls[row] === 1 ? null : this.#values[row]!;
+  }
+
+  text(row: number): string | null {
+    return this.nulls[row] === 1 ? null : numberText(this.#values[row]!);
+  }
+
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#values = new Float64Array(memory.cells);
+  }
+
+  protected override grow(): void {
+    super.grow();
+    this.#values = grown((buffer) => new Float64Array(buffer), this.#values, this.rows * 8);
+  }
+}
+
+export class BooleanVector extends Vector {
+  readonly width = 1;
+  #values = bytesIn(new ArrayBuffer(this.rows));
+
+  get buffer(): ArrayBuffer {
+    return this.#values.buffer as ArrayBuffer;
+  }
+
+  put(row: number, cell: unknown): boolean {
+    if (typeof cell !== "boolean") return (cell === null || cell === undefined) && this.putNull(row);
+    if (row >= this.rows) this.grow();
+    this.#values[row] = cell ? 1 : 0;
+    this.nulls[row] = 0;
+    return true;
+  }
+
+  cell(row: number): boolean | null {
+    return this.nulls[row] === 1 ? null : this.#values[row] === 1;
+  }
+
+  text(row: number): string | null {
+    return this.nulls[row] === 1 ? null : String(this.#values[row] === 1);
+  }
+
+  override attach(memory: VectorMemory): void {
+    super.attach(memory);
+    this.#values = bytesIn(memory.cells);
+  }
+
+  protected override grow(): void {
+    super.grow();
+    this.#values = grown(bytesIn, this.#values, this.rows);
   }
 }

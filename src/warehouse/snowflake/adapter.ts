@@ -2,23 +2,19 @@
 // Must not know logs, engines or operators.
 
 import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
-import type { Cells } from "../cells.ts";
-import type { Attempt, Rows, SqlAdapter } from "../sql/adapter.ts";
-import { type Claiming, claimsOf, type Scope } from "../sql/offsets.ts";
-import { type Table as SqlTable, Tables } from "../sql/tables.ts";
-import type { Append, Bind, Claim, Delete, TableKey, Unit } from "../warehouse.ts";
+import type { Attempt, Rows, Scope, SqlAdapter } from "../sql/adapter.ts";
+import { Tables } from "../sql/tables.ts";
+import { claimsOf } from "../sql/writer.ts";
+import type { Bind, Claim, Unit } from "../warehouse.ts";
 import type { Account } from "./account.ts";
-import type { Source } from "./binds.ts";
 import { type Column, columnOf } from "./columns.ts";
 import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
-import { deleteRows, insertSources, type Marker, mergeRows, sourceOf, type Transaction } from "./loading.ts";
-import { moveOffsets, raiseEpochs, readOffsets } from "./offsets.ts";
+import { SnowflakeLoading, type Transaction } from "./loading.ts";
+import { SnowflakeOffsets } from "./offsets.ts";
 import { Session } from "./session.ts";
 import { compactState, readState } from "./state.ts";
 import { refuseChannels } from "./streaming/raw_table.ts";
 import { SNOWFLAKE_TABLE_DROPPED } from "./traits.ts";
-
-type Table = SqlTable<Column>;
 
 export interface WriterOptions {
   readonly domain: string;
@@ -32,6 +28,8 @@ export interface WriterOptions {
 export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
   readonly domain: string;
   readonly tables: Tables<Column>;
+  readonly offsets: SnowflakeOffsets;
+  readonly loading: SnowflakeLoading;
   /** An update locks the table until the end of the transaction. */
   readonly movesOffsets = "last";
   readonly isDataError = isDataError;
@@ -47,11 +45,17 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     this.#refusesChannels = refusesChannels;
     this.#account = account;
     this.#session = new Session({ account, tag: `freshet:${domain}`, transactions });
+    this.offsets = new SnowflakeOffsets(this.#session, (...claim) => this.raised(...claim));
     this.tables = new Tables({
       place: account.description,
       dropped: SNOWFLAKE_TABLE_DROPPED,
       rows: (sql) => this.#session.rows(sql),
       columnOf,
+    });
+    this.loading = new SnowflakeLoading({
+      domain,
+      tables: this.tables,
+      before: (...unit) => this.beforeAppending(...unit),
     });
   }
 
@@ -96,17 +100,14 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return translate(error, this.#account.place);
   }
 
-  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Rows> {
-    return readOffsets(this.#session, scope, partitions);
+  /** Called in a claim's transaction once the epochs are raised. */
+  protected async raised(_transaction: Transaction, scope: Scope, partitions: readonly number[]): Promise<void> {
+    if (this.#refusesChannels) await refuseChannels(this.#session, scope, partitions);
   }
 
-  async raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
-    await raiseEpochs(transaction, scope, claiming);
-    if (this.#refusesChannels) await refuseChannels(this.#session, scope, claiming.partitions);
-  }
-
-  moveOffsets(transaction: Transaction, scope: Scope, moves: string): Promise<number> {
-    return moveOffsets(transaction, scope, moves);
+  /** Called in a unit's transaction before its rows are appended. */
+  protected beforeAppending(_transaction: Transaction, _unit: Unit): Promise<void> {
+    return Promise.resolve();
   }
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows> {
@@ -128,38 +129,6 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     await session.change(sql, [this.domain, JSON.stringify([...fingerprints]), number]);
   }
 
-  /** All rows that are only added, the state among them, in one go. */
-  async append(transaction: Transaction, unit: Unit, state: Cells): Promise<void> {
-    const sources: Source[] = [];
-    for (const group of groupsOf(unit.appends)) {
-      const targets = await Promise.all(group.map(async ({ table, cells }) => {
-        const [target] = sourceOf(await this.tables.named(table), cells);
-        return target!;
-      }));
-      sources.push(targets);
-    }
-    const appended = sources.some(([target]) => target!.cells.length > 0);
-    if (state.length > 0) sources.push(sourceOf(await this.tables.named("FRESHET_STATE"), state));
-    await insertSources(transaction, sources, appended ? this.#marker(unit) : undefined);
-  }
-
-  #marker({ topic, moves: [move] }: Unit): Marker | undefined {
-    if (!move) return undefined;
-    return { domain: this.domain, topic, partition: move.partition, checkpoint: move.checkpoint + 1 };
-  }
-
-  insert(transaction: Transaction, table: Table, cells: Cells): Promise<void> {
-    return insertSources(transaction, [sourceOf(table, cells)]);
-  }
-
-  merge(transaction: Transaction, table: Table, rows: { readonly key: TableKey; readonly cells: Cells }) {
-    return mergeRows(transaction, table, rows);
-  }
-
-  delete(transaction: Transaction, table: Table, del: Delete): Promise<void> {
-    return deleteRows(transaction, table, del);
-  }
-
   /**
    * The transaction may have been taken back just before COMMIT: then Snowflake had nothing to commit, and said that all is
    * well. Where another instance has claimed a partition since, nothing can be told any more.
@@ -169,7 +138,7 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     const partitions = moves.map(({ partition }) => partition);
     let stored: readonly Claim[];
     try {
-      stored = claimsOf(await this.readOffsets({ domain: this.domain, topic }, partitions));
+      stored = claimsOf(await this.offsets.read({ domain: this.domain, topic }, partitions));
     } catch (cause) {
       throw new CommitUnknownError("Snowflake cannot be asked whether a commit is there", { cause });
     }
@@ -178,21 +147,4 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     if (rows.every(({ move, row }) => row!.checkpoint === move.checkpoint + 1)) return;
     throw new CommitUnknownError("Snowflake confirmed a commit that is not there: read the positions back");
   }
-}
-
-/** Appends whose rows come from the same records, row by row, together: they travel in one bind. */
-function groupsOf(appends: readonly Append[]): Append[][] {
-  const groups: Append[][] = [];
-  for (const append of appends) {
-    const group = groups.find(([first]) => isSame(first!, append));
-    if (group) group.push(append);
-    else groups.push([append]);
-  }
-  return groups;
-}
-
-function isSame(a: Append, b: Append): boolean {
-  return a.table !== b.table && a.offsets.length === b.offsets.length &&
-    a.offsets.every((offset, i) => offset === b.offsets[i]) &&
-    a.partitions.every((partition, i) => partition === b.partitions[i]);
 }

@@ -1,11 +1,12 @@
 // Puts rows into tables: insert, merge and delete, as many rows in a statement as a bind takes.
-// Runs inside the caller's transaction. Must not know units, offsets or errors' meaning.
+// Runs inside the caller's transaction. Must not know offsets or errors' meaning.
 
 import { WarehouseUnavailableError } from "../../errors.ts";
 import { Cells } from "../cells.ts";
+import type { SqlLoading } from "../sql/adapter.ts";
 import { deleteSql, mergeSql } from "../sql/statements.ts";
-import { columnsIn, type Table as SqlTable, withColumns } from "../sql/tables.ts";
-import type { Delete, TableKey } from "../warehouse.ts";
+import { columnsIn, type Table as SqlTable, type Tables, withColumns } from "../sql/tables.ts";
+import type { Append, Delete, TableKey, Unit } from "../warehouse.ts";
 import { type Chunk, chunksOf, type Layout, layoutOf, type Source } from "./binds.ts";
 import type { Column } from "./columns.ts";
 import type { Bind } from "./driver.ts";
@@ -26,7 +27,7 @@ export interface Transaction {
 }
 
 /** What the chunks of a unit are marked with, so that none goes in twice. */
-export interface Marker {
+interface Marker {
   readonly domain: string;
   readonly topic: string;
   /** A partition that the unit moves, and the checkpoint that it makes of it. */
@@ -38,7 +39,7 @@ export interface Marker {
 const MARKER_OPERATOR = "freshet/chunk";
 
 /** Inserts the rows of all sources, in as few statements as they fit into. */
-export async function insertSources(
+async function insertSources(
   { session, number }: Transaction,
   sources: readonly Source[],
   marker?: Marker,
@@ -70,11 +71,11 @@ function checkCounts(
 }
 
 /** Rows of one table as a source of their own. Errors: `WarehouseRefusedError` for a column that the table does not have. */
-export function sourceOf(table: Table, cells: Cells): Source {
+function sourceOf(table: Table, cells: Cells): Source {
   return [{ table, columns: columnsIn(table, cells), cells }];
 }
 
-export async function mergeRows(
+async function mergeRows(
   { session, number }: Transaction,
   table: Table,
   { key, cells }: { readonly key: TableKey; readonly cells: Cells },
@@ -85,7 +86,7 @@ export async function mergeRows(
   await eachChunk(session, layout, async ({ text }) => void await session.change(sql, [text, number]));
 }
 
-export async function deleteRows({ session, number }: Transaction, table: Table, del: Delete): Promise<void> {
+async function deleteRows({ session, number }: Transaction, table: Table, del: Delete): Promise<void> {
   const { keyColumns, rows } = del;
   const layout = layoutOf([[{ table, columns: withColumns(table, [], keyColumns), cells: Cells.of(rows) }]]);
   const sql = deleteSql(sourceRows(layout), keyColumns);
@@ -124,4 +125,64 @@ async function eachChunk(
     if (made.status === "rejected") throw made.reason;
     next = made.value;
   }
+}
+
+export interface LoadingOptions {
+  readonly domain: string;
+  readonly tables: Tables<Column>;
+  /** Called before a unit's rows are appended. */
+  readonly before: (transaction: Transaction, unit: Unit) => Promise<void>;
+}
+
+/** What a writer has rows put in by. */
+export class SnowflakeLoading implements SqlLoading<Transaction, Column> {
+  readonly merge = mergeRows;
+  readonly delete = deleteRows;
+  readonly #options: LoadingOptions;
+
+  constructor(options: LoadingOptions) {
+    this.#options = options;
+  }
+
+  /** All rows that are only added, the state among them, in one go. */
+  async append(transaction: Transaction, unit: Unit, state: Cells): Promise<void> {
+    await this.#options.before(transaction, unit);
+    const sources: Source[] = [];
+    for (const group of groupsOf(unit.appends)) {
+      const targets = await Promise.all(group.map(async ({ table, cells }) => {
+        const [target] = sourceOf(await this.#options.tables.named(table), cells);
+        return target!;
+      }));
+      sources.push(targets);
+    }
+    const appended = sources.some(([target]) => target!.cells.length > 0);
+    if (state.length > 0) sources.push(sourceOf(await this.#options.tables.named("FRESHET_STATE"), state));
+    await insertSources(transaction, sources, appended ? this.#marker(unit) : undefined);
+  }
+
+  #marker({ topic, moves: [move] }: Unit): Marker | undefined {
+    if (!move) return undefined;
+    return { domain: this.#options.domain, topic, partition: move.partition, checkpoint: move.checkpoint + 1 };
+  }
+
+  insert(transaction: Transaction, table: Table, cells: Cells): Promise<void> {
+    return insertSources(transaction, [sourceOf(table, cells)]);
+  }
+}
+
+/** Appends whose rows come from the same records, row by row, together: they travel in one bind. */
+function groupsOf(appends: readonly Append[]): Append[][] {
+  const groups: Append[][] = [];
+  for (const append of appends) {
+    const group = groups.find(([first]) => isSame(first!, append));
+    if (group) group.push(append);
+    else groups.push([append]);
+  }
+  return groups;
+}
+
+function isSame(a: Append, b: Append): boolean {
+  return a.table !== b.table && a.offsets.length === b.offsets.length &&
+    a.offsets.every((offset, i) => offset === b.offsets[i]) &&
+    a.partitions.every((partition, i) => partition === b.partitions[i]);
 }

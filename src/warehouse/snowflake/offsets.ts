@@ -5,8 +5,7 @@
 // what depends on the rows, or changes them, is a statement of its own behind it.
 
 import { WarehouseRefusedError } from "../../errors.ts";
-import type { Rows } from "../sql/adapter.ts";
-import type { Claiming, Scope } from "../sql/offsets.ts";
+import type { Claiming, Rows, Scope, SqlOffsets } from "../sql/adapter.ts";
 import type { Transaction } from "./loading.ts";
 import type { Session } from "./session.ts";
 
@@ -40,50 +39,53 @@ const MOVE = `UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = S.NEXT_OFFSET, CHECKPOINT
     WATERMARK = S.WATERMARK, MAX_EVENT_TIME = S.MAX_EVENT_TIME, LAST_TIMESTAMP = S.LAST_TIMESTAMP, LAST_TIMESTAMP_MS = S.LAST_TIMESTAMP_MS,
     UPDATED_AT = SYSDATE()
   FROM (
-    SELECT value[0]::NUMBER(38,0) AS KAFKA_PARTITION, value[1]::NUMBER(38,0) AS EPOCH,
-      value[2]::NUMBER(38,0) AS CHECKPOINT_ID, value[3]::NUMBER(38,0) AS EXPECTED, value[4]::NUMBER(38,0) AS NEXT_OFFSET,
-      TO_TIMESTAMP_NTZ(value[5]::NUMBER(38,0), 6) AS WATERMARK, TO_TIMESTAMP_NTZ(value[6]::NUMBER(38,0), 6) AS MAX_EVENT_TIME,
-      TO_TIMESTAMP_NTZ(value[7]::NUMBER(38,0), 6) AS LAST_TIMESTAMP, value[8]::NUMBER(38,0) AS LAST_TIMESTAMP_MS
+    SELECT value:KAFKA_PARTITION::NUMBER(38,0) AS KAFKA_PARTITION, value:EPOCH::NUMBER(38,0) AS EPOCH,
+      value:CHECKPOINT_ID::NUMBER(38,0) AS CHECKPOINT_ID, value:EXPECTED_OFFSET::NUMBER(38,0) AS EXPECTED_OFFSET,
+      value:NEXT_OFFSET::NUMBER(38,0) AS NEXT_OFFSET, TO_TIMESTAMP_NTZ(value:WATERMARK::NUMBER(38,0), 6) AS WATERMARK,
+      TO_TIMESTAMP_NTZ(value:MAX_EVENT_TIME::NUMBER(38,0), 6) AS MAX_EVENT_TIME,
+      TO_TIMESTAMP_NTZ(value:LAST_TIMESTAMP::NUMBER(38,0), 6) AS LAST_TIMESTAMP,
+      value:LAST_TIMESTAMP_MS::NUMBER(38,0) AS LAST_TIMESTAMP_MS
     FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?)))
   ) S
   WHERE FRESHET_OFFSETS.DOMAIN = ? AND FRESHET_OFFSETS.TOPIC = ? AND FRESHET_OFFSETS.KAFKA_PARTITION = S.KAFKA_PARTITION
     AND FRESHET_OFFSETS.EPOCH = S.EPOCH AND FRESHET_OFFSETS.CHECKPOINT_ID = S.CHECKPOINT_ID
-    AND FRESHET_OFFSETS.NEXT_OFFSET = S.EXPECTED AND CURRENT_TRANSACTION() = ?`;
-
-export function readOffsets(session: Session, { domain, topic }: Scope, partitions: readonly number[]): Promise<Rows> {
-  return session.rows(READ, [domain, topic, JSON.stringify(partitions)]);
-}
+    AND FRESHET_OFFSETS.NEXT_OFFSET = S.EXPECTED_OFFSET AND CURRENT_TRANSACTION() = ?`;
 
 async function lock({ session, number, turn }: Transaction, { domain, topic }: Scope): Promise<void> {
   await turn?.take();
   await session.change(LOCK, [domain, topic, number]);
 }
 
-/** What is read afterwards is what was claimed. Errors: `WarehouseRefusedError` where no table was made by a script. */
-export async function raiseEpochs(
-  transaction: Transaction,
-  scope: Scope,
-  { partitions, all }: Claiming,
-): Promise<void> {
-  const { session, number, turn } = transaction;
-  const { domain, topic } = scope;
-  await turn?.take();
-  const wanted = [...new Set([...partitions, ...all])];
-  const [locked] = await session.change(LOCK_CLAIMS, [number]);
-  if (!locked) throw new WarehouseRefusedError('FRESHET_MIGRATIONS has no rows: run "freshet migrate"');
-  await lock(transaction, scope);
-  const rows = wanted.map((partition) => [partition, partitions.includes(partition) ? 1 : 0]);
-  await session.change(RAISE, [domain, topic, domain, topic, JSON.stringify(rows), number]);
-}
+/** What is to be done in a claim's transaction once the epochs are raised. */
+export type Raised = (transaction: Transaction, scope: Scope, partitions: readonly number[]) => Promise<void>;
 
-/** `moves`: see `movesJson`. Resolves with how many were moved: none where the transaction is gone. */
-export async function moveOffsets(
-  transaction: Transaction,
-  scope: Scope,
-  moves: string,
-): Promise<number> {
-  await lock(transaction, scope);
-  const { session, number } = transaction;
-  const [changed] = await session.change(MOVE, [moves, scope.domain, scope.topic, number]);
-  return changed ?? 0;
+/** They are read by `session`, and changed by that of the transaction. */
+export class SnowflakeOffsets implements SqlOffsets<Transaction> {
+  constructor(private readonly session: Session, private readonly raised?: Raised) {}
+
+  read({ domain, topic }: Scope, partitions: readonly number[]): Promise<Rows> {
+    return this.session.rows(READ, [domain, topic, JSON.stringify(partitions)]);
+  }
+
+  /** What is read afterwards is what was claimed. Errors: `WarehouseRefusedError` where no table was made by a script. */
+  async raise(transaction: Transaction, scope: Scope, { partitions, all }: Claiming): Promise<void> {
+    const { session, number, turn } = transaction;
+    const { domain, topic } = scope;
+    await turn?.take();
+    const wanted = [...new Set([...partitions, ...all])];
+    const [locked] = await session.change(LOCK_CLAIMS, [number]);
+    if (!locked) throw new WarehouseRefusedError('FRESHET_MIGRATIONS has no rows: run "freshet migrate"');
+    await lock(transaction, scope);
+    const rows = wanted.map((partition) => [partition, partitions.includes(partition) ? 1 : 0]);
+    await session.change(RAISE, [domain, topic, domain, topic, JSON.stringify(rows), number]);
+    await this.raised?.(transaction, scope, partitions);
+  }
+
+  /** Resolves with how many were moved: none where the transaction is gone. */
+  async move(transaction: Transaction, scope: Scope, moves: string): Promise<number> {
+    await lock(transaction, scope);
+    const { session, number } = transaction;
+    const [changed] = await session.change(MOVE, [moves, scope.domain, scope.topic, number]);
+    return changed ?? 0;
+  }
 }

@@ -1,7 +1,6 @@
 // The statements on FRESHET_STATE. Appending takes no lock, and costs the same however many keys there are.
 
-import type { Rows } from "../sql/adapter.ts";
-import type { Scope } from "../sql/offsets.ts";
+import type { Rows, Scope } from "../sql/adapter.ts";
 import { PAGE_ROWS } from "../sql/state.ts";
 import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session } from "./session.ts";

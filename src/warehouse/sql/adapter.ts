@@ -3,8 +3,20 @@
 
 import type { Cells, Packer } from "../cells.ts";
 import type { Bind, Claim, Delete, RawWriter, TableKey, Unit } from "../warehouse.ts";
-import type { Claiming, Scope } from "./offsets.ts";
 import type { NamedColumn, Table, Tables } from "./tables.ts";
+
+/** Whose offsets. */
+export interface Scope {
+  readonly domain: string;
+  readonly topic: string;
+}
+
+/** What is claimed of a topic. */
+export interface Claiming {
+  readonly partitions: readonly number[];
+  /** All of the topic's. */
+  readonly all: readonly number[];
+}
 
 /** Rows of a statement, cell by cell. */
 export type Rows = readonly (readonly unknown[])[];
@@ -19,7 +31,7 @@ export interface SqlTransactions<T> {
   /**
    * Runs `body` in a transaction; its error rolls back.
    *
-   * Errors: `CommitUnknownError` when COMMIT was sent and not confirmed. `readOffsets` must then say what is true in the end.
+   * Errors: `CommitUnknownError` when COMMIT was sent and not confirmed. `offsets.read` must then say what is true in the end.
    */
   transaction<R>(body: (transaction: T) => Promise<R>): Promise<R>;
   /** Runs `body`, which attempts to write again and again, and is told by an error what cannot be written. */
@@ -29,14 +41,29 @@ export interface SqlTransactions<T> {
   close(): Promise<void>;
 }
 
+/**
+ * Statements on FRESHET_OFFSETS. Its times, WATERMARK, MAX_EVENT_TIME and LAST_TIMESTAMP, are read and written as whole
+ * microseconds since the epoch, or NULL.
+ */
+export interface SqlOffsets<T> {
+  /**
+   * Rows of the partitions that have one, in their order: KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, the three times,
+   * LAST_TIMESTAMP_MS.
+   */
+  read(scope: Scope, partitions: readonly number[]): Promise<Rows>;
+  /** Raises the epochs, making the rows that are missing. */
+  raise(transaction: T, scope: Scope, claiming: Claiming): Promise<void>;
+  /**
+   * Moves all or less; resolves with how many were as expected. `moves` is a JSON array of objects by column:
+   * KAFKA_PARTITION, EPOCH and CHECKPOINT_ID, and as EXPECTED_OFFSET the NEXT_OFFSET, as they must be; then NEXT_OFFSET, the
+   * three times and LAST_TIMESTAMP_MS as they become. CHECKPOINT_ID is raised by one.
+   */
+  move(transaction: T, scope: Scope, moves: string): Promise<number>;
+}
+
 /** Statements on Freshet's own tables. */
 export interface SqlBookkeeping<T> {
-  /** Rows for `claimsOf`, of the partitions that have one, in order. */
-  readOffsets(scope: Scope, partitions: readonly number[]): Promise<Rows>;
-  /** Raises the epochs, making the rows that are missing. */
-  raiseEpochs(transaction: T, scope: Scope, claiming: Claiming): Promise<void>;
-  /** Moves all or less, by what `movesJson` made; resolves with how many were as expected. */
-  moveOffsets(transaction: T, scope: Scope, moves: string): Promise<number>;
+  readonly offsets: SqlOffsets<T>;
   /** Pages of rows for `stateChanges`: the last change of each key, without deleted keys. */
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows>;
   /** Deletes changes that later ones replaced, and deleted keys. */
@@ -63,10 +90,10 @@ export interface SqlErrors {
   translate(error: unknown): Error;
 }
 
-export interface SqlAdapter<T, C extends NamedColumn>
-  extends SqlTransactions<T>, SqlBookkeeping<T>, SqlLoading<T, C>, SqlErrors {
+export interface SqlAdapter<T, C extends NamedColumn> extends SqlTransactions<T>, SqlBookkeeping<T>, SqlErrors {
   readonly domain: string;
   readonly tables: Tables<C>;
+  readonly loading: SqlLoading<T, C>;
   /** Where in a unit's transaction its offsets move: first where that saves a fenced writer work, last where it takes a lock. */
   readonly movesOffsets: "first" | "last";
   /** These four: see `Writer`. */

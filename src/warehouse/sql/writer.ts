@@ -1,11 +1,17 @@
 // One domain's writer on any SQL warehouse: claims partitions, restores state, and writes a unit in one transaction with the
 // move of its offsets. Must not know logs, engines or operators, nor a driver.
 
-import { type RefusedRow, RowsRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import {
+  FencedError,
+  type RefusedRow,
+  RowsRefusedError,
+  WarehouseRefusedError,
+  WarehouseUnavailableError,
+} from "../../errors.ts";
 import { Cells, type Packer } from "../cells.ts";
-import type { Append, Claim, RawWriter, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
-import type { Attempt, SqlAdapter } from "./adapter.ts";
-import { type Claiming, claimsOf, movesJson, refusedMoves, type Scope } from "./offsets.ts";
+import type { Append, Claim, Move, RawWriter, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import type { Attempt, Claiming, Rows, Scope, SqlAdapter } from "./adapter.ts";
+import { micros, millis, timestampCells, timestampOf } from "./offset_times.ts";
 import { findRefusals, type Refusal } from "./refusals.ts";
 import { stateChanges, stateRows } from "./state.ts";
 import type { NamedColumn } from "./tables.ts";
@@ -84,7 +90,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
   }
 
   positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]> {
-    return this.#call(async () => claimsOf(await this.#adapter.readOffsets(this.#scope(topic), partitions)));
+    return this.#call(async () => claimsOf(await this.#adapter.offsets.read(this.#scope(topic), partitions)));
   }
 
   async compactState(topic: string, partitions: readonly number[]): Promise<void> {
@@ -115,8 +121,8 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
   #claim(scope: Scope, claiming: Claiming): Promise<readonly Claim[]> {
     const { partitions } = claiming;
     return this.#adapter.transaction(async (transaction) => {
-      await this.#adapter.raiseEpochs(transaction, scope, claiming);
-      const claims = claimsOf(await this.#adapter.readOffsets(scope, partitions));
+      await this.#adapter.offsets.raise(transaction, scope, claiming);
+      const claims = claimsOf(await this.#adapter.offsets.read(scope, partitions));
       if (claims.length === partitions.length) return claims;
       throw new WarehouseRefusedError(
         `FRESHET_OFFSETS holds ${claims.length} rows for ${partitions.length} partitions of topic "${scope.topic}" (domain ` +
@@ -125,7 +131,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     });
   }
 
-  #scope(topic: string): { readonly domain: string; readonly topic: string } {
+  #scope(topic: string): Scope {
     return { domain: this.#adapter.domain, topic };
   }
 
@@ -138,7 +144,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
   }
 
   async #stored(unit: Unit): Promise<readonly Claim[]> {
-    return claimsOf(await this.#adapter.readOffsets(this.#scope(unit.topic), partitionsOf(unit)));
+    return claimsOf(await this.#adapter.offsets.read(this.#scope(unit.topic), partitionsOf(unit)));
   }
 
   /** The steps of a unit, inside its transaction. */
@@ -147,21 +153,21 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     if (movesOffsets === "first") await this.#move(unit, transaction);
     await this.#append(unit, transaction);
     for (const upsert of unit.upserts) await this.#upsert(upsert, transaction);
-    for (const del of unit.deletes) await this.#adapter.delete(transaction, await tables.named(del.table), del);
+    for (const del of unit.deletes) await this.#adapter.loading.delete(transaction, await tables.named(del.table), del);
     if (movesOffsets === "last") await this.#move(unit, transaction);
   }
 
   /** The conditional update that fences others out. */
   async #move({ topic, moves }: Unit, transaction: T): Promise<void> {
     if (moves.length === 0) return;
-    const moved = await this.#adapter.moveOffsets(transaction, this.#scope(topic), movesJson(moves));
+    const moved = await this.#adapter.offsets.move(transaction, this.#scope(topic), movesJson(moves));
     if (moved !== moves.length) throw new MovesRefused();
   }
 
   async #append(unit: Unit, transaction: T): Promise<void> {
     const state = Cells.of(stateRows(unit, this.#adapter.domain));
     try {
-      await this.#adapter.append(transaction, unit, state);
+      await this.#adapter.loading.append(transaction, unit, state);
     } catch (error) {
       throw this.#adapter.isDataError(error) ? new StepsRefused(unit.appends, error) : error;
     }
@@ -171,7 +177,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     if (step.rows.length === 0) return;
     const table = await this.#adapter.tables.named(step.table);
     try {
-      await this.#adapter.merge(transaction, table, { key: step, cells: Cells.of(step.rows) });
+      await this.#adapter.loading.merge(transaction, table, { key: step, cells: Cells.of(step.rows) });
     } catch (error) {
       throw this.#adapter.isDataError(error) ? new StepsRefused([step], error) : error;
     }
@@ -204,8 +210,8 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     const table = await adapter.tables.named(step.table);
     const write = (transaction: T, cells: Cells) =>
       isAppend(step)
-        ? adapter.insert(transaction, table, cells)
-        : adapter.merge(transaction, table, { key: step, cells });
+        ? adapter.loading.insert(transaction, table, cells)
+        : adapter.loading.merge(transaction, table, { key: step, cells });
     return await findRefusals(isAppend(step) ? step.cells : Cells.of(step.rows), async (cells) => {
       try {
         await attempt((transaction) => write(transaction, cells));
@@ -220,4 +226,52 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
 function refusedUpsert({ table, keyColumns, rows }: Upsert, { index, detail }: Refusal, cause: unknown): Error {
   const key = keyColumns.map((name) => `${name} = ${JSON.stringify(rows[index]![name])}`).join(", ");
   return new WarehouseRefusedError(`Table "${table}" refused the row of ${key}: ${detail}`, { cause });
+}
+
+/** Claims out of rows of `SqlOffsets.read`. */
+export function claimsOf(rows: Rows): Claim[] {
+  return rows.map(([partition, next, epoch, checkpoint, watermark, maxEventTime, lastTimestamp, lastTimestampMs]) => ({
+    partition: Number(partition),
+    nextOffset: Number(next),
+    epoch: Number(epoch),
+    checkpoint: Number(checkpoint),
+    watermark: millis(watermark),
+    maxEventTime: millis(maxEventTime),
+    lastTimestamp: timestampOf(millis(lastTimestamp), lastTimestampMs),
+  }));
+}
+
+/** Moves as `SqlOffsets.move` takes them. */
+function movesJson(moves: readonly Move[]): string {
+  return JSON.stringify(moves.map(({ partition, epoch, checkpoint, expectedOffset, to }) => {
+    const logged = timestampCells(to.lastTimestamp);
+    return {
+      KAFKA_PARTITION: partition,
+      EPOCH: epoch,
+      CHECKPOINT_ID: checkpoint,
+      EXPECTED_OFFSET: expectedOffset,
+      NEXT_OFFSET: to.nextOffset,
+      WATERMARK: micros(to.watermark),
+      MAX_EVENT_TIME: micros(to.maxEventTime),
+      LAST_TIMESTAMP: micros(logged.time),
+      LAST_TIMESTAMP_MS: logged.ms,
+    };
+  }));
+}
+
+/** Why fewer rows were moved than there are moves, by what is stored after they were taken back. */
+function refusedMoves(topic: string, moves: readonly Move[], stored: readonly Claim[]): Error {
+  for (const move of moves) {
+    const found = stored.find(({ partition }) => partition === move.partition);
+    const { epoch, checkpoint, expectedOffset } = move;
+    if (found?.epoch === epoch && found.checkpoint === checkpoint && found.nextOffset === expectedOffset) continue;
+    return new FencedError(
+      `Topic "${topic}" partition ${move.partition} belongs to another instance: expected epoch ${epoch}, ` +
+        `checkpoint ${checkpoint}, offset ${expectedOffset}, found ` +
+        (found ? `epoch ${found.epoch}, checkpoint ${found.checkpoint}, offset ${found.nextOffset}` : "no row"),
+    );
+  }
+  return new WarehouseUnavailableError(
+    "The warehouse took a transaction back, or ran one of its statements twice: try again",
+  );
 }

@@ -1,9 +1,9 @@
 // One user's days and plan: sleep, meals, light, and what is recommended.
+import { useMemo } from "preact/hooks";
 import {
   Card,
-  categoryAxis,
   Chart,
-  colour,
+  type ChartData,
   cutText,
   type DomainPage,
   Empty,
@@ -17,7 +17,6 @@ import {
   setParams,
   useAddress,
   useDataTime,
-  valueAxis,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { CircadianPanels, CircadianUser } from "../answers.ts";
@@ -205,47 +204,39 @@ function detailsOf(value: unknown): string {
 }
 
 function DaysChart({ days, asked }: { readonly days: readonly Day[]; readonly asked: QueryState<unknown> }) {
-  // A day that has only begun would look like one without light.
-  const inOrder = days.filter(({ is_final, sleep_hours }) => is_final || sleep_hours !== null).reverse();
-  const option = () => ({
-    xAxis: categoryAxis(inOrder.map(({ date }) => date.slice(5))),
-    yAxis: [
-      valueAxis("h"),
-      valueAxis("lux·h", {
-        position: "right",
-        splitLine: { show: false },
-        nameTextStyle: { color: colour("muted"), align: "right" },
-      }),
-    ],
-    grid: { left: 8, right: 8, top: 26, bottom: 4, containLabel: true },
-    series: [
-      { name: "sleep, h", type: "bar", barMaxWidth: 26, data: inOrder.map(({ sleep_hours }) => sleep_hours) },
-      {
-        name: "eating window, h",
-        type: "bar",
-        barMaxWidth: 26,
-        data: inOrder.map(({ eating_window_hours }) => eating_window_hours),
-      },
-      {
-        name: "light, lux·h",
-        type: "line",
-        yAxisIndex: 1,
-        connectNulls: true,
-        symbolSize: 5,
-        data: inOrder.map(({ light_lux_hours }) => light_lux_hours),
-      },
-    ],
-  });
+  const data = useMemo(() => daysChart(days), [days]);
   const sleeps = days.flatMap(({ sleep_hours }) => sleep_hours ?? []);
   const mean = sleeps.reduce((sum, hours) => sum + hours, 0) / sleeps.length;
   return (
     <Card title="Sleep, eating and light" note="each local day" asked={asked} width="wide">
       <Chart
         label={`Bar chart of ${days.length} days: ${numberText(mean, "h")} of sleep on average`}
-        data={days}
-        option={option}
+        data={data}
         tall
       />
     </Card>
   );
+}
+
+function daysChart(days: readonly Day[]): ChartData {
+  // A day that has only begun would look like one without light.
+  const inOrder = days.filter(({ is_final, sleep_hours }) => is_final || sleep_hours !== null).reverse();
+  const points = (of: (day: Day) => number | null) => inOrder.map((day, i) => [i, of(day)] as const);
+  const bar = { kind: "bar", maxWidth: 26 } as const;
+  return {
+    axis: { kind: "places", names: inOrder.map(({ date }) => date.slice(5)) },
+    left: { unit: "h" },
+    right: { unit: "lux·h" },
+    series: [
+      { name: "sleep, h", ...bar, points: points(({ sleep_hours }) => sleep_hours) },
+      { name: "eating window, h", ...bar, points: points(({ eating_window_hours }) => eating_window_hours) },
+      {
+        name: "light, lux·h",
+        kind: "line",
+        hasDots: true,
+        isRight: true,
+        points: points(({ light_lux_hours }) => light_lux_hours),
+      },
+    ],
+  };
 }

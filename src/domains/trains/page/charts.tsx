@@ -1,11 +1,11 @@
 // The charts of trains: passengers, power and speed over time, and distributions.
 import { useMemo } from "preact/hooks";
 import {
-  bucketsOf,
   Card,
   Chart,
+  type ChartData,
   type ChartMark,
-  colour,
+  type ChartSeries,
   compactText,
   Empty,
   everyText,
@@ -14,9 +14,7 @@ import {
   NO_RECORDS_IN_RANGE,
   numberText,
   type QueryState,
-  timeAxis,
   useComparison,
-  valueAxis,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions, TrainKpis, TrainTimeline } from "../answers.ts";
@@ -26,17 +24,16 @@ type Points = TrainTimeline["points"];
 const noteOf = (data: TrainTimeline) =>
   `${everyText(data.bucket_s)}${data.source === "ATS_HOURLY_STATS" ? ", from the hourly statistics" : ""}`;
 
-/** `[at, value]` for each bucket of the span; `null` where there is none, so that a gap is seen as one. */
-function series(data: TrainTimeline, value: (points: Points) => number | null) {
-  const byTime = Map.groupBy(data.points, ({ at }) => at);
-  return bucketsOf(data).map((at) => {
-    const found = byTime.get(at / 1000);
-    return [at, found ? value(found) : null] as const;
-  });
+/** What there is of each bucket that has any points. */
+function series(data: TrainTimeline, value: (points: Points) => number | null): ChartSeries["points"] {
+  return [...Map.groupBy(data.points, ({ at }) => at)].map(([at, points]) => [at * 1000, value(points)]);
 }
 
-const namesOf = (data: TrainTimeline | undefined) =>
-  [...new Set(data?.points.map(({ series }) => series) ?? [])].sort();
+const axisOf = ({ from, to, bucket_s }: TrainTimeline): ChartData["axis"] => ({
+  ...{ kind: "time", from, to, stepMs: bucket_s * 1000 },
+});
+
+const namesOf = ({ points }: TrainTimeline) => [...new Set(points.map(({ series }) => series))].sort();
 
 const passengersIn = (points: Points) => points.reduce((sum, { passengers }) => sum + passengers, 0);
 
@@ -52,29 +49,16 @@ export function PassengerCard({ asked, compared, marks }: TimelineProps) {
   const data = asked.answer?.data;
   const before = compared.answer?.data;
   const comparison = useComparison();
-  const names = useMemo(() => namesOf(data), [data]);
-  const shown = useMemo(() => ({}), [data, before, comparison]);
   const areTrains = data?.by === "train";
-  const style = areTrains
-    ? { lineStyle: { width: 2 }, connectNulls: true }
-    : { stack: "all", lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } };
-  const option = () => ({
-    xAxis: timeAxis(data!.from, data!.to),
-    yAxis: valueAxis("passengers"),
-    series: [
-      ...names.map((name) => ({
-        name: name === "" ? "no line" : name,
-        type: "line",
-        showSymbol: false,
-        ...style,
-        data: series(
-          data!,
-          (points) => points.find((point) => point.series === name)?.passengers ?? (areTrains ? null : 0),
-        ),
-      })),
-      ...comparison && before ? [ghostSeries(comparison, series(before, passengersIn))] : [],
-    ],
-  });
+  const chart = useMemo((): ChartData | undefined =>
+    data && {
+      axis: axisOf(data),
+      left: { unit: "passengers" },
+      series: [
+        ...passengerSeries(data),
+        ...comparison && before ? [ghostSeries(comparison, series(before, passengersIn))] : [],
+      ],
+    }, [data, before, comparison]);
   return (
     <Card
       title="Passengers on board"
@@ -86,9 +70,21 @@ export function PassengerCard({ asked, compared, marks }: TimelineProps) {
         ? <Waiting height={260} />
         : data.points.length === 0
         ? <Empty>{NO_RECORDS_IN_RANGE}</Empty>
-        : <Chart label={passengerWords(data)} data={shown} option={option} marks={marks} tall />}
+        : <Chart label={passengerWords(data)} data={chart!} marks={marks} tall />}
     </Card>
   );
+}
+
+function passengerSeries(data: TrainTimeline): readonly ChartSeries[] {
+  const areTrains = data.by === "train";
+  return namesOf(data).map((name) => ({
+    name: name === "" ? "no line" : name,
+    ...areTrains ? { kind: "line" } : { kind: "area", isStacked: true },
+    points: series(
+      data,
+      (points) => points.find((point) => point.series === name)?.passengers ?? (areTrains ? null : 0),
+    ),
+  }));
 }
 
 function passengerWords(data: TrainTimeline): string {
@@ -106,18 +102,17 @@ export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
   const data = asked.answer?.data;
   const before = compared.answer?.data;
   const comparison = useComparison();
-  const shown = useMemo(() => ({}), [data, before, comparison, threshold]);
-  const option = () => ({
-    xAxis: timeAxis(data!.from, data!.to),
-    yAxis: valueAxis("kW", {
-      max: ({ max }: { max: number }) =>
-        threshold === undefined || max > threshold ? null : Math.ceil(threshold / 500 + 0.5) * 500,
-    }),
-    series: [
-      ...powerSeries(data!).map((one, i) => i === 0 ? { ...one, markLine: thresholdLine(threshold) } : one),
-      ...comparison && before ? [ghostSeries(comparison, series(before, highest))] : [],
-    ],
-  });
+  const chart = useMemo((): ChartData | undefined =>
+    data && {
+      axis: axisOf(data),
+      left: { unit: "kW" },
+      series: [...powerSeries(data), ...comparison && before ? [ghostSeries(comparison, series(before, highest))] : []],
+      threshold: threshold === undefined ? undefined : {
+        value: threshold,
+        text: `threshold ${numberText(threshold, "kW")}`,
+        axisTo: Math.ceil(threshold / 500 + 0.5) * 500,
+      },
+    }, [data, before, comparison, threshold]);
   return (
     <Card title="Power draw of a train" note={data && noteOf(data)} asked={asked} width="wide">
       {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
@@ -125,8 +120,7 @@ export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
           label={`Line chart of the power draw of a train, in kW: the highest in the range is ${
             numberText(highest(data.points), "kW")
           }${threshold === undefined ? "" : `, the threshold ${numberText(threshold, "kW")}`}`}
-          data={shown}
-          option={option}
+          data={chart!}
           marks={marks}
           tall
         />
@@ -138,18 +132,18 @@ export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
 const highest = (points: Points) => points.reduce((most, { max_kw }) => Math.max(most, max_kw), 0);
 
 /** The highest and the mean of all trains; of trains that are chosen the highest of each. */
-function powerSeries(data: TrainTimeline) {
-  const line = { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 1.5 } };
+function powerSeries(data: TrainTimeline): readonly ChartSeries[] {
+  const line = { kind: "line", width: 1.5 } as const;
   if (data.by === "train") {
     return namesOf(data).map((name) => ({
       ...line,
       name,
-      data: series(data, (points) => points.find((point) => point.series === name)?.max_kw ?? null),
+      points: series(data, (points) => points.find((point) => point.series === name)?.max_kw ?? null),
     }));
   }
   return [
-    { ...line, name: "highest of any train", data: series(data, highest) },
-    { ...line, name: "mean of all trains", data: series(data, meanPower) },
+    { ...line, name: "highest of any train", points: series(data, highest) },
+    { ...line, name: "mean of all trains", points: series(data, meanPower) },
   ];
 }
 
@@ -157,21 +151,6 @@ function meanPower(points: Points): number | null {
   const trains = points.reduce((sum, point) => sum + point.trains, 0);
   if (trains === 0) return null;
   return Math.round(points.reduce((sum, point) => sum + point.mean_kw * point.trains, 0) / trains);
-}
-
-function thresholdLine(threshold: number | undefined) {
-  if (threshold === undefined) return undefined;
-  return {
-    silent: true,
-    symbol: "none",
-    lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
-    label: {
-      formatter: `threshold ${numberText(threshold, "kW")}`,
-      position: "insideStartTop",
-      color: colour("bad"),
-    },
-    data: [{ yAxis: threshold }],
-  };
 }
 
 export function lookedAt({ records, looked_at }: TrainDistributions): string {

@@ -1,10 +1,11 @@
-// Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick. Of our
-// own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one tick asks for all.
+// Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick. Panels
+// that are asked for together are one question, so that all of a page is about one moment; each is answered as soon as its line
+// is there. Of our own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one
+// tick asks for all.
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
-import type { Answer, PipelinePanels } from "../protocol.ts";
+import type { Answer, PanelLine, PipelinePanels } from "../protocol.ts";
 import { AnswerError, errorOf } from "./answer_error.ts";
-import { askPanel } from "./panel_batch.ts";
 
 /** What the page as a whole knows of its server. */
 export interface Connection {
@@ -26,13 +27,20 @@ export interface QueryState<T> {
   readonly outdated: boolean;
 }
 
-/** Questions to panels: all that are asked together are one question. */
-const PANELS = "/api/panels/";
-
 /** The answer to `path` with these parameters; nothing is asked for `undefined`. */
-export function useAnswer<T>(path: string | undefined, params: URLSearchParams = new URLSearchParams()): QueryState<T> {
+export function useAnswer<T>(path: string | undefined, params?: URLSearchParams): QueryState<T> {
+  return useQuestion<T>(path && withParams(path, params), ask);
+}
+
+function withParams(path: string, params?: URLSearchParams): string {
+  return params === undefined || params.size === 0 ? path : `${path}?${params}`;
+}
+
+type Sender<T> = (question: string, signal: AbortSignal) => Promise<Answer<T>>;
+
+/** The newest answer to a question, which is sent again with each tick. */
+function useQuestion<T>(question: string | undefined, send: Sender<T>): QueryState<T> {
   const { tick, report } = useContext(ConnectionContext);
-  const question = path === undefined ? undefined : params.size === 0 ? path : `${path}?${params}`;
   const [state, setState] = useState<{ question?: string; answer?: Answer<T>; error?: string }>({});
   const asking = useRef<{ readonly question: string; readonly abort: AbortController } | undefined>(undefined);
   useEffect(() => {
@@ -43,10 +51,7 @@ export function useAnswer<T>(path: string | undefined, params: URLSearchParams =
     if (question === undefined) return;
     const abort = new AbortController();
     asking.current = { question, abort };
-    const answered = question.startsWith(PANELS)
-      ? askPanel<T>(question.slice(PANELS.length), abort.signal)
-      : ask<T>(question, abort.signal);
-    answered.then((answer) => {
+    send(question, abort.signal).then((answer) => {
       if (abort.signal.aborted) return;
       asking.current = undefined;
       report("ok", answer.asked_at);
@@ -77,11 +82,62 @@ export type PanelHook<A> = <N extends keyof A & string>(
 
 /** How the panels of a domain are asked: `A` is the map that its server's side is typed by. */
 export function panelHook<A>(domain: string): PanelHook<A> {
-  return (name, params) => useAnswer(name === undefined ? undefined : `${PANELS}${domain}/${name}`, params);
+  return <N extends keyof A & string>(name: N | undefined, params?: URLSearchParams) =>
+    useQuestion<A[N]>(name && withParams(`${domain}/${name}`, params), askPanel);
 }
 
 /** Asks a panel about the pipelines themselves. */
 export const usePipelinePanel = panelHook<PipelinePanels>("pipeline");
+
+interface Waiting {
+  readonly ask: string;
+  readonly signal: AbortSignal;
+  readonly resolve: (answer: Answer<unknown>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** In one question; the server takes more. */
+const MAX_ASKED = 20;
+
+let waiting: Waiting[] = [];
+
+/** The answer to `domain/panel?parameters`. Panels that are asked for together are one question. */
+function askPanel<T>(ask: string, signal: AbortSignal): Promise<Answer<T>> {
+  if (waiting.length === 0) setTimeout(send);
+  return new Promise<Answer<unknown>>((resolve, reject) => {
+    waiting.push({ ask, signal, resolve, reject });
+  }) as Promise<Answer<T>>;
+}
+
+function send(): void {
+  const all = waiting.filter(({ signal }) => !signal.aborted);
+  waiting = [];
+  for (let i = 0; i < all.length; i += MAX_ASKED) askTogether(all.slice(i, i + MAX_ASKED));
+}
+
+async function askTogether(batch: readonly Waiting[]): Promise<void> {
+  const abort = new AbortController();
+  let left = batch.length;
+  for (const { signal } of batch) signal.addEventListener("abort", () => --left === 0 && abort.abort());
+  try {
+    const query = new URLSearchParams([...new Set(batch.map(({ ask }) => ask))].map((ask) => ["ask", ask]));
+    const response = await fetch(`/api/panels?${query}`, { signal: abort.signal });
+    if (!response.ok) throw await errorOf(response);
+    for await (const text of linesOf(response.body!)) settle(batch, JSON.parse(text) as PanelLine);
+    throw new TypeError("The answer ended early");
+  } catch (error) {
+    // Of those that have their answer already nothing changes.
+    for (const { reject } of batch) reject(error);
+  }
+}
+
+function settle(batch: readonly Waiting[], line: PanelLine): void {
+  for (const { ask, resolve, reject } of batch) {
+    if (ask !== line.ask) continue;
+    if ("answer" in line) resolve(line.answer);
+    else reject(new AnswerError(line.failure.status, line.failure.detail));
+  }
+}
 
 export async function ask<T>(question: string, signal?: AbortSignal): Promise<Answer<T>> {
   return await askPlain<Answer<T>>(question, signal);
@@ -100,4 +156,17 @@ export async function post<T>(path: string, body: unknown, signal?: AbortSignal)
   const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
   if (response.ok) return await response.json() as T;
   throw await errorOf(response);
+}
+
+/** Lines of an answer as they come, without waiting for its end. */
+export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (text + value).split("\n");
+    text = lines.pop()!;
+    yield* lines;
+  }
 }

@@ -1,7 +1,7 @@
 // The same stretch a day or a week before, as a line beside what is shown. Lies in the address.
 import { useAddress } from "./address.ts";
 import type { PanelHook, QueryState } from "./asking.ts";
-import { colour } from "./look.ts";
+import type { ChartSeries } from "./parts/chart_data.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -29,17 +29,7 @@ export function useCompared<A, N extends keyof A & string>(
 }
 
 /** A series of that stretch, moved to where the other one is. Moments are epoch milliseconds. */
-export function ghostSeries(
-  { name, ms }: Comparison,
-  points: readonly (readonly [at: number, value: number | null])[],
-) {
-  return {
-    name,
-    type: "line",
-    showSymbol: false,
-    connectNulls: true,
-    color: colour("muted"),
-    lineStyle: { width: 1.5, type: "dashed" },
-    data: points.map(([at, value]) => [at + ms, value]),
-  };
+export function ghostSeries({ name, ms }: Comparison, points: ChartSeries["points"]): ChartSeries {
+  const moved = points.map(([at, value]) => [at + ms, value] as const);
+  return { name, kind: "line", points: moved, colour: "muted", width: 1.5, isDashed: true };
 }

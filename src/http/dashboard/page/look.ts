@@ -103,7 +103,3 @@ export function useClock(seen: boolean): number {
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
-
-export function seriesColours(): readonly string[] {
-  return Array.from({ length: 8 }, (_, i) => colour(`series-${i + 1}`));
-}

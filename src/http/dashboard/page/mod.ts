@@ -8,12 +8,12 @@ export { type Comparison, ghostSeries, useCompared, useComparison } from "./comp
 export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
-export { colour, LookContext, shadeOf, useDataTime } from "./look.ts";
+export { LookContext, shadeOf, useDataTime } from "./look.ts";
 export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";
 export type { ChartMark } from "./parts/chart_marks.tsx";
-export { categoryAxis, timeAxis, valueAxis } from "./parts/chart_option.ts";
+export type { ChartData, ChartSeries } from "./parts/chart_data.ts";
 export { Chosen } from "./parts/chosen.tsx";
 export { type Column, DataTable, Text } from "./parts/data_table.tsx";
 export { Histogram } from "./parts/histogram.tsx";
@@ -26,7 +26,7 @@ export { RecordsCard } from "./parts/records_card.tsx";
 export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
-export { bucketsOf, NO_RECORDS_IN_RANGE, TimelineCard } from "./parts/timeline_card.tsx";
+export { NO_RECORDS_IN_RANGE, TimelineCard } from "./parts/timeline_card.tsx";
 
 /** The page of a domain: its `page/mod.tsx` exports one as `page`. */
 export interface DomainPage {

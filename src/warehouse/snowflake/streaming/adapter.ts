@@ -5,12 +5,12 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { WarehouseUnavailableError } from "../../../errors.ts";
-import type { Cells } from "../../cells.ts";
-import { type Claiming, claimsOf, type Scope } from "../../sql/offsets.ts";
+import type { Scope } from "../../sql/adapter.ts";
+import { claimsOf } from "../../sql/writer.ts";
 import type { Claim, Decided, OffsetRange, RawRow, RawTable, RawWriter, Unit } from "../../warehouse.ts";
 import { SnowflakeAdapter, type WriterOptions } from "../adapter.ts";
 import type { Transaction } from "../loading.ts";
-import { readOffsets } from "../offsets.ts";
+import { SnowflakeOffsets } from "../offsets.ts";
 import { Session } from "../session.ts";
 import type { Channel } from "./channel.ts";
 import { Channels } from "./channels.ts";
@@ -38,6 +38,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
   readonly #options: StreamingWriterOptions;
   /** Beside the writer's own, which may be in a transaction when a channel must be opened anew. */
   readonly #beside: Session;
+  readonly #offsetsBeside: SnowflakeOffsets;
   readonly #topics = new Map<string, Topic>();
   /** What new channels' names end with. */
   readonly #mark = crypto.randomUUID().slice(0, 8).toUpperCase();
@@ -49,6 +50,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
     const { account, domain, transactions } = options;
     this.#options = options;
     this.#beside = new Session({ account, tag: `freshet:${domain}`, transactions: `${transactions}_raw` });
+    this.#offsetsBeside = new SnowflakeOffsets(this.#beside);
     this.raw = {
       append: async (topic: string, partition: number, rows: readonly RawRow[]) => {
         try {
@@ -60,9 +62,11 @@ export class StreamingAdapter extends SnowflakeAdapter {
     };
   }
 
-  override async raiseEpochs(transaction: Transaction, scope: Scope, claiming: Claiming): Promise<void> {
-    await super.raiseEpochs(transaction, scope, claiming);
-    const { partitions } = claiming;
+  protected override async raised(
+    transaction: Transaction,
+    scope: Scope,
+    partitions: readonly number[],
+  ): Promise<void> {
     this.#names = await nameChannels(transaction, scope, { partitions, mark: this.#mark });
   }
 
@@ -95,10 +99,9 @@ export class StreamingAdapter extends SnowflakeAdapter {
     });
   }
 
-  override async append(transaction: Transaction, unit: Unit, state: Cells): Promise<void> {
+  protected override async beforeAppending(transaction: Transaction, unit: Unit): Promise<void> {
     const places = this.#condemned(unit);
     if (places.length > 0) await takeOut(transaction, this.#options.raw, { topic: unit.topic, places });
-    await super.append(transaction, unit, state);
   }
 
   override async close(): Promise<void> {
@@ -116,7 +119,8 @@ export class StreamingAdapter extends SnowflakeAdapter {
       // The pipe that every table has without being asked for.
       pipe: `${raw.table}-STREAMING`,
       table: await this.tables.named(raw.table),
-      epochNow: async (partition) => (await this.#epochs(scope, [partition], this.#beside)).get(partition) ?? null,
+      epochNow: async (partition) =>
+        (await this.#epochs(scope, [partition], this.#offsetsBeside)).get(partition) ?? null,
     });
     const topic = { channels, decided: new Map<number, Decided>() };
     this.#topics.set(scope.topic, topic);
@@ -127,11 +131,9 @@ export class StreamingAdapter extends SnowflakeAdapter {
   async #epochs(
     scope: Scope,
     partitions: readonly number[],
-    session?: Session,
+    offsets = this.offsets,
   ): Promise<ReadonlyMap<number, number>> {
-    const rows = session === undefined
-      ? await this.readOffsets(scope, partitions)
-      : await readOffsets(session, scope, partitions);
+    const rows = await offsets.read(scope, partitions);
     return new Map(claimsOf(rows).map(({ partition, epoch }) => [partition, epoch]));
   }
 

@@ -4,7 +4,7 @@
 
 import { WarehouseRefusedError } from "../../../errors.ts";
 import { quoted } from "../../sql/statements.ts";
-import type { Scope } from "../../sql/offsets.ts";
+import type { Scope } from "../../sql/adapter.ts";
 import type { OffsetRange, RawTable } from "../../warehouse.ts";
 import type { Transaction } from "../loading.ts";
 import { OF_PARTITIONS } from "../offsets.ts";

@@ -6,7 +6,7 @@ import { useAnswer } from "../asking.ts";
 import { countText, durationText, numberText } from "../format.ts";
 import { Card, Empty, Waiting } from "../parts/card.tsx";
 import { Chart } from "../parts/chart.tsx";
-import { timeAxis, valueAxis } from "../parts/chart_option.ts";
+import type { ChartData, ChartSeries } from "../parts/chart_data.ts";
 import { Horizon, type HorizonRow } from "../parts/horizon.tsx";
 
 const HOURS = ["1", "6", "24"] as const;
@@ -82,7 +82,7 @@ function MeasureCard({ measure: { title, unit, of }, samples }: SamplesProps & {
     const names = Object.keys(samples.at(-1)!.domains);
     return names.map((name) => ({
       name,
-      data: samples.slice(1).map(({ at, domains }, i) => {
+      points: samples.slice(1).map(({ at, domains }, i) => {
         const { at: then, domains: old } = samples[i]!;
         const [now, before] = [domains[name], old[name]];
         return [at, now && before ? of(now, before, (at - then) / 1000) : null] as const;
@@ -94,7 +94,7 @@ function MeasureCard({ measure: { title, unit, of }, samples }: SamplesProps & {
 
 function MemoryCard({ samples }: SamplesProps) {
   const series = useMemo(
-    () => [{ name: "process", data: samples.map(({ at, memory }) => [at, memory / 1_000_000] as const) }],
+    () => [{ name: "process", points: samples.map(({ at, memory }) => [at, memory / 1_000_000] as const) }],
     [samples],
   );
   return <LinesCard title="Memory" unit="MB" series={series} samples={samples} />;
@@ -103,27 +103,21 @@ function MemoryCard({ samples }: SamplesProps) {
 interface LinesCardProps extends SamplesProps {
   readonly title: string;
   readonly unit: string;
-  readonly series: readonly { readonly name: string; readonly data: readonly (readonly [number, number | null])[] }[];
+  readonly series: readonly Pick<ChartSeries, "name" | "points">[];
 }
 
 function LinesCard({ title, unit, series, samples }: LinesCardProps) {
-  const last = series.map(({ name, data }) => `${name} ${numberText(data.at(-1)?.[1])}`).join(", ");
+  const data = useMemo((): ChartData => ({
+    axis: { kind: "time", from: samples[0]!.at, to: samples.at(-1)!.at },
+    left: { unit: "" },
+    series: series.map((one) => ({ ...one, kind: "line", width: 1.5 })),
+  }), [series]);
+  const last = series.map(({ name, points }) => `${name} ${numberText(points.at(-1)?.[1])}`).join(", ");
   return (
     <Card title={title} note={unit}>
       <Chart
         label={`Lines of ${title.toLowerCase()}, ${unit}, at the end: ${last}`}
-        data={series}
-        option={() => ({
-          xAxis: timeAxis(samples[0]!.at, samples.at(-1)!.at),
-          yAxis: valueAxis(""),
-          series: series.map((one) => ({
-            ...one,
-            type: "line",
-            showSymbol: false,
-            connectNulls: true,
-            lineStyle: { width: 1.5 },
-          })),
-        })}
+        data={data}
       />
     </Card>
   );

@@ -1,7 +1,6 @@
 // What a card and the charts in it know of each other.
 import { createContext } from "preact";
-import type { EChartsCoreOption } from "echarts/core";
-import type { Drawn, DrawnSeries } from "./chart_data.ts";
+import type { Drawn, DrawnSeries, Shown } from "./chart_data.ts";
 
 /** A chart of which files can be made. */
 export interface ChartInCard {
@@ -10,7 +9,7 @@ export interface ChartInCard {
   readonly drawn: Drawn;
   /** Those that are shown. */
   readonly series: readonly DrawnSeries[];
-  readonly option: () => EChartsCoreOption;
+  readonly shown: Shown;
   readonly size: () => { readonly width: number; readonly height: number };
 }
 

@@ -1,14 +1,13 @@
 // A chart, drawn by ECharts on a canvas, with a legend, a tooltip that can be pinned, marks of alerts and annotations of the page's own: so
 // they outlive new data, and a strict CSP has nothing against them. The same numbers are there as a table.
-import type { EChartsCoreOption } from "echarts/core";
 import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
 import { crosshair, useChosenSpan } from "../hand.ts";
 import { LookContext } from "../look.ts";
 import { AnnotationsContext, NoteLines } from "./annotations.tsx";
 import { CardContext } from "./card_context.ts";
-import { fullOption, useCanvas } from "./chart_canvas.ts";
-import { drawnOf } from "./chart_data.ts";
+import { useCanvas } from "./chart_canvas.ts";
+import type { ChartData, ChartSeries, Drawn, DrawnSeries, TimeAxis } from "./chart_data.ts";
 import { useHand } from "./chart_hand.ts";
 import { Legend } from "./chart_legend.tsx";
 import { type ChartMark, Marks } from "./chart_marks.tsx";
@@ -20,10 +19,8 @@ export interface ChartProps {
   readonly label: string;
   /** What files of it are called; the card's title without it. */
   readonly name?: string;
-  /** Made anew for each theme and zone. */
-  readonly option: () => EChartsCoreOption;
-  /** Changes when the option does. */
-  readonly data: unknown;
+  /** Drawn anew when it is another object. */
+  readonly data: ChartData;
   readonly tall?: boolean;
   readonly marks?: readonly ChartMark[];
   /** Words for a place of an axis that is not one of time. */
@@ -32,23 +29,24 @@ export interface ChartProps {
 
 const NO_MARKS: readonly ChartMark[] = [];
 
-export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS, titleOf }: ChartProps) {
+export function Chart({ label, name, data, tall, marks = NO_MARKS, titleOf }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [hover, setHover] = useState<number>();
   const [pinned, setPinned] = useState<number>();
   const [selected, setSelected] = useState<Span>();
-  const { zone, themed } = useContext(LookContext);
+  const { zone } = useContext(LookContext);
   const { asNumbers, join } = useContext(CardContext);
   const annotations = useContext(AnnotationsContext);
   const span = useChosenSpan();
-  const option = useMemo(make, [data, zone, themed]);
-  const drawn = useMemo(() => drawnOf(option), [option]);
+  const drawn = useMemo(() => drawnOf(data), [data]);
+  const isTime = data.axis.kind === "time";
   const series = drawn.series.filter((one) => !hidden.has(one.name));
   const isOpen = !asNumbers;
-  const canvas = useCanvas({ place, option, hidden, span, isOpen });
+  const shown = useMemo(() => ({ hidden, span, useUTC: zone === "utc" }), [hidden, span, zone]);
+  const canvas = useCanvas({ place, drawn, shown, isOpen });
   useHand({
-    ...{ place, canvas, isOpen, hover, at: drawn.at, isTime: drawn.isTime },
+    ...{ place, canvas, isOpen, hover, at: drawn.at, isTime },
     onHover: setHover,
     onPin: (at) => setPinned((before) => at === before ? undefined : at),
     onSelect: setSelected,
@@ -58,16 +56,16 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
       name,
       drawn,
       series,
-      option: () => fullOption(option, { hidden, span, useUTC: zone === "utc" }),
+      shown,
       size: () => ({ width: canvas.width(), height: place.current?.clientHeight ?? 0 }),
-    }), [drawn, hidden, span, name]);
+    }), [drawn, shown, name]);
   const ends = canvas.ends();
   const overlapping = ends === undefined ? [] : marks.filter(({ from, to }) => from < ends.to && to >= ends.from);
   const shareOf = (at: number) => canvas.pixelOf(at) / Math.max(1, canvas.width());
   const within = (at: number) => shareOf(ends === undefined ? at : Math.min(ends.to, Math.max(ends.from, at)));
   const isShown = (at: number | undefined): at is number =>
     at !== undefined && (ends === undefined || (at >= ends.from && at <= ends.to)) && Number.isFinite(shareOf(at));
-  const notes = ends === undefined || !drawn.isTime
+  const notes = ends === undefined || !isTime
     ? []
     : annotations.filter(({ from, to = from }) => from <= ends.to && to >= ends.from);
   const marksAt = (at: number) => overlapping.filter(({ from, to }) => touches(drawn.at, at, from, to));
@@ -82,7 +80,7 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
             <div ref={place} class="canvas" role="img" aria-label={label} tabIndex={0} />
             <NoteLines notes={notes} placeOf={within} />
             <Marks marks={overlapping} placeOf={within} />
-            {drawn.isTime && <Crosshair shareOf={shareOf} ends={ends} />}
+            {isTime && <Crosshair shareOf={shareOf} ends={ends} />}
             {selected && (
               <span class="selection" style={{ left: px(selected.from), width: px(selected.to - selected.from) }} />
             )}
@@ -115,6 +113,38 @@ export function Chart({ label, name, option: make, data, tall, marks = NO_MARKS,
       </div>
     </>
   );
+}
+
+/** The data with all that can be pointed at: the moments of an axis of time are there without a value, too. */
+function drawnOf(data: ChartData): Drawn {
+  const moments = data.axis.kind === "time" ? momentsOf(data.axis) : [];
+  const series = data.series.map((one, i): DrawnSeries => ({
+    ...one,
+    points: one.kind === "line" ? one.points : withGaps(one.points, moments),
+    unit: (one.isRight ? data.right : data.left)?.unit ?? "",
+    colour: one.colour ?? `series-${i % PALETTE + 1}`,
+    values: new Map(one.points),
+  }));
+  const at = new Set([...moments, ...series.flatMap(({ points }) => points.map(([at]) => at))]);
+  return { ...data, series, at: [...at].sort((a, b) => a - b) };
+}
+
+/** Colours that the theme has for series. */
+const PALETTE = 8;
+const MAX_MOMENTS = 2_000;
+
+function momentsOf({ from, to, stepMs }: TimeAxis): readonly number[] {
+  if (stepMs === undefined) return [];
+  const first = Math.ceil((from - stepMs) / stepMs) * stepMs;
+  const count = Math.min(MAX_MOMENTS, Math.ceil((to - first) / stepMs));
+  return Array.from({ length: Math.max(0, count) }, (_, i) => first + i * stepMs);
+}
+
+/** The points, with a gap for each moment that has none. */
+function withGaps(points: ChartSeries["points"], moments: readonly number[]): ChartSeries["points"] {
+  const known = new Set(points.map(([at]) => at));
+  const gaps = moments.filter((at) => !known.has(at)).map((at) => [at, null] as const);
+  return gaps.length === 0 ? points : [...points, ...gaps].sort(([a], [b]) => a - b);
 }
 
 const px = (pixels: number) => `${pixels}px`;

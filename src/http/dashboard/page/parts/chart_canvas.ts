@@ -1,4 +1,5 @@
-// A chart on its canvas: made once, given each new option without losing what is on it, and asked where things are.
+// A chart on its canvas: made once, given each new data without losing what is on it, and asked where things are. The one file
+// that knows ECharts, and how charts look.
 // Each of them by its own module: out of "echarts/charts" and "echarts/components" a bundle takes all there are, twice as much.
 import "echarts/lib/chart/bar";
 import "echarts/lib/chart/line";
@@ -11,18 +12,16 @@ import type { RefObject } from "preact";
 import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
 import { moving } from "../hand.ts";
-import { LookContext, seriesColours } from "../look.ts";
-import { frame } from "./chart_option.ts";
+import { compactText, LOCALE } from "../format.ts";
+import { colour, LookContext } from "../look.ts";
+import type { Drawn, DrawnSeries, PlaceAxis, Shown, Threshold, ValueAxis } from "./chart_data.ts";
 
 echarts.use([CanvasRenderer, SVGRenderer]);
 
 export interface CanvasOptions {
   readonly place: RefObject<HTMLDivElement | null>;
-  readonly option: EChartsCoreOption;
-  /** Names of series that are not drawn. */
-  readonly hidden: ReadonlySet<string>;
-  /** The stretch of an axis of time, where another one is chosen than the data's. */
-  readonly span: Span | undefined;
+  readonly drawn: Drawn;
+  readonly shown: Shown;
   /** Whether it is to be seen. */
   readonly isOpen: boolean;
 }
@@ -38,13 +37,12 @@ export interface Canvas {
   readonly width: () => number;
 }
 
-export function useCanvas({ place, option, hidden, span, isOpen }: CanvasOptions): Canvas {
+export function useCanvas({ place, drawn, shown, isOpen }: CanvasOptions): Canvas {
   const chart = useRef<EChartsType | undefined>(undefined);
   const [, setLaid] = useState(0);
-  const { zone, themed } = useContext(LookContext);
-  const full = fullOption(option, { hidden, span, useUTC: zone === "utc" });
+  const { themed } = useContext(LookContext);
   const ends = useRef<Span | undefined>(undefined);
-  ends.current = endsOf(full);
+  ends.current = endsOf(drawn, shown);
   useLayoutEffect(() => {
     if (!isOpen || place.current === null) return;
     const made = echarts.init(place.current, undefined, { renderer: "canvas" });
@@ -66,9 +64,9 @@ export function useCanvas({ place, option, hidden, span, isOpen }: CanvasOptions
     };
   }, [isOpen]);
   useLayoutEffect(() => {
-    chart.current?.setOption(full, { replaceMerge: ["series"] });
+    chart.current?.setOption(optionOf(drawn, shown), { replaceMerge: ["series"] });
     setLaid((n) => n + 1);
-  }, [option, hidden, span, zone, themed, isOpen]);
+  }, [drawn, shown, themed, isOpen]);
   return {
     valueAt: (x, y) => {
       if (!chart.current?.containPixel({ gridIndex: 0 }, [x, y])) return undefined;
@@ -80,40 +78,101 @@ export function useCanvas({ place, option, hidden, span, isOpen }: CanvasOptions
   };
 }
 
-interface Shown {
-  readonly hidden: ReadonlySet<string>;
-  readonly span: Span | undefined;
-  readonly useUTC: boolean;
-}
-
-interface SeriesOption {
-  readonly name?: string;
-  readonly color?: string;
-}
-
-/** The option with all that the charts have in common; series keep their colours when others are hidden. */
-export function fullOption(option: EChartsCoreOption, { hidden, span, useUTC }: Shown): EChartsCoreOption {
-  const { series = [], xAxis } = option as {
-    readonly series?: readonly SeriesOption[];
-    readonly xAxis?: { readonly type?: string };
-  };
-  const colours = seriesColours();
+/** What ECharts is told. Tooltips and legends are the page's own; series keep their colours when others are hidden. */
+function optionOf(
+  { axis, left, right, series, threshold }: Drawn,
+  { hidden, span, useUTC }: Shown,
+): EChartsCoreOption {
+  const hasTitle = axis.kind === "places" && axis.title !== undefined;
   return {
-    ...frame(useUTC),
-    ...option,
-    xAxis: span !== undefined && xAxis?.type === "time" ? { ...xAxis, min: span.from, max: span.to } : xAxis,
+    useUTC,
+    animation: false,
+    textStyle: { fontFamily: "inherit", color: colour("muted") },
+    grid: { left: 8, right: 12, top: 26, bottom: hasTitle ? 16 : 4, containLabel: true },
+    xAxis: axis.kind === "time" ? timeAxis(span ?? axis) : placeAxis(axis),
+    yAxis: [valueAxis(left, threshold), ...right === undefined ? [] : [rightAxis(right)]],
     series: series.map((one, i) => ({
-      ...one,
-      id: one.name ?? String(i),
-      color: one.color ?? colours[i % colours.length],
-      ...hidden.has(one.name ?? "") ? { data: [] } : {},
+      ...lookOf(one),
+      id: one.name,
+      name: one.name,
+      color: colour(one.colour),
+      yAxisIndex: one.isRight ? 1 : 0,
+      data: hidden.has(one.name) ? [] : pointsOf(one),
+      ...i === 0 && threshold !== undefined && { markLine: thresholdLine(threshold) },
     })),
   };
 }
 
-function endsOf({ xAxis }: EChartsCoreOption): Span | undefined {
-  const { type, min, max } = (xAxis ?? {}) as { readonly type?: string; readonly min?: number; readonly max?: number };
-  return type === "time" && min !== undefined && max !== undefined ? { from: min, to: max } : undefined;
+function timeAxis({ from, to }: Span) {
+  return {
+    type: "time",
+    min: from,
+    max: to,
+    axisLabel: {
+      color: colour("muted"),
+      hideOverlap: true,
+      formatter: { day: "{MMM} {d}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" },
+    },
+    axisLine: { lineStyle: { color: colour("line") } },
+    splitLine: { show: false },
+  };
+}
+
+function placeAxis({ names, title }: PlaceAxis) {
+  const titled = { name: title, nameLocation: "middle", nameGap: 22, nameTextStyle: { color: colour("muted") } };
+  return {
+    type: "category",
+    data: names,
+    axisLabel: { color: colour("muted"), hideOverlap: true },
+    axisLine: { lineStyle: { color: colour("line") } },
+    axisTick: { show: false },
+    ...title !== undefined && titled,
+  };
+}
+
+function valueAxis({ unit, isCount = false }: ValueAxis, threshold?: Threshold) {
+  const text = (value: number) => isCount ? compactText(value) : value.toLocaleString(LOCALE);
+  return {
+    type: "value",
+    name: unit,
+    nameTextStyle: { color: colour("muted"), align: "left", padding: [0, 0, 0, -24] },
+    axisLabel: { color: colour("muted"), formatter: text },
+    splitLine: { lineStyle: { color: colour("line") } },
+    ...isCount && { minInterval: 1 },
+    ...threshold && { max: ({ max }: { max: number }) => max > threshold.value ? null : threshold.axisTo },
+  };
+}
+
+function rightAxis(axis: ValueAxis) {
+  const nameTextStyle = { color: colour("muted"), align: "right" };
+  return { ...valueAxis(axis), position: "right", splitLine: { show: false }, nameTextStyle };
+}
+
+function lookOf({ kind, isStacked, width = 2, isDashed, hasDots, maxWidth, gap }: DrawnSeries) {
+  const stack = isStacked ? "all" : undefined;
+  if (kind === "bar") return { type: "bar", stack, barMaxWidth: maxWidth, barCategoryGap: gap && `${100 * gap}%` };
+  const line = { type: "line", stack, showSymbol: hasDots === true, symbolSize: 5 };
+  if (kind === "area") return { ...line, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } };
+  return { ...line, connectNulls: true, lineStyle: { width, type: isDashed ? "dashed" : "solid" } };
+}
+
+function pointsOf({ points, colourOf }: DrawnSeries) {
+  if (colourOf === undefined) return points;
+  return points.map((value) => ({ value, itemStyle: { color: colour(colourOf(value[0])) } }));
+}
+
+function thresholdLine({ value, text }: Threshold) {
+  return {
+    silent: true,
+    symbol: "none",
+    lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
+    label: { formatter: text, position: "insideStartTop", color: colour("bad") },
+    data: [{ yAxis: value }],
+  };
+}
+
+function endsOf({ axis }: Drawn, { span }: Shown): Span | undefined {
+  return axis.kind === "time" ? span ?? axis : undefined;
 }
 
 interface Size {
@@ -122,10 +181,10 @@ interface Size {
 }
 
 /** The chart as SVG text. */
-export function svgText(option: EChartsCoreOption, { width, height }: Size): string {
+export function svgText(drawn: Drawn, shown: Shown, { width, height }: Size): string {
   const made = echarts.init(null, undefined, { renderer: "svg", ssr: true, width, height });
   try {
-    made.setOption(option);
+    made.setOption(optionOf(drawn, shown));
     return made.renderToSVGString();
   } finally {
     made.dispose();
@@ -134,12 +193,13 @@ export function svgText(option: EChartsCoreOption, { width, height }: Size): str
 
 /** The chart on a canvas of its own. */
 export function drawnCanvas(
-  option: EChartsCoreOption,
+  drawn: Drawn,
+  shown: Shown,
   { width, height, scale }: Size & { readonly scale: number },
 ): HTMLCanvasElement {
   const made = echarts.init(document.createElement("div"), undefined, { width, height, devicePixelRatio: scale });
   try {
-    made.setOption(option);
+    made.setOption(optionOf(drawn, shown));
     return made.renderToCanvas({ pixelRatio: scale });
   } finally {
     made.dispose();

@@ -1,88 +1,89 @@
-// The numbers that a chart's option draws: for its tooltip, its legend, its table and its files.
+// What a chart shows. Drawings, tables, tips and files are made of it alone. Must not know how it is drawn.
+import type { Span } from "../../../../panels/answers.ts";
 
-/** The parts of an option that are read. */
-interface Option {
-  readonly xAxis?: { readonly type?: string; readonly name?: string; readonly data?: readonly string[] };
-  readonly yAxis?: Axis | readonly Axis[];
-  readonly series?: readonly SeriesOption[];
+/** Along an axis of time, epoch milliseconds, or one of places with names, which are numbered from 0. */
+export type ChartAxis = TimeAxis | PlaceAxis;
+
+export interface TimeAxis extends Span {
+  readonly kind: "time";
+  /** How far apart values are where there are any, milliseconds; a moment without one is a gap then. */
+  readonly stepMs?: number;
 }
 
-interface Axis {
-  readonly name?: string;
+export interface PlaceAxis {
+  readonly kind: "places";
+  readonly names: readonly string[];
+  /** What the places are. */
+  readonly title?: string;
 }
 
-interface SeriesOption {
-  readonly name?: string;
-  readonly color?: string;
-  readonly stack?: string;
-  readonly yAxisIndex?: number;
-  readonly data?: readonly unknown[];
-}
-
-export interface DrawnSeries {
-  readonly name: string;
+/** An axis of values. */
+export interface ValueAxis {
+  /** What they are counted in. */
   readonly unit: string;
-  /** Of the theme, as CSS writes it. */
+  /** Whole numbers, which may be large. */
+  readonly isCount?: boolean;
+}
+
+/** A line that values should stay below. */
+export interface Threshold {
+  readonly value: number;
+  readonly text: string;
+  /** How far the axis goes at least. */
+  readonly axisTo: number;
+}
+
+export interface ChartSeries {
+  readonly name: string;
+  readonly kind: "line" | "area" | "bar";
+  /** By moment or place; `null` for a gap, over which a line goes on. */
+  readonly points: readonly (readonly [at: number, value: number | null])[];
+  /** Whether it lies on others that are, so that they add up. */
+  readonly isStacked?: boolean;
+  /** Whether it belongs to the axis at the right. */
+  readonly isRight?: boolean;
+  /** A colour of the theme by its name; that of the series' place in the list when left out. */
+  readonly colour?: string;
+  /** Other colours of single bars. */
+  readonly colourOf?: (at: number) => string;
+  /** Of a line, pixels; 2 when left out. */
+  readonly width?: number;
+  readonly isDashed?: boolean;
+  /** Whether the points of a line are marked. */
+  readonly hasDots?: boolean;
+  /** The widest that a bar becomes, pixels. */
+  readonly maxWidth?: number;
+  /** Room between bars, as a share of what a place has; a fifth or more when left out. */
+  readonly gap?: number;
+}
+
+export interface ChartData {
+  readonly axis: ChartAxis;
+  readonly left: ValueAxis;
+  readonly right?: ValueAxis;
+  readonly series: readonly ChartSeries[];
+  readonly threshold?: Threshold;
+}
+
+/** What of a chart is seen, and how. */
+export interface Shown {
+  /** Names of series that are not drawn. */
+  readonly hidden: ReadonlySet<string>;
+  /** The stretch of an axis of time, where another one is chosen than the data's. */
+  readonly span: Span | undefined;
+  readonly useUTC: boolean;
+}
+
+/** A series as it is on a chart. */
+export interface DrawnSeries extends ChartSeries {
+  readonly unit: string;
   readonly colour: string;
-  /** Whether it adds to a sum. */
-  readonly isStacked: boolean;
   readonly values: ReadonlyMap<number, number | null>;
 }
 
-export interface Drawn {
-  readonly isTime: boolean;
-  /** What the axis counts, if it says so. */
-  readonly axisName: string;
-  /** Names of the places of an axis that is not one of time. */
-  readonly places: readonly string[];
+/** A chart's data with all that can be pointed at. */
+export interface Drawn extends ChartData {
   /** Moments, or numbers of places, in order. */
   readonly at: readonly number[];
   readonly series: readonly DrawnSeries[];
-}
-
-const PALETTE = 8;
-
-/** The colour of the series at a place, as CSS writes it. */
-export function paletteColour(place: number): string {
-  return `var(--series-${place % PALETTE + 1})`;
-}
-
-export function drawnOf(option: object): Drawn {
-  const { xAxis, yAxis, series = [] } = option as Option;
-  const units = [yAxis ?? []].flat().map(({ name = "" }: Axis) => name);
-  const read = series.map(({ name, color, stack, yAxisIndex = 0, data = [] }, i): DrawnSeries => ({
-    name: name ?? units[yAxisIndex] ?? "",
-    unit: units[yAxisIndex] ?? "",
-    colour: color ?? paletteColour(i),
-    isStacked: stack !== undefined,
-    values: new Map(
-      data.map((item, place) => Array.isArray(item) ? [Number(item[0]), valueOf(item[1])] : [place, valueOf(item)]),
-    ),
-  }));
-  return {
-    isTime: xAxis?.type === "time",
-    axisName: xAxis?.name ?? "",
-    places: xAxis?.data ?? [],
-    at: [...new Set(read.flatMap(({ values }) => [...values.keys()]))].sort((a, b) => a - b),
-    series: read,
-  };
-}
-
-function valueOf(item: unknown): number | null {
-  if (typeof item === "number") return item;
-  const value = (item as { readonly value?: unknown } | null)?.value;
-  return typeof value === "number" ? value : null;
-}
-
-/** The place in the order that is nearest; `undefined` where there is none. */
-export function nearest(at: readonly number[], wanted: number): number | undefined {
-  let [low, high] = [0, at.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (at[middle]! < wanted) low = middle + 1;
-    else high = middle;
-  }
-  const [before, after] = [at[low - 1], at[low]];
-  if (after === undefined) return undefined;
-  return before !== undefined && wanted - before < after - wanted ? before : after;
 }

@@ -16,7 +16,7 @@ const SCALE = 2;
 /** The chart as SVG text. */
 export function svgOf(chart: ChartInCard, title: string): string {
   const { width, height, top, items } = layoutOf(chart);
-  const inner = svgText(chart.option(), chart.size()).replace("<svg ", `<svg x="${MARGIN}" y="${top}" `);
+  const inner = svgText(chart.drawn, chart.shown, chart.size()).replace("<svg ", `<svg x="${MARGIN}" y="${top}" `);
   const legend = items.map(({ x, y, name, fill }) =>
     `<rect x="${x}" y="${y}" width="14" height="8" rx="2" fill="${fill}"/><text x="${x + 19}" y="${y + 9}">${
       escaped(name)
@@ -50,7 +50,7 @@ export async function pngOf(chart: ChartInCard, title: string): Promise<Blob> {
     pen.fillText(name, x + 19, y + 9);
   }
   const size = chart.size();
-  pen.drawImage(drawnCanvas(chart.option(), { ...size, scale: SCALE }), MARGIN, top, size.width, size.height);
+  pen.drawImage(drawnCanvas(chart.drawn, chart.shown, { ...size, scale: SCALE }), MARGIN, top, size.width, size.height);
   return await new Promise((resolve, reject) =>
     canvas.toBlob((blob) => blob ? resolve(blob) : reject(new Error("The browser makes no picture of this size")))
   );
@@ -63,18 +63,12 @@ function layoutOf({ size, series }: ChartInCard) {
   const items = (series.length > 1 ? series : []).map(({ name, colour: named }) => {
     const length = 34 + name.length * LETTER;
     if (x > MARGIN && x + length > width) [x, row] = [MARGIN, row + 1];
-    const item = { x, y: HEAD + row * LEGEND, name, fill: resolved(named) };
+    const item = { x, y: HEAD + row * LEGEND, name, fill: colour(named) };
     x += length;
     return item;
   });
   const top = HEAD + (items.length === 0 ? 0 : (row + 1) * LEGEND);
   return { width: width + 2 * MARGIN, height: height + top + MARGIN, top, items };
-}
-
-/** A colour of the theme as a picture needs it. */
-function resolved(text: string): string {
-  const [, name] = /^var\(--(.+)\)$/.exec(text) ?? [];
-  return name === undefined ? text : colour(name);
 }
 
 function escaped(text: string): string {
@@ -83,14 +77,14 @@ function escaped(text: string): string {
 
 /** The numbers as RFC 4180 text; times are UTC. */
 export function csvOf(
-  { isTime, axisName, places, at, series }: Omit<Drawn, "series"> & Pick<ChartInCard, "series">,
+  { axis, at, series }: Drawn,
 ): string {
   const heads = [
-    isTime ? "time (UTC)" : axisName || "place",
+    axis.kind === "time" ? "time (UTC)" : axis.title || "place",
     ...series.map(({ name, unit }) => unit === "" || unit === name ? name : `${name} (${unit})`),
   ];
   const rows = at.map((one) => [
-    isTime ? timeText(one, "utc") : places[one] ?? String(one),
+    axis.kind === "time" ? timeText(one, "utc") : axis.names[one] ?? String(one),
     ...series.map(({ values }) => values.get(one) ?? ""),
   ]);
   return csvText([heads, ...rows]);

@@ -4,7 +4,6 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
 import { crosshair, moving, showRange, showSpan } from "../hand.ts";
 import type { Canvas } from "./chart_canvas.ts";
-import { nearest } from "./chart_data.ts";
 
 export interface HandOptions {
   readonly place: RefObject<HTMLDivElement | null>;
@@ -165,6 +164,16 @@ class Hand {
   }
 }
 
-function nearestAt(at: readonly number[], value: number | undefined): number | undefined {
-  return value === undefined ? undefined : nearest(at, value);
+/** The place in the order that is nearest; `undefined` where there is none, or nothing is wanted. */
+function nearestAt(at: readonly number[], wanted: number | undefined): number | undefined {
+  if (wanted === undefined) return undefined;
+  let [low, high] = [0, at.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (at[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [at[low - 1], at[low]];
+  if (after === undefined) return undefined;
+  return before !== undefined && wanted - before < after - wanted ? before : after;
 }

@@ -30,7 +30,7 @@ export function Legend({ label, series, hidden, onHide }: LegendProps) {
             title="Click: this one alone, or all again. Ctrl, ⌘ or Shift and click: hide or show it"
             onClick={({ ctrlKey, metaKey, shiftKey }) => choose(name, ctrlKey || metaKey || shiftKey)}
           >
-            <span class="swatch" style={{ background: colour }} aria-hidden="true" />
+            <span class="swatch" style={{ background: `var(--${colour})` }} aria-hidden="true" />
             <bdi>{name}</bdi>
           </button>
         </li>

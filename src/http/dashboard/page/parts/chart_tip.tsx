@@ -43,7 +43,10 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
     >
       <p class="tip-head">
         <strong>
-          {title ?? (drawn.isTime ? `${timeText(at, zone)} ${zoneText(zone)}` : drawn.places[at] ?? String(at))}
+          {title ??
+            (drawn.axis.kind === "time"
+              ? `${timeText(at, zone)} ${zoneText(zone)}`
+              : drawn.axis.names[at] ?? String(at))}
         </strong>
         {onClose && <button type="button" class="link" aria-label="Unpin" onClick={onClose}>×</button>}
       </p>
@@ -82,7 +85,7 @@ function TipRow({ name, colour, children }: TipRowProps) {
   return (
     <tr>
       <th scope="row">
-        {colour && <span class="swatch" style={{ background: colour }} aria-hidden="true" />}
+        {colour && <span class="swatch" style={{ background: `var(--${colour})` }} aria-hidden="true" />}
         <bdi>{name}</bdi>
       </th>
       <td class="numeric">{children}</td>

@@ -1,9 +1,8 @@
 // How many have which value: bars of equal width.
 import { useMemo } from "preact/hooks";
-import { compactText, LOCALE, numberText } from "../format.ts";
-import { colour } from "../look.ts";
+import { LOCALE, numberText } from "../format.ts";
 import { Chart } from "./chart.tsx";
-import { categoryAxis, valueAxis } from "./chart_option.ts";
+import type { ChartData } from "./chart_data.ts";
 
 export interface HistogramProps {
   readonly title: string;
@@ -23,35 +22,27 @@ export interface HistogramProps {
 const MAX_BARS = 300;
 
 export function Histogram({ title, unit, counted, width, bins, threshold, more, tall }: HistogramProps) {
-  const [first, last] = [bins[0]?.[0] ?? 0, bins.at(-1)?.[0] ?? 0];
-  const counts = new Map(bins);
-  const bars = Math.min(MAX_BARS, Math.round((last - first) / width) + 1);
-  const starts = Array.from({ length: bars }, (_, i) => first + i * width);
-  const shown = useMemo(() => ({}), [bins, threshold]);
+  const last = bins.at(-1)?.[0] ?? 0;
+  const starts = useMemo(() => startsOf(bins, width), [bins, width]);
+  const data = useMemo((): ChartData => {
+    const counts = new Map(bins);
+    return {
+      axis: { kind: "places", names: starts.map((start) => start.toLocaleString(LOCALE)), title: unit },
+      left: { unit: counted, isCount: true },
+      series: [{
+        name: counted,
+        kind: "bar",
+        points: starts.map((start, i) => [i, counts.get(start) ?? 0]),
+        colourOf: (i) => threshold !== undefined && starts[i]! >= threshold ? "bad" : "series-1",
+        gap: 0.06,
+        maxWidth: 60,
+      }],
+    };
+  }, [starts, threshold]);
   const rangeText = (start: number) =>
     start === more
       ? `${numberText(start, unit)} and more`
       : `${numberText(start)} to ${numberText(start + width, unit)}`;
-  const option = () => ({
-    grid: { left: 8, right: 12, top: 28, bottom: 16, containLabel: true },
-    xAxis: categoryAxis(starts.map((start) => start.toLocaleString(LOCALE)), {
-      name: unit,
-      nameLocation: "middle",
-      nameGap: 22,
-      nameTextStyle: { color: colour("muted") },
-    }),
-    yAxis: valueAxis(counted, { axisLabel: { color: colour("muted"), formatter: compactText }, minInterval: 1 }),
-    series: [{
-      type: "bar",
-      name: counted,
-      barCategoryGap: "6%",
-      barMaxWidth: 60,
-      data: starts.map((start) => ({
-        value: counts.get(start) ?? 0,
-        itemStyle: { color: threshold !== undefined && start >= threshold ? colour("bad") : colour("series-1") },
-      })),
-    }],
-  });
   const common = bins.reduce((most, bin) => bin[1] > most[1] ? bin : most, bins[0] ?? [0, 0] as const);
   return (
     <figure>
@@ -66,11 +57,17 @@ export function Histogram({ title, unit, counted, width, bins, threshold, more, 
           rangeText(common[0])
         }`}
         name={title}
-        data={shown}
-        option={option}
+        data={data}
         titleOf={(at) => rangeText(starts[at]!)}
         tall={tall}
       />
     </figure>
   );
+}
+
+/** The starts of all bars, those without anything in them, too. */
+function startsOf(bins: HistogramProps["bins"], width: number): readonly number[] {
+  const [first, last] = [bins[0]?.[0] ?? 0, bins.at(-1)?.[0] ?? 0];
+  const bars = Math.min(MAX_BARS, Math.round((last - first) / width) + 1);
+  return Array.from({ length: bars }, (_, i) => first + i * width);
 }

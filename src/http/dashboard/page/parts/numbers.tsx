@@ -6,14 +6,14 @@ import type { Drawn } from "./chart_data.ts";
 
 export function Numbers({ label, drawn }: { readonly label: string; readonly drawn: Drawn }) {
   const { zone } = useContext(LookContext);
-  const { isTime, axisName, places, at, series } = drawn;
+  const { axis, at, series } = drawn;
   const units = [...new Set(series.map(({ unit }) => unit))];
   return (
     <div class="table-frame canvas" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>
-            <th scope="col">{isTime ? zoneText(zone) : axisName}</th>
+            <th scope="col">{axis.kind === "time" ? zoneText(zone) : axis.title}</th>
             {series.map(({ name }) => (
               <th key={name} scope="col" class="numeric">
                 <bdi>{name}</bdi>
@@ -25,7 +25,7 @@ export function Numbers({ label, drawn }: { readonly label: string; readonly dra
           {at.map((one) => (
             <tr key={one}>
               <th scope="row">
-                <bdi>{isTime ? timeText(one, zone) : places[one] ?? String(one)}</bdi>
+                <bdi>{axis.kind === "time" ? timeText(one, zone) : axis.names[one] ?? String(one)}</bdi>
               </th>
               {series.map(({ name, values }) => <td key={name} class="numeric">{numberText(values.get(one))}</td>)}
             </tr>

@@ -5,11 +5,10 @@ import type { Timeline } from "../../../../panels/answers.ts";
 import type { QueryState } from "../asking.ts";
 import { ghostSeries, useComparison } from "../compare.ts";
 import { everyText, numberText } from "../format.ts";
-import { colour } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
 import { Chart } from "./chart.tsx";
+import type { ChartData, ChartSeries } from "./chart_data.ts";
 import type { ChartMark } from "./chart_marks.tsx";
-import { timeAxis, valueAxis } from "./chart_option.ts";
 
 export interface TimelineCardProps {
   readonly title: string;
@@ -35,25 +34,20 @@ export function TimelineCard(
   const data = asked.answer?.data;
   const before = compared?.answer?.data;
   const comparison = useComparison();
-  const names = useMemo(() => seriesOf(data?.points ?? []), [data]);
-  const shown = useMemo(() => ({}), [data, before, comparison]);
-  const option = () => ({
-    xAxis: timeAxis(data!.from, data!.to),
-    yAxis: valueAxis(unit),
-    series: [
-      ...names.map((name) => ({
-        name: name ?? others,
-        ...(lines
-          ? { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 2 } }
-          : bars
-          ? { type: "bar", stack: "all", barCategoryGap: "15%" }
-          : { type: "line", stack: "all", showSymbol: false, lineStyle: { width: 1 }, areaStyle: { opacity: 0.35 } }),
-        ...(name === null ? { color: colour("series-8") } : {}),
-        data: valuesOf(data!, name, lines ? null : 0),
-      })),
-      ...comparison && before ? [ghostSeries(comparison, totalsOf(before, lines ?? false))] : [],
-    ],
-  });
+  const chart = useMemo((): ChartData | undefined =>
+    data && {
+      axis: { kind: "time", from: data.from, to: data.to, stepMs: data.bucket_s * 1000 },
+      left: { unit },
+      series: [
+        ...seriesOf(data.points).map((name): ChartSeries => ({
+          name: name ?? others,
+          ...lines ? { kind: "line" } : { kind: bars ? "bar" : "area", isStacked: true, gap: 0.15 },
+          ...name === null && { colour: "series-8" },
+          points: pointsOf(data, name, lines ? null : 0),
+        })),
+        ...comparison && before ? [ghostSeries(comparison, totalsOf(before, lines ?? false))] : [],
+      ],
+    }, [data, before, comparison, unit, others, bars, lines]);
   return (
     <Card
       title={title}
@@ -65,8 +59,7 @@ export function TimelineCard(
       {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
         <Chart
           label={wordsOfTimeline(title, unit, data)}
-          data={shown}
-          option={option}
+          data={chart!}
           marks={marks}
           tall
         />
@@ -75,13 +68,10 @@ export function TimelineCard(
   );
 }
 
-/** A bucket without any point is a gap; one with points of others has `none` of this. */
-function valuesOf(data: Timeline, name: string | null, none: number | null) {
-  const byTime = Map.groupBy(data.points, ({ at }) => at);
-  return bucketsOf(data).map((at) => {
-    const points = byTime.get(at / 1000);
-    const value = points?.find(({ series }) => series === name)?.value ?? (points === undefined ? null : none);
-    return [at, value] as const;
+/** For each bucket that has points of any series; without one of this there is `none` of it. */
+function pointsOf({ points }: Timeline, name: string | null, none: number | null): ChartSeries["points"] {
+  return [...Map.groupBy(points, ({ at }) => at)].map(([at, points]) => {
+    return [at * 1000, points.find(({ series }) => series === name)?.value ?? none];
   });
 }
 
@@ -100,18 +90,6 @@ function seriesOf(points: Timeline["points"]): readonly (string | null)[] {
   for (const { series, value } of points) sums.set(series, (sums.get(series) ?? 0) + value);
   const sorted = [...sums].sort(([a, x], [b, y]) => Number(a === null) - Number(b === null) || y - x);
   return sorted.map(([name]) => name);
-}
-
-const MAX_BUCKETS = 2_000;
-
-/** The starts of all buckets of the span, so that a gap is seen as one; epoch milliseconds. */
-export function bucketsOf(
-  { from, to, bucket_s }: { readonly from: number; readonly to: number; readonly bucket_s: number },
-): readonly number[] {
-  const step = bucket_s * 1000;
-  const first = Math.ceil((from - step) / step) * step;
-  const count = Math.min(MAX_BUCKETS, Math.ceil((to - first) / step));
-  return Array.from({ length: Math.max(0, count) }, (_, i) => first + i * step);
 }
 
 function wordsOfTimeline(title: string, unit: string, { points }: Timeline): string {

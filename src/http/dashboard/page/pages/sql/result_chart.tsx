@@ -5,7 +5,7 @@ import { setParams, useAddress } from "../../address.ts";
 import { cutText, momentOf, numberText } from "../../format.ts";
 import { Empty } from "../../parts/card.tsx";
 import { Chart } from "../../parts/chart.tsx";
-import { categoryAxis, timeAxis, valueAxis } from "../../parts/chart_option.ts";
+import type { ChartData } from "../../parts/chart_data.ts";
 import { isNumeric, isTime } from "../../parts/value_cell.tsx";
 
 export type DrawnRows = Pick<Rows, "columns" | "rows">;
@@ -53,9 +53,9 @@ function drawingOf({ columns }: DrawnRows, params: URLSearchParams): Drawing {
 export function ResultChart({ result }: { readonly result: DrawnRows }) {
   const { params } = useAddress();
   const drawing = useMemo(() => drawingOf(result, params), [result, params]);
-  const data = useMemo(() => ({}), [result, drawing]);
   const series = useMemo(() => seriesOf(result, drawing), [result, drawing]);
-  const shown = series.slice(0, MAX_SERIES);
+  const shown = useMemo(() => series.slice(0, MAX_SERIES), [series]);
+  const data = useMemo(() => chartOf(result, drawing, shown), [shown]);
   return (
     <>
       <Choices result={result} drawing={drawing} />
@@ -66,7 +66,6 @@ export function ResultChart({ result }: { readonly result: DrawnRows }) {
           }`}
           name="result"
           data={data}
-          option={() => optionOf(result, drawing, shown)}
           tall
         />
       )}
@@ -145,33 +144,26 @@ function seriesOf({ columns, rows }: DrawnRows, { x, ys, by }: Drawing): readonl
   return [...series].map(([name, points]) => ({ name, points }));
 }
 
-function optionOf({ columns }: DrawnRows, { kind, x, ys }: Drawing, series: readonly ResultSeries[]) {
-  const unit = ys.length === 1 ? columns[ys[0]!]!.name : "";
-  const style = kind === "bars"
-    ? { type: "bar", barMaxWidth: 40 }
-    : { type: "line", showSymbol: false, connectNulls: true, lineStyle: { width: 2 } };
+function chartOf({ columns }: DrawnRows, { kind, x, ys }: Drawing, series: readonly ResultSeries[]): ChartData {
+  const left = { unit: ys.length === 1 ? columns[ys[0]!]!.name : "" };
+  const look = kind === "bars" ? { kind: "bar", maxWidth: 40 } as const : { kind: "line" } as const;
   if (isTime(columns[x]!.type)) {
     const timed = series.map(({ name, points }) => ({
-      name,
-      data: points.map(([at, y]) => [momentOf(at), y] as const).sort(([a], [b]) => a - b),
+      ...{ name, ...look },
+      points: points.map(([at, y]) => [momentOf(at), y] as const).sort(([a], [b]) => a - b),
     }));
-    const moments = timed.flatMap(({ data }) => data.map(([at]) => at));
+    const moments = timed.flatMap(({ points }) => points.map(([at]) => at));
     const [from, to] = moments.reduce(([a, b], at) => [Math.min(a, at), Math.max(b, at)], [Infinity, -Infinity]);
-    return {
-      xAxis: timeAxis(from, to),
-      yAxis: valueAxis(unit),
-      series: timed.map((one) => ({ ...one, ...style })),
-    };
+    return { axis: { kind: "time", from, to }, left, series: timed };
   }
   const places = [...new Set(series.flatMap(({ points }) => points.map(([place]) => place)))];
   const placeOf = new Map(places.map((place, i) => [place, i]));
   return {
-    xAxis: categoryAxis(places.map((place) => cutText(place, 40)), { name: columns[x]!.name, nameLocation: "middle" }),
-    yAxis: valueAxis(unit),
+    axis: { kind: "places", names: places.map((place) => cutText(place, 40)), title: columns[x]!.name },
+    left,
     series: series.map(({ name, points }) => ({
-      name,
-      ...style,
-      data: points.map(([place, y]) => [placeOf.get(place)!, y] as const).sort(([a], [b]) => a - b),
+      ...{ name, ...look },
+      points: points.map(([place, y]) => [placeOf.get(place)!, y] as const).sort(([a], [b]) => a - b),
     })),
   };
 }

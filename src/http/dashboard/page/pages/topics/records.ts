@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RecordText, SeenRecords } from "../../../protocol.ts";
 import { AnswerError, errorOf } from "../../answer_error.ts";
-import { linesOf } from "../../json_lines.ts";
+import { linesOf } from "../../asking.ts";
 
 /** Records that the page keeps while it follows: the newest. */
 const KEPT = 500;

@@ -1,5 +1,15 @@
-// The log's own timestamp of a record, as FRESHET_OFFSETS keeps it. It is whatever a producer sent, nanoseconds or worse, and
-// what a topic is recognised by, so it must come back as it was. Must not know any warehouse.
+// Times as FRESHET_OFFSETS keeps them. The log's own timestamp of a record is whatever a producer sent, nanoseconds or worse,
+// and what a topic is recognised by, so it must come back as it was. Must not know any warehouse.
+
+/** Microseconds since the epoch; `null` for what is not known. */
+export function micros(ms: number | null): number | null {
+  return ms === null || !Number.isFinite(ms) ? null : Math.round(ms * 1000);
+}
+
+/** Milliseconds out of a cell of microseconds. */
+export function millis(cell: unknown): number | null {
+  return cell === null || cell === undefined ? null : Number(cell) / 1000;
+}
 
 /** The days that every warehouse has: from the Gregorian calendar's first to the last of year 9999, epoch milliseconds. */
 const [FIRST, BEHIND_LAST] = [Date.UTC(1582, 9, 15), Date.UTC(10_000, 0, 1)];
