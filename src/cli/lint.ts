@@ -41,8 +41,8 @@ export const addLint: Verb = (program, context) => {
   program.command("lint")
     .summary("check a domain before it runs, with a dry run")
     .description(
-      "Makes the domain's tables in a folder of its own, works records off into them, and shows the rows they make and which records\n" +
-        "could not be used. Checks that the SQL has what the pipeline writes, and that derived rows are as recomputed. Exit code 1\n" +
+      "Makes the domain's tables in a folder of its own, works records off into them, and shows the rows they make and which records " +
+        "could not be used. Checks that the SQL has what the pipeline writes, and that derived rows are as recomputed. Exit code 1 " +
         "when something is not right. The configured log and warehouse are not touched.",
     )
     .argument("<domain>")

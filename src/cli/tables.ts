@@ -33,7 +33,7 @@ export const addTables: Verb = (program, context) => {
   program.command("tables")
     .summary("list tables and views, or the columns of one")
     .description(
-      "Lists the tables and views of the domains: what they hold, and how many rows. With a name its columns: their types, and\n" +
+      "Lists the tables and views of the domains: what they hold, and how many rows. With a name its columns: their types, and " +
         "what they mean. Works while `run` is up, too.",
     )
     .argument("[name]", "one of them")
