@@ -168,6 +168,8 @@ function createRunner(options: RunnerOptions): DomainRunner {
     patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
     onDamage: config.onDamage,
     alerts,
+    // A DuckDB file is of one process, whose threads share the partitions out among themselves.
+    expectsAllPartitions: config.snowflake === undefined && config.threads === 1,
   });
 }
 

@@ -20,7 +20,7 @@ export const addCompletion: Verb = (program, context) => {
   program.command("completion")
     .summary("a script that completes commands in your shell")
     .description(
-      "Prints a script for the shell. bash: source <(freshet completion bash); zsh: the same with zsh; fish: freshet completion\n" +
+      "Prints a script for the shell. bash: source <(freshet completion bash); zsh: the same with zsh; fish: freshet completion " +
         "fish | source.",
     )
     .argument("<shell>", SHELLS.join(", "))

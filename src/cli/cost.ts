@@ -33,7 +33,7 @@ export const addCost: Verb = (program, context) => {
   program.command("cost")
     .summary("what a load costs in Snowflake")
     .description(
-      "Reckons the Snowflake credits of a day and a month: for the settings, and for other times between checkpoints. How many\n" +
+      "Reckons the Snowflake credits of a day and a month: for the settings, and for other times between checkpoints. How many " +
         "records come is looked up in the log, twice some seconds apart, or given. docs/snowflake.md says what it assumes.",
     )
     .argument("[domain...]", "only these")

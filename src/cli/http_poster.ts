@@ -53,7 +53,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
 const WRONG_TARGET: ReadonlyMap<number, string> = new Map([
   [401, "set FRESHET_API_TOKEN or FRESHET_INGEST_TOKEN to its token"],
   [403, "set FRESHET_API_TOKEN or FRESHET_INGEST_TOKEN to its token"],
-  [404, "check the address: the path is missing or wrong"],
+  [404, "check the address, and that the run there has the domain"],
   [405, "check the address: the path takes no POST"],
   [421, "check the address: the server does not answer to that name"],
 ]);

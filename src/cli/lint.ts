@@ -41,8 +41,8 @@ export const addLint: Verb = (program, context) => {
   program.command("lint")
     .summary("check a domain before it runs, with a dry run")
     .description(
-      "Makes the domain's tables in a folder of its own, works records off into them, and shows the rows they make and which records\n" +
-        "could not be used. Checks that the SQL has what the pipeline writes, and that derived rows are as recomputed. Exit code 1\n" +
+      "Makes the domain's tables in a folder of its own, works records off into them, and shows the rows they make and which records " +
+        "could not be used. Checks that the SQL has what the pipeline writes, and that derived rows are as recomputed. Exit code 1 " +
         "when something is not right. The configured log and warehouse are not touched.",
     )
     .argument("<domain>")
@@ -94,10 +94,11 @@ async function simulatedRecords(context: Context, domain: Domain, count: number)
   return simulator.generate({ seed: 1, start, intervalMs, settings }).take(count).toArray();
 }
 
-/** Whether the SQL makes every table and every key column that the pipeline writes. */
+/** Whether the SQL makes every table and every key column that the pipeline writes, and the views that merge parts. */
 async function sqlFinding(warehouse: Warehouse, domain: Domain): Promise<Seen> {
   const check = "the SQL has what the pipeline writes";
-  const advice = `compare sql/${domain.name}.sql with the outputs of src/domains/${domain.name}`;
+  const advice = `compare sql/${domain.name}.sql with the outputs of src/domains/${domain.name}; ` +
+    "windows in a table <NAME>_PARTS need a view <NAME> that merges the partitions, see docs/domains.md";
   try {
     await warehouse.migrate(scriptsOf([domain]));
     for (const { table, columns } of writtenBy(domain)) {
@@ -115,7 +116,14 @@ function writtenBy(domain: Domain): readonly { readonly table: string; readonly 
   const outputs = outputsOf(domain).map((output) => (
     { table: output.name, columns: "keyNames" in output ? output.keyNames : [] }
   ));
-  return [{ table, columns: [metadata, content] }, ...outputs];
+  return [{ table, columns: [metadata, content] }, ...outputs, ...viewsOf(domain)];
+}
+
+/** Of windows whose rows are parts: the views that merge those of all partitions, which readers and rules look at. */
+function viewsOf(domain: Domain) {
+  return outputsOf(domain).filter(({ kind, name }) => kind === "windows" && name.endsWith("_PARTS")).map(({ name }) => (
+    { table: name.slice(0, -"_PARTS".length), columns: ["IS_FINAL", "VERSION"] }
+  ));
 }
 
 interface DryRun {

@@ -11,15 +11,15 @@ export const addLog: Verb = (program, context) => {
     .description("Looks at the file of the embedded log, or makes a new one of what can be read of it.");
   log.command("check")
     .description(
-      "Reads the whole file and says what is damaged: the exit code is 1 if anything is. Changes nothing, and works while\n" +
+      "Reads the whole file and says what is damaged: the exit code is 1 if anything is. Changes nothing, and works while " +
         "`run` is up.",
     )
     .option(...JSON_OBJECT)
     .action((flags: { readonly json?: boolean }) => check(context, flags));
   log.command("repair")
     .description(
-      "Puts a new file in the place of a damaged one, with all that can be read of it, and sets that one aside. Records of a\n" +
-        "segment whose checksum is wrong become dead letters; of those that cannot be read a run tells, and goes on behind\n" +
+      "Puts a new file in the place of a damaged one, with all that can be read of it, and sets that one aside. Records of a " +
+        "segment whose checksum is wrong become dead letters; of those that cannot be read a run tells, and goes on behind " +
         "them as FRESHET_ON_DAMAGE says. No run may be up.",
     )
     .option(...JSON_OBJECT)

@@ -79,6 +79,7 @@ function buildProgram(context: Context, version: string): Command {
     // Their arguments are in their own help: a line of the list fits a terminal.
     .configureHelp({ subcommandTerm: (verb) => verb.name() })
     .showSuggestionAfterError()
+    .showHelpAfterError('"freshet --help" lists the verbs')
     .exitOverride();
   for (const [heading, verbs] of GROUPS) {
     program.commandsGroup(heading);
@@ -87,10 +88,18 @@ function buildProgram(context: Context, version: string): Command {
   program.commandsGroup("Help:");
   // Subcommands are made by the verbs: they get the program's way of printing and ending too.
   const inherit = (command: Command) => {
-    for (const child of command.commands) inherit(child.copyInheritedSettings(command));
+    for (const child of command.commands) {
+      child.copyInheritedSettings(command).showHelpAfterError(`"${pathOf(child)} --help" says what it takes`);
+      inherit(child);
+    }
   };
   inherit(program);
   return program.addHelpText("after", '\nSettings come from the environment and .env: "freshet config" lists them.');
+}
+
+/** The words that call it, such as "freshet log check". */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function report(error: unknown, context: Context): number {

@@ -24,8 +24,8 @@ export const addProduce: Verb = (program, context) => {
   program.command("produce")
     .summary("send records from a file or standard input")
     .description(
-      "Sends each line of a file (or of standard input) as a record to the configured log, byte for byte, also when it is\n" +
-        "not JSON. An empty line is a record with an empty value. With a Schema Registry the records of a topic that has a\n" +
+      "Sends each line of a file (or of standard input) as a record to the configured log, byte for byte, also when it is " +
+        "not JSON. An empty line is a record with an empty value. With a Schema Registry the records of a topic that has a " +
         "schema get its frame in front.",
     )
     .argument("<topic>")

@@ -5,7 +5,7 @@ import { QueryRefusedError } from "../errors.ts";
 import { MAX_ROWS as MAX_ROWS_OVER_HTTP } from "../http/query_route.ts";
 import { type Context, numberOption, textOfFile, UsageError, type Verb } from "./context.ts";
 import { runShell } from "./query_shell.ts";
-import { countOf, formatRows, type RowFormat, widthOf } from "./rows.ts";
+import { countOf, formatRows, isCut, type RowFormat, widthOf } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
 export interface QueryFlags {
@@ -21,12 +21,14 @@ const TABLE_ROWS = 1_000;
 /** Rows are held in memory: whoever wants more says so. */
 const DATA_ROWS = MAX_ROWS_OVER_HTTP;
 const MAX_ROWS = 10_000_000;
+/** What to do about cells that are cut. */
+const WHOLE = "--vertical shows all (in the shell: vertical)";
 
 export const addQuery: Verb = (program, context) => {
   program.command("query")
     .summary("ask the warehouse, also while a run is up")
     .description(
-      "Runs read-only statements against the warehouse and prints their rows: the one that is given, those of a file, or those that\n" +
+      "Runs read-only statements against the warehouse and prints their rows: the one that is given, those of a file, or those that " +
         "come on standard input. At a terminal, without any of it, a small shell. Works while `run` is up, too.",
     )
     .argument("[sql]")
@@ -83,7 +85,10 @@ async function answer(context: Context, target: QueryTarget, sql: string, flags:
   const options = { maxRows, timeoutMs: Math.ceil(flags.timeout * 1000), signal: host.signal };
   const result = await target.query(sql, options);
   for (const text of formatRows(result, format, widthOf(host.stdout))) host.stdout.write(text);
-  if (isForPeople && host.stdout.isTerminal) host.stdout.write(`\n${countOf(result.rows.length, "row")}\n`);
+  if (isForPeople && host.stdout.isTerminal) {
+    const isNarrow = format === "table" && isCut(result, host.stdout.columns);
+    host.stdout.write(`\n${countOf(result.rows.length, "row")}${isNarrow ? `, cut to fit: ${WHOLE}` : ""}\n`);
+  }
   if (!result.truncated) return;
   const more = `There are more than ${maxRows} rows: --limit shows more`;
   // A program that reads JSON or CSV must not take a part for the whole, unless it has asked for a part.

@@ -121,18 +121,30 @@ export function textTable(
   return table.toString().split("\n").map((line) => line.trimEnd()).join("\n") + "\n";
 }
 
+/** Whether cells of the table are cut on a line of so many characters. */
+export function isCut({ columns, rows }: QueryResult, width: number): boolean {
+  const names = columns.map(({ name }) => visible(name));
+  return lineOf(widest([names, ...rows.map((row) => columns.map((_, i) => cellText(row[i] ?? null)))])) > width;
+}
+
+const widest = (rows: readonly (readonly string[])[]): number[] =>
+  rows[0]!.map((_, i) => rows.reduce((most, row) => Math.max(most, stringWidth(row[i] ?? "")), 0));
+
+const lineOf = (widths: readonly number[]): number =>
+  widths.reduce((sum, each) => sum + each, 0) + GAP * (widths.length - 1);
+
 /** The columns' widths: the widest are cut until a row fits, as far as something of each is left. */
 function fitted(rows: readonly (readonly string[])[], width: number): number[] {
-  const widths = rows[0]!.map((_, i) => rows.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? "")), 0));
-  let over = widths.reduce((sum, each) => sum + each, 0) + GAP * (widths.length - 1) - width;
+  const widths = widest(rows);
+  let over = lineOf(widths) - width;
   while (over > 0) {
-    const widest = Math.max(...widths);
-    if (widest <= MIN_CELL) break;
-    const next = Math.max(MIN_CELL, ...widths.filter((each) => each < widest));
-    const which = widths.indexOf(widest);
-    const less = Math.min(over, Math.max(1, widest - next));
-    widths[which] = Math.max(MIN_CELL, widest - less);
-    over -= widest - widths[which];
+    const most = Math.max(...widths);
+    if (most <= MIN_CELL) break;
+    const next = Math.max(MIN_CELL, ...widths.filter((each) => each < most));
+    const which = widths.indexOf(most);
+    const less = Math.min(over, Math.max(1, most - next));
+    widths[which] = Math.max(MIN_CELL, most - less);
+    over -= most - widths[which];
   }
   return widths;
 }

@@ -2,7 +2,7 @@
 import { runApp, type Up } from "../app.ts";
 import type { Simulator } from "../../simulators/mod.ts";
 import { loggerFor } from "../logging.ts";
-import type { Domain } from "../domains/domain.ts";
+import { type Domain, outputsOf } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import type { DomainStatus } from "../engine/status.ts";
 import { Demo, type Simulated } from "./demo.ts";
@@ -26,8 +26,8 @@ export const addRun: Verb = (program, context) => {
   program.command("run")
     .summary("run the pipelines")
     .description(
-      "Runs the pipelines of the domains named (all by default): reads their topics, writes their tables, serves HTTP.\n" +
-        "Without Kafka configured it also simulates: it makes the last 24 hours (circadian: a week), or what is missing of them,\n" +
+      "Runs the pipelines of the domains named (all by default): reads their topics, writes their tables, serves HTTP. " +
+        "Without Kafka configured it also simulates: it makes the last 24 hours (circadian: a week), or what is missing of them, " +
         "loads them, and goes on in real time. Ctrl-C drains and writes a last checkpoint; a second one leaves at once.",
     )
     .argument("[domain...]")
@@ -86,6 +86,10 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     onProgress: screen.isLive ? (statuses) => screen.show(statuses) : undefined,
     onDone: (statuses) => screen.show(statuses),
   });
+  screen[Symbol.dispose]();
+  if (context.forPeople && !untilEnd) {
+    context.tell("Stopped, with a last checkpoint: the next run goes on from there\n");
+  }
 }
 
 interface Feeds {
@@ -144,6 +148,12 @@ interface Announcement {
   readonly flags: RunFlags;
 }
 
+/** A table of windows, as readers see it, or the raw one. */
+function tableToAsk(domain: Domain): string {
+  const windows = outputsOf(domain).find(({ kind }) => kind === "windows");
+  return windows ? windows.name.replace(/_PARTS$/, "") : domain.raw.table;
+}
+
 /** What a person reads first, or one log line for programs. */
 function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }: Announcement): void {
   const pace = flags.speed === undefined ? "simulating in real time" : `simulating at ${flags.speed}× speed`;
@@ -158,7 +168,7 @@ function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }
     ["warehouse", up.warehouse],
     ["dashboard", up.dashboard],
     ["http", `${up.url}/docs (and /health, /metrics, /api/status)`],
-    ["ask", 'deno task freshet query "SELECT * FROM ATS_HOURLY_STATS LIMIT 5"'],
+    ["ask", `deno task freshet query --vertical "SELECT * FROM ${tableToAsk(domains[0]!)} LIMIT 2"`],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;
   const label = (text: string) => context.colors ? `\x1b[1m${text.padEnd(10)}\x1b[22m` : text.padEnd(10);

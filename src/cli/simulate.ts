@@ -18,10 +18,10 @@ export const addSimulate: Verb = (program, context) => {
   program.command("simulate")
     .summary("send simulated records")
     .description(
-      "Sends simulated records of a domain to the configured log. With nothing else said it makes the last 24 hours (circadian: a\n" +
-        "week), or what the topic lacks of them, and goes on in real time until it is stopped; with --speed it begins on a past morning.\n" +
-        "With --days it makes a history and loads it into the tables; broken off, the same command goes on where it was.\n" +
-        "No record is ever dated in the future. With --http it is a client of a running Freshet: records are posted, again\n" +
+      "Sends simulated records of a domain to the configured log. With nothing else said it makes the last 24 hours (circadian: a " +
+        "week), or what the topic lacks of them, and goes on in real time until it is stopped; with --speed it begins on a past morning. " +
+        "With --days it makes a history and loads it into the tables; broken off, the same command goes on where it was. " +
+        "No record is ever dated in the future. With --http it is a client of a running Freshet: records are posted, again " +
         "later where the server asks for it (429, 503), and what became of them is counted.",
     )
     .argument("<domain>")

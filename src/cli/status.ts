@@ -8,7 +8,7 @@ import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
-import { textTable, widthOf, wrapped } from "./rows.ts";
+import { countOf, textTable, widthOf, wrapped } from "./rows.ts";
 import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
 
 /** What `status --json` prints. Times are ISO 8601, UTC. */
@@ -175,13 +175,24 @@ function reportText({ pid, domains }: Report, width: number | undefined): string
   return head + domains.map((domain) => domainText(domain, width)).join("");
 }
 
+/** "1,000 records, 999 accepted, 1 dead letter, …" */
+const totalsText = ({ records, accepted, deadLetters, late, checkpoints, restarts }: DomainStatus["totals"]) =>
+  [
+    countOf(records, "record"),
+    `${accepted.toLocaleString("en")} accepted`,
+    countOf(deadLetters, "dead letter"),
+    `${late.toLocaleString("en")} late`,
+    countOf(checkpoints, "checkpoint"),
+    countOf(restarts, "restart"),
+  ].join(", ");
+
 function domainText(report: DomainReport, width: number | undefined): string {
   const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows, partitions } = report;
   const error = lastError ? `, last error: ${lastError}` : "";
   const lines = [`\n${domain} (${topic}): ${phase}${retryAt ? `, tried again at ${retryAt}` : ""}${error}\n`];
   if (standstill) lines.push(`Stands still since ${standstill.since}: ${standstill.reason}\n`);
   const add = (text: string) => lines.push(...wrapped(text, width).map((line) => `${line}\n`));
-  if (totals) add(Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(", "));
+  if (totals) add(`Since its start: ${totalsText(totals)}`);
   if (partitions.length === 0) lines.push("The topic does not exist yet\n");
   else {
     const rows = partitions.map((

@@ -7,7 +7,7 @@ import { closest } from "../suggest.ts";
 import { duckDbDialect, normalizeStatement, splitStatements } from "../warehouse/sql/scripts.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
 import { JSON_ARRAY, jsonText } from "./json.ts";
-import { textTable, widthOf } from "./rows.ts";
+import { textTable, widthOf, wrapped } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
 const QUERY_MS = 60_000;
@@ -33,7 +33,7 @@ export const addTables: Verb = (program, context) => {
   program.command("tables")
     .summary("list tables and views, or the columns of one")
     .description(
-      "Lists the tables and views of the domains: what they hold, and how many rows. With a name its columns: their types, and\n" +
+      "Lists the tables and views of the domains: what they hold, and how many rows. With a name its columns: their types, and " +
         "what they mean. Works while `run` is up, too.",
     )
     .argument("[name]", "one of them")
@@ -48,7 +48,7 @@ async function tables(context: Context, name: string | undefined, { json }: { re
   await using target = await openQueryTarget(context);
   if (one) {
     const columns = await columnsOf(target, one, known);
-    stdout.write(json ? jsonText(columns) : tableText(context, columns));
+    stdout.write(json ? jsonText(columns) : meaningOf(context, one) + tableText(context, columns));
   } else {
     const rows = [];
     for (const table of known.tables) {
@@ -109,8 +109,13 @@ async function columnsOf(target: QueryTarget, { name }: KnownTable, { columns: m
   }));
 }
 
+/** What the table holds, in lines above its columns. */
+const meaningOf = ({ host: { stdout } }: Context, { name, meaning }: KnownTable): string =>
+  wrapped(`${name}: ${meaning}`, widthOf(stdout)).map((line) => `${line}\n`).join("") + "\n";
+
+/** Without the meanings where there are none. */
 function tableText(context: Context, rows: readonly Readonly<Record<string, unknown>>[]): string {
-  const names = Object.keys(rows[0] ?? { name: "" });
+  const names = Object.keys(rows[0] ?? { name: "" }).filter((name) => rows.some((row) => row[name] !== ""));
   const cells = rows.map((row) => names.map((name) => cellOf(row[name])));
   const right = names.map((name) => name === "rows");
   return textTable(names.map((name) => name.toUpperCase()), cells, { right, width: widthOf(context.host.stdout) });

@@ -24,7 +24,7 @@ export const addTail: Verb = (program, context) => {
   program.command("tail")
     .summary("look at a topic's records: the last, and those that come")
     .description(
-      "Prints a topic's last records: partition and offset, time, key and value. Values are decoded where they are JSON, with or\n" +
+      "Prints a topic's last records: partition and offset, time, key and value. Values are decoded where they are JSON, with or " +
         "without a Schema Registry's frame. Changes nothing, and moves no group's offsets. Works while `run` is up, too.",
     )
     .argument("<topic>")

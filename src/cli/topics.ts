@@ -32,7 +32,7 @@ export const addTopics: Verb = (program, context) => {
     .action((flags: { readonly json?: boolean }) => list(context, flags));
   topics.command("create")
     .description(
-      "Creates topics that are missing: the ones named, or those of all domains with their dead letter topics. A topic\n" +
+      "Creates topics that are missing: the ones named, or those of all domains with their dead letter topics. A topic " +
         "that is there stays as it is.",
     )
     .argument("[topic...]")

@@ -170,6 +170,11 @@ export function outputsOf<E>(
   return tables(Stream.of({ ...context, episodeNames: EPISODE_NAMES }));
 }
 
+/** The types of alerts that a domain can raise, each once. */
+export function alertTypesOf(domain: Pick<Domain, "tables">): readonly string[] {
+  return [...new Set(outputsOf(domain).flatMap((output) => output.kind === "episodes" ? [output.type] : []))];
+}
+
 /** How much an alert of the type matters. */
 export function severityOf({ severities }: Pick<Domain, "severities">, type: string): Severity {
   return severities?.[type] ?? "warning";

@@ -68,10 +68,13 @@ export async function runGeneration(
   const { options, writer } = context;
   const { domain, logger } = options;
   if (generation.partitions.length === 0) {
+    warnOfOthers(options, "all");
     return await waitForEnd(generation, signal, Boolean(options.untilEnd));
   }
   const [topic] = await options.log.topics([domain.topic]);
   const all = Array.from(topic?.partitions ?? [], (_, partition) => partition);
+  const others = all.filter((partition) => !generation.partitions.includes(partition));
+  if (others.length > 0) warnOfOthers(options, `${others.length} of the ${all.length}`);
   const claims = await writer.claim(domain.topic, generation.partitions, all);
   const bounds = await generation.bounds();
   const unknown = generation.partitions.find((partition) => !bounds.has(partition));
@@ -104,13 +107,25 @@ export async function runGeneration(
   context.progress.assigned(generation, [...starts.values()], all.length);
   if (!signal.aborted) context.progress.phase = "running";
   context.progress.bounds(bounds);
-  const others = all.filter((partition) => !generation.partitions.includes(partition));
   const run = new GenerationRun(context, { generation, pipeline, alerts, claims, starts, bounds, others });
   try {
     return await run.run(signal);
   } finally {
     await run.close();
   }
+}
+
+/** Two processes in one group, each with tables of its own: neither has all, and nothing else would say so. */
+function warnOfOthers(
+  { expectsAllPartitions, domain: { name, topic, group: own }, group = own, logger }: RunnerOptions,
+  share: string,
+): void {
+  if (!expectsAllPartitions) return;
+  logger.warn(
+    "{domain}: another process in the group {group} has {share} partitions of {topic}, whose rows come into no table here: " +
+      "stop it, or give one of the two a group of its own with KAFKA_GROUP_ID",
+    { domain: name, group, share, topic },
+  );
 }
 
 /** What has been told of the partitions' alerts, where somebody is told. */

@@ -106,6 +106,8 @@ export interface RunnerOptions {
   readonly maxRestarts: number;
   /** Who is told of alerts; nobody when left out. */
   readonly alerts?: AlertOptions;
+  /** Whether the tables are of this process alone: what the group gives to others is in none of them, which is warned of. */
+  readonly expectsAllPartitions?: boolean;
   /** When a domain that does not get on is said to stand still. */
   readonly patience?: Partial<StandstillPatience>;
 }

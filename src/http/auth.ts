@@ -37,10 +37,11 @@ export type TokenCheck = (c: Context) => Refusal | undefined;
 export function tokenCheck(right: Right, tokens: Tokens, guesses: Guesses): TokenCheck {
   const opening = tokensFor(right, tokens).map(digest);
   const run = tokens.run === undefined ? undefined : digest(tokens.run);
+  const unauthorized = opening.length > 0 ? UNAUTHORIZED : NO_TOKEN_SET;
   const others = [tokens.ingest, tokens.read].filter((token) => token !== undefined).map(digest);
   return (c) => {
     const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-    if (scheme.toLowerCase() !== "bearer" || token === "") return UNAUTHORIZED;
+    if (scheme.toLowerCase() !== "bearer" || token === "") return unauthorized;
     const given = digest(token);
     // Nobody guesses it, and the program's own verbs must not wait for those who guess at others from the same address.
     if (run && timingSafeEqual(run, given)) return undefined;
@@ -49,7 +50,7 @@ export function tokenCheck(right: Right, tokens: Tokens, guesses: Guesses): Toke
     if (isOneOf(opening, given)) return undefined;
     if (isOneOf(others, given)) return { code: "wrong_right", detail: "The token is right, and not for this route" };
     guesses.count(c);
-    return UNAUTHORIZED;
+    return unauthorized;
   };
 }
 
@@ -65,6 +66,12 @@ export function requireToken(right: Right, tokens: Tokens, guesses: Guesses): Mi
 }
 
 const UNAUTHORIZED: Refusal = { code: "unauthorized", detail: 'Send the token as "Authorization: Bearer …"' };
+/** Also without a token, on loopback, some routes are not for everybody. */
+const NO_TOKEN_SET: Refusal = {
+  code: "unauthorized",
+  detail:
+    'This route needs FRESHET_API_TOKEN, which is not set: start Freshet with it, and send it as "Authorization: Bearer …"',
+};
 
 /** All are compared, so that the time does not tell which one was near. */
 function isOneOf(known: readonly Uint8Array[], given: Uint8Array): boolean {

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { type InLog, lookUp } from "../../src/log/look_up.ts";
-import type { Finding } from "../../src/cli/doctor/mod.ts";
+import { type Finding, keep } from "../../src/cli/doctor/mod.ts";
+import { QueryRefusedError } from "../../src/errors.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Generation, Log } from "../../src/log/log.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
@@ -140,6 +141,17 @@ Deno.test("doctor says of a domain that has not run that it was not checked", as
   await worked(terminal, ["trains"]);
   const { code, all } = await findings(terminal, "wine");
   assertEquals([code, all.map(({ result }) => result)], [0, ["not checked"]]);
+});
+
+Deno.test("a check that finds too little memory is not checked, and says what to do about it", async () => {
+  const tables = {
+    query: () =>
+      Promise.reject(new QueryRefusedError("The query needs more memory than DuckDB may use: ask for fewer rows")),
+  };
+  const [finding] = await keep(tables, { "sums are right": "SELECT 1" }, "look at the rows");
+  assertEquals([finding!.result, finding!.check], ["not checked", "sums are right"]);
+  assertStringIncludes(finding!.advice!, "FRESHET_QUERY_MEMORY");
+  assertEquals(finding!.detail.includes("fewer rows"), false, "a check cannot ask for less");
 });
 
 const TIMES = [

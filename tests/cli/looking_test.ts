@@ -3,6 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { framed } from "../../src/log/wire_format.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { NewRecord } from "../../src/log/log.ts";
+import { productionParts } from "../../src/wiring.ts";
+import type { Config } from "../../src/config/mod.ts";
 import { Terminal } from "./terminal.ts";
 
 const AT = Date.parse("2026-11-19T10:00:00Z");
@@ -99,6 +101,12 @@ Deno.test("tables says what each is and how many rows it has, and what the colum
   assert(tables.every(({ meaning }) => meaning !== ""), "each has a comment");
   const columns = JSON.parse((await terminal.run(["tables", "ats_alerts", "--json"])).stdout);
   assertEquals(columns[0], { name: "ALERT_ID", type: "VARCHAR", meaning: "" });
+  const view = (await terminal.run(["tables", "ats_hourly_stats"])).stdout;
+  assertMatch(
+    view,
+    /^ATS_HOURLY_STATS: Statistics of each train and UTC hour.*\n\nNAME +TYPE\n/,
+    "no column says more",
+  );
   const typo = await terminal.run(["tables", "ATS_ALERT"]);
   assertEquals([typo.code, typo.stderr], [2, 'freshet: There is no table "ATS_ALERT", did you mean "ATS_ALERTS"?\n']);
 });
@@ -145,6 +153,18 @@ Deno.test("query at a terminal is a small shell that goes on after a mistake", a
     lines.length - 2,
     "a prompt for each statement, none after the end",
   );
+});
+
+Deno.test("lint says that windows in parts lack the view that merges them", async () => {
+  await using terminal = await Terminal.open();
+  const domains = (config: Config) =>
+    productionParts.domains(config).map((domain) => (
+      { ...domain, sql: domain.sql.replaceAll(/VIEW ACTIONS_PER_MINUTE\b/g, "VIEW ACTIONS_BY_MINUTE") }
+    ));
+  const { code, stdout } = await terminal.run(["lint", "actions"], { parts: { ...productionParts, domains } });
+  assertEquals(code, 1);
+  assertStringIncludes(stdout, "not ok       actions  the SQL has what the pipeline writes");
+  assertStringIncludes(stdout, "windows in a table <NAME>_PARTS need a view <NAME>");
 });
 
 Deno.test("lint works records of a file off, shows their rows, and says which could not be used", async () => {

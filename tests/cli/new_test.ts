@@ -39,6 +39,28 @@ Deno.test("a new domain is formatted and typed, passes its own test, simulates, 
   assertStringIncludes(again.stderr, "src/domains/parcel_scans/mod.ts is there already");
 });
 
+Deno.test("a new domain with the window and the alert of docs/domains.md passes lint, with rows of both", async () => {
+  await using checkout = await Checkout.copied();
+  await checkout.must(...FRESHET, "new", "parcels");
+  const docs = await Deno.readTextFile(`${ROOT}docs/domains.md`);
+  const [, section] = docs.split("## A window and an alert more");
+  const block = (language: string) => new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(section!)![1]!;
+  const module = `${checkout.folder}/src/domains/parcels/mod.ts`;
+  const text = await Deno.readTextFile(module);
+  const more = text.replace("      tables: (events) => [\n", `$&${block("ts")}`).replace(
+    "e.value >= 90",
+    "e.value >= 5",
+  );
+  await Deno.writeTextFile(module, more);
+  await Deno.writeTextFile(`${checkout.folder}/sql/parcels.sql`, `\n${block("sql")}`, { append: true });
+  await checkout.must("check", "--quiet", "src/domains/parcels/mod.ts");
+  const said = await checkout.must(...FRESHET, "lint", "parcels");
+  assertStringIncludes(said, " 0 not ok, 0 not checked");
+  for (const table of ["PARCELS_RECENT_PARTS", "PARCELS_ALERTS"]) {
+    assert(Number(new RegExp(`${table}: ([\\d,]+) rows`).exec(said)![1]) > 0, said);
+  }
+});
+
 /** The dashboard has a page for it, made of its tables. */
 async function showsItsPage(checkout: Checkout): Promise<void> {
   await using run = await checkout.run("run", "parcel_scans", "--no-simulate");

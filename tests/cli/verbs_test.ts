@@ -78,10 +78,32 @@ Deno.test("every verb has help with --json, and says what was meant by an option
     const typo = await terminal.run([...words, "--jsno"]);
     assertEquals([typo.code, typo.stdout], [2, ""], verb);
     assertMatch(typo.stderr, /^freshet: unknown option '--jsno'\n\(Did you mean --json\?\)\n/, verb);
+    assertStringIncludes(typo.stderr, `"freshet ${words.join(" ")} --help" says what it takes`, verb);
   }
   const typo = await terminal.run(["staus"]);
   assertEquals([typo.code, typo.stdout], [2, ""]);
   assertStringIncludes(typo.stderr, "(Did you mean status?)");
+  assertStringIncludes((await terminal.run(["nothing"])).stderr, '"freshet --help" lists the verbs');
+});
+
+Deno.test("help breaks its lines only where the terminal ends", async () => {
+  await using terminal = await Terminal.open();
+  for (const verb of await verbsOf(terminal)) {
+    const { stdout } = await terminal.run([verb, "--help"], { columns: 10_000 });
+    assertMatch(stdout, /^Usage: .*\n\n.+\n\n/, verb);
+    const commands = /\nCommands:\n([^]*?)(?:\n\n|$)/.exec(stdout)?.[1]?.trimEnd().split("\n") ?? [];
+    for (const line of commands) assertMatch(line, /^ {2}[a-z]/, verb);
+  }
+});
+
+Deno.test("a query at a terminal that cuts what it shows says how to see all of it", async () => {
+  await using terminal = await Terminal.open();
+  await terminal.run(["migrate"]);
+  const ask = async (sql: string, columns?: number) => (await terminal.run(["query", sql], { columns })).stdout;
+  const long = `SELECT '${"x".repeat(100)}' AS LONG`;
+  assertStringIncludes(await ask(long, 80), "1 row, cut to fit: --vertical shows all");
+  assertMatch(await ask(long, 120), /\n1 row\n$/);
+  assert(!(await ask(long)).includes("--vertical"), "in a pipe nothing is cut");
 });
 
 // deno-lint-ignore no-control-regex

@@ -279,3 +279,20 @@ Deno.test("who has lost all partitions to another stands by, and tells nothing o
   await world.stopped(first);
   await world.stopped(second);
 });
+
+for (const [partitions, share] of [[2, "1 of the 2"], [1, "all"]] as const) {
+  Deno.test(`tables of one process are warned of another that has ${share} partitions, those of many are not`, async () => {
+    const world = worldOf(10, partitions);
+    const warnings: unknown[] = [];
+    const logger = { debug() {}, info() {}, error() {}, warn: (_: string, told?: unknown) => void warnings.push(told) };
+    const first = world.start({ logger });
+    await world.until(() => first.runner.status().partitions.length === partitions);
+    const second = world.start({ logger, expectsAllPartitions: true });
+    await world.until(() => ["running", "standby"].includes(second.runner.status().phase));
+    assertEquals(warnings, [{ domain: "readings", group: "freshet-readings", share, topic: TOPIC }]);
+    await world.stopped(first);
+    await world.until(() => second.runner.status().partitions.length === partitions);
+    assertEquals(warnings.length, 1, "with all partitions there is nothing to warn of");
+    await world.stopped(second);
+  });
+}

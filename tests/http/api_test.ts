@@ -109,6 +109,13 @@ const CASES: readonly (readonly [name: string, ask: Ask, over: Partial<HttpOptio
   ["any other host name than the allowed one", { path: "/health", host: "evil.example:8000" }, published, 421],
 ];
 
+Deno.test("where no token opens a query, the refusal names the setting", async () => {
+  const detail = async (over: Partial<HttpOptions>) =>
+    (await (await ask({ ...asking, body: query("select 1") }, over)).json()).detail;
+  assertStringIncludes(await detail({}), "FRESHET_API_TOKEN, which is not set");
+  assertEquals(await detail(locked), 'Send the token as "Authorization: Bearer …"');
+});
+
 Deno.test("wrong tokens make their address wait, and neither others nor the run's own verbs", async () => {
   const clock = new ManualClock();
   const api = createApi(options({ ...locked, clock }));

@@ -138,6 +138,11 @@ Deno.test("what is wrong is refused in words, and is not kept", async () => {
       ["acknowledge", { domain: "boats", alert_ids: ["A"], by: "Ann" }, 'No domain "boats" runs here'],
       ["acknowledge", { domain: "trains", alert_ids: ["A"], by: "  " }, "by"],
       ["mute", { domain: "trains", type: "OVERCROWDING", minutes: 0, by: "Ann" }, "minutes"],
+      [
+        "mute",
+        { domain: "trains", type: "OVERCROWDED", minutes: 5, by: "Ann" },
+        '"trains" has no alerts "OVERCROWDED": OVERCROWDING, HIGH_POWER_DRAW',
+      ],
     ] as const
   ) {
     const answer = await desk.ask(`/api/notes/${path}`, body);

@@ -61,6 +61,8 @@ async function doctor(context: Context, names: readonly string[], flags: DoctorF
   const log = await openLog(context);
   try {
     for (const domain of domains) {
+      // All of its rows are read, which takes a while.
+      if (context.host.stderr.isTerminal) context.tell(`Checking ${domain.name}…\n`);
       const patient: Patient = { domain, config, context, tables, maxRows: flags.maxRows, log };
       findings.push(...(await examine(patient)).map((finding) => ({ ...finding, domain: domain.name })));
     }
@@ -179,7 +181,7 @@ export async function keep(tables: Tables, rules: Rules, advice: string): Promis
     } catch (error) {
       // Out of time or memory: the others may still be told.
       if (!(error instanceof FreshetError)) throw error;
-      findings.push(notChecked(check, error.message));
+      findings.push(/more memory/.test(error.message) ? outOfMemory(check) : notChecked(check, error.message));
     }
   }
   return findings;
@@ -195,6 +197,12 @@ function sample(columns: readonly { readonly name: string }[], rows: readonly (r
 }
 
 const notChecked = (check: string, detail: string): Seen => ({ check, result: "not checked", detail });
+
+/** What a query is told then, to ask for less, is nothing that a check can do. */
+const outOfMemory = (check: string): Seen => ({
+  ...notChecked(check, "it needs more memory than queries may take beside the pipelines"),
+  advice: 'run "freshet doctor" again in a while, or after the run is stopped; or raise FRESHET_QUERY_MEMORY',
+});
 
 async function inGaps(tables: Tables, { domain, log, context: { host } }: Patient): Promise<Seen> {
   const check = "no offset is missing";

@@ -19,7 +19,7 @@ export const addNew: Verb = (program, context) => {
   program.command("new")
     .summary("begin a domain")
     .description(
-      "Writes a domain to begin with into this checkout: schema and pipeline, simulator, SQL and test, which work as they\n" +
+      "Writes a domain to begin with into this checkout: schema and pipeline, simulator, SQL and test, which work as they " +
         "are, and its line in the list of domains. docs/domains.md explains them. Overwrites nothing.",
     )
     .argument("<name>", "lower case, such as parcels or parcel_scans")
@@ -45,7 +45,7 @@ async function begin({ host }: Context, name: string, { json }: { readonly json?
   if (json) return host.stdout.write(jsonText({ written: [...files.keys()], addedTo: LIST_FILE }));
   host.stdout.write(`added to ${LIST_FILE}\n`);
   host.stdout.write(
-    `\nTry it:\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}    # its page: http://localhost:8501/${name}\n` +
+    `\nTry it:\n  deno task lint ${name}    # types, SQL, a dry run: the types take half a minute the first time\n  deno test -A tests/domains/${name}_test.ts\n  deno task run ${name}    # its page: http://localhost:8501/${name}\n` +
       `  deno task freshet query "SELECT * FROM ${name.toUpperCase()}_HOURLY LIMIT 5"\n`,
   );
 }

@@ -54,13 +54,13 @@ export interface NoteRoutesOptions {
   readonly notes: NoteKeeper;
   readonly mayAll: AllCheck;
   readonly bodies: BodyReader;
-  /** Names of the domains that run. */
-  readonly domains: readonly string[];
+  /** The domains that run, by name: the types of alerts that each has. */
+  readonly alertTypes: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Adds the routes: each answers 204 once what is noted is in the warehouse. */
 export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
-  const { notes, domains, mayAll } = options;
+  const { notes, alertTypes, mayAll } = options;
   app.use("/api/notes/*", (c, next) => {
     const refusal = mayAll(c);
     return refusal ? Promise.resolve(refused(c, refusal)) : next();
@@ -69,10 +69,8 @@ export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
     app.post(`/api/notes/${path}`, async (c) => {
       const body = await read(c, schema, options.bodies);
       if (body instanceof Response) return body;
-      const { domain } = body as { readonly domain?: string | null };
-      if (typeof domain === "string" && !domains.includes(domain)) {
-        return failure(c, 400, "bad_request", `No domain "${domain}" runs here`);
-      }
+      const wrong = whatIsUnknown(body as { readonly domain?: string | null; readonly type?: string }, alertTypes);
+      if (wrong !== undefined) return failure(c, 400, "bad_request", wrong);
       await write(body);
       return c.body(null, 204);
     });
@@ -85,6 +83,18 @@ export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
     ({ starts_at, ends_at, ...rest }) => notes.annotate({ ...rest, startsAt: starts_at, endsAt: ends_at }),
   );
   route("remove-annotation", Remove, ({ id }) => notes.removeAnnotation(id));
+}
+
+/** A rule that is misspelt would be muted without a word, and go on telling. */
+function whatIsUnknown(
+  { domain, type }: { readonly domain?: string | null; readonly type?: string },
+  alertTypes: ReadonlyMap<string, readonly string[]>,
+): string | undefined {
+  if (typeof domain !== "string") return undefined;
+  const types = alertTypes.get(domain);
+  if (!types) return `No domain "${domain}" runs here: ${[...alertTypes.keys()].join(", ")}`;
+  if (type === undefined || types.includes(type)) return undefined;
+  return `"${domain}" has no alerts "${type}": ${types.join(", ") || "it has none"}`;
 }
 
 async function read<T>(c: Context, schema: z.ZodType<T>, bodies: BodyReader): Promise<T | Response> {

@@ -62,10 +62,12 @@ export function OverviewPage({ about, live }: OverviewProps) {
           label="Dead letters"
           value={numberText(lettersNow)}
           tone={lettersNow > 0 ? "bad" : "ok"}
-          detail={<Link to="/pipeline">since the process started: why</Link>}
+          detail={lettersNow > 0
+            ? <Link to="/pipeline">since the process started: why</Link>
+            : "since the process started"}
         />
       </Kpis>
-      <div class="grid">
+      <div class="domains">
         {about.domains.map((domain) => (
           <DomainCard
             key={domain.name}
