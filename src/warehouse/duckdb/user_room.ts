@@ -17,7 +17,7 @@ const END_PATIENCE_MS = 50;
 const HELD = `SELECT CAST(COALESCE(SUM(memory_usage_bytes), 0) AS DOUBLE) FROM duckdb_memory()
   WHERE tag NOT IN ('BASE_TABLE', 'METADATA')`;
 /** Values are held outside of DuckDB's own count: so much more may the process take while users ask. */
-const UNCOUNTED_BYTES = 128 << 20;
+const UNCOUNTED_BYTES = 64 << 20;
 /** What users have left is not all given back at once: who comes sooner than this finds it counted as theirs, milliseconds. */
 const SETTLING_MS = 5_000;
 /** What is set to make room; to be allowed where the configuration is locked. */
