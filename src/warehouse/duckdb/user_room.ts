@@ -40,6 +40,8 @@ export interface RoomSizes {
   readonly userBytes: number;
   /** Threads of the pipelines. */
   readonly threads: number;
+  /** What the process has in memory, bytes. */
+  readonly processBytes: () => number;
 }
 
 /** One statement in the room. */
@@ -163,7 +165,7 @@ export class UserRoom {
         await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => {});
         if (signal.aborted) return;
         if (ended && this.#users.has(ended) && performance.now() - endedAt < END_PATIENCE_MS) continue;
-        const isOver = Deno.memoryUsage().rss > maxRss ||
+        const isOver = this.sizes.processBytes() > maxRss ||
           await this.#held(connection) > userBytes + ownBytes / 4;
         if (!isOver) continue;
         ended = [...this.#users].find((user) => user !== ended) ?? ended;
@@ -177,7 +179,7 @@ export class UserRoom {
 
   /** Memory of the process before users came, bytes: one after the other they must not raise it by what each leaves. */
   #withoutUsers(): number {
-    const { rss } = Deno.memoryUsage();
+    const rss = this.sizes.processBytes();
     const hasSettled = performance.now() - this.#leftAt > SETTLING_MS;
     return this.#ownRss = hasSettled ? rss : Math.min(rss, this.#ownRss);
   }
