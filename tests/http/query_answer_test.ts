@@ -50,7 +50,7 @@ Deno.test("a large answer that nobody takes is held for few clients, and small o
   await untaken[1]!.body!.cancel();
 });
 
-Deno.test("what answers hold together has a bound, from the first row that is read to the last that is taken", async () => {
+Deno.test("what answers hold together has a bound, from the first row that is read to the last that is taken", () => {
   const memory = new AnswerMemory(1_000);
   const [one, other] = [memory.begin(), memory.begin()];
   one.grow(600);
