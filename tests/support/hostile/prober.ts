@@ -1,5 +1,6 @@
 // A thread that asks `/readyz` now and then, over a connection of its own as a supervisor does: what it measures is the program,
-// and not how busy the thread is that sends records and strangers. Told the address; tells what it was answered.
+// and not how busy the thread is that sends records and strangers. Told the address; tells what it was answered, or why it was
+// not, a text.
 
 /// <reference lib="deno.worker" />
 
@@ -22,7 +23,7 @@ async function ask(url: string): Promise<Answered> {
 
 self.onmessage = async ({ data: api }: MessageEvent<string>) => {
   while (true) {
-    self.postMessage(await ask(`${api}/readyz`));
+    self.postMessage(await ask(`${api}/readyz`).catch((error: Error) => `${error.message}: ${error.cause}`));
     await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
   }
 };

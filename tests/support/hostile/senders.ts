@@ -85,13 +85,10 @@ export interface Probed {
 export async function probe(api: string, probed: Probed[], signal: AbortSignal): Promise<void> {
   const prober = new Worker(import.meta.resolve("./prober.ts"), { type: "module" });
   const done = Promise.withResolvers<void>();
-  prober.onmessage = ({ data: { text, ...answered } }: MessageEvent<Answered>) => {
-    const { domains = [], warehouse } = JSON.parse(text);
-    probed.push({ ...answered, domains, warehouse, text });
-  };
-  prober.onerror = (event) => {
-    event.preventDefault();
-    done.reject(new Error(`A probe was not answered: ${event.message}`));
+  prober.onmessage = ({ data }: MessageEvent<Answered | string>) => {
+    if (typeof data === "string") return done.reject(new Error(`A probe was not answered: ${data}`));
+    const { domains = [], warehouse } = JSON.parse(data.text);
+    probed.push({ ...data, domains, warehouse });
   };
   signal.addEventListener("abort", () => done.resolve(), { once: true });
   prober.postMessage(api);
