@@ -138,13 +138,13 @@ function warehousePath(config: Config): string {
   return join(config.dataDir, "freshet.duckdb");
 }
 
-function checkpoints(config: Config, warehouse: Warehouse) {
-  const { rows, ms, backlogRows, onTicks } = warehouse.checkpoints;
+function checkpoints(config: Config, warehouse: Warehouse, sharers: number) {
+  const { rows, ms, backlogRows, onTicks, isShared } = warehouse.checkpoints;
   return {
     checkpointRows: config.checkpointRows ?? rows,
     checkpointMs: config.checkpointMs ?? ms,
     checkpointOnTicks: onTicks ?? false,
-    checkpointBacklogRows: config.checkpointBacklogRows ?? backlogRows,
+    checkpointBacklogRows: config.checkpointBacklogRows ?? Math.ceil(isShared ? backlogRows / sharers : backlogRows),
   };
 }
 
@@ -161,7 +161,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     deadLetterSuffix: config.deadLetterSuffix,
     time: config.time,
     eventNow,
-    ...checkpoints(config, warehouse),
+    ...checkpoints(config, warehouse, sharers),
     untilEnd,
     stateMemory: { bytes: config.stateMemoryBytes / sharers, folder: config.dataDir },
     maxRestarts: config.maxRestarts,

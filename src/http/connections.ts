@@ -75,9 +75,12 @@ const SCARCE_MS = 60_000;
 /** How many then, of those that there are. */
 const SCARCE_SHARE = 0.75;
 const MIN_SCARCE = 4;
-/** Sockets of closed connections that may still be open while new ones are accepted, and how long those wait for more. */
+/**
+ * Sockets of closed connections that may still be open beyond the limit while new ones are accepted, and how long those wait
+ * for more: who probes the process waits behind them.
+ */
 const MAX_CLOSING = 8;
-const CLOSING_MS = 1_000;
+const CLOSING_MS = 100;
 
 export interface ConnectionsOptions {
   readonly limits?: ConnectionLimits;
@@ -145,9 +148,13 @@ export class Connections {
     while (this.#open.size > total && this.#closeLongest("descriptors"));
   }
 
-  /** Resolves when few sockets are left of connections that were closed: they hold their descriptors until then. */
+  /**
+   * Resolves when there are descriptors for another connection, those of closed ones counted, which hold theirs until their
+   * sockets are closed too; soon in any case.
+   */
   async closed(): Promise<void> {
-    if (this.#closing.size < MAX_CLOSING) return;
+    const room = this.#total() - this.#open.size;
+    if (this.#closing.size < MAX_CLOSING + Math.max(0, room)) return;
     await endedWithin(Promise.race(this.#closing), CLOSING_MS);
   }
 

@@ -2,7 +2,8 @@
 // are under way, as their rows are held until they are taken. Must not know what was asked.
 import type { Context } from "hono";
 import { QueryBusyError } from "../errors.ts";
-import type { QueryResult } from "../warehouse/warehouse.ts";
+import { AnswerMemory, type HeldAnswer } from "../warehouse/answer_memory.ts";
+import type { HeldBytes, QueryResult } from "../warehouse/warehouse.ts";
 import { clientOf } from "./client_address.ts";
 import { type PlaceLimits, Places } from "./places.ts";
 
@@ -20,19 +21,36 @@ const HEADERS = { "content-type": "application/json" };
 export class QueryAnswers {
   readonly #large = new Places(LARGE_ANSWERS);
 
-  constructor(private readonly addressOf: (c: Context) => string) {}
+  constructor(private readonly addressOf: (c: Context) => string, private readonly memory = new AnswerMemory()) {}
 
-  /** The answer. Throws `QueryBusyError` when it is large, and as many as may be are being taken. */
-  respond(c: Context, result: QueryResult): Response {
+  /**
+   * Answers what `query` gives, which is handed where it counts what it holds. Throws what that does, and `QueryBusyError` when
+   * the answer is large, and as many as may be are being taken.
+   */
+  async respond(c: Context, query: (held: HeldBytes) => Promise<QueryResult>): Promise<Response> {
+    const held = this.memory.begin();
+    try {
+      return this.#answer(c, await query(held), held);
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  #answer(c: Context, result: QueryResult, held: HeldAnswer): Response {
     const pieces = textOf(result);
     let first = "";
     while (first.length < LARGE) {
       const { done, value } = pieces.next();
-      if (done) return c.body(first, 200, HEADERS);
+      if (done) {
+        held.release();
+        return c.body(first, 200, HEADERS);
+      }
       first += value;
     }
     const place = this.#large.enter({ address: this.addressOf(c), connection: clientOf(c).connection });
     if (!place) throw new QueryBusyError(TOO_MANY);
+    place.signal.addEventListener("abort", () => held.release(), { once: true });
     c.req.raw.signal.addEventListener("abort", () => place.leave(), { once: true });
     return c.body(place.stream(first, eventually(pieces)), 200, HEADERS);
   }

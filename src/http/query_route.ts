@@ -82,7 +82,7 @@ export function queryRoute(api: OpenAPIHono, { query, bodies, addressOf }: Query
     // Who has hung up needs no place any more.
     const { signal } = c.req.raw;
     try {
-      return answers.respond(c, await query(sql, { maxRows, timeoutMs, signal }));
+      return await answers.respond(c, (held) => query(sql, { maxRows, timeoutMs, signal, held }));
     } catch (error) {
       const detail = (error as Error).message;
       if (signal.aborted) return problem(c, { code: "query_busy", detail: "Nobody waits for the answer" });

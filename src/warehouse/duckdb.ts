@@ -20,6 +20,8 @@ export interface DuckDbOptions {
   readonly userMemory?: string;
   /** What larger sorts and joins may put into files, `4GB` unless told. */
   readonly tempSpace?: string;
+  /** What the process has in memory, bytes: of this process unless told. Others in it may need more while users ask. */
+  readonly processBytes?: () => number;
   /** Threads that DuckDB may use; unless told all but one, which is left to JavaScript, and at least 1. */
   readonly threads?: number;
   /** Size of the write-ahead log at which it is folded into the file, `64MB` unless told: until then its rows are in memory too. */
@@ -40,9 +42,9 @@ function spareThreads(): number {
  * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
  */
 export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
-  const { path, memoryLimit = "96MB", userMemory, tempSpace } = options;
+  const { path, memoryLimit = "96MB", userMemory, tempSpace, processBytes } = options;
   const { threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } = options;
-  const sizes = { memoryLimit, userMemory, tempSpace, checkpointThreshold };
+  const sizes = { memoryLimit, userMemory, tempSpace, processBytes, checkpointThreshold };
   return new DuckDbWarehouse(await Database.open({ path, threads, ...sizes }), now);
 }
 

@@ -192,6 +192,12 @@ export type Bind = string | number | boolean | null;
  */
 export type Asker = "program" | "probe" | "user";
 
+/** Where it is counted what answers hold. */
+export interface HeldBytes {
+  /** So many more. Throws what the query then ends with, `QueryBusyError`, when there are not as many. */
+  grow(bytes: number): void;
+}
+
 export interface QueryOptions {
   readonly asker?: Asker;
   /** One for each `?`, in order. */
@@ -199,6 +205,8 @@ export interface QueryOptions {
   readonly maxRows?: number;
   /** About how much the rows may hold together, in memory; an answer that is larger is refused. */
   readonly maxBytes?: number;
+  /** Told what they hold as they come, where `maxBytes` has them counted. */
+  readonly held?: HeldBytes;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -222,6 +230,8 @@ export interface CheckpointSettings {
   readonly ms: number;
   /** Rows while there is a backlog. */
   readonly backlogRows: number;
+  /** Whether the domains of a process have that many together, as their units lie in its memory while they wait for each other. */
+  readonly isShared?: boolean;
   /**
    * Whether units that are due by age wait for the next multiple of it on the wall clock, so that those of all domains and
    * processes come together: where waking the warehouse costs.

@@ -26,6 +26,27 @@ Deno.test("many who ask at once are one question, and the answer holds for a whi
   assertEquals(await again, false);
 });
 
+Deno.test("an answer that is slow to come is not waited for while the last one is young, and then tells", async () => {
+  const { clock, questions, probe } = setUp();
+  const first = probe.isReachable();
+  questions[0]!.resolve();
+  assertEquals(await first, true);
+  await clock.advance(5_000);
+  const soon = probe.isReachable();
+  await clock.advance(300);
+  assertEquals([await soon, questions.length], [true, 2]);
+  // What was asked then still has no answer: it hangs.
+  await clock.advance(1_700);
+  assertEquals([await probe.isReachable(), questions.length], [false, 2]);
+  questions[1]!.resolve();
+  await clock.advance(0);
+  assertEquals(await probe.isReachable(), true);
+  await clock.advance(15_000);
+  const late = probe.isReachable();
+  await clock.advance(2_000);
+  assertEquals(await late, false);
+});
+
 Deno.test("what hangs is unreachable after the time limit, and is not asked anew until it has answered", async () => {
   const { clock, questions, probe } = setUp();
   const first = probe.isReachable();

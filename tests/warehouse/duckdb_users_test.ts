@@ -16,6 +16,9 @@ const HUNGRY = "SELECT list(i) FROM range(1000000000) t(i)";
 /** Never ends, and takes no memory. */
 const ENDLESS = "SELECT COUNT(*) FROM range(1000000) a(i), range(100000000) b(j) WHERE i + j = -1";
 
+/** Test files that run beside this one in the same process may take memory, too: that is not the users'. */
+const processBytes = () => 0;
+
 async function inFolder(body: (path: string) => Promise<void>) {
   const folder = await Deno.makeTempDir({ prefix: "freshet-users-" });
   try {
@@ -28,7 +31,7 @@ async function inFolder(body: (path: string) => Promise<void>) {
 const test = (name: string, body: (warehouse: Warehouse) => Promise<void>) =>
   Deno.test(name, () =>
     inFolder(async (path) => {
-      await using warehouse = await openDuckDb({ path, memoryLimit: "64MB", userMemory: "64MB" });
+      await using warehouse = await openDuckDb({ path, memoryLimit: "64MB", userMemory: "64MB", processBytes });
       await warehouse.migrate(SCRIPTS);
       await body(warehouse);
     }));
@@ -114,7 +117,13 @@ test("a user's query ends at its time limit", async (warehouse) => {
 
 Deno.test("files of large sorts have a limit", () =>
   inFolder(async (path) => {
-    await using warehouse = await openDuckDb({ path, memoryLimit: "64MB", userMemory: "64MB", tempSpace: "1MB" });
+    await using warehouse = await openDuckDb({
+      path,
+      memoryLimit: "64MB",
+      userMemory: "64MB",
+      processBytes,
+      tempSpace: "1MB",
+    });
     const sort =
       "SELECT COUNT(*) FROM (SELECT hash(i) AS h, i FROM range(20000000) t(i) ORDER BY h, i OFFSET 19999999)";
     await assertRejects(() => warehouse.query(sort, user), QueryTooLargeError);
@@ -122,17 +131,25 @@ Deno.test("files of large sorts have a limit", () =>
 
 Deno.test("users' room is there only while they ask, also in a file that was opened anew", () =>
   inFolder(async (path) => {
-    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB" };
-    const database = await Database.open({ path, ...options });
+    await using stack = new AsyncDisposableStack();
+    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB", processBytes };
+    const database = stack.adopt(await Database.open({ path, ...options }), (opened) => opened.close());
     const queries = new Queries(database);
-    const session = database.session();
+    const session = stack.adopt(database.session(), (opened) => opened.close());
     const threads = async () => Number((await session.rows("SELECT current_setting('threads')"))[0]![0]);
     assertEquals(await threads(), 1);
     await assertRejects(() => queries.run("SELECT error('no')", user), QueryRefusedError);
     assertEquals(await threads(), 1);
     const stop = new AbortController();
-    const endless = queries.run(ENDLESS, { ...user, signal: stop.signal }).catch((error) => error);
-    while (await threads() === 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    stack.defer(() => stop.abort(new Error("enough")));
+    let ended = false;
+    const endless = queries.run(ENDLESS, { ...user, signal: stop.signal }).catch((error) => error).finally(() =>
+      ended = true
+    );
+    while (await threads() === 1) {
+      if (ended) throw await endless;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     // What was written makes it necessary; the user is told to go.
     await database.write(() => Promise.resolve(database.wrote(3_000_000)));
     await database.renewing;
@@ -140,8 +157,25 @@ Deno.test("users' room is there only while they ask, also in a file that was ope
     assertEquals(database.generation, 2);
     assertEquals((await queries.run("SELECT 1", user)).rows, [[1]]);
     assertEquals(await threads(), 1);
-    session.close();
-    await database.close();
+  }));
+
+Deno.test("where the process takes too much while users ask, the oldest query is ended", () =>
+  inFolder(async (path) => {
+    let taken = 100e6;
+    await using warehouse = await openDuckDb({
+      path,
+      memoryLimit: "64MB",
+      userMemory: "64MB",
+      processBytes: () => taken,
+    });
+    await warehouse.migrate(SCRIPTS);
+    const endless = warehouse.query(ENDLESS, user);
+    const told = assertRejects(() => endless, QueryTooLargeError, "FRESHET_QUERY_MEMORY");
+    assertEquals((await warehouse.query("SELECT 1", user)).rows, [[1]]);
+    taken += 200e6;
+    await told;
+    taken = 100e6;
+    assertEquals((await warehouse.query("SELECT 1", user)).rows, [[1]]);
   }));
 
 Deno.test("threads of this process are known, and one can be made to give way", () => {

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import * as z from "zod";
 import { FreshetError, QueryBusyError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Ask, Rows } from "../../panels/mod.ts";
+import type { LargeAnswers } from "../large_answers.ts";
 import type { BodyReader } from "../request_body.ts";
 import type { AnswerCache } from "./answer_cache.ts";
 import { failure } from "./failure.ts";
@@ -25,11 +26,12 @@ export interface SqlRoutesOptions {
   /** For what users put together. */
   readonly looks: AnswerCache;
   readonly bodies: BodyReader;
+  readonly large: LargeAnswers;
   readonly mayAll: AllCheck;
 }
 
 /** Adds `POST /api/query` and `GET /api/columns`. */
-export function sqlRoutes(app: Hono, { answers, looks, bodies, mayAll }: SqlRoutesOptions): void {
+export function sqlRoutes(app: Hono, { answers, looks, bodies, large, mayAll }: SqlRoutesOptions): void {
   app.post("/api/query", async (c) => {
     const refusal = mayAll(c);
     if (refusal) return refused(c, refusal);
@@ -38,9 +40,8 @@ export function sqlRoutes(app: Hono, { answers, looks, bodies, mayAll }: SqlRout
     const question = Question.safeParse(body.kind === "none" ? {} : body.json);
     if (!question.success) return failure(c, 400, "bad_request", 'Expected {"sql": "SELECT …"}');
     try {
-      return c.json(
-        await looks.once<Rows>((ask) => ask(question.data.sql, { maxBytes: MAX_ANSWER_BYTES }), c.req.raw.signal),
-      );
+      const ask = (ask: Ask) => ask(question.data.sql, { maxBytes: MAX_ANSWER_BYTES });
+      return large.json(c, await looks.once<Rows>(ask, c.req.raw.signal));
     } catch (error) {
       const isBusy = error instanceof QueryBusyError || error instanceof WarehouseUnavailableError;
       // What is wrong with the statement is for who wrote it.

@@ -5,6 +5,7 @@ import type { OpenTable } from "../../panels/mod.ts";
 import type { QueryDialect } from "../../warehouse/warehouse.ts";
 import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
+import type { LargeAnswers } from "../large_answers.ts";
 import { type PlaceLimits, Places } from "../places.ts";
 import { CSV_ROWS, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { failure } from "./failure.ts";
@@ -18,12 +19,13 @@ export interface TableRoutesOptions {
   readonly tables: readonly OpenTable[];
   readonly answers: AnswerCache;
   readonly dialect: QueryDialect;
+  readonly large: LargeAnswers;
   /** Whose download it is. */
   readonly addressOf: (c: Context) => string;
 }
 
 /** Adds `GET /api/tables/:table` and its CSV. */
-export function tableRoutes(app: Hono, { tables: open, answers, dialect, addressOf }: TableRoutesOptions): void {
+export function tableRoutes(app: Hono, { tables: open, answers, dialect, large, addressOf }: TableRoutesOptions): void {
   const tables = new Map(open.map((table) => [table.name, table]));
   const downloads = new Places(DOWNLOADS);
   app.get("/api/tables/:table/csv", async (c) => {
@@ -59,7 +61,8 @@ export function tableRoutes(app: Hono, { tables: open, answers, dialect, address
     const asked = askedOf(c, tables);
     if (asked instanceof Response) return asked;
     const { table, query } = asked;
-    return c.json(await answers.once((ask) => tablePage(query, { table, dialect, ask }), c.req.raw.signal));
+    const page = await answers.once((ask) => tablePage(query, { table, dialect, ask }), c.req.raw.signal);
+    return large.json(c, page);
   });
 }
 

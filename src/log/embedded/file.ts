@@ -5,10 +5,11 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
 import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
+import { damagedWal, type WalDamage } from "./wal.ts";
 
 const APPLICATION_ID = 0x4652_4c47; // "FRLG": tells the log's file from any other SQLite file
 const SCHEMA_VERSION = 1;
-const PAGE_BYTES = 16_384;
+export const PAGE_BYTES = 16_384;
 /** SQLite itself waits this long for another process, which blocks the thread; beyond it a write waits without blocking. */
 const BUSY_BLOCK_MS = 100;
 const BUSY_PAUSE_MS = 10;
@@ -42,6 +43,24 @@ export type SqlValue = number | string | null | Uint8Array;
 /** What a write changed, so that only those who care wake up. */
 export type Change = "records" | "groups" | "other";
 
+/** How often this thread has which file open. */
+const openHere = new Map<string, number>();
+
+/**
+ * Throws `LogRefusedError` when SQLite would forget commits. Not where this process has the file open already, as its other
+ * threads do whose main thread came first: who reads the files beside it by hand takes SQLite's locks away.
+ */
+function checkWal(path: string): void {
+  if (openHere.has(path) || "WorkerGlobalScope" in globalThis) return;
+  const damage = damagedWal(path, PAGE_BYTES);
+  if (damage) throw new LogRefusedError(`The log "${path}" ${REPAIR} (${walDamageText(damage)})`);
+}
+
+/** What people are told of a damaged write-ahead log. */
+export function walDamageText({ whole, last }: WalDamage): string {
+  return `frames ${whole + 1} to ${last} of its write-ahead log would be lost`;
+}
+
 /** The open file. One connection; every write is a short transaction. */
 export class EmbeddedFile implements AsyncDisposable {
   readonly #statements = new Map<string, StatementSync>();
@@ -52,6 +71,7 @@ export class EmbeddedFile implements AsyncDisposable {
   readonly #walIdentity: FileIdentity;
 
   private constructor(readonly path: string, readonly clock: Clock, readonly db: DatabaseSync) {
+    openHere.set(path, (openHere.get(path) ?? 0) + 1);
     this.#identity = new FileIdentity(path);
     this.#walIdentity = new FileIdentity(`${path}-wal`);
   }
@@ -59,6 +79,7 @@ export class EmbeddedFile implements AsyncDisposable {
   /** Opens or creates the file. Errors: `LogRefusedError`, `LogUnavailableError`. */
   static async open(path: string, clock: Clock): Promise<EmbeddedFile> {
     const giveUpAt = clock.monotonic() + LOCK_PATIENCE_MS;
+    checkWal(path);
     while (true) {
       let db: DatabaseSync | undefined;
       try {
@@ -161,7 +182,12 @@ export class EmbeddedFile implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#statements.clear();
-    if (this.db.isOpen) this.db.close();
+    if (this.db.isOpen) {
+      this.db.close();
+      const others = openHere.get(this.path)! - 1;
+      if (others > 0) openHere.set(this.path, others);
+      else openHere.delete(this.path);
+    }
     return Promise.resolve();
   }
 

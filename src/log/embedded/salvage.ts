@@ -6,8 +6,9 @@ import { crc32 } from "node:zlib";
 import type { Clock } from "../../clock.ts";
 import { keepPrivate } from "../../private_files.ts";
 import type { LogRecord } from "../log.ts";
-import { EmbeddedFile, type SqlValue } from "./file.ts";
+import { EmbeddedFile, PAGE_BYTES, type SqlValue, walDamageText } from "./file.ts";
 import { decodeSegment } from "./segment.ts";
+import { damagedWal, foldWal } from "./wal.ts";
 
 /** A stretch of a partition that is not as it was written. */
 export interface DamagedStretch {
@@ -21,7 +22,7 @@ export interface DamagedStretch {
 }
 
 export interface LogReport {
-  /** What SQLite says of its own pages; empty when it finds nothing. */
+  /** What SQLite says of its own pages, or what is wrong with the write-ahead log; empty when nothing is found. */
   readonly file: readonly string[];
   readonly stretches: readonly DamagedStretch[];
 }
@@ -56,6 +57,9 @@ const SEGMENTS_OF_A_PAGE = 100;
 
 /** Looks at everything in the file; changes nothing. Throws SQLite's error when it is no database at all. */
 export function checkLogFile(path: string): LogReport {
+  // SQLite would forget what is behind the damage as soon as it opens the file.
+  const wal = damagedWal(path, PAGE_BYTES);
+  if (wal) return { file: [walDamageText(wal)], stretches: [] };
   using db = openFile(path, true);
   const file = tolerant(() => rows(db, "PRAGMA quick_check(20)").map(([text]) => String(text)), ["it cannot be read"]);
   const partitions = partitionsOf(db);
@@ -95,9 +99,10 @@ export async function repairLogFile(
   keepPrivate();
   await removeFile(making);
   let copied = 0;
+  await using source = await readableCopy(path);
   {
     await using made = await EmbeddedFile.open(making, clock);
-    using db = tolerant(() => openFile(path, false), undefined);
+    using db = tolerant(() => openFile(source.path, false), undefined);
     copied = await made.write("other", () => copyInto(made, db, positions));
     made.get("PRAGMA wal_checkpoint(TRUNCATE)");
   }
@@ -106,6 +111,20 @@ export async function repairLogFile(
   for (const end of ["-wal", "-shm"]) await removeFile(`${making}${end}`);
   await Deno.rename(making, path);
   return { segments: copied, setAside };
+}
+
+/** The file itself, or, where its write-ahead log is damaged, a copy that has what is in there: removed when it is disposed of. */
+async function readableCopy(path: string): Promise<{ readonly path: string } & AsyncDisposable> {
+  const damage = damagedWal(path, PAGE_BYTES);
+  if (!damage) return { path, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const copy = `${path}.folded`;
+  const remove = async () => {
+    for (const end of ["-wal", "-shm", ""]) await removeFile(`${copy}${end}`);
+  };
+  await remove();
+  await Deno.copyFile(path, copy);
+  foldWal(copy, `${path}-wal`, { last: damage.last, pageBytes: PAGE_BYTES });
+  return { path: copy, [Symbol.asyncDispose]: remove };
 }
 
 function copyInto(made: EmbeddedFile, db: DatabaseSync | undefined, positions: readonly TablePosition[]): number {

@@ -73,6 +73,7 @@ export class Database implements SessionHost {
       ownBytes,
       userBytes: bytesOf(options.userMemory ?? "128MB"),
       threads: options.threads,
+      processBytes: options.processBytes ?? (() => Deno.memoryUsage().rss),
     });
   }
 

@@ -12,6 +12,8 @@ export interface DatabaseOptions {
   readonly memoryLimit: string;
   /** What statements of users may hold beside that, `128MB` unless told. */
   readonly userMemory?: string;
+  /** What the process has in memory, bytes; of this process unless told. */
+  readonly processBytes?: () => number;
   /** What may lie in files beside the database for large sorts and joins, `4GB` unless told. */
   readonly tempSpace?: string;
   /** Threads that one statement may use. */

@@ -198,7 +198,7 @@ export class Queries {
     options: QueryOptions,
     deadline: Deadline,
   ): Promise<QueryResult> {
-    const { maxRows = Infinity, maxBytes, binds = [] } = options;
+    const { maxRows = Infinity, maxBytes, held, binds = [] } = options;
     const { StatementType } = this.#database.client;
     const { makesType } = await this.#check.check(query.body, connection);
     const expected = { type: query.explain === "" ? StatementType.SELECT : StatementType.EXPLAIN, makesType };
@@ -220,7 +220,7 @@ export class Queries {
     const types = result.columnTypes();
     const readers = cellReaders(types, this.#database.client);
     const rows: unknown[][] = [];
-    const size = new AnswerSize(maxBytes);
+    const size = new AnswerSize(maxBytes, held);
     let truncated = false;
     for await (const chunk of result) {
       for (let i = 0; i < chunk.rowCount && !truncated; i++) {

@@ -14,6 +14,12 @@ const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Vectors that are needed no more, by column: fresh memory costs time, and has the garbage collector look at everything. */
 const spares = new WeakMap<Column, Vector[]>();
+/**
+ * What all that are kept may hold together, bytes: that of one domain that works off a backlog. With several domains each would
+ * keep as much, all of it for nothing but at its own units.
+ */
+const MAX_SPARE_BYTES = 32 * 1024 * 1024;
+let spareBytes = 0;
 /** Two units, one being written while the next one grows, and what they have in more than one statement. */
 const MAX_SPARES = 4;
 
@@ -22,14 +28,19 @@ function giveBack(vector: Vector, rows: number): void {
   const kept = spares.get(vector.column) ?? [];
   const isOfItsForm = vector instanceof TextVector === (vector.column.encoding === "text");
   if (!isOfItsForm || kept.length >= MAX_SPARES || !vector.isWellFilledBy(rows)) return;
+  if (spareBytes + vector.heldBytes > MAX_SPARE_BYTES) return;
   vector.reset();
+  spareBytes += vector.heldBytes;
   kept.push(vector);
   spares.set(vector.column, kept);
 }
 
 /** An empty vector that keeps no long text: one that was given back, or a new one. */
 function spareFor(column: Column): Vector {
-  return spares.get(column)?.pop() ?? vectorFor(column, LONG_TEXT);
+  const spare = spares.get(column)?.pop();
+  if (!spare) return vectorFor(column, LONG_TEXT);
+  spareBytes -= spare.heldBytes;
+  return spare;
 }
 
 /** An empty vector. A text of as many characters as `longest` it does not keep. */

@@ -55,6 +55,10 @@ export class TextVector extends Vector {
     return this.#end;
   }
 
+  override get heldBytes(): number {
+    return super.heldBytes + this.heap.byteLength + this.#ends.byteLength;
+  }
+
   put(row: number, cell: unknown): boolean {
     if (typeof cell === "string") return this.#putText(row, cell);
     if (cell === null || cell === undefined) return this.putNull(row);

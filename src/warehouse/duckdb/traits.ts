@@ -6,7 +6,7 @@ import type { WarehouseTraits } from "../warehouse.ts";
 export const DUCKDB: WarehouseTraits = {
   name: "duckdb",
   // Often, and under backlog by whole row groups, which go straight into the file.
-  checkpoints: { rows: 10_000, ms: 1_000, backlogRows: 21_000 },
+  checkpoints: { rows: 10_000, ms: 1_000, backlogRows: 21_000, isShared: true },
   dialect: {
     integerIn: (column, field) => `CAST(${column}->>'${field}' AS BIGINT)`,
     jsonText: (column) => `CAST(${column} AS VARCHAR)`,

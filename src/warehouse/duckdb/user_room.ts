@@ -17,7 +17,7 @@ const END_PATIENCE_MS = 50;
 const HELD = `SELECT CAST(COALESCE(SUM(memory_usage_bytes), 0) AS DOUBLE) FROM duckdb_memory()
   WHERE tag NOT IN ('BASE_TABLE', 'METADATA')`;
 /** Values are held outside of DuckDB's own count: so much more may the process take while users ask. */
-const UNCOUNTED_BYTES = 128 << 20;
+const UNCOUNTED_BYTES = 64 << 20;
 /** What users have left is not all given back at once: who comes sooner than this finds it counted as theirs, milliseconds. */
 const SETTLING_MS = 5_000;
 /** What is set to make room; to be allowed where the configuration is locked. */
@@ -40,6 +40,8 @@ export interface RoomSizes {
   readonly userBytes: number;
   /** Threads of the pipelines. */
   readonly threads: number;
+  /** What the process has in memory, bytes. */
+  readonly processBytes: () => number;
 }
 
 /** One statement in the room. */
@@ -163,7 +165,7 @@ export class UserRoom {
         await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => {});
         if (signal.aborted) return;
         if (ended && this.#users.has(ended) && performance.now() - endedAt < END_PATIENCE_MS) continue;
-        const isOver = Deno.memoryUsage().rss > maxRss ||
+        const isOver = this.sizes.processBytes() > maxRss ||
           await this.#held(connection) > userBytes + ownBytes / 4;
         if (!isOver) continue;
         ended = [...this.#users].find((user) => user !== ended) ?? ended;
@@ -177,7 +179,7 @@ export class UserRoom {
 
   /** Memory of the process before users came, bytes: one after the other they must not raise it by what each leaves. */
   #withoutUsers(): number {
-    const { rss } = Deno.memoryUsage();
+    const rss = this.sizes.processBytes();
     const hasSettled = performance.now() - this.#leftAt > SETTLING_MS;
     return this.#ownRss = hasSettled ? rss : Math.min(rss, this.#ownRss);
   }

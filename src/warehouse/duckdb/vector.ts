@@ -91,6 +91,11 @@ export abstract class Vector {
   /** What DuckDB is given: `width` bytes a row. */
   abstract readonly buffer: ArrayBuffer;
 
+  /** Memory that it has taken, whatever of it is in use. */
+  get heldBytes(): number {
+    return this.nulls.byteLength + this.buffer.byteLength;
+  }
+
   /** What its cells lie in. Whoever gives it to another thread must not ask for a cell before it is back. */
   memory(): VectorMemory {
     return { cells: this.buffer, nulls: this.nulls.buffer as ArrayBuffer, hasNulls: this.hasNulls };

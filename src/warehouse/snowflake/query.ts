@@ -42,7 +42,7 @@ export class Queries {
   }
 
   async #read(sql: string, limited: boolean, options: QueryOptions): Promise<QueryResult> {
-    const { binds = [], maxRows = Infinity, maxBytes, signal } = options;
+    const { binds = [], maxRows = Infinity, maxBytes, held, signal } = options;
     try {
       const { columns, rows, truncated } = await this.#session.query(sql, binds, {
         maxRows,
@@ -51,7 +51,7 @@ export class Queries {
         signal,
       });
       const readers = cellReaders(columns);
-      const size = new AnswerSize(maxBytes);
+      const size = new AnswerSize(maxBytes, held);
       return {
         columns: columns.map((column) => ({ name: column.name, type: typeName(column) })),
         rows: rows.map((row) => {

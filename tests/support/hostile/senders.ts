@@ -4,10 +4,10 @@
 import type { Log } from "../../../src/log/log.ts";
 import { domainModules } from "../../../src/domains/mod.ts";
 import { domainOf } from "../domains.ts";
+import type { Answered } from "./prober.ts";
 import { simulatorOf } from "../simulators.ts";
 
 const SEND_EVERY_MS = 50;
-const PROBE_EVERY_MS = 500;
 const HTTP_PAUSE_MS = 20;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -81,15 +81,20 @@ export interface Probed {
   readonly text: string;
 }
 
-/** Asks `/readyz` now and then until the signal is aborted, over a connection of its own as a supervisor does. */
+/** Asks `/readyz` now and then until the signal is aborted. Fails where it is not answered. */
 export async function probe(api: string, probed: Probed[], signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-    const begun = performance.now();
-    const response = await fetch(`${api}/readyz`, { client });
-    const text = await response.text();
-    const { domains = [], warehouse } = JSON.parse(text);
-    probed.push({ status: response.status, domains, warehouse, tookMs: performance.now() - begun, text });
-    await sleep(PROBE_EVERY_MS);
+  const prober = new Worker(import.meta.resolve("./prober.ts"), { type: "module" });
+  const done = Promise.withResolvers<void>();
+  prober.onmessage = ({ data }: MessageEvent<Answered | string>) => {
+    if (typeof data === "string") return done.reject(new Error(`A probe was not answered: ${data}`));
+    const { domains = [], warehouse } = JSON.parse(data.text);
+    probed.push({ ...data, domains, warehouse });
+  };
+  signal.addEventListener("abort", () => done.resolve(), { once: true });
+  prober.postMessage(api);
+  try {
+    await done.promise;
+  } finally {
+    prober.terminate();
   }
 }
