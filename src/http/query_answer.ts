@@ -2,8 +2,8 @@
 // are under way, as their rows are held until they are taken. Must not know what was asked.
 import type { Context } from "hono";
 import { QueryBusyError } from "../errors.ts";
-import { AnswerMemory, type HeldAnswer } from "../warehouse/answer_memory.ts";
 import type { HeldBytes, QueryResult } from "../warehouse/warehouse.ts";
+import { AnswerMemory, type HeldAnswer } from "./answer_memory.ts";
 import { clientOf } from "./client_address.ts";
 import { type PlaceLimits, Places } from "./places.ts";
 

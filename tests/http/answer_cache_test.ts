@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
+import { QueryBusyError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { AnswerCache, type AnswerCacheOptions } from "../../src/http/dashboard/answer_cache.ts";
 
 /** A warehouse that counts, and answers when it is told to. */
@@ -99,10 +99,10 @@ Deno.test("a question that waits for its turn ends in time, and when whoever ask
   const scene = new Scene();
   const answers = scene.answers({ questionMs: 50 });
   scene.hold();
-  const running = [ask(answers, "a"), ask(answers, "b")].map((asked) => assertRejects(() => asked, QueryRefusedError));
+  const running = [ask(answers, "a"), ask(answers, "b")].map((asked) => assertRejects(() => asked, QueryBusyError));
   const stop = new AbortController();
   const left = assertRejects(() => answers.once((ask) => ask("left"), stop.signal), Error, "gone");
-  const late = assertRejects(() => answers.once((ask) => ask("late")), QueryRefusedError, "longer than 50 ms");
+  const late = assertRejects(() => answers.once((ask) => ask("late")), QueryBusyError, "longer than 50 ms");
   stop.abort(new Error("gone"));
   await left;
   await late;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Hono } from "hono";
 import { QueryBusyError } from "../../src/errors.ts";
+import { AnswerMemory } from "../../src/http/answer_memory.ts";
 import { LARGE_ANSWERS, QueryAnswers } from "../../src/http/query_answer.ts";
-import { AnswerMemory } from "../../src/warehouse/answer_memory.ts";
 import { AnswerSize } from "../../src/warehouse/answer_size.ts";
 import type { HeldBytes, QueryResult } from "../../src/warehouse/warehouse.ts";
 

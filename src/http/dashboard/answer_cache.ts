@@ -2,7 +2,7 @@
 // somebody looks, and not before the last answer is old enough. Must not know what is asked.
 import type { Clock } from "../../clock.ts";
 import { Deadline } from "../../deadline.ts";
-import { QueryRefusedError, WarehouseUnavailableError } from "../../errors.ts";
+import { QueryBusyError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Ask } from "../../panels/mod.ts";
 import { Semaphore } from "../../semaphore.ts";
 import type { QueryOptions, QueryResult } from "../../warehouse/warehouse.ts";
@@ -101,7 +101,7 @@ export class AnswerCache {
   /** An answer of its own, not remembered. */
   async once<T>(make: (ask: Ask) => Promise<T>, signal?: AbortSignal): Promise<Answer<T>> {
     const { clock, query, questionMs = QUESTION_MS } = this.#options;
-    const late = () => new QueryRefusedError(`The question took longer than ${questionMs} ms`);
+    const late = () => new QueryBusyError(`The question took longer than ${questionMs} ms: ask again in a while`);
     using deadline = new Deadline({ signal, timeoutMs: questionMs, late });
     return await this.#turns.run(async () => {
       const [at, begin] = [clock.now(), clock.monotonic()];
