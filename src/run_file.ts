@@ -1,7 +1,7 @@
 // The run file: `run` leaves its address and a token in the data folder while it is up, so that `query` and `status`
 // can ask it for what only one process may open. Knows nothing of what is asked.
 import * as z from "zod";
-import { WarehouseRefusedError } from "./errors.ts";
+import { WarehouseRefusedError, WarehouseUnavailableError } from "./errors.ts";
 import { makePrivateFolder } from "./private_files.ts";
 
 const RunFile = z.object({ pid: z.number().int(), url: z.url(), token: z.string().min(1) });
@@ -82,7 +82,7 @@ export async function findRunning(dataDir: string): Promise<RunningInstance | un
 
 /**
  * Sends a request to a running instance, straight: proxies of the environment are for others, and would see the token. The
- * answer is whole. Rejects when it cannot be reached.
+ * answer is whole. Rejects with `WarehouseUnavailableError` when it cannot be reached or ends meanwhile.
  */
 export async function ask(
   instance: RunningInstance,
@@ -95,16 +95,25 @@ export async function ask(
   const url = new URL(path, instance.url);
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: Number(url.port) } });
-  const response = await fetch(url, {
-    method,
-    client,
-    headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
-    body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    signal: AbortSignal.any(signals),
-  });
-  const { status, headers } = response;
-  const bytes = await response.arrayBuffer();
-  return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
+  try {
+    const response = await fetch(url, {
+      method,
+      client,
+      headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: AbortSignal.any(signals),
+    });
+    const { status, headers } = response;
+    const bytes = await response.arrayBuffer();
+    return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
+  } catch (error) {
+    // What fetch says of a connection that is gone names nobody.
+    if (!(error instanceof TypeError)) throw error;
+    throw new WarehouseUnavailableError(
+      `The run that is up (pid ${instance.pid}) ended while it was asked, or does not answer: ask again`,
+      { cause: error },
+    );
+  }
 }
 
 function pathOf(dataDir: string): string {
