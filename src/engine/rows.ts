@@ -12,6 +12,7 @@ import type {
   WindowResult,
 } from "@freshet/stream";
 import type { Row, TableKey } from "../warehouse/warehouse.ts";
+import { type Windowed, windowRow } from "./window_row.ts";
 
 /** A keyed row to be written, or taken away. */
 export interface KeyedChange {
@@ -73,22 +74,8 @@ function runningChange({ key, partition, values }: RunningResult<Named>, now: nu
   return { op: "upsert", row: { KAFKA_PARTITION: partition, ...key, ...values, UPDATED_AT: now } };
 }
 
-type Windowed = Pick<WindowResult<Named>, "key" | "partition" | "start" | "end" | "values" | "final" | "version">;
-
-function windowChange({ key, partition, start, end, values, final, version }: Windowed, now: number): KeyedChange {
-  return {
-    op: "upsert",
-    row: {
-      KAFKA_PARTITION: partition,
-      ...key,
-      WINDOW_START: start,
-      WINDOW_END: end,
-      ...values,
-      IS_FINAL: final,
-      VERSION: version,
-      UPDATED_AT: now,
-    },
-  };
+function windowChange(of: Windowed, now: number): KeyedChange {
+  return { op: "upsert", row: windowRow(of, now) };
 }
 
 function sessionChanges(change: SessionChange<Named>, now: number): KeyedChange[] {

@@ -108,7 +108,7 @@ export function string(): string {
   }
   for (let at = 0; at < length; at++) seenBytes[seen + at] = b[from + at]!;
   seenLengths[slot] = length;
-  return seenTexts[slot] = latin1Slice.call(b, from, i);
+  return seenTexts[slot] = asciiText(b, from, length);
 }
 
 /** Longer texts are made by a call into the runtime, which is dearer, but not by the byte. */
