@@ -1,5 +1,6 @@
 // One POST of JSON, and what its answer means for a message.
 import { Deadline } from "../../deadline.ts";
+import { connectFailure } from "../../errors.ts";
 import { MessageRefusedError } from "../channel.ts";
 
 export interface Post {
@@ -37,9 +38,8 @@ async function answerTo(url: string, request: RequestInit): Promise<Response> {
     return await fetch(url, request);
   } catch (error) {
     request.signal?.throwIfAborted();
-    // The client's own words hold the address, which may be a secret.
-    const why = /: ([^:]*\(os error \d+\)|[^:/]*)$/.exec((error as Error).message)?.[1];
-    throw new Error(`The receiver cannot be reached${why ? ` (${why.trim()})` : ""}`);
+    const why = connectFailure(error);
+    throw new Error(`The receiver cannot be reached${why ? ` (${why})` : ""}`);
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../../deadline.ts";
+import { connectFailure, messageIn } from "../../../errors.ts";
 import { isLoginRefused, isPassing, StreamingError, translateStreaming } from "./codes.ts";
 import { type Identity, jwtOf, TOKEN_MS } from "./tokens.ts";
 
@@ -232,7 +233,7 @@ export class StreamingService {
       retryAfter = response.headers.get("retry-after");
       text = await response.text();
     } catch (cause) {
-      throw new StreamingError(0, "", `${what}: ${(cause as Error).message}`, { cause });
+      throw new StreamingError(0, "", `${what}: ${connectFailure(cause) ?? messageIn(cause)}`, { cause });
     }
     if (status >= 200 && status < 300) return jsonOr(text);
     const { code, error_code, message } = objectOf(jsonOr(text));
