@@ -210,7 +210,7 @@ export class Sender {
     const retried = events.length - dead.length;
     if (retried > 0) onOutcome("retried", retried);
     for (const { type, alertId, event } of dead) {
-      logger.error("Nobody was told on {channel} that {type} was {event}, which is a dead letter now: {error}", {
+      logger.error("Not all were told on {channel} that {type} was {event}, which is a dead letter now: {error}", {
         ...{ channel: channel.description, type, event: event.toLowerCase(), alert: alertId },
         error: messageIn(error),
       });

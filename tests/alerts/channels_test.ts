@@ -58,6 +58,84 @@ Deno.test("a receiver that says never refuses, all others may take it later, and
   for (const text of messages) assert(!text.includes("127.0.0.1") && !text.includes("key="), text);
 });
 
+Deno.test("of an answer that has no end as much is read as is told of it", async () => {
+  let status = 404;
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode("no such hook ".repeat(1_000))),
+    });
+    return new Response(endless, { status });
+  });
+  await using channel = webhook({ url: `http://127.0.0.1:${server.addr.port}`, secret: SECRET, timeoutMs: 5_000, now });
+  const error = await assertRejects(() => channel.send([message()], never), MessageRefusedError);
+  assertEquals(error.message.length, "The receiver answered 404: ".length + 200);
+  status = 200;
+  await channel.send([message()], never);
+});
+
+Deno.test("whom a mail server does not take a mail for yet gets it later, and the others not again", async () => {
+  const taken: string[][] = [];
+  let isBusy = true;
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS"],
+    onRcptTo({ address }: { address: string }, _session: unknown, done: (error?: Error) => void) {
+      const code = address.startsWith("nobody@") ? 550 : address.startsWith("busy@") && isBusy ? 450 : undefined;
+      done(code && Object.assign(new Error(code === 450 ? "Later" : "No such person"), { responseCode: code }));
+    },
+    onData(
+      stream: AsyncIterable<Uint8Array>,
+      session: { envelope: { rcptTo: { address: string }[] } },
+      done: () => void,
+    ) {
+      (async () => {
+        for await (const _ of stream);
+        taken.push(session.envelope.rcptTo.map(({ address }) => address));
+        done();
+      })();
+    },
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `smtp://127.0.0.1:${(server.server.address() as { port: number }).port}`;
+  try {
+    const [ops, busy, nobody] = ["ops@example.com", "busy@example.com", "nobody@example.com"];
+    await using channel = mail({ url, from: "freshet@example.com", to: [ops, busy, nobody], timeoutMs: 5_000 });
+    const first = await assertRejects(() => channel.send([message()], never), Error, "not for busy@example.com");
+    assert(!(first instanceof MessageRefusedError));
+    isBusy = false;
+    const second = await assertRejects(() => channel.send([message()], never), MessageRefusedError, "No such person");
+    assert(!second.message.includes(busy));
+    assertEquals(taken, [[ops], [busy]]);
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+});
+
+Deno.test("a mail server that goes on talking holds nobody up for ever", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let isOver = false;
+  const talking = (async () => {
+    using connection = await listener.accept();
+    const say = (line: string) => connection.write(new TextEncoder().encode(`${line}\r\n`));
+    await say("220 hello");
+    await connection.read(new Uint8Array(1_000));
+    // Each line is in time for a client that waits for silence.
+    while (!isOver) {
+      await say("250-more");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  const url = `smtp://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+  await using channel = mail({ url, from: "freshet@example.com", to: ["ops@example.com"], timeoutMs: 500 });
+  try {
+    const error = await assertRejects(() => channel.send([message()], never), Error, "has not taken it within");
+    assert(!(error instanceof MessageRefusedError), "it may later");
+  } finally {
+    isOver = true;
+    await talking;
+  }
+});
+
 Deno.test("Slack gets text and blocks, with its own marks in what comes from records escaped", async () => {
   const bodies: Readonly<Record<string, unknown>>[] = [];
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
@@ -159,6 +237,9 @@ Deno.test("for Alertmanager an alert lasts a little beyond the next reminder, an
     alert_id: message().alertId,
   });
   assertEquals([raised.startsAt, raised.endsAt], ["2026-11-20T06:24:13.750Z", "2026-11-20T06:34:00.000Z"]);
+  // A clock that is ahead: Alertmanager takes none that ends before it starts.
+  const ahead = alertOf(message({ startedAt: "2026-11-20T06:34:30.000Z" }), at);
+  assertEquals([ahead.startsAt, ahead.endsAt], ["2026-11-20T06:34:30.000Z", "2026-11-20T06:34:30.000Z"]);
   const cleared = alertOf(message({ event: "cleared", at: "2026-11-20T06:27:00.000Z" }), at);
   assertEquals([cleared.labels, cleared.endsAt], [raised.labels, "2026-11-20T06:27:00.000Z"]);
 });

@@ -13,7 +13,10 @@ export interface Post {
 
 /** Answers that may be others later: of time, of order, of too many. */
 const PASSING = [408, 409, 425, 429];
+/** Of an answer so many characters are told. */
 const MAX_ANSWER = 200;
+/** And so many bytes are read: it may have no end. */
+const MAX_ANSWER_BYTES = 4 * 1024;
 
 /** Rejects with `MessageRefusedError` for an answer that says never, and with an error for one that does not come or says later. */
 export async function post({ url, body, headers, timeoutMs, signal }: Post): Promise<void> {
@@ -44,9 +47,22 @@ async function answerTo(url: string, request: RequestInit): Promise<Response> {
 }
 
 async function textOf(response: Response, deadline: Deadline): Promise<string> {
-  const text = await deadline.within(response.text()).catch((error) => {
+  const text = await deadline.within(beginningOf(response)).catch((error) => {
     if (response.ok) return "";
     throw error;
   });
   return text.replaceAll(/\s+/g, " ").trim().slice(0, MAX_ANSWER);
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  // Leaving the loop ends the connection where there is more.
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    bytes += chunk.length;
+    if (bytes >= MAX_ANSWER_BYTES) break;
+  }
+  return text;
 }
