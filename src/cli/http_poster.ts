@@ -121,7 +121,7 @@ export class HttpPoster {
       if (tries >= MAX_TRIES) {
         throw new TargetUnavailableError(`${this.#options.url} took nothing in ${tries} tries: ${unsettled.why}`);
       }
-      const waitMs = unsettled.retryAfterMs ?? backoff.duration;
+      const waitMs = unsettled.retryAfterMs || backoff.duration;
       backoff = (backoff as ReturnType<ExponentialBackoff<unknown>["next"]>).next({});
       this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + waitMs);
     }

@@ -208,7 +208,8 @@ export class StreamingService {
         return await work();
       } catch (error) {
         if (!(error instanceof StreamingError) || !isPassing(error)) throw error;
-        const waitMs = error.retryAfterMs ?? pauseMs * (0.5 + Math.random() / 2);
+        // One that asks for no pause at all gets one.
+        const waitMs = error.retryAfterMs || pauseMs * (0.5 + Math.random() / 2);
         if (performance.now() + waitMs > until) throw error;
         await delay(waitMs);
       }
