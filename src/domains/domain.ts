@@ -170,6 +170,11 @@ export function outputsOf<E>(
   return tables(Stream.of({ ...context, episodeNames: EPISODE_NAMES }));
 }
 
+/** The types of the domain's alerts. */
+export function alertTypes(domain: Pick<Domain, "tables">): readonly string[] {
+  return [...new Set(outputsOf(domain).flatMap((output) => output.kind === "episodes" ? [output.type] : []))];
+}
+
 /** How much an alert of the type matters. */
 export function severityOf({ severities }: Pick<Domain, "severities">, type: string): Severity {
   return severities?.[type] ?? "warning";

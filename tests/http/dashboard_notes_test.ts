@@ -138,6 +138,7 @@ Deno.test("what is wrong is refused in words, and is not kept", async () => {
       ["acknowledge", { domain: "boats", alert_ids: ["A"], by: "Ann" }, 'No domain "boats" runs here'],
       ["acknowledge", { domain: "trains", alert_ids: ["A"], by: "  " }, "by"],
       ["mute", { domain: "trains", type: "OVERCROWDING", minutes: 0, by: "Ann" }, "minutes"],
+      ["mute", { domain: "trains", type: "OVERCROWDED", minutes: 5, by: "Ann" }, "OVERCROWDING, HIGH_POWER_DRAW"],
     ] as const
   ) {
     const answer = await desk.ask(`/api/notes/${path}`, body);
@@ -145,6 +146,7 @@ Deno.test("what is wrong is refused in words, and is not kept", async () => {
     assertStringIncludes(answer.json.detail, words);
   }
   assertEquals((await desk.panel("trains/one?id=C1")).alerts[0].acknowledged, null);
+  assertEquals(await desk.panel("pipeline/mutes"), []);
 });
 
 Deno.test("who may only look may not note, and who has the token that opens everything may, by cookie too", async () => {

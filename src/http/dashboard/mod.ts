@@ -4,7 +4,7 @@ import { type Context, Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import * as z from "zod";
 import type { Clock } from "../../clock.ts";
-import type { Domain } from "../../domains/domain.ts";
+import { alertTypes, type Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { loggerFor } from "../../logging.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
@@ -149,7 +149,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     notes: options.notes,
     mayAll,
     bodies: new BodyReader({ maxBytes: MAX_NOTE_BYTES, timeoutMs }, { addressOf }),
-    domains: options.domains.map(({ name }) => name),
+    alertTypes: new Map(options.domains.map((domain) => [domain.name, alertTypes(domain)])),
   });
   aboutRoute(app, { ...options, shown, answers, mayAll });
   panelRoutes(app, { ...options, shown, answers, addressOf });

@@ -54,13 +54,13 @@ export interface NoteRoutesOptions {
   readonly notes: NoteKeeper;
   readonly mayAll: AllCheck;
   readonly bodies: BodyReader;
-  /** Names of the domains that run. */
-  readonly domains: readonly string[];
+  /** Types of alerts of the domains that run, by name. */
+  readonly alertTypes: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Adds the routes: each answers 204 once what is noted is in the warehouse. */
 export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
-  const { notes, domains, mayAll } = options;
+  const { notes, alertTypes, mayAll } = options;
   app.use("/api/notes/*", (c, next) => {
     const refusal = mayAll(c);
     return refusal ? Promise.resolve(refused(c, refusal)) : next();
@@ -70,14 +70,18 @@ export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
       const body = await read(c, schema, options.bodies);
       if (body instanceof Response) return body;
       const { domain } = body as { readonly domain?: string | null };
-      if (typeof domain === "string" && !domains.includes(domain)) {
+      if (typeof domain === "string" && !alertTypes.has(domain)) {
         return failure(c, 400, "bad_request", `No domain "${domain}" runs here`);
       }
       await write(body);
       return c.body(null, 204);
     });
   route("acknowledge", Acknowledge, ({ alert_ids, ...rest }) => notes.acknowledge({ ...rest, alertIds: alert_ids }));
-  route("mute", Mute, (mute) => notes.mute(mute));
+  const KnownMute = Mute.superRefine((mute, context) => {
+    const message = unknownRule(mute, alertTypes.get(mute.domain));
+    if (message !== undefined) context.addIssue({ code: "custom", message, path: ["type"] });
+  });
+  route("mute", KnownMute, (mute) => notes.mute(mute));
   route("unmute", Unmute, (rule) => notes.unmute(rule));
   route(
     "annotate",
@@ -85,6 +89,15 @@ export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
     ({ starts_at, ends_at, ...rest }) => notes.annotate({ ...rest, startsAt: starts_at, endsAt: ends_at }),
   );
   route("remove-annotation", Remove, ({ id }) => notes.removeAnnotation(id));
+}
+
+/** Whoever mutes what there is not would be woken all the same. */
+function unknownRule({ domain, type }: z.output<typeof Unmute>, types?: readonly string[]): string | undefined {
+  // What there is not of a domain that does not run is told of the domain.
+  if (types === undefined || types.includes(type)) return undefined;
+  return types.length === 0
+    ? `"${domain}" has no alerts that could be muted`
+    : `"${domain}" has no alerts of the type "${type}": expected one of ${types.join(", ")}`;
 }
 
 async function read<T>(c: Context, schema: z.ZodType<T>, bodies: BodyReader): Promise<T | Response> {
