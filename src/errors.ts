@@ -27,6 +27,16 @@ export function isRetriable(error: unknown): error is FreshetError {
 /** What is told of anything that was thrown. */
 export const messageIn = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
+/**
+ * Why fetch has no answer, in the words of its client, which puts them below "fetch failed" and behind the whole address, whose
+ * path or query may be a secret; `undefined` where it says nothing of a connection.
+ */
+export function connectFailure(thrown: unknown): string | undefined {
+  let error = thrown;
+  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
+  return /client error \(\w+\): (.+)$/s.exec(messageIn(error))?.[1];
+}
+
 /** One or more settings are wrong or missing. The message lists every one of them. */
 export class ConfigError extends FreshetError {
   readonly code = "config_invalid";

@@ -366,6 +366,13 @@ Deno.test("who is told of alerts is nobody unless it is set, and the address of 
   assertEquals(alerts.mail?.to, ["a@example.com", "b@example.com"]);
   for (const secret of [hook, `${hook}2`, "p@ss"]) assert(secrets.includes(secret), secret);
   assertStringIncludes(warnings.join(), "FRESHET_ALERT_WEBHOOK set without FRESHET_ALERT_WEBHOOK_SECRET");
+  for (const secret of ["whsec_", "whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!", "whsec_AAAA", "too short"]) {
+    assertThrows(
+      () => read({ FRESHET_ALERT_WEBHOOK: "https://ops.example/hook", FRESHET_ALERT_WEBHOOK_SECRET: secret }),
+      ConfigError,
+      "FRESHET_ALERT_WEBHOOK_SECRET",
+    );
+  }
   assertThrows(
     () => read({ FRESHET_ALERT_SMTP_URL: "smtp://mail.example", FRESHET_ALERT_MAIL_FROM: "me@example.com" }),
     ConfigError,

@@ -15,6 +15,8 @@ export interface OwnedPartition {
 export interface Undelivered extends AlertEventRow {
   /** When the mute of its rule ends, epoch milliseconds; `null` where it is not muted. */
   readonly mutedUntil: number | null;
+  /** Since when it may be sent: since there it is, or a mute of its rule has ended. Epoch milliseconds. */
+  readonly dueSince: number;
 }
 
 /** What became of a message. */
@@ -54,21 +56,30 @@ export class Outbox {
   async undelivered(channel: string, owned: readonly OwnedPartition[]): Promise<readonly Undelivered[]> {
     if (owned.length === 0) return [];
     const of = partitionsAre(owned);
+    const now = this.#options.now();
     const { rows } = await this.#options.warehouse.query(
       `SELECT ${COLUMNS}, M.ENDS_AT FROM ALERT_EVENTS AS E
        LEFT JOIN ALERT_DELIVERIES AS D ON D.EVENT_ID = E.EVENT_ID AND D.CHANNEL = ?
        LEFT JOIN (
-         SELECT DOMAIN, ALERT_TYPE, MAX(ENDS_AT) AS ENDS_AT FROM ALERT_MUTES
-         WHERE ENDS_AT > CAST(? AS TIMESTAMP_NTZ) GROUP BY DOMAIN, ALERT_TYPE
+         SELECT DOMAIN, ALERT_TYPE, MAX(ENDS_AT) AS ENDS_AT FROM ALERT_MUTES GROUP BY DOMAIN, ALERT_TYPE
        ) AS M ON M.DOMAIN = E.DOMAIN AND M.ALERT_TYPE = E.ALERT_TYPE
        WHERE D.EVENT_ID IS NULL AND E.CHANNELS LIKE ? AND (${of.sql})
-       ORDER BY CASE WHEN M.ENDS_AT IS NULL THEN 0 ELSE 1 END, E.CREATED_AT, E.ALERT_ID, E.EVENT DESC LIMIT ${AT_ONCE}`,
+       ORDER BY CASE WHEN M.ENDS_AT > CAST(? AS TIMESTAMP_NTZ) THEN 1 ELSE 0 END, E.CREATED_AT, E.ALERT_ID, E.EVENT DESC LIMIT ${AT_ONCE}`,
       {
-        binds: [channel, new Date(this.#options.now()).toISOString().slice(0, -1), `%,${channel},%`, ...of.binds],
+        binds: [channel, `%,${channel},%`, ...of.binds, new Date(now).toISOString().slice(0, -1)],
         timeoutMs: QUERY_MS,
       },
     );
-    return rows.map((row) => ({ ...eventOf(row), mutedUntil: row[8] === null ? null : momentOf(String(row[8])) }));
+    return rows.map((row) => {
+      const event = eventOf(row);
+      const [createdAt, endsAt] = [momentOf(event.createdAt), row[8] === null ? -Infinity : momentOf(String(row[8]))];
+      const isMuted = endsAt > now;
+      return {
+        ...event,
+        mutedUntil: isMuted ? endsAt : null,
+        dueSince: isMuted ? createdAt : Math.max(createdAt, endsAt),
+      };
+    });
   }
 
   /** The newest alerts that a channel has been told are raised, and not that they are cleared. */

@@ -6,7 +6,7 @@ import { Deadline } from "../deadline.ts";
 import { messageIn } from "../errors.ts";
 import type { Logger } from "../engine/options.ts";
 import { type AlertMessage, type Channel, MessageRefusedError } from "./channel.ts";
-import { isoOf, messageOf } from "./message.ts";
+import { messageOf } from "./message.ts";
 import type { Delivery, Outbox, OwnedPartition, Undelivered } from "./outbox.ts";
 
 export type SendOutcome = "delivered" | "muted" | "failed" | "retried";
@@ -33,8 +33,8 @@ const POLL_MS = 500;
 /** A receiver that fails for so many messages in a row gets a rest. */
 const FAILURES_IN_A_ROUND = 3;
 const TELL_AGAIN_MS = 60_000;
-/** A last look when the process ends. */
-const LAST_ROUND_MS = 3_000;
+/** When the process ends: for what is being sent and a last look. What takes longer is told by whoever comes next. */
+const END_MS = 5_000;
 
 const freshBackoff = () => new ExponentialBackoff(BACKOFF_MS).next();
 
@@ -50,6 +50,8 @@ export class Sender {
   #wake: (() => void) | undefined;
   /** How often each message was tried, by its id. */
   readonly #attempts = new Map<string, number>();
+  /** What became of messages and is not noted yet: it is before anything else is sent. */
+  #unnoted: readonly Delivery[] = [];
   /** Alerts that the receiver is reminded of, by id. */
   #active = new Map<string, AlertMessage>();
   /** Whether `#active` is what the tables say. */
@@ -65,8 +67,22 @@ export class Sender {
     this.#wake?.();
   }
 
-  /** Sends until the signal is aborted, then once more what the last checkpoints have brought. */
+  /** Sends until the signal is aborted, then once more what the last checkpoints have brought, and waits for nothing for long. */
   async run(signal: AbortSignal): Promise<void> {
+    using end = new Deadline({});
+    const begin = () => end.shorten(END_MS);
+    if (signal.aborted) begin();
+    else signal.addEventListener("abort", begin, { once: true });
+    try {
+      await end.within(this.#send(signal, end.signal));
+    } catch (error) {
+      if (!end.signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", begin);
+    }
+  }
+
+  async #send(signal: AbortSignal, end: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
       this.#look();
@@ -74,9 +90,7 @@ export class Sender {
       else if (clock.monotonic() >= this.#remindAt) await this.#remind(signal);
       else await this.#pause(signal);
     }
-    if (!this.#isDue) return;
-    using deadline = new Deadline({ timeoutMs: LAST_ROUND_MS });
-    await this.#tryRound(deadline.signal);
+    if (this.#isDue) await this.#tryRound(end);
   }
 
   /** Whether partitions have come or gone since the last time: what others have not told is told from here on. */
@@ -120,7 +134,6 @@ export class Sender {
     const { clock, logger, channel } = this.#options;
     const waitMs = Math.round(this.#backoff.duration);
     this.#nextAt = clock.monotonic() + waitMs;
-    this.#isDue = false;
     this.#backoff = this.#backoff.next({});
     if (clock.monotonic() - this.#toldAt < TELL_AGAIN_MS) return;
     this.#toldAt = clock.monotonic();
@@ -133,6 +146,7 @@ export class Sender {
   /** Sends what there is. Rejects with the warehouse's errors. */
   async #round(signal: AbortSignal): Promise<Round> {
     const { channel, outbox, owned } = this.#options;
+    await this.#note();
     const all = await outbox.undelivered(channel.name, owned());
     const { send, muted, held } = sorted(all);
     await this.#settle(muted, { status: "MUTED", detail: null });
@@ -147,7 +161,7 @@ export class Sender {
       if (error !== undefined) errors.push(error);
     }
     const mutedUntil = held.length === 0 ? null : Math.min(...held.map((one) => one.mutedUntil!));
-    return { failed: errors[0], more: send.length > 0 && !signal.aborted, mutedUntil };
+    return { failed: errors[0], more: send.length + muted.length > 0 && !signal.aborted, mutedUntil };
   }
 
   /** Sends events in their order; resolves with what it failed with, if that may go well later. Rejects with the warehouse's errors. */
@@ -192,11 +206,11 @@ export class Sender {
   async #failed(events: readonly Undelivered[], error: unknown): Promise<boolean> {
     const { clock, giveUpMs, logger, channel, onOutcome } = this.#options;
     const isRefused = error instanceof MessageRefusedError;
-    const dead = events.filter(({ createdAt }) => isRefused || clock.now() - Date.parse(isoOf(createdAt)) >= giveUpMs);
+    const dead = events.filter(({ dueSince }) => isRefused || clock.now() - dueSince >= giveUpMs);
     const retried = events.length - dead.length;
     if (retried > 0) onOutcome("retried", retried);
     for (const { type, alertId, event } of dead) {
-      logger.error("Nobody was told on {channel} that {type} was {event}, which is a dead letter now: {error}", {
+      logger.error("Not all were told on {channel} that {type} was {event}, which is a dead letter now: {error}", {
         ...{ channel: channel.description, type, event: event.toLowerCase(), alert: alertId },
         error: messageIn(error),
       });
@@ -206,13 +220,25 @@ export class Sender {
   }
 
   async #settle(events: readonly Undelivered[], how: Pick<Delivery, "status" | "detail">): Promise<void> {
-    const { outbox, channel, onOutcome } = this.#options;
-    if (events.length === 0) return;
-    await outbox.settle(events.map(({ eventId, domain }) => (
+    const { channel } = this.#options;
+    const deliveries = events.map(({ eventId, domain }): Delivery => (
       { ...how, eventId, domain, channel: channel.name, attempts: this.#attempts.get(eventId) ?? 0 }
-    )));
-    for (const { eventId } of events) this.#attempts.delete(eventId);
-    onOutcome(how.status.toLowerCase() as SendOutcome, events.length);
+    ));
+    this.#unnoted = [...this.#unnoted, ...deliveries];
+    await this.#note();
+  }
+
+  /** Notes what became of messages. Rejects with the warehouse's errors; nothing is sent until it has gone well. */
+  async #note(): Promise<void> {
+    const { outbox, onOutcome } = this.#options;
+    const deliveries = this.#unnoted;
+    if (deliveries.length === 0) return;
+    await outbox.settle(deliveries);
+    this.#unnoted = [];
+    for (const { eventId, status } of deliveries) {
+      this.#attempts.delete(eventId);
+      onOutcome(status.toLowerCase() as SendOutcome, 1);
+    }
   }
 
   /** Tells the receiver again what is active, where it needs that. */

@@ -1,4 +1,5 @@
 // Rows that are written now and then beside the pipelines, by one session for all: what became of messages, and what people note.
+import { WarehouseUnavailableError } from "../errors.ts";
 import type { Upsert, Warehouse, Writer } from "../warehouse/warehouse.ts";
 
 export class SmallWrites implements AsyncDisposable {
@@ -6,6 +7,7 @@ export class SmallWrites implements AsyncDisposable {
   #writer: Promise<Writer> | undefined;
   /** Calls of a writer do not overlap. */
   #last: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   constructor(warehouse: Pick<Warehouse, "writer">) {
     this.#warehouse = warehouse;
@@ -16,13 +18,15 @@ export class SmallWrites implements AsyncDisposable {
    * with the first, and anew after one has failed. Rejects with the warehouse's errors.
    */
   async write(upserts: readonly Upsert[]): Promise<void> {
+    if (this.#isClosed) throw new WarehouseUnavailableError("Nothing is written any more: the run is ending");
     const write = this.#last.catch(() => {}).then(async () => {
       const opening = this.#writer ??= this.#warehouse.writer("alerts");
       try {
         await (await opening).commit({ topic: "", appends: [], upserts, deletes: [], state: [], moves: [] });
       } catch (error) {
         this.#writer = undefined;
-        await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
+        // What closing fails with as well says less.
+        await opening.then((writer) => writer[Symbol.asyncDispose]()).catch(() => {});
         throw error;
       }
     });
@@ -31,6 +35,7 @@ export class SmallWrites implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#last.catch(() => {});
     const writer = await this.#writer?.catch(() => undefined);
     await writer?.[Symbol.asyncDispose]();

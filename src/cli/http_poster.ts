@@ -2,7 +2,7 @@
 // for it. Knows nothing of domains or pacing.
 import { ExponentialBackoff, type IBackoff } from "cockatiel";
 import type { Clock } from "../clock.ts";
-import { FreshetError } from "../errors.ts";
+import { connectFailure, FreshetError, messageIn } from "../errors.ts";
 import type { NewRecord } from "../log/log.ts";
 import { addToSketch, emptySketch, quantileOf } from "@freshet/stream";
 import { UsageError } from "./context.ts";
@@ -121,7 +121,7 @@ export class HttpPoster {
       if (tries >= MAX_TRIES) {
         throw new TargetUnavailableError(`${this.#options.url} took nothing in ${tries} tries: ${unsettled.why}`);
       }
-      const waitMs = unsettled.retryAfterMs ?? backoff.duration;
+      const waitMs = unsettled.retryAfterMs || backoff.duration;
       backoff = (backoff as ReturnType<ExponentialBackoff<unknown>["next"]>).next({});
       this.#quietUntil = Math.max(this.#quietUntil, clock.monotonic() + waitMs);
     }
@@ -140,7 +140,7 @@ export class HttpPoster {
       // A connection is used again only when its answer was read to the end.
       await response.arrayBuffer();
     } catch (error) {
-      return { why: (error as Error).message };
+      return { why: connectFailure(error) ?? messageIn(error) };
     }
     const { status } = response;
     if (response.ok) {

@@ -4,6 +4,9 @@ import * as s from "./setting.ts";
 
 const HTTP_URL = { schemes: ["http:", "https:"], form: "an http or https URL" };
 
+/** What is no base64 would be left out of the key, to the last of it: whoever knows that could sign. */
+const SECRET = /^(?!whsec_)\S{16,}$|^whsec_[A-Za-z0-9+/_-]{22,}={0,2}$/;
+
 /** The address of a webhook is often its password: none of it is ever shown. */
 const webhook = (meaning: string) =>
   s.textOrNone({ form: "an http or https URL", pattern: /^https?:\/\/[^\s/]\S*$/, secret: true }, meaning);
@@ -11,7 +14,7 @@ const webhook = (meaning: string) =>
 export const ALERT_SETTINGS = {
   FRESHET_ALERT_WEBHOOK: webhook("URL to which each alert is posted as JSON when it is raised and when it is cleared."),
   FRESHET_ALERT_WEBHOOK_SECRET: s.textOrNone(
-    { form: "16 characters or more, or whsec_ and base64", pattern: /^\S{16,}$/, secret: true },
+    { form: "16 characters or more, or whsec_ and base64", pattern: SECRET, secret: true },
     "Key that posts to FRESHET_ALERT_WEBHOOK are signed with, by the Standard Webhooks: HMAC-SHA256 in the header webhook-signature.",
   ),
   FRESHET_ALERT_SLACK_WEBHOOK: webhook(

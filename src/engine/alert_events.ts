@@ -70,14 +70,8 @@ export class AlertEvents {
 
   /** Reads what has been told of the partitions, which must be claimed: nobody else tells of them from then on. */
   static async read(options: AlertEventsOptions, partitions: readonly number[]): Promise<AlertEvents> {
-    const { domain: { name, topic }, warehouse, outputs } = options;
-    const { rows } = await warehouse.query(
-      `SELECT ALERT_ID, MAX(CASE WHEN EVENT = 'RAISED' THEN ALERT END) AS ALERT FROM ${ALERT_EVENTS_TABLE}
-       WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION IN (${partitions.map(() => "?").join(", ")})
-       GROUP BY ALERT_ID HAVING SUM(CASE WHEN EVENT = 'RAISED' THEN 1 ELSE -1 END) > 0`,
-      { binds: [name, topic, ...partitions] },
-    );
-    const raised = new Map(rows.map(([id, alert]) => [String(id), JSON.parse(String(alert)) as Told]));
+    const { warehouse, outputs } = options;
+    const raised = await readRaised(options, partitions);
     const active = new Set<string>();
     if (raised.size > 0) {
       for (const table of new Set(outputs.filter(({ kind }) => kind === "episodes").map(({ name }) => name))) {
@@ -138,6 +132,28 @@ export class AlertEvents {
     };
     return { partition, offset, row };
   }
+}
+
+/** Of alerts that were raised more often than they were cleared what they were raised as last, by ALERT_ID. */
+async function readRaised(
+  { domain: { name, topic }, warehouse }: AlertEventsOptions,
+  partitions: readonly number[],
+): Promise<Map<string, Told>> {
+  const of = `DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION IN (${partitions.map(() => "?").join(", ")})`;
+  const { rows } = await warehouse.query(
+    `SELECT ALERT_ID, ALERT FROM ${ALERT_EVENTS_TABLE} WHERE EVENT = 'RAISED' AND ${of} AND ALERT_ID IN (
+       SELECT ALERT_ID FROM ${ALERT_EVENTS_TABLE} WHERE ${of}
+       GROUP BY ALERT_ID HAVING SUM(CASE WHEN EVENT = 'RAISED' THEN 1 ELSE -1 END) > 0
+     )`,
+    { binds: [name, topic, ...partitions, name, topic, ...partitions] },
+  );
+  const raised = new Map<string, Told>();
+  for (const [id, text] of rows) {
+    const alert = JSON.parse(String(text)) as Told;
+    const known = raised.get(String(id));
+    if (known === undefined || Number(alert.VERSION) > Number(known.VERSION)) raised.set(String(id), alert);
+  }
+  return raised;
 }
 
 /** The same for the same event whoever tells of it, and safe in a header whatever the alert's key is. */

@@ -44,6 +44,10 @@ export class Place {
     const encoder = new TextEncoder();
     let text = first;
     this.#timer = setTimeout(() => this.#cutOff(), this.timeoutMs);
+    // What `rest` has open is closed whoever leaves first: nobody asks it for more.
+    const end = () => void Promise.resolve(rest.return?.()).catch(() => {});
+    if (this.signal.aborted) end();
+    else this.signal.addEventListener("abort", end, { once: true });
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         try {

@@ -58,6 +58,20 @@ export class DueQueue {
     return first;
   }
 
+  /** Drops the places that are not `kept`. */
+  filter(kept: (place: Place) => boolean): void {
+    const size = this.#size;
+    // What is read comes never before what has been put back by then.
+    this.#size = 0;
+    for (let at = 0; at < size; at++) {
+      const { dues, addresses, hashes } = this.#chunks[at >>> CHUNK_BITS]!;
+      const slot = at & (CHUNK - 1);
+      const [due, place] = [dues[slot]!, { address: addresses[slot]!, hash: hashes[slot]! }];
+      if (kept(place)) this.add(due, place);
+    }
+    this.#chunks.length = Math.ceil(this.#size / CHUNK);
+  }
+
   /** Puts the last one, which is behind the others now, in the place of the first, and in order. */
   #sink(): void {
     const last = this.#size;

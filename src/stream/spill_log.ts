@@ -40,6 +40,8 @@ export interface SpillLogSizes {
   readonly segmentBytes?: number;
   /** Holes are never too many below this, bytes. */
   readonly fewHolesBytes?: number;
+  /** The file is not larger than this, bytes. */
+  readonly mostBytes?: number;
 }
 
 const padded = (bytes: number) => Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
@@ -53,6 +55,7 @@ export class SpillLog {
   readonly #owners: RecordOwner[] = [];
   readonly #segmentBytes: number;
   readonly #fewHolesBytes: number;
+  readonly #mostBytes: number;
   #segment = -1;
   /** What the segment has that is not in the file yet: it begins at `#bufferAt` in the file. */
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -67,6 +70,7 @@ export class SpillLog {
   constructor(private readonly file: SpillFile, sizes: SpillLogSizes = {}) {
     this.#segmentBytes = sizes.segmentBytes ?? SEGMENT_BYTES;
     this.#fewHolesBytes = sizes.fewHolesBytes ?? FEW_HOLES_BYTES;
+    this.#mostBytes = Math.min(sizes.mostBytes ?? MOST_BYTES, MOST_BYTES);
   }
 
   /** Bytes in use. */
@@ -89,7 +93,7 @@ export class SpillLog {
     const most = padded(mostBytes(record));
     if (most > this.#segmentBytes - UNIT_BYTES) return 0;
     if (this.#segment < 0 || !this.#fits(most)) {
-      if (this.#free.length === 0 && this.fileBytes + this.#segmentBytes > MOST_BYTES) return 0;
+      if (this.#free.length === 0 && this.fileBytes + this.#segmentBytes > this.#mostBytes) return 0;
       this.#begin();
     }
     if (this.#buffered + most > this.#buffer.length) this.#flush(most);
@@ -122,8 +126,7 @@ export class SpillLog {
   compact(): void {
     for (let copied = 0; copied < COPIED_AT_ONCE && this.#holes() > this.#liveBytes + this.#fewHolesBytes; copied++) {
       const segment = this.#emptiest();
-      if (segment < 0) return;
-      this.#copy(segment);
+      if (segment < 0 || !this.#copy(segment)) return;
     }
   }
 
@@ -140,7 +143,8 @@ export class SpillLog {
     return least;
   }
 
-  #copy(segment: number): void {
+  /** Says whether there was room for all that is in use of the segment: what there is no room for stays where it is. */
+  #copy(segment: number): boolean {
     const bytes = new Uint8Array(this.#segmentBytes);
     this.file.read(bytes, segment * this.#segmentBytes);
     for (let at = segment === 0 ? UNIT_BYTES : 0; at + HEADER_BYTES <= this.#segmentBytes;) {
@@ -150,12 +154,16 @@ export class SpillLog {
       const record = readRecord(bytes, at);
       const from = (segment * this.#segmentBytes + at) / UNIT_BYTES;
       const owner = this.#owners[record.table]!;
-      if (owner.uses(record, from)) owner.moved(record, from, this.append(record));
+      if (owner.uses(record, from)) {
+        const to = this.append(record);
+        if (to === 0) return false;
+        owner.moved(record, from, to);
+        this.#count(segment, -padded(length));
+      }
       at += padded(length);
     }
-    this.#liveBytes -= this.#live[segment]!;
-    this.#live[segment] = 0;
     this.#free.push(segment);
+    return true;
   }
 
   /** Whether so many bytes and the end fit into the segment. */

@@ -1,6 +1,6 @@
 // Keys that are in the file and not in memory: one partition's, of one operator and namespace.
 
-import { DueQueue } from "./due_queue.ts";
+import { DueQueue, type Place } from "./due_queue.ts";
 import type { SpilledRecord } from "./spill_file.ts";
 import { hashOf, SpillIndex } from "./spill_index.ts";
 import type { RecordOwner, SpillLog } from "./spill_log.ts";
@@ -11,10 +11,15 @@ export interface Due {
   readonly at: number;
 }
 
+/** Of so few places of keys that are not there any more nobody cleans a queue. */
+const FEW_PLACES = 1024;
+
 /** Text by key, in the file. */
 export class SpillTable implements RecordOwner {
   readonly #index = new SpillIndex();
   readonly #queues = new Map<string, DueQueue>();
+  /** With more places than this a queue is cleaned of keys that are not there any more. */
+  readonly #cleanAt = new Map<string, number>();
   readonly #number: number;
 
   /** An empty table. */
@@ -27,6 +32,13 @@ export class SpillTable implements RecordOwner {
     return this.#index.size;
   }
 
+  /** Places in the queues: those of keys that were taken are left there for a while. */
+  get places(): number {
+    let places = 0;
+    for (const { size } of this.#queues.values()) places += size;
+    return places;
+  }
+
   /** Puts a key that is not there; says whether the file took it. */
   put(key: string, value: string, dues: readonly Due[] = []): boolean {
     let due = Infinity;
@@ -35,7 +47,7 @@ export class SpillTable implements RecordOwner {
     if (address === 0) return false;
     const hash = hashOf(key);
     this.#index.add(hash, address);
-    for (const { clock, at } of dues) this.#queue(clock).add(at, { address, hash });
+    for (const { clock, at } of dues) this.#wait(clock, at, { address, hash });
     return true;
   }
 
@@ -84,12 +96,16 @@ export class SpillTable implements RecordOwner {
     const hash = hashOf(key);
     this.#index.move(hash, from, to);
     // By which clock is not written down: who is told too early looks at the key once more.
-    if (due < Infinity) { for (const queue of this.#queues.values()) queue.add(due, { address: to, hash }); }
+    if (due < Infinity) { for (const clock of this.#queues.keys()) this.#wait(clock, due, { address: to, hash }); }
   }
 
-  #queue(clock: string): DueQueue {
+  /** A key that comes and goes long before it is due would leave one place more each time. */
+  #wait(clock: string, due: number, place: Place): void {
     let queue = this.#queues.get(clock);
     if (!queue) this.#queues.set(clock, queue = new DueQueue());
-    return queue;
+    queue.add(due, place);
+    if (queue.size <= (this.#cleanAt.get(clock) ?? FEW_PLACES)) return;
+    queue.filter(({ address, hash }) => this.#index.has(hash, address));
+    this.#cleanAt.set(clock, 2 * queue.size + FEW_PLACES);
   }
 }

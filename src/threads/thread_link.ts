@@ -4,8 +4,8 @@
 import type { Config } from "../config/mod.ts";
 import type { AlertOptions, Observer } from "../engine/options.ts";
 import type { DomainStatus, DomainTotals } from "../engine/status.ts";
-import { ThreadFailedError } from "../errors.ts";
-import { logForwarded } from "../logging.ts";
+import { messageIn, ThreadFailedError } from "../errors.ts";
+import { logForwarded, loggerFor } from "../logging.ts";
 import { receivedError } from "../sent_errors.ts";
 import { duckDbPacking as packing } from "../warehouse/duckdb/packing.ts";
 import { serveWarehouse } from "../warehouse/other_thread/serve.ts";
@@ -101,6 +101,8 @@ export class ThreadLink implements AsyncDisposable {
     try {
       await this.#beginning.promise;
     } catch (error) {
+      // Nothing that it says from here on is of the one that is begun next.
+      hasFailed = true;
       this.#begun = undefined;
       await this.#end({ worker, served });
       throw error;
@@ -172,7 +174,14 @@ export class ThreadLink implements AsyncDisposable {
   /** Ends the worker at once, and closes what it has left open. */
   async #end({ worker, served }: Begun): Promise<void> {
     worker.terminate();
-    await served?.[Symbol.asyncDispose]();
+    try {
+      await served?.[Symbol.asyncDispose]();
+    } catch (error) {
+      // Whoever waits for the end waits no longer than that.
+      loggerFor("run").warn("What thread {number} has left open cannot be closed: {error}", {
+        ...{ number: this.options.number, error: messageIn(error) },
+      });
+    }
   }
 
   /** Lets the thread close what it has open, and ends it. */

@@ -54,8 +54,139 @@ Deno.test("a receiver that says never refuses, all others may take it later, and
   messages.push((await failure()).message);
   assertEquals(messages[0], "The receiver answered 503: not today");
   assertEquals(messages[1], "No answer within 200 ms");
-  assertStringIncludes(messages[2]!, "The receiver cannot be reached");
+  assertStringIncludes(messages[2]!, "The receiver cannot be reached (tcp connect error: Connection refused");
   for (const text of messages) assert(!text.includes("127.0.0.1") && !text.includes("key="), text);
+});
+
+Deno.test("which answers refuse a message for good, and a redirect is one that nobody follows", async () => {
+  let status = 200;
+  const paths: string[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    paths.push(pathname);
+    const headers: HeadersInit = status >= 300 && status < 400 ? { location: "/elsewhere" } : {};
+    return pathname === "/" ? new Response(null, { status, headers }) : new Response("taken");
+  });
+  await using channel = webhook({
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    secret: SECRET,
+    timeoutMs: 5_000,
+    now,
+  });
+  for (
+    const [answer, isForGood] of [
+      ...[301, 307, 400, 401, 404, 410].map((it) => [it, true] as const),
+      ...[408, 409, 425, 429, 500, 503].map((it) => [it, false] as const),
+    ]
+  ) {
+    status = answer;
+    const error = await assertRejects(() => channel.send([message()], never), Error, String(answer));
+    assertEquals(error instanceof MessageRefusedError, isForGood, String(answer));
+  }
+  assertEquals(new Set(paths), new Set(["/"]));
+});
+
+Deno.test("a mail server gets no password over a line that others can read, and one that refuses it may take it later", async () => {
+  const logins: string[] = [];
+  const server = new SMTPServer({
+    disabledCommands: ["STARTTLS"],
+    onAuth({ username }: { username: string }, _session: unknown, done: (error: Error) => void) {
+      logins.push(username);
+      done(Object.assign(new Error("Invalid login"), { responseCode: 535 }));
+    },
+  });
+  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
+  const { port } = server.server.address() as { port: number };
+  const options = { from: "freshet@example.com", to: ["ops@example.com"], timeoutMs: 5_000 };
+  try {
+    // The same machine by an address that does not say so.
+    for (const [host, told] of [["0.0.0.0", []], ["127.0.0.1", ["me"]]] as const) {
+      await using channel = mail({ ...options, url: `smtp://me:hush@${host}:${port}` });
+      const error = await assertRejects(() => channel.send([message()], never), Error, "The mail server");
+      assert(!(error instanceof MessageRefusedError) && !error.message.includes("hush"), error.message);
+      assertEquals(logins, [...told]);
+    }
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+});
+
+Deno.test("of an answer that has no end as much is read as is told of it", async () => {
+  let status = 404;
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode("no such hook ".repeat(1_000))),
+    });
+    return new Response(endless, { status });
+  });
+  await using channel = webhook({ url: `http://127.0.0.1:${server.addr.port}`, secret: SECRET, timeoutMs: 5_000, now });
+  const error = await assertRejects(() => channel.send([message()], never), MessageRefusedError);
+  assertEquals(error.message.length, "The receiver answered 404: ".length + 200);
+  status = 200;
+  await channel.send([message()], never);
+});
+
+Deno.test("whom a mail server does not take a mail for yet gets it later, and the others not again", async () => {
+  const taken: string[][] = [];
+  let isBusy = true;
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS"],
+    onRcptTo({ address }: { address: string }, _session: unknown, done: (error?: Error) => void) {
+      const code = address.startsWith("nobody@") ? 550 : address.startsWith("busy@") && isBusy ? 450 : undefined;
+      done(code && Object.assign(new Error(code === 450 ? "Later" : "No such person"), { responseCode: code }));
+    },
+    onData(
+      stream: AsyncIterable<Uint8Array>,
+      session: { envelope: { rcptTo: { address: string }[] } },
+      done: () => void,
+    ) {
+      (async () => {
+        for await (const _ of stream);
+        taken.push(session.envelope.rcptTo.map(({ address }) => address));
+        done();
+      })();
+    },
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `smtp://127.0.0.1:${(server.server.address() as { port: number }).port}`;
+  try {
+    const [ops, busy, nobody] = ["ops@example.com", "busy@example.com", "nobody@example.com"];
+    await using channel = mail({ url, from: "freshet@example.com", to: [ops, busy, nobody], timeoutMs: 5_000 });
+    const first = await assertRejects(() => channel.send([message()], never), Error, "not for busy@example.com");
+    assert(!(first instanceof MessageRefusedError));
+    isBusy = false;
+    const second = await assertRejects(() => channel.send([message()], never), MessageRefusedError, "No such person");
+    assert(!second.message.includes(busy));
+    assertEquals(taken, [[ops], [busy]]);
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+});
+
+Deno.test("a mail server that goes on talking holds nobody up for ever", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let isOver = false;
+  const talking = (async () => {
+    using connection = await listener.accept();
+    const say = (line: string) => connection.write(new TextEncoder().encode(`${line}\r\n`));
+    await say("220 hello");
+    await connection.read(new Uint8Array(1_000));
+    // Each line is in time for a client that waits for silence.
+    while (!isOver) {
+      await say("250-more");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  const url = `smtp://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+  await using channel = mail({ url, from: "freshet@example.com", to: ["ops@example.com"], timeoutMs: 500 });
+  try {
+    const error = await assertRejects(() => channel.send([message()], never), Error, "has not taken it within");
+    assert(!(error instanceof MessageRefusedError), "it may later");
+  } finally {
+    isOver = true;
+    await talking;
+  }
 });
 
 Deno.test("Slack gets text and blocks, with its own marks in what comes from records escaped", async () => {
@@ -159,6 +290,9 @@ Deno.test("for Alertmanager an alert lasts a little beyond the next reminder, an
     alert_id: message().alertId,
   });
   assertEquals([raised.startsAt, raised.endsAt], ["2026-11-20T06:24:13.750Z", "2026-11-20T06:34:00.000Z"]);
+  // A clock that is ahead: Alertmanager takes none that ends before it starts.
+  const ahead = alertOf(message({ startedAt: "2026-11-20T06:34:30.000Z" }), at);
+  assertEquals([ahead.startsAt, ahead.endsAt], ["2026-11-20T06:34:30.000Z", "2026-11-20T06:34:30.000Z"]);
   const cleared = alertOf(message({ event: "cleared", at: "2026-11-20T06:27:00.000Z" }), at);
   assertEquals([cleared.labels, cleared.endsAt], [raised.labels, "2026-11-20T06:27:00.000Z"]);
 });

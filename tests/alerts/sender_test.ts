@@ -1,14 +1,17 @@
 // What is sent, muted and given up, by the real sender, outbox and warehouse, to a real receiver.
 
-import { assert, assertEquals } from "@std/assert";
+import { setTimeout as delay } from "node:timers/promises";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
+import type { Channel } from "../../src/alerts/channel.ts";
 import { webhook } from "../../src/alerts/channels/webhook.ts";
 import { Outbox } from "../../src/alerts/outbox.ts";
 import { Sender, type SendOutcome } from "../../src/alerts/sender.ts";
 import { SmallWrites } from "../../src/alerts/small_writes.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
-import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import type { Upsert, Warehouse } from "../../src/warehouse/warehouse.ts";
 import { addEvents, type EventRow } from "../support/alerts/messages.ts";
 import { Receiver, SECRET } from "../support/alerts/receiver.ts";
 
@@ -20,6 +23,9 @@ class Bench implements AsyncDisposable {
   /** What was complained of. */
   readonly said: string[] = [];
   giveUpMs = 3_600_000;
+  lookEveryMs = 200;
+  /** So many notes of what was delivered fail. */
+  failingNotes = 0;
   partitions = [0];
 
   private constructor(readonly warehouse: Warehouse) {}
@@ -41,26 +47,43 @@ class Bench implements AsyncDisposable {
     await writer.commit({ topic: "", appends: [], upserts: [upsert], deletes: [], state: [], moves: [] });
   }
 
-  /** Runs a sender, as a process that is started and stopped, until `done`. */
-  async send(done: () => boolean | Promise<boolean>): Promise<void> {
+  /** A sender of this process; `channel` is the receiver's webhook and the clock the machine's when nothing else is said. */
+  sender({ channel, writes, clock = systemClock }: {
+    readonly channel: Channel;
+    readonly writes: SmallWrites;
+    readonly clock?: Clock;
+  }): Sender {
     const complain = (message: string, properties?: Record<string, unknown>) =>
       void this.said.push(`${message} ${JSON.stringify(properties)}`);
-    await using writes = new SmallWrites(this.warehouse);
-    const outbox = new Outbox({ warehouse: this.warehouse, writes, now: Date.now });
-    await using channel = webhook({ url: this.receiver.url, secret: SECRET, timeoutMs: 300, now: Date.now });
+    const failingWrites = {
+      write: (upserts: readonly Upsert[]) =>
+        this.failingNotes > 0 && this.failingNotes-- > 0 ? Promise.reject(new Error("no room")) : writes.write(upserts),
+    };
+    const outbox = new Outbox({
+      warehouse: this.warehouse,
+      writes: this.failingNotes > 0 ? failingWrites : writes,
+      now: Date.now,
+    });
     const owned = () => this.partitions.map((partition) => ({ domain: "trains", topic: "ats_telemetry", partition }));
-    const sender = new Sender({
-      ...{ channel, outbox, clock: systemClock, owned, giveUpMs: this.giveUpMs, lookEveryMs: 200 },
+    return new Sender({
+      ...{ channel, outbox, clock, owned, giveUpMs: this.giveUpMs, lookEveryMs: this.lookEveryMs },
       dashboardUrl: undefined,
       logger: { debug() {}, info() {}, warn: complain, error: complain },
       onOutcome: (outcome, messages) => void (this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + messages),
     });
+  }
+
+  /** Runs a sender, as a process that is started and stopped, until `done`. */
+  async send(done: () => boolean | Promise<boolean>): Promise<void> {
+    await using writes = new SmallWrites(this.warehouse);
+    await using channel = webhook({ url: this.receiver.url, secret: SECRET, timeoutMs: 300, now: Date.now });
+    const sender = this.sender({ channel, writes });
     const stop = new AbortController();
     const running = sender.run(stop.signal);
     try {
       for (const giveUpAt = Date.now() + 30_000; !await done();) {
         assert(Date.now() < giveUpAt, `not done: ${JSON.stringify(this.outcomes)} ${this.said.join("\n")}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await delay(20);
       }
     } finally {
       stop.abort();
@@ -91,9 +114,9 @@ Deno.test("what is delivered is not sent again by the next process, nor what is 
     at,
     partition: 1,
   });
-  await bench.send(() => bench.told.length === 2);
+  await bench.send(() => bench.outcomes.delivered === 2);
   bench.partitions = [0, 1];
-  await bench.send(() => bench.told.length === 3);
+  await bench.send(() => bench.outcomes.delivered === 3);
   assertEquals(bench.told, ["A/RAISED", "A/CLEARED", "B/RAISED"]);
   assertEquals((await bench.deliveries()).map(([, status]) => status), ["DELIVERED", "DELIVERED", "DELIVERED"]);
 });
@@ -102,7 +125,7 @@ Deno.test("raised comes before cleared also where the clock of who wrote that wa
   await using bench = await Bench.open();
   const at = Date.now();
   await bench.add({ alert: "A", event: "RAISED", at }, { alert: "A", event: "CLEARED", at: at - MINUTE_MS });
-  await bench.send(() => bench.told.length === 2);
+  await bench.send(() => bench.outcomes.delivered === 2);
   assertEquals(bench.told, ["A/RAISED", "A/CLEARED"]);
 });
 
@@ -110,7 +133,7 @@ Deno.test("a message that the receiver forgot to answer comes again with the sam
   await using bench = await Bench.open();
   await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
   bench.receiver.mood = "forgets";
-  await bench.send(() => bench.told.length === 1);
+  await bench.send(() => bench.outcomes.retried === 1);
   bench.receiver.mood = "well";
   await bench.send(async () => (await bench.deliveries()).length === 1);
   assertEquals(bench.told, ["A/RAISED", "A/RAISED"]);
@@ -123,7 +146,7 @@ Deno.test("a refused message is a dead letter at once, and holds up no other", a
   await bench.send(() => bench.outcomes.failed === 1);
   bench.receiver.mood = "well";
   await bench.add({ alert: "B", event: "RAISED", at: Date.now() });
-  await bench.send(() => bench.told.length === 1);
+  await bench.send(() => bench.outcomes.delivered === 1);
   assertEquals(await bench.deliveries(), [["A/RAISED", "FAILED"], ["B/RAISED", "DELIVERED"]]);
   assert(bench.said.some((text) => text.includes("dead letter") && text.includes("404")), bench.said.join("\n"));
 });
@@ -137,7 +160,7 @@ Deno.test("what cannot be delivered for long is a dead letter in the end, and is
   await bench.send(() => bench.outcomes.failed === 1 && (bench.outcomes.retried ?? 0) > 0);
   assertEquals(await bench.deliveries(), [["A/RAISED", "FAILED"]]);
   bench.receiver.mood = "well";
-  await bench.send(() => bench.told.length === 1);
+  await bench.send(() => bench.outcomes.delivered === 1);
   assertEquals(bench.told, ["B/RAISED"]);
 });
 
@@ -151,9 +174,9 @@ Deno.test("a muted alert is told when the mute ends and it is still raised, and 
     { alert: "C", event: "RAISED", at, type: "HIGH_POWER_DRAW" },
   );
   await bench.mute("OVERCROWDING", { to: Date.now() + 1_500 });
-  await bench.send(() => bench.told.length === 1 && bench.outcomes.muted === 2);
+  await bench.send(() => bench.outcomes.delivered === 1 && bench.outcomes.muted === 2);
   assertEquals(bench.told, ["C/RAISED"]);
-  await bench.send(() => bench.told.length === 2);
+  await bench.send(() => bench.outcomes.delivered === 2);
   assertEquals(bench.told, ["C/RAISED", "A/RAISED"]);
   assertEquals(await bench.deliveries(), [
     ["A/RAISED", "DELIVERED"],
@@ -166,9 +189,160 @@ Deno.test("a muted alert is told when the mute ends and it is still raised, and 
 Deno.test("an alert that people know of is cleared for them although its rule is muted by then", async () => {
   await using bench = await Bench.open();
   await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
-  await bench.send(() => bench.told.length === 1);
+  await bench.send(() => bench.outcomes.delivered === 1);
   await bench.mute("OVERCROWDING", { to: Date.now() + MINUTE_MS });
   await bench.add({ alert: "A", event: "CLEARED", at: Date.now() });
-  await bench.send(() => bench.told.length === 2);
+  await bench.send(() => bench.outcomes.delivered === 2);
   assertEquals(bench.told, ["A/RAISED", "A/CLEARED"]);
+});
+
+Deno.test("what is more than one look holds is told when its mute ends, also where nothing looks by itself", async () => {
+  await using bench = await Bench.open();
+  bench.lookEveryMs = Infinity;
+  const at = Date.now();
+  const over = Array.from({ length: 250 }, (_, i) => `OVER-${String(i).padStart(3, "0")}`);
+  await bench.add(...over.flatMap((alert) => [
+    { alert, event: "RAISED", at } as const,
+    { alert, event: "CLEARED", at } as const,
+  ]));
+  await bench.add({ alert: "STILL", event: "RAISED", at: at + 1 });
+  await bench.mute("OVERCROWDING", { to: Date.now() + 2_500 });
+  await bench.send(() => bench.outcomes.delivered === 1);
+  assertEquals(bench.told, ["STILL/RAISED"]);
+  assertEquals(bench.outcomes.muted, 500);
+});
+
+Deno.test("what waited for the end of a mute is tried for as long as anything else from then on", async () => {
+  await using bench = await Bench.open();
+  bench.giveUpMs = 10 * MINUTE_MS;
+  const at = Date.now();
+  await bench.add({ alert: "A", event: "RAISED", at: at - 60 * MINUTE_MS });
+  await bench.mute("OVERCROWDING", { from: at - 90 * MINUTE_MS, to: at - MINUTE_MS });
+  bench.receiver.mood = "fails";
+  await bench.send(() => (bench.outcomes.retried ?? bench.outcomes.failed ?? 0) > 0);
+  bench.receiver.mood = "well";
+  await bench.send(() => bench.outcomes.delivered === 1);
+  assertEquals(await bench.deliveries(), [["A/RAISED", "DELIVERED"]]);
+});
+
+Deno.test("what was told is not told again because noting it has failed", async () => {
+  await using bench = await Bench.open();
+  await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
+  bench.failingNotes = 1;
+  await bench.send(async () => (await bench.deliveries()).length === 1);
+  assertEquals([bench.failingNotes, bench.told, bench.outcomes.delivered], [0, ["A/RAISED"], 1]);
+});
+
+/** A receiver that answers when the test says so. */
+function heldChannel() {
+  const sent: { readonly ids: readonly string[]; readonly answer: PromiseWithResolvers<void> }[] = [];
+  const channel: Channel = {
+    ...{ name: "webhook", description: "a receiver that is held", atOnce: 1 },
+    send(messages) {
+      const answer = Promise.withResolvers<void>();
+      sent.push({ ids: messages.map(({ id }) => id), answer });
+      return answer.promise;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  return { channel, sent };
+}
+
+Deno.test("what comes while another message fails does not wait until that one is tried again", async () => {
+  await using bench = await Bench.open();
+  await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
+  const { channel, sent } = heldChannel();
+  await using writes = new SmallWrites(bench.warehouse);
+  const stop = new AbortController();
+  // Its time stands still: a wait for the next try never ends.
+  const clock = { ...systemClock, monotonic: () => 0 };
+  const sender = bench.sender({ channel, writes, clock });
+  const running = sender.run(stop.signal);
+  while (sent.length === 0) await delay(10);
+  await bench.add({ alert: "B", event: "RAISED", at: Date.now() });
+  sender.wake();
+  sent[0]!.answer.reject(new Error("not today"));
+  while (sent.length === 1) await delay(10);
+  assertEquals(sent.map(({ ids }) => ids), [["A/RAISED"], ["B/RAISED"]]);
+  stop.abort();
+  sent[1]!.answer.resolve();
+  await running;
+});
+
+Deno.test("a channel is told what is for it, and writing goes on after what was refused", async () => {
+  await using bench = await Bench.open();
+  await addEvents(bench.warehouse, [{ alert: "A", event: "RAISED", at: Date.now() }], ["mail"]);
+  await bench.add({ alert: "B", event: "RAISED", at: Date.now() });
+  await bench.send(() => bench.outcomes.delivered === 1);
+  assertEquals(bench.told, ["B/RAISED"]);
+  await using writes = new SmallWrites(bench.warehouse);
+  const row = { MUTE_ID: "m", DOMAIN: "trains", ALERT_TYPE: "T", MUTED_BY: "me", MUTED_AT: 0, ENDS_AT: 1 };
+  const write = (table: string) => writes.write([{ table, keyColumns: ["MUTE_ID"], rows: [row] }]);
+  await assertRejects(() => write("NO_SUCH_TABLE"));
+  await write("ALERT_MUTES");
+  assertEquals((await bench.warehouse.query("SELECT MUTE_ID FROM ALERT_MUTES")).rows, [["m"]]);
+});
+
+Deno.test("a receiver is reminded of what is raised until it is cleared, also by who takes over", async () => {
+  await using bench = await Bench.open();
+  const reminded: string[][] = [];
+  const channel: Channel = {
+    ...{ name: "webhook", description: "a receiver that forgets", atOnce: 10 },
+    send: () => Promise.resolve(),
+    reminder: {
+      everyMs: 20,
+      remind: (active) => Promise.resolve(void reminded.push(active.map(({ alertId }) => alertId).sort())),
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  const until = async (expected: readonly string[]) => {
+    reminded.length = 0;
+    const isTold = () => reminded.some((ids) => ids.join() === expected.join());
+    for (const giveUpAt = Date.now() + 20_000; !isTold();) {
+      assert(Date.now() < giveUpAt, JSON.stringify(reminded.at(-1)));
+      await delay(10);
+    }
+  };
+  const at = Date.now();
+  await bench.add(...["A", "B"].map((alert) => ({ alert, event: "RAISED", at } as const)));
+  for (const first of [true, false]) {
+    await using writes = new SmallWrites(bench.warehouse);
+    const stop = new AbortController();
+    const running = bench.sender({ channel, writes }).run(stop.signal);
+    await until(first ? ["A", "B"] : ["B", "C"]);
+    if (first) {
+      await bench.add({ alert: "A", event: "CLEARED", at });
+      await until(["B"]);
+      // Another process tells of a partition that comes over.
+      await bench.add({ alert: "C", event: "RAISED", at, partition: 1 });
+      bench.partitions = [0, 1];
+      await until(["B", "C"]);
+      bench.partitions = [1];
+      await until(["C"]);
+      bench.partitions = [0, 1];
+    }
+    stop.abort();
+    await running;
+  }
+});
+
+Deno.test("whoever ends does not wait for a receiver that says nothing", async () => {
+  await using bench = await Bench.open();
+  await bench.add({ alert: "A", event: "RAISED", at: Date.now() });
+  const { channel, sent } = heldChannel();
+  const writes = new SmallWrites(bench.warehouse);
+  const stop = new AbortController();
+  const running = bench.sender({ channel, writes }).run(stop.signal);
+  while (sent.length === 0) await delay(10);
+  stop.abort();
+  await running;
+  await writes[Symbol.asyncDispose]();
+  // What comes of it later opens nothing anew.
+  sent[0]!.answer.resolve();
+  await delay(200);
+  assertEquals(await bench.deliveries(), []);
+  await assertRejects(
+    () => writes.write([{ table: "ALERT_MUTES", keyColumns: ["MUTE_ID"], rows: [] }]),
+    WarehouseUnavailableError,
+  );
 });

@@ -2,9 +2,13 @@
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import type { Output, SessionChange } from "@freshet/stream";
+import freshetSql from "../../sql/freshet.sql" with { type: "text" };
 import { type AlertEvent, AlertEvents } from "../../src/engine/alert_events.ts";
 import { keyedChanges } from "../../src/engine/rows.ts";
 import { outputsOf } from "../../src/domains/domain.ts";
+import { Cells } from "../../src/warehouse/cells.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 
 const domain = domainOf("trains");
@@ -53,6 +57,17 @@ async function telling(stored: readonly Stored[] = [], notBefore: number | undef
 function tell(events: AlertEvents, changes: readonly SessionChange<unknown>[]): readonly AlertEvent[] {
   const elements = changes.map((value, offset) => ({ value, time: NOW, offset, watermark: NOW }));
   return events.of(output, elements, keyedChanges(output, elements, NOW));
+}
+
+/** Puts events into a warehouse as a checkpoint does. */
+async function store(warehouse: Warehouse, events: readonly AlertEvent[]): Promise<void> {
+  await using writer = await warehouse.writer("test");
+  const append = {
+    table: "ALERT_EVENTS",
+    cells: Cells.of(events.map(({ row }) => row)),
+    ...{ partitions: events.map(({ partition }) => partition), offsets: events.map(({ offset }) => offset) },
+  };
+  await writer.commit({ topic: "", appends: [append], upserts: [], deletes: [], state: [], moves: [] });
 }
 
 const told = (events: readonly AlertEvent[]) => events.map(({ row }) => row.EVENT);
@@ -107,4 +122,24 @@ Deno.test("an episode that has become part of another is cleared, if it was rais
     "CLEARED",
     "RAISED",
   ]);
+});
+
+Deno.test("an alert that was raised a second time is cleared as what it was raised as last", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
+  const options = { domain, outputs, warehouse, eventNow: () => NOW, now: () => NOW };
+  const read = () => AlertEvents.read({ ...options, alerts: { channels: ["webhook"], maxAgeMs: HOUR_MS } }, [2]);
+  const before = await read();
+  // As text the first one is the greater: it was over when it was raised, and began later.
+  const all = [
+    ...tell(before, [closed(NOW, { start: NOW + 9, last: NOW + 9 })]),
+    ...tell(before, [session(NOW, { version: 2, last: NOW + 9, final: true })]),
+  ];
+  assertEquals(told(all), ["RAISED", "CLEARED", "RAISED"]);
+  await store(warehouse, all);
+  // Nothing is active in the table: whoever takes over clears it.
+  const { overdue } = await read();
+  assertEquals(told(overdue), ["CLEARED"]);
+  assertEquals(JSON.parse(String(overdue[0]!.row.ALERT)).VERSION, 2);
+  assertEquals(new Set([...all, ...overdue].map(({ row }) => row.EVENT_ID)).size, 4);
 });

@@ -2,8 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { republishOne } from "../../src/engine/republish.ts";
 import { topicSource } from "../../src/engine/topic_reader.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
-import { openEmbeddedLog } from "../../src/log/embedded.ts";
-import type { Log } from "../../src/log/log.ts";
+import { type EmbeddedLog, openEmbeddedLog } from "../../src/log/embedded.ts";
 import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { domainOf } from "../support/domains.ts";
@@ -14,7 +13,7 @@ const TOPIC = "ats_telemetry";
 const nothing = { columns: [], rows: [], truncated: false };
 
 interface Site {
-  readonly log: Log;
+  readonly log: EmbeddedLog;
   get(path: string): Promise<Response>;
   post(
     body: object,
@@ -151,6 +150,22 @@ Deno.test("what comes is followed, and giving up ends the reading and its place"
     assertEquals([open.map(({ status }) => status), refused.status], [[200, 200, 200], 503]);
     assertEquals([(await refused.json()).code, refused.headers.get("retry-after")], ["too_many_looks", "5"]);
     for (const one of open) await one.body!.cancel();
+  });
+});
+
+Deno.test("whoever has gone leaves no member of a group behind, which the log would keep everything for", async () => {
+  await withSite(async ({ log, get }) => {
+    await log.produce(TOPIC, [{ key: "a", value: "{}", partition: 0 }]);
+    const members = () => log.file.all("SELECT group_name FROM members");
+    const response = await get(`${PATH}?follow=1&last=1`);
+    const reader = response.body!.getReader();
+    await reader.read();
+    assertEquals(members().length, 1);
+    await reader.cancel();
+    for (const giveUpAt = Date.now() + 10_000; members().length > 0;) {
+      assert(Date.now() < giveUpAt, JSON.stringify(members()));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   });
 });
 

@@ -49,7 +49,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "/api/skip": { topic: "ats_telemetry", partition: 0, from: 0, to: 1 },
 };
 
-const RULE = { domain: "trains", type: "HIGH_POWER" };
+const RULE = { domain: "trains", type: "HIGH_POWER_DRAW" };
 const NOTE = { by: "me", note: "seen" };
 /** The same for the dashboard. */
 const DASHBOARD_BODIES: Readonly<Record<string, unknown>> = {

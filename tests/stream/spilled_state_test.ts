@@ -200,6 +200,48 @@ Deno.test("the file has not many more holes than it has of what is in use", () =
   assert(log.fileBytes < 2 * log.liveBytes + 256 * 1024 + 3 * 64 * 1024, `${log.fileBytes} for ${log.liveBytes}`);
 });
 
+Deno.test("a file that has no room for copies loses nothing, and copies when it has", () => {
+  using file = new StateFile(folder);
+  const segmentBytes = 64 * 1024;
+  const log = new SpillLog(file, { segmentBytes, fewHolesBytes: 0, mostBytes: 4 * segmentBytes });
+  const table = new SpillTable(log);
+  const value = "x".repeat(1000);
+  const keys: string[] = [];
+  while (table.put(String(keys.length), value)) keys.push(String(keys.length));
+  const kept = keys.filter((_, i) => i % 3 === 0);
+  for (const key of keys) if (!kept.includes(key)) table.take(key);
+  log.compact();
+  assertEquals([...table.walk()].map(({ key }) => Number(key)).sort((a, b) => a - b), kept.map(Number));
+  // Those of a whole segment go: there is room.
+  for (const key of kept.splice(0, 30)) table.take(key);
+  for (let i = 0; i < 5; i++) log.compact();
+  for (let i = 0; i < 60; i++) assert(table.put(`new ${i}`, value));
+  for (const key of kept) assertEquals(table.take(key), value);
+  for (let i = 0; i < 60; i++) assertEquals(table.take(`new ${i}`), value);
+  assertEquals([table.size, log.liveBytes, log.fileBytes], [0, 0, 4 * segmentBytes]);
+});
+
+Deno.test("keys that come and go long before they are due leave no places behind in the queues", () => {
+  using file = new StateFile(folder);
+  const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 0 });
+  const table = new SpillTable(log);
+  const [keys, day] = [100, 86_400_000];
+  for (let i = 0; i < 50_000; i++) {
+    const key = String(i * 7 % keys);
+    table.take(key);
+    table.put(key, `"${i}"`, [{ clock: "closes", at: i }, { clock: "forgets", at: day + i }]);
+    if (i % 50 === 0) log.compact();
+  }
+  assert(table.places < 3 * 2048 + 6 * keys, `${table.places} places of ${keys} keys`);
+  const due = new Set<string>();
+  for (let next = table.nextDue("forgets", 2 * day); next; next = table.nextDue("forgets", 2 * day)) {
+    assert(!due.has(next.key));
+    due.add(next.key);
+    table.take(next.key);
+  }
+  assertEquals(due.size, keys);
+});
+
 Deno.test("a queue tells of places in the order in which they are due", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.nat(50), fc.constant(-1)), { maxLength: 200 }), (list) => {

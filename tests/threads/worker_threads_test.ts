@@ -12,7 +12,7 @@ import type { Log } from "../../src/log/log.ts";
 import { type Runner, scriptsOf } from "../../src/parts.ts";
 import { WorkerThreads } from "../../src/threads/worker_threads.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
-import type { Warehouse } from "../../src/warehouse/warehouse.ts";
+import type { Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
 import { productionParts as parts } from "../../src/wiring.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { checkRules, everyTableFilled } from "../support/checks.ts";
@@ -155,6 +155,39 @@ test("a thread that fails is begun again, and nothing is lost or twice", async (
   await using last = await open({ ...place, warehouse, threads: 2 });
   await last.runner.run(never);
   await checkRules(warehouse, { ...checked.rules, ...everyTableFilled(trains) });
+});
+
+/** The same object but for one method. */
+function withOther<T extends object, N extends keyof T>(target: T, other: N, method: T[N]): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (name === other) return method;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+test("a thread that fails ends its run although what it has left open cannot be closed", async (place) => {
+  await using real = await openDuckDb({ path: ":memory:" });
+  let closed = 0;
+  const unclosable = async (domain: string): Promise<Writer> => {
+    const writer = await real.writer(domain);
+    return withOther(writer, Symbol.asyncDispose, async () => {
+      await writer[Symbol.asyncDispose]();
+      closed++;
+      throw new Error("it cannot be closed");
+    });
+  };
+  const warehouse = withOther(real, "writer", unclosable);
+  const module = new URL("failing_thread.ts", import.meta.url);
+  await using one = await open({ ...place, warehouse, threads: 1, untilEnd: false, module });
+  const failing = assertRejects(() => one.runner.run(never), ThreadFailedError, "a fault of its own");
+  await place.log.produce(trains.topic, place.traffic.take(100));
+  await until(() => one.runner.status().totals.records > 0);
+  await Deno.writeTextFile(`${place.dataDir}/fail`, "");
+  await failing;
+  assertEquals(closed, 1);
 });
 
 test("what fails in a thread fails the run by its own class, and the other threads end", async (place) => {

@@ -45,6 +45,9 @@ test("functions that change the instance, or hide SQL in text, are refused", asy
     "SELECT nextval('COUNTER')",
   ];
   for (const sql of statements) await assertRejects(() => warehouse.query(sql), QueryRefusedError);
+  // Whatever number stands beside it.
+  const beside = "SELECT 1e400, -1e400, '\\\"Infinity' FROM query('SELECT 1')";
+  await assertRejects(() => warehouse.query(beside), QueryRefusedError, "Function query");
 });
 
 test("files and the network are out of reach", async (warehouse) => {
@@ -142,6 +145,9 @@ test("cells are JSON values", async (warehouse) => {
     ["12345678901234567890", "12345678901234567890"],
     ["'nan'::DOUBLE", null],
     ["'-inf'::DOUBLE", null],
+    ["1e400", null, "DOUBLE"],
+    ["-1e400 < 1 AND 1 < 1e999", true],
+    [`'"Infinity" -Infinity'`, '"Infinity" -Infinity'],
     ["0.1::FLOAT::DOUBLE", 0.10000000149011612],
     ["TIMESTAMP '2024-02-29 01:02:03'", "2024-02-29 01:02:03", "TIMESTAMP_NTZ"],
     ["TIMESTAMP '2024-02-29 01:02:03.1'", "2024-02-29 01:02:03.100"],
@@ -149,6 +155,8 @@ test("cells are JSON values", async (warehouse) => {
     ["TIMESTAMPTZ '2024-02-29 01:02:03+02'", "2024-02-28 23:02:03", "TIMESTAMP_LTZ"],
     ["TIMESTAMP 'infinity'", "infinity"],
     ["DATE '2024-02-29'", "2024-02-29", "DATE"],
+    ["DATE 'infinity'", "infinity", "DATE"],
+    ["[DATE '-infinity']", ["-infinity"]],
     ["TIME '01:02:03.5'", "01:02:03.5"],
     ["INTERVAL 90 MINUTE", "01:30:00"],
     [`'{"a":[1,null]}'::JSON`, { a: [1, null] }, "VARIANT"],

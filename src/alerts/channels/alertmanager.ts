@@ -51,8 +51,11 @@ export function alertOf(message: AlertMessage, now: number): Readonly<Record<str
       ...threshold !== null && { threshold: String(threshold) },
     },
     startsAt: message.startedAt,
-    // Alertmanager refuses an alert that ends before it starts.
-    endsAt: message.event === "cleared" ? later(message.startedAt, message.at) : new Date(now + LASTS_MS).toISOString(),
+    // Alertmanager refuses an alert that ends before it starts, which one whose clock is ahead of this one would.
+    endsAt: later(
+      message.startedAt,
+      message.event === "cleared" ? message.at : new Date(now + LASTS_MS).toISOString(),
+    ),
     ...url !== null && { generatorURL: url },
   };
 }

@@ -1,5 +1,6 @@
 // One POST of JSON, and what its answer means for a message.
 import { Deadline } from "../../deadline.ts";
+import { connectFailure } from "../../errors.ts";
 import { MessageRefusedError } from "../channel.ts";
 
 export interface Post {
@@ -12,7 +13,10 @@ export interface Post {
 
 /** Answers that may be others later: of time, of order, of too many. */
 const PASSING = [408, 409, 425, 429];
+/** Of an answer so many characters are told. */
 const MAX_ANSWER = 200;
+/** And so many bytes are read: it may have no end. */
+const MAX_ANSWER_BYTES = 4 * 1024;
 
 /** Rejects with `MessageRefusedError` for an answer that says never, and with an error for one that does not come or says later. */
 export async function post({ url, body, headers, timeoutMs, signal }: Post): Promise<void> {
@@ -37,16 +41,28 @@ async function answerTo(url: string, request: RequestInit): Promise<Response> {
     return await fetch(url, request);
   } catch (error) {
     request.signal?.throwIfAborted();
-    // The client's own words hold the address, which may be a secret.
-    const why = /: ([^:]*\(os error \d+\)|[^:/]*)$/.exec((error as Error).message)?.[1];
-    throw new Error(`The receiver cannot be reached${why ? ` (${why.trim()})` : ""}`);
+    const why = connectFailure(error);
+    throw new Error(`The receiver cannot be reached${why ? ` (${why})` : ""}`);
   }
 }
 
 async function textOf(response: Response, deadline: Deadline): Promise<string> {
-  const text = await deadline.within(response.text()).catch((error) => {
+  const text = await deadline.within(beginningOf(response)).catch((error) => {
     if (response.ok) return "";
     throw error;
   });
   return text.replaceAll(/\s+/g, " ").trim().slice(0, MAX_ANSWER);
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  // Leaving the loop ends the connection where there is more.
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    bytes += chunk.length;
+    if (bytes >= MAX_ANSWER_BYTES) break;
+  }
+  return text;
 }

@@ -1,6 +1,6 @@
 // Writes messages to the topic <domain>.alerts of the log: a record each, by the key of its alert, so that what is said of one
 // alert keeps its order.
-import type { Log } from "../../log/log.ts";
+import type { Log, NewRecord } from "../../log/log.ts";
 import type { AlertMessage, Channel } from "../channel.ts";
 import { jsonOf } from "../message.ts";
 
@@ -18,23 +18,29 @@ export function topic(log: Pick<Log, "topics" | "createTopics" | "produce">): Ch
     if ((await log.topics([name])).length === 0) await log.createTopics([{ topic: name, partitions: 1 }]);
     known.add(name);
   };
+  const write = async (name: string, messages: readonly AlertMessage[]) => {
+    await provide(name);
+    try {
+      await log.produce(name, messages.map(recordOf));
+    } catch (error) {
+      // Somebody may have taken it away.
+      known.delete(name);
+      throw error;
+    }
+  };
   return {
     name: "topic",
     description: "topics of alerts",
     atOnce: AT_ONCE,
     async send(messages: readonly AlertMessage[]) {
       for (const [domain, ofDomain] of Map.groupBy(messages, (message) => message.domain)) {
-        await provide(alertTopic(domain));
-        await log.produce(
-          alertTopic(domain),
-          ofDomain.map((message) => ({
-            key: message.alertId,
-            value: jsonOf(message),
-            headers: { [ID_HEADER]: message.id },
-          })),
-        );
+        await write(alertTopic(domain), ofDomain);
       }
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+function recordOf(message: AlertMessage): NewRecord {
+  return { key: message.alertId, value: jsonOf(message), headers: { [ID_HEADER]: message.id } };
 }

@@ -69,7 +69,9 @@ export function noteRoutes(app: Hono, options: NoteRoutesOptions): void {
     app.post(`/api/notes/${path}`, async (c) => {
       const body = await read(c, schema, options.bodies);
       if (body instanceof Response) return body;
-      const wrong = whatIsUnknown(body as { readonly domain?: string | null; readonly type?: string }, alertTypes);
+      const { domain, type } = body as { readonly domain?: string | null; readonly type?: string };
+      // A rule that is there no more can still be unmuted.
+      const wrong = whatIsUnknown({ domain, type: path === "mute" ? type : undefined }, alertTypes);
       if (wrong !== undefined) return failure(c, 400, "bad_request", wrong);
       await write(body);
       return c.body(null, 204);

@@ -34,6 +34,22 @@ interface Held {
   readonly high: number;
 }
 
+/** What was given up, by table: members that were killed, offsets of groups without members, groups of which nothing is left. */
+const STALE = [
+  ["members", "expires_ms < ?"],
+  [
+    "committed",
+    "committed_ms < ? AND NOT EXISTS (SELECT 1 FROM members m " +
+    "WHERE m.topic_id = committed.topic_id AND m.group_name = committed.group_name)",
+  ],
+  [
+    "groups",
+    ["members", "committed"].map((of) =>
+      `NOT EXISTS (SELECT 1 FROM ${of} m WHERE m.topic_id = groups.topic_id AND m.group_name = groups.name)`
+    ).join(" AND "),
+  ],
+] as const;
+
 /** Deletes what may go. Returns the number of segments deleted. Errors: as `EmbeddedFile.write`. */
 export async function enforceRetention(file: EmbeddedFile, retention: Retention): Promise<number> {
   await expireGroups(file, retention);
@@ -50,10 +66,11 @@ export async function enforceRetention(file: EmbeddedFile, retention: Retention)
 
 async function expireGroups(file: EmbeddedFile, retention: Retention): Promise<void> {
   const oldest = file.clock.now() - retention.groupExpiryMs;
-  const stale = "committed_ms < ? AND NOT EXISTS (SELECT 1 FROM members m " +
-    "WHERE m.topic_id = committed.topic_id AND m.group_name = committed.group_name)";
-  if (file.get(`SELECT 1 FROM committed WHERE ${stale} LIMIT 1`, oldest) === undefined) return;
-  await file.write("other", () => file.run(`DELETE FROM committed WHERE ${stale}`, oldest));
+  for (const [table, stale] of STALE) {
+    const binds = stale.includes("?") ? [oldest] : [];
+    if (file.get(`SELECT 1 FROM ${table} WHERE ${stale} LIMIT 1`, ...binds) === undefined) continue;
+    await file.write("other", () => file.run(`DELETE FROM ${table} WHERE ${stale}`, ...binds));
+  }
 }
 
 async function trim(file: EmbeddedFile, held: Held, retention: Retention): Promise<number> {

@@ -2,7 +2,7 @@
 // oauth4webapi. Knows nothing of Kafka; its errors name settings, and never show a secret or a token.
 
 import type { AuthorizationServer, ClientAuth } from "oauth4webapi";
-import { ConfigError, LogRefusedError, LogUnavailableError } from "../../errors.ts";
+import { ConfigError, connectFailure, LogRefusedError, LogUnavailableError } from "../../errors.ts";
 import type { Token } from "./token_source.ts";
 
 export interface TokenEndpoint {
@@ -83,7 +83,7 @@ function unreachable(address: string, thrown: unknown): Error {
       `The token endpoint ${address} does not answer: check that it runs, and ${URL_SETTING}`,
     );
   }
-  const why = connectFailure(thrown);
+  const why = connectFailure(thrown) ?? "it broke the connection off";
   const certificate = `The certificate of the token endpoint ${address} is`;
   if (/Expired|NotValidYet/.test(why)) {
     return new LogRefusedError(`${certificate} not valid now: renew it, or set this machine's clock`);
@@ -101,14 +101,6 @@ function unreachable(address: string, thrown: unknown): Error {
   return new LogUnavailableError(
     `The token endpoint ${address} cannot be reached (${why}): check that it runs, and ${URL_SETTING}`,
   );
-}
-
-/** What fetch says of a connection that failed, without the whole address, of which the query may hold a secret. */
-function connectFailure(thrown: unknown): string {
-  let error = thrown;
-  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
-  const message = error instanceof Error ? error.message : "";
-  return /client error \(\w+\): (.+)$/s.exec(message)?.[1] ?? "it broke the connection off";
 }
 
 function refusal(address: string, { status, error }: { readonly status: number; readonly error?: string }): Error {

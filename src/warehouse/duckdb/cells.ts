@@ -7,6 +7,9 @@ import type { Client } from "./client.ts";
 /** Turns a cell of one column into a JSON value. */
 export type CellReader = (value: DuckDBValue) => unknown;
 
+/** What a DATE that is infinite has, above or below zero. */
+const INFINITE_DAYS = 2 ** 31 - 1;
+
 function hexadecimal(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -21,6 +24,9 @@ function valueReader(client: Client): CellReader {
       return timestamp(new client.DuckDBTimestampValue(value.micros).toString());
     }
     if (value instanceof client.DuckDBTimestampValue) return timestamp(value.toString());
+    if (value instanceof client.DuckDBDateValue && Math.abs(value.days) === INFINITE_DAYS) {
+      return value.days > 0 ? "infinity" : "-infinity";
+    }
     if (value instanceof client.DuckDBDecimalValue) return decimal(value.toString());
     if (value instanceof client.DuckDBBlobValue) return hexadecimal(value.bytes);
     if (value instanceof client.DuckDBListValue || value instanceof client.DuckDBArrayValue) {

@@ -140,11 +140,22 @@ async function parse(text: string, connection: DuckDBConnection): Promise<Parsed
     if (text.length < LONG || !isOutOfMemory(error)) throw error;
     json = null;
   }
-  if (typeof json === "string") return JSON.parse(json);
+  if (typeof json === "string") return parsedTree(json);
   // Not an error of memory to the caller: run again while nobody writes, it would come again.
   throw new QueryRefusedError(
     `The statement is too long to be checked, ${text.length} characters: ask for a range, or in parts, instead of by a list`,
   );
+}
+
+/** DuckDB writes numbers that JSON does not have as they are. Texts are passed over, whatever they hold. */
+const NOT_IN_JSON = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:Infinity|NaN)\b/g;
+
+function parsedTree(json: string): Parsed {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return JSON.parse(json.replaceAll(NOT_IN_JSON, (found) => found.startsWith('"') ? found : "null"));
+  }
 }
 
 function notReading(body: string): QueryRefusedError {

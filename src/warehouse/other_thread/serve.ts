@@ -109,7 +109,8 @@ class OpenThings implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const number of [...this.#readings.keys()]) await this.closeReading(number).catch(() => {});
-    for (const number of [...this.#writers.keys()]) await this.closeWriter(number);
+    const closing = await Promise.allSettled([...this.#writers.keys()].map((number) => this.closeWriter(number)));
+    for (const result of closing) if (result.status === "rejected") throw result.reason;
   }
 }
 

@@ -2,6 +2,7 @@
 // Must not know accounts or credentials.
 
 import { Deadline, endedWithin } from "../../deadline.ts";
+import { connectFailure, messageIn } from "../../errors.ts";
 
 /** How long a login may take before anybody asks whether there is a server at all, milliseconds. */
 const PATIENCE_MS = 3_000;
@@ -48,7 +49,7 @@ async function whyUnreachable(address: string): Promise<string | undefined> {
     await response.body?.cancel();
     return undefined;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = connectFailure(error) ?? messageIn(error);
     return /certificate/i.test(why) ? undefined : why;
   }
 }

@@ -4,6 +4,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../../deadline.ts";
+import { connectFailure, messageIn } from "../../../errors.ts";
 import { isLoginRefused, isPassing, StreamingError, translateStreaming } from "./codes.ts";
 import { type Identity, jwtOf, TOKEN_MS } from "./tokens.ts";
 
@@ -207,7 +208,8 @@ export class StreamingService {
         return await work();
       } catch (error) {
         if (!(error instanceof StreamingError) || !isPassing(error)) throw error;
-        const waitMs = error.retryAfterMs ?? pauseMs * (0.5 + Math.random() / 2);
+        // One that asks for no pause at all gets one.
+        const waitMs = error.retryAfterMs || pauseMs * (0.5 + Math.random() / 2);
         if (performance.now() + waitMs > until) throw error;
         await delay(waitMs);
       }
@@ -232,7 +234,7 @@ export class StreamingService {
       retryAfter = response.headers.get("retry-after");
       text = await response.text();
     } catch (cause) {
-      throw new StreamingError(0, "", `${what}: ${(cause as Error).message}`, { cause });
+      throw new StreamingError(0, "", `${what}: ${connectFailure(cause) ?? messageIn(cause)}`, { cause });
     }
     if (status >= 200 && status < 300) return jsonOr(text);
     const { code, error_code, message } = objectOf(jsonOr(text));
