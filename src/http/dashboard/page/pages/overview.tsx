@@ -30,6 +30,8 @@ export function OverviewPage({ about, live }: OverviewProps) {
   const total = (read: (domain: DomainStatus) => number) => domains.reduce((sum, domain) => sum + read(domain), 0);
   const samples = domains.map(({ domain }) => history?.domains[domain] ?? []);
   const running = domains.filter(({ phase, standstill }) => phase === "running" && standstill === null).length;
+  const rateOf = (domain: string) => rates.get(domain) ?? ratesOf(history?.domains[domain] ?? []).at(-1) ?? undefined;
+  const known = domains.flatMap(({ domain }) => rateOf(domain) ?? []);
   const lettersNow = total(({ totals }) => totals.deadLetters);
   return (
     <>
@@ -42,7 +44,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
         />
         <Kpi
           label="Records a second"
-          value={numberText(total(({ domain }) => rates.get(domain) ?? 0))}
+          value={numberText(known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate))}
           trend={added(samples.map(ratesOf))}
           detail={`${countText(total(({ totals }) => totals.records), "records")} since the process started`}
         />
@@ -51,19 +53,24 @@ export function OverviewPage({ about, live }: OverviewProps) {
           value={numberText(total((domain) => totalLag(domain) ?? 0))}
           unit="records"
           trend={added(samples.map((all) => all.map(({ lag }) => lag)))}
+          detail="read by nobody yet, of all topics"
         />
         <Kpi
           label="Active alerts"
           value={numberText(active)}
           tone={active > 0 ? "bad" : "ok"}
-          detail={active === 0 ? "all clear" : undefined}
+          detail={active === 0 ? "all clear" : alertsByDomain(about, live)}
         />
         <Kpi
           label="Dead letters"
           value={numberText(lettersNow)}
           tone={lettersNow > 0 ? "bad" : "ok"}
           detail={lettersNow > 0
-            ? <Link to="/pipeline">since the process started: why</Link>
+            ? (
+              <>
+                since the process started, <Link to="/pipeline">by reason</Link>
+              </>
+            )
             : "since the process started"}
         />
       </Kpis>
@@ -73,7 +80,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
             key={domain.name}
             domain={domain}
             status={domains.find((one) => one.domain === domain.name)}
-            rate={rates.get(domain.name)}
+            rate={rateOf(domain.name)}
             samples={history?.domains[domain.name] ?? []}
             active={domain.has_alerts ? activeCount(live.news[`alerts/${domain.name}`]) : undefined}
           />
@@ -81,6 +88,15 @@ export function OverviewPage({ about, live }: OverviewProps) {
       </div>
     </>
   );
+}
+
+/** Such as `Trains 2, Wine 7`. */
+function alertsByDomain({ domains }: About, { news }: LiveNews): string {
+  return domains
+    .map(({ name }) => [wordsOf(name), activeCount(news[`alerts/${name}`]) ?? 0] as const)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${numberText(count)}`)
+    .join(", ");
 }
 
 /** Sums of what was at the same time; the newest are together at the end. */
