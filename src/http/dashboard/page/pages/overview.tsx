@@ -129,9 +129,9 @@ function DomainCard({ domain: { name, topic }, status, rate, samples, active }: 
         {status && <PhaseTag status={status} />}
       </header>
       <p class="note">
-        topic <bdi>{topic}</bdi>
+        <bdi>{topic}</bdi>
         {status !== undefined && status.lastCheckpointAt !== null && (
-          <>, checkpoint {agoText(Math.max(0, now - status.lastCheckpointAt))}</>
+          <>{" · "}checkpoint {agoText(Math.max(0, now - status.lastCheckpointAt))}</>
         )}
       </p>
       <dl class="trends">
