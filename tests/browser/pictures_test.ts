@@ -18,8 +18,9 @@ const PAGES: readonly (readonly [name: string, path: string, moves?: string])[] 
   ["train", "/trains/C101"],
   ["rides", "/rides"],
   ["zone", "/rides/Clifton"],
-  ["wine", "/wine"],
-  ["product", "/wine/1040"],
+  // When something was written is the clock's.
+  ["wine", "/wine", ".full td:last-child"],
+  ["product", "/wine/1040", "td:is(:first-child, :last-child)"],
   ["actions", "/actions"],
   ["user", "/actions/user_0117"],
   ["circadian", "/circadian"],
@@ -34,7 +35,12 @@ const SIGHTS = (["light", "dark"] as const).flatMap((colorScheme) => [
   { colorScheme, width: 1280, height: 1600 },
 ]);
 
-const test = await browserFixture({ fill: sendFixedHistory, hasFixedFonts: true });
+const test = await browserFixture({
+  fill: sendFixedHistory,
+  hasFixedFonts: true,
+  // No alert is cleared, and no window closed, because the clock goes on.
+  env: { FRESHET_IDLE_AFTER_MS: "86400000" },
+});
 
 for (const [name, path, moves = ""] of PAGES) {
   test(`the page ${name} looks as it did when its pictures were taken`, async (browser, { url }) => {

@@ -10,7 +10,7 @@ const FAILED = new URL("failed/", FOLDER);
 /** How different two colours are, from 0 to 1, before they count: letters are drawn a little differently by each version. */
 const COLOUR = 0.15;
 /** Of all pixels. A card that has moved by a few pixels has many more, a letter drawn otherwise fewer. */
-const SHARE = 0.004;
+const SHARE = 0.003;
 
 const RENEW = "UPDATE_PICTURES=true";
 
