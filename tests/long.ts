@@ -60,6 +60,11 @@ const LONG: Readonly<Record<string, LongTest>> = {
     file: "faults/kafka_chaos_test.ts",
     env: { TESTS: "kafka", FRESHET_CHAOS_ROUNDS: "100" },
   },
+  lighthouse: {
+    about: "the overview, trains and explore by Lighthouse, which npx fetches (needs Node and Chromium)",
+    file: "browser/lighthouse_test.ts",
+    env: { TESTS: "browser", FRESHET_LIGHTHOUSE: "13.5.0" },
+  },
   "kill-snowflake": {
     about: "twenty kills of two processes from Kafka to the Snowflake double, with every fault, on 100,000 records",
     file: "snowflake/kafka_kill_test.ts",

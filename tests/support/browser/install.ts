@@ -10,6 +10,6 @@ async function apt(...args: string[]): Promise<void> {
 
 if (await chromiumPath() === undefined) {
   await apt("update");
-  await apt("install", "-y", "--no-install-recommends", "chromium", "fonts-noto-core");
+  await apt("install", "-y", "--no-install-recommends", "chromium", "fonts-noto-core", "fonts-dejavu-core");
 }
 console.log(await chromiumPath());

@@ -9,6 +9,8 @@ import { tellDashboard } from "../told.ts";
 export interface SiteOptions {
   /** Arguments of `simulate` to fill the topics with beforehand. */
   readonly history?: readonly (readonly string[])[];
+  /** Sends what the topics are to hold beforehand. */
+  readonly fill?: (log: Log) => Promise<void>;
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of `run` beside `--no-simulate`. */
   readonly domains?: readonly string[];
@@ -24,7 +26,7 @@ export class Site implements AsyncDisposable {
   ) {}
 
   /** Resolves when the history is in the tables. */
-  static async start({ history = [], env = {}, domains = [] }: SiteOptions = {}): Promise<Site> {
+  static async start({ history = [], fill, env = {}, domains = [] }: SiteOptions = {}): Promise<Site> {
     const dataDir = await Deno.makeTempDir({ prefix: "freshet_browser_" });
     const settings = {
       FRESHET_DATA_DIR: dataDir,
@@ -36,6 +38,10 @@ export class Site implements AsyncDisposable {
     for (const args of history) {
       const { success, stderr } = await program(["simulate", ...args], settings).output();
       if (!success) throw new Error(new TextDecoder().decode(stderr));
+    }
+    if (fill !== undefined) {
+      await using log = await openEmbeddedLog({ dataDir });
+      await fill(log);
     }
     const child = program(["run", ...domains, "--no-simulate"], settings).spawn();
     const up = Promise.withResolvers<string>();

@@ -153,7 +153,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
           />
         )}
       </Card>
-      <Card title="Where sessions begin and end" note="pages, sessions" asked={asked} width="wide">
+      <Card title="Where sessions begin and end" note="pages, sessions" asked={asked}>
         {!pages ? <Waiting height={260} /> : (
           <RowsTable
             label="Where sessions begin and end"
@@ -174,7 +174,7 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
         title="Newest sessions"
         note={data && `the newest ${numberText(data.newest.rows.length)}`}
         asked={asked}
-        width="full"
+        width="wide"
       >
         {!data ? <Waiting height={260} /> : (
           <RowsTable

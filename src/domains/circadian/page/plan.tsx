@@ -42,7 +42,7 @@ export function PlanCard({ plan: given, asked }: { readonly plan: unknown; reado
           <strong>{text}</strong>
         </p>
       ))}
-      <dl class="facts">
+      <dl class="facts facts-wide">
         {sleep && (
           <div>
             <dt>Sleep</dt>

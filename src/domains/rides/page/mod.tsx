@@ -103,15 +103,15 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           columns={TYPE_COLUMNS}
           keys={["RIDE_TYPE"]}
         />
-        <HeatCard title="Requests by day and hour" unit="requests" asked={heat} />
         <TableCard
           title="Hourly statistics"
           note="an open hour is still counted"
           asked={hourly}
           columns={HOUR_COLUMNS}
           keys={["WINDOW_START"]}
-          width="full"
+          width="wide"
         />
+        <HeatCard title="Requests by day and hour" unit="requests" asked={heat} width="full" />
       </div>
     </>
   );

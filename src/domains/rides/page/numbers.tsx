@@ -23,9 +23,11 @@ interface KpiOptions {
   readonly zone: Zone;
   /** Active surges as the list beside has them; absent when it has not all. */
   readonly active?: number;
+  /** Whether they are of one zone. */
+  readonly isOne?: boolean;
 }
 
-export function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0 }: KpiOptions) {
+export function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0, isOne }: KpiOptions) {
   if (data.data_now === null || data.window_end === null) return undefined;
   const end = momentOf(data.window_end);
   const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
@@ -40,7 +42,9 @@ export function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0 }: 
         change={share(data.requests, against)}
         detail={window}
       />
-      <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
+      {!isOne && (
+        <Kpi label="Zones with requests" value={numberText(data.zones.now)} change={difference(data.zones, against)} />
+      )}
       <Kpi
         label="Active surges"
         value={numberText(active)}

@@ -36,7 +36,11 @@ export function ZonePage({ id, live }: { readonly id: string; readonly live: Liv
   return (
     <>
       <Filters canCompare />
-      <KpiRow asked={kpis} show={(data, zone) => kpisOf(data, { zone })} empty="No ride has been asked for yet." />
+      <KpiRow
+        asked={kpis}
+        show={(data, zone) => kpisOf(data, { zone, isOne: true })}
+        empty="No ride has been asked for yet."
+      />
       <div class="grid">
         <TimelineCard
           title="Demand"

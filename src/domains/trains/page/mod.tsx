@@ -91,7 +91,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
         <PowerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.power_kw} />
         <MapCard asked={trails} thresholds={thresholds} />
         <SpeedCard asked={distributions} />
-        <HeatCard title="Passengers by day and hour" unit="passengers" asked={heat} />
+        <HeatCard title="Passengers by day and hour" unit="passengers" asked={heat} width="full" />
         <HistogramCards asked={distributions} thresholds={thresholds} />
         <StatusCard asked={status} />
         <TableCard

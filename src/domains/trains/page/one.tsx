@@ -104,12 +104,17 @@ function State(
   );
 }
 
+/** To a metre. */
+function degreesText(degrees: unknown): string {
+  return degrees === null ? "–" : Number(degrees).toFixed(5);
+}
+
 const RECORD_COLUMNS: readonly RowColumn[] = [
   { name: "TIMESTAMP", title: "Time", kind: "time" },
   { name: "PASSENGER_COUNT", title: "Passengers", kind: "number" },
   { name: "POWER_DRAW_KW", title: "Power", unit: "kW", kind: "number" },
   { name: "SPEED_KMH", title: "Speed", unit: "km/h", kind: "number" },
   { name: "TOTAL_WEIGHT_TONS", title: "Weight", unit: "t", kind: "number" },
-  { name: "LATITUDE", title: "Latitude", kind: "text" },
-  { name: "LONGITUDE", title: "Longitude", kind: "text" },
+  { name: "LATITUDE", title: "Latitude", unit: "°", kind: "number", show: degreesText },
+  { name: "LONGITUDE", title: "Longitude", unit: "°", kind: "number", show: degreesText },
 ];

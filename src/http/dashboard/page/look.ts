@@ -20,12 +20,16 @@ export function storedTheme(): Theme {
   }
 }
 
-export function applyTheme(theme: Theme): void {
+/** Keeps what a person has chosen for the next visit. */
+export function storeTheme(theme: Theme): void {
   try {
     localStorage.setItem(THEME_KEY, theme);
   } catch {
     // It is chosen anew next time.
   }
+}
+
+export function applyTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
 }
 
@@ -41,6 +45,21 @@ export function shadeOf(share: number): string {
 export function onSystemTheme(listener: () => void): () => void {
   dark.addEventListener("change", listener);
   return () => dark.removeEventListener("change", listener);
+}
+
+/** Whether the page is being printed: paper is white. */
+export function usePrinting(): boolean {
+  const [isPrinting, setIsPrinting] = useState(false);
+  useEffect(() => {
+    const [begin, end] = [() => setIsPrinting(true), () => setIsPrinting(false)];
+    addEventListener("beforeprint", begin);
+    addEventListener("afterprint", end);
+    return () => {
+      removeEventListener("beforeprint", begin);
+      removeEventListener("afterprint", end);
+    };
+  }, []);
+  return isPrinting;
 }
 
 /** The time as the page shows it, and the theme that the charts are drawn in. */
@@ -85,6 +104,19 @@ export function useSeen(): boolean {
     return () => document.removeEventListener("visibilitychange", update);
   }, []);
   return seen;
+}
+
+const narrow = matchMedia("(max-width: 720px)");
+
+/** Whether the page is as narrow as a phone, as page.css means it. */
+export function useNarrow(): boolean {
+  const [isNarrow, setIsNarrow] = useState(narrow.matches);
+  useEffect(() => {
+    const update = () => setIsNarrow(narrow.matches);
+    narrow.addEventListener("change", update);
+    return () => narrow.removeEventListener("change", update);
+  }, []);
+  return isNarrow;
 }
 
 /** Grows every second while the page is seen. */

@@ -13,8 +13,10 @@ import {
   onSystemTheme,
   SecondContext,
   storedTheme,
+  storeTheme,
   type Theme,
   useClock,
+  usePrinting,
   useSeen,
 } from "./look.ts";
 import { PageContext } from "./page_context.ts";
@@ -49,6 +51,7 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const seen = useSeen();
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const [system, setSystem] = useState(0);
+  const isPrinting = usePrinting();
   const [lostAt, setLostAt] = useState<number>();
   const [updatedAt, setUpdatedAt] = useState<number>();
   const wrong = badAddress(params);
@@ -63,7 +66,8 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const live = useLive(page?.topics ?? [], seen && !paused && page !== undefined);
   useEffect(() => onSystemTheme(() => setSystem((n) => n + 1)), []);
   // Before the charts are drawn, which take their colours from it.
-  useMemo(() => applyTheme(theme), [theme, system]);
+  useMemo(() => applyTheme(isPrinting ? "light" : theme), [theme, system, isPrinting]);
+  useEffect(() => storeTheme(theme), [theme]);
   const title = page?.title ?? "No such page";
   useEffect(() => {
     document.title = `${title} · Freshet`;
@@ -79,7 +83,7 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   }), [tick]);
   const [dataTime, setDataTime] = useState<number>();
   const serverNow = useMemo(() => momentOf(about.now) - Date.now(), [about]);
-  const themed = `${theme} ${system}`;
+  const themed = `${theme} ${system} ${isPrinting}`;
   const look = useMemo(() => ({ zone, themed, serverNow, setDataTime }), [zone, themed, serverNow]);
   const clock = useClock(seen);
   const here = useMemo(() => ({ domain: page?.domain, about }), [page?.domain, about]);
@@ -90,14 +94,16 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
           <PageContext.Provider value={here}>
             <a class="skip" href="#main">Skip to the page</a>
             <Top about={about} path={path} refresh={refresh} zone={zone} theme={theme} onTheme={setTheme} />
-            <StateLine
-              domain={page?.domain}
-              live={live}
-              paused={paused}
-              lostAt={lostAt}
-              dataTime={dataTime}
-              updatedAt={updatedAt}
-            />
+            {page !== undefined && wrong === undefined && (
+              <StateLine
+                domain={page.domain}
+                live={live}
+                paused={paused}
+                lostAt={lostAt}
+                dataTime={dataTime}
+                updatedAt={updatedAt}
+              />
+            )}
             <main id="main" tabIndex={-1}>
               {page?.crumbs ? <Crumbs crumbs={page.crumbs} /> : <h1 class="visually-hidden">{title}</h1>}
               {page === undefined

@@ -129,8 +129,8 @@ function letterColumns(zone: Zone, open: (letter: DeadLetter) => void): readonly
       key: "bytes",
       title: "Record",
       show: (letter) => (
-        <button type="button" class="link mono" onClick={() => open(letter)}>
-          <bdi>{letter.value === null ? "no value" : letter.value === "" ? "empty" : cutText(letter.value, 40)}</bdi>
+        <button type="button" class="link mono fill" onClick={() => open(letter)}>
+          <bdi>{letter.value === null ? "no value" : letter.value === "" ? "empty" : cutText(letter.value, 400)}</bdi>
         </button>
       ),
     },

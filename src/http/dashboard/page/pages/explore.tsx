@@ -83,13 +83,13 @@ export function ExplorePage({ about }: { readonly about: About }) {
       <Card
         title={table ?? "Tables"}
         note={data && noteOf(data)}
-        tools={data && <ColumnMenu names={data.columns.map(({ name }) => name)} hidden={hidden} onHide={setHidden} />}
+        tools={<ColumnMenu names={data?.columns.map(({ name }) => name) ?? []} hidden={hidden} onHide={setHidden} />}
         asked={asked}
       >
         {table === undefined
           ? <Empty>There are no tables: no domain runs.</Empty>
           : !data
-          ? <Waiting height={260} />
+          ? <Waiting height={600} />
           : (
             <>
               <DataTable

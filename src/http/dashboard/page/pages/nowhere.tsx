@@ -1,4 +1,5 @@
 // An address that names nothing that can be shown: what is wrong with it, and the way back.
+import { Fragment } from "preact";
 import { setParams } from "../address.ts";
 import { cutText, wordsOf } from "../format.ts";
 import { chosenSpan } from "../hand.ts";
@@ -71,7 +72,14 @@ export function NowherePage({ path, wrong, names }: NowhereProps) {
         <code>
           <bdi>{cutText(path, 120)}</bdi>
         </code>. It may be the page of a domain that does not run in this process{names.length > 0 && (
-          <>; these run: {names.map(wordsOf).join(", ")}</>
+          <>
+            ; these run: {names.map((name, i) => (
+              <Fragment key={name}>
+                {i > 0 && ", "}
+                <Link to={`/${name}`}>{wordsOf(name)}</Link>
+              </Fragment>
+            ))}
+          </>
         )}.
       </p>
       <p>

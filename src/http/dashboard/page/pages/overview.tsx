@@ -6,7 +6,7 @@ import { useAnswer } from "../asking.ts";
 import { agoText, countText, durationText, numberText, wordsOf } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
 import { LookContext, useSecond } from "../look.ts";
-import { activeCount } from "../parts/alert_list.tsx";
+import { SENT } from "../parts/alert_list.tsx";
 import { Empty, Waiting } from "../parts/card.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
 import { Link } from "../parts/link.tsx";
@@ -26,10 +26,12 @@ export function OverviewPage({ about, live }: OverviewProps) {
   if (about.domains.length === 0) return <Empty>No domain runs in this process. Start one with: deno task run</Empty>;
   if (!status) return <Waiting height={260} />;
   const { domains } = status;
-  const active = about.domains.reduce((sum, { name }) => sum + (activeCount(live.news[`alerts/${name}`]) ?? 0), 0);
+  const active = about.domains.reduce((sum, { name }) => sum + (activeOf(name, live) ?? 0), 0);
   const total = (read: (domain: DomainStatus) => number) => domains.reduce((sum, domain) => sum + read(domain), 0);
   const samples = domains.map(({ domain }) => history?.domains[domain] ?? []);
   const running = domains.filter(({ phase, standstill }) => phase === "running" && standstill === null).length;
+  const rateOf = (domain: string) => rates.get(domain) ?? ratesOf(history?.domains[domain] ?? []).at(-1) ?? undefined;
+  const known = domains.flatMap(({ domain }) => rateOf(domain) ?? []);
   const lettersNow = total(({ totals }) => totals.deadLetters);
   return (
     <>
@@ -42,7 +44,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
         />
         <Kpi
           label="Records a second"
-          value={numberText(total(({ domain }) => rates.get(domain) ?? 0))}
+          value={numberText(known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate))}
           trend={added(samples.map(ratesOf))}
           detail={`${countText(total(({ totals }) => totals.records), "records")} since the process started`}
         />
@@ -51,19 +53,24 @@ export function OverviewPage({ about, live }: OverviewProps) {
           value={numberText(total((domain) => totalLag(domain) ?? 0))}
           unit="records"
           trend={added(samples.map((all) => all.map(({ lag }) => lag)))}
+          detail="read by nobody yet, of all topics"
         />
         <Kpi
           label="Active alerts"
           value={numberText(active)}
           tone={active > 0 ? "bad" : "ok"}
-          detail={active === 0 ? "all clear" : undefined}
+          detail={active === 0 ? "all clear" : alertsByDomain(about, live)}
         />
         <Kpi
           label="Dead letters"
           value={numberText(lettersNow)}
           tone={lettersNow > 0 ? "bad" : "ok"}
           detail={lettersNow > 0
-            ? <Link to="/pipeline">since the process started: why</Link>
+            ? (
+              <>
+                since the process started, <Link to="/pipeline">by reason</Link>
+              </>
+            )
             : "since the process started"}
         />
       </Kpis>
@@ -73,14 +80,33 @@ export function OverviewPage({ about, live }: OverviewProps) {
             key={domain.name}
             domain={domain}
             status={domains.find((one) => one.domain === domain.name)}
-            rate={rates.get(domain.name)}
+            rate={rateOf(domain.name)}
             samples={history?.domains[domain.name] ?? []}
-            active={domain.has_alerts ? activeCount(live.news[`alerts/${domain.name}`]) : undefined}
+            active={activeOf(domain.name, live)}
           />
         ))}
       </div>
     </>
   );
+}
+
+/** How many alerts of a domain are active, of those that are sent; `undefined` until they are. */
+function activeOf(domain: string, { news }: LiveNews): number | undefined {
+  return news[`alerts/${domain}`]?.data.filter(({ status }) => status === "ACTIVE").length;
+}
+
+/** Only so many are sent: there may be more. */
+function activeText(count: number): string {
+  return count >= SENT ? `${numberText(count)} or more` : numberText(count);
+}
+
+/** Such as `Trains 2, Wine 7`. */
+function alertsByDomain({ domains }: About, live: LiveNews): string {
+  return domains
+    .map(({ name }) => [wordsOf(name), activeOf(name, live) ?? 0] as const)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${activeText(count)}`)
+    .join(", ");
 }
 
 /** Sums of what was at the same time; the newest are together at the end. */
@@ -97,10 +123,11 @@ interface DomainCardProps {
   readonly status: DomainStatus | undefined;
   readonly rate: number | undefined;
   readonly samples: readonly DomainSample[];
+  /** Alerts, `undefined` until they are told. */
   readonly active: number | undefined;
 }
 
-function DomainCard({ domain: { name, topic }, status, rate, samples, active }: DomainCardProps) {
+function DomainCard({ domain: { name, topic, has_alerts }, status, rate, samples, active }: DomainCardProps) {
   const { serverNow } = useContext(LookContext);
   const now = useSecond() + serverNow;
   const watermarks = status?.partitions.flatMap(({ watermark }) => watermark ?? []) ?? [];
@@ -113,9 +140,9 @@ function DomainCard({ domain: { name, topic }, status, rate, samples, active }: 
         {status && <PhaseTag status={status} />}
       </header>
       <p class="note">
-        topic <bdi>{topic}</bdi>
+        <bdi>{topic}</bdi>
         {status !== undefined && status.lastCheckpointAt !== null && (
-          <>, checkpoint {agoText(Math.max(0, now - status.lastCheckpointAt))}</>
+          <>{" · "}checkpoint {agoText(Math.max(0, now - status.lastCheckpointAt))}</>
         )}
       </p>
       <dl class="trends">
@@ -130,10 +157,10 @@ function DomainCard({ domain: { name, topic }, status, rate, samples, active }: 
           value={watermarks.length === 0 ? "no data yet" : durationText(Math.max(0, now - Math.max(...watermarks)))}
           values={samples.map(({ behind_ms }) => behind_ms)}
         />
-        {active !== undefined && (
-          <div class={active > 0 ? "fact-bad" : ""}>
+        {has_alerts && (
+          <div class={active ? "fact-bad" : ""}>
             <dt>Active alerts</dt>
-            <dd>{active > 0 ? `▲ ${numberText(active)}` : "✓ none"}</dd>
+            <dd>{active === undefined ? "–" : active > 0 ? `▲ ${activeText(active)}` : "✓ none"}</dd>
             <dd />
           </div>
         )}

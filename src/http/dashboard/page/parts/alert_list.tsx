@@ -26,7 +26,7 @@ export interface AlertListProps {
 }
 
 /** The server sends no more. */
-const SENT = 200;
+export const SENT = 200;
 /** Until somebody wants to see all. */
 const FIRST = 6;
 

@@ -27,6 +27,8 @@ export function Card({ title, note, tools, width, asked, children }: CardProps) 
     return () => setCharts((before) => before.filter((other) => other !== chart));
   }, []);
   const context = useMemo(() => ({ asNumbers, join }), [asNumbers, join]);
+  // What is said of an answer has its place before it is there: nothing moves when it comes.
+  const isWaiting = asked !== undefined && asked.answer === undefined;
   const isLate = asked?.outdated && asked.answer !== undefined;
   return (
     <section ref={card} class={`card ${width ?? ""}`} aria-labelledby={id} aria-busy={asked?.outdated ?? false}>
@@ -37,7 +39,7 @@ export function Card({ title, note, tools, width, asked, children }: CardProps) 
           <CardMenu title={title} card={card} charts={charts} asNumbers={asNumbers} onNumbers={setAsNumbers} />
         </div>
       </header>
-      {note && <p class="note">{note}</p>}
+      {(note || isWaiting) && <p class="note">{note || "\u00a0"}</p>}
       {asked?.error && <p class="problem" role="alert">{asked.error}</p>}
       <CardContext.Provider value={context}>
         <div class={`card-body ${isLate ? "outdated" : ""}`}>{children}</div>
@@ -52,7 +54,7 @@ export function Empty({ children }: { readonly children: ComponentChildren }) {
 }
 
 /** The place of an answer that is on its way. */
-export function Waiting({ height = 120 }: { readonly height?: 120 | 260 }) {
+export function Waiting({ height = 120 }: { readonly height?: 120 | 260 | 600 }) {
   return (
     <div class={`waiting waiting-${height}`} role="status">
       <span>Loading…</span>

@@ -166,7 +166,13 @@ function thresholdLine({ value, text }: Threshold) {
     silent: true,
     symbol: "none",
     lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
-    label: { formatter: text, position: "insideStartTop", color: colour("bad") },
+    label: {
+      formatter: text,
+      position: "insideEndTop",
+      color: colour("bad"),
+      backgroundColor: colour("card"),
+      padding: [1, 4],
+    },
     data: [{ yAxis: value }],
   };
 }

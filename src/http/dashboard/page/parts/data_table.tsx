@@ -1,6 +1,8 @@
 // A table of rows: sorted by a click on a head, scrolled sideways in its own frame on a narrow screen.
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { numberText } from "../format.ts";
+import { useNarrow } from "../look.ts";
 
 export interface Column<R> {
   readonly key: string;
@@ -12,6 +14,9 @@ export interface Column<R> {
   readonly by?: (row: R) => number | string | null;
   readonly numeric?: boolean;
 }
+
+/** Rows of a long table on a phone, where it is not scrolled in a frame of its own, until somebody asks for all. */
+const FIRST_ROWS = 12;
 
 export interface DataTableProps<R> {
   readonly label: string;
@@ -39,42 +44,53 @@ export function DataTable<R>({ label, columns, rows, keyOf, sort: given, onSort,
     if (onSort) onSort(next);
     else setOwn(next);
   };
+  const [isAll, setIsAll] = useState(false);
+  const isCut = useNarrow() && tall === true && sorted.length > FIRST_ROWS;
+  const shown = isCut && !isAll ? sorted.slice(0, FIRST_ROWS) : sorted;
   return (
-    <div class={`table-frame ${tall ? "table-tall" : ""}`} role="group" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map(({ key, title, unit, by, numeric }) => (
-              <th key={key} scope="col" class={numeric ? "numeric" : ""} aria-sort={ariaSort(sort, key)}>
-                {by
-                  ? (
-                    <button
-                      type="button"
-                      class="sorter"
-                      onClick={() => choose(key)}
-                    >
-                      {title}
-                      {unit && <span class="unit">{unit}</span>}
-                      <span aria-hidden="true" class="sort-mark">
-                        {sort?.key === key ? (sort.descending ? "▾" : "▴") : ""}
-                      </span>
-                    </button>
-                  )
-                  : <>{title}{unit && <span class="unit">{unit}</span>}</>}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map(({ key, show, numeric }) => <td key={key} class={numeric ? "numeric" : ""}>{show(row)}</td>)}
+    <>
+      <div class={`table-frame ${tall ? "table-tall" : ""}`} role="group" aria-label={label} tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              {columns.map(({ key, title, unit, by, numeric }) => (
+                <th key={key} scope="col" class={numeric ? "numeric" : ""} aria-sort={ariaSort(sort, key)}>
+                  {by
+                    ? (
+                      <button
+                        type="button"
+                        class="sorter"
+                        onClick={() => choose(key)}
+                      >
+                        {title}
+                        {unit && <span class="unit">{unit}</span>}
+                        <span aria-hidden="true" class="sort-mark">
+                          {sort?.key === key ? (sort.descending ? "▾" : "▴") : ""}
+                        </span>
+                      </button>
+                    )
+                    : <>{title}{unit && <span class="unit">{unit}</span>}</>}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-      {rows.length === 0 && <p class="empty">{empty ?? "No rows."}</p>}
-    </div>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <tr key={keyOf(row)}>
+                {columns.map(({ key, show, numeric }) => <td key={key} class={numeric ? "numeric" : ""}>{show(row)}
+                </td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {rows.length === 0 && <p class="empty">{empty ?? "No rows."}</p>}
+      </div>
+      {isCut && (
+        <button type="button" class="quiet" aria-expanded={isAll} onClick={() => setIsAll(!isAll)}>
+          {isAll ? "Show fewer" : `Show all ${numberText(sorted.length, "rows")}`}
+        </button>
+      )}
+    </>
   );
 }
 

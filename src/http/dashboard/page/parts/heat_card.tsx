@@ -11,6 +11,7 @@ export interface HeatCardProps {
   readonly title: string;
   readonly unit: string;
   readonly asked: QueryState<Heat>;
+  readonly width?: "wide" | "full";
 }
 
 const HOUR_MS = 3_600_000;
@@ -18,7 +19,7 @@ const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 /** Hours that are named above the cells. */
 const NAMED = 3;
 
-export function HeatCard({ title, unit, asked }: HeatCardProps) {
+export function HeatCard({ title, unit, asked, width = "wide" }: HeatCardProps) {
   const { zone } = useContext(LookContext);
   const heat = asked.answer?.data;
   const days = useMemo(() => daysOf(heat ?? [], zone), [heat, zone]);
@@ -30,7 +31,7 @@ export function HeatCard({ title, unit, asked }: HeatCardProps) {
         zoneText(zone)
       }; the stronger the colour, the more. A day leads to it`}
       asked={asked}
-      width="wide"
+      width={width}
     >
       {!heat
         ? <Waiting height={260} />

@@ -65,6 +65,9 @@ export function KpiRow<T>({ asked, show, empty }: KpiRowProps<T>) {
 
 type Change = KpiProps["change"];
 
+/** What is told as 0 % is no change. */
+const NO_CHANGE = 0.0005;
+
 const directionOf = (value: number): -1 | 0 | 1 => value > 0 ? 1 : value < 0 ? -1 : 0;
 
 /** How many more or fewer; `undefined` where one of the two is not known. */
@@ -77,5 +80,8 @@ export function difference({ now, before }: Compared, against: string): Change {
 /** The change as a share of what was before; `undefined` where that is nothing. */
 export function share({ now, before }: Compared, against: string): Change {
   const change = now === null || before === null ? null : changeOf(now, before);
-  return change === null ? undefined : { text: percentText(change), direction: directionOf(change), against };
+  if (change === null) return undefined;
+  return Math.abs(change) < NO_CHANGE
+    ? { text: "no change", direction: 0, against }
+    : { text: percentText(change), direction: directionOf(change), against };
 }

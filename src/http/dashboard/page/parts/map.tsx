@@ -37,6 +37,8 @@ export interface MapProps {
 }
 
 const [WIDTH, HEIGHT, MARGIN] = [760, 440, 30];
+/** Radius of a point of the usual size, and of what is touched. */
+const [DOT, TARGET] = [7, 12];
 const KM_PER_DEGREE = 111.32;
 /** Of the points, that must lie within the outlines. */
 const ENOUGH = 0.8;
@@ -47,6 +49,8 @@ export function Map({ label, points, outlines = [] }: MapProps) {
     shown,
     shown.length === 0 ? points : undefined,
   ]);
+  // Small ones lie on large ones.
+  const drawn = useMemo(() => points.toSorted((a, b) => (b.size ?? 1) - (a.size ?? 1)), [points]);
   const line = (places: readonly Place[]) =>
     places.map((at) => project.to(at).map((n) => n.toFixed(1)).join(",")).join(" ");
   return (
@@ -58,23 +62,77 @@ export function Map({ label, points, outlines = [] }: MapProps) {
       {points.map(({ id, trail = [] }) =>
         trail.length > 1 && <polyline key={id} class="map-trail" points={line(trail)} />
       )}
-      {points.map(({ id, at, share, isBad, size = 1, label, text, to }) => {
+      {drawn.map(({ id, at, share, isBad, size = 1, label, text, to }) => {
         const [x, y] = project.to(at);
         return (
-          <g key={id} class="map-point" style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}>
+          <g
+            key={id}
+            class={`map-point ${label ? "" : "map-point-plain"}`}
+            style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}
+          >
             <Link to={to} class={isBad ? "map-bad" : ""}>
               <title>{text}</title>
-              <circle r={12 * Math.max(1, size)} class="map-target" />
-              <circle r={7 * size} class={`map-dot ${shadeOf(share)}`} />
-              {label && <text y={7 * size + 13}>{label}</text>}
+              <circle r={TARGET * Math.max(1, size)} class="map-target" />
+              <circle r={DOT * size} class={`map-dot ${shadeOf(share)}`} />
             </Link>
           </g>
         );
       })}
+      <Labels points={drawn} project={project} />
       <Scale kmPerPixel={project.kmPerPixel} />
     </svg>
   );
 }
+
+/** Sizes of the letters of a label, usually and where the map is drawn small, as page.css has them. */
+const FONTS = [11, 20];
+const WIDE_PER_LETTER = 0.62;
+
+type Box = readonly [left: number, top: number, right: number, bottom: number];
+
+interface LabelsProps {
+  /** The most important first. */
+  readonly points: readonly MapPoint[];
+  readonly project: Projection;
+}
+
+/** Names below the points, but none that would lie on another: of those whoever points at one is told. */
+function Labels({ points, project }: LabelsProps) {
+  const [small, large] = FONTS.map((font) => readable(points, project, font));
+  return (
+    <g aria-hidden="true">
+      {points.filter(({ id }) => small!.has(id)).map(({ id, at, size = 1, label }) => {
+        const [x, y] = project.to(at);
+        return (
+          <text
+            key={id}
+            class={`map-label ${large!.has(id) ? "" : "map-label-small"}`}
+            x={x.toFixed(1)}
+            y={(y + DOT * size + 4).toFixed(1)}
+          >
+            {label}
+          </text>
+        );
+      })}
+    </g>
+  );
+}
+
+/** Ids of the points whose labels can all be read beside each other. */
+function readable(points: readonly MapPoint[], project: Projection, font: number): ReadonlySet<string> {
+  const boxes: Box[] = [];
+  return new Set(points.flatMap(({ id, at, size = 1, label = "" }) => {
+    const [x, y] = project.to(at);
+    const half = label.length * font * WIDE_PER_LETTER / 2;
+    const top = y + DOT * size + 4;
+    const box: Box = [x - half, top, x + half, top + font * 1.2];
+    if (label === "" || boxes.some((other) => overlap(box, other))) return [];
+    boxes.push(box);
+    return [id];
+  }));
+}
+
+const overlap = (a: Box, b: Box): boolean => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
 /** The outlines, if most of the points are on them: other data has another ground below it. */
 function outlinesAt(points: readonly MapPoint[], outlines: readonly MapOutline[]): readonly MapOutline[] {
@@ -129,7 +187,7 @@ function Graticule({ project: { to, bounds } }: { readonly project: Projection }
         return (
           <g key={lon}>
             <line x1={x} x2={x} y1={0} y2={HEIGHT} />
-            <text x={x + 3} y={HEIGHT - 5}>{lon.toFixed(digits)}°</text>
+            {x < WIDTH - MARGIN && <text x={x + 3} y={HEIGHT - 5}>{lon.toFixed(digits)}°</text>}
           </g>
         );
       })}
@@ -153,8 +211,8 @@ function Scale({ kmPerPixel }: { readonly kmPerPixel: number }) {
   const x = WIDTH - 14 - km / kmPerPixel;
   return (
     <g class="map-scale" aria-hidden="true">
-      <path d={`M${x} 16 v6 h${km / kmPerPixel} v-6`} />
-      <text x={x} y={12}>{km < 1 ? `${km * 1000} m` : `${km} km`}</text>
+      <path d={`M${x} 24 v6 h${km / kmPerPixel} v-6`} />
+      <text x={x} y={19}>{km < 1 ? `${km * 1000} m` : `${km} km`}</text>
     </g>
   );
 }

@@ -167,8 +167,8 @@ function columnsFor(zone: Zone, open: (record: RecordText) => void): readonly Co
       key: "value",
       title: "Value",
       show: (record) => (
-        <button type="button" class="link mono" onClick={() => open(record)}>
-          <bdi>{record.raw === null ? "no value" : cutText(record.decoded ?? record.raw, 100) || "empty"}</bdi>
+        <button type="button" class="link mono fill" onClick={() => open(record)}>
+          <bdi>{record.raw === null ? "no value" : cutText(record.decoded ?? record.raw, 400) || "empty"}</bdi>
         </button>
       ),
     },
