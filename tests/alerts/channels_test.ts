@@ -58,6 +58,59 @@ Deno.test("a receiver that says never refuses, all others may take it later, and
   for (const text of messages) assert(!text.includes("127.0.0.1") && !text.includes("key="), text);
 });
 
+Deno.test("which answers refuse a message for good, and a redirect is one that nobody follows", async () => {
+  let status = 200;
+  const paths: string[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    paths.push(pathname);
+    const headers: HeadersInit = status >= 300 && status < 400 ? { location: "/elsewhere" } : {};
+    return pathname === "/" ? new Response(null, { status, headers }) : new Response("taken");
+  });
+  await using channel = webhook({
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    secret: SECRET,
+    timeoutMs: 5_000,
+    now,
+  });
+  for (
+    const [answer, isForGood] of [
+      ...[301, 307, 400, 401, 404, 410].map((it) => [it, true] as const),
+      ...[408, 409, 425, 429, 500, 503].map((it) => [it, false] as const),
+    ]
+  ) {
+    status = answer;
+    const error = await assertRejects(() => channel.send([message()], never), Error, String(answer));
+    assertEquals(error instanceof MessageRefusedError, isForGood, String(answer));
+  }
+  assertEquals(new Set(paths), new Set(["/"]));
+});
+
+Deno.test("a mail server gets no password over a line that others can read, and one that refuses it may take it later", async () => {
+  const logins: string[] = [];
+  const server = new SMTPServer({
+    disabledCommands: ["STARTTLS"],
+    onAuth({ username = "" }: { username?: string | undefined }, _session: unknown, done: (error: Error) => void) {
+      logins.push(username);
+      done(Object.assign(new Error("Invalid login"), { responseCode: 535 }));
+    },
+  });
+  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
+  const { port } = server.server.address() as { port: number };
+  const options = { from: "freshet@example.com", to: ["ops@example.com"], timeoutMs: 5_000 };
+  try {
+    // The same machine by an address that does not say so.
+    for (const [host, told] of [["0.0.0.0", []], ["127.0.0.1", ["me"]]] as const) {
+      await using channel = mail({ ...options, url: `smtp://me:hush@${host}:${port}` });
+      const error = await assertRejects(() => channel.send([message()], never), Error, "The mail server");
+      assert(!(error instanceof MessageRefusedError) && !error.message.includes("hush"), error.message);
+      assertEquals(logins, [...told]);
+    }
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+});
+
 Deno.test("of an answer that has no end as much is read as is told of it", async () => {
   let status = 404;
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {

@@ -269,6 +269,63 @@ Deno.test("what comes while another message fails does not wait until that one i
   await running;
 });
 
+Deno.test("a channel is told what is for it, and writing goes on after what was refused", async () => {
+  await using bench = await Bench.open();
+  await addEvents(bench.warehouse, [{ alert: "A", event: "RAISED", at: Date.now() }], ["mail"]);
+  await bench.add({ alert: "B", event: "RAISED", at: Date.now() });
+  await bench.send(() => bench.outcomes.delivered === 1);
+  assertEquals(bench.told, ["B/RAISED"]);
+  await using writes = new SmallWrites(bench.warehouse);
+  const row = { MUTE_ID: "m", DOMAIN: "trains", ALERT_TYPE: "T", MUTED_BY: "me", MUTED_AT: 0, ENDS_AT: 1 };
+  const write = (table: string) => writes.write([{ table, keyColumns: ["MUTE_ID"], rows: [row] }]);
+  await assertRejects(() => write("NO_SUCH_TABLE"));
+  await write("ALERT_MUTES");
+  assertEquals((await bench.warehouse.query("SELECT MUTE_ID FROM ALERT_MUTES")).rows, [["m"]]);
+});
+
+Deno.test("a receiver is reminded of what is raised until it is cleared, also by who takes over", async () => {
+  await using bench = await Bench.open();
+  const reminded: string[][] = [];
+  const channel: Channel = {
+    ...{ name: "webhook", description: "a receiver that forgets", atOnce: 10 },
+    send: () => Promise.resolve(),
+    reminder: {
+      everyMs: 20,
+      remind: (active) => Promise.resolve(void reminded.push(active.map(({ alertId }) => alertId).sort())),
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  const until = async (expected: readonly string[]) => {
+    reminded.length = 0;
+    const isTold = () => reminded.some((ids) => ids.join() === expected.join());
+    for (const giveUpAt = Date.now() + 20_000; !isTold();) {
+      assert(Date.now() < giveUpAt, JSON.stringify(reminded.at(-1)));
+      await delay(10);
+    }
+  };
+  const at = Date.now();
+  await bench.add(...["A", "B"].map((alert) => ({ alert, event: "RAISED", at } as const)));
+  for (const first of [true, false]) {
+    await using writes = new SmallWrites(bench.warehouse);
+    const stop = new AbortController();
+    const running = bench.sender({ channel, writes }).run(stop.signal);
+    await until(first ? ["A", "B"] : ["B", "C"]);
+    if (first) {
+      await bench.add({ alert: "A", event: "CLEARED", at });
+      await until(["B"]);
+      // Another process tells of a partition that comes over.
+      await bench.add({ alert: "C", event: "RAISED", at, partition: 1 });
+      bench.partitions = [0, 1];
+      await until(["B", "C"]);
+      bench.partitions = [1];
+      await until(["C"]);
+      bench.partitions = [0, 1];
+    }
+    stop.abort();
+    await running;
+  }
+});
+
 Deno.test("whoever ends does not wait for a receiver that says nothing", async () => {
   await using bench = await Bench.open();
   await bench.add({ alert: "A", event: "RAISED", at: Date.now() });

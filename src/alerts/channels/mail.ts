@@ -95,8 +95,9 @@ async function sendBy(
   } catch (error) {
     const { responseCode, code, message } = error as Error & { responseCode?: number; code?: string };
     const text = `The mail server: ${message.replaceAll(/\s+/g, " ").slice(0, 200)}`;
-    // A server that refuses a login, or is not there, may be mended; one that refuses the mail itself will again.
-    if (responseCode !== undefined && responseCode >= 500 && code !== "EAUTH") throw new MessageRefusedError(text);
+    // A server that refuses a login or TLS, or is not there, may be mended; one that refuses the mail itself will again.
+    const isOfMail = code === "EENVELOPE" || code === "EMESSAGE";
+    if (isOfMail && responseCode !== undefined && responseCode >= 500) throw new MessageRefusedError(text);
     throw new Error(text);
   }
 }
