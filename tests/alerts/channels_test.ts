@@ -90,7 +90,7 @@ Deno.test("a mail server gets no password over a line that others can read, and 
   const logins: string[] = [];
   const server = new SMTPServer({
     disabledCommands: ["STARTTLS"],
-    onAuth({ username }: { username: string }, _session: unknown, done: (error: Error) => void) {
+    onAuth({ username = "" }: { username?: string | undefined }, _session: unknown, done: (error: Error) => void) {
       logins.push(username);
       done(Object.assign(new Error("Invalid login"), { responseCode: 535 }));
     },
