@@ -22,6 +22,7 @@ export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
 export { HeatCard } from "./parts/heat_card.tsx";
 export { Link } from "./parts/link.tsx";
 export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
+export { MultiplesCard } from "./parts/multiples_card.tsx";
 export { RecordsCard } from "./parts/records_card.tsx";
 export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
