@@ -69,13 +69,13 @@ function endsOf(data: Multiples | undefined, threshold: number | undefined): End
   }
   // A threshold far away from all there is would leave nothing to be seen of it.
   if (threshold !== undefined && threshold > most && threshold < 2 * most) most = threshold;
-  return { least: -roundedUp(-least), most: roundedUp(most) || 1 };
+  return { least: least < 0 ? -roundedUp(-least) : 0, most: roundedUp(most) || 1 };
 }
 
-/** The next number above that has one digit, or half of one more. */
+/** The next number above that is easy to read. */
 function roundedUp(value: number): number {
   if (value <= 0) return 0;
-  const step = 10 ** Math.floor(Math.log10(value)) / 2;
+  const step = 10 ** Math.floor(Math.log10(value)) / 5;
   return Math.ceil(value / step) * step;
 }
 
@@ -146,7 +146,10 @@ function Multiple({ name, values, ends, unit, threshold, to, place }: MultiplePr
     <Link to={to} class={`multiple ${isBeyond ? "multiple-bad" : ""}`}>
       <span class="multiple-head">
         <bdi>{cutText(name, 40)}</bdi>{" "}
-        <span class="numeric">{numberText(place === undefined ? newest : values[place], unit)}</span>
+        <span class="numeric">
+          {numberText(place === undefined ? newest : values[place])}
+          <span class="visually-hidden">{unit}</span>
+        </span>
       </span>
       <svg viewBox={`0 0 ${width} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
         {ends.least < 0 && <line class="multiple-zero" x1={0} x2={width} y1={yOf(0)} y2={yOf(0)} />}
