@@ -63,6 +63,8 @@ export interface DashboardOptions extends Names {
   readonly notes: NoteKeeper;
   /** What the checkpoints of a domain have taken so far. */
   readonly checkpointsOf: StatusHistoryOptions["checkpointsOf"];
+  /** Where the history of the pipelines is kept over a restart. */
+  readonly historyFile?: StatusHistoryOptions["historyFile"];
   /** Topics of the log, to be looked into. */
   readonly topics: TopicRoutesOptions["topics"];
   /** Sends a dead letter to its topic again. */

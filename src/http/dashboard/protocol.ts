@@ -150,6 +150,8 @@ export interface DayHistoryAnswer {
 export interface DaySample {
   /** Epoch milliseconds. */
   readonly at: number;
+  /** When the process started that counted, epoch milliseconds. */
+  readonly started_at: number;
   /** Of the process, bytes. */
   readonly memory: number;
   readonly domains: Readonly<Record<string, DomainDaySample>>;
