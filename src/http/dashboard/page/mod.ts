@@ -9,6 +9,7 @@ export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
 export { LookContext, shadeOf, useDataTime } from "./look.ts";
+export { TimeNotes } from "./parts/annotations.tsx";
 export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";

@@ -136,7 +136,12 @@ function LagCard({ samples }: SamplesProps) {
       } up to now`}
       width="full"
     >
-      <Horizon rows={rows} most={most} wordsOf={(value) => countText(value, "records")} />
+      <Horizon
+        rows={rows}
+        most={most}
+        wordsOf={(value) => countText(value, "records")}
+        span={{ from: samples[0]!.at, to: samples.at(-1)!.at }}
+      />
     </Card>
   );
 }
