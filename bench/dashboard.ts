@@ -1,25 +1,15 @@
 // (i) The dashboard of the real program: how soon a page has its data when the tables hold 10 million records
-// (FRESHET_BENCH_ROWS), and what 20 browsers cost while 10 thousand records a second come in: a minute without them and one
-// with them (FRESHET_BENCH_SECONDS=600 for the long run with them). The browsers are streams and questions as the page makes them, and
-// one that never reads.
+// (FRESHET_BENCH_ROWS). browsers.ts measures what browsers cost.
 
 import { DuckDBInstance } from "@duckdb/node-api";
-import { openEmbeddedLog } from "../src/log/embedded.ts";
-import type { Log } from "../src/log/log.ts";
 import freshetSql from "../sql/freshet.sql" with { type: "text" };
 import { openDuckDb } from "../src/warehouse/duckdb.ts";
 import { trainsOn } from "./pipeline.ts";
-import { telemetry, TRAINS } from "./records.ts";
+import { TRAINS } from "./records.ts";
 import { Program } from "./program.ts";
-import { median, print, type Row } from "./report.ts";
+import { print, type Row } from "./report.ts";
 
 const ROWS = Number(Deno.env.get("FRESHET_BENCH_ROWS") ?? 10_000_000);
-const SECONDS = Number(Deno.env.get("FRESHET_BENCH_SECONDS") ?? 60);
-const SECONDS_WITHOUT = 60;
-const RATE = 10_000;
-const BROWSERS = 20;
-/** As the page does unless told otherwise. */
-const REFRESH_MS = 5_000;
 const PANELS = ["kpis", "timeline", "distributions", "hourly", "status"];
 const TOPIC = "ats_telemetry";
 
@@ -99,106 +89,4 @@ async function firstData(): Promise<void> {
   }
 }
 
-/** Streams and asks until the signal; counts events and the milliseconds that answers take. */
-async function browse(base: string, seen: { events: number; readonly answersMs: number[] }, signal: AbortSignal) {
-  const stream = await fetch(`${base}/api/live?topic=status&topic=alerts/trains`, { signal });
-  const reading = (async () => {
-    for await (const text of stream.body!.pipeThrough(new TextDecoderStream())) {
-      seen.events += text.split("\nevent: ").length - 1;
-    }
-  })().catch(() => {});
-  while (!signal.aborted) {
-    const answers = PANELS.map((panel) => ask(`${base}/api/panels/trains/${panel}?range=6h`));
-    seen.answersMs.push(...await Promise.all(answers));
-    await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
-  }
-  await reading;
-}
-
-/** Sends records dated now until the signal; resolves with how many. */
-async function feed(log: Log, signal: AbortSignal): Promise<number> {
-  const startMs = performance.now();
-  let sent = 0;
-  while (!signal.aborted) {
-    const due = Math.floor((performance.now() - startMs) * RATE / 1000);
-    const now = new Date().toISOString();
-    const records = Array.from({ length: due - sent }, (_, i) => {
-      const { key, value } = telemetry(sent + i);
-      return { key, value: value.replace(/"timestamp":"[^"]+"/, `"timestamp":"${now}"`) };
-    });
-    if (records.length > 0) await log.produce(TOPIC, records);
-    sent = due;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return sent;
-}
-
-interface Measured {
-  readonly perSecond: number;
-  readonly cpuS: number;
-  /** Resident memory by tenths of the run, MB. */
-  readonly rssMb: readonly number[];
-  readonly events: number;
-  readonly answersMs: readonly number[];
-}
-
-async function ingest(browsers: number, seconds: number): Promise<Measured> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await using log = await openEmbeddedLog({ dataDir: dir });
-    await log.createTopics([{ topic: TOPIC, partitions: 4 }]);
-    await using program = await Program.start(dir);
-    const stop = new AbortController();
-    const feeding = feed(log, stop.signal);
-    const seen = { events: 0, answersMs: [] as number[] };
-    const sleeper = browsers > 0 ? await fetch(`${program.dashboard}/api/live?topic=status`) : undefined;
-    const browsing = Array.from({ length: browsers }, () => browse(program.dashboard, seen, stop.signal));
-    // What starts up is no part of it.
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const before = { records: await program.records(), atMs: performance.now(), ...await program.usage() };
-    const rssMb: number[] = [];
-    for (let tenth = 0; tenth < 10; tenth++) {
-      await new Promise((resolve) => setTimeout(resolve, seconds * 100));
-      rssMb.push((await program.usage()).rssMb);
-    }
-    const { cpuS } = await program.usage();
-    const perSecond = (await program.records() - before.records) * 1000 / (performance.now() - before.atMs);
-    stop.abort();
-    await Promise.all([feeding, ...browsing]);
-    await sleeper?.body?.cancel();
-    return { perSecond, cpuS: cpuS - before.cpuS, rssMb, ...seen };
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-async function twentyBrowsers(): Promise<void> {
-  const without = await ingest(0, SECONDS_WITHOUT);
-  const withThem = await ingest(BROWSERS, SECONDS);
-  const rate = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
-  const memory = (rss: readonly number[]) =>
-    `${Math.round(rss[0]!)}, ${Math.round(rss[4]!)}, ${Math.round(rss[9]!)} MB`;
-  print(`(i) ${BROWSERS} browsers for ${SECONDS} s at ${RATE.toLocaleString("en")} records/s`, [
-    { what: "records committed, without browsers", figure: rate(without.perSecond) },
-    {
-      what: "records committed, with them",
-      figure: rate(withThem.perSecond),
-      ratio: (withThem.perSecond / without.perSecond).toFixed(3),
-      target: "0.95",
-    },
-    { what: "processors busy, without", figure: (without.cpuS / SECONDS_WITHOUT).toFixed(2) },
-    {
-      what: "processors busy, with",
-      figure: (withThem.cpuS / SECONDS).toFixed(2),
-      ratio: (withThem.cpuS / SECONDS / (without.cpuS / SECONDS_WITHOUT)).toFixed(2),
-      isCost: true,
-    },
-    { what: "memory, without: first tenth, half, end", figure: memory(without.rssMb) },
-    { what: "memory, with: first tenth, half, end", figure: memory(withThem.rssMb), target: "flat" },
-    { what: "events to the browsers", figure: rate(withThem.events / SECONDS) },
-    { what: "an answer to a panel, median", figure: `${median(withThem.answersMs).toFixed(0)} ms` },
-  ]);
-}
-
 await firstData();
-await twentyBrowsers();

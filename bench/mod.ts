@@ -16,6 +16,7 @@ const BENCHMARKS = [
   "latency",
   "ingest",
   "dashboard",
+  "browsers",
   "queries",
   "snowflake",
   "views",

@@ -181,6 +181,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     usersQuery,
     notes: new Notes({ writes, warehouse, now: () => clock.now(), onMute: () => alerts?.wake() }),
     checkpointsOf: (domain) => checkpoints.of(domain),
+    historyFile: `${config.dataDir}/freshet.history.ndjson`,
     topics: topicSource({ log, clock }),
     republish: (request) => republishOne(request, { log, warehouse }),
     settings: config.domains,

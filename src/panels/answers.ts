@@ -69,6 +69,20 @@ export interface Timeline extends Span {
   }[];
 }
 
+/** The same of each of several things over time: small charts beside each other. */
+export interface Multiples extends Span {
+  /** What is compared, as it was asked for. */
+  readonly measure: string;
+  readonly bucket_s: number;
+  readonly source: string;
+  /** Epoch seconds at which the first bucket starts. */
+  readonly first: number;
+  /** Each with a value for every bucket from the first one on, `null` where there is none. By name. */
+  readonly series: readonly { readonly name: string; readonly values: readonly (number | null)[] }[];
+  /** How many there are: of very many those that come first are answered. */
+  readonly known: number;
+}
+
 /** Something by the hour, the oldest first. */
 export type Heat = readonly {
   /** Epoch milliseconds of the hour's start. */

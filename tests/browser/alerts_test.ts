@@ -130,7 +130,11 @@ test("what somebody annotates is on all charts, for others too, until it is take
   await dialog.getByLabel("Your name").fill("Ann");
   await dialog.getByRole("button", { name: "Add" }).click();
   await page.locator(".chart-note-deployment").first().waitFor();
-  assertEquals(await page.locator(".chart-note").count(), 2, "passengers and power");
+  assertEquals(await page.locator(".chart-note").count(), 3, "passengers, power, and the strips of speed");
+  await page.locator(".strips .chart-note-deployment").waitFor();
+  const noted = page.locator("table.heat td").filter({ has: page.locator(".heat-note") });
+  await noted.first().waitFor();
+  assertStringIncludes((await noted.first().getAttribute("title"))!, "⚑ deployment: version 2.3 (Ann)");
   await page.getByRole("button", { name: "Annotations" }).click();
   await dialog.getByLabel("Kind").selectOption("incident");
   await dialog.getByLabel("Text").fill("signal failure at Central");
@@ -148,7 +152,7 @@ test("what somebody annotates is on all charts, for others too, until it is take
   const list = other.page.getByRole("list", { name: "What is annotated" });
   await list.getByRole("button", { name: "Remove: version 2.3" }).click();
   await until(async () => await other.page.locator(".chart-note-deployment").count() === 0, "the removal");
-  assertEquals(await other.page.locator(".chart-note-incident").count(), 2);
+  assertEquals(await other.page.locator(".chart-note-incident").count(), 3);
 });
 
 for (const width of [390, 1024, 1600]) {

@@ -1,8 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
-import { Live, type LiveOptions } from "../../src/http/dashboard/live.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Live, type LiveOptions, type Wanted } from "../../src/http/dashboard/live.ts";
 
 const OPTIONS: LiveOptions = {
-  topics: ["a", "b"],
   look: () => Promise.resolve(),
   everyMs: 10_000,
   heartbeatMs: 10_000,
@@ -12,9 +11,15 @@ const OPTIONS: LiveOptions = {
 
 let clients = 0;
 
+/** Topics under their own names. */
+const wanted = (topics: readonly string[], more: Partial<Wanted> = {}): Wanted => ({
+  topics: new Map(topics.map((topic) => [topic, topic])),
+  ...more,
+});
+
 /** A browser that reads when it is told to. */
 function browser(live: Live, topics: readonly string[], lastEventId?: string) {
-  const stream = live.open(topics, lastEventId, { address: `client ${clients++}` })!;
+  const stream = live.open(wanted(topics, { lastEventId }), { address: `client ${clients++}` })!;
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   return {
@@ -26,9 +31,12 @@ function browser(live: Live, topics: readonly string[], lastEventId?: string) {
   };
 }
 
-/** Topics and data of a piece of a stream. */
+/** Names and data of the events of a piece of a stream; of those that tell what has changed the change. */
 function eventsOf(text: string): string[] {
-  return [...text.matchAll(/event: (.*)\ndata: (.*)\n/g)].map(([, topic, data]) => `${topic} ${data}`);
+  return [...text.matchAll(/event: (.*)\ndata: (.*)\n/g)].map(([, name, data]) => {
+    const { is, delta } = JSON.parse(data!);
+    return `${name} ${JSON.stringify(delta?.set ?? delta ?? is)}`;
+  });
 }
 
 const idOf = (text: string) => /id: (.*)\n/.exec(text)?.[1];
@@ -58,7 +66,7 @@ Deno.test("a client that does not read holds the newest event of each topic, not
 
 Deno.test("nothing is made for a client before it reads", async () => {
   using live = new Live(OPTIONS);
-  const stream = live.open(["a"], undefined, { address: "a" })!;
+  const stream = live.open(wanted(["a"]), { address: "a" })!;
   live.publish("a", 1);
   live.publish("a", 2);
   const reader = stream.getReader();
@@ -98,6 +106,61 @@ Deno.test("a client that comes back is told only what it has missed, and everyth
   assertEquals(eventsOf(await moved.read()), ["a 7", "b 7"]);
 });
 
+Deno.test("who has a version is told what has changed since, however many were left out", async () => {
+  using live = new Live(OPTIONS);
+  const rows = (last: number) => ({ rows: [...Array(20).keys(), last] });
+  const client = browser(live, ["a"]);
+  await client.read();
+  live.publish("a", rows(0));
+  assertEquals(eventsOf(await client.read()), [`a ${JSON.stringify(rows(0))}`]);
+  live.publish("a", rows(1));
+  live.publish("a", rows(2));
+  const text = await client.read();
+  assertEquals(eventsOf(text), ['a {"in":{"rows":{"items":[20,{"set":2}]}}}']);
+  assertStringIncludes(text, '"from":1,');
+  // Somebody else has nothing yet.
+  const other = browser(live, ["a"]);
+  await other.read();
+  assertEquals(eventsOf(await other.read()), [`a ${JSON.stringify(rows(2))}`]);
+});
+
+Deno.test("a client that says what it has is told what has changed since, also when nobody listened meanwhile", async () => {
+  using live = new Live(OPTIONS);
+  const first = browser(live, ["a", "b"]);
+  await first.read();
+  const rows = (last: number) => [...Array(20).keys(), last];
+  live.publish("a", rows(0));
+  live.publish("b", 1);
+  const ids = [...(await first.read()).matchAll(/id: (.*)\n/g)].map(([, id]) => id!);
+  await first.leave();
+  const have = new Map([["a", ids[0]!], ["b", ids[1]!]]);
+  const opened = (more: Partial<Wanted>) => {
+    const reader = live.open(wanted(["a", "b"], more), { address: `client ${clients++}` })!.getReader();
+    return async () => new TextDecoder().decode((await reader.read()).value);
+  };
+  const again = opened({ have });
+  await again();
+  live.publish("a", rows(1));
+  live.publish("b", 1);
+  assertEquals(eventsOf(await again()), ['a {"items":[20,{"set":1}]}']);
+  // Its connection was lost after the change: what it said at first is out of date.
+  const lost = opened({ have, lastEventId: ids[1]! });
+  await lost();
+  assertEquals(eventsOf(await lost()), [`a ${JSON.stringify(rows(1))}`]);
+  const stranger = opened({ have: new Map([["a", "other-1"]]) });
+  await stranger();
+  assertEquals(eventsOf(await stranger()), [`a ${JSON.stringify(rows(1))}`, "b 1"]);
+});
+
+Deno.test("a topic's events have the name that the client has given it", async () => {
+  using live = new Live(OPTIONS);
+  const reader = live.open({ topics: new Map([["5 trains/kpis?line=\n", "ask-0"]]) }, { address: "a" })!.getReader();
+  await reader.read();
+  live.publish("5 trains/kpis?line=\n", 1);
+  assertEquals(eventsOf(new TextDecoder().decode((await reader.read()).value)), ["ask-0 1"]);
+  await reader.cancel();
+});
+
 Deno.test("a silent stream shows that it is alive", async () => {
   using live = new Live({ ...OPTIONS, heartbeatMs: 5 });
   const client = browser(live, ["a"]);
@@ -109,16 +172,14 @@ Deno.test("a silent stream shows that it is alive", async () => {
 Deno.test("there is a greatest number of clients, and who leaves makes room", async () => {
   using live = new Live(OPTIONS);
   const clients = [1, 2, 3].map(() => browser(live, ["a"]));
-  assertEquals(live.open(["a"], undefined, { address: "other" }), undefined);
+  assertEquals(live.open(wanted(["a"]), { address: "other" }), undefined);
   await clients[0]!.leave();
-  assert(live.open(["a"], undefined, { address: "other" }));
+  assert(live.open(wanted(["a"]), { address: "other" }));
 });
 
 Deno.test("one address has no more than its share of the places", () => {
   using live = new Live(OPTIONS);
-  const opened = ["one", "one", "one", "other"].map((address) =>
-    live.open(["a"], undefined, { address }) !== undefined
-  );
+  const opened = ["one", "one", "one", "other"].map((address) => live.open(wanted(["a"]), { address }) !== undefined);
   assertEquals(opened, [true, true, false, true]);
 });
 
@@ -135,8 +196,8 @@ Deno.test("a client whose connection takes nothing for long is cut off, and one 
       return Promise.resolve();
     },
   });
-  live.open(["a"], undefined, { address: "stalled", connection: connectionOf("stalled") });
-  const reader = live.open(["a"], undefined, { address: "reads", connection: connectionOf("reads") })!.getReader();
+  live.open(wanted(["a"]), { address: "stalled", connection: connectionOf("stalled") });
+  const reader = live.open(wanted(["a"]), { address: "reads", connection: connectionOf("reads") })!.getReader();
   let reading = true;
   const read = (async () => {
     while (reading) await reader.read();

@@ -272,6 +272,75 @@ Deno.test("trains: passengers of each hour of the last days", async () => {
   }]);
 });
 
+Deno.test("trains: small charts have a value for every bucket, of records or of hours, of what is compared", async () => {
+  await using trains = await panels("trains", TRAINS);
+  const seconds = (time: string) => Date.parse(`2026-01-15T${time}Z`) / 1000;
+  const fine = await trains.ask("by-train", { range: "2h" });
+  assertEquals([fine.source, fine.bucket_s, fine.first, fine.known], [
+    "ATS_TRANSFORMED",
+    120,
+    seconds("08:10:00"),
+    2,
+  ]);
+  const drawn = (answer: typeof fine, name: string) =>
+    answer.series.find((one: { name: string }) => one.name === name).values
+      .flatMap((value: number | null, i: number) =>
+        value === null ? [] : [[answer.first + i * answer.bucket_s, value]]
+      );
+  assertEquals(fine.series.map(({ name, values }: typeof fine.series[0]) => [name, values.length]), [["A1", 61], [
+    "B1",
+    61,
+  ]]);
+  assertEquals(drawn(fine, "A1"), [[seconds("09:00:00"), 100], [seconds("09:02:00"), 300], [seconds("10:10:00"), 400]]);
+  assertEquals(drawn(await trains.ask("by-train", { range: "2h", measure: "power" }), "B1"), [
+    [seconds("09:00:00"), 2700],
+    [seconds("10:10:00"), 100],
+  ]);
+  assertEquals(drawn(await trains.ask("by-train", { range: "2h", line: "Blue", measure: "speed" }), "B1"), [
+    [seconds("09:00:00"), 30],
+    [seconds("10:10:00"), 0],
+  ]);
+  const hours = await trains.ask("by-train", { range: "7d" });
+  assertEquals([hours.source, hours.bucket_s], ["ATS_HOURLY_STATS", 3 * 3600]);
+  // Three records of 100, 300 and 400: each weighs as much as the others.
+  assertEquals(drawn(hours, "A1"), [[seconds("09:00:00"), 266.7]]);
+});
+
+Deno.test("trains: of very many trains those that come first are compared, and it is told how many there are", async () => {
+  const many = Array.from({ length: 60 }, (_, n) => report(`T${100 + n}`, "Red", "10:00:00", n, n, n, n));
+  await using trains = await panels("trains", [
+    offsets("trains", "2026-01-15 10:11:00"),
+    `INSERT INTO ATS_TRANSFORMED VALUES ${many.join(", ")}`,
+  ]);
+  const { series, known } = await trains.ask("by-train", { range: "1h" });
+  assertEquals([series.length, series[0].name, series.at(-1).name, known], [48, "T100", "T147", 60]);
+});
+
+Deno.test("rides: small charts of the zones, by requests or by fare", async () => {
+  const part = (partition: number, zone: string, end: string, requests: number, fare: number) =>
+    `(${partition}, '${zone}', 'pool', TIMESTAMP '2026-01-15 ${end}' - INTERVAL 15 MINUTE, '2026-01-15 ${end}', ${requests}, ${fare}, ${requests})`;
+  await using rides = await panels("rides", [
+    offsets("rides", "2026-01-15 10:00:00"),
+    `INSERT INTO RIDE_DEMAND_PARTS (KAFKA_PARTITION, ZONE, RIDE_TYPE, WINDOW_START, WINDOW_END, REQUEST_COUNT, SUM_FARE_ESTIMATE, FARE_COUNT)
+     VALUES ${
+      [
+        part(0, "Docks", "09:58:00", 3, 30),
+        part(1, "Docks", "09:58:00", 1, 30),
+        part(0, "Market", "10:00:00", 8, 40),
+        // Between two points.
+        part(0, "Docks", "09:59:00", 100, 100),
+      ].join(", ")
+    }`,
+  ]);
+  const values = async (measure?: string) => {
+    const { series, first, bucket_s } = await rides.ask("by-zone", { range: "2h", ...measure && { measure } });
+    assertEquals([first, bucket_s], [Date.parse("2026-01-15T08:00:00Z") / 1000, 120]);
+    return series.map((one: { name: string; values: readonly number[] }) => [one.name, one.values.slice(-2)]);
+  };
+  assertEquals(await values(), [["Docks", [4, null]], ["Market", [null, 8]]]);
+  assertEquals(await values("fare"), [["Docks", [15, null]], ["Market", [null, 5]]]);
+});
+
 Deno.test("rides: zones are where their rides are asked for", async () => {
   await using rides = await panels("rides", [
     offsets("rides", "2026-01-15 10:00:00"),

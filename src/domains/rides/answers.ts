@@ -1,5 +1,5 @@
 // What the panels of rides answer. Types only: the server's code and the page's both read this.
-import type { Compared, Heat, OneThing, Rows, Timeline } from "../../panels/answers.ts";
+import type { Compared, Heat, Multiples, OneThing, Rows, Timeline } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface RidesPanels {
@@ -11,7 +11,11 @@ export interface RidesPanels {
   readonly one: OneThing;
   readonly heat: Heat;
   readonly places: ZonePlaces;
+  readonly "by-zone": Multiples;
 }
+
+/** What panel `rides/by-zone` compares. */
+export type ZoneMeasure = "requests" | "fare";
 
 /** Answer of panel `rides/places`: where the zones are. */
 export type ZonePlaces = readonly {

@@ -13,7 +13,11 @@ import {
   HOUR_MS,
   hoursIn,
   isOne,
+  MAX_MULTIPLES,
   MINUTE_MS,
+  type Multiples,
+  multiplesBucket,
+  multiplesOf,
   newestRecords,
   numberOrNull,
   type OneFilter,
@@ -33,7 +37,7 @@ import {
   topSeries,
   within,
 } from "../../panels/mod.ts";
-import type { RideKpis, RidesPanels, ZonePlaces } from "./answers.ts";
+import type { RideKpis, RidesPanels, ZoneMeasure, ZonePlaces } from "./answers.ts";
 
 const DOMAIN = "rides";
 const WINDOW_MINUTES = 15;
@@ -43,6 +47,7 @@ const MAX_HOURS = 24 * 31;
 const chosen = z.object({ zone: several });
 const chosenIn = timeFilter.extend(chosen.shape);
 type Chosen = z.infer<typeof chosen>;
+const compared = chosenIn.extend({ measure: z.enum(["requests", "fare"]).default("requests") });
 
 /** Start of the newest window that is closed in all partitions, epoch milliseconds. */
 function newestWindow({ closed }: DataTimes): number {
@@ -98,16 +103,39 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<RideKpis> {
   };
 }
 
+/** Where a window ends, epoch seconds. */
+const WINDOW_END_S = "DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), WINDOW_END)";
+
 /** Requests in the window that ends at each point: windows hop by a minute, and every so many are taken. */
 async function demand(filter: z.infer<typeof chosenIn>, context: PanelContext): Promise<Timeline> {
   const span = await spanIn(filter, context, DOMAIN);
   const step = bucketOf(span, 60);
   const where = all(within("WINDOW_END", span), oneOf("ZONE", filter.zone));
-  const end = "DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), WINDOW_END)";
-  const counted = `SELECT ${end} AS BUCKET_AT, ZONE AS SERIES, SUM(REQUEST_COUNT) AS VALUE
-    FROM RIDE_DEMAND_PARTS WHERE ${where.sql} AND MOD(${end}, ${step}) = 0 GROUP BY 1, 2`;
+  const counted = `SELECT ${WINDOW_END_S} AS BUCKET_AT, ZONE AS SERIES, SUM(REQUEST_COUNT) AS VALUE
+    FROM RIDE_DEMAND_PARTS WHERE ${where.sql} AND MOD(${WINDOW_END_S}, ${step}) = 0 GROUP BY 1, 2`;
   const rows = await rowsOf(context, topSeries(counted), where.binds);
   return { ...span, bucket_s: step, source: "RIDE_DEMAND", points: pointsOf(rows) };
+}
+
+const MEASURES: Readonly<Record<ZoneMeasure, string>> = { requests: "SUM(REQUEST_COUNT)", fare: FARE };
+
+/** Of each zone the window that ends at each point. Of very many zones those with the most requests. */
+async function byZone(filter: z.infer<typeof compared>, context: PanelContext): Promise<Multiples> {
+  const span = await spanIn(filter, context, DOMAIN);
+  const bucketS = multiplesBucket(span, 60);
+  const where = all(within("WINDOW_END", span), oneOf("ZONE", filter.zone));
+  const rows = await rowsOf(
+    context,
+    `WITH P AS (
+       SELECT *, ${WINDOW_END_S} AS BUCKET_AT FROM RIDE_DEMAND_PARTS
+       WHERE ZONE IS NOT NULL AND ${where.sql} AND MOD(${WINDOW_END_S}, ${bucketS}) = 0
+     ), Z AS (SELECT ZONE FROM P GROUP BY ZONE ORDER BY SUM(REQUEST_COUNT) DESC, ZONE LIMIT ${MAX_MULTIPLES})
+     SELECT P.BUCKET_AT, LEFT(P.ZONE, 200) AS SERIES, ${MEASURES[filter.measure]} AS VALUE,
+       (SELECT COUNT(DISTINCT ZONE) FROM P) AS KNOWN
+     FROM P JOIN Z ON Z.ZONE = P.ZONE GROUP BY 1, 2 ORDER BY 2, 1`,
+    where.binds,
+  );
+  return multiplesOf(rows, { measure: filter.measure, span, bucketS, source: "RIDE_DEMAND" });
 }
 
 async function zones(filter: Chosen, context: PanelContext): Promise<Rows> {
@@ -206,6 +234,7 @@ export const panels: DomainPanels<RidesPanels> = {
         { where: oneOf("ZONE", filter.zone), context },
       )),
     places: panel(chosen, places),
+    "by-zone": panel(compared, byZone),
   },
   alerts: (context) => alertsOf(ALERTS, context),
   tables: [

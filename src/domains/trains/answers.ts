@@ -1,5 +1,5 @@
 // What the panels of trains answer. Types only: the server's code and the page's both read this.
-import type { Alert, Compared, Heat, Rows, Span } from "../../panels/answers.ts";
+import type { Alert, Compared, Heat, Multiples, Rows, Span } from "../../panels/answers.ts";
 
 /** What each panel answers, by its name. */
 export interface TrainsPanels {
@@ -11,7 +11,11 @@ export interface TrainsPanels {
   readonly one: OneTrain;
   readonly heat: Heat;
   readonly trails: TrainTrails;
+  readonly "by-train": Multiples;
 }
+
+/** What panel `trains/by-train` compares. */
+export type TrainMeasure = "passengers" | "speed" | "power";
 
 /** Answer of panel `trains/trails`: where the active trains are, and were. */
 export interface TrainTrails {

@@ -19,7 +19,7 @@ import { type chosenIn, chosenTrains, DOMAIN, recordsIn } from "./chosen.ts";
 const MAX_RECORDS = 200_000;
 
 /** One of every so many records, spread by the golden ratio so that no train's turn is met or missed each time. */
-function evenly(records: number): Condition {
+export function evenly(records: number): Condition {
   const share = Math.min(1, MAX_RECORDS / Math.max(1, records));
   if (share === 1) return { sql: "TRUE", binds: [] };
   return { sql: `MOD(KAFKA_OFFSET * 40503, 65536) < ${Math.max(1, Math.round(share * 65_536))}`, binds: [] };

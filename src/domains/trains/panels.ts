@@ -31,6 +31,7 @@ import {
 } from "../../panels/mod.ts";
 import type { OneTrain, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
 import { type Chosen, chosen, chosenHourly, chosenIn, chosenTrains, DOMAIN, recordsIn } from "./chosen.ts";
+import { byTrain, compared } from "./by_train.ts";
 import { distributions } from "./distributions.ts";
 import { trails } from "./trails.ts";
 
@@ -277,6 +278,7 @@ export const panels: DomainPanels<TrainsPanels> = {
           context,
         }),
     ),
+    "by-train": panel(compared, byTrain),
     trails: panel(chosen, (filter, context) => trails(chosenTrains(filter), context)),
   },
   alerts: (context) => alertsOf(ALERTS, context),

@@ -1,24 +1,44 @@
-// One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest event of
-// each topic: an event tells all there is to know, so the newest replaces what has not been sent yet.
+// One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest version of
+// each topic: a version tells all there is to know, so the newest replaces what has not been sent yet. Of a topic of which a
+// client has a version it is sent what has changed since.
 // One that takes nothing for long is cut off, and no address has more than its share of the places.
 // Our own: a stream of hono's queues what a slow client has not taken.
 // Must not know what the events are about.
 
+import { createHash } from "node:crypto";
 import type { Taker } from "../client_address.ts";
+import { deltaOf } from "./delta.ts";
+import type { LiveData } from "./protocol.ts";
 
-/** An event's topic and its data as JSON text. */
-interface LiveEvent {
-  readonly id: number;
-  readonly topic: string;
-  readonly essence: string;
-  readonly data: string;
+/** What a topic said at one time. */
+class Version {
+  /** What makes this of an older version, as text. */
+  readonly #since = new WeakMap<Version, string>();
+
+  constructor(
+    readonly id: number,
+    readonly topic: string,
+    readonly data: unknown,
+    /** The part of the data that a difference is made of. */
+    readonly essence: unknown,
+    readonly digest: string,
+  ) {}
+
+  /** As the data of an event for who has `known`. */
+  textFor(known: Version | undefined): string {
+    if (known === undefined) return JSON.stringify({ is: this.data } satisfies LiveData);
+    const made = this.#since.get(known) ??
+      JSON.stringify({ from: known.id, delta: deltaOf(known.data, this.data) ?? { in: {} } } satisfies LiveData);
+    this.#since.set(known, made);
+    return made;
+  }
 }
 
 export interface LiveOptions {
-  /** Topics that there are. */
-  readonly topics: readonly string[];
   /** Called every `everyMs` while somebody listens, with the topics that somebody listens to. Calls do not overlap. */
   readonly look: (topics: ReadonlySet<string>) => Promise<void>;
+  /** Called as often, whether or not a look is under way, and once more when the last one leaves. */
+  readonly tick?: (topics: ReadonlySet<string>) => void;
   readonly everyMs: number;
   readonly heartbeatMs: number;
   readonly maxClients: number;
@@ -26,18 +46,32 @@ export interface LiveOptions {
   readonly maxClientsPerAddress: number;
 }
 
+/** What a browser wants to be told. */
+export interface Wanted {
+  /** Topics, each with the name that its events have for this browser. */
+  readonly topics: ReadonlyMap<string, string>;
+  /** Ids of the events that it has, by topic. */
+  readonly have?: ReadonlyMap<string, string>;
+  /** Of the newest event that it has, where it comes back by itself. */
+  readonly lastEventId?: string;
+}
+
 /** A client that takes nothing for so many heartbeats is not there any more. */
 const MISSED_HEARTBEATS = 3;
+/** Versions that are kept of topics that nobody listens to any more: somebody who comes back has them. */
+const MAX_LEFT = 200;
 
 class Viewer {
-  readonly topics: ReadonlySet<string>;
+  readonly topics: ReadonlyMap<string, string>;
   /** Since when something has been ready that the connection does not take; `undefined` while it takes all. */
   #untakenSince: number | undefined = performance.now();
-  readonly #pending = new Map<string, LiveEvent>();
+  readonly #pending = new Map<string, Version>();
+  /** What it has of each topic. */
+  readonly #has = new Map<string, Version>();
   #wake: (() => void) | undefined;
   closed = false;
 
-  constructor(topics: ReadonlySet<string>, readonly listener: Taker) {
+  constructor(topics: ReadonlyMap<string, string>, readonly listener: Taker) {
     this.topics = topics;
     listener.connection?.begin();
   }
@@ -47,10 +81,17 @@ class Viewer {
     return this.#untakenSince !== undefined && performance.now() - this.#untakenSince >= afterMs;
   }
 
-  offer(event: LiveEvent): void {
-    if (!this.topics.has(event.topic)) return;
-    this.#pending.delete(event.topic);
-    this.#pending.set(event.topic, event);
+  /** It need not be told what it has. */
+  has(version: Version): void {
+    this.#has.set(version.topic, version);
+  }
+
+  offer(version: Version): void {
+    const { topic } = version;
+    if (!this.topics.has(topic)) return;
+    this.#pending.delete(topic);
+    if (this.#has.get(topic) === version) return;
+    this.#pending.set(topic, version);
     this.#wake?.();
   }
 
@@ -62,8 +103,8 @@ class Viewer {
     this.#wake?.();
   }
 
-  /** What is to be sent; waits for something, `heartbeatMs` at most. */
-  async next(heartbeatMs: number): Promise<readonly LiveEvent[]> {
+  /** The events that are to be sent; waits for something, `heartbeatMs` at most. */
+  async next({ heartbeatMs, run }: { readonly heartbeatMs: number; readonly run: string }): Promise<string> {
     this.#untakenSince = undefined;
     if (this.#pending.size === 0 && !this.closed) {
       const woken = Promise.withResolvers<void>();
@@ -74,9 +115,13 @@ class Viewer {
       this.#wake = undefined;
     }
     this.#untakenSince = performance.now();
-    const events = [...this.#pending.values()];
+    const texts = [...this.#pending.values()].map((version) => {
+      const data = version.textFor(this.#has.get(version.topic));
+      this.#has.set(version.topic, version);
+      return `id: ${run}-${version.id}\nevent: ${this.topics.get(version.topic)}\ndata: ${data}\n\n`;
+    });
     this.#pending.clear();
-    return events;
+    return texts.join("");
   }
 }
 
@@ -84,8 +129,10 @@ class Viewer {
 export class Live implements Disposable {
   readonly #options: LiveOptions;
   readonly #clients = new Set<Viewer>();
-  /** The newest event of each topic. */
-  readonly #latest = new Map<string, LiveEvent>();
+  /** The newest version of each topic. */
+  readonly #latest = new Map<string, Version>();
+  /** The same of topics that nobody listens to any more, those that were left first come first. */
+  readonly #left = new Map<string, Version>();
   /** Tells the events of this process from those of another with the same numbers. */
   readonly #run = crypto.randomUUID().slice(0, 8);
   #id = 0;
@@ -103,28 +150,39 @@ export class Live implements Disposable {
 
   /** Sends the data if it differs from what was last sent; `essence` is the part of it that a difference is made of. */
   publish(topic: string, data: unknown, essence: unknown = data): void {
-    const text = JSON.stringify(essence);
-    if (this.#latest.get(topic)?.essence === text) return;
-    const event = { id: ++this.#id, topic, essence: text, data: essence === data ? text : JSON.stringify(data) };
-    this.#latest.set(topic, event);
-    for (const client of this.#clients) client.offer(event);
+    const before = this.#latest.get(topic) ?? this.#left.get(topic);
+    const version = this.#versionOf(before, { topic, data, essence });
+    this.#left.delete(topic);
+    this.#latest.set(topic, version);
+    for (const client of this.#clients) client.offer(version);
+  }
+
+  #versionOf(
+    before: Version | undefined,
+    { topic, data, essence }: { readonly topic: string; readonly data: unknown; readonly essence: unknown },
+  ): Version {
+    // Shared answers are the very same.
+    if (before !== undefined && before.essence === essence) return before;
+    const digest = createHash("sha256").update(JSON.stringify(essence) ?? "").digest("base64");
+    return before?.digest === digest ? before : new Version(++this.#id, topic, data, essence, digest);
   }
 
   /**
-   * The response to one browser: first what is newer than `lastEventId`, then what comes. `undefined` when there are too
-   * many already, in all or of its address.
+   * The response to one browser: first what it does not have yet, then what comes. `undefined` when there are too many
+   * already, in all or of its address.
    */
-  open(
-    topics: readonly string[],
-    lastEventId: string | undefined,
-    listener: Taker,
-  ): ReadableStream<Uint8Array> | undefined {
+  open(wanted: Wanted, listener: Taker): ReadableStream<Uint8Array> | undefined {
     const { maxClients, maxClientsPerAddress } = this.#options;
     const neighbours = [...this.#clients].filter((client) => client.listener.address === listener.address);
     if (this.#clients.size >= maxClients || neighbours.length >= maxClientsPerAddress) return undefined;
-    const client = new Viewer(new Set(topics.filter((topic) => this.#options.topics.includes(topic))), listener);
-    const seen = this.#seen(lastEventId);
-    for (const event of this.#latest.values()) if (event.id > seen) client.offer(event);
+    const client = new Viewer(wanted.topics, listener);
+    for (const topic of wanted.topics.keys()) {
+      const version = this.#latest.get(topic) ?? this.#left.get(topic);
+      if (version === undefined) continue;
+      if (this.#isWith(version, wanted)) client.has(version);
+      // What nobody has listened to is looked at anew first.
+      else if (this.#latest.has(topic)) client.offer(version);
+    }
     this.#add(client);
     return this.#stream(client);
   }
@@ -139,19 +197,25 @@ export class Live implements Disposable {
           greeted = true;
           return controller.enqueue(encoder.encode("retry: 2000\n\n"));
         }
-        const events = await client.next(this.#options.heartbeatMs);
+        const text = await client.next({ heartbeatMs: this.#options.heartbeatMs, run: this.#run });
         if (client.closed) return controller.close();
-        controller.enqueue(
-          encoder.encode(events.length === 0 ? ": still here\n\n" : events.map(textOf(this.#run)).join("")),
-        );
+        controller.enqueue(encoder.encode(text === "" ? ": still here\n\n" : text));
       },
       cancel: () => this.#remove(client),
       // Nothing is made before the connection takes it.
     }, { highWaterMark: 0 });
   }
 
-  #seen(lastEventId: string | undefined): number {
-    const [run, id] = (lastEventId ?? "").split("-");
+  /** Whether a browser has this version. */
+  #isWith({ id, topic }: Version, { have, lastEventId }: Wanted): boolean {
+    // Who comes back by itself has got on since it said what it has.
+    if (lastEventId === undefined) return this.#numberOf(have?.get(topic)) === id;
+    return id <= this.#numberOf(lastEventId);
+  }
+
+  /** The number of an event of this process, 0 for any other. */
+  #numberOf(eventId: string | undefined): number {
+    const [run, id] = (eventId ?? "").split("-");
     return run === this.#run && /^\d+$/.test(id ?? "") ? Number(id) : 0;
   }
 
@@ -164,11 +228,25 @@ export class Live implements Disposable {
 
   #remove(client: Viewer): void {
     client.close();
-    this.#clients.delete(client);
+    if (!this.#clients.delete(client)) return;
+    const topics = this.#topics();
+    for (const topic of client.topics.keys()) if (!topics.has(topic)) this.#leave(topic);
     if (this.#clients.size > 0) return;
     clearInterval(this.#timer);
     clearInterval(this.#sweeper);
     this.#timer = this.#sweeper = undefined;
+    this.#options.tick?.(topics);
+  }
+
+  #leave(topic: string): void {
+    const version = this.#latest.get(topic);
+    if (version === undefined) return;
+    this.#latest.delete(topic);
+    this.#left.set(topic, version);
+    for (const oldest of this.#left.keys()) {
+      if (this.#left.size <= MAX_LEFT) break;
+      this.#left.delete(oldest);
+    }
   }
 
   #dropStalled(): void {
@@ -180,11 +258,17 @@ export class Live implements Disposable {
     }
   }
 
+  #topics(): ReadonlySet<string> {
+    return new Set([...this.#clients].flatMap(({ topics }) => [...topics.keys()]));
+  }
+
   async #look(): Promise<void> {
+    const topics = this.#topics();
+    this.#options.tick?.(topics);
     if (this.#looking) return;
     this.#looking = true;
     try {
-      await this.#options.look(new Set([...this.#clients].flatMap(({ topics }) => [...topics])));
+      await this.#options.look(topics);
     } finally {
       this.#looking = false;
     }
@@ -195,6 +279,3 @@ export class Live implements Disposable {
     for (const client of [...this.#clients]) this.#remove(client);
   }
 }
-
-const textOf = (run: string) => ({ id, topic, data }: LiveEvent): string =>
-  `id: ${run}-${id}\nevent: ${topic}\ndata: ${data}\n\n`;

@@ -6,9 +6,8 @@ import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import { alertTypesOf, type Domain } from "../../domains/domain.ts";
 import type { DomainStatus } from "../../engine/status.ts";
-import { loggerFor } from "../../logging.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../../warehouse/warehouse.ts";
-import { clientAddress, clientOf, proxyCheck } from "../client_address.ts";
+import { clientAddress, proxyCheck } from "../client_address.ts";
 import { checkHost, type Names } from "../host_check.ts";
 import type { Connections } from "../connections.ts";
 import type { Tokens } from "../auth.ts";
@@ -19,12 +18,13 @@ import { limitRate } from "../rate_limit.ts";
 import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { ExplorerError } from "./explorer.ts";
-import { Live } from "./live.ts";
+import type { Live } from "./live.ts";
+import { createLive, liveRoute } from "./live_routes.ts";
 import { type NoteKeeper, noteRoutes } from "./note_routes.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
 import { panelRoutes } from "./panel_routes.ts";
-import type { About, Answer, DayHistoryAnswer, LiveStatus, StatusHistoryAnswer } from "./protocol.ts";
+import type { About, Answer, DayHistoryAnswer, StatusHistoryAnswer } from "./protocol.ts";
 import { type AllCheck, allCheck, requireSession, sessionRoute } from "./session.ts";
 import { panelsOf, type ShownPanels } from "./shown.ts";
 import { LargeAnswers } from "../large_answers.ts";
@@ -63,6 +63,8 @@ export interface DashboardOptions extends Names {
   readonly notes: NoteKeeper;
   /** What the checkpoints of a domain have taken so far. */
   readonly checkpointsOf: StatusHistoryOptions["checkpointsOf"];
+  /** Where the history of the pipelines is kept over a restart. */
+  readonly historyFile?: StatusHistoryOptions["historyFile"];
   /** Topics of the log, to be looked into. */
   readonly topics: TopicRoutesOptions["topics"];
   /** Sends a dead letter to its topic again. */
@@ -71,14 +73,6 @@ export interface DashboardOptions extends Names {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** How often it is looked whether a checkpoint has brought alerts, and how often the state of the pipelines is told. */
-const LOOK_EVERY_MS = 100;
-const STATUS_EVERY_MS = 1_000;
-const HEARTBEAT_MS = 15_000;
-const MAX_CLIENTS = 100;
-const MAX_CLIENTS_PER_ADDRESS = 25;
-const TOO_MANY_VIEWERS =
-  `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
 /** Of a login: a token. */
 const MAX_LOGIN_BYTES = 10_000;
 /** Of a statement, or of a record that is sent again: as much as the API takes. */
@@ -117,7 +111,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   };
   const answers = new AnswerCache({ ...answering, query: options.query });
   const looks = new AnswerCache({ ...answering, query: options.usersQuery });
-  const live = createLive(options, shown, answers);
+  const live = createLive({ ...options, shown, answers });
   const history = new StatusHistory({ ...options, memory: () => Deno.memoryUsage().rss });
   const app = new Hono();
   app.use(secureHeaders({
@@ -159,7 +153,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, large, addressOf });
   sqlRoutes(app, { answers, looks, bodies, large, mayAll });
   topicRoutes(app, { ...options, names: topicsOf(options), bodies, mayAll, addressOf });
-  liveRoute(app, live, addressOf);
+  liveRoute(app, live, { shown, addressOf });
   historyRoutes(app, history, clock);
   app.notFound((c) =>
     isForPeople(c) ? c.html(PAGE_HTML, 404) : failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`)
@@ -210,47 +204,6 @@ interface DashboardParts extends DashboardOptions {
   readonly mayAll: AllCheck;
 }
 
-function createLive(options: DashboardOptions, shown: readonly ShownPanels[], answers: AnswerCache): Live {
-  const { statuses, clock, settings, warehouse } = options;
-  const withAlerts = shown.filter(({ alerts }) => alerts !== undefined);
-  const complained = new Set<string>();
-  let toldAt = -Infinity;
-  const live: Live = new Live({
-    topics: ["status", ...withAlerts.map(({ domain }) => `alerts/${domain}`)],
-    everyMs: LOOK_EVERY_MS,
-    heartbeatMs: HEARTBEAT_MS,
-    maxClients: MAX_CLIENTS,
-    maxClientsPerAddress: MAX_CLIENTS_PER_ADDRESS,
-    async look(topics) {
-      if (topics.has("status") && clock.monotonic() - toldAt >= STATUS_EVERY_MS) {
-        toldAt = clock.monotonic();
-        live.publish("status", { now: clock.now(), domains: statuses() } satisfies LiveStatus);
-      }
-      for (const { domain, alerts } of withAlerts) {
-        if (!topics.has(`alerts/${domain}`)) continue;
-        try {
-          const answer = await answers.shared(
-            domain,
-            "alerts",
-            (ask) => alerts!({ ask, settings, domain }),
-            { freshMs: warehouse.freshness.alertsMs },
-          );
-          live.publish(`alerts/${domain}`, answer, answer.data);
-          complained.delete(domain);
-        } catch (error) {
-          if (complained.has(domain)) continue;
-          complained.add(domain);
-          loggerFor("dashboard").warn("The alerts cannot be read: {error}", {
-            domain,
-            error: (error as Error).message,
-          });
-        }
-      }
-    },
-  });
-  return live;
-}
-
 function aboutRoute(app: Hono, options: DashboardParts): void {
   const { domains, shown, answers, version, log, warehouse, clock, mayAll } = options;
   app.get("/api/about", (c) =>
@@ -270,18 +223,6 @@ function aboutRoute(app: Hono, options: DashboardParts): void {
       may_all: mayAll(c) === undefined,
       now: new Date(clock.now()).toISOString(),
     }));
-}
-
-function liveRoute(app: Hono, live: Live, addressOf: (c: Context) => string): void {
-  app.get("/api/live", (c) => {
-    const listener = { address: addressOf(c), connection: clientOf(c).connection };
-    const stream = live.open(c.req.queries("topic") ?? [], c.req.header("last-event-id"), listener);
-    if (!stream) {
-      c.header("retry-after", "30");
-      return failure(c, 503, "too_many_viewers", TOO_MANY_VIEWERS);
-    }
-    return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  });
 }
 
 /** Hours that may be asked for; the ring holds no more. */

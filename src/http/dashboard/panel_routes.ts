@@ -1,19 +1,13 @@
 // Panels over HTTP: one by one, or those of a page in one answer that is about one moment.
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import { type DataTimes, dataTimes, type PanelContext, type Question } from "../../panels/mod.ts";
 import { clientOf } from "../client_address.ts";
-import type { AnswerCache } from "./answer_cache.ts";
-import { failure, failureOf } from "./failure.ts";
 import { type PlaceLimits, Places } from "../places.ts";
-import type { Answer, PanelLine } from "./protocol.ts";
-import type { ShownPanels } from "./shown.ts";
+import { failure } from "./failure.ts";
+import { listed, PanelPage, type PanelPageOptions } from "./panel_page.ts";
+import type { PanelLine } from "./protocol.ts";
 
-export interface PanelRoutesOptions {
-  readonly shown: readonly ShownPanels[];
-  readonly answers: AnswerCache;
-  /** Settings of the domains by name. */
-  readonly settings: Readonly<Record<string, unknown>>;
+export interface PanelRoutesOptions extends PanelPageOptions {
   /** Who asks. */
   readonly addressOf: (c: Context) => string;
 }
@@ -22,10 +16,8 @@ export interface PanelRoutesOptions {
 const PAGES: PlaceLimits = { total: 100, perAddress: 25, timeoutMs: 60_000 };
 const TOO_MANY_PAGES =
   `Panels of at most ${PAGES.total} pages are answered at a time, ${PAGES.perAddress} of one address`;
-/** Nobody reads it. */
-const GONE = { status: 503, code: "gone", detail: "Nobody waits for the answer any more" } as const;
 /** Panels that may be asked for at once. */
-const MAX_ASKED = 30;
+export const MAX_ASKED = 30;
 
 export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
   const { shown, answers, settings } = options;
@@ -63,7 +55,7 @@ function pageRoute(app: Hono, options: PanelRoutesOptions): void {
       return failure(c, 503, "too_many_pages", TOO_MANY_PAGES);
     }
     c.req.raw.signal.addEventListener("abort", () => place.leave(), { once: true });
-    const lines = new Page(options, place.signal).lines(asked);
+    const lines = linesOf(asked, options, place.signal);
     return c.body(place.stream("", lines), 200, { "content-type": "application/x-ndjson" });
   });
 }
@@ -73,68 +65,14 @@ export function parameters(c: Context): Record<string, string | string[]> {
   return listed(Object.entries(c.req.queries()));
 }
 
-function listed(entries: readonly (readonly [string, readonly string[]])[]): Record<string, string | string[]> {
-  return Object.fromEntries(entries.map(([name, values]) => [name, values.length === 1 ? values[0]! : [...values]]));
-}
-
-/** The panels of one question, each answered as soon as it can be. */
-class Page {
-  readonly #options: PanelRoutesOptions;
-  readonly #signal: AbortSignal;
-  /** By domain, so that all its panels are about the same. */
-  readonly #moments = new Map<string, Promise<Answer<DataTimes | null>>>();
-
-  constructor(options: PanelRoutesOptions, signal: AbortSignal) {
-    this.#options = options;
-    this.#signal = signal;
-  }
-
-  /** A line of JSON for each panel, in the order in which they are answered. */
-  async *lines(asked: readonly string[]): AsyncGenerator<string, void> {
-    const waiting = new Map([...new Set(asked)].map((ask) => [ask, this.#line(ask)]));
-    while (waiting.size > 0) {
-      const line = await Promise.race(waiting.values());
-      waiting.delete(line.ask);
-      yield `${JSON.stringify(line)}\n`;
-    }
-  }
-
-  async #line(ask: string): Promise<PanelLine> {
-    const [path, query = ""] = [ask.split("?", 1)[0]!, ask.slice(ask.indexOf("?") + 1 || ask.length)];
-    const [domain = "", name = ""] = path.split("/");
-    const panels = this.#options.shown.find((one) => one.domain === domain)?.panels;
-    const panel = panels !== undefined && Object.hasOwn(panels, name) ? panels[name] : undefined;
-    if (panel === undefined) {
-      return { ask, failure: { status: 404, code: "not_found", detail: `There is no panel ${path.slice(0, 200)}` } };
-    }
-    const params = new URLSearchParams(query);
-    const question = panel.read(listed([...new Set(params.keys())].map((key) => [key, params.getAll(key)])));
-    if ("error" in question) {
-      return { ask, failure: { status: 400, code: "bad_request", detail: z.prettifyError(question.error) } };
-    }
-    try {
-      return { ask, answer: await this.#answer(domain, `${name} ${question.key}`, question) };
-    } catch (error) {
-      if (this.#signal.aborted) return { ask, failure: GONE };
-      return { ask, failure: failureOf(error as Error, path) };
-    }
-  }
-
-  async #answer(domain: string, key: string, question: Question<unknown>): Promise<Answer<unknown>> {
-    const { answers, settings } = this.#options;
-    const signal = this.#signal;
-    const context: Omit<PanelContext, "ask"> = { settings, domain, times: await this.#moment(domain) };
-    const at = context.times === undefined ? key : `${key} @${context.times?.now}`;
-    return await answers.shared(domain, at, (ask) => question.answer({ ...context, ask }), { signal });
-  }
-
-  /** Event time of the domain, the same for all its panels; `undefined` for what has none. */
-  async #moment(domain: string): Promise<DataTimes | null | undefined> {
-    const { answers, settings, shown } = this.#options;
-    if (!shown.some((one) => one.domain === domain && one.hasEventTime)) return undefined;
-    const known = this.#moments.get(domain) ??
-      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), { signal: this.#signal });
-    this.#moments.set(domain, known);
-    return (await known).data;
+/** A line of JSON for each panel, in the order in which they are answered. */
+async function* linesOf(asked: readonly string[], options: PanelPageOptions, signal: AbortSignal) {
+  const page = new PanelPage(options, signal);
+  const lineOf = async (ask: string): Promise<PanelLine> => ({ ask, ...await page.answerTo(ask, signal) });
+  const waiting = new Map([...new Set(asked)].map((ask) => [ask, lineOf(ask)]));
+  while (waiting.size > 0) {
+    const line = await Promise.race(waiting.values());
+    waiting.delete(line.ask);
+    yield `${JSON.stringify(line)}\n`;
   }
 }

@@ -88,7 +88,31 @@ export interface TableName {
   readonly domain: string;
 }
 
-/** Events of `GET /api/live`, by topic. Each holds all there is to know: the newest one replaces those before it. */
+/** What makes a value of the one before it. Values are those of JSON. */
+export type Delta =
+  /** The value itself. */
+  | { readonly set: unknown }
+  /** Of an object: its fields that have changed, and the names of those that are no more. */
+  | { readonly in: Readonly<Record<string, Delta>>; readonly gone?: readonly string[] }
+  /** Of a list, from its beginning to its end. */
+  | { readonly items: readonly DeltaItem[] };
+
+/** So many items stay; so many less than zero are dropped; these come; or the next one changes. */
+export type DeltaItem = number | readonly unknown[] | Delta;
+
+/**
+ * Data of an event of `GET /api/live?topic=…&ask=…`: all there is to know, or what makes it of what the event with that number
+ * said. Events are named by their topic, those of the panel that was asked for as the n-th `ask-n`; their ids end with `-` and
+ * their number.
+ */
+export type LiveData =
+  | { readonly is: unknown }
+  | { readonly from: number; readonly delta: Delta };
+
+/** What events of a panel say. */
+export type LivePanel = { readonly answer: Answer<unknown> } | { readonly failure: Failure };
+
+/** What events say, by their topic: the newest one replaces those before it. */
 export interface LiveEvents {
   readonly status: LiveStatus;
   /** Alerts of a domain. */
@@ -126,6 +150,8 @@ export interface DayHistoryAnswer {
 export interface DaySample {
   /** Epoch milliseconds. */
   readonly at: number;
+  /** When the process started that counted, epoch milliseconds. */
+  readonly started_at: number;
   /** Of the process, bytes. */
   readonly memory: number;
   readonly domains: Readonly<Record<string, DomainDaySample>>;

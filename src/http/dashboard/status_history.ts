@@ -1,8 +1,10 @@
 // What the pipelines have been doing lately, in rings: samples of their statuses, the newest hour of them close together, and a
-// day of them further apart. Must not know HTTP.
+// day of them further apart, which outlives a restart in a file. Must not know HTTP.
+import * as z from "zod";
 import type { Clock } from "../../clock.ts";
 import type { CheckpointTotal } from "../../engine/checkpoint_totals.ts";
 import { type DomainStatus, totalLag } from "../../engine/status.ts";
+import { HistoryFile } from "./history_file.ts";
 import type { DayHistoryAnswer, DaySample, DomainSample, StatusHistoryAnswer } from "./protocol.ts";
 
 const EVERY_MS = 10_000;
@@ -10,6 +12,7 @@ const SAMPLES = 360;
 /** Of the day's ring. */
 const DAY_EVERY_MS = 120_000;
 const DAY_SAMPLES = 720;
+const DAY_MS = DAY_EVERY_MS * DAY_SAMPLES;
 /** Points of an answer: what a chart can show. */
 const POINTS = 180;
 /** Partitions of a domain whose lag is kept. */
@@ -21,6 +24,8 @@ export interface StatusHistoryOptions {
   readonly checkpointsOf: (domain: string) => CheckpointTotal;
   /** Memory of the process, bytes. */
   readonly memory: () => number;
+  /** Path of the file that keeps the day's samples over a restart; nothing is kept without it. */
+  readonly historyFile?: string;
 }
 
 export class StatusHistory implements Disposable {
@@ -29,10 +34,17 @@ export class StatusHistory implements Disposable {
   readonly #day = new Ring<DaySample>(DAY_SAMPLES);
   /** The newest hour at the same distance as the others of it. */
   readonly #hour = new Ring<DaySample>(SAMPLES);
+  readonly #file: HistoryFile<DaySample> | undefined;
+  /** When this process began to count. */
+  readonly #startedAt: number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: StatusHistoryOptions) {
     this.#options = options;
+    this.#startedAt = options.clock.now();
+    const { historyFile: path } = options;
+    this.#file = path === undefined ? undefined : new HistoryFile({ path, kept: DAY_SAMPLES });
+    for (const sample of this.#file?.load(this.#startedAt - DAY_MS, isDaySample) ?? []) this.#day.push(sample);
   }
 
   /** Samples from now on, until it is disposed of. */
@@ -53,8 +65,11 @@ export class StatusHistory implements Disposable {
     }
     const sample = this.#daySample(all, now);
     this.#hour.push(sample);
-    const last = this.#day.newest;
-    if (last === undefined || now - last.at >= DAY_EVERY_MS) this.#day.push(sample);
+    const [last, isFirst] = [this.#day.newest, this.#hour.items.length === 1];
+    if (last !== undefined && now - last.at < DAY_EVERY_MS) return;
+    this.#day.push(sample);
+    // At its start a process has nothing to tell yet.
+    if (!isFirst) this.#file?.append(sample);
   }
 
   answer(): StatusHistoryAnswer {
@@ -83,7 +98,7 @@ export class StatusHistory implements Disposable {
       const lags = status.partitions.slice(0, PARTITIONS).map(({ partition, lag }) => [partition, lag] as const);
       return [status.domain, { records, lag, behind_ms, checkpoints, checkpoint_ms: ms, rows, lags }] as const;
     });
-    return { at: now, memory: memory(), domains: Object.fromEntries(domains) };
+    return { at: now, started_at: this.#startedAt, memory: memory(), domains: Object.fromEntries(domains) };
   }
 
   [Symbol.dispose](): void {
@@ -91,6 +106,26 @@ export class StatusHistory implements Disposable {
     this.#timer = undefined;
   }
 }
+
+/** Whether it is a sample as this version writes them. */
+function isDaySample(sample: object): sample is DaySample {
+  return DaySampleShape.safeParse(sample).success;
+}
+
+const count = z.number();
+const DaySampleShape = z.looseObject({
+  at: count,
+  started_at: count,
+  memory: count,
+  domains: z.record(
+    z.string(),
+    z.looseObject({
+      ...{ records: count, checkpoints: count, checkpoint_ms: count, rows: count },
+      ...{ lag: count.nullable(), behind_ms: count.nullable() },
+      lags: z.array(z.tuple([count, count.nullable()])),
+    }),
+  ),
+});
 
 /** The newest items, so many at most. */
 class Ring<T> {

@@ -22,6 +22,7 @@ import {
 } from "../../../http/dashboard/page/mod.ts";
 import type { RidesPanels } from "../answers.ts";
 import { ZoneMap } from "./map.tsx";
+import { ComparedZones } from "./multiples.tsx";
 import { kpisOf, TYPE_COLUMNS, zonePath } from "./numbers.tsx";
 import { ZonePage } from "./one.tsx";
 
@@ -103,6 +104,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           columns={TYPE_COLUMNS}
           keys={["RIDE_TYPE"]}
         />
+        <ComparedZones usePanel={usePanel} params={ranged} />
         <TableCard
           title="Hourly statistics"
           note="an open hour is still counted"

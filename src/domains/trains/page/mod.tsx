@@ -31,6 +31,7 @@ import {
 import type { TrainKpis, TrainsPanels } from "../answers.ts";
 import { HistogramCards, PassengerCard, PowerCard } from "./charts.tsx";
 import { MapCard } from "./map.tsx";
+import { ComparedTrains } from "./multiples.tsx";
 import { TrainPage } from "./one.tsx";
 import { SpeedCard } from "./speed.tsx";
 import { StatusCard, trainPath } from "./status.tsx";
@@ -91,6 +92,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
         <PowerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.power_kw} />
         <MapCard asked={trails} thresholds={thresholds} />
         <SpeedCard asked={distributions} />
+        <ComparedTrains usePanel={usePanel} params={ranged} thresholds={thresholds} />
         <HeatCard title="Passengers by day and hour" unit="passengers" asked={heat} width="full" />
         <HistogramCards asked={distributions} thresholds={thresholds} />
         <StatusCard asked={status} />

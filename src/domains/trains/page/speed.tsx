@@ -12,6 +12,7 @@ import {
   numberText,
   type QueryState,
   shadeOf,
+  TimeNotes,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions } from "../answers.ts";
@@ -44,6 +45,9 @@ function Strips({ data }: { readonly data: TrainDistributions }) {
   const place = (at: number) => (at - data.from / 1000) / data.bucket_s;
   return (
     <div class="strips">
+      <div class="over-time">
+        <TimeNotes from={data.from} to={data.to} />
+      </div>
       {trains.map(([train, speeds]) => (
         <Fragment key={train}>
           <Link to={trainPath(train)}>

@@ -1,11 +1,12 @@
-// Asking the server: an answer is kept on the page while the next one is on its way, and asked for again with each tick. Panels
-// that are asked for together are one question, so that all of a page is about one moment; each is answered as soon as its line
-// is there. Of our own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one
-// tick asks for all.
+// Asking the server: an answer is kept on the page while the next one is on its way. What panels answer comes by the stream, as
+// it changes; all else, and panels while there is no stream, is asked for again with each tick. Panels that are asked for
+// together are one question, so that all of a page is about one moment; each is answered as soon as its line is there. Of our
+// own: @tanstack/query-core would bring a cache, retries and timers; the server keeps the answers, and one tick asks for all.
 import { createContext } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Answer, PanelLine, PipelinePanels } from "../protocol.ts";
 import { AnswerError, errorOf } from "./answer_error.ts";
+import type { LiveStream } from "./live_stream.ts";
 
 /** What the page as a whole knows of its server. */
 export interface Connection {
@@ -13,11 +14,21 @@ export interface Connection {
   readonly tick: number;
   /** Has everything asked again now. */
   readonly again: () => void;
+  /** What panels answer comes by it. */
+  readonly stream: LiveStream | undefined;
+  /** Grows when the stream has failed. */
+  readonly failures: number;
   /** Told how each question went, and of an answer when the warehouse was asked. */
   readonly report: (outcome: "ok" | "lost" | "locked", askedAt?: string) => void;
 }
 
-export const ConnectionContext = createContext<Connection>({ tick: 0, again: () => {}, report: () => {} });
+export const ConnectionContext = createContext<Connection>({
+  tick: 0,
+  again: () => {},
+  stream: undefined,
+  failures: 0,
+  report: () => {},
+});
 
 export interface QueryState<T> {
   readonly answer: Answer<T> | undefined;
@@ -29,47 +40,63 @@ export interface QueryState<T> {
 
 /** The answer to `path` with these parameters; nothing is asked for `undefined`. */
 export function useAnswer<T>(path: string | undefined, params?: URLSearchParams): QueryState<T> {
-  return useQuestion<T>(path && withParams(path, params), ask);
+  return useQuestion<T>(path && withParams(path, params), { send: ask });
 }
 
 function withParams(path: string, params?: URLSearchParams): string {
   return params === undefined || params.size === 0 ? path : `${path}?${params}`;
 }
 
-type Sender<T> = (question: string, signal: AbortSignal) => Promise<Answer<T>>;
+interface Sender<T> {
+  readonly send: (question: string, signal: AbortSignal) => Promise<Answer<T>>;
+  /** Whether the stream tells the answers, too. */
+  readonly isPanel?: boolean;
+}
 
-/** The newest answer to a question, which is sent again with each tick. */
-function useQuestion<T>(question: string | undefined, send: Sender<T>): QueryState<T> {
-  const { tick, report } = useContext(ConnectionContext);
+/** The newest answer to a question, which is told by the stream, or sent again with each tick. */
+function useQuestion<T>(question: string | undefined, { send, isPanel = false }: Sender<T>): QueryState<T> {
+  const { tick, report, stream, failures } = useContext(ConnectionContext);
   const [state, setState] = useState<{ question?: string; answer?: Answer<T>; error?: string }>({});
   const asking = useRef<{ readonly question: string; readonly abort: AbortController } | undefined>(undefined);
+  const panel = isPanel ? question : undefined;
+  const take = (answer: Answer<T>) => {
+    asking.current = undefined;
+    report("ok", answer.asked_at);
+    setState((before) => ({ question, answer: unchanged(before.answer, answer) }));
+  };
+  const refuse = (error: unknown) => {
+    asking.current = undefined;
+    report(error instanceof AnswerError ? (error.status === 401 ? "locked" : "ok") : "lost");
+    const message = error instanceof AnswerError ? error.message : "Freshet does not answer";
+    setState((before) => ({ ...before, error: message }));
+  };
+  // At once, so that the stream is opened with all panels of a page.
+  useLayoutEffect(() => {
+    if (panel === undefined || stream === undefined) return;
+    return stream.follow(panel, (told) => {
+      asking.current?.abort.abort();
+      if ("answer" in told) take(told.answer as Answer<T>);
+      else refuse(new AnswerError(told.failure.status, told.failure.detail));
+    });
+  }, [panel, stream]);
   useEffect(() => {
     // A question that takes longer than the time between two ticks is not asked twice.
     if (question === asking.current?.question) return;
     asking.current?.abort.abort();
     asking.current = undefined;
-    if (question === undefined) return;
+    if (question === undefined || panel !== undefined && stream?.carries(panel)) return;
     const abort = new AbortController();
     asking.current = { question, abort };
-    send(question, abort.signal).then((answer) => {
-      if (abort.signal.aborted) return;
-      asking.current = undefined;
-      report("ok", answer.asked_at);
-      setState((before) => ({ question, answer: unchanged(before.answer, answer) }));
-    }, (error: unknown) => {
-      if (abort.signal.aborted) return;
-      asking.current = undefined;
-      report(error instanceof AnswerError ? (error.status === 401 ? "locked" : "ok") : "lost");
-      const message = error instanceof AnswerError ? error.message : "Freshet does not answer";
-      setState((before) => ({ ...before, error: message }));
-    });
-  }, [question, tick]);
+    send(question, abort.signal)
+      .then((answer) => abort.signal.aborted || take(answer), (error) => abort.signal.aborted || refuse(error));
+  }, [question, tick, failures]);
   useEffect(() => () => asking.current?.abort.abort(), []);
   return { answer: state.answer, error: state.error, outdated: state.question !== question };
 }
 
 /** The same data as before stays the very same, so that nothing is drawn anew. */
 function unchanged<T>(before: Answer<T> | undefined, answer: Answer<T>): Answer<T> {
+  if (before?.data === answer.data) return answer;
   const isSame = before !== undefined && JSON.stringify(before.data) === JSON.stringify(answer.data);
   return isSame ? { ...answer, data: before.data } : answer;
 }
@@ -83,7 +110,7 @@ export type PanelHook<A> = <N extends keyof A & string>(
 /** How the panels of a domain are asked: `A` is the map that its server's side is typed by. */
 export function panelHook<A>(domain: string): PanelHook<A> {
   return <N extends keyof A & string>(name: N | undefined, params?: URLSearchParams) =>
-    useQuestion<A[N]>(name && withParams(`${domain}/${name}`, params), askPanel);
+    useQuestion<A[N]>(name && withParams(`${domain}/${name}`, params), { send: askPanel, isPanel: true });
 }
 
 /** Asks a panel about the pipelines themselves. */

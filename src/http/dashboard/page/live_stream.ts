@@ -1,10 +1,11 @@
-// The one stream of changes from the server. Open only while the page is to be seen.
+// The one stream of changes from the server: the state of the pipelines, alerts, and every panel that a part of the page follows.
+// Open only while the page is to be seen. What the page follows lies in the stream's address, so with another panel it is opened
+// anew, and the server is told what is here already.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { LiveEvents } from "../protocol.ts";
+import type { LiveData, LiveEvents, LivePanel } from "../protocol.ts";
+import { applyDelta } from "./apply_delta.ts";
 
 export type LiveState = "connecting" | "live" | "paused";
-
-const RETRY_MS = 5_000;
 
 /** The newest event of each topic. */
 export interface LiveNews {
@@ -12,37 +13,190 @@ export interface LiveNews {
   readonly news: Partial<LiveEvents>;
 }
 
-export function useLive(topics: readonly string[], open: boolean): LiveNews {
+export interface LivePlan {
+  readonly topics: readonly string[];
+  /** Seconds between two looks at the panels. */
+  readonly everyS: number;
+  readonly isOpen: boolean;
+}
+
+const RETRY_MS = 5_000;
+/** A stream that has not begun by then does not come through. */
+const PATIENCE_MS = 4_000;
+/** Panels that nobody follows any more are looked at so long still, so that the stream is not opened anew for a moment's sake. */
+const LINGER_MS = 3_000;
+/** What the server takes. */
+const MAX_ASKS = 30;
+
+interface Held {
+  /** Of the event that said it. */
+  readonly id: string;
+  readonly data: unknown;
+}
+
+type Follower = (panel: LivePanel) => void;
+
+export class LiveStream {
+  readonly #onState: (state: LiveState) => void;
+  readonly #onNews: (topic: string, data: unknown) => void;
+  readonly #followers = new Map<string, Set<Follower>>();
+  /** By topic or panel. */
+  readonly #held = new Map<string, Held>();
+  #plan: LivePlan = { topics: [], everyS: 0, isOpen: false };
+  /** Topics and panels of the stream that is open. */
+  #told: readonly string[] = [];
+  #opened = "";
+  #source: EventSource | undefined;
+  #timer: number | undefined;
+  #hasFailed = false;
+  /** Called when the stream does not come: whoever follows must ask. */
+  onFailure = () => {};
+
+  constructor(onState: (state: LiveState) => void, onNews: (topic: string, data: unknown) => void) {
+    this.#onState = onState;
+    this.#onNews = onNews;
+  }
+
+  /** Whether a panel that is followed is told by the stream, so that nobody needs to ask. */
+  carries(ask: string): boolean {
+    return this.#plan.isOpen && !this.#hasFailed && this.#wanted().asks.includes(ask);
+  }
+
+  /** What the page is and whether it is seen. */
+  set plan(plan: LivePlan) {
+    this.#plan = plan;
+    this.#settle(0);
+  }
+
+  /** Is told of a panel, `domain/panel?parameters`, now and whenever it changes. Returns what ends it. */
+  follow(ask: string, follower: Follower): () => void {
+    const all = this.#followers.get(ask) ?? new Set();
+    this.#followers.set(ask, all.add(follower));
+    const held = this.#held.get(ask);
+    if (held !== undefined && this.#told.includes(ask)) follower(held.data as LivePanel);
+    this.#settle(0);
+    return () => {
+      all.delete(follower);
+      if (all.size > 0) return;
+      if (this.#followers.get(ask) === all) this.#followers.delete(ask);
+      this.#settle(LINGER_MS);
+    };
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = undefined;
+    this.#opened = "";
+    this.#told = [];
+  }
+
+  /** Opens, closes or leaves the stream as it is, once all that changes now has changed. */
+  #settle(afterMs: number): void {
+    if (!this.#plan.isOpen) {
+      this.close();
+      this.#hasFailed = false;
+      return queueMicrotask(() => this.#onState("paused"));
+    }
+    const { asks, key } = this.#wanted();
+    if (key === this.#opened) return;
+    const isMore = asks.some((ask) => !this.#told.includes(ask));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#open(), isMore ? 0 : afterMs);
+  }
+
+  #wanted() {
+    const { topics, everyS } = this.#plan;
+    const asks = [...this.#followers.keys()].slice(0, MAX_ASKS);
+    return { topics, asks, everyS, key: JSON.stringify([topics, [...asks].sort(), everyS]) };
+  }
+
+  #open(): void {
+    const { topics, asks, everyS, key } = this.#wanted();
+    if (!this.#plan.isOpen || key === this.#opened) return;
+    const isFirst = this.#source === undefined;
+    this.close();
+    if (isFirst) this.#onState("connecting");
+    this.#opened = key;
+    this.#told = [...topics, ...asks];
+    for (const name of this.#held.keys()) if (!this.#told.includes(name)) this.#held.delete(name);
+    const source = this.#source = new EventSource(`/api/live?${this.#query(topics, asks, everyS)}`);
+    this.#timer = setTimeout(() => this.#fail(), PATIENCE_MS);
+    source.onopen = () => {
+      clearTimeout(this.#timer);
+      this.#hasFailed = false;
+      this.#onState("live");
+    };
+    source.onerror = () => {
+      this.#fail();
+      // It comes back by itself, except after an answer that is not a stream.
+      if (source.readyState !== EventSource.CLOSED) return;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#openAgain(), RETRY_MS);
+    };
+    for (const topic of topics) source.addEventListener(topic, (event) => this.#take(topic, event));
+    for (const [n, ask] of asks.entries()) source.addEventListener(`ask-${n}`, (event) => this.#take(ask, event));
+  }
+
+  #query(topics: readonly string[], asks: readonly string[], everyS: number): URLSearchParams {
+    const query = new URLSearchParams([
+      ...topics.map((topic) => ["topic", topic]),
+      ...asks.map((ask) => ["ask", ask]),
+    ]);
+    if (asks.length > 0) query.set("every", String(everyS));
+    const ids = this.#told.map((name) => this.#held.get(name)?.id ?? "");
+    if (ids.some((id) => id !== "")) query.set("have", ids.join(","));
+    return query;
+  }
+
+  #openAgain(): void {
+    this.close();
+    this.#open();
+  }
+
+  #fail(): void {
+    this.#onState("connecting");
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.onFailure();
+  }
+
+  #take(name: string, { data: text, lastEventId }: MessageEvent<string>): void {
+    const sent = JSON.parse(text) as LiveData;
+    const held = this.#held.get(name);
+    if (!("is" in sent) && held?.id !== `${lastEventId.split("-")[0]}-${sent.from}`) {
+      // It is a change of something that is not here: all of it is asked for.
+      this.#held.delete(name);
+      return this.#openAgain();
+    }
+    const data = "is" in sent ? sent.is : applyDelta(held!.data, sent.delta);
+    this.#held.set(name, { id: lastEventId, data });
+    const followers = this.#followers.get(name);
+    if (followers === undefined) return this.#onNews(name, data);
+    for (const follower of followers) follower(data as LivePanel);
+  }
+}
+
+/** The page's stream, and what its topics say. */
+export function useLive(plan: LivePlan): LiveNews & { readonly stream: LiveStream; readonly failures: number } {
   const [state, setState] = useState<LiveState>("connecting");
   const [news, setNews] = useState<Partial<LiveEvents>>({});
-  const lastId = useRef("");
-  const key = topics.join(" ");
-  useEffect(() => {
-    if (!open) return setState("paused");
-    let source: EventSource | undefined;
-    let retry: number | undefined;
-    const connect = () => {
-      setState("connecting");
-      const query = new URLSearchParams(topics.map((topic) => ["topic", topic]));
-      source = new EventSource(`/api/live?${query}`);
-      source.onopen = () => setState("live");
-      source.onerror = () => {
-        setState("connecting");
-        // It comes back by itself, except after an answer that is not a stream.
-        if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, RETRY_MS);
-      };
-      for (const topic of topics) {
-        source.addEventListener(topic, (event) => {
-          lastId.current = event.lastEventId;
-          setNews((before) => ({ ...before, [topic]: JSON.parse(event.data) }));
-        });
-      }
-    };
-    connect();
-    return () => {
-      source?.close();
-      clearTimeout(retry);
-    };
-  }, [key, open]);
-  return { state, news };
+  const [failures, setFailures] = useState(0);
+  const made = useRef<LiveStream>(undefined);
+  made.current ??= new LiveStream(setState, (topic, data) => setNews((before) => ({ ...before, [topic]: data })));
+  const stream = made.current;
+  stream.onFailure = () => setFailures((n) => n + 1);
+  const { topics, everyS, isOpen } = plan;
+  // Before the parts of the page follow anything, so that nobody asks what the stream will tell.
+  useEffectBefore(() => stream.plan = { topics, everyS, isOpen }, [topics.join(" "), everyS, isOpen]);
+  useEffect(() => () => stream.close(), []);
+  return { state, news, stream, failures };
+}
+
+/** Runs while the page is made, when something has changed: before the effects of its parts. */
+function useEffectBefore(effect: () => void, inputs: readonly unknown[]): void {
+  const before = useRef<readonly unknown[]>(undefined);
+  if (before.current !== undefined && inputs.every((input, i) => input === before.current![i])) return;
+  before.current = inputs;
+  effect();
 }

@@ -63,7 +63,12 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const page = useMemo(() => pageAt(path, about), [path, about]);
   // The tables are to be worked in, not to be looked at.
   useTv(tvSeconds(params), path, pageNames(about).map((one) => one.path).filter((one) => one !== "/explore"));
-  const live = useLive(page?.topics ?? [], seen && !paused && page !== undefined);
+  const everyS = Math.max(1, Number(refresh) || DEFAULT_REFRESH);
+  const isOpen = seen && !paused && page !== undefined && wrong === undefined;
+  const live = useLive({ topics: page?.topics ?? [], everyS, isOpen });
+  useEffect(() => {
+    if (live.state === "live") setLostAt(undefined);
+  }, [live.state]);
   useEffect(() => onSystemTheme(() => setSystem((n) => n + 1)), []);
   // Before the charts are drawn, which take their colours from it.
   useMemo(() => applyTheme(isPrinting ? "light" : theme), [theme, system, isPrinting]);
@@ -75,12 +80,14 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const connection = useMemo(() => ({
     tick,
     again: () => setAsked((n) => n + 1),
+    stream: live.stream,
+    failures: live.failures,
     report: (outcome: "ok" | "lost" | "locked", askedAt?: string) => {
       if (askedAt !== undefined) setUpdatedAt((before) => Math.max(before ?? 0, momentOf(askedAt)));
       if (outcome === "locked") onLocked();
       else setLostAt((before) => outcome === "ok" ? undefined : before ?? Date.now());
     },
-  }), [tick]);
+  }), [tick, live.failures]);
   const [dataTime, setDataTime] = useState<number>();
   const serverNow = useMemo(() => momentOf(about.now) - Date.now(), [about]);
   const themed = `${theme} ${system} ${isPrinting}`;

@@ -9,6 +9,7 @@ export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./
 export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
 export { LookContext, shadeOf, useDataTime } from "./look.ts";
+export { TimeNotes } from "./parts/annotations.tsx";
 export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";
@@ -22,6 +23,7 @@ export { difference, Kpi, KpiRow, Kpis, share } from "./parts/kpi.tsx";
 export { HeatCard } from "./parts/heat_card.tsx";
 export { Link } from "./parts/link.tsx";
 export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
+export { MultiplesCard } from "./parts/multiples_card.tsx";
 export { RecordsCard } from "./parts/records_card.tsx";
 export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";

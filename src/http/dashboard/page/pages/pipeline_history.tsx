@@ -58,7 +58,7 @@ export function PipelineHistory() {
             last {one === "1" ? "hour" : `${one} hours`}
           </button>
         ))}
-        <p class="note">of this process, since it started; kept in its memory for a day</p>
+        <p class="note">of this process, also before it was started anew; a day is kept</p>
       </div>
       {!asked.answer ? <Waiting /> : samples.length < 2 ? <Empty>The history begins with the next sample.</Empty> : (
         <>
@@ -82,9 +82,10 @@ function MeasureCard({ measure: { title, unit, of }, samples }: SamplesProps & {
     const names = Object.keys(samples.at(-1)!.domains);
     return names.map((name) => ({
       name,
-      points: samples.slice(1).map(({ at, domains }, i) => {
-        const { at: then, domains: old } = samples[i]!;
-        const [now, before] = [domains[name], old[name]];
+      points: samples.slice(1).map(({ at, domains, started_at }, i) => {
+        const { at: then, domains: old, started_at: startedThen } = samples[i]!;
+        // What another process has counted is not to be compared.
+        const [now, before] = [domains[name], started_at === startedThen ? old[name] : undefined];
         return [at, now && before ? of(now, before, (at - then) / 1000) : null] as const;
       }),
     }));
@@ -135,7 +136,12 @@ function LagCard({ samples }: SamplesProps) {
       } up to now`}
       width="full"
     >
-      <Horizon rows={rows} most={most} wordsOf={(value) => countText(value, "records")} />
+      <Horizon
+        rows={rows}
+        most={most}
+        wordsOf={(value) => countText(value, "records")}
+        span={{ from: samples[0]!.at, to: samples.at(-1)!.at }}
+      />
     </Card>
   );
 }

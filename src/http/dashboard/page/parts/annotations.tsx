@@ -76,6 +76,23 @@ export function NoteLines({ notes, placeOf }: NoteLinesProps) {
   );
 }
 
+export interface TimeNotesProps {
+  /** What the width stands for, epoch milliseconds. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The annotations over a picture that is no chart, such as strips: it lies over what it is in. */
+export function TimeNotes({ from, to }: TimeNotesProps) {
+  const notes = useContext(AnnotationsContext);
+  const shown = notes.filter((note) => note.from < to && (note.to ?? note.from) >= from);
+  const placeOf = (at: number) => Math.min(1, Math.max(0, (at - from) / Math.max(1, to - from)));
+  return <NoteLines notes={shown} placeOf={placeOf} />;
+}
+
+/** An annotation in words. */
+export const noteText = ({ kind, text, by }: ChartNote) => `⚑ ${kind}: ${cutText(text, 80)} (${cutText(by, 30)})`;
+
 /** The button that opens the dialog, for those who may write. */
 export function AnnotateButton() {
   const [isOpen, setIsOpen] = useState(false);

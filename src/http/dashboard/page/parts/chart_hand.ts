@@ -1,4 +1,5 @@
-// A chart in the hand: the pointer looks, pins, chooses a stretch by dragging and moves it with Shift; the keys do the same.
+// A chart in the hand: the pointer looks, pins, chooses a stretch by dragging and moves it with Shift; two fingers draw it apart or
+// together; the keys do the same.
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
@@ -31,6 +32,19 @@ interface Drag {
   moved: boolean;
 }
 
+/** Two fingers nearer to each other than this say nothing of a stretch, pixels. */
+const NARROWEST = 12;
+
+/** Two fingers on a chart: the moments that they took stay below them. */
+interface Pinch {
+  readonly ids: readonly [number, number];
+  /** Pixels of the ends of the axis. */
+  readonly edges: Span;
+  /** Moments under the fingers. */
+  readonly held: readonly [number, number];
+  stretch: Span | undefined;
+}
+
 export function useHand(options: HandOptions): void {
   const now = useRef(options);
   now.current = options;
@@ -44,7 +58,7 @@ export function useHand(options: HandOptions): void {
     element.addEventListener("pointerdown", (event) => hand.take(event), { signal });
     element.addEventListener("pointermove", (event) => hand.move(event), { signal });
     element.addEventListener("pointerup", (event) => hand.leave(event), { signal });
-    element.addEventListener("pointercancel", () => hand.drop(), { signal });
+    element.addEventListener("pointercancel", (event) => hand.cancel(event), { signal });
     element.addEventListener("pointerleave", () => hand.away(), { signal });
     element.addEventListener("dblclick", () => now.current.isTime && showRange(), { signal });
     element.addEventListener("keydown", (event) => hand.press(event), { signal });
@@ -60,6 +74,9 @@ class Hand {
   readonly #element: HTMLElement;
   readonly #now: () => HandOptions;
   #drag: Drag | undefined;
+  /** Where the fingers are, by pointer. */
+  readonly #fingers = new Map<number, number>();
+  #pinch: Pinch | undefined;
 
   constructor(element: HTMLElement, now: () => HandOptions) {
     this.#element = element;
@@ -69,6 +86,8 @@ class Hand {
   take(event: PointerEvent): void {
     const { canvas, isTime } = this.#now();
     if (event.button !== 0) return;
+    if (event.pointerType === "touch") this.#fingers.set(event.pointerId, this.#x(event));
+    if (this.#fingers.size > 1) return this.#takeWithTwo();
     const at = this.#valueAt(event);
     const ends = isTime ? canvas.ends() : { from: 0, to: 0 };
     if (at === undefined || ends === undefined) return;
@@ -78,6 +97,8 @@ class Hand {
   move(event: PointerEvent): void {
     const { onHover, onSelect, isTime, at, canvas } = this.#now();
     const drag = this.#drag;
+    if (this.#fingers.has(event.pointerId)) this.#fingers.set(event.pointerId, this.#x(event));
+    if (this.#fingers.size > 1) return this.#pinchOn();
     if (drag === undefined || !isTime) return this.#look(onHover, nearestAt(at, this.#valueAt(event)));
     const x = this.#x(event);
     if (!drag.moved && Math.abs(x - drag.x) < STILL) return;
@@ -92,8 +113,11 @@ class Hand {
 
   leave(event: PointerEvent): void {
     const { onPin, at, canvas } = this.#now();
-    const drag = this.#drag;
+    const [drag, pinch] = [this.#drag, this.#pinch];
+    this.#fingers.delete(event.pointerId);
+    this.#pinch = undefined;
     this.drop();
+    if (pinch?.stretch !== undefined) return showSpan(pinch.stretch.from, pinch.stretch.to);
     if (drag === undefined) return;
     if (!drag.moved) return onPin(nearestAt(at, drag.at));
     if (drag.isMove) {
@@ -104,6 +128,39 @@ class Hand {
     const other = drag.at + (this.#x(event) - drag.x) * perPixel;
     const within = (ms: number) => Math.min(drag.ends.to, Math.max(drag.ends.from, ms));
     showSpan(within(Math.min(drag.at, other)), within(Math.max(drag.at, other)));
+  }
+
+  /** The browser takes a finger for itself, such as to scroll the page. */
+  cancel(event: PointerEvent): void {
+    this.#fingers.delete(event.pointerId);
+    this.#pinch = undefined;
+    this.drop();
+  }
+
+  /** A second finger: it is no choice of a stretch by dragging any more. A third one changes nothing. */
+  #takeWithTwo(): void {
+    const { canvas, isTime } = this.#now();
+    const [ends, fingers] = [canvas.ends(), [...this.#fingers].sort(([, a], [, b]) => a - b)];
+    this.drop();
+    if (!isTime || ends === undefined || fingers.length !== 2) return;
+    const [[left, x], [right, y]] = fingers as [[number, number], [number, number]];
+    const edges = { from: canvas.pixelOf(ends.from), to: canvas.pixelOf(ends.to) };
+    const perPixel = (ends.to - ends.from) / Math.max(1, edges.to - edges.from);
+    const momentAt = (pixel: number) => ends.from + (pixel - edges.from) * perPixel;
+    for (const id of [left, right]) this.#element.setPointerCapture(id);
+    this.#look(this.#now().onHover, undefined);
+    this.#pinch = { ids: [left, right], edges, held: [momentAt(x), momentAt(y)], stretch: undefined };
+  }
+
+  #pinchOn(): void {
+    const pinch = this.#pinch;
+    if (pinch === undefined) return;
+    const [x, y] = pinch.ids.map((id) => this.#fingers.get(id) ?? NaN) as [number, number];
+    if (!(y - x >= NARROWEST)) return;
+    const perPixel = (pinch.held[1] - pinch.held[0]) / (y - x);
+    const from = pinch.held[0] - (x - pinch.edges.from) * perPixel;
+    pinch.stretch = { from, to: from + (pinch.edges.to - pinch.edges.from) * perPixel };
+    moving.set(pinch.stretch);
   }
 
   /** Lets go without having done anything. */

@@ -5,6 +5,7 @@ import type { QueryState } from "../asking.ts";
 import { numberText, timeText, type Zone, zoneText } from "../format.ts";
 import { showSpan } from "../hand.ts";
 import { LookContext, shadeOf } from "../look.ts";
+import { AnnotationsContext, type ChartNote, noteText } from "./annotations.tsx";
 import { Card, Empty, Waiting } from "./card.tsx";
 
 export interface HeatCardProps {
@@ -21,6 +22,7 @@ const NAMED = 3;
 
 export function HeatCard({ title, unit, asked, width = "wide" }: HeatCardProps) {
   const { zone } = useContext(LookContext);
+  const notes = useContext(AnnotationsContext);
   const heat = asked.answer?.data;
   const days = useMemo(() => daysOf(heat ?? [], zone), [heat, zone]);
   const most = Math.max(1, ...heat?.map(({ value }) => value) ?? []);
@@ -57,7 +59,9 @@ export function HeatCard({ title, unit, asked, width = "wide" }: HeatCardProps) 
                   <th scope="row">
                     <button type="button" class="link" onClick={() => showDay(hours)}>{dayName(day)}</button>
                   </th>
-                  {HOURS.map((hour) => <HeatCell key={hour} cell={hours.get(hour)} {...{ day, hour, most, unit }} />)}
+                  {HOURS.map((hour) => (
+                    <HeatCell key={hour} cell={hours.get(hour)} {...{ day, hour, most, unit, notes }} />
+                  ))}
                 </tr>
               ))}
             </tbody>
@@ -73,14 +77,20 @@ interface HeatCellProps {
   readonly hour: number;
   readonly most: number;
   readonly unit: string;
+  readonly notes: readonly ChartNote[];
 }
 
-function HeatCell({ cell, day, hour, most, unit }: HeatCellProps) {
+function HeatCell({ cell, day, hour, most, unit, notes }: HeatCellProps) {
   if (cell === undefined) return <td />;
   const value = numberText(Math.round(cell.value), unit);
+  const noted = notes.filter(({ from, to = from }) => from < cell.at + HOUR_MS && to >= cell.at).map(noteText);
   return (
-    <td class={shadeOf(cell.value / most)} title={`${dayName(day)} ${String(hour).padStart(2, "0")}:00: ${value}`}>
-      <span class="visually-hidden">{value}</span>
+    <td
+      class={shadeOf(cell.value / most)}
+      title={[`${dayName(day)} ${String(hour).padStart(2, "0")}:00: ${value}`, ...noted].join("\n")}
+    >
+      <span class="visually-hidden">{[value, ...noted].join(", ")}</span>
+      {noted.length > 0 && <span class="heat-note" aria-hidden="true">⚑</span>}
     </td>
   );
 }

@@ -1,6 +1,8 @@
 // A horizon chart: many rows over the same time, each a few pixels high. A row's height is used three times over, a darker band
 // for each third of the most there is, so that small and great values are both seen.
 import { Fragment } from "preact";
+import type { Span } from "../../../../panels/answers.ts";
+import { TimeNotes } from "./annotations.tsx";
 
 export interface HorizonRow {
   readonly name: string;
@@ -13,13 +15,18 @@ export interface HorizonProps {
   /** What fills a row. */
   readonly most: number;
   readonly wordsOf: (value: number) => string;
+  /** From the first value to the last. */
+  readonly span: Span;
 }
 
 const BANDS = [0, 1, 2] as const;
 
-export function Horizon({ rows, most, wordsOf }: HorizonProps) {
+export function Horizon({ rows, most, wordsOf, span }: HorizonProps) {
   return (
     <div class="horizon">
+      <div class="over-time">
+        <TimeNotes {...span} />
+      </div>
       {rows.map(({ name, values }) => (
         <Fragment key={name}>
           <span class="horizon-name">

@@ -1,0 +1,111 @@
+// What has changed between two answers, so that a browser that has the one is told the other in few bytes. Values are those of
+// JSON; page/apply_delta.ts is the other half. Must not know what the answers are about.
+// Our own: JSON Patch (RFC 6902) names places by their numbers, and a chart whose window slides would be all changes.
+import type { Delta, DeltaItem } from "./protocol.ts";
+
+/** How many items may have come or gone between two that are the same. */
+const REACH = 64;
+
+/** What makes `after` of `before`; `undefined` when they are the same. */
+export function deltaOf(before: unknown, after: unknown): Delta | undefined {
+  const text = textOf(after);
+  if (textOf(before) === text) return undefined;
+  const delta = isList(before) && isList(after)
+    ? listDelta(before, after)
+    : isObject(before) && isObject(after)
+    ? objectDelta(before, after)
+    : undefined;
+  // Where little has stayed the whole is shorter.
+  return delta !== undefined && JSON.stringify(delta).length < text.length ? delta : { set: after };
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !isList(value) && !("toJSON" in value);
+
+/** As JSON has it: what JSON cannot say is null there. */
+const textOf = (value: unknown) => JSON.stringify(value) ?? "null";
+
+function objectDelta(before: JsonObject, after: JsonObject): Delta {
+  const [had, has] = [fieldsOf(before), fieldsOf(after)];
+  const gone = [...had.keys()].filter((name) => !has.has(name));
+  const changed: [string, Delta][] = [];
+  for (const [name, value] of has) {
+    const delta = had.has(name) ? deltaOf(had.get(name), value) : { set: value };
+    if (delta !== undefined) changed.push([name, delta]);
+  }
+  return { in: Object.fromEntries(changed), ...gone.length > 0 && { gone } };
+}
+
+/** Those that JSON has. */
+function fieldsOf(object: JsonObject): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries(object).filter(([, value]) => value !== undefined));
+}
+
+function listDelta(before: readonly unknown[], after: readonly unknown[]): Delta {
+  const numbers = new Map<string, number>();
+  const numberOf = (item: unknown) => {
+    const text = textOf(item);
+    const known = numbers.get(text) ?? numbers.size;
+    numbers.set(text, known);
+    return known;
+  };
+  const [from, to] = [before.map(numberOf), after.map(numberOf)];
+  const items = new Items();
+  let [i, j] = [0, 0];
+  while (i < from.length || j < to.length) {
+    if (i < from.length && from[i] === to[j]) {
+      items.keep();
+      [i, j] = [i + 1, j + 1];
+      continue;
+    }
+    const [going, coming] = nextSame(from, to, [i, j]);
+    const changed = Math.min(going, coming);
+    for (let n = 0; n < changed; n++) items.change(before[i + n], after[j + n]);
+    items.drop(going - changed);
+    items.insert(after.slice(j + changed, j + coming));
+    [i, j] = [i + going, j + coming];
+  }
+  return { items: items.all };
+}
+
+/** How many items of each list come before the nearest that both have: all of both where there is none within reach. */
+function nextSame(
+  from: readonly number[],
+  to: readonly number[],
+  [i, j]: readonly [number, number],
+): readonly [going: number, coming: number] {
+  const [left, right] = [from.length - i, to.length - j];
+  for (let sum = 1; sum <= REACH; sum++) {
+    for (let going = Math.max(0, sum - right + 1); going <= Math.min(sum, left - 1); going++) {
+      if (from[i + going] === to[j + sum - going]) return [going, sum - going];
+    }
+  }
+  // Nothing is the same soon: an item has become another, or one of the lists has ended.
+  return left === 0 ? [0, right] : right === 0 ? [left, 0] : [1, 1];
+}
+
+/** Steps through a list, those of a kind that follow each other as one. */
+class Items {
+  readonly all: DeltaItem[] = [];
+
+  keep(): void {
+    const last = this.all.at(-1);
+    if (typeof last === "number" && last > 0) this.all[this.all.length - 1] = last + 1;
+    else this.all.push(1);
+  }
+
+  drop(count: number): void {
+    if (count > 0) this.all.push(-count);
+  }
+
+  insert(items: readonly unknown[]): void {
+    if (items.length > 0) this.all.push(items);
+  }
+
+  change(before: unknown, after: unknown): void {
+    this.all.push(deltaOf(before, after) ?? { set: after });
+  }
+}
