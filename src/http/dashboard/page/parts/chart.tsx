@@ -164,10 +164,12 @@ interface CrosshairProps {
 function Crosshair({ shareOf, ends }: CrosshairProps) {
   const line = useRef<HTMLSpanElement>(null);
   const show = () => {
+    // The page may be on its way out.
+    if (!line.current) return;
     const at = crosshair.value;
     const isSeen = at !== undefined && ends !== undefined && at >= ends.from && at <= ends.to;
-    line.current!.hidden = !isSeen;
-    if (isSeen) line.current!.style.left = `${100 * shareOf(at)}%`;
+    line.current.hidden = !isSeen;
+    if (isSeen) line.current.style.left = `${100 * shareOf(at)}%`;
   };
   const latest = useRef(show);
   latest.current = show;
