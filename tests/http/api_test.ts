@@ -252,7 +252,7 @@ Deno.test("a query is answered with its rows, limits passed on", async () => {
   const response = await ask(
     { ...asking, token: "run-token", body: query("select 7", { max_rows: 5, timeout_ms: 9 }) },
     {
-      query(sql, { signal: _, ...limits }) {
+      query(sql, { signal: _, held: __, ...limits }) {
         seen.push(sql, limits);
         return Promise.resolve({ columns: [], rows: [[1]], truncated: true });
       },
