@@ -8,7 +8,7 @@ const readme = await Deno.readTextFile(new URL("README.md", LIBRARY));
 
 /** The programs of the README, each with what it says that they print. */
 function programs(): { readonly code: string; readonly prints: string }[] {
-  const blocks = [...readme.matchAll(/^```(ts)?\n(.*?)^```$/gms)].map(([, language, text]) => ({
+  const blocks = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text]) => ({
     language,
     text: text!,
   }));
