@@ -184,7 +184,9 @@ export class UserRoom {
     return this.#ownRss = hasSettled ? rss : Math.min(rss, this.#ownRss);
   }
 
+  /** Bytes; without limit where not even this can be asked any more, as when all memory is taken. */
   #held(connection: DuckDBConnection): Promise<number> {
-    return this.host.statement(async () => Number((await (await connection.run(HELD)).getRows())[0]?.[0] ?? 0));
+    return this.host.statement(async () => Number((await (await connection.run(HELD)).getRows())[0]?.[0] ?? 0))
+      .catch(() => Infinity);
   }
 }
