@@ -305,6 +305,32 @@ test("a password is no login for it, and is said at once", async ({ place }) => 
   await assertRejects(() => warehouse.writer("domain", RAW), WarehouseRefusedError, "key pair");
 });
 
+test("closing gives up what the service does not answer to, and each row is once in the end", async ({ warehouse, place }) => {
+  // With these a test that waited for the service would not end.
+  const streaming = { requestMs: 600_000, retryMs: 600_000, storedMs: 600_000, countedMs: 600_000 };
+  const limits = { ...place.options.limits, streaming };
+  {
+    await using patient = await place.open({ limits });
+    const first = await patient.writer("domain", RAW);
+    const claims = await first.claim(TOPIC, [0]);
+    await send(first, rawRows([0, 1]));
+    await first.commit(unit(claims, 2));
+    double!.control.inject({ kind: "status", status: 503 }, { request: "append", times: Infinity });
+    await send(first, rawRows([2, 3]));
+    const committing = assertRejects(() => first.commit(unit(claims, 4)), WarehouseUnavailableError, "closed");
+    while (double!.streamingRequests().every(({ status }) => status !== 503)) await pause(20);
+    await first[Symbol.asyncDispose]();
+    await committing;
+  }
+  double!.control.clearFaults();
+  await using second = await warehouse.writer("domain", RAW);
+  const claims = await second.claim(TOPIC, [0]);
+  assertEquals([claims[0]!.nextOffset, claims[0]!.decided], [2, undefined]);
+  await send(second, rawRows([2, 3]));
+  await second.commit(unit(claims, 4));
+  assertEquals(await place.rawOffsets(), [0, 1, 2, 3]);
+});
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Writes units as the engine does: after an error that can be retried it claims again and goes on from there. */
