@@ -69,6 +69,26 @@ test("rows come before their unit, and its transaction holds none of them", asyn
   assert(inserts.length > 0 && inserts.every(({ sql }) => !sql.includes(RAW.table)));
 });
 
+test("what was sent and what waits is counted", async ({ warehouse }) => {
+  const totals = warehouse.streamed!;
+  double!.streaming.behaviour.commitMs = 300;
+  await using writer = await warehouse.writer("domain", RAW);
+  const claims = await writer.claim(TOPIC, [0, 1]);
+  const before = totals.requests;
+  assertEquals([totals.rows, totals.bytes, totals.refused, totals.waitingRows], [0, 0, 0, 0]);
+  double!.control.inject({ kind: "status", status: 503 }, { request: "append" });
+  await send(writer, rawRows(span(0, 5)));
+  await send(writer, rawRows(span(0, 3), 1), 1);
+  assertEquals(totals.waitingRows, 8);
+  await writer.commit(unit(claims, 5));
+  const appends = double!.streamingRequests().filter(({ kind }) => kind === "append");
+  assertEquals([totals.rows, totals.refused, totals.waitingRows], [8, 1, 0]);
+  assertEquals(totals.bytes, appends.filter(({ status }) => status === 200).reduce((sum, { bytes }) => sum + bytes, 0));
+  assert(totals.requests >= before + appends.length);
+  await writer[Symbol.asyncDispose]();
+  assertEquals(totals.waitingRows, 0);
+});
+
 test("cells of all kinds come as SQL would write them", async ({ warehouse, place }) => {
   await using writer = await warehouse.writer("domain", RAW);
   const claims = await writer.claim(TOPIC, [0]);
@@ -245,7 +265,7 @@ test("offsets that were deleted have a new channel, and nothing of the old one c
   const claims = await first.claim(TOPIC, [0]);
   await send(first, rawRows(span(0, 3)));
   await first.commit(unit(claims, 3));
-  await place.sql("DELETE FROM $SCHEMA.FRESHET_OFFSETS");
+  await place.sql("DELETE FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN WHERE DOMAIN = 'domain'");
   await place.sql("DELETE FROM $SCHEMA.RAW_EVENTS");
   await using second = await warehouse.writer("domain", RAW);
   const [claim] = await second.claim(TOPIC, [0]);
@@ -285,7 +305,7 @@ test("with SQL alone partitions whose rows went ahead are refused, and how to go
     WarehouseRefusedError,
     "SNOWFLAKE_RAW_INGEST=streaming",
   );
-  await place.sql(/UPDATE .*$/.exec(error.message)![0].replace("FRESHET_OFFSETS", "$SCHEMA.FRESHET_OFFSETS"));
+  await place.sql(/UPDATE .*$/.exec(error.message)![0].replace("FRESHET_OFFSETS_", "$SCHEMA.FRESHET_OFFSETS_"));
   assertEquals((await writer.claim(TOPIC, [0]))[0]!.nextOffset, 0);
 });
 

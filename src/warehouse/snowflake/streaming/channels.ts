@@ -54,9 +54,13 @@ export class Channels {
   #changed = Promise.withResolvers<void>();
   #closed = false;
   readonly #stop = new AbortController();
+  readonly #unwatch: () => void;
 
   constructor(options: ChannelsOptions) {
     this.#options = { ...options, service: options.service.until(this.#stop.signal) };
+    this.#unwatch = options.service.streamed.watch(() =>
+      this.#channels.values().reduce((rows, channel) => rows + channel.waitingRows, 0)
+    );
   }
 
   get(partition: number): Channel | undefined {
@@ -131,6 +135,7 @@ export class Channels {
     clearTimeout(this.#collecting);
     for (const channel of this.#channels.values()) channel.close();
     this.#changed.resolve();
+    this.#unwatch();
     await endedWithin(Promise.allSettled([...this.#working, this.#looking]), CLOSE_MS);
   }
 

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../../deadline.ts";
 import { connectFailure, messageIn } from "../../../errors.ts";
 import { isLoginRefused, isPassing, StreamingError, translateStreaming } from "./codes.ts";
+import { Streamed } from "./streamed.ts";
 import { type Identity, jwtOf, TOKEN_MS } from "./tokens.ts";
 
 export interface ServiceOptions extends Identity {
@@ -79,14 +80,15 @@ const MOST_PAUSE_MS = 5_000;
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** The login that all who use the service share. */
-interface SharedLogin {
-  now: Promise<Login> | undefined;
+/** What all who use the service share. */
+interface Shared {
+  login: Promise<Login> | undefined;
+  readonly streamed: Streamed;
 }
 
 export class StreamingService {
   readonly #options: ServiceOptions;
-  #shared: SharedLogin = { now: undefined };
+  #shared: Shared = { login: undefined, streamed: new Streamed() };
   #stop: AbortSignal | undefined;
 
   constructor(options: ServiceOptions) {
@@ -99,6 +101,10 @@ export class StreamingService {
     service.#shared = this.#shared;
     service.#stop = signal;
     return service;
+  }
+
+  get streamed(): Streamed {
+    return this.#shared.streamed;
   }
 
   get limits(): StreamingLimits {
@@ -187,10 +193,10 @@ export class StreamingService {
 
   /** The login of now; another than `spent`, if that is given. */
   async #loggedIn(spent?: Login): Promise<Login> {
-    const login = await this.#shared.now?.catch(() => undefined);
+    const login = await this.#shared.login?.catch(() => undefined);
     if (login !== undefined && login !== spent && performance.now() - login.madeAt < TOKEN_MS) return login;
     const making = this.#logIn();
-    this.#shared.now = making;
+    this.#shared.login = making;
     return await making;
   }
 
@@ -237,7 +243,18 @@ export class StreamingService {
   }
 
   /** The answer's body: JSON, or a text. Errors: `StreamingError`. */
-  async #send({ method, url, headers, body }: Request): Promise<unknown> {
+  async #send(request: Request): Promise<unknown> {
+    const { streamed } = this.#shared;
+    streamed.requests++;
+    try {
+      return await this.#answerTo(request);
+    } catch (error) {
+      streamed.refused++;
+      throw error;
+    }
+  }
+
+  async #answerTo({ method, url, headers, body }: Request): Promise<unknown> {
     const { requestMs } = this.#options.limits;
     using deadline = new Deadline({
       ...(this.#stop === undefined ? {} : { signal: this.#stop }),
