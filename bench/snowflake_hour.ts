@@ -16,8 +16,6 @@ const RATES = (Deno.env.get("BENCH_RATES") ?? "0 1 200").split(" ").map(Number);
 const WAYS = (Deno.env.get("BENCH_WAYS") ?? "sql streaming").split(" ") as ("sql" | "streaming")[];
 /** As Snowflake's are, and about what they take. */
 const STATEMENT_MS = 300;
-/** Until the program is up, and its first checkpoints are made. */
-const WARM_UP_MS = Number(Deno.env.get("BENCH_WARM_UP_MS") ?? 90_000);
 /** Statements that no warehouse works on: cloud services answer them. */
 const NO_WAREHOUSE = /^\s*(ALTER SESSION|USE|SHOW|BEGIN|COMMIT|ROLLBACK|SELECT (CURRENT_|SYSTEM\$))/i;
 /** Of a warehouse of the first generation, X-Small, an hour. */
@@ -52,6 +50,22 @@ function awake(statements: readonly LoggedStatement[], from: number, to: number)
   return { seconds, resumes };
 }
 
+const CLAIM = /^MERGE INTO (FRESHET_OFFSETS_\w+)/;
+const MOVE = /^UPDATE (FRESHET_OFFSETS_\w+) SET NEXT_OFFSET/;
+/** After the last domain's first statement of a kind, until all is as it goes on. */
+const SETTLED_MS = 15_000;
+
+/** Resolves when each domain has sent such a statement. */
+async function untilUp(double: Double, statement: RegExp): Promise<void> {
+  for (;;) {
+    const sent = await double.ask<LoggedStatement[]>("statements");
+    const tables = new Set(sent.map(({ sql }) => statement.exec(sql)?.[1]).filter((table) => table !== undefined));
+    if (tables.size === domainModules.length) break;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+  }
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+}
+
 async function count(way: typeof WAYS[number], rate: number): Promise<Row> {
   const dir = await Deno.makeTempDir();
   const children: Deno.ChildProcess[] = [];
@@ -59,6 +73,7 @@ async function count(way: typeof WAYS[number], rate: number): Promise<Row> {
   try {
     const settings = { ...double.settings(await double.schema()), ...double.waySettings(way) };
     await double.ask("streaming", { commitMs: 5_000 });
+    await start(dir, settings, ["migrate"]).status;
     await double.ask("latency", { ms: STATEMENT_MS });
     children.push(start(dir, settings, ["run", "--no-simulate"]));
     if (rate > 0) {
@@ -66,7 +81,7 @@ async function count(way: typeof WAYS[number], rate: number): Promise<Row> {
         children.push(start(dir, settings, ["simulate", name, "--rate", String(rate)]));
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
+    await untilUp(double, rate > 0 ? MOVE : CLAIM);
     await double.ask("clear");
     const before = (await double.ask<LoggedStreaming[]>("streaming-requests")).length;
     const from = Date.now();
@@ -97,7 +112,7 @@ function rowOf({ way, rate, from, to, statements, requests, streamed }: Counted)
   const anHour = (counted: number) => Math.round(counted * 3_600_000 / (to - from)).toLocaleString("en");
   const { seconds, resumes } = awake(statements.filter(({ sql }) => !NO_WAREHOUSE.test(sql)), from, to);
   const credits = seconds / ((to - from) / 1000) * CREDITS_AN_HOUR;
-  const moves = statements.filter(({ sql }) => /^UPDATE FRESHET_OFFSETS_\w+ SET NEXT_OFFSET/.test(sql)).length;
+  const moves = statements.filter(({ sql }) => MOVE.test(sql)).length;
   return {
     what: `${rate === 0 ? "no records" : `${rate} records a second in each of five domains`}, ${way}`,
     figure:

@@ -6,7 +6,7 @@ import { SnowflakeAdapter } from "./snowflake/adapter.ts";
 import { translate } from "./snowflake/errors.ts";
 import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
 import { migrating } from "./snowflake/migrate.ts";
-import { makeOffsetsTables, missingOffsets, OFFSETS_STEP, withoutOffsets } from "./snowflake/offsets_tables.ts";
+import { makeOffsetsTables, missingOffsets, withOffsets } from "./snowflake/offsets_tables.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
 import { StreamingAdapter } from "./snowflake/streaming/adapter.ts";
@@ -122,14 +122,11 @@ class SnowflakeWarehouse implements Warehouse {
     options?: { readonly dryRun?: boolean },
   ): Promise<readonly MigrationStep[]> {
     const domains = domainsOf(scripts);
-    if (options?.dryRun !== true) {
-      if (domains !== undefined) await this.#offsets((session) => makeOffsetsTables(session, domains));
-      return await this.#define((session) => migrate(session, scripts, options));
+    const first = domains === undefined ? [] : await this.#offsets((session) => missingOffsets(session, domains));
+    if (domains !== undefined && options?.dryRun !== true) {
+      await this.#offsets((session) => makeOffsetsTables(session, domains));
     }
-    const statements = domains === undefined ? [] : await this.#offsets((session) => missingOffsets(session, domains));
-    const first = statements.length === 0 ? [] : [{ ...OFFSETS_STEP, statements }];
-    const steps = await this.#define((session) => migrate(session, scripts, options));
-    return [...first, ...steps.map(withoutOffsets)];
+    return withOffsets(await this.#define((session) => migrate(session, scripts, options)), first);
   }
 
   async restore(scripts: readonly Script[]): Promise<readonly string[]> {

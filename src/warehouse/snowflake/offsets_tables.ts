@@ -78,6 +78,14 @@ export function withoutOffsets<T extends MigrationStep>(step: T): T {
   return { ...step, statements: step.statements.filter((statement) => !isAboutOffsets(statement)) };
 }
 
+/** Steps with the statements of the tables of offsets: in the first of them, or as one of their own. */
+export function withOffsets(steps: readonly MigrationStep[], offsets: readonly string[]): readonly MigrationStep[] {
+  const [first, ...others] = steps.map(withoutOffsets);
+  if (offsets.length === 0) return first === undefined ? [] : [first, ...others];
+  if (first === undefined) return [{ ...OFFSETS_STEP, statements: offsets }];
+  return [{ ...first, statements: [...offsets, ...first.statements] }, ...others];
+}
+
 /** What a schema without anything needs for the domains; every statement can be run again. */
 export function offsetsStatements(domains: readonly string[]): readonly string[] {
   const tables = domains.map(offsetsTable).sort();
