@@ -43,7 +43,8 @@ function awake(statements: readonly LoggedStatement[], from: number, to: number)
   let [until, seconds, resumes] = [-Infinity, 0, 0];
   for (const { at, ms } of statements.toSorted((a, b) => a.at - b.at)) {
     const [begin, end] = [Math.max(from, at), Math.min(to, at + ms + STATEMENT_MS + AUTO_SUSPEND_SECONDS * 1000)];
-    if (begin > until) resumes++;
+    if (end <= begin) continue;
+    if (at > from && begin > until) resumes++;
     seconds += Math.max(0, end - Math.max(begin, until)) / 1000;
     until = Math.max(until, end);
   }
@@ -82,13 +83,12 @@ async function count(way: typeof WAYS[number], rate: number): Promise<Row> {
       }
     }
     await untilUp(double, rate > 0 ? MOVE : CLAIM);
-    await double.ask("clear");
     const before = (await double.ask<LoggedStreaming[]>("streaming-requests")).length;
     const from = Date.now();
     await new Promise((resolve) => setTimeout(resolve, MINUTES * 60_000));
     const to = Date.now();
     const statements = await double.ask<LoggedStatement[]>("statements");
-    const requests = await double.ask<LoggedRequest[]>("requests");
+    const requests = (await double.ask<LoggedRequest[]>("requests")).filter(({ at }) => at >= from);
     const streamed = (await double.ask<LoggedStreaming[]>("streaming-requests")).slice(before);
     return rowOf({ way, rate, from, to, statements, requests, streamed });
   } finally {
@@ -112,11 +112,11 @@ function rowOf({ way, rate, from, to, statements, requests, streamed }: Counted)
   const anHour = (counted: number) => Math.round(counted * 3_600_000 / (to - from)).toLocaleString("en");
   const { seconds, resumes } = awake(statements.filter(({ sql }) => !NO_WAREHOUSE.test(sql)), from, to);
   const credits = seconds / ((to - from) / 1000) * CREDITS_AN_HOUR;
-  const moves = statements.filter(({ sql }) => MOVE.test(sql)).length;
+  const counted = statements.filter(({ at }) => at >= from);
+  const moves = counted.filter(({ sql }) => MOVE.test(sql)).length;
   return {
     what: `${rate === 0 ? "no records" : `${rate} records a second in each of five domains`}, ${way}`,
-    figure:
-      `${anHour(moves)} checkpoints, ${anHour(statements.length)} statements, ${anHour(requests.length)} requests ` +
+    figure: `${anHour(moves)} checkpoints, ${anHour(counted.length)} statements, ${anHour(requests.length)} requests ` +
       `to the warehouse and ${anHour(streamed.length)} to Snowpipe Streaming an hour; awake ${
         Math.round(seconds / ((to - from) / 1000) * 100)
       } % of the time, ${resumes} resumes in ${MINUTES} min, ${credits.toFixed(2)} credits an hour`,

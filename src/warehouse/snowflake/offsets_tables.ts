@@ -2,11 +2,12 @@
 // domain's checkpoint must not wait for another's. FRESHET_OFFSETS is a view of all of them, for whoever reads.
 // Must not know claims, moves or units.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { targetOf } from "../sql/dropped.ts";
 import { snowflakeDialect } from "../sql/scripts.ts";
 import type { MigrationStep } from "../warehouse.ts";
 import { literal } from "./account.ts";
-import type { Bind, RawRow } from "./driver.ts";
+import { type Bind, DriverError, type RawRow } from "./driver.ts";
 import { isStatementError } from "./errors.ts";
 
 /** What is needed of a session; a statement of several rows' worth of changes goes through `change`. */
@@ -15,6 +16,12 @@ export interface DefiningSession {
   change(sql: string, binds: readonly Bind[]): Promise<readonly number[]>;
   transaction<T>(body: (transaction: string) => Promise<T>): Promise<T>;
 }
+
+/** "SQL execution internal error": passes. */
+const INTERNAL_ERROR = "000603";
+/** How often making tables is tried, and the pause between, milliseconds, longer each time. */
+const ATTEMPTS = 8;
+const PAUSE_MS = 100;
 
 const VIEW = "FRESHET_OFFSETS";
 const PREFIX = "FRESHET_OFFSETS_";
@@ -118,6 +125,18 @@ async function look(session: DefiningSession): Promise<There> {
  * version had for all domains. Whoever writes by that version meets an error from then on, and stops.
  */
 export async function makeOffsetsTables(session: DefiningSession, domains: readonly string[]): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await makeTables(session, domains);
+    } catch (error) {
+      // Who makes the same at the same time may be told so as an internal error.
+      if (!(error instanceof DriverError && error.code === INTERNAL_ERROR) || attempt === ATTEMPTS) throw error;
+      await delay(PAUSE_MS * attempt * (1 + Math.random()));
+    }
+  }
+}
+
+async function makeTables(session: DefiningSession, domains: readonly string[]): Promise<void> {
   const there = await look(session);
   if (isOlder(there)) await moveRowsOnce(session, there);
   const missing = await missingTables(session, there, domains);
