@@ -274,10 +274,6 @@ export interface WarehouseTraits {
   statementsIn(text: string): readonly string[];
 }
 
-/**
- * Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`; for a
- * user's query `QueryBusyError`.
- */
 /** What has gone by a way for raw rows that is faster than their unit, since the process started. */
 export interface StreamedTotals {
   /** That the service has taken. */
@@ -291,6 +287,10 @@ export interface StreamedTotals {
   readonly waitingRows: number;
 }
 
+/**
+ * Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`; for a
+ * user's query `QueryBusyError`.
+ */
 export interface Warehouse extends WarehouseTraits, AsyncDisposable {
   /** Where there is such a way. */
   readonly streamed?: StreamedTotals | undefined;

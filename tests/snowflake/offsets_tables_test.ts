@@ -1,6 +1,7 @@
 // Each domain's offsets are in a table of their own; FRESHET_OFFSETS, which was one table for all of them, is a view.
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { WarehouseRefusedError } from "../../src/errors.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { rowsOf, SYSTEM, TABLES, TOPIC } from "../contracts/warehouse/suite.ts";
 import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
@@ -100,4 +101,31 @@ test("processes that make tables of different domains at once all come into the 
     await writer.claim(TOPIC, [0]);
   }));
   assertEquals((await rowsOf(warehouse, POSITIONS)).map(([domain]) => domain), names);
+});
+
+test("a table of offsets that was dropped is not made anew", async ({ schema, warehouse }) => {
+  await warehouse.migrate(SCRIPTS);
+  await schema.sql("DROP TABLE $SCHEMA.FRESHET_OFFSETS_DOMAIN");
+  await using again = await schema.open();
+  await assertRejects(() => again.migrate(SCRIPTS), WarehouseRefusedError, "dropped");
+  await using writer = await again.writer("domain");
+  await assertRejects(() => writer.claim(TOPIC, [0]), WarehouseRefusedError, "dropped");
+  await assertRejects(() => schema.sql("SELECT 1 FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN"));
+});
+
+test("processes that move the offsets of an older schema at once wait for each other", async ({ schema, warehouse }) => {
+  await olderSchema(schema);
+  // Who looked first renames last, while the other is not done with the rows.
+  const late = double!.control.inject({ kind: "slow", ms: 1000 }, { statement: /^ALTER TABLE FRESHET_OFFSETS RENAME/ });
+  const long = double!.control.inject({ kind: "slow", ms: 3000 }, {
+    statement: /^DELETE FROM FRESHET_OFFSETS__BEFORE/,
+  });
+  await Promise.all(["domain", "other"].map(async (name) => {
+    await using own = await schema.open();
+    await using writer = await own.writer(name);
+    await writer.claim(TOPIC, [0]);
+  }));
+  assertEquals([late.hits, long.hits], [1, 1]);
+  const positions = [["domain", 0, 7, 4], ["other", 0, 0, 1], ["other", 2, 1, 1]];
+  assertEquals(await rowsOf(warehouse, `${POSITIONS}, KAFKA_PARTITION`), positions);
 });

@@ -155,7 +155,7 @@ export async function missingOffsets(session: DefiningSession, domains: readonly
   return [...missing.map(createSql), viewSql(tables), ...missing.map(lockRowSql)];
 }
 
-/** All of them where the view is not there. */
+/** All of them where the view is not there. Errors: Snowflake's, where one that the view reads was dropped. */
 async function missingTables(
   session: DefiningSession,
   { view, tables }: There,
@@ -163,11 +163,17 @@ async function missingTables(
 ): Promise<readonly string[]> {
   const wanted = domains.map(offsetsTable);
   if (view !== "view") return wanted;
-  const made = wanted.filter((table) => tables.includes(table));
-  if (made.length === 0) return wanted;
-  const looks = made.map((table) => `SELECT '${table}' FROM ${table} WHERE KAFKA_PARTITION = -1`);
-  const ready = new Set((await session.rows(looks.join(" UNION "))).map(([table]) => String(table)));
+  const ready = await readyTables(session, wanted.filter((table) => tables.includes(table)));
+  // Made anew, one that was dropped would have its domain read all records again.
+  if (wanted.some((table) => !tables.includes(table))) await session.rows(`SELECT COUNT(*) FROM ${VIEW} WHERE 1 = 0`);
   return wanted.filter((table) => !ready.has(table));
+}
+
+/** Those that have the row that is written last. */
+async function readyTables(session: DefiningSession, tables: readonly string[]): Promise<ReadonlySet<string>> {
+  if (tables.length === 0) return new Set();
+  const looks = tables.map((table) => `SELECT '${table}' FROM ${table} WHERE KAFKA_PARTITION = -1`);
+  return new Set((await session.rows(looks.join(" UNION "))).map(([table]) => String(table)));
 }
 
 /** Others may make tables at the same time: whoever replaces the view last has looked after all of them were there. */
@@ -191,8 +197,17 @@ async function moveRowsOnce(session: DefiningSession, there: There): Promise<voi
   }
 }
 
+/** Another process may have done it meanwhile. */
+async function setAside(session: DefiningSession): Promise<void> {
+  try {
+    await session.rows(`ALTER TABLE ${VIEW} RENAME TO ${BEFORE}`);
+  } catch (error) {
+    if (!isStatementError(error) || (await look(session)).view === "table") throw error;
+  }
+}
+
 async function moveRows(session: DefiningSession, { view }: There): Promise<void> {
-  if (view === "table") await session.rows(`ALTER TABLE ${VIEW} RENAME TO ${BEFORE}`);
+  if (view === "table") await setAside(session);
   for (const [name, type] of COLUMNS.slice(-2)) {
     await session.rows(`ALTER TABLE ${BEFORE} ADD COLUMN IF NOT EXISTS ${name} ${type}`);
   }
