@@ -56,6 +56,13 @@ export class Double implements AsyncDisposable {
     };
   }
 
+  /** Settings beside `settings` by which raw rows go. */
+  waySettings(rawIngest: "sql" | "streaming"): Readonly<Record<string, string>> {
+    if (rawIngest === "sql") return {};
+    const { privateKey } = this.told as Record<string, string>;
+    return { SNOWFLAKE_RAW_INGEST: rawIngest, SNOWFLAKE_PRIVATE_KEY: privateKey!, SNOWFLAKE_PASSWORD: "" };
+  }
+
   /** Opened as by a process of its own. */
   async open(schema: string, rawIngest: "sql" | "streaming" = "sql"): Promise<Warehouse> {
     const { account, accessUrl, user, password, privateKey, role, warehouse, database } = this.told as Record<

@@ -23,7 +23,7 @@ const BENCHMARKS = [
 ] as const;
 
 /** Those of many minutes: only when they are named. */
-const LONG = ["soak", "clients", "snowflake_replicas", "streaming", "threads"] as const;
+const LONG = ["soak", "clients", "snowflake_hour", "snowflake_replicas", "streaming", "threads"] as const;
 const OPTIONS = ["--compare", "--record"];
 
 const named = Deno.args.filter((arg) => !OPTIONS.includes(arg));

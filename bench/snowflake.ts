@@ -51,7 +51,7 @@ function ofCheckpoints(statements: readonly LoggedStatement[]): readonly (readon
     if (statement.sql.startsWith("BEGIN")) units.push([]);
     units.at(-1)?.push(statement);
   }
-  return units.filter((unit) => unit.some(({ sql }) => sql.startsWith("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET")));
+  return units.filter((unit) => unit.some(({ sql }) => /^UPDATE FRESHET_OFFSETS_\w+ SET NEXT_OFFSET/.test(sql)));
 }
 
 const skip = await whyNoSnowflake();

@@ -14,6 +14,7 @@ import { BatchedProducer } from "./log/batched_producer.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import { addGauge, createMetrics, type Metrics, observerOf } from "./metrics/mod.ts";
+import { addStreamingMetrics } from "./metrics/streaming.ts";
 import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import type { Domain } from "./domains/domain.ts";
 import type { Parts, Runner, RunnerOptions, Threads } from "./parts.ts";
@@ -100,6 +101,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const warehouse = stack.use(await parts.openWarehouse(config, clock));
   const metrics = createMetrics();
   addProcessMetrics(metrics.registry, { version: options.version, clock });
+  addStreamingMetrics(metrics.registry, () => warehouse.streamed);
   const { reads, observers, isCacheReachable } = await openReadSources(domains, {
     ...options,
     warehouse,

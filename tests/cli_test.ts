@@ -218,7 +218,8 @@ Deno.test("migrate --dry-run prints all the SQL for Snowflake without reaching i
   for (
     const expected of [
       'USE SCHEMA "SALES"."PUBLIC";',
-      "CREATE TABLE IF NOT EXISTS FRESHET_OFFSETS (",
+      "CREATE TABLE IF NOT EXISTS FRESHET_OFFSETS_TRAINS (",
+      "CREATE OR REPLACE VIEW FRESHET_OFFSETS AS",
       "CREATE TABLE IF NOT EXISTS ATS_RAW_JSON (",
       "CREATE OR REPLACE VIEW ATS_HOURLY_STATS AS",
       "SELECT 'trains', 1, '",

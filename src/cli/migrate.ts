@@ -7,6 +7,7 @@ import { jsonText } from "./json.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/sql/scripts.ts";
 import type { MigrationStep } from "../warehouse/warehouse.ts";
+import { OFFSETS_STEP, offsetsStatements, withoutOffsets } from "../warehouse/snowflake/offsets_tables.ts";
 import { useStatements } from "./snowflake_names.ts";
 
 interface MigrateFlags {
@@ -35,7 +36,7 @@ async function migrate(
   const { host, parts } = context;
   const config = context.config();
   if (dryRun && config.snowflake && !pending) {
-    if (json) host.stdout.write(jsonText(stepsJson(await allSections(context))));
+    if (json) host.stdout.write(jsonText(stepsJson([offsetsStep(context), ...await allSections(context)])));
     else await printAll(context, config.snowflake);
     return;
   }
@@ -58,10 +59,14 @@ async function migrate(
 const stepsJson = (steps: readonly MigrationStep[]) =>
   steps.map(({ name, version, title, statements }) => ({ name, version, title, statements }));
 
-/** What a schema without anything needs. */
+/** What a schema without anything needs, beside the tables of offsets. */
 async function allSections(context: Context): Promise<readonly Section[]> {
   const sections = scriptsOf(context.domains()).map((script) => readSections(script, snowflakeDialect));
-  return (await Promise.all(sections)).flat();
+  return (await Promise.all(sections)).flat().map(withoutOffsets);
+}
+
+function offsetsStep(context: Context): MigrationStep {
+  return { ...OFFSETS_STEP, statements: offsetsStatements(context.domains().map(({ name }) => name)) };
 }
 
 function statementsOf({ statements }: MigrationStep): string {
@@ -77,6 +82,8 @@ async function printAll(context: Context, snowflake: SnowflakeConfig) {
       "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n\n",
   );
   stdout.write(`${useStatements(snowflake)}\n`);
+  const offsets = offsetsStep(context);
+  stdout.write(`-- ${offsets.name} version ${offsets.version}: ${offsets.title}\n${statementsOf(offsets)}\n`);
   for (const section of await allSections(context)) {
     stdout.write(`-- ${section.name} version ${section.version}: ${section.title}\n`);
     stdout.write(`${statementsOf(section)}${noteOf(section)}\n`);

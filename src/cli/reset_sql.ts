@@ -3,6 +3,7 @@
 import type { Domain } from "../domains/domain.ts";
 import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { normalizeStatement, snowflakeDialect, splitStatements } from "../warehouse/sql/scripts.ts";
+import { offsetsTable } from "../warehouse/snowflake/offsets_tables.ts";
 import { useStatements } from "./snowflake_names.ts";
 
 const MADE = /^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/i;
@@ -14,7 +15,6 @@ const SHARED = [
   "FRESHET_STATE",
   "FRESHET_CLOSED",
   "FRESHET_OPERATORS",
-  "FRESHET_OFFSETS",
 ];
 
 export interface ResetOptions {
@@ -31,10 +31,11 @@ export function resetSql(domains: readonly Domain[], { drop, snowflake }: ResetO
     `-- The next run makes the tables and reads the topic from the first record that it still holds.\n` +
     (drop ? "" : "-- The tables of now stay, as <NAME>_OLD; drop those of an earlier time first.\n") +
     (snowflake ? useStatements(snowflake) : "") +
-    domains.map((domain) => statementsOf(domain, drop)).join("");
+    domains.map((domain) => statementsOf(domain, { drop, snowflake })).join("");
 }
 
-function statementsOf({ name, sql }: Domain, drop: boolean): string {
+function statementsOf({ name, sql }: Domain, { drop, snowflake }: ResetOptions): string {
+  const offsets = snowflake ? offsetsTable(name) : "FRESHET_OFFSETS";
   const made = splitStatements(sql, snowflakeDialect).flatMap((statement) => {
     const match = MADE.exec(normalizeStatement(statement, snowflakeDialect));
     return match ? [{ kind: match[1]!.toUpperCase(), object: match[2]! }] : [];
@@ -45,7 +46,7 @@ function statementsOf({ name, sql }: Domain, drop: boolean): string {
   const statements = [
     ...ofKind("VIEW").map((view) => `DROP VIEW IF EXISTS ${view}`),
     ...ofKind("TABLE").map(away),
-    ...SHARED.map((table) => `DELETE FROM ${table} WHERE DOMAIN = '${name}'`),
+    ...[...SHARED, offsets].map((table) => `DELETE FROM ${table} WHERE DOMAIN = '${name}'`),
     `DELETE FROM FRESHET_MIGRATIONS WHERE NAME = '${name}'`,
   ];
   return `\n${statements.join(";\n")};\n`;

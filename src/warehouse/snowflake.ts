@@ -6,6 +6,7 @@ import { SnowflakeAdapter } from "./snowflake/adapter.ts";
 import { translate } from "./snowflake/errors.ts";
 import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
 import { migrating } from "./snowflake/migrate.ts";
+import { makeOffsetsTables, missingOffsets, withOffsets } from "./snowflake/offsets_tables.ts";
 import { Queries } from "./snowflake/query.ts";
 import { Session } from "./snowflake/session.ts";
 import { StreamingAdapter } from "./snowflake/streaming/adapter.ts";
@@ -13,7 +14,16 @@ import { StreamingService } from "./snowflake/streaming/service.ts";
 import { SNOWFLAKE } from "./snowflake/traits.ts";
 import { migrate, type Migrating, restore } from "./sql/migrate.ts";
 import { SqlWriter } from "./sql/writer.ts";
-import type { MigrationStep, QueryOptions, QueryResult, RawTable, Script, Warehouse, Writer } from "./warehouse.ts";
+import type {
+  MigrationStep,
+  QueryOptions,
+  QueryResult,
+  RawTable,
+  Script,
+  StreamedTotals,
+  Warehouse,
+  Writer,
+} from "./warehouse.ts";
 
 export type { Credentials } from "./snowflake/credentials.ts";
 
@@ -56,6 +66,12 @@ function unique(): string {
   return crypto.randomUUID().slice(0, 8);
 }
 
+/** The domains of scripts that are applied together with Freshet's own, which alone know of offsets. */
+function domainsOf(scripts: readonly Script[]): readonly string[] | undefined {
+  const names = scripts.map(({ name }) => name);
+  return names.includes("freshet") ? names.filter((name) => name !== "freshet") : undefined;
+}
+
 function sessionOf(account: Account): Session {
   return new Session({ account, tag: "freshet:query", transactions: `${TRANSACTION_PREFIX}query_${unique()}` });
 }
@@ -83,11 +99,13 @@ class SnowflakeWarehouse implements Warehouse {
   readonly #reading: Session;
   readonly #queries: Queries;
   readonly #streaming: StreamingService | undefined;
+  readonly streamed: StreamedTotals | undefined;
   #closed = false;
 
   constructor({ account, reading, streaming }: Ways) {
     this.#account = account;
     this.#streaming = streaming;
+    this.streamed = streaming?.streamed;
     this.description = account.description;
     this.#session = sessionOf(account);
     this.#reading = reading === account ? this.#session : sessionOf(reading);
@@ -103,11 +121,27 @@ class SnowflakeWarehouse implements Warehouse {
     scripts: readonly Script[],
     options?: { readonly dryRun?: boolean },
   ): Promise<readonly MigrationStep[]> {
-    return await this.#define((session) => migrate(session, scripts, options));
+    const domains = domainsOf(scripts);
+    const first = domains === undefined ? [] : await this.#offsets((session) => missingOffsets(session, domains));
+    if (domains !== undefined && options?.dryRun !== true) {
+      await this.#offsets((session) => makeOffsetsTables(session, domains));
+    }
+    return withOffsets(await this.#define((session) => migrate(session, scripts, options)), first);
   }
 
   async restore(scripts: readonly Script[]): Promise<readonly string[]> {
+    const domains = domainsOf(scripts);
+    if (domains !== undefined) await this.#offsets((session) => makeOffsetsTables(session, domains));
     return await this.#define((session) => restore(session, scripts));
+  }
+
+  async #offsets<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    this.#account.checkOpen();
+    try {
+      return await work(this.#session);
+    } catch (error) {
+      throw translate(error, this.#account.place);
+    }
   }
 
   async #define<T>(make: (session: Migrating) => Promise<T>): Promise<T> {

@@ -274,11 +274,26 @@ export interface WarehouseTraits {
   statementsIn(text: string): readonly string[];
 }
 
+/** What has gone by a way for raw rows that is faster than their unit, since the process started. */
+export interface StreamedTotals {
+  /** That the service has taken. */
+  readonly rows: number;
+  /** Of them, as they were sent. */
+  readonly bytes: number;
+  readonly requests: number;
+  /** Those of them that were refused, or had no answer. */
+  readonly refused: number;
+  /** Rows that were handed over and are not known to be stored, now. */
+  readonly waitingRows: number;
+}
+
 /**
  * Tables, transactions and queries. Errors: `WarehouseUnavailableError`, `WarehouseRefusedError`, `QueryRefusedError`; for a
  * user's query `QueryBusyError`.
  */
 export interface Warehouse extends WarehouseTraits, AsyncDisposable {
+  /** Where there is such a way. */
+  readonly streamed?: StreamedTotals | undefined;
   /** For people: the file's path or the account, without secrets. */
   readonly description: string;
   /** Applies the sections not yet applied; returns them. With `dryRun` only returns them. */

@@ -80,4 +80,5 @@ Deno.test("sql reset goes to the configured place in Snowflake first, without lo
   };
   const { stdout } = await terminal.run(["sql", "reset", "rides"], { env });
   assertStringIncludes(stdout, 'USE ROLE "WRITER";\nUSE SCHEMA "ANALYTICS"."live data";\n');
+  assertStringIncludes(stdout, "DELETE FROM FRESHET_OFFSETS_RIDES WHERE DOMAIN = 'rides';");
 });

@@ -44,7 +44,7 @@ const COUNT: Partial<Unit> = {
 };
 
 const ABANDONED = [
-  ["the offsets", "UPDATE $SCHEMA.FRESHET_OFFSETS SET EPOCH = EPOCH + 1"],
+  ["the offsets", "UPDATE $SCHEMA.FRESHET_OFFSETS_DOMAIN SET EPOCH = EPOCH + 1"],
   ["a derived table", "DELETE FROM $SCHEMA.COUNTS"],
 ] as const;
 

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import freshetSql from "../../sql/freshet.sql" with { type: "text" };
 import { domainModules } from "../../src/domains/mod.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
+import { offsetsTable } from "../../src/warehouse/snowflake/offsets_tables.ts";
 import type { Script, Warehouse } from "../../src/warehouse/warehouse.ts";
 import { domainOf } from "../support/domains.ts";
 import { ownSchema } from "../support/snowflake/adapter.ts";
@@ -49,6 +50,8 @@ Deno.test({
     );
     const expected = await described(duckdb, DUCKDB_NAMES);
     assert(Object.keys(expected).length > 10);
+    // There each domain's offsets are in a table of their own, and FRESHET_OFFSETS is a view.
+    for (const { name } of domainModules) expected[offsetsTable(name)] = expected.FRESHET_OFFSETS!;
     assertEquals(await described(snowflake, SNOWFLAKE_NAMES), expected);
     assertEquals(await snowflake.migrate(scripts), []);
   },

@@ -53,7 +53,9 @@ Deno.test({
       assertEquals([few.code, few.all[0]!.result], [0, "not checked"]);
 
       await double.control.sql("DELETE FROM ATS_ALERTS WHERE ALERT_TYPE = 'OVERCROWDING'");
-      await double.control.sql("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET - 5 WHERE DOMAIN = 'trains'");
+      await double.control.sql(
+        "UPDATE FRESHET_OFFSETS_TRAINS SET NEXT_OFFSET = NEXT_OFFSET - 5 WHERE DOMAIN = 'trains'",
+      );
       const wrong = await findings("trains");
       assertEquals(wrong.code, 1);
       assertEquals(wrong.all.filter(({ result }) => result === "not ok").map(({ check }) => check).toSorted(), [
@@ -62,7 +64,9 @@ Deno.test({
         "overcrowding alerts are the sessions of flagged events",
       ]);
 
-      await double.control.sql("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = NEXT_OFFSET + 5 WHERE DOMAIN = 'trains'");
+      await double.control.sql(
+        "UPDATE FRESHET_OFFSETS_TRAINS SET NEXT_OFFSET = NEXT_OFFSET + 5 WHERE DOMAIN = 'trains'",
+      );
       await double.control.sql("DELETE FROM FRESHET_STATE");
       for (const { name } of checkedDomains) {
         const replayed = await terminal.run(["replay", name, "--yes"], { env });

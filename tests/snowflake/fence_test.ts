@@ -52,15 +52,15 @@ test("a unit waits in a statement that depends on nothing, and is fenced by one 
   await using writer = await warehouse.writer("domain");
   const claims = await writer.claim(TOPIC, [0]);
   await other.run("BEGIN");
-  await other.run("UPDATE FRESHET_OFFSETS SET EPOCH = EPOCH + 1");
+  await other.run("UPDATE FRESHET_OFFSETS_DOMAIN SET EPOCH = EPOCH + 1");
   double!.clearLog();
   const rows = { appends: [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))] };
   const committing = assertRejects(() => writer.commit(unit(claims, 1, rows)), FencedError);
-  assertEquals((await waiting()).startsWith("UPDATE FRESHET_OFFSETS SET UPDATED_AT = UPDATED_AT "), true);
-  assertEquals(sentSince("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET"), 0);
+  assertEquals((await waiting()).startsWith("UPDATE FRESHET_OFFSETS_DOMAIN SET UPDATED_AT = UPDATED_AT "), true);
+  assertEquals(sentSince("UPDATE FRESHET_OFFSETS_DOMAIN SET NEXT_OFFSET"), 0);
   await other.run("COMMIT");
   await committing;
-  assertEquals(sentSince("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET"), 1);
+  assertEquals(sentSince("UPDATE FRESHET_OFFSETS_DOMAIN SET NEXT_OFFSET"), 1);
   assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), []);
 });
 
@@ -69,12 +69,12 @@ test("a claim waits in a statement that depends on nothing for a unit that is be
   await using first = await warehouse.writer("domain");
   await first.claim(TOPIC, [0]);
   await other.run("BEGIN");
-  await other.run("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET = 7, CHECKPOINT_ID = 1");
+  await other.run("UPDATE FRESHET_OFFSETS_DOMAIN SET NEXT_OFFSET = 7, CHECKPOINT_ID = 1");
   double!.clearLog();
   await using second = await warehouse.writer("domain");
   const claiming = second.claim(TOPIC, [0]);
-  assertEquals((await waiting()).startsWith("UPDATE FRESHET_OFFSETS SET UPDATED_AT = UPDATED_AT "), true);
-  assertEquals(sentSince("MERGE INTO FRESHET_OFFSETS"), 0);
+  assertEquals((await waiting()).startsWith("UPDATE FRESHET_OFFSETS_DOMAIN SET UPDATED_AT = UPDATED_AT "), true);
+  assertEquals(sentSince("MERGE INTO FRESHET_OFFSETS_DOMAIN"), 0);
   await other.run("COMMIT");
   const [claim] = await claiming;
   assertEquals([claim!.nextOffset, claim!.checkpoint, claim!.epoch], [7, 1, 2]);
@@ -82,19 +82,22 @@ test("a claim waits in a statement that depends on nothing for a unit that is be
 
 test("of two first claims of a topic one waits before it looks, and each partition has one row", async (bench) => {
   const { warehouse, other } = bench;
+  await using writer = await warehouse.writer("domain");
+  await writer.claim("another topic", [0]);
   await other.run("BEGIN");
   // As far as a claim comes before its MERGE.
-  await other.run("UPDATE FRESHET_MIGRATIONS SET TITLE = TITLE WHERE VERSION = 1");
+  await other.run("UPDATE FRESHET_OFFSETS_DOMAIN SET UPDATED_AT = UPDATED_AT");
   await other.run(
-    "INSERT INTO FRESHET_OFFSETS (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT) " +
+    "INSERT INTO FRESHET_OFFSETS_DOMAIN (DOMAIN, TOPIC, KAFKA_PARTITION, NEXT_OFFSET, EPOCH, CHECKPOINT_ID, UPDATED_AT) " +
       `SELECT 'domain', '${TOPIC}', 0, 0, 1, 0, SYSDATE()`,
   );
   double!.clearLog();
-  await using writer = await warehouse.writer("domain");
   const claiming = writer.claim(TOPIC, [0]);
-  assertEquals((await waiting()).startsWith("UPDATE FRESHET_MIGRATIONS SET TITLE = TITLE "), true);
-  assertEquals(sentSince("MERGE INTO FRESHET_OFFSETS"), 0);
+  assertEquals((await waiting()).startsWith("UPDATE FRESHET_OFFSETS_DOMAIN SET UPDATED_AT = UPDATED_AT "), true);
+  assertEquals(sentSince("MERGE INTO FRESHET_OFFSETS_DOMAIN"), 0);
   await other.run("COMMIT");
   assertEquals((await claiming).map(({ epoch }) => epoch), [2]);
-  assertEquals(await rowsOf(warehouse, "SELECT KAFKA_PARTITION, EPOCH FROM FRESHET_OFFSETS"), [[0, 2]]);
+  assertEquals(await rowsOf(warehouse, `SELECT KAFKA_PARTITION, EPOCH FROM FRESHET_OFFSETS WHERE TOPIC = '${TOPIC}'`), [
+    [0, 2],
+  ]);
 });

@@ -164,7 +164,7 @@ function statementsOfCheckpoints(): readonly number[] {
     if (sql.startsWith("BEGIN")) units.push([]);
     units.at(-1)?.push(sql);
   }
-  return units.filter((unit) => unit.some((sql) => sql.startsWith("UPDATE FRESHET_OFFSETS SET NEXT_OFFSET"))).map((
+  return units.filter((unit) => unit.some((sql) => /^UPDATE FRESHET_OFFSETS_\w+ SET NEXT_OFFSET/.test(sql))).map((
     { length },
   ) => length);
 }

@@ -9,6 +9,7 @@ import { append, segment, stateOf, SYSTEM, TABLES, TOPIC, unit } from "../contra
 import { Terminal } from "../cli/terminal.ts";
 import { ownSchema, QUICK } from "../support/snowflake/adapter.ts";
 import { settingsFor, type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { olderSchema } from "../support/snowflake/older_schema.ts";
 import { KEY_USER, openPlace, RAW, rawRows, streamingPlace } from "../support/snowflake/streaming/place.ts";
 
 const skip = await whyNoSnowflake();
@@ -71,6 +72,7 @@ async function runTrains(terminal: Terminal, env: Record<string, string>): Promi
 /** What seldom happens: locks that nobody releases, a fence, a row that is refused, rows that go, a session that ends. */
 async function whatIsRare(double: SnowflakeDouble, changes: Partial<SnowflakeOptions>): Promise<void> {
   await using schema = await ownSchema(double, QUICK);
+  await olderSchema(schema);
   await using warehouse = await schema.open(changes);
   await warehouse.migrate([SYSTEM, TABLES]);
   await using writer = await warehouse.writer("domain");
@@ -78,7 +80,7 @@ async function whatIsRare(double: SnowflakeDouble, changes: Partial<SnowflakeOpt
   const counts = { table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "a", TOTAL: 1 }] };
   const state = [{ operator: "o", partition: 0, namespace: 0, key: "k", value: "1" }];
   {
-    const offsets = `UPDATE ${double.database}.${schema.name}.FRESHET_OFFSETS SET EPOCH = EPOCH`;
+    const offsets = `UPDATE ${double.database}.${schema.name}.FRESHET_OFFSETS_DOMAIN SET EPOCH = EPOCH`;
     await using _dead = await double.control.abandonTransaction("BEGIN NAME freshet_domain_0badcafe_7", offsets);
     await writer.commit(
       unit(first, 1, { appends: [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))], upserts: [counts], state }),

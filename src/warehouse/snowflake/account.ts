@@ -8,7 +8,6 @@ import { isLoginRefusal, type Place, translate, translateLogin } from "./errors.
 import { ifReachable } from "./reachability.ts";
 import { RequestSize } from "./request_size.ts";
 import type { ServiceOptions, StreamingLimits } from "./streaming/service.ts";
-import { Turns } from "./turns.ts";
 
 export interface AccountOptions {
   /** `ORGANIZATION-ACCOUNT`, or the older `LOCATOR.REGION`. */
@@ -79,8 +78,6 @@ export interface Purpose {
 export class Account {
   readonly limits: Limits;
   readonly requestSize: RequestSize;
-  /** At FRESHET_OFFSETS, which is locked from the first statement that changes it to the end of the transaction. */
-  readonly offsetTurns = new Turns();
   readonly #options: AccountOptions;
   #place: Place;
   /** Whether a login has succeeded before: then a refusal may be a key that is being replaced. */

@@ -11,6 +11,7 @@ import { type Column, columnOf } from "./columns.ts";
 import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
 import { SnowflakeLoading, type Transaction } from "./loading.ts";
 import { SnowflakeOffsets } from "./offsets.ts";
+import { makeOffsetsTables, offsetsTable } from "./offsets_tables.ts";
 import { Session } from "./session.ts";
 import { compactState, readState } from "./state.ts";
 import { refuseChannels } from "./streaming/raw_table.ts";
@@ -70,8 +71,7 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
   }
 
   async transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
-    using turn = this.#account.offsetTurns.ticket();
-    return await this.#session.transaction((number) => body({ session: this.#session, number, turn }));
+    return await this.#session.transaction((number) => body({ session: this.#session, number }));
   }
 
   /** All in one transaction: a failed statement undoes only itself. */
@@ -108,6 +108,13 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
   /** Called in a unit's transaction before its rows are appended. */
   protected beforeAppending(_transaction: Transaction, _unit: Unit): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** A schema that an older version has made, or no migration. */
+  async prepareClaim(): Promise<void> {
+    if (this.tables.known(offsetsTable(this.domain)) !== undefined) return;
+    await makeOffsetsTables(this.#session, [this.domain]);
+    await this.tables.load();
   }
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows> {

@@ -14,7 +14,6 @@ import { briefMessage, isTooLarge } from "./errors.ts";
 import { RowTooLargeError } from "./request_size.ts";
 import type { Session } from "./session.ts";
 import { insertSql, sourceRows } from "./statements.ts";
-import type { Ticket } from "./turns.ts";
 
 type Table = SqlTable<Column>;
 
@@ -22,8 +21,6 @@ type Table = SqlTable<Column>;
 export interface Transaction {
   readonly session: Session;
   readonly number: string;
-  /** At the offsets; ends with the transaction. */
-  readonly turn?: Ticket;
 }
 
 /** What the chunks of a unit are marked with, so that none goes in twice. */

@@ -14,6 +14,8 @@ export interface ReleaseOptions {
   /** How the names of the session's own transactions begin. */
   readonly own: string;
   readonly abandonedSeconds: number;
+  /** The transaction that holds what was waited for, by its number; without it all are looked at. */
+  readonly holder?: string | undefined;
 }
 
 /** How names of Freshet's transactions begin. */
@@ -28,24 +30,31 @@ function recentStatements(session: string, seconds: number): string {
     `WHERE START_TIME > ${since} OR END_TIME > ${since} OR EXECUTION_STATUS IN ${AT_WORK}`;
 }
 
+/** The transaction that holds the lock, by the message of who waited for it in vain, if it says so. */
+export function holderIn(message: string): string | undefined {
+  return /in transaction (\d+)/.exec(message)?.[1];
+}
+
 /** Rolls a transaction back from outside, by its number. That it is not running any more is an error to Snowflake. */
 export function abortSql(transaction: string): string {
   return `SELECT SYSTEM$ABORT_TRANSACTION(${BigInt(transaction)})`;
 }
 
 /**
- * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`. One that only
+ * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`: the holder, if it
+ * is known, since each of many who wait asks. One that only
  * looked so loses nothing but its time: its commit fails, and it is done again.
  */
 export async function releaseAbandoned(
   session: QuerySession,
-  { own, abandonedSeconds }: ReleaseOptions,
+  { own, abandonedSeconds, holder }: ReleaseOptions,
 ): Promise<void> {
   const { columns, rows } = await session.query("SHOW TRANSACTIONS");
   const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
     columns.findIndex((column) => column.name.toLowerCase() === wanted)
   );
   for (const row of rows) {
+    if (holder !== undefined && String(row[id!]) !== holder) continue;
     const called = String(row[name!]).toLowerCase();
     if (!called.startsWith(TRANSACTION_PREFIX) || called.startsWith(`${own.toLowerCase()}_`)) continue;
     if (!/^\d+$/.test(String(row[sessionId!]))) continue;

@@ -6,7 +6,7 @@ import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Account, Purpose } from "./account.ts";
 import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.ts";
 import { isLockTimeout, isSessionEnded, isStatementError, leavesSession, translate } from "./errors.ts";
-import { abortSql, releaseAbandoned } from "./locks.ts";
+import { abortSql, holderIn, releaseAbandoned } from "./locks.ts";
 
 /** How often a statement is sent again that waited for a lock in vain. */
 const MAX_LOCK_ATTEMPTS = 6;
@@ -194,7 +194,8 @@ export class Session {
       } catch (error) {
         if (!isLockTimeout(error) || attempt === MAX_LOCK_ATTEMPTS) throw error;
         const { abandonedSeconds } = this.account.limits;
-        await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds });
+        const holder = holderIn((error as Error).message);
+        await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds, holder });
         await delay(LOCK_PAUSE_MS * (1 + Math.random()));
       }
     }

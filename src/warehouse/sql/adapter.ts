@@ -101,6 +101,8 @@ export interface SqlAdapter<T, C extends NamedColumn> extends SqlTransactions<T>
   packer?(table: string): Packer | undefined;
   layout?(): unknown;
   readonly raw?: RawWriter | undefined;
+  /** Called before a claim's transaction. */
+  prepareClaim?(): Promise<void>;
   /** Called after a claim's transaction; resolves with the claims as they are handed out. */
   claimed?(scope: Scope, claims: readonly Claim[]): Promise<readonly Claim[]>;
   /** Called before a unit's transaction. */

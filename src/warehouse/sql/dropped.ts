@@ -6,6 +6,11 @@ import type { Script } from "../warehouse.ts";
 const TARGET =
   /^(?:CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?|ALTER (?:TABLE|VIEW) (?:IF EXISTS )?|COMMENT ON (?:TABLE|VIEW|COLUMN) )(\w+)/i;
 
+/** The table or view that a statement of a script makes, changes or describes, in upper case. */
+export function targetOf(statement: string, dialect: Dialect): string | undefined {
+  return TARGET.exec(normalizeStatement(statement, dialect))?.[1]?.toUpperCase();
+}
+
 /** What to do about a table that was dropped. */
 export const TABLE_DROPPED =
   `it was dropped or renamed. "freshet replay <domain>" makes a domain's derived tables anew; ` +
@@ -29,7 +34,7 @@ export async function statementsOfDropped(
   const statements: string[] = [];
   for (const script of scripts) {
     for (const statement of (await readSections(script, dialect)).flatMap((section) => section.statements)) {
-      const target = TARGET.exec(normalizeStatement(statement, dialect))?.[1]?.toUpperCase();
+      const target = targetOf(statement, dialect);
       if (target === undefined || there.has(target)) continue;
       names.add(target);
       statements.push(statement);

@@ -62,6 +62,7 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     const scope = this.#scope(topic);
     const claiming = { partitions: [...new Set(partitions)], all };
     return this.#call(async () => {
+      await this.#adapter.prepareClaim?.();
       const claims = await this.#claim(scope, claiming);
       return await this.#adapter.claimed?.(scope, claims) ?? claims;
     });

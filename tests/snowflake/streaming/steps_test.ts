@@ -23,8 +23,8 @@ Deno.test.afterAll(async () => await double?.stop());
 
 /** In their order. */
 const STEPS: readonly (readonly [step: string, Aim, condemned?: readonly number[]])[] = [
-  ["the epoch is raised", { statement: /^MERGE INTO FRESHET_OFFSETS/ }],
-  ["the channel is named", { statement: /^UPDATE FRESHET_OFFSETS SET RAW_CHANNEL/ }],
+  ["the epoch is raised", { statement: /^MERGE INTO FRESHET_OFFSETS_/ }],
+  ["the channel is named", { statement: /^UPDATE FRESHET_OFFSETS_\w+ SET RAW_CHANNEL/ }],
   ["the claim is committed", { statement: "COMMIT" }],
   ["the channel is opened", { request: "open" }],
   ["the epoch is read again", { statement: /^SELECT KAFKA_PARTITION, NEXT_OFFSET/, skip: 1 }],
@@ -34,7 +34,7 @@ const STEPS: readonly (readonly [step: string, Aim, condemned?: readonly number[
   ["the unit begins", { statement: /^BEGIN/, skip: 1 }],
   ["the row of a dead letter is taken out", { statement: /^DELETE FROM "RAW_EVENTS"/ }, [5]],
   ["what is derived is inserted", { statement: /^INSERT/ }],
-  ["the offset is moved", { statement: /^UPDATE FRESHET_OFFSETS SET NEXT_OFFSET/ }],
+  ["the offset is moved", { statement: /^UPDATE FRESHET_OFFSETS_\w+ SET NEXT_OFFSET/ }],
   ["the unit is committed", { statement: "COMMIT", skip: 1 }],
 ];
 const END = 10;

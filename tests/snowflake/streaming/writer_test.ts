@@ -69,6 +69,26 @@ test("rows come before their unit, and its transaction holds none of them", asyn
   assert(inserts.length > 0 && inserts.every(({ sql }) => !sql.includes(RAW.table)));
 });
 
+test("what was sent and what waits is counted", async ({ warehouse }) => {
+  const totals = warehouse.streamed!;
+  double!.streaming.behaviour.commitMs = 300;
+  await using writer = await warehouse.writer("domain", RAW);
+  const claims = await writer.claim(TOPIC, [0, 1]);
+  const before = totals.requests;
+  assertEquals([totals.rows, totals.bytes, totals.refused, totals.waitingRows], [0, 0, 0, 0]);
+  double!.control.inject({ kind: "status", status: 503 }, { request: "append" });
+  await send(writer, rawRows(span(0, 5)));
+  await send(writer, rawRows(span(0, 3), 1), 1);
+  assertEquals(totals.waitingRows, 8);
+  await writer.commit(unit(claims, 5));
+  const appends = double!.streamingRequests().filter(({ kind }) => kind === "append");
+  assertEquals([totals.rows, totals.refused, totals.waitingRows], [8, 1, 0]);
+  assertEquals(totals.bytes, appends.filter(({ status }) => status === 200).reduce((sum, { bytes }) => sum + bytes, 0));
+  assert(totals.requests >= before + appends.length);
+  await writer[Symbol.asyncDispose]();
+  assertEquals(totals.waitingRows, 0);
+});
+
 test("cells of all kinds come as SQL would write them", async ({ warehouse, place }) => {
   await using writer = await warehouse.writer("domain", RAW);
   const claims = await writer.claim(TOPIC, [0]);
@@ -245,7 +265,7 @@ test("offsets that were deleted have a new channel, and nothing of the old one c
   const claims = await first.claim(TOPIC, [0]);
   await send(first, rawRows(span(0, 3)));
   await first.commit(unit(claims, 3));
-  await place.sql("DELETE FROM $SCHEMA.FRESHET_OFFSETS");
+  await place.sql("DELETE FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN WHERE DOMAIN = 'domain'");
   await place.sql("DELETE FROM $SCHEMA.RAW_EVENTS");
   await using second = await warehouse.writer("domain", RAW);
   const [claim] = await second.claim(TOPIC, [0]);
@@ -285,7 +305,7 @@ test("with SQL alone partitions whose rows went ahead are refused, and how to go
     WarehouseRefusedError,
     "SNOWFLAKE_RAW_INGEST=streaming",
   );
-  await place.sql(/UPDATE .*$/.exec(error.message)![0].replace("FRESHET_OFFSETS", "$SCHEMA.FRESHET_OFFSETS"));
+  await place.sql(/UPDATE .*$/.exec(error.message)![0].replace("FRESHET_OFFSETS_", "$SCHEMA.FRESHET_OFFSETS_"));
   assertEquals((await writer.claim(TOPIC, [0]))[0]!.nextOffset, 0);
 });
 
@@ -303,6 +323,32 @@ test("a password is no login for it, and is said at once", async ({ place }) => 
   const credentials = { kind: "password", password: KEY_USER.password! } as const;
   await using warehouse = await place.open({ credentials });
   await assertRejects(() => warehouse.writer("domain", RAW), WarehouseRefusedError, "key pair");
+});
+
+test("closing gives up what the service does not answer to, and each row is once in the end", async ({ warehouse, place }) => {
+  // With these a test that waited for the service would not end.
+  const streaming = { requestMs: 600_000, retryMs: 600_000, storedMs: 600_000, countedMs: 600_000 };
+  const limits = { ...place.options.limits, streaming };
+  {
+    await using patient = await place.open({ limits });
+    const first = await patient.writer("domain", RAW);
+    const claims = await first.claim(TOPIC, [0]);
+    await send(first, rawRows([0, 1]));
+    await first.commit(unit(claims, 2));
+    double!.control.inject({ kind: "status", status: 503 }, { request: "append", times: Infinity });
+    await send(first, rawRows([2, 3]));
+    const committing = assertRejects(() => first.commit(unit(claims, 4)), WarehouseUnavailableError, "closed");
+    while (double!.streamingRequests().every(({ status }) => status !== 503)) await pause(20);
+    await first[Symbol.asyncDispose]();
+    await committing;
+  }
+  double!.control.clearFaults();
+  await using second = await warehouse.writer("domain", RAW);
+  const claims = await second.claim(TOPIC, [0]);
+  assertEquals([claims[0]!.nextOffset, claims[0]!.decided], [2, undefined]);
+  await send(second, rawRows([2, 3]));
+  await second.commit(unit(claims, 4));
+  assertEquals(await place.rawOffsets(), [0, 1, 2, 3]);
 });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

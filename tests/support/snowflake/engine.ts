@@ -1,5 +1,6 @@
 // The SQL side of the double as a child process, and the calls to it. Knows nothing of Snowflake's protocol.
 
+import { endedWithin } from "../../../src/deadline.ts";
 import { pythonWithFakesnow } from "./python.ts";
 
 /** What a role may not do although the rest is allowed. `privilege`: SELECT, INSERT, UPDATE, DELETE, TRUNCATE, USAGE, OWNERSHIP, CREATE TABLE, CREATE VIEW or ALL. */
@@ -154,9 +155,13 @@ export class Engine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // It ends when its input ends; a session that still waits for something does not hold it up for long.
     await this.#stdin.close().catch(() => {});
-    const late = setTimeout(() => this.#child.kill("SIGKILL"), 3_000);
+    await endedWithin(this.#child.status, 3_000);
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await this.#child.status;
-    clearTimeout(late);
     await Deno.remove(this.#folder, { recursive: true });
   }
 }

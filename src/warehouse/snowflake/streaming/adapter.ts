@@ -44,6 +44,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
   readonly #mark = crypto.randomUUID().slice(0, 8).toUpperCase();
   /** Of the last claim, by partition. */
   #names: ReadonlyMap<number, string> = new Map();
+  #isClosing = false;
 
   constructor(options: StreamingWriterOptions) {
     super(options);
@@ -105,6 +106,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
   }
 
   override async close(): Promise<void> {
+    this.#isClosing = true;
     await Promise.all([...this.#topics.values()].map(({ channels }) => channels.close()));
     await super.close();
     await this.#beside.drop();
@@ -162,6 +164,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
     const { countedMs } = this.#options.service.limits;
     const until = performance.now() + countedMs;
     for (;;) {
+      if (this.#isClosing) throw new WarehouseUnavailableError("The writer is closed");
       const ranges = await storedRanges(this.reader, this.#options.raw, { topic, partition, range });
       if (stored === null || ranges.at(-1)?.to === stored + 1) return ranges;
       if (performance.now() > until) {

@@ -124,6 +124,12 @@ export class Channel {
     return bytes;
   }
 
+  /** Rows that are not known to be stored. */
+  get waitingRows(): number {
+    if (this.#closed) return 0;
+    return this.#state.queue.reduce((sum, { rows }) => sum + rows, this.#collecting?.rows ?? 0);
+  }
+
   /** Whether rows are with the service that it has not said to be stored. */
   get isUnderWay(): boolean {
     return this.#state.phase === "owned" && this.#state.taken > 0;
@@ -275,6 +281,7 @@ export class Channel {
       // Also where an answer was lost, and the rows are with the service: sent again, they come with a token that is spent.
       return this.#hear({ kind: "refused" });
     }
+    service.streamed.took(chunk.rows, body.length);
     this.#hear({ kind: "taken" });
   }
 

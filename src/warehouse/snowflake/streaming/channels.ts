@@ -2,6 +2,7 @@
 // long, asks for all of them together what is stored, and lets a unit wait for its rows. Must not know SQL.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { endedWithin } from "../../../deadline.ts";
 import { FencedError, type RefusedRow, RowsRefusedError, WarehouseUnavailableError } from "../../../errors.ts";
 import type { OffsetRange, RawRow } from "../../warehouse.ts";
 import { Channel, type ChannelOptions, RawRowTooLargeError } from "./channel.ts";
@@ -26,6 +27,9 @@ export interface RawTableReader {
 
 export type ChannelsOptions = Pick<ChannelOptions, "service" | "pipe" | "table" | "epochNow">;
 
+/** How long closing waits for work that is under way, which has been told to end, milliseconds. */
+const CLOSE_MS = 2_000;
+
 /** A partition to open a channel for. */
 export interface Claimed {
   readonly partition: number;
@@ -49,9 +53,14 @@ export class Channels {
   readonly #working = new Set<Promise<void>>();
   #changed = Promise.withResolvers<void>();
   #closed = false;
+  readonly #stop = new AbortController();
+  readonly #unwatch: () => void;
 
   constructor(options: ChannelsOptions) {
-    this.#options = options;
+    this.#options = { ...options, service: options.service.until(this.#stop.signal) };
+    this.#unwatch = options.service.streamed.watch(() =>
+      this.#channels.values().reduce((rows, channel) => rows + channel.waitingRows, 0)
+    );
   }
 
   get(partition: number): Channel | undefined {
@@ -115,13 +124,19 @@ export class Channels {
     for (const { channel, end } of waiting) channel.forget(end);
   }
 
+  /**
+   * Ends soon whatever the service does: requests that are under way are given up, as if the process were killed. What became
+   * of them is seen by whoever opens the channels next.
+   */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stop.abort(new WarehouseUnavailableError("The writer is closed"));
     clearTimeout(this.#timer);
     clearTimeout(this.#collecting);
     for (const channel of this.#channels.values()) channel.close();
     this.#changed.resolve();
-    await Promise.allSettled([...this.#working, this.#looking]);
+    this.#unwatch();
+    await endedWithin(Promise.allSettled([...this.#working, this.#looking]), CLOSE_MS);
   }
 
   /** Rows that were added, and are stored, and are not there: the service has skipped them. */
@@ -133,6 +148,7 @@ export class Channels {
     if (first === undefined || first.from >= end) return [];
     const until = performance.now() + this.#options.service.limits.countedMs;
     for (;;) {
+      this.#check(channel);
       const there = await table.stored(partition, { from: first.from, to: end });
       const missing = missingFrom(added, there, end);
       // What is stored may need a while to be seen.

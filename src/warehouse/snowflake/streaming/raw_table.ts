@@ -1,5 +1,5 @@
 // The statements about raw rows that went ahead of their unit, and about the channels that they went by. A channel has a name
-// of its own for each row of FRESHET_OFFSETS: where those are deleted, and a topic begins again, nothing is taken for done that
+// of its own for each row of the offsets: where those are deleted, and a topic begins again, nothing is taken for done that
 // an older channel of the same partition had done. Must not know the service.
 
 import { WarehouseRefusedError } from "../../../errors.ts";
@@ -8,12 +8,14 @@ import type { Scope } from "../../sql/adapter.ts";
 import type { OffsetRange, RawTable } from "../../warehouse.ts";
 import type { Transaction } from "../loading.ts";
 import { OF_PARTITIONS } from "../offsets.ts";
+import { offsetsTable } from "../offsets_tables.ts";
 import type { Session } from "../session.ts";
 
-const NAMES =
-  `SELECT KAFKA_PARTITION, RAW_CHANNEL FROM FRESHET_OFFSETS WHERE ${OF_PARTITIONS} AND RAW_CHANNEL IS NOT NULL`;
+const namesSql = (table: string) =>
+  `SELECT KAFKA_PARTITION, RAW_CHANNEL FROM ${table} WHERE ${OF_PARTITIONS} AND RAW_CHANNEL IS NOT NULL`;
 
-const NAME = `UPDATE FRESHET_OFFSETS SET RAW_CHANNEL = CONCAT(?, KAFKA_PARTITION::VARCHAR, ?) WHERE ${OF_PARTITIONS} ` +
+const nameSql = (table: string) =>
+  `UPDATE ${table} SET RAW_CHANNEL = CONCAT(?, KAFKA_PARTITION::VARCHAR, ?) WHERE ${OF_PARTITIONS} ` +
   "AND RAW_CHANNEL IS NULL AND CURRENT_TRANSACTION() = ?";
 
 /** Larger than any offset that is exact as a number. */
@@ -29,7 +31,12 @@ export async function nameChannels(
 ): Promise<ReadonlyMap<number, string>> {
   const { domain, topic } = scope;
   const of = [domain, topic, JSON.stringify(partitions)];
-  await session.change(NAME, [`FRESHET_${named(domain)}_${named(topic)}_`, `_${mark}`, ...of, number]);
+  await session.change(nameSql(offsetsTable(domain)), [
+    `FRESHET_${named(domain)}_${named(topic)}_`,
+    `_${mark}`,
+    ...of,
+    number,
+  ]);
   return await channelNames(session, scope, partitions);
 }
 
@@ -39,7 +46,7 @@ async function channelNames(
   { domain, topic }: Scope,
   partitions: readonly number[],
 ): Promise<ReadonlyMap<number, string>> {
-  const rows = await session.rows(NAMES, [domain, topic, JSON.stringify(partitions)]);
+  const rows = await session.rows(namesSql(offsetsTable(domain)), [domain, topic, JSON.stringify(partitions)]);
   return new Map(rows.map(([partition, name]) => [Number(partition), String(name)]));
 }
 
@@ -53,7 +60,7 @@ export async function refuseChannels(session: Session, scope: Scope, partitions:
     } went by Snowpipe ` +
       "Streaming, and may be ahead of their offsets: set SNOWFLAKE_RAW_INGEST=streaming. To go back to SQL, stop every " +
       '"freshet run" in good order, see that "freshet doctor" with SNOWFLAKE_RAW_INGEST=sql finds nothing ahead, and run ' +
-      `UPDATE FRESHET_OFFSETS SET RAW_CHANNEL = NULL WHERE DOMAIN = '${scope.domain}'`,
+      `UPDATE ${offsetsTable(scope.domain)} SET RAW_CHANNEL = NULL WHERE DOMAIN = '${scope.domain}'`,
   );
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../../deadline.ts";
 import { connectFailure, messageIn } from "../../../errors.ts";
 import { isLoginRefused, isPassing, StreamingError, translateStreaming } from "./codes.ts";
+import { Streamed } from "./streamed.ts";
 import { type Identity, jwtOf, TOKEN_MS } from "./tokens.ts";
 
 export interface ServiceOptions extends Identity {
@@ -79,12 +80,31 @@ const MOST_PAUSE_MS = 5_000;
 
 const JSON_TYPE = { "content-type": "application/json" };
 
+/** What all who use the service share. */
+interface Shared {
+  login: Promise<Login> | undefined;
+  readonly streamed: Streamed;
+}
+
 export class StreamingService {
   readonly #options: ServiceOptions;
-  #login: Promise<Login> | undefined;
+  #shared: Shared = { login: undefined, streamed: new Streamed() };
+  #stop: AbortSignal | undefined;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+  }
+
+  /** The same service for one who may stop: once the signal is aborted, its requests and retries end with the signal's reason. */
+  until(signal: AbortSignal): StreamingService {
+    const service = new StreamingService(this.#options);
+    service.#shared = this.#shared;
+    service.#stop = signal;
+    return service;
+  }
+
+  get streamed(): Streamed {
+    return this.#shared.streamed;
   }
 
   get limits(): StreamingLimits {
@@ -173,10 +193,10 @@ export class StreamingService {
 
   /** The login of now; another than `spent`, if that is given. */
   async #loggedIn(spent?: Login): Promise<Login> {
-    const login = await this.#login?.catch(() => undefined);
+    const login = await this.#shared.login?.catch(() => undefined);
     if (login !== undefined && login !== spent && performance.now() - login.madeAt < TOKEN_MS) return login;
     const making = this.#logIn();
-    this.#login = making;
+    this.#shared.login = making;
     return await making;
   }
 
@@ -207,19 +227,37 @@ export class StreamingService {
       try {
         return await work();
       } catch (error) {
+        this.#stop?.throwIfAborted();
         if (!(error instanceof StreamingError) || !isPassing(error)) throw error;
         // One that asks for no pause at all gets one.
         const waitMs = error.retryAfterMs || pauseMs * (0.5 + Math.random() / 2);
         if (performance.now() + waitMs > until) throw error;
-        await delay(waitMs);
+        await this.#pause(waitMs);
       }
     }
   }
 
+  async #pause(ms: number): Promise<void> {
+    using pause = new Deadline(this.#stop === undefined ? {} : { signal: this.#stop });
+    await pause.within(delay(ms, undefined, { signal: pause.signal }));
+  }
+
   /** The answer's body: JSON, or a text. Errors: `StreamingError`. */
-  async #send({ method, url, headers, body }: Request): Promise<unknown> {
+  async #send(request: Request): Promise<unknown> {
+    const { streamed } = this.#shared;
+    streamed.requests++;
+    try {
+      return await this.#answerTo(request);
+    } catch (error) {
+      streamed.refused++;
+      throw error;
+    }
+  }
+
+  async #answerTo({ method, url, headers, body }: Request): Promise<unknown> {
     const { requestMs } = this.#options.limits;
     using deadline = new Deadline({
+      ...(this.#stop === undefined ? {} : { signal: this.#stop }),
       timeoutMs: requestMs,
       late: () => new Error(`no answer within ${requestMs / 1000} s`),
     });

@@ -61,7 +61,7 @@ class Locks:
                 raise
             with self._changed:
                 if self._owners.get(table) is holder:
-                    self._changed.wait(timeout=0.02)
+                    self._changed.wait(timeout=0.1)
 
     def release(self, owner: Owner) -> None:
         with self._changed:
