@@ -9,7 +9,7 @@ import { EmbeddedFile } from "./embedded/file.ts";
 import { readBounds } from "./embedded/generation.ts";
 import { EmbeddedSubscription, type GroupOptions } from "./embedded/group.ts";
 import { EmbeddedProducer, type ProducerTopic } from "./embedded/producer.ts";
-import { DEFAULT_RETENTION, enforceRetention, type Retention } from "./embedded/retention.ts";
+import { DEFAULT_RETENTION, enforceRetention, type Retention, type Suspects } from "./embedded/retention.ts";
 import { makePrivate, makePrivateFolder } from "../private_files.ts";
 import type { Log, NewRecord, RecordPosition, SubscribeOptions, Subscription, TopicInfo, TopicSpec } from "./log.ts";
 import { checkTopicName } from "./topic_name.ts";
@@ -54,6 +54,7 @@ export class EmbeddedLog implements Log {
   readonly #topics = new Map<string, ProducerTopic>();
   readonly #subscriptions = new Set<Subscription>();
   readonly #retention: Retention;
+  readonly #suspects: Suspects = new Map();
   readonly #group: GroupOptions;
   #retentionDueMs = 0;
   #retaining: Promise<void> | undefined;
@@ -114,7 +115,7 @@ export class EmbeddedLog implements Log {
 
   /** Deletes what is older or more than the retention allows; runs by itself after produces. Returns segments deleted. */
   async enforceRetention(): Promise<number> {
-    return await enforceRetention(this.file, this.#retention);
+    return await enforceRetention(this.file, this.#retention, this.#suspects);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,7 +165,7 @@ export class EmbeddedLog implements Log {
     if (now < this.#retentionDueMs || this.#retaining !== undefined) return;
     this.#retentionDueMs = now + RETENTION_INTERVAL_MS;
     this.#retaining = setImmediate()
-      .then(() => enforceRetention(this.file, this.#retention))
+      .then(() => enforceRetention(this.file, this.#retention, this.#suspects))
       .then(() => {}, (cause) => this.#group.onWarning(`Retention of the log failed: ${text(cause)}`))
       .finally(() => this.#retaining = undefined);
   }

@@ -14,8 +14,10 @@ const DAY_MS = 86_400_000;
 /** The machine's clock, moved forward. */
 class MovableClock implements Clock {
   aheadMs = 0;
+  /** For as long the machine has slept: the monotonic clock has stood still. */
+  sleptMs = 0;
   now(): number {
-    return systemClock.now() + this.aheadMs;
+    return systemClock.now() + this.aheadMs + this.sleptMs;
   }
   monotonic(): number {
     return systemClock.monotonic() + this.aheadMs;
@@ -136,8 +138,27 @@ test(
     assertEquals((await bounds(log)).low, 0);
     clock.aheadMs = 8 * DAY_MS;
     await log.enforceRetention();
+    assertEquals((await bounds(log)).low, 0);
+    clock.aheadMs += 30_000;
+    await log.enforceRetention();
     assertEquals((await bounds(log)).low, 1000);
     assertEquals([log.file.all("SELECT * FROM members"), log.file.all("SELECT * FROM groups")], [[], []]);
+  },
+);
+
+test(
+  "a reader that lives keeps what it has not read, also when the machine has slept for longer than groups expire",
+  { maxPartitionBytes: 1, groupExpiryMs: 7 * DAY_MS },
+  async (log, clock) => {
+    await produceTen(log);
+    await using subscription = await log.subscribe({ topic: TOPIC, group: "g", signal: new AbortController().signal });
+    const generation = await generationOf(subscription, 1);
+    await generation.commit(new Map([[0, 300]]));
+    clock.sleptMs = 8 * DAY_MS;
+    await log.enforceRetention();
+    await log.enforceRetention();
+    assertEquals((await bounds(log)).low, 300);
+    assertEquals([...await log.committed(TOPIC, "g")], [[0, 300]]);
   },
 );
 

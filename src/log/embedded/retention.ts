@@ -34,9 +34,24 @@ interface Held {
   readonly high: number;
 }
 
-/** What was given up, by table: members that were killed, offsets of groups without members, groups of which nothing is left. */
+/**
+ * A member that looks killed must look so for this long: after a sleep of the machine the living look so, too, until they have
+ * told the log that they are there, which they do every few seconds.
+ */
+const KILLED_FOR_MS = 30_000;
+
+/** When members were first seen as they still are, by the monotonic clock. */
+export type Suspects = Map<string, number>;
+
+interface Member {
+  readonly topicId: number;
+  readonly group: string;
+  readonly member: string;
+  readonly expiresMs: number;
+}
+
+/** What was given up, by table: offsets of groups without members, groups of which nothing is left. */
 const STALE = [
-  ["members", "expires_ms < ?"],
   [
     "committed",
     "committed_ms < ? AND NOT EXISTS (SELECT 1 FROM members m " +
@@ -50,8 +65,12 @@ const STALE = [
   ],
 ] as const;
 
-/** Deletes what may go. Returns the number of segments deleted. Errors: as `EmbeddedFile.write`. */
-export async function enforceRetention(file: EmbeddedFile, retention: Retention): Promise<number> {
+/**
+ * Deletes what may go. Returns the number of segments deleted. `suspects` is kept from one call to the next. Errors: as
+ * `EmbeddedFile.write`.
+ */
+export async function enforceRetention(file: EmbeddedFile, retention: Retention, suspects: Suspects): Promise<number> {
+  await expireMembers(file, retention, suspects);
   await expireGroups(file, retention);
   let deleted = 0;
   const partitions = file.all<Held>(
@@ -62,6 +81,31 @@ export async function enforceRetention(file: EmbeddedFile, retention: Retention)
   for (const held of partitions) deleted += await trim(file, held, retention);
   if (deleted > 0) await vacuum(file);
   return deleted;
+}
+
+/** Deletes members that were killed. */
+async function expireMembers(file: EmbeddedFile, retention: Retention, suspects: Suspects): Promise<void> {
+  const stale = file.all<Member>(
+    `SELECT topic_id AS topicId, group_name AS "group", member, expires_ms AS expiresMs FROM members WHERE expires_ms < ?`,
+    file.clock.now() - retention.groupExpiryMs,
+  );
+  const now = file.clock.monotonic();
+  const seen = new Map(stale.map((member) => [JSON.stringify(member), member]));
+  for (const key of suspects.keys()) if (!seen.has(key)) suspects.delete(key);
+  for (const [key, { topicId, group, member, expiresMs }] of seen) {
+    const since = suspects.get(key);
+    if (since === undefined) suspects.set(key, now);
+    else if (now - since >= KILLED_FOR_MS) {
+      await file.write("other", () =>
+        file.run(
+          "DELETE FROM members WHERE topic_id = ? AND group_name = ? AND member = ? AND expires_ms = ?",
+          topicId,
+          group,
+          member,
+          expiresMs,
+        ));
+    }
+  }
 }
 
 async function expireGroups(file: EmbeddedFile, retention: Retention): Promise<void> {
