@@ -24,17 +24,21 @@ export class HistoryFile<T extends { readonly at: number }> {
   }
 
   /**
-   * The samples since `since`, epoch milliseconds, the oldest first. Those that `isOne` does not know are left out, as is a
-   * line that a kill has cut off.
+   * The samples of a time, epoch milliseconds, the oldest first. Those that `isOne` does not know are left out, as is a line
+   * that a kill has cut off.
    */
-  load(since: number, isOne: (sample: object) => sample is T): readonly T[] {
-    const samples = readLines(this.#options.path).flatMap((line) => {
+  load(
+    { from, until }: { readonly from: number; readonly until: number },
+    isOne: (sample: object) => sample is T,
+  ): readonly T[] {
+    const lines = readLines(this.#options.path);
+    const samples = lines.flatMap((line) => {
       const sample = sampleOf(line);
-      return sample !== undefined && sample.at >= since && isOne(sample) ? [sample] : [];
+      return sample !== undefined && sample.at >= from && sample.at <= until && isOne(sample) ? [sample] : [];
     }).slice(-this.#options.kept);
     this.#lines = samples.map((sample) => JSON.stringify(sample));
     // What is left of a line that was cut off would spoil the next one.
-    if (samples.length > 0) this.#write(() => this.#writeAll());
+    if (lines.length > 0) this.#write(() => this.#writeAll());
     return samples;
   }
 

@@ -52,8 +52,6 @@ export interface Wanted {
   readonly topics: ReadonlyMap<string, string>;
   /** Ids of the events that it has, by topic. */
   readonly have?: ReadonlyMap<string, string>;
-  /** Of the newest event that it has, where it comes back by itself. */
-  readonly lastEventId?: string;
 }
 
 /** A client that takes nothing for so many heartbeats is not there any more. */
@@ -153,6 +151,8 @@ export class Live implements Disposable {
     const before = this.#latest.get(topic) ?? this.#left.get(topic);
     const version = this.#versionOf(before, { topic, data, essence });
     this.#left.delete(topic);
+    // Whoever has asked for it may be gone.
+    if (!this.#topics().has(topic)) return this.#keep(version);
     this.#latest.set(topic, version);
     for (const client of this.#clients) client.offer(version);
   }
@@ -207,10 +207,9 @@ export class Live implements Disposable {
   }
 
   /** Whether a browser has this version. */
-  #isWith({ id, topic }: Version, { have, lastEventId }: Wanted): boolean {
-    // Who comes back by itself has got on since it said what it has.
-    if (lastEventId === undefined) return this.#numberOf(have?.get(topic)) === id;
-    return id <= this.#numberOf(lastEventId);
+  #isWith({ id, topic }: Version, { have }: Wanted): boolean {
+    // Who comes back by itself says what it had at first, and may be sent again what it has got since.
+    return this.#numberOf(have?.get(topic)) === id;
   }
 
   /** The number of an event of this process, 0 for any other. */
@@ -242,7 +241,11 @@ export class Live implements Disposable {
     const version = this.#latest.get(topic);
     if (version === undefined) return;
     this.#latest.delete(topic);
-    this.#left.set(topic, version);
+    this.#keep(version);
+  }
+
+  #keep(version: Version): void {
+    this.#left.set(version.topic, version);
     for (const oldest of this.#left.keys()) {
       if (this.#left.size <= MAX_LEFT) break;
       this.#left.delete(oldest);

@@ -31,7 +31,7 @@ export class LivePanels {
   /** Looks at those of the topics whose time has come, and gives up what nobody follows any more. */
   tick(topics: ReadonlySet<string>): void {
     const { clock, edition } = this.#options;
-    for (const topic of [...this.#lookedAt.keys()]) {
+    for (const topic of new Set([...this.#lookedAt.keys(), ...this.#looking.keys()])) {
       if (topics.has(topic)) continue;
       this.#lookedAt.delete(topic);
       this.#looking.get(topic)?.abort();

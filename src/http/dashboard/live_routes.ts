@@ -124,7 +124,7 @@ export function liveRoute(
     const topics = new Map(wanted.map(({ topic, name }) => [topic, name]));
     const have = new Map(wanted.map(({ topic, id }) => [topic, id]));
     const listener = { address: addressOf(c), connection: clientOf(c).connection };
-    const stream = live.open({ topics, have, lastEventId: c.req.header("last-event-id") }, listener);
+    const stream = live.open({ topics, have }, listener);
     if (!stream) {
       c.header("retry-after", "30");
       return failure(c, 503, "too_many_viewers", TOO_MANY_VIEWERS);

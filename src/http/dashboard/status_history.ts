@@ -44,7 +44,10 @@ export class StatusHistory implements Disposable {
     this.#startedAt = options.clock.now();
     const { historyFile: path } = options;
     this.#file = path === undefined ? undefined : new HistoryFile({ path, kept: DAY_SAMPLES });
-    for (const sample of this.#file?.load(this.#startedAt - DAY_MS, isDaySample) ?? []) this.#day.push(sample);
+    const until = this.#startedAt;
+    // Those of a clock that was ahead would keep out all that come.
+    const known = this.#file?.load({ from: until - DAY_MS, until }, isDaySample) ?? [];
+    for (const sample of known) this.#day.push(sample);
   }
 
   /** Samples from now on, until it is disposed of. */
@@ -66,7 +69,7 @@ export class StatusHistory implements Disposable {
     const sample = this.#daySample(all, now);
     this.#hour.push(sample);
     const [last, isFirst] = [this.#day.newest, this.#hour.items.length === 1];
-    if (last !== undefined && now - last.at < DAY_EVERY_MS) return;
+    if (last !== undefined && now >= last.at && now - last.at < DAY_EVERY_MS) return;
     this.#day.push(sample);
     // At its start a process has nothing to tell yet.
     if (!isFirst) this.#file?.append(sample);

@@ -47,7 +47,10 @@ export class LiveStream {
   #told: readonly string[] = [];
   #opened = "";
   #source: EventSource | undefined;
-  #timer: number | undefined;
+  /** Until the stream is opened with what the page follows now. */
+  #settling: number | undefined;
+  /** Until a stream that does not begin is given up, or one that was refused is asked for again. */
+  #patience: number | undefined;
   #hasFailed = false;
   /** Called when the stream does not come: whoever follows must ask. */
   onFailure = () => {};
@@ -84,7 +87,8 @@ export class LiveStream {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#settling);
+    clearTimeout(this.#patience);
     this.#source?.close();
     this.#source = undefined;
     this.#opened = "";
@@ -101,8 +105,8 @@ export class LiveStream {
     const { asks, key } = this.#wanted();
     if (key === this.#opened) return;
     const isMore = asks.some((ask) => !this.#told.includes(ask));
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#open(), isMore ? 0 : afterMs);
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#open(), isMore ? 0 : afterMs);
   }
 
   #wanted() {
@@ -121,9 +125,10 @@ export class LiveStream {
     this.#told = [...topics, ...asks];
     for (const name of this.#held.keys()) if (!this.#told.includes(name)) this.#held.delete(name);
     const source = this.#source = new EventSource(`/api/live?${this.#query(topics, asks, everyS)}`);
-    this.#timer = setTimeout(() => this.#fail(), PATIENCE_MS);
+    this.#patience = setTimeout(() => this.#fail(), PATIENCE_MS);
     source.onopen = () => {
-      clearTimeout(this.#timer);
+      clearTimeout(this.#patience);
+      if (this.#hasFailed) this.#tellWhatIsHeld();
       this.#hasFailed = false;
       this.#onState("live");
     };
@@ -131,8 +136,8 @@ export class LiveStream {
       this.#fail();
       // It comes back by itself, except after an answer that is not a stream.
       if (source.readyState !== EventSource.CLOSED) return;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#openAgain(), RETRY_MS);
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(() => this.#openAgain(), RETRY_MS);
     };
     for (const topic of topics) source.addEventListener(topic, (event) => this.#take(topic, event));
     for (const [n, ask] of asks.entries()) source.addEventListener(`ask-${n}`, (event) => this.#take(ask, event));
@@ -152,6 +157,15 @@ export class LiveStream {
   #openAgain(): void {
     this.close();
     this.#open();
+  }
+
+  /** Whoever asked in vain meanwhile says so: what has not changed is not sent again. */
+  #tellWhatIsHeld(): void {
+    for (const [ask, followers] of this.#followers) {
+      const held = this.#held.get(ask);
+      if (held === undefined || !this.#told.includes(ask)) continue;
+      for (const follower of followers) follower(held.data as LivePanel);
+    }
   }
 
   #fail(): void {
