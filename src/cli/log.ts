@@ -82,9 +82,10 @@ async function existingLog(context: Context): Promise<string> {
   const config = context.config();
   if (config.kafka) throw new LogRefusedError("Kafka is configured, not the embedded log: there is no file to look at");
   const { embeddedLogFile } = await import("../log/embedded.ts");
+  const { repairedFile } = await import("../log/embedded/file.ts");
   const path = embeddedLogFile(config.dataDir);
   try {
-    await Deno.stat(path);
+    await Deno.stat(path).catch(() => Deno.stat(repairedFile(path)));
     return path;
   } catch (cause) {
     throw new LogRefusedError(`There is no log at "${path}": see FRESHET_DATA_DIR`, { cause });

@@ -108,6 +108,38 @@ test("a write-ahead log that is gone, or cut off, is told", async (folder) => {
   assertEquals(await highOf(dataDir), 5);
 });
 
+test("a repair that was broken off between its renames is told, and ended by the next one", async (folder) => {
+  const dataDir = await killed(folder);
+  const path = embeddedLogFile(dataDir);
+  await change(`${path}-wal`, (bytes) => void (bytes[32 + 2 * FRAME_BYTES + 100]! ^= 1));
+  await Deno.mkdir(`${folder}/beside`);
+  const beside = embeddedLogFile(`${folder}/beside`);
+  for (const end of ["", "-wal", "-shm"]) await Deno.copyFile(`${path}${end}`, `${beside}${end}`);
+  const { segments } = await repairLogFile(beside, { positions: [], clock: systemClock });
+  await Deno.rename(beside, `${path}.repaired`);
+  await Deno.remove(`${path}-wal`);
+  await Deno.remove(`${path}-shm`);
+  await assertRejects(() => openEmbeddedLog({ dataDir }), LogRefusedError, "broken off");
+  assertEquals((await repairLogFile(path, { positions: [], clock: systemClock })).segments, segments);
+  assertEquals(await highOf(dataDir), RECORDS);
+});
+
+test("two power cuts that each tear a last commit leave no damage", async (folder) => {
+  const dataDir = await killed(folder);
+  const wal = `${embeddedLogFile(dataDir)}-wal`;
+  // What the second cut has left: a torn commit in place of the first frames of the older one, whose other frames stand behind.
+  await change(wal, (bytes) => {
+    const at = (n: number) => 32 + (n - 1) * FRAME_BYTES;
+    const frames = Math.floor((bytes.length - 32) / FRAME_BYTES);
+    const torn = bytes.slice(at(frames - 5), at(frames - 4));
+    bytes.set(torn.map((byte) => byte ^ 0x55), at(frames - 5));
+    bytes.set(torn, at(frames - 3));
+    return bytes;
+  });
+  await Deno.remove(`${embeddedLogFile(dataDir)}-shm`);
+  assertEquals(damagedWal(embeddedLogFile(dataDir), PAGE_BYTES), undefined);
+});
+
 test("a last commit that a power cut has torn is none, and the next one is written over it", async (folder) => {
   const dataDir = await killed(folder);
   const path = embeddedLogFile(dataDir);

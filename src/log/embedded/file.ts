@@ -1,6 +1,7 @@
 // The SQLite file under the embedded log: opening, schema, write transactions, and errors that name the file.
 // Knows nothing of records, groups or retention.
 
+import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
 import { type FreshetError, LogRefusedError, LogUnavailableError } from "../../errors.ts";
@@ -51,10 +52,18 @@ const openHere = new Map<string, number>();
  * threads do whose main thread came first: who reads the files beside it by hand takes SQLite's locks away.
  */
 function checkWal(path: string): void {
+  if (existsSync(repairedFile(path))) {
+    throw new LogRefusedError(
+      `A repair of the log "${path}" was broken off: run "freshet log repair" again, which ends it`,
+    );
+  }
   if (openHere.has(path) || "WorkerGlobalScope" in globalThis) return;
   const damage = damagedWal(path, PAGE_BYTES);
   if (damage) throw new LogRefusedError(`The log "${path}" ${REPAIR} (${walDamageText(damage)})`);
 }
+
+/** Where a repaired file lies until the damaged one has been set aside. */
+export const repairedFile = (path: string): string => `${path}.repaired`;
 
 /** What people are told of a damaged write-ahead log. */
 export function walDamageText({ whole, last }: WalDamage): string {

@@ -2,11 +2,12 @@
 // that nobody writes. Must not know tables of a warehouse.
 
 import { DatabaseSync } from "node:sqlite";
+import { existsSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Clock } from "../../clock.ts";
 import { keepPrivate } from "../../private_files.ts";
 import type { LogRecord } from "../log.ts";
-import { EmbeddedFile, PAGE_BYTES, type SqlValue, walDamageText } from "./file.ts";
+import { EmbeddedFile, PAGE_BYTES, repairedFile, type SqlValue, walDamageText } from "./file.ts";
 import { decodeSegment } from "./segment.ts";
 import { damagedWal, foldWal } from "./wal.ts";
 
@@ -95,9 +96,10 @@ export async function repairLogFile(
   path: string,
   { positions, clock }: { readonly positions: readonly TablePosition[]; readonly clock: Clock },
 ): Promise<Repaired> {
-  const making = `${path}.repaired`;
   keepPrivate();
-  await removeFile(making);
+  if (existsSync(repairedFile(path))) return await endRepair(path, clock);
+  const making = `${path}.repairing`;
+  for (const end of ["-wal", "-shm", ""]) await removeFile(`${making}${end}`);
   let copied = 0;
   await using source = await readableCopy(path);
   {
@@ -106,11 +108,25 @@ export async function repairLogFile(
     copied = await made.write("other", () => copyInto(made, db, positions));
     made.get("PRAGMA wal_checkpoint(TRUNCATE)");
   }
+  for (const end of ["-wal", "-shm"]) await removeFile(`${making}${end}`);
+  // From here on until its place is taken nobody opens the damaged file, which loses its write-ahead log first.
+  await Deno.rename(making, repairedFile(path));
+  return { segments: copied, setAside: await putInPlace(path, clock) };
+}
+
+/** Of one that was broken off after its file was made. */
+async function endRepair(path: string, clock: Clock): Promise<Repaired> {
+  const setAside = await putInPlace(path, clock);
+  await using made = await EmbeddedFile.open(path, clock);
+  return { segments: made.get<{ n: number }>("SELECT COUNT(*) AS n FROM segments")!.n, setAside };
+}
+
+/** Sets the damaged file aside, and puts the repaired one in its place; returns where the damaged one is. */
+async function putInPlace(path: string, clock: Clock): Promise<string> {
   const setAside = `${path}.damaged-${new Date(clock.now()).toISOString().replace(/[:.]/g, "-")}`;
   for (const end of ["-wal", "-shm", ""]) await renameFile(`${path}${end}`, `${setAside}${end}`);
-  for (const end of ["-wal", "-shm"]) await removeFile(`${making}${end}`);
-  await Deno.rename(making, path);
-  return { segments: copied, setAside };
+  await Deno.rename(repairedFile(path), path);
+  return setAside;
 }
 
 /** The file itself, or, where its write-ahead log is damaged, a copy that has what is in there: removed when it is disposed of. */

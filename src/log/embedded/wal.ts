@@ -9,8 +9,9 @@ const FRAME_HEAD_BYTES = 24;
 const MAGIC = 0x377f_0682;
 /** Where the index's header has what it is told; it is there twice, the same. */
 const INDEX = { bytes: 48, isInit: 12, frames: 16, salts: 32, backfilled: 96 } as const;
-/** Somebody else may begin the log anew just while it is read. */
+/** Somebody else may write just while it is read, and no log is read at one moment: what is damaged is so twice. */
 const TRIES = 5;
+const PAUSE_MS = 20;
 
 type Sums = readonly [number, number];
 
@@ -112,10 +113,15 @@ const isSame = ([a, b]: Sums, [c, d]: Sums) => a === c && b === d;
  * file open: closing the index, which is read here, takes the locks that SQLite has on it away.
  */
 export function damagedWal(path: string, pageBytes: number): WalDamage | undefined {
+  let seen: WalDamage | undefined;
   for (let tries = 0; tries < TRIES; tries++) {
     const before = indexOf(path);
     const wal = new Wal(read(`${path}-wal`), pageBytes);
-    if (before?.salts === indexOf(path)?.salts) return damageOf(wal, before);
+    if (before?.salts !== indexOf(path)?.salts) continue;
+    const damage = damageOf(wal, before);
+    if (!damage || damage.whole === seen?.whole && damage.last === seen.last) return damage;
+    seen = damage;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
 }
 
@@ -145,7 +151,7 @@ function wholeFrames(wal: Wal): { readonly whole: number; readonly next: number;
 
 /**
  * Commits that were written on from frame `bad`: each frame has the checksum that follows from the one before. Those of an older
- * time, which are only overwritten as far as the log has grown since, have another.
+ * time, which are only overwritten as far as the log has grown since, have another: there it ends.
  */
 function commitsBehind(
   wal: Wal,
@@ -155,9 +161,10 @@ function commitsBehind(
   let [commits, last] = [0, bad];
   for (let n = bad + 1; n <= wal.frames; n++) {
     const { commit, salts, stored } = wal.frame(n);
-    if (salts !== wal.salts || n === 1) continue;
+    if (n === 1) continue;
+    if (salts !== wal.salts) break;
     const follows = (before: Sums | undefined) => before !== undefined && isSame(wal.sumOf(n, before), stored);
-    if (!follows(wal.frame(n - 1).stored) && !(n === bad + 1 && follows(sums))) continue;
+    if (!follows(wal.frame(n - 1).stored) && !(n === bad + 1 && follows(sums))) break;
     if (commit === 0) continue;
     commits++;
     last = n;
