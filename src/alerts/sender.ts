@@ -125,7 +125,9 @@ export class Sender {
       const unmutedMs = mutedUntil === null ? Infinity : Math.max(POLL_MS, mutedUntil - clock.now());
       this.#nextAt = clock.monotonic() + Math.min(lookEveryMs, unmutedMs);
     } catch (error) {
-      if (!signal.aborted) this.#rest(error);
+      // What was told and could not be noted is noted in the last round.
+      if (signal.aborted) this.#isDue = true;
+      else this.#rest(error);
     }
   }
 

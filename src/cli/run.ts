@@ -88,7 +88,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
   });
   screen[Symbol.dispose]();
   if (context.forPeople && !untilEnd) {
-    context.tell("Stopped, with a last checkpoint: the next run goes on from there\n");
+    context.tell("Stopped: the next run goes on from the last checkpoint\n");
   }
 }
 

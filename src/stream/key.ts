@@ -54,7 +54,7 @@ export class Keys<T> {
   #write(value: T): string {
     const parts = this.#selectors.map((select) => select(value) ?? null);
     const text = JSON.stringify(parts);
-    if (this.#texts.takes()) keep(this.#texts.known, parts, text);
+    if (text.length <= MAX_KEPT_LENGTH && this.#texts.takes()) keep(this.#texts.known, parts, text);
     return text;
   }
 
@@ -67,7 +67,7 @@ export class Keys<T> {
     }
     const parts: KeyPart[] = text.charCodeAt(0) === BRACKET ? JSON.parse(text) : [text];
     const key = Object.fromEntries(this.names.map((name, i) => [name, parts[i] ?? null]));
-    if (this.#parts.takes()) this.#parts.known.set(text, key);
+    if (text.length <= MAX_KEPT_LENGTH && this.#parts.takes()) this.#parts.known.set(text, key);
     return key;
   }
 }
@@ -84,6 +84,8 @@ function keep(first: Level, parts: readonly KeyPart[], text: string): void {
   level.set(parts.at(-1)!, text);
 }
 
+/** Longer texts are not kept: keys may be as long as a record. */
+const MAX_KEPT_LENGTH = 256;
 const BRACKET = "[".charCodeAt(0);
 
 /** A string that could be taken for a JSON array is written as one. */

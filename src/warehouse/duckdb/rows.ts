@@ -13,33 +13,56 @@ const MAX_ROWS = 16_384;
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Vectors that are needed no more, by column: fresh memory costs time, and has the garbage collector look at everything. */
-const spares = new WeakMap<Column, Vector[]>();
+const spares = new WeakMap<Column, Spares>();
+
+interface Spares {
+  readonly vectors: Vector[];
+  readonly size: Size;
+}
+
+/** Apart from the vectors, which lead to their column. */
+interface Size {
+  bytes: number;
+}
 /**
  * What all that are kept may hold together, bytes: that of one domain that works off a backlog. With several domains each would
  * keep as much, all of it for nothing but at its own units.
  */
 const MAX_SPARE_BYTES = 32 * 1024 * 1024;
 let spareBytes = 0;
+/** A writer that is opened anew has columns of its own: those of the one before go with all that is kept for them. */
+const gone = new FinalizationRegistry<Size>(({ bytes }) => spareBytes -= bytes);
 /** Two units, one being written while the next one grows, and what they have in more than one statement. */
 const MAX_SPARES = 4;
 
 /** Keeps a vector that had so many rows for the next one of its column, unless that would be far too large. */
 function giveBack(vector: Vector, rows: number): void {
-  const kept = spares.get(vector.column) ?? [];
+  const { vectors: kept, size } = sparesOf(vector.column);
   const isOfItsForm = vector instanceof TextVector === (vector.column.encoding === "text");
   if (!isOfItsForm || kept.length >= MAX_SPARES || !vector.isWellFilledBy(rows)) return;
   if (spareBytes + vector.heldBytes > MAX_SPARE_BYTES) return;
   vector.reset();
   spareBytes += vector.heldBytes;
+  size.bytes += vector.heldBytes;
   kept.push(vector);
-  spares.set(vector.column, kept);
+}
+
+function sparesOf(column: Column): Spares {
+  const known = spares.get(column);
+  if (known) return known;
+  const made: Spares = { vectors: [], size: { bytes: 0 } };
+  spares.set(column, made);
+  gone.register(column, made.size);
+  return made;
 }
 
 /** An empty vector that keeps no long text: one that was given back, or a new one. */
 function spareFor(column: Column): Vector {
-  const spare = spares.get(column)?.pop();
-  if (!spare) return vectorFor(column, LONG_TEXT);
+  const kept = spares.get(column);
+  const spare = kept?.vectors.pop();
+  if (!kept || !spare) return vectorFor(column, LONG_TEXT);
   spareBytes -= spare.heldBytes;
+  kept.size.bytes -= spare.heldBytes;
   return spare;
 }
 

@@ -156,6 +156,7 @@ export class UserRoom {
 
   async #watchUntil(signal: AbortSignal): Promise<void> {
     const { ownBytes, userBytes } = this.sizes;
+    const { generation } = this.host;
     const maxRss = this.#withoutUsers() + userBytes + UNCOUNTED_BYTES;
     const connection = await this.host.connect();
     try {
@@ -167,6 +168,8 @@ export class UserRoom {
         if (ended && this.#users.has(ended) && performance.now() - endedAt < END_PATIENCE_MS) continue;
         const isOver = this.sizes.processBytes() > maxRss ||
           await this.#held(connection) > userBytes + ownBytes / 4;
+        // Those of an instance that is there no more end by themselves.
+        if (this.host.generation !== generation) return;
         if (!isOver) continue;
         ended = [...this.#users].find((user) => user !== ended) ?? ended;
         endedAt = performance.now();
