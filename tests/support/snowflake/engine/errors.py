@@ -111,6 +111,9 @@ def _from_duckdb(error: duckdb.Error, text: str, from_variant: bool) -> Exceptio
     if isinstance(error, duckdb.TransactionException) or "Transaction conflict" in text or "Conflict on" in text:
         return Conflict(line)
     if isinstance(error, duckdb.ConstraintException):
+        if "ext_table_catalog" in text or "ext_column_name" in text:
+            # fakesnow's own notes of a table that two sessions make at once: Snowflake makes them one after the other.
+            return Conflict(line)
         if column := re.search(r'NOT NULL constraint failed: (?:\S+\.)?"?(\w+)"?', text):
             return SqlError("100072", "22000", f"NULL result in a non-nullable column: {column[1]}")
         return SqlError("100072", "22000", line)
