@@ -89,6 +89,18 @@ Deno.test("a line that a kill has cut off, and what is no sample, are left out, 
   });
 });
 
+Deno.test("a sample of a clock that was ahead does not keep out those that come", async () => {
+  await inFolder(async (file) => {
+    const ahead = new ManualClock(1_000_000_000 + 400 * 24 * 60 * MINUTE_MS);
+    await runFor(started(ahead, file), ahead, 10);
+    const clock = new ManualClock(1_000_000_000);
+    const history = started(clock, file);
+    await runFor(history, clock, 30);
+    const kept = (await Deno.readTextFile(file)).trimEnd().split("\n").map((line) => JSON.parse(line).at);
+    assert(kept.length >= 14 && kept.every((at) => at < clock.now()), kept.join());
+  });
+});
+
 Deno.test("a folder that cannot be written costs nothing but the history after a restart", async () => {
   await inFolder(async (file) => {
     const clock = new ManualClock(1_000_000_000);
