@@ -351,6 +351,21 @@ test("closing gives up what the service does not answer to, and each row is once
   assertEquals(await place.rawOffsets(), [0, 1, 2, 3]);
 });
 
+test("closing also ends a unit that is asking whether its partitions are still claimed", async ({ place }) => {
+  // With these a test that waited for the service would not end.
+  const streaming = { requestMs: 600_000, retryMs: 600_000, storedMs: 600_000, countedMs: 600_000 };
+  await using patient = await place.open({ limits: { ...place.options.limits, streaming } });
+  const writer = await patient.writer("domain", RAW);
+  const claims = await writer.claim(TOPIC, [0]);
+  double!.control.inject({ kind: "status", status: 503 }, { request: "append", times: Infinity });
+  const asking = double!.control.inject({ kind: "slow", ms: 1_000 }, { statement: /^SELECT KAFKA_PARTITION, NEXT/ });
+  await send(writer, rawRows([0, 1]));
+  const committing = assertRejects(() => writer.commit(unit(claims, 2)), WarehouseUnavailableError, "closed");
+  while (asking.hits === 0) await pause(20);
+  await writer[Symbol.asyncDispose]();
+  await committing;
+});
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Writes units as the engine does: after an error that can be retried it claims again and goes on from there. */
