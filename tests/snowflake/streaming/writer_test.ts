@@ -366,6 +366,16 @@ test("closing also ends a unit that is asking whether its partitions are still c
   await committing;
 });
 
+test("a writer that is closed while it claims opens no channel", async ({ warehouse }) => {
+  const writer = await warehouse.writer("domain", RAW);
+  const claim = double!.control.inject({ kind: "slow", ms: 1_000 }, { statement: /^MERGE INTO FRESHET_OFFSETS/ });
+  const claiming = assertRejects(() => writer.claim(TOPIC, [0]), WarehouseUnavailableError, "closed");
+  while (claim.hits === 0) await pause(20);
+  await writer[Symbol.asyncDispose]();
+  await claiming;
+  assertEquals(double!.streamingRequests().filter(({ kind }) => kind === "open"), []);
+});
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Writes units as the engine does: after an error that can be retried it claims again and goes on from there. */
