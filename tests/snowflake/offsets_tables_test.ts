@@ -103,6 +103,50 @@ test("processes that make tables of different domains at once all come into the 
   assertEquals((await rowsOf(warehouse, POSITIONS)).map(([domain]) => domain), names);
 });
 
+/** The view as a process left it that was killed between two views, and had not seen the table of `domain`. */
+const INCOMPLETE = "CREATE OR REPLACE VIEW $SCHEMA.FRESHET_OFFSETS AS SELECT * FROM $SCHEMA.FRESHET_OFFSETS_OTHER " +
+  "WHERE KAFKA_PARTITION >= 0";
+
+async function bothDomains(warehouse: Warehouse): Promise<void> {
+  await warehouse.migrate(SCRIPTS);
+  for (const name of ["domain", "other"]) {
+    await using writer = await warehouse.writer(name);
+    await writer.claim(TOPIC, [0]);
+  }
+}
+
+test("a view that does not have every table of offsets is made anew at the next start", async ({ schema, warehouse }) => {
+  await bothDomains(warehouse);
+  await schema.sql(INCOMPLETE);
+  assertEquals((await rowsOf(warehouse, POSITIONS)).map(([domain]) => domain), ["other"]);
+  await using again = await schema.open();
+  const [pending] = await again.migrate(SCRIPTS, { dryRun: true });
+  assertEquals(pending!.statements.map((statement) => statement.split(" ").slice(0, 5).join(" ")), [
+    "CREATE OR REPLACE VIEW FRESHET_OFFSETS",
+  ]);
+  await again.migrate(SCRIPTS);
+  assertEquals((await rowsOf(again, POSITIONS)).map(([domain]) => domain), ["domain", "other"]);
+  assertEquals(await again.migrate(SCRIPTS, { dryRun: true }), []);
+});
+
+for (
+  const [what, statement] of [
+    ["does not have every table", INCOMPLETE],
+    ["has one that is not done", "DELETE FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN WHERE KAFKA_PARTITION = -1"],
+  ] as const
+) {
+  test(`a view that ${what} is not made anew without one that was dropped`, async ({ schema, warehouse }) => {
+    await bothDomains(warehouse);
+    await schema.sql(statement);
+    await schema.sql("DROP TABLE $SCHEMA.FRESHET_OFFSETS_OTHER");
+    await using again = await schema.open();
+    await assertRejects(() => again.migrate(SCRIPTS), WarehouseRefusedError, "dropped");
+    await assertRejects(() => again.migrate(SCRIPTS, { dryRun: true }), WarehouseRefusedError, "dropped");
+    await using writer = await again.writer("other");
+    await assertRejects(() => writer.claim(TOPIC, [0]), WarehouseRefusedError, "dropped");
+  });
+}
+
 test("a table of offsets that was dropped is not made anew", async ({ schema, warehouse }) => {
   await warehouse.migrate(SCRIPTS);
   await schema.sql("DROP TABLE $SCHEMA.FRESHET_OFFSETS_DOMAIN");
