@@ -1,7 +1,8 @@
 // Each domain's offsets are in a table of their own; FRESHET_OFFSETS, which was one table for all of them, is a view.
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WarehouseRefusedError } from "../../src/errors.ts";
+import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import type { Warehouse } from "../../src/warehouse/warehouse.ts";
 import { rowsOf, SYSTEM, TABLES, TOPIC } from "../contracts/warehouse/suite.ts";
 import { type OwnSchema, ownSchema } from "../support/snowflake/adapter.ts";
@@ -44,6 +45,25 @@ test("rows of the one table of before move into a table for each domain", async 
   await again.migrate(SCRIPTS);
   assertEquals(double!.statements().filter(({ sql }) => /^(CREATE|ALTER|INSERT|UPDATE|DROP)/.test(sql)), []);
   assertEquals((await rowsOf(again, POSITIONS))[0], ["domain", 0, 7, 4]);
+});
+
+test("rows also move by the statements that docs/snowflake.md has for who runs them by hand", async ({ schema, warehouse }) => {
+  await olderSchema(schema);
+  const doc = await Deno.readTextFile(new URL("../../docs/snowflake.md", import.meta.url));
+  const [, block] = /```sql\n(ALTER TABLE FRESHET_OFFSETS RENAME[^`]*`[^`]*`[^`]*)```/.exec(doc)!;
+  const here = block!.indexOf("-- here what");
+  assert(here > 0);
+  const own = block!.replaceAll("TRAINS", "DOMAIN").replaceAll("'trains'", "'domain'");
+  await using owner = await Client.connect(double!);
+  await owner.run(`USE SCHEMA ${schema.name}`);
+  for (const statement of SNOWFLAKE.statementsIn(own.slice(0, here))) await owner.run(statement);
+  const [pending] = await warehouse.migrate(SCRIPTS, { dryRun: true });
+  for (const statement of pending!.statements) await owner.run(statement);
+  for (const statement of SNOWFLAKE.statementsIn(own.slice(here))) await owner.run(statement);
+  assertEquals(await rowsOf(warehouse, POSITIONS), [["domain", 0, 7, 3]]);
+  await using again = await schema.open();
+  await using writer = await again.writer("domain");
+  assertEquals((await writer.claim(TOPIC, [0])).map(({ nextOffset, epoch }) => [nextOffset, epoch]), [[7, 4]]);
 });
 
 for (
