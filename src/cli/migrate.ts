@@ -79,7 +79,9 @@ async function printAll(context: Context, snowflake: SnowflakeConfig) {
   const { account, database, schema } = snowflake;
   stdout.write(
     `-- All that Freshet's tables need in Snowflake ${account}, ${database}.${schema}. Nothing was sent there, and what is\n` +
-      "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n\n",
+      "-- there already was not looked at: every statement can be run again. --pending asks for what is missing.\n" +
+      "-- Where FRESHET_OFFSETS is still the one table of an older version, CREATE OR REPLACE VIEW cannot be run: let the first\n" +
+      '-- start move its rows, or do it by hand as docs/snowflake.md has it ("From a version with one table of offsets").\n\n',
   );
   stdout.write(`${useStatements(snowflake)}\n`);
   const offsets = offsetsStep(context);

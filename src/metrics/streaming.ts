@@ -6,7 +6,8 @@ import { Counter, Gauge, type Registry } from "prom-client";
 export interface StreamingTotals {
   readonly rows: number;
   readonly bytes: number;
-  readonly requests: number;
+  /** Requests, by what became of them. */
+  readonly accepted: number;
   readonly refused: number;
   readonly waitingRows: number;
 }
@@ -31,9 +32,9 @@ export function addStreamingMetrics(registry: Registry, read: () => StreamingTot
     labelNames: ["result"],
     registers,
     collect() {
-      const { requests = 0, refused = 0 } = read() ?? {};
+      const { accepted = 0, refused = 0 } = read() ?? {};
       this.reset();
-      this.inc({ result: "accepted" }, requests - refused);
+      this.inc({ result: "accepted" }, accepted);
       this.inc({ result: "refused" }, refused);
     },
   });

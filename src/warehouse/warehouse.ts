@@ -280,8 +280,9 @@ export interface StreamedTotals {
   readonly rows: number;
   /** Of them, as they were sent. */
   readonly bytes: number;
-  readonly requests: number;
-  /** Those of them that were refused, or had no answer. */
+  /** Requests that were answered well. */
+  readonly accepted: number;
+  /** Requests that were refused, or had no answer. */
   readonly refused: number;
   /** Rows that were handed over and are not known to be stored, now. */
   readonly waitingRows: number;

@@ -7,11 +7,41 @@ import { Terminal } from "../cli/terminal.ts";
 import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
 import { quietDriver } from "../support/snowflake/driver.ts";
-import { startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
+import { type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
 import { Traffic } from "../support/traffic.ts";
 
 const skip = await whyNoSnowflake();
 quietDriver();
+
+const settingsOf = (double: SnowflakeDouble): Record<string, string> => ({
+  SNOWFLAKE_ACCOUNT: double.account,
+  SNOWFLAKE_ACCESS_URL: double.accessUrl,
+  SNOWFLAKE_USER: "FRESHET",
+  SNOWFLAKE_PASSWORD: "test-password",
+  SNOWFLAKE_WAREHOUSE: double.warehouse,
+  SNOWFLAKE_DATABASE: double.database,
+});
+
+Deno.test({
+  name: "snowflake double: doctor says that a table of offsets was dropped, and not that nothing has run yet",
+  ignore: skip !== undefined,
+  async fn() {
+    await using terminal = await Terminal.open();
+    const double = await startSnowflake();
+    try {
+      const env = settingsOf(double);
+      const migrated = await terminal.run(["migrate"], { env });
+      assertEquals(migrated.code, 0, migrated.stderr);
+      assertStringIncludes((await terminal.run(["doctor", "trains"], { env })).stdout, "nothing of");
+      await double.control.sql("DROP TABLE FRESHET_OFFSETS_TRAINS");
+      const { code, stderr } = await terminal.run(["doctor", "trains"], { env });
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, "UNDROP TABLE");
+    } finally {
+      await double.stop();
+    }
+  },
+});
 
 Deno.test({
   name:
@@ -20,14 +50,7 @@ Deno.test({
   async fn() {
     await using terminal = await Terminal.open();
     const double = await startSnowflake();
-    const env = {
-      SNOWFLAKE_ACCOUNT: double.account,
-      SNOWFLAKE_ACCESS_URL: double.accessUrl,
-      SNOWFLAKE_USER: "FRESHET",
-      SNOWFLAKE_PASSWORD: "test-password",
-      SNOWFLAKE_WAREHOUSE: double.warehouse,
-      SNOWFLAKE_DATABASE: double.database,
-    };
+    const env = settingsOf(double);
     const findings = async (...args: string[]) => {
       const { code, stdout, stderr } = await terminal.run(["doctor", "--json", ...args], { env });
       assert(stdout !== "", stderr);

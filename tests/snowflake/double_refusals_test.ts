@@ -30,6 +30,9 @@ const SETUP = [
   'CREATE OR REPLACE TABLE QUOTED ("lower" BIGINT)',
   "CREATE OR REPLACE TABLE HIDDEN (K VARCHAR)",
   "CREATE OR REPLACE VIEW W AS SELECT K, N FROM T",
+  "CREATE OR REPLACE TABLE GONE (K VARCHAR)",
+  "CREATE OR REPLACE VIEW OF_GONE AS SELECT K FROM GONE",
+  "DROP TABLE GONE",
 ];
 
 let ready: Promise<void> | undefined;
@@ -60,6 +63,8 @@ const REFUSED: readonly (readonly [what: string, code: string, statement: string
   ["an empty statement", "000900", " -- nothing"],
   ["two statements in one request", "000008", "SELECT 1; SELECT 2"],
   ["a table that does not exist", "002003", "SELECT * FROM NOWHERE"],
+  ["a view whose table was dropped", "002037", "SELECT * FROM OF_GONE"],
+  ["a dropped table beside a view", "002003", "SELECT * FROM W JOIN GONE ON W.K = GONE.K"],
   ["a column that does not exist", "000904", "SELECT NOPE FROM T"],
   ["a function that does not exist", "002140", "SELECT NO_SUCH(1)"],
   ["a function of DuckDB", "002140", "SELECT EPOCH_MS(N) FROM T"],

@@ -79,7 +79,15 @@ Deno.test("a request that is too large leaves the session, and less in one would
   assertEquals(leavesSession(error("", "")), false);
 });
 
-Deno.test("a table that is gone is told with what brings it back", () => {
-  const { message } = translate(error("002003", "42S02"), place);
-  for (const part of ["UNDROP TABLE", "freshet replay <domain>"]) assertStringIncludes(message, part);
+for (const [code, sqlState] of [["002003", "42S02"], ["002037", "42601"]] as const) {
+  Deno.test(`a table that is gone is told with what brings it back, when Snowflake says ${code}`, () => {
+    const { message } = translate(error(code, sqlState), place);
+    for (const part of ["UNDROP TABLE", "freshet replay <domain>"]) assertStringIncludes(message, part);
+  });
+}
+
+Deno.test("a query of a view whose table was dropped is refused with what brings it back", () => {
+  const refused = translateQuery(error("002037", "42601"), place) as Error & { code?: string };
+  assertEquals(refused.code, "query_refused");
+  assertStringIncludes(refused.message, "UNDROP TABLE");
 });

@@ -153,10 +153,13 @@ async function positionsOf({ tables, domain }: Patient): Promise<ReadonlyMap<num
     const { rows } = await tables.query(sql, { maxRows: 100_000, timeoutMs: QUERY_MS });
     return rows.length === 0 ? undefined : new Map(rows.map(([partition, next]) => [Number(partition), Number(next)]));
   } catch (error) {
-    if (error instanceof FreshetError && /does not exist/i.test(error.message)) return undefined;
+    if (error instanceof FreshetError && isNotThereYet(error.message)) return undefined;
     throw error;
   }
 }
+
+/** A view that cannot be expanded is there, and what it reads was dropped: Snowflake says so with the same words behind. */
+const isNotThereYet = (message: string) => /does not exist/i.test(message) && !/expansion of view/i.test(message);
 
 async function inTables(tables: Tables, patient: Patient): Promise<Seen[]> {
   const { domain, config } = patient;

@@ -167,6 +167,9 @@ const NO_ACCOUNT = refused((place) =>
 
 const TAKEN_BACK = unavailable((_, message) => `Snowflake took the transaction back: try again (${message})`);
 
+/** "Failure during expansion of view": what it reads was dropped, where a statement that names it gets 002003. */
+const VIEW_NOT_EXPANDED = "002037";
+
 /** Errors of statements, by code. */
 const RULES: Readonly<Record<string, Make>> = {
   "000606": refused((place) =>
@@ -179,6 +182,10 @@ const RULES: Readonly<Record<string, Make>> = {
     `A table or view is missing in ${place.database}.${place.schema}, or role "${
       place.role ?? "of the user"
     }" may not use it: GRANT, or ${SNOWFLAKE_TABLE_DROPPED} (${message})`
+  ),
+  [VIEW_NOT_EXPANDED]: refused((place, message) =>
+    `A table that a view reads is missing in ${place.database}.${place.schema}, or the view's owner may not use it: GRANT, ` +
+    `or ${SNOWFLAKE_TABLE_DROPPED} (${message})`
   ),
   "002023": refused((_, message) => `A column has another type: the table was altered, mend it (${message})`),
   "002043": refused((place, message) =>
@@ -271,6 +278,8 @@ export function translateQuery(error: unknown, place: Place): Error {
   }
   if (!isStatementError(error)) return translate(error, place);
   const { code } = error as DriverError;
+  // Its author can do nothing about it by other words.
+  if (code === VIEW_NOT_EXPANDED) return new QueryRefusedError(translate(error, place).message, { cause: error });
   if ((RULES[code] && /^(0006|0900)/.test(code)) || isPassing(error as DriverError)) return translate(error, place);
   return new QueryRefusedError(briefMessage(error), { cause: error });
 }

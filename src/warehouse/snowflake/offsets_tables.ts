@@ -100,22 +100,31 @@ export function offsetsStatements(domains: readonly string[]): readonly string[]
 }
 
 const HERE = `TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_CATALOG = CURRENT_DATABASE() AND TABLE_NAME LIKE '${VIEW}%'`;
-const THERE = `SELECT TABLE_NAME, 'TABLE' FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_TYPE <> 'VIEW' AND ${HERE} ` +
-  `UNION SELECT TABLE_NAME, 'VIEW' FROM INFORMATION_SCHEMA.VIEWS WHERE ${HERE}`;
+const THERE = `SELECT TABLE_NAME, 'TABLE', '' FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_TYPE <> 'VIEW' AND ${HERE} ` +
+  `UNION SELECT TABLE_NAME, 'VIEW', VIEW_DEFINITION FROM INFORMATION_SCHEMA.VIEWS WHERE ${HERE}`;
 
 /** Names of tables, and whether the view is there as a view. */
 interface There {
   readonly view: "view" | "table" | undefined;
+  /** The view names every table that is there; also where its text is not shown to us. */
+  readonly isWhole: boolean;
   readonly tables: readonly string[];
   readonly hasBefore: boolean;
 }
 
 async function look(session: DefiningSession): Promise<There> {
-  const rows = (await session.rows(THERE)).map(([name, type]) => ({ name: String(name), type: String(type) }));
+  const rows = (await session.rows(THERE)).map(([name, type, text]) => ({
+    name: String(name),
+    type: String(type),
+    text: String(text ?? "").toUpperCase(),
+  }));
   const view = rows.find(({ name }) => name === VIEW);
+  const tables = rows.map(({ name }) => name).filter((name) => name.startsWith(PREFIX) && name !== BEFORE).sort();
+  const named = new Set(view?.text.match(/\w+/g));
   return {
     view: view && (view.type === "VIEW" ? "view" : "table"),
-    tables: rows.map(({ name }) => name).filter((name) => name.startsWith(PREFIX) && name !== BEFORE).sort(),
+    isWhole: view?.type === "VIEW" && (named.size === 0 || tables.every((table) => named.has(table))),
+    tables,
     hasBefore: rows.some(({ name }) => name === BEFORE),
   };
 }
@@ -140,7 +149,7 @@ async function makeTables(session: DefiningSession, domains: readonly string[]):
   const there = await look(session);
   if (isOlder(there)) await moveRowsOnce(session, there);
   const missing = await missingTables(session, there, domains);
-  if (missing.length === 0 && there.view === "view") return;
+  if (missing.length === 0 && there.isWhole) return;
   for (const table of missing) await session.rows(createSql(table));
   await makeView(session);
   for (const table of missing) await session.change(lockRowSql(table), []);
@@ -150,7 +159,7 @@ async function makeTables(session: DefiningSession, domains: readonly string[]):
 export async function missingOffsets(session: DefiningSession, domains: readonly string[]): Promise<readonly string[]> {
   const there = await look(session);
   const missing = await missingTables(session, there, domains);
-  if (missing.length === 0 && there.view === "view") return [];
+  if (missing.length === 0 && there.isWhole) return [];
   const tables = [...new Set([...there.tables, ...missing])].sort();
   return [...missing.map(createSql), viewSql(tables), ...missing.map(lockRowSql)];
 }
@@ -158,15 +167,16 @@ export async function missingOffsets(session: DefiningSession, domains: readonly
 /** All of them where the view is not there. Errors: Snowflake's, where one that the view reads was dropped. */
 async function missingTables(
   session: DefiningSession,
-  { view, tables }: There,
+  { view, isWhole, tables }: There,
   domains: readonly string[],
 ): Promise<readonly string[]> {
   const wanted = domains.map(offsetsTable);
   if (view !== "view") return wanted;
   const ready = await readyTables(session, wanted.filter((table) => tables.includes(table)));
-  // Made anew, one that was dropped would have its domain read all records again.
-  if (wanted.some((table) => !tables.includes(table))) await session.rows(`SELECT COUNT(*) FROM ${VIEW} WHERE 1 = 0`);
-  return wanted.filter((table) => !ready.has(table));
+  const missing = wanted.filter((table) => !ready.has(table));
+  // A view that is made anew no longer names one that was dropped, whose domain would then read all records again.
+  if (missing.length > 0 || !isWhole) await session.rows(`SELECT COUNT(*) FROM ${VIEW} WHERE 1 = 0`);
+  return missing;
 }
 
 /** Those that have the row that is written last. */

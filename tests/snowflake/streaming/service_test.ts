@@ -125,6 +125,17 @@ test("an answer that is lost leaves a token that is spent, and the rows once", a
   assertEquals((await rows()).length, 1);
 });
 
+test("a request is counted by its answer, and by nothing while it is under way", async ({ service }) => {
+  await service.check();
+  const { accepted } = service.streamed;
+  const slow = double!.control.inject({ kind: "slow", ms: 500 }, { request: "open" });
+  const opening = service.open(PIPE, "C");
+  while (slow.hits === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([service.streamed.accepted, service.streamed.refused], [accepted, 0]);
+  await opening;
+  assertEquals([service.streamed.accepted, service.streamed.refused], [accepted + 1, 0]);
+});
+
 test("more than ten requests a second wait", async ({ service }) => {
   let { continuation } = await service.open(PIPE, "C");
   for (let i = 0; i < 12; i++) {

@@ -112,15 +112,23 @@ export class StreamingAdapter extends SnowflakeAdapter {
     await this.#beside.drop();
   }
 
+  #checkOpen(): void {
+    if (this.#isClosing) throw new WarehouseUnavailableError("The writer is closed");
+  }
+
+  /** Errors: `WarehouseUnavailableError` once the writer is closing. */
   async #topic(scope: Scope): Promise<Topic> {
     const known = this.#topics.get(scope.topic);
     if (known !== undefined) return known;
     const { raw, service } = this.#options;
+    const table = await this.tables.named(raw.table);
+    // Closing has gone by, and would not close these.
+    this.#checkOpen();
     const channels = new Channels({
       service,
       // The pipe that every table has without being asked for.
       pipe: `${raw.table}-STREAMING`,
-      table: await this.tables.named(raw.table),
+      table,
       epochNow: async (partition) =>
         (await this.#epochs(scope, [partition], this.#offsetsBeside)).get(partition) ?? null,
     });
@@ -164,7 +172,7 @@ export class StreamingAdapter extends SnowflakeAdapter {
     const { countedMs } = this.#options.service.limits;
     const until = performance.now() + countedMs;
     for (;;) {
-      if (this.#isClosing) throw new WarehouseUnavailableError("The writer is closed");
+      this.#checkOpen();
       const ranges = await storedRanges(this.reader, this.#options.raw, { topic, partition, range });
       if (stored === null || ranges.at(-1)?.to === stored + 1) return ranges;
       if (performance.now() > until) {

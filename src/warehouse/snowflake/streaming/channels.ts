@@ -209,7 +209,8 @@ export class Channels {
 
   #tell(): void {
     this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    // Who asks for news once it is closed must not wait: nobody would tell.
+    if (!this.#closed) this.#changed = Promise.withResolvers();
   }
 
   #sendAll(): void {

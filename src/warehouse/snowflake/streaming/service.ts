@@ -245,9 +245,11 @@ export class StreamingService {
   /** The answer's body: JSON, or a text. Errors: `StreamingError`. */
   async #send(request: Request): Promise<unknown> {
     const { streamed } = this.#shared;
-    streamed.requests++;
     try {
-      return await this.#answerTo(request);
+      const answer = await this.#answerTo(request);
+      // Counted by its end only: a counter must not go down where one under way fails.
+      streamed.accepted++;
+      return answer;
     } catch (error) {
       streamed.refused++;
       throw error;

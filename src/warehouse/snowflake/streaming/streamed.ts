@@ -6,7 +6,7 @@ import type { StreamedTotals } from "../../warehouse.ts";
 export class Streamed implements StreamedTotals {
   rows = 0;
   bytes = 0;
-  requests = 0;
+  accepted = 0;
   refused = 0;
   readonly #waiting = new Set<() => number>();
 

@@ -36,6 +36,11 @@ def missing_object(name: str, kind: str = "Object") -> SqlError:
     return compilation("002003", state, f"{kind} '{name}' does not exist or not authorized.")
 
 
+def view_not_expanded(view: str, inner: SqlError) -> SqlError:
+    """The state is from messages in public issue trackers."""
+    return compilation("002037", "42601", f"Failure during expansion of view '{view}': {inner.message}")
+
+
 def cannot_be_performed() -> SqlError:
     return compilation("002043", "02000", "Object does not exist, or operation cannot be performed.")
 

@@ -150,6 +150,14 @@ def _dispatch(session: Session, statement: exp.Expression, rows: list[dict], is_
 
 
 def _perform(session: Session, plan: Plan, rows: list[dict], is_array: bool) -> dict:
+    try:
+        return _allowed(session, plan, rows, is_array)
+    except Exception as error:
+        raise names.in_view(session, plan.statement, translate(error)) from error
+
+
+def _allowed(session: Session, plan: Plan, rows: list[dict], is_array: bool) -> dict:
+    """The same, once it is checked who may."""
     statement = plan.statement
     read = names.tables_read(statement)
     if session.warehouse is None and (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from errors import SqlError, invalid_identifier, missing_object
+from errors import SqlError, invalid_identifier, missing_object, view_not_expanded
 
 if TYPE_CHECKING:
     from session import Session
@@ -42,6 +42,17 @@ def qualified(session: Session, tables: list[exp.Table]) -> set[str]:
     """Full names; `*`, for any table, in the place of a view."""
     views = session.views()
     return {"*" if (name := session.name_of(table)) in views else name for table in tables}
+
+
+def in_view(session: Session, statement: exp.Expression, error: Exception) -> Exception:
+    """The error, or where a table is missing that the statement does not name: that a view could not be expanded."""
+    if not (isinstance(error, SqlError) and error.code == "002003"):
+        return error
+    tables = [*tables_read(statement), *target_of(statement)]
+    if any(f"'{table.name.upper()}'" in error.message.upper() for table in tables):
+        return error
+    views = [table.name.upper() for table in tables if session.name_of(table) in session.views()]
+    return view_not_expanded(views[0], error) if views else error
 
 
 def check_read(session: Session, tables: list[exp.Table]) -> None:
