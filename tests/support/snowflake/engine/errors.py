@@ -37,7 +37,7 @@ def missing_object(name: str, kind: str = "Object") -> SqlError:
 
 
 def view_not_expanded(view: str, inner: SqlError) -> SqlError:
-    """The state is from messages in public issue trackers."""
+    """The state is not documented."""
     return compilation("002037", "42601", f"Failure during expansion of view '{view}': {inner.message}")
 
 
