@@ -152,12 +152,15 @@ test("pause stops all asking, and so does a page that nobody sees", async (brows
     await page.waitForTimeout(ms);
     return requests.length - before;
   };
-  assert(await quietFor(2_500) > 0);
+  const streams = () => requests.filter((request) => request.includes("/api/live")).length;
+  const opened = streams();
+  assert(opened > 0);
   await page.getByRole("button", { name: "Pause" }).click();
   await page.locator(".state-line", { hasText: "paused" }).waitFor();
   assertEquals(await quietFor(2_500), 0);
   await page.getByRole("button", { name: "Resume" }).click();
   await page.locator(".state-line", { hasText: "live" }).waitFor();
+  assert(streams() > opened);
   await page.evaluate(`Object.defineProperty(document, "hidden", { value: true, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"))`);
   assertEquals(await quietFor(6_000), 0);
@@ -372,14 +375,19 @@ test("a chart's numbers are there as a table", async (browser, { url }) => {
 });
 
 test("the page says when Freshet is away, and goes on when it is back", async (browser, { url }) => {
-  await using visited = await visit(browser, `${url}/trains?refresh=2`);
+  await using visited = await visit(browser, url);
   const { page } = visited;
+  // Where no stream comes through the page asks.
+  await page.route("**/api/live*", (route) => route.abort());
+  await page.goto(`${url}/trains?refresh=2`);
   await page.locator("td", { hasText: "A101" }).first().waitFor();
   await page.route("**/api/**", (route) => route.abort());
   await page.getByText("Freshet has not answered for").waitFor({ timeout: 15_000 });
   await page.locator("td", { hasText: "A101" }).first().waitFor();
   await page.unroute("**/api/**");
+  await page.unroute("**/api/live*");
   await page.getByText("Freshet has not answered for").waitFor({ state: "detached", timeout: 15_000 });
+  await page.locator(".state-line", { hasText: "live" }).waitFor();
 });
 
 test("a locked, empty dashboard asks for the token, then says what to do", async (browser) => {
