@@ -9,9 +9,10 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
 }
 
-/** Violations of any weight, once no card is pale for waiting. The source is evaluated, which a CSP does not stop. */
+/** Violations of any weight, once no card is pale for waiting, or none has become so for a while. The source is evaluated, which a CSP does not stop. */
 export async function findings(page: Page): Promise<readonly string[]> {
-  await page.waitForFunction("document.querySelector('.outdated') === null");
+  await page.waitForFunction("document.querySelector('.outdated') === null", undefined, { timeout: 5_000 })
+    .catch(() => {});
   await page.evaluate(axe.source);
   const found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)");
   return (found as readonly Finding[])

@@ -89,6 +89,7 @@ export class LiveStream {
   close(): void {
     clearTimeout(this.#settling);
     clearTimeout(this.#patience);
+    this.#settling = undefined;
     this.#source?.close();
     this.#source = undefined;
     this.#opened = "";
@@ -98,9 +99,15 @@ export class LiveStream {
   /** Opens, closes or leaves the stream as it is, once all that changes now has changed. */
   #settle(afterMs: number): void {
     if (!this.#plan.isOpen) {
+      const wasOpen = this.#source !== undefined || this.#settling !== undefined;
+      const isAwaited = [...this.#followers.keys()].some((ask) => !this.#held.has(ask));
       this.close();
       this.#hasFailed = false;
-      return queueMicrotask(() => this.#onState("paused"));
+      return queueMicrotask(() => {
+        this.#onState("paused");
+        // What was to come by the stream is asked for once.
+        if (wasOpen && isAwaited) this.onFailure();
+      });
     }
     const { asks, key } = this.#wanted();
     if (key === this.#opened) return;
@@ -117,6 +124,7 @@ export class LiveStream {
 
   #open(): void {
     const { topics, asks, everyS, key } = this.#wanted();
+    this.#settling = undefined;
     if (!this.#plan.isOpen || key === this.#opened) return;
     const isFirst = this.#source === undefined;
     this.close();
