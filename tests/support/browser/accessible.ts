@@ -11,8 +11,7 @@ interface Finding {
 
 /** Violations of any weight, once no card is pale for waiting, or none has become so for a while. The source is evaluated, which a CSP does not stop. */
 export async function findings(page: Page): Promise<readonly string[]> {
-  await page.waitForFunction("document.querySelector('.outdated') === null", undefined, { timeout: 5_000 })
-    .catch(() => {});
+  await page.locator(".outdated").first().waitFor({ state: "detached", timeout: 5_000 }).catch(() => {});
   await page.evaluate(axe.source);
   const found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)");
   return (found as readonly Finding[])
