@@ -152,7 +152,7 @@ export class Live implements Disposable {
     const version = this.#versionOf(before, { topic, data, essence });
     this.#left.delete(topic);
     // Whoever has asked for it may be gone.
-    if (!this.#topics().has(topic)) return this.#keep(version);
+    if (![...this.#clients].some((client) => client.topics.has(topic))) return this.#keep(version);
     this.#latest.set(topic, version);
     for (const client of this.#clients) client.offer(version);
   }
@@ -209,13 +209,7 @@ export class Live implements Disposable {
   /** Whether a browser has this version. */
   #isWith({ id, topic }: Version, { have }: Wanted): boolean {
     // Who comes back by itself says what it had at first, and may be sent again what it has got since.
-    return this.#numberOf(have?.get(topic)) === id;
-  }
-
-  /** The number of an event of this process, 0 for any other. */
-  #numberOf(eventId: string | undefined): number {
-    const [run, id] = (eventId ?? "").split("-");
-    return run === this.#run && /^\d+$/.test(id ?? "") ? Number(id) : 0;
+    return have?.get(topic) === `${this.#run}-${id}`;
   }
 
   #add(client: Viewer): void {
