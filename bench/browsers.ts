@@ -18,7 +18,7 @@ const SECONDS = setting("SECONDS", 20);
 const ROUNDS = setting("ROUNDS", 3);
 const RATE = setting("RATE", 10_000);
 const BROWSERS = setting("BROWSERS", 20);
-/** As the page does unless told otherwise. */
+/** As the page asks where the stream does not come. */
 const REFRESH_MS = 5_000;
 const TOPIC = "ats_telemetry";
 /** What the page of trains follows. */
@@ -73,7 +73,7 @@ async function ask(base: string, taken: Taken, signal: AbortSignal): Promise<voi
 }
 
 const stream = (base: string, taken: Taken, signal: AbortSignal) =>
-  follow(`${base}/api/live?${TOPICS}&${asked}&every=${REFRESH_MS / 1000}`, taken, signal);
+  follow(`${base}/api/live?${TOPICS}&${asked}&every=0`, taken, signal);
 
 /** Sends records dated now until the signal. */
 async function feed(log: Log, signal: AbortSignal): Promise<void> {

@@ -104,6 +104,42 @@ Deno.test("what 20 browsers follow is asked once at each tick, and what is the s
   assertEquals(asked, 3);
 });
 
+Deno.test("a page is looked at when its tables have changed, less often where that takes long, and all its panels together", async () => {
+  const clock = new ManualClock();
+  let [checkpoints, tookMs] = [0, 1];
+  const asked = { status: 0, heat: 0 };
+  const { app, live } = dashboard(async (sql) => {
+    if (sql.includes("ATS_LATEST_STATUS WHERE")) {
+      asked.status++;
+      await clock.advance(tookMs);
+    } else if (sql.includes("ATS_HOURLY_STATS")) asked.heat++;
+    return rows();
+  }, { clock, statuses: () => [domainStatus({ totals: { ...domainStatus().totals, checkpoints } })] });
+  using _live = live;
+  const viewer = await browser(app, "ask=trains/status&ask=trains/heat&every=0");
+  await looks(2);
+  assertEquals(asked, { status: 1, heat: 1 });
+  const seconds = async (count: number) => {
+    for (let second = 0; second < count; second++) {
+      checkpoints++;
+      await clock.advance(1_000);
+      await looks(2);
+    }
+  };
+  await seconds(2);
+  assertEquals(asked, { status: 3, heat: 3 });
+  await clock.advance(3_000);
+  await looks(2);
+  assertEquals(asked, { status: 3, heat: 3 });
+  tookMs = 300;
+  await seconds(1);
+  assertEquals(asked, { status: 4, heat: 4 });
+  // A tenth of 3 s.
+  await seconds(6);
+  assertEquals(asked, { status: 6, heat: 6 });
+  await viewer.leave();
+});
+
 Deno.test("a question that nobody follows any more is given up", async () => {
   const given = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
@@ -175,7 +211,7 @@ Deno.test("what somebody notes is looked at in every browser at once", async () 
 for (
   const [what, query] of [
     ["more panels than a page has", Array.from({ length: 31 }, (_, n) => `ask=trains/status%3Fline%3D${n}`).join("&")],
-    ["looks without a pause between them", "ask=trains/status&every=0"],
+    ["looks in no order of time", "ask=trains/status&every=-1"],
     ["seconds that are none", "ask=trains/status&every=often"],
   ]
 ) {

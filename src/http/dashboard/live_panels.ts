@@ -1,27 +1,51 @@
-// Panels that browsers follow by the stream: each is looked at every so many seconds, by the same ticks for all, so that what
-// many ask for is asked once. Must not know streams, nor what the panels are about.
+// Panels that browsers follow by the stream: looked at once for all who follow them, as soon as the tables have changed but not
+// more often than every so many seconds, and less often where looking takes long. Must not know streams, nor what the panels are
+// about.
 import type { Clock } from "../../clock.ts";
 import { PanelPage, type PanelPageOptions } from "./panel_page.ts";
 import type { LivePanel } from "./protocol.ts";
 
 export interface LivePanelsOptions extends PanelPageOptions {
   readonly clock: Pick<Clock, "monotonic">;
+  /** Changes when a domain's tables may have changed. */
+  readonly version: (domain: string) => string | number;
   /** Changes when all is to be looked at anew at once. */
   readonly edition: () => number;
   readonly publish: (topic: string, data: LivePanel, essence: unknown) => void;
 }
 
-/** The topic of a panel, `domain/panel?parameters`, that is looked at every so many seconds. */
+/** The topic of a panel, `domain/panel?parameters`, that is looked at every so many seconds, or with 0 whenever its tables have changed. */
 export function panelTopic(ask: string, everyS: number): string {
   return `${everyS} ${ask}`;
 }
 
+/** Looking takes at most this part of the time, as long as that is not less often than every `MAX_REST_MS`. */
+const BUSY_PART = 1 / 10;
+const MAX_REST_MS = 5_000;
+/** Other processes may write the tables, too: what is not known to have changed is looked at as often as this. */
+const UNCHANGED_MS = 5_000;
+
+/** Panels of a domain that are looked at together, so that all are about one moment. */
+interface Group {
+  lookedAt: number;
+  /** That may have changed since; `undefined` when a panel could not be answered. */
+  version: string | number | undefined;
+  /** Until when they are left alone, however much changes. */
+  restUntil: number;
+}
+
+/** `everyS domain`. */
+function groupOf(topic: string): string {
+  return topic.split("/", 1)[0]!;
+}
+
 export class LivePanels {
   readonly #options: LivePanelsOptions;
-  /** When each topic was looked at the last time, by the monotonic clock. */
-  readonly #lookedAt = new Map<string, number>();
+  /** Topics that have been looked at. */
+  readonly #known = new Set<string>();
   /** Those that are being looked at. */
   readonly #looking = new Map<string, AbortController>();
+  readonly #groups = new Map<string, Group>();
   #edition = 0;
 
   constructor(options: LivePanelsOptions) {
@@ -30,38 +54,70 @@ export class LivePanels {
 
   /** Looks at those of the topics whose time has come, and gives up what nobody follows any more. */
   tick(topics: ReadonlySet<string>): void {
-    const { clock, edition } = this.#options;
-    for (const topic of new Set([...this.#lookedAt.keys(), ...this.#looking.keys()])) {
+    const { edition } = this.#options;
+    this.#forgetAllBut(topics);
+    if (edition() !== this.#edition) this.#known.clear();
+    this.#edition = edition();
+    const due = [...Map.groupBy(topics, groupOf)].map(([group, members]) => [group, this.#due(group, members)] as const)
+      .filter(([, members]) => members.length > 0);
+    if (due.length === 0) return;
+    const page = new PanelPage(this.#options);
+    for (const [group, members] of due) void this.#lookAt(group, members, page);
+  }
+
+  #forgetAllBut(topics: ReadonlySet<string>): void {
+    for (const topic of new Set([...this.#known, ...this.#looking.keys()])) {
       if (topics.has(topic)) continue;
-      this.#lookedAt.delete(topic);
+      this.#known.delete(topic);
       this.#looking.get(topic)?.abort();
       this.#looking.delete(topic);
     }
-    if (edition() !== this.#edition) this.#lookedAt.clear();
-    this.#edition = edition();
-    const now = clock.monotonic();
-    // A question that takes longer than the time between two ticks is not asked twice.
-    const due = [...topics].filter((topic) => !this.#looking.has(topic) && this.#isDue(topic, now));
-    if (due.length === 0) return;
-    // Together, so that all are about one moment.
-    const page = new PanelPage(this.#options);
-    for (const topic of due) void this.#look(topic, page);
+    const followed = new Set([...topics].map(groupOf));
+    for (const group of this.#groups.keys()) if (!followed.has(group)) this.#groups.delete(group);
   }
 
-  #isDue(topic: string, now: number): boolean {
-    const everyMs = 1000 * Number(/^(\d+) /.exec(topic)?.[1] ?? NaN);
-    const last = this.#lookedAt.get(topic);
+  /** The members that are to be looked at now: all when it is time, and at once those that have never been. */
+  #due(name: string, members: readonly string[]): readonly string[] {
+    const [everyS, domain] = name.split(" ");
     // What is no panel's topic is never due.
-    return everyMs > 0 && (last === undefined || Math.floor(now / everyMs) > Math.floor(last / everyMs));
+    if (domain === undefined) return [];
+    const now = this.#options.clock.monotonic();
+    const version = this.#options.version(domain);
+    const group = this.#groups.get(name);
+    const isTime = group === undefined || this.#isTime(group, { everyMs: 1000 * Number(everyS), now, version });
+    if (isTime) this.#groups.set(name, { lookedAt: now, version, restUntil: group?.restUntil ?? 0 });
+    // A question that takes longer than the time between two looks is not asked twice.
+    return members.filter((topic) => !this.#looking.has(topic) && (isTime || !this.#known.has(topic)));
   }
 
-  async #look(topic: string, page: PanelPage): Promise<void> {
+  #isTime(
+    { lookedAt, version: seen, restUntil }: Group,
+    { everyMs, now, version }: { readonly everyMs: number; readonly now: number; readonly version: string | number },
+  ): boolean {
+    const changed = version !== seen || now - lookedAt >= UNCHANGED_MS;
+    return now - lookedAt >= everyMs && now >= restUntil && changed;
+  }
+
+  async #lookAt(name: string, members: readonly string[], page: PanelPage): Promise<void> {
+    const { clock } = this.#options;
+    const begunAt = clock.monotonic();
+    const answered = await Promise.all(members.map((topic) => this.#look(topic, page)));
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    group.restUntil = begunAt + Math.min(MAX_REST_MS, (clock.monotonic() - begunAt) / BUSY_PART);
+    if (answered.includes(false)) group.version = undefined;
+  }
+
+  /** Whether it could be answered. */
+  async #look(topic: string, page: PanelPage): Promise<boolean> {
     const abandon = new AbortController();
-    this.#lookedAt.set(topic, this.#options.clock.monotonic());
+    this.#known.add(topic);
     this.#looking.set(topic, abandon);
     const panel = await page.answerTo(topic.slice(topic.indexOf(" ") + 1), abandon.signal);
-    if (abandon.signal.aborted) return;
+    const isAnswered = "answer" in panel;
+    if (abandon.signal.aborted) return isAnswered;
     this.#looking.delete(topic);
-    this.#options.publish(topic, panel, "answer" in panel ? panel.answer.data : panel);
+    this.#options.publish(topic, panel, isAnswered ? panel.answer.data : panel);
+    return isAnswered;
   }
 }

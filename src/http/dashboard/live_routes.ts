@@ -15,6 +15,8 @@ import type { LiveStatus } from "./protocol.ts";
 import type { ShownPanels } from "./shown.ts";
 
 export interface LiveRouteOptions extends PanelPageOptions {
+  /** Changes when a domain's tables may have changed. */
+  readonly version: (domain: string) => string | number;
   readonly statuses: () => readonly DomainStatus[];
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly warehouse: Pick<Warehouse, "freshness">;
@@ -31,18 +33,18 @@ const MAX_CLIENTS = 100;
 const MAX_CLIENTS_PER_ADDRESS = 25;
 const TOO_MANY_VIEWERS =
   `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
-/** Seconds between two looks at a panel. */
+/** Seconds between two looks at a panel, unless told. */
 const EVERY_S = 5;
 const MOST_EVERY_S = 3600;
 
 const alertTopic = (domain: string) => `alerts/${domain}`;
 
 export function createLive(options: LiveRouteOptions): Live {
-  const { shown, answers, settings, clock, notes } = options;
+  const { shown, answers, settings, clock, version, notes } = options;
   const status = statusTeller(options);
   const alerts = alertTeller(options);
   const panels = new LivePanels({
-    ...{ shown, answers, settings, clock },
+    ...{ shown, answers, settings, clock, version },
     edition: () => notes.version,
     publish: (topic, data, essence) => live.publish(topic, data, essence),
   });
@@ -98,7 +100,7 @@ function alertTeller(
 
 /**
  * `GET /api/live?topic=…&ask=…&every=…&have=…`: `topic` is `status` or `alerts/<domain>`, `ask` a panel as `GET /api/panels`
- * takes it, looked at every so many seconds, `have` the ids of the events that the browser has of each of these, with commas
+ * takes it, looked at every so many seconds (0: whenever its tables have changed), `have` the ids of the events that the browser has of each of these, with commas
  * between them.
  */
 export function liveRoute(
@@ -110,10 +112,10 @@ export function liveRoute(
   app.get("/api/live", (c) => {
     const asked = c.req.queries("ask") ?? [];
     const everyS = Number(c.req.query("every") ?? EVERY_S);
-    if (asked.length > MAX_ASKED || !Number.isInteger(everyS) || everyS < 1 || everyS > MOST_EVERY_S) {
+    if (asked.length > MAX_ASKED || !Number.isInteger(everyS) || everyS < 0 || everyS > MOST_EVERY_S) {
       return failure(
         ...[c, 400, "bad_request"] as const,
-        `Say ask=domain/panel?parameters ${MAX_ASKED} times at most, and every=seconds, 1 to ${MOST_EVERY_S}`,
+        `Say ask=domain/panel?parameters ${MAX_ASKED} times at most, and every=seconds, ${MOST_EVERY_S} at most`,
       );
     }
     const named = (c.req.queries("topic") ?? []).map((topic) => ({ topic, name: topic }));

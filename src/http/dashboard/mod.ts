@@ -101,9 +101,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const mayAll = allCheck(tokens);
   const shown = panelsOf(options.domains);
   const { freshMs, staleMs, isFree } = warehouse.freshness;
+  const versionOfDomain = (domain: string) => versionOf(statuses(), domain);
   const answering = {
     clock,
-    version: (domain: string) => versionOf(statuses(), domain),
+    version: versionOfDomain,
     edition: () => options.notes.version,
     freshMs,
     // Where a question costs, none is asked that nothing can have changed the answer to.
@@ -111,7 +112,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   };
   const answers = new AnswerCache({ ...answering, query: options.query });
   const looks = new AnswerCache({ ...answering, query: options.usersQuery });
-  const live = createLive({ ...options, shown, answers });
+  const live = createLive({ ...options, shown, answers, version: versionOfDomain });
   const history = new StatusHistory({ ...options, memory: () => Deno.memoryUsage().rss });
   const app = new Hono();
   app.use(secureHeaders({

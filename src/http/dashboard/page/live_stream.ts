@@ -15,7 +15,7 @@ export interface LiveNews {
 
 export interface LivePlan {
   readonly topics: readonly string[];
-  /** Seconds between two looks at the panels. */
+  /** Seconds between two looks at the panels; 0: whenever their tables have changed. */
   readonly everyS: number;
   readonly isOpen: boolean;
 }

@@ -29,6 +29,9 @@ import { StateLine } from "./parts/state_line.tsx";
 import { DEFAULT_REFRESH, Top } from "./parts/top.tsx";
 import { tvSeconds, useTv } from "./tv.ts";
 
+/** Seconds between two questions about what the server does not tell by itself, unless another time is chosen. */
+const POLL_S = 5;
+
 function App() {
   const [about, setAbout] = useState<About>();
   const [locked, setLocked] = useState(false);
@@ -55,15 +58,16 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   const [lostAt, setLostAt] = useState<number>();
   const [updatedAt, setUpdatedAt] = useState<number>();
   const wrong = badAddress(params);
-  const refresh = params.get("refresh") ?? String(DEFAULT_REFRESH);
+  const refresh = params.get("refresh") ?? DEFAULT_REFRESH;
   const paused = refresh === "0";
   const [asked, setAsked] = useState(0);
-  const tick = useTick(Number(refresh) * 1000, seen && !paused) + asked;
+  const tick = useTick(1000 * (refresh === DEFAULT_REFRESH ? POLL_S : Number(refresh)), seen && !paused) +
+    asked;
   const zone: Zone = params.get("tz") === "local" ? "local" : "utc";
   const page = useMemo(() => pageAt(path, about), [path, about]);
   // The tables are to be worked in, not to be looked at.
   useTv(tvSeconds(params), path, pageNames(about).map((one) => one.path).filter((one) => one !== "/explore"));
-  const everyS = Math.max(1, Number(refresh) || DEFAULT_REFRESH);
+  const everyS = refresh === DEFAULT_REFRESH ? 0 : Number(refresh);
   const isOpen = seen && !paused && page !== undefined && wrong === undefined;
   const live = useLive({ topics: page?.topics ?? [], everyS, isOpen });
   useEffect(() => {

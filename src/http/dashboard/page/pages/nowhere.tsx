@@ -31,7 +31,7 @@ export function badAddress(params: URLSearchParams): WrongAddress | undefined {
     return { text, names: ["from", "to"] };
   }
   const refresh = params.get("refresh");
-  if (refresh !== null && !/^\d{1,4}$/.test(refresh)) {
+  if (refresh !== null && !/^(live|\d{1,4})$/.test(refresh)) {
     const text = `“${
       cutText(refresh, 40)
     }” is no number of seconds between two refreshes: write 2 or more, or 0 for paused.`;

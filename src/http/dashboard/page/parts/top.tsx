@@ -9,7 +9,8 @@ import { Link } from "./link.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 
 const REFRESHES = [2, 5, 10, 30, 60];
-export const DEFAULT_REFRESH = 5;
+/** The server says what has changed as soon as it has. */
+export const DEFAULT_REFRESH = "live";
 
 export interface TopProps extends ControlsProps {
   readonly about: About;
@@ -45,7 +46,7 @@ export function Top({ about, path, ...controls }: TopProps) {
 }
 
 interface ControlsProps {
-  /** Seconds, "0" while paused. */
+  /** Seconds, `live` for as it comes, "0" while paused. */
   readonly refresh: string;
   readonly zone: Zone;
   readonly theme: Theme;
@@ -76,9 +77,10 @@ function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
           <select
             value={refresh}
             onChange={({ currentTarget: { value } }) =>
-              setParams({ refresh: value === String(DEFAULT_REFRESH) ? undefined : value })}
+              setParams({ refresh: value === DEFAULT_REFRESH ? undefined : value })}
           >
             <option value="0">paused</option>
+            <option value={DEFAULT_REFRESH}>as it comes</option>
             {REFRESHES.map((seconds) => <option key={seconds} value={String(seconds)}>every {seconds} s</option>)}
           </select>
         </label>
