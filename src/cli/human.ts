@@ -9,12 +9,12 @@ export function ageText(ms: number): string {
   return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
 }
 
-/** "14:03:07" of today (UTC), "2026-11-19 14:03" of another day, "none" for no time. Epoch milliseconds. */
+/** "14:03:07" of today (UTC), "11-19 14:03" of this year, "2025-11-19 14:03" else, "none" for no time. Epoch milliseconds. */
 export function timeOfDay(at: number | null, now: number): string {
   if (at === null || !Number.isFinite(at)) return "none";
-  const text = new Date(at).toISOString();
-  const isToday = text.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
-  return isToday ? text.slice(11, 19) : text.slice(0, 16).replace("T", " ");
+  const [text, today] = [new Date(at).toISOString(), new Date(now).toISOString()];
+  if (text.slice(0, 10) === today.slice(0, 10)) return text.slice(11, 19);
+  return text.slice(text.slice(0, 4) === today.slice(0, 4) ? 5 : 0, 16).replace("T", " ");
 }
 
 /** A bar of so many characters, filled up to a share from 0 to 1. */

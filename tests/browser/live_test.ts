@@ -119,6 +119,22 @@ test(
   },
 );
 
+test("a server that says nothing any more is missed, and is there again when it is", async (browser, site) => {
+  await using visited = await visit(browser, `${site.url}/trains`);
+  const { page } = visited;
+  const state = page.locator(".state-line");
+  await state.filter({ hasText: "live" }).waitFor();
+  site.freeze();
+  try {
+    await state.filter({ hasText: "connecting" }).waitFor({ timeout: 60_000 });
+  } finally {
+    site.thaw();
+  }
+  await state.filter({ hasText: "live" }).waitFor();
+  await report(site, 351);
+  await row(page).filter({ hasText: "351" }).waitFor();
+});
+
 test("a paused page asks once for what is chosen anew, and goes on by the stream", async (browser, site) => {
   await using visited = await visit(browser, `${site.url}/trains?refresh=0`);
   const { page, requests } = visited;

@@ -26,7 +26,7 @@ export interface LiveRouteOptions extends PanelPageOptions {
 /** How often it is looked whether a checkpoint has brought alerts, and how often the state of the pipelines is told. */
 const LOOK_EVERY_MS = 100;
 const STATUS_EVERY_MS = 1_000;
-/** The state is told so often while nothing of it changes: it has the server's clock in it. */
+/** The state is told so often while nothing of it changes: it has the server's clock in it, and says that the server lives. */
 const SAME_STATUS_EVERY_MS = 5_000;
 const HEARTBEAT_MS = 15_000;
 const MAX_CLIENTS = 100;
@@ -53,11 +53,12 @@ export function createLive(options: LiveRouteOptions): Live {
     heartbeatMs: HEARTBEAT_MS,
     maxClients: MAX_CLIENTS,
     maxClientsPerAddress: MAX_CLIENTS_PER_ADDRESS,
-    tick: (topics) => panels.tick(topics),
-    async look(topics) {
+    tick(topics) {
+      // Not after alerts that take long: who hears nothing takes the server for gone.
       if (topics.has("status")) status(live);
-      await alerts(live, topics);
+      panels.tick(topics);
     },
+    look: (topics) => alerts(live, topics),
   });
   return live;
 }

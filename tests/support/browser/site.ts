@@ -71,6 +71,15 @@ export class Site implements AsyncDisposable {
     await this.log.produce(topic, [{ key, value: JSON.stringify(value) }]);
   }
 
+  /** Holds the program still: its sockets stay, and nobody answers. */
+  freeze(): void {
+    this.child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.child.kill("SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.log[Symbol.asyncDispose]();
     this.child.kill("SIGTERM");

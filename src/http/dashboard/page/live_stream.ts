@@ -23,6 +23,8 @@ export interface LivePlan {
 const RETRY_MS = 5_000;
 /** A stream that has not begun by then does not come through. */
 const PATIENCE_MS = 4_000;
+/** The state of the pipelines is told every 5 s: a stream that says nothing for so long has nobody behind it. */
+const SILENCE_MS = 20_000;
 /** Panels that nobody follows any more are looked at so long still, so that the stream is not opened anew for a moment's sake. */
 const LINGER_MS = 3_000;
 /** What the server takes. */
@@ -51,6 +53,8 @@ export class LiveStream {
   #settling: number | undefined;
   /** Until a stream that does not begin is given up, or one that was refused is asked for again. */
   #patience: number | undefined;
+  /** Until a stream that says nothing is given up. */
+  #silence: number | undefined;
   #hasFailed = false;
   /** Called when the stream does not come: whoever follows must ask. */
   onFailure = () => {};
@@ -89,6 +93,7 @@ export class LiveStream {
   close(): void {
     clearTimeout(this.#settling);
     clearTimeout(this.#patience);
+    clearTimeout(this.#silence);
     this.#settling = undefined;
     this.#source?.close();
     this.#source = undefined;
@@ -136,6 +141,7 @@ export class LiveStream {
     this.#patience = setTimeout(() => this.#fail(), PATIENCE_MS);
     source.onopen = () => {
       clearTimeout(this.#patience);
+      this.#awaitNext();
       if (this.#hasFailed) this.#tellWhatIsHeld();
       this.#hasFailed = false;
       this.#onState("live");
@@ -162,6 +168,14 @@ export class LiveStream {
     return query;
   }
 
+  #awaitNext(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#fail();
+      this.#openAgain();
+    }, SILENCE_MS);
+  }
+
   #openAgain(): void {
     this.close();
     this.#open();
@@ -184,6 +198,7 @@ export class LiveStream {
   }
 
   #take(name: string, { data: text, lastEventId }: MessageEvent<string>): void {
+    this.#awaitNext();
     const sent = JSON.parse(text) as LiveData;
     const held = this.#held.get(name);
     if (!("is" in sent) && held?.id !== `${lastEventId.split("-")[0]}-${sent.from}`) {
