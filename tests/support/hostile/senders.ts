@@ -6,9 +6,18 @@ import { domainModules } from "../../../src/domains/mod.ts";
 import { domainOf } from "../domains.ts";
 import type { Answered } from "./prober.ts";
 import { simulatorOf } from "../simulators.ts";
+import type { Simulator } from "../../../simulators/mod.ts";
 
 const SEND_EVERY_MS = 50;
 const HTTP_PAUSE_MS = 20;
+
+/** Records by which it is found out how fast a simulator's time goes. */
+const SAMPLE = 20_000;
+/** A simulator whose time goes this much faster than the clock is slowed down, by somewhat more: its day goes on. */
+const AHEAD = 1.02;
+const MARGIN = 1.3;
+
+type Plan = Parameters<Simulator["generate"]>[0];
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -21,7 +30,7 @@ export async function sendRecords(
   const { topic } = domainOf(domain);
   const simulator = simulatorOf(domain);
   const begun = Date.now();
-  const records = simulator.generate({ seed, start: begun, intervalMs: 1000 * simulator.sources / perSecond });
+  const records = generateInStep(simulator, { seed, start: begun, intervalMs: 1000 * simulator.sources / perSecond });
   let sent = 0;
   while (!signal.aborted) {
     const due = Math.floor((Date.now() - begun) * perSecond / 1000) - sent;
@@ -36,6 +45,15 @@ export async function sendRecords(
     await sleep(SEND_EVERY_MS);
   }
   return sent;
+}
+
+/** Records of a simulator whose time of day is a quiet one would run ahead of the clock, and be refused as of the future. */
+function generateInStep(simulator: Simulator, plan: Plan): ReturnType<Simulator["generate"]> {
+  let last = plan.start;
+  for (const { timestamp } of simulator.generate(plan).take(SAMPLE)) last = timestamp;
+  const ahead = (last - plan.start) / (SAMPLE * plan.intervalMs / simulator.sources);
+  const intervalMs = ahead < AHEAD ? plan.intervalMs : plan.intervalMs / (ahead * MARGIN);
+  return simulator.generate({ ...plan, intervalMs });
 }
 
 /** Names of all domains. */
