@@ -23,6 +23,7 @@ import type { Progress } from "./progress.ts";
 import { SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
+import { endedWithin } from "../deadline.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 import { TopicIdentity } from "./topic_identity.ts";
 
@@ -30,6 +31,8 @@ import { TopicIdentity } from "./topic_identity.ts";
 const TICK_MS = 200;
 /** How often the log is asked for its ends, for the lag, milliseconds. */
 const BOUNDS_MS = 5000;
+/** A look at the log that brokers do not answer is not waited for any longer, milliseconds. */
+const LAST_LOOK_MS = 1_000;
 /** Rows of keyed tables in a unit, above which it is written at once: a record may make many. */
 const MAX_KEYED_CHANGES = 50_000;
 /** While a checkpoint is being written, this multiple of its rows may collect before reading stops. */
@@ -261,11 +264,11 @@ class GenerationRun {
     }
   }
 
-  /** Waits for what is under way. Does not write. */
+  /** Waits for what is under way, not long for a look at the log. Does not write. */
   async close(): Promise<void> {
     await this.#inFlight?.done;
     await this.#checkpointer.settled();
-    await this.#looking;
+    await endedWithin(this.#looking, LAST_LOOK_MS);
   }
 
   /** The next batch; what cannot be read of a partition is dealt with, once what came before it is on its way. */
@@ -361,7 +364,9 @@ class GenerationRun {
     const ingest = this.#ingest(log.partition);
     const verified = this.#identity.check(log, ingest.position.nextOffset);
     if (verified.nextOffset < ingest.position.nextOffset) return;
-    if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) return;
+    if (verified.records.length === 0 && verified.nextOffset <= ingest.position.nextOffset) {
+      return this.#setAside.reachedPosition(log.partition);
+    }
     this.#setAside.came(log.partition);
     for (const slice of slices(verified)) {
       const ingested = ingest.take(slice);

@@ -100,7 +100,8 @@ export class Progress {
   /** A partition has stopped at a stretch that cannot be read. */
   setAside(damage: Damage): void {
     const { from, to, reason, why } = damage;
-    const sinceMs = this.options.clock.monotonic();
+    // It is told again whenever the partition is tried again.
+    const sinceMs = this.#stopped.get(damage.partition)?.sinceMs ?? this.options.clock.monotonic();
     this.#stopped.set(damage.partition, {
       at: { from, to, reason, why },
       why: new LogDamagedError(damage).message,

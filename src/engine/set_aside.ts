@@ -81,6 +81,11 @@ export class SetAside {
     this.#log("info", "{at} can be read again at offset {from}", damage);
   }
 
+  /** The log ends at the partition's position, with nothing new: one that had lost its end has it again. */
+  reachedPosition(partition: number): void {
+    if (this.#damages.get(partition)?.reason === "truncated") this.came(partition);
+  }
+
   /** Looks after those that are set aside. `now`: of the monotonic clock. The writer must have nothing else to do. */
   async tick(now: number): Promise<void> {
     if (this.#damages.size === 0) return;

@@ -69,8 +69,15 @@ export function clientAddress(isProxy: ((address: string) => boolean) | undefine
   return (c) => {
     const { remoteAddress, group } = clientOf(c);
     if (!isProxy?.(remoteAddress)) return group;
-    const told = (c.req.header("x-forwarded-for") ?? "").split(",").map((part) => plainAddress(part.trim()));
-    const client = told.findLast((address) => isIP(address) !== 0 && !isProxy(address));
-    return client === undefined ? group : clientGroup(client);
+    const told = (c.req.header("x-forwarded-for") ?? "").split(",")
+      .map((part) => plainAddress(withoutPort(part.trim())));
+    // What a proxy wrote that cannot be read hides what is before it, which the client may have made up.
+    const client = told.findLast((address) => isIP(address) === 0 || !isProxy(address));
+    return client === undefined || isIP(client) === 0 ? group : clientGroup(client);
   };
+}
+
+/** Some proxies write `203.0.113.5:41234` or `[2001:db8::1]:41234`. */
+function withoutPort(address: string): string {
+  return /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
 }

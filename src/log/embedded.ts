@@ -96,7 +96,8 @@ export class EmbeddedLog implements Log {
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     this.#assertOpen();
     const { id, partitions } = this.#topic(options.topic);
-    const subscription = new EmbeddedSubscription(this.file, { topicId: id, partitions }, options, this.#group);
+    const group = { ...this.#group, onEnded: () => this.#subscriptions.delete(subscription) };
+    const subscription = new EmbeddedSubscription(this.file, { topicId: id, partitions }, options, group);
     await subscription.open();
     this.#subscriptions.add(subscription);
     return subscription;

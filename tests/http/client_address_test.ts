@@ -42,6 +42,24 @@ const CASES: readonly (readonly [name: string, asked: Asked, proxies: readonly s
     "203.0.113.5",
   ],
   ["a proxy that says nothing counts itself", { from: "10.1.1.1" }, PROXIES, "10.1.1.1"],
+  [
+    "a proxy that writes the port, too, is understood",
+    { from: "10.1.1.1", forwarded: "9.9.9.9, 203.0.113.5:41234" },
+    PROXIES,
+    "203.0.113.5",
+  ],
+  [
+    "also of IPv6",
+    { from: "10.1.1.1", forwarded: "9.9.9.9, [2001:db8:1:2::6]:41234, 10.2.2.2:80" },
+    PROXIES,
+    "2001:0db8:0001:0002",
+  ],
+  [
+    "what is before a word that cannot be read is not believed",
+    { from: "10.1.1.1", forwarded: "9.9.9.9, unknown" },
+    PROXIES,
+    "10.1.1.1",
+  ],
   ["one that says what is no address, too", { from: "10.1.1.1", forwarded: "unknown" }, PROXIES, "10.1.1.1"],
 ];
 

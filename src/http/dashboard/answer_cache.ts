@@ -134,7 +134,8 @@ export class AnswerCache {
     current: string | number,
     { freshMs, staleMs }: { readonly freshMs: number; readonly staleMs: number },
   ): boolean {
-    if (!done) return true;
+    // Who wants nothing old wants nothing that was begun before the last change.
+    if (!done) return freshMs > 0 || version === current;
     const ageMs = this.#options.clock.monotonic() - at;
     return ageMs < freshMs || (version === current && ageMs < staleMs);
   }

@@ -22,6 +22,8 @@ export function panelTopic(ask: string, everyS: number): string {
 /** Looking takes at most this part of the time, as long as that is not less often than every `MAX_REST_MS`. */
 const BUSY_PART = 1 / 10;
 const MAX_REST_MS = 5_000;
+/** Nor are those that failed looked at again sooner than this. */
+const TRY_AGAIN_MS = 1_000;
 /** Other processes may write the tables, too: what is not known to have changed is looked at as often as this. */
 const UNCHANGED_MS = 5_000;
 
@@ -84,7 +86,9 @@ export class LivePanels {
     const now = this.#options.clock.monotonic();
     const version = this.#options.version(domain);
     const group = this.#groups.get(name);
-    const isTime = group === undefined || this.#isTime(group, { everyMs: 1000 * Number(everyS), now, version });
+    const isBusy = members.some((topic) => this.#looking.has(topic)) && now - (group?.lookedAt ?? now) < UNCHANGED_MS;
+    const isTime = group === undefined ||
+      !isBusy && this.#isTime(group, { everyMs: 1000 * Number(everyS), now, version });
     if (isTime) this.#groups.set(name, { lookedAt: now, version, restUntil: group?.restUntil ?? 0 });
     // A question that takes longer than the time between two looks is not asked twice.
     return members.filter((topic) => !this.#looking.has(topic) && (isTime || !this.#known.has(topic)));
@@ -105,19 +109,20 @@ export class LivePanels {
     const group = this.#groups.get(name);
     if (group === undefined) return;
     group.restUntil = begunAt + Math.min(MAX_REST_MS, (clock.monotonic() - begunAt) / BUSY_PART);
-    if (answered.includes(false)) group.version = undefined;
+    if (!answered.includes(false)) return;
+    group.version = undefined;
+    group.restUntil = Math.max(group.restUntil, begunAt + TRY_AGAIN_MS);
   }
 
-  /** Whether it could be answered. */
+  /** Whether it could be answered, as far as another look could. */
   async #look(topic: string, page: PanelPage): Promise<boolean> {
     const abandon = new AbortController();
     this.#known.add(topic);
     this.#looking.set(topic, abandon);
     const panel = await page.answerTo(topic.slice(topic.indexOf(" ") + 1), abandon.signal);
-    const isAnswered = "answer" in panel;
-    if (abandon.signal.aborted) return isAnswered;
+    if (abandon.signal.aborted) return true;
     this.#looking.delete(topic);
-    this.#options.publish(topic, panel, isAnswered ? panel.answer.data : panel);
-    return isAnswered;
+    this.#options.publish(topic, panel, "answer" in panel ? panel.answer.data : panel);
+    return "answer" in panel || panel.failure.status < 500;
   }
 }

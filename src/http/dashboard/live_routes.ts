@@ -40,15 +40,16 @@ const MOST_EVERY_S = 3600;
 const alertTopic = (domain: string) => `alerts/${domain}`;
 
 export function createLive(options: LiveRouteOptions): Live {
-  const { shown, answers, settings, clock, version, notes } = options;
+  const { shown, answers, settings, clock, version, notes, warehouse } = options;
   const status = statusTeller(options);
   const alerts = alertTeller(options);
   const panels = new LivePanels({
     ...{ shown, answers, settings, clock, version },
+    freshMs: warehouse.freshness.isFree ? 0 : undefined,
     edition: () => notes.version,
     publish: (topic, data, essence) => live.publish(topic, data, essence),
   });
-  const live = new Live({
+  const live: Live = new Live({
     everyMs: LOOK_EVERY_MS,
     heartbeatMs: HEARTBEAT_MS,
     maxClients: MAX_CLIENTS,

@@ -11,6 +11,8 @@ export interface PanelPageOptions {
   readonly answers: AnswerCache;
   /** Settings of the domains by name. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** How old answers may be, milliseconds, instead of what holds for all; with 0 only those that nothing has changed are taken. */
+  readonly freshMs?: number;
 }
 
 /** Nobody reads it. */
@@ -53,18 +55,21 @@ export class PanelPage {
     question: Question<unknown>,
     { domain, key, signal }: { readonly domain: string; readonly key: string; readonly signal: AbortSignal },
   ): Promise<Answer<unknown>> {
-    const { answers, settings } = this.#options;
+    const { answers, settings, freshMs } = this.#options;
     const context: Omit<PanelContext, "ask"> = { settings, domain, times: await this.#moment(domain) };
     const at = context.times === undefined ? key : `${key} @${context.times?.now}`;
-    return await answers.shared(domain, at, (ask) => question.answer({ ...context, ask }), { signal });
+    return await answers.shared(domain, at, (ask) => question.answer({ ...context, ask }), { signal, freshMs });
   }
 
   /** Event time of the domain, the same for all its panels; `undefined` for what has none. */
   async #moment(domain: string): Promise<DataTimes | null | undefined> {
-    const { answers, settings, shown } = this.#options;
+    const { answers, settings, shown, freshMs } = this.#options;
     if (!shown.some((one) => one.domain === domain && one.hasEventTime)) return undefined;
     const known = this.#moments.get(domain) ??
-      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), { signal: this.#signal });
+      answers.shared(domain, "moment", (ask) => dataTimes({ ask, settings, domain }, domain), {
+        signal: this.#signal,
+        freshMs,
+      });
     this.#moments.set(domain, known);
     return (await known).data;
   }

@@ -42,7 +42,7 @@ export class EmbeddedSubscription implements Subscription {
     readonly file: EmbeddedFile,
     readonly where: Where,
     readonly options: SubscribeOptions,
-    readonly group: GroupOptions,
+    readonly group: GroupOptions & { /** Nobody needs it any more. */ readonly onEnded: () => void },
   ) {
     this.#wakeup = new Wakeup(file.clock);
     this.#membership = { state: "joining", sinceMs: file.clock.monotonic() };
@@ -52,7 +52,12 @@ export class EmbeddedSubscription implements Subscription {
   /** Joins the group and keeps the membership alive until disposed of or aborted. */
   async open(): Promise<void> {
     this.options.signal.throwIfAborted();
-    await this.#join();
+    try {
+      await this.#join();
+    } catch (error) {
+      this.#stopListening();
+      throw error;
+    }
     this.options.signal.addEventListener("abort", this.#onAbort);
     this.#tending = this.#tend();
   }
@@ -79,6 +84,7 @@ export class EmbeddedSubscription implements Subscription {
     await this.#tending;
     this.#tending = undefined;
     this.options.signal.removeEventListener("abort", this.#onAbort);
+    this.group.onEnded();
     try {
       await this.#leave();
     } catch (cause) {

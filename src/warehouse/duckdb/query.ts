@@ -121,9 +121,12 @@ export class Queries {
     }
   }
 
-  /** Waits for nobody, and holds nobody up. */
+  /** Waits for nobody, and holds nobody up. A file that is being opened anew is here, which is all that is asked. */
   async #look(...query: Parameters<Answering>): Promise<QueryResult> {
     this.#database.check();
+    if (this.#database.renewing) return { columns: [], rows: [], truncated: false };
+    // What opens it anew ends the connections, also those that are in use.
+    using _reading = this.#database.reading();
     return await this.#read(...query);
   }
 

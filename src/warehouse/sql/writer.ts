@@ -153,8 +153,14 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     const { movesOffsets, tables } = this.#adapter;
     if (movesOffsets === "first") await this.#move(unit, transaction);
     await this.#append(unit, transaction);
-    for (const upsert of unit.upserts) await this.#upsert(upsert, transaction);
-    for (const del of unit.deletes) await this.#adapter.loading.delete(transaction, await tables.named(del.table), del);
+    // Everybody takes the tables in one order, so that no two who write at once hold what the other waits for.
+    const names = new Set([...unit.upserts, ...unit.deletes].map(({ table }) => table));
+    for (const name of [...names].sort()) {
+      for (const upsert of unit.upserts) if (upsert.table === name) await this.#upsert(upsert, transaction);
+      for (const del of unit.deletes) {
+        if (del.table === name) await this.#adapter.loading.delete(transaction, await tables.named(name), del);
+      }
+    }
     if (movesOffsets === "last") await this.#move(unit, transaction);
   }
 
