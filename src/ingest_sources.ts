@@ -4,6 +4,7 @@ import type { EventNow } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { BatchedProducer } from "./log/batched_producer.ts";
+import { producedTo } from "./keyed_copy.ts";
 import type { Domain } from "./domains/domain.ts";
 import { OlderForms } from "./engine/older_forms.ts";
 
@@ -32,7 +33,7 @@ function sourceOf(
 ): IngestSource {
   return {
     domain: domain.name,
-    topic: domain.topic,
+    topic: producedTo(domain),
     path: route.path,
     summary: route.summary,
     example: route.example,
@@ -47,7 +48,7 @@ function sourceOf(
     async publish(events) {
       await before;
       return await group.produce(
-        domain.topic,
+        producedTo(domain),
         events.map(({ key, value, timestamp }) => ({
           key,
           value,

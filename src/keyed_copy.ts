@@ -26,6 +26,9 @@ const placeOf = ({ partition, record }: PlacedRecord) => `${partition}/${record.
 /** What the copy of a topic is called. */
 export const keyedCopyOf = (topic: string): string => `${topic}.keyed`;
 
+/** The topic that a domain's producers write to, Freshet's own, too: others may read it, and the copy keeps its order. */
+export const producedTo = ({ topic, copyOf }: Pick<Domain, "topic" | "copyOf">): string => copyOf ?? topic;
+
 /** The domains, those of the names reading their keyed copies. Throws `ConfigError` for a name that no domain has. */
 export function readingCopies(domains: readonly Domain[], names: readonly string[]): readonly Domain[] {
   const unknown = names.find((name) => !domains.some((domain) => domain.name === name));
@@ -157,7 +160,7 @@ export class KeyedCopy {
   /** The key that the domain gives an event; of what is no event the key that it has. */
   #keyOf(record: LogRecord): string | Uint8Array | null {
     const { domain } = this.options;
-    const decoded = decodeJson(record);
+    const decoded = decodeJson(record, this.options.log.schemas);
     if ("stage" in decoded) return record.key;
     try {
       const parsed = domain.schema.safeParse(decoded.json);

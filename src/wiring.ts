@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
 import { DomainRunner, type Observer } from "./engine/mod.ts";
-import { readingCopies } from "./keyed_copy.ts";
+import { producedTo, readingCopies } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
@@ -57,9 +57,11 @@ async function openLog(config: Config, clock: Clock): Promise<Log> {
 
 /** What the topics of domains are written by, as the Schema Registry is told. */
 function topicSchemas(domains: readonly Domain[]): Map<string, TopicSchema> {
-  const schemas = domains.flatMap(({ topic, schema, schemaSubject: subject }) =>
-    subject === undefined ? [] : [[topic, { subject, schema: JSON.stringify(jsonSchemaOf(schema)) }] as const]
-  );
+  const schemas = domains.flatMap((domain) => {
+    const { schema, schemaSubject: subject } = domain;
+    if (subject === undefined) return [];
+    return [[producedTo(domain), { subject, schema: JSON.stringify(jsonSchemaOf(schema)) }] as const];
+  });
   return new Map(schemas);
 }
 
@@ -165,7 +167,11 @@ function createRunner(options: RunnerOptions): DomainRunner {
     untilEnd,
     stateMemory: { bytes: config.stateMemoryBytes / sharers, folder: config.dataDir },
     maxRestarts: config.maxRestarts,
-    patience: { outsideMs: config.standstillMs, stallMs: config.stallMs },
+    // Records wait for the next checkpoint, however long that is.
+    patience: {
+      outsideMs: config.standstillMs,
+      stallMs: config.stallMs + (config.checkpointMs ?? warehouse.checkpoints.ms),
+    },
     onDamage: config.onDamage,
     alerts,
     // A DuckDB file is of one process, whose threads share the partitions out among themselves.

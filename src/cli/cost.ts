@@ -79,7 +79,11 @@ async function cost(context: Context, names: readonly string[], flags: CostFlags
     }));
   }
   stdout.write(`${rates.map(({ domain, rate }) => `${domain} ${round(rate)}/s`).join(", ")}\n`);
-  stdout.write(`X-Small warehouse of generation ${flags.generation}, ${creditsAnHour} credit${creditsAnHour === 1 ? "" : "s"} an hour\n\n`);
+  stdout.write(
+    `X-Small warehouse of generation ${flags.generation}, ${creditsAnHour} credit${
+      creditsAnHour === 1 ? "" : "s"
+    } an hour\n\n`,
+  );
   stdout.write(textTable(HEAD, [
     line(`${spanText(everySeconds)} (as set)`, configured),
     ...others.map(([seconds, cost]) => line(spanText(seconds), cost)),

@@ -2,7 +2,7 @@
 import type { SnowflakeConfig } from "../config/snowflake.ts";
 import { scriptsOf } from "../parts.ts";
 import { findRunning, makeDataDir } from "../run_file.ts";
-import type { Context, Verb } from "./context.ts";
+import { type Context, UsageError, type Verb } from "./context.ts";
 import { jsonText } from "./json.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/sql/scripts.ts";
@@ -34,6 +34,11 @@ async function migrate(
   { dryRun = false, pending = false, json = false }: MigrateFlags,
 ): Promise<void> {
   const { host, parts } = context;
+  if (pending && !dryRun) {
+    throw new UsageError(
+      "--pending only prints, so it goes with --dry-run; without both everything that is missing is applied",
+    );
+  }
   const config = context.config();
   if (dryRun && config.snowflake && !pending) {
     if (json) host.stdout.write(jsonText(stepsJson([offsetsStep(context), ...await allSections(context)])));

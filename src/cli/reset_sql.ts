@@ -9,6 +9,9 @@ import { useStatements } from "./snowflake_names.ts";
 const MADE = /^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)/i;
 /** Tables of Freshet's own with rows of every domain, in the order in which they are emptied of one. */
 const SHARED = [
+  // People would be told that alerts have cleared which are only forgotten, and not of those that are found again.
+  "ALERT_DELIVERIES",
+  "ALERT_EVENTS",
   "DEAD_LETTERS",
   "LATE_RECORDS",
   "FRESHET_GAPS",

@@ -57,7 +57,9 @@ async function create(context: Context, names: readonly string[], flags: CreateF
   const { host, parts } = context;
   const config = context.config();
   const ofDomains = () =>
-    context.domains().flatMap(({ topic }) => [topic, deadLetterTopic(topic, config.deadLetterSuffix)]);
+    context.domains().flatMap((
+      { topic, copyOf },
+    ) => [copyOf ?? topic, deadLetterTopic(topic, config.deadLetterSuffix)]);
   const wanted = [...new Set(names.length > 0 ? names : ofDomains())];
   await using log = await parts.openLog(config, host.clock);
   const created = await log.createTopics(wanted.map((topic) => ({

@@ -265,7 +265,7 @@ export interface Config extends HttpConfig {
   readonly standstillMs: number;
   /** What becomes of a partition with a stretch that cannot be read. */
   readonly onDamage: "stop" | "skip";
-  /** How long a domain may stand still, milliseconds: more than a checkpoint that is not due yet. */
+  /** How long a domain may stand still beside the time between two checkpoints, milliseconds. */
   readonly stallMs: number;
   /** Of keyed state in memory, of all domains together. */
   readonly stateMemoryBytes: number;
@@ -373,7 +373,7 @@ function build(v: Values, { given, ...rest }: Rest): Config {
     failedRetryMs: v.FRESHET_FAILED_RETRY_MS,
     standstillMs: v.FRESHET_STANDSTILL_MS,
     onDamage: v.FRESHET_ON_DAMAGE,
-    stallMs: v.FRESHET_STALL_MS + (v.FRESHET_CHECKPOINT_MS ?? 0),
+    stallMs: v.FRESHET_STALL_MS,
     stateMemoryBytes: v.FRESHET_STATE_MEMORY_MB * 1_000_000,
     duckdbMemory: v.FRESHET_DUCKDB_MEMORY,
     queryMemory: v.FRESHET_QUERY_MEMORY,

@@ -23,7 +23,6 @@ import type { Progress } from "./progress.ts";
 import { SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
-import { endedWithin } from "../deadline.ts";
 import type { TimeSettings } from "../domains/domain.ts";
 import { TopicIdentity } from "./topic_identity.ts";
 
@@ -268,7 +267,10 @@ class GenerationRun {
   async close(): Promise<void> {
     await this.#inFlight?.done;
     await this.#checkpointer.settled();
-    await endedWithin(this.#looking, LAST_LOOK_MS);
+    const looked = new AbortController();
+    const late = this.context.options.clock.sleep(LAST_LOOK_MS, looked.signal).catch(() => {});
+    await Promise.race([this.#looking, late]);
+    looked.abort();
   }
 
   /** The next batch; what cannot be read of a partition is dealt with, once what came before it is on its way. */

@@ -18,6 +18,7 @@ import {
   spanIn,
   timeFilter,
   timestampText,
+  wholeBuckets,
   within,
 } from "./panel.ts";
 import { type Combine, pointsOf, topSeries } from "./top_series.ts";
@@ -120,7 +121,7 @@ async function chart(
   // Windows that overlap count a record several times: of those a bucket has the mean.
   const overlapping = combine === "SUM" && everyMs !== undefined && sizeMs !== undefined && sizeMs > everyMs;
   const windows = overlapping ? Math.max(1, bucket * 1000 / everyMs) : 1;
-  const where = within(at, span);
+  const where = within(at, wholeBuckets(span, bucket));
   const counted = `SELECT ${bucketSql(at, bucket)} AS BUCKET_AT,
       ${by === undefined ? `'${measure.name}'` : `CAST(${by} AS VARCHAR)`} AS SERIES,
       ${combine}(${measure.name}) / ${windows}.0 AS VALUE

@@ -117,6 +117,11 @@ export function bucketOf({ from, to }: Span, leastS: number): number {
   return fitting ?? DAY_S * Math.ceil((to - from) / 1000 / DAY_S / MAX_POINTS);
 }
 
+/** The span from the beginning of a bucket on: in a part of one something would be missing. `bucketS`: seconds. */
+export function wholeBuckets({ from, to }: Span, bucketS: number): Span {
+  return { from: Math.floor(from / (bucketS * 1000)) * bucketS * 1000, to };
+}
+
 /** The epoch seconds at which a timestamp's bucket starts, in SQL that both warehouses know. */
 export function bucketSql(column: string, bucketS: number): string {
   return `FLOOR(DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), ${column}) / ${bucketS}) * ${bucketS}`;

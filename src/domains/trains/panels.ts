@@ -27,6 +27,7 @@ import {
   spanIn,
   text,
   timestampText,
+  wholeBuckets,
   within,
 } from "../../panels/mod.ts";
 import type { OneTrain, TrainKpis, TrainsPanels, TrainTimeline } from "./answers.ts";
@@ -130,8 +131,7 @@ async function timeline(filter: z.infer<typeof chosenIn>, context: PanelContext)
   const fine = bucketOf(span, MINUTE_MS / 1000) < 3600 &&
     await recordsIn(span, filter, context) <= MAX_TIMELINE_RECORDS;
   const bucket = bucketOf(span, fine ? 60 : 3600);
-  // From the beginning of a bucket: in half of one, trains would be missing.
-  const whole = { from: Math.floor(span.from / (bucket * 1000)) * bucket * 1000, to: span.to };
+  const whole = wholeBuckets(span, bucket);
   const { sql, binds, source } = fine ? fineTimeline(whole, bucket, filter) : hourlyTimeline(whole, bucket, filter);
   const rows = withoutBegun(await rowsOf(context, sql, binds));
   return {

@@ -30,6 +30,7 @@ import {
   type Timeline,
   timestampText,
   topSeries,
+  wholeBuckets,
   within,
 } from "../../panels/mod.ts";
 import type { OneProduct, WineKpis, WinePanels } from "./answers.ts";
@@ -77,7 +78,7 @@ const salesFilter = chosenIn.extend({ by: z.enum(["category", "channel"]).defaul
 async function sales(filter: z.infer<typeof salesFilter>, context: PanelContext): Promise<Timeline> {
   const span = await spanIn(filter, context, DOMAIN);
   const bucket = bucketOf(span, 3600);
-  const where = all(within("WINDOW_START", span), chosenSales(filter));
+  const where = all(within("WINDOW_START", wholeBuckets(span, bucket)), chosenSales(filter));
   const series = filter.by === "channel" ? "CHANNEL" : "CATEGORY";
   const counted = `SELECT ${
     bucketSql("WINDOW_START", bucket)

@@ -139,10 +139,10 @@ function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
   );
 }
 
-/** An hour of the day as a clock shows it. */
+/** An hour of the day as a clock shows it; a negative one is of the evening before. */
 function hourText(hour: number | null): string {
   if (hour === null) return "–";
-  const minutes = Math.round(hour * 60) % 1440;
+  const minutes = (Math.round(hour * 60) % 1440 + 1440) % 1440;
   return `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
 }
 

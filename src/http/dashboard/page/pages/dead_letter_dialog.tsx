@@ -14,11 +14,14 @@ export interface DeadLetterDialogProps {
   readonly onClose: () => void;
 }
 
+/** In code points, as the warehouse counts. */
+const lengthOf = (text: string): number => [...text].length;
+
 export function DeadLetterDialog({ letter, mayRepublish, onClose }: DeadLetterDialogProps) {
   const { stage, reason, detail, topic, partition, offset, key, value, encoding, length } = letter;
   const bytes = value === null ? new Uint8Array() : bytesOf(value, encoding);
   const isText = value !== null && encoding !== "base64";
-  const isWhole = value !== null && length <= value.length;
+  const isWhole = value !== null && length <= lengthOf(value);
   return (
     <Dialog title={`Dead letter: ${cutText(topic, 60)} ${partition} ${offset}`} onClose={onClose}>
       <dl class="facts">
@@ -40,7 +43,7 @@ export function DeadLetterDialog({ letter, mayRepublish, onClose }: DeadLetterDi
       {isText && <pre class="wrap" tabIndex={0} aria-label="Text of the record">{value}</pre>}
       {value !== null && !isWhole && (
         <p class="note">
-          Cut at {numberText(value.length)}{" "}
+          Cut at {numberText(lengthOf(value))}{" "}
           characters. The whole record is in DEAD_LETTERS, and in the topic of dead letters of {topic}.
         </p>
       )}

@@ -5,6 +5,12 @@ import { cutText, wordsOf } from "../format.ts";
 import { chosenSpan } from "../hand.ts";
 import { Link } from "../parts/link.tsx";
 
+/** Seconds; the server takes no more. */
+const MOST_REFRESH_S = 3_600;
+
+const isRefresh = (text: string) =>
+  text === "live" || (/^(0|[1-9]\d{0,3})$/.test(text) && Number(text) <= MOST_REFRESH_S);
+
 /** What is wrong with the address, and the parameters that are to be taken away. */
 export interface WrongAddress {
   readonly text: string;
@@ -31,10 +37,10 @@ export function badAddress(params: URLSearchParams): WrongAddress | undefined {
     return { text, names: ["from", "to"] };
   }
   const refresh = params.get("refresh");
-  if (refresh !== null && !/^(live|\d{1,4})$/.test(refresh)) {
+  if (refresh !== null && !isRefresh(refresh)) {
     const text = `“${
       cutText(refresh, 40)
-    }” is no number of seconds between two refreshes: write 2 or more, or 0 for paused.`;
+    }” is no number of seconds between two refreshes: write ${MOST_REFRESH_S} at most, live for as it comes, or 0 for paused.`;
     return { text, names: ["refresh"] };
   }
   return undefined;
