@@ -63,7 +63,8 @@ export interface Parts {
   /** All domains, built from their settings. */
   domains(config: Config): readonly Domain[];
   openLog(config: Config, clock: Clock): Promise<Log>;
-  openWarehouse(config: Config, clock: Clock): Promise<Warehouse>;
+  /** `isAlone`: nothing but the queries of one verb is done with it. */
+  openWarehouse(config: Config, clock: Clock, isAlone?: boolean): Promise<Warehouse>;
   /** What the warehouse says of itself, before it is opened. */
   warehouseTraits(config: Config): WarehouseTraits;
   openCache(options: CacheOptions): Promise<Cache>;

@@ -85,7 +85,7 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
   });
 }
 
-async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
+async function openWarehouse(config: Config, clock: Clock, isAlone = false): Promise<Warehouse> {
   if (config.snowflake) {
     const { openSnowflake } = await import("./warehouse/snowflake.ts");
     const { requestBytes, ...snowflake } = config.snowflake;
@@ -101,6 +101,7 @@ async function openWarehouse(config: Config, clock: Clock): Promise<Warehouse> {
     path: warehousePath(config),
     memoryLimit: config.duckdbMemory,
     userMemory: config.queryMemory,
+    isAlone,
     tempSpace: config.duckdbTemp,
     now: () => clock.now(),
   });
@@ -150,6 +151,14 @@ function checkpoints(config: Config, warehouse: Warehouse, sharers: number) {
   };
 }
 
+/** Records that wait for the next checkpoint, however long, do not stand still. */
+export function patienceOf(
+  { standstillMs, stallMs, checkpointMs }: Pick<Config, "standstillMs" | "stallMs" | "checkpointMs">,
+  { checkpoints }: Pick<Warehouse, "checkpoints">,
+): { readonly outsideMs: number; readonly stallMs: number } {
+  return { outsideMs: standstillMs, stallMs: stallMs + (checkpointMs ?? checkpoints.ms) };
+}
+
 function createRunner(options: RunnerOptions): DomainRunner {
   const { domain, log, warehouse, clock, observers, config, untilEnd, eventNow, alerts, sharers = 1 } = options;
   return new DomainRunner({
@@ -167,11 +176,7 @@ function createRunner(options: RunnerOptions): DomainRunner {
     untilEnd,
     stateMemory: { bytes: config.stateMemoryBytes / sharers, folder: config.dataDir },
     maxRestarts: config.maxRestarts,
-    // Records wait for the next checkpoint, however long that is.
-    patience: {
-      outsideMs: config.standstillMs,
-      stallMs: config.stallMs + (config.checkpointMs ?? warehouse.checkpoints.ms),
-    },
+    patience: patienceOf(config, warehouse),
     onDamage: config.onDamage,
     alerts,
     // A DuckDB file is of one process, whose threads share the partitions out among themselves.

@@ -1,3 +1,7 @@
+import { DUCKDB } from "../src/warehouse/duckdb/traits.ts";
+import { SNOWFLAKE as SNOWFLAKE_TRAITS } from "../src/warehouse/snowflake/traits.ts";
+import type { WarehouseTraits } from "../src/warehouse/warehouse.ts";
+import { patienceOf } from "../src/wiring.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as z from "zod";
 import { readEnvironment } from "../src/cli/environment.ts";
@@ -187,9 +191,12 @@ Deno.test("listening where others can reach needs a token", () => {
   }
 });
 
-Deno.test("waiting for a checkpoint that is not due is not standing still", () => {
-  assertEquals(readConfig({}, []).stallMs, 300_000);
-  assertEquals(readConfig({ FRESHET_CHECKPOINT_MS: "900000" }, []).stallMs, 1_200_000);
+Deno.test("waiting for a checkpoint that is not due is not standing still, also where the warehouse says when it is due", () => {
+  const stallOf = (env: Record<string, string>, warehouse: WarehouseTraits) =>
+    patienceOf(readConfig(env, []), warehouse).stallMs;
+  assertEquals(stallOf({}, DUCKDB), 300_000 + DUCKDB.checkpoints.ms);
+  assertEquals(stallOf({ FRESHET_STALL_MS: "10000" }, SNOWFLAKE_TRAITS), 10_000 + SNOWFLAKE_TRAITS.checkpoints.ms);
+  assertEquals(stallOf({ FRESHET_CHECKPOINT_MS: "900000" }, SNOWFLAKE_TRAITS), 1_200_000);
 });
 
 Deno.test("the client of Kafka and the membership in its groups are settings of their own, for any Kafka", () => {

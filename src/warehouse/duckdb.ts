@@ -3,6 +3,7 @@
 
 import { translate } from "./duckdb/errors.ts";
 import { Database } from "./duckdb/database.ts";
+import { bytesOf } from "./duckdb/opening.ts";
 import { migrating } from "./duckdb/migrate.ts";
 import { Queries } from "./duckdb/query.ts";
 import { DUCKDB } from "./duckdb/traits.ts";
@@ -18,6 +19,8 @@ export interface DuckDbOptions {
   readonly memoryLimit?: string;
   /** What queries of users may hold beside that, `128MB` unless told. */
   readonly userMemory?: string;
+  /** No pipeline writes beside the queries: they may have the memory of both. */
+  readonly isAlone?: boolean;
   /** What larger sorts and joins may put into files, `4GB` unless told. */
   readonly tempSpace?: string;
   /** What the process has in memory, bytes: of this process unless told. Others in it may need more while users ask. */
@@ -42,7 +45,9 @@ function spareThreads(): number {
  * the path cannot be used; `WarehouseUnavailableError` when the disk is full.
  */
 export async function openDuckDb(options: DuckDbOptions): Promise<Warehouse> {
-  const { path, memoryLimit = "96MB", userMemory, tempSpace, processBytes } = options;
+  const { path, userMemory = "128MB", tempSpace, processBytes, isAlone = false } = options;
+  const ownMemory = options.memoryLimit ?? "96MB";
+  const memoryLimit = isAlone ? `${bytesOf(ownMemory) + bytesOf(userMemory)}B` : ownMemory;
   const { threads = spareThreads(), checkpointThreshold = "64MB", now = Date.now } = options;
   const sizes = { memoryLimit, userMemory, tempSpace, processBytes, checkpointThreshold };
   return new DuckDbWarehouse(await Database.open({ path, threads, ...sizes }), now);
