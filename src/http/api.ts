@@ -8,7 +8,7 @@ import { loggerFor } from "../logging.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { QueryOptions, QueryResult } from "../warehouse/warehouse.ts";
 import { answerHeaders } from "./answer_headers.ts";
-import { isGuarded, requireToken, type Tokens } from "./auth.ts";
+import { isGuarded, ownCheck, requireToken, type Tokens } from "./auth.ts";
 import type { BodyMemory } from "./body_memory.ts";
 import { clientAddress, proxyCheck } from "./client_address.ts";
 import { docsRoutes } from "./docs_routes.ts";
@@ -83,7 +83,8 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const addressOf = clientAddress(proxyCheck(options.trustedProxies ?? []));
   const bodies = new BodyReader(options.body ?? BODY_LIMITS, { memory: options.bodyMemory, addressOf });
   const limited = limitRate({ perSecond: options.rateLimit, now: () => clock.monotonic() }, addressOf);
-  api.use((c, next) => UNLIMITED.test(c.req.path) ? next() : limited(c, next));
+  const isOwn = ownCheck(tokens);
+  api.use((c, next) => UNLIMITED.test(c.req.path) || isOwn(c) ? next() : limited(c, next));
   const scrapes = options.rateLimit === Infinity ? Infinity : SCRAPES_PER_SECOND;
   api.use("/metrics", limitRate({ perSecond: scrapes, now: () => clock.monotonic() }, addressOf));
   guard(api, options, new Guesses({ now: () => clock.monotonic(), addressOf }));

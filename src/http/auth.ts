@@ -33,18 +33,29 @@ export function isGuarded(right: Right, tokens: Tokens): boolean {
 /** Why a bearer token does not open a route; `undefined` when it does. */
 export type TokenCheck = (c: Context) => Refusal | undefined;
 
+/** Whether a request comes from this program's own verbs, which know the run file's token: nobody guesses it. */
+export function ownCheck({ run }: Pick<Tokens, "run">): (c: Context) => boolean {
+  const own = run === undefined ? undefined : digest(run);
+  return (c) => own !== undefined && timingSafeEqual(own, digest(bearerOf(c)));
+}
+
+function bearerOf(c: Context): string {
+  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
+  return scheme.toLowerCase() === "bearer" ? token : "";
+}
+
 /** Checks that requests have a token that gives the right. Without any token nobody passes. */
 export function tokenCheck(right: Right, tokens: Tokens, guesses: Guesses): TokenCheck {
   const opening = tokensFor(right, tokens).map(digest);
-  const run = tokens.run === undefined ? undefined : digest(tokens.run);
+  const isOwn = ownCheck(tokens);
   const unauthorized = opening.length > 0 ? UNAUTHORIZED : NO_TOKEN_SET;
   const others = [tokens.ingest, tokens.read].filter((token) => token !== undefined).map(digest);
   return (c) => {
-    const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-    if (scheme.toLowerCase() !== "bearer" || token === "") return unauthorized;
+    const token = bearerOf(c);
+    if (token === "") return unauthorized;
+    // They must not wait for those who guess from the same address.
+    if (isOwn(c)) return undefined;
     const given = digest(token);
-    // Nobody guesses it, and the program's own verbs must not wait for those who guess at others from the same address.
-    if (run && timingSafeEqual(run, given)) return undefined;
     const wait = guesses.waitOf(c);
     if (wait) return wait;
     if (isOneOf(opening, given)) return undefined;

@@ -51,3 +51,16 @@ Deno.test("a client that asks too often is answered 429 with Retry-After, and he
   assertEquals(health.status, 200);
   await health.body?.cancel();
 });
+
+Deno.test("the program's own verbs are answered, however often others ask from the same address", async () => {
+  const tokens = { api: "t0ken", run: "run-token" };
+  await using bench = await openBench({ api: { rateLimit: 1, clock: new ManualClock(0), tokens } });
+  const ask = async (token: string) => {
+    const response = await bench.post("/api/status", { method: "GET", headers: { authorization: `Bearer ${token}` } });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const statuses = [];
+  for (const token of [tokens.api, tokens.api, tokens.run, tokens.run, "wrong"]) statuses.push(await ask(token));
+  assertEquals(statuses, [200, 429, 200, 200, 429]);
+});
