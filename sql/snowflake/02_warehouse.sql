@@ -27,8 +27,8 @@ USE ROLE ACCOUNTADMIN;
 
 -- An X-Small warehouse of generation 1 that never sleeps uses 24 credits a day, 744 in a long month, of generation 2 up to
 -- 1,005 (`freshet sql setup --generation 2` prints both numbers for that). When the quota is used up the warehouse stops.
--- Freshet then tries FRESHET_MAX_RESTARTS times, some minutes, and ends; its supervisor starts it again. Nothing is lost,
--- records stay in Kafka. `freshet cost` says what to expect.
+-- Freshet then stays up and tries again, after 15 minutes at most each time. Nothing is lost, records stay in Kafka.
+-- `freshet cost` says what to expect.
 CREATE RESOURCE MONITOR IF NOT EXISTS FRESHET_MONITOR WITH
   CREDIT_QUOTA = 800 /* CREDIT_QUOTA */
   FREQUENCY = MONTHLY

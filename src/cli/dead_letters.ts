@@ -39,7 +39,7 @@ export const addDeadLetters: Verb = (program, context) => {
     .option(
       "--limit <n>",
       `at most so many (default ${LISTED} listed, all sent)`,
-      numberOption({ min: 1, whole: true }),
+      numberOption({ min: 1, max: MAX_ROWS, whole: true }),
     )
     .option("--json", "as one JSON array, an element a line, with all columns")
     .option("--republish", "send them to their topic again")
@@ -107,9 +107,9 @@ async function chosen(
   { limit }: DeadLetterFlags,
 ): Promise<readonly DeadLetterRow[]> {
   const sql = `SELECT * FROM DEAD_LETTERS ${where} ORDER BY TOPIC, KAFKA_PARTITION, KAFKA_OFFSET`;
-  const { rows, truncated } = await ask(target, sql, { maxRows: Math.min(limit ?? MAX_ROWS, MAX_ROWS) });
+  const { rows, truncated } = await ask(target, sql, { maxRows: limit ?? MAX_ROWS });
   if (!truncated || limit !== undefined) return rows;
-  throw new UsageError(`There are more than ${MAX_ROWS}: choose by --domain, --stage or --reason, or say --limit`);
+  throw new UsageError(`There are more than ${MAX_ROWS}: choose by --domain, --stage or --reason`);
 }
 
 async function republish(context: Context, flags: DeadLetterFlags, all: readonly DeadLetterRow[]): Promise<void> {

@@ -168,7 +168,12 @@ function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }
     ["warehouse", up.warehouse],
     ["dashboard", up.dashboard],
     ["http", `${up.url}/docs (and /health, /metrics, /api/status)`],
-    ["ask", `deno task freshet query --vertical "SELECT * FROM ${tableToAsk(domains[0]!)} LIMIT 2"`],
+    [
+      "ask",
+      `${Deno.build.standalone ? "freshet" : "deno task freshet"} query --vertical "SELECT * FROM ${
+        tableToAsk(domains[0]!)
+      } LIMIT 2"`,
+    ],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;
   const label = (text: string) => context.colors ? `\x1b[1m${text.padEnd(10)}\x1b[22m` : text.padEnd(10);

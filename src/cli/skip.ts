@@ -20,7 +20,7 @@ export const addSkip: Verb = (program, context) => {
       "Moves the position of a partition that has stopped at damage: it goes on at <to>, and FRESHET_GAPS says from then on " +
         "that the offsets <from> up to, but not including, <to> are in no table. `status` and the log say which they are. " +
         "Refuses to skip what can be read, and to go back; the same once more changes nothing. Works while `run` is up, too: " +
-        "it goes on within a few seconds.",
+        "it goes on with its next checkpoint (FRESHET_CHECKPOINT_MS).",
     )
     .argument("<topic>", "the topic")
     .argument("<partition>", "its partition", numberOption({ min: 0, whole: true }))
