@@ -4,6 +4,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DriverError } from "../../src/warehouse/snowflake/driver.ts";
 import {
   isDataError,
+  isRefusal,
   isTooLarge,
   leavesSession,
   translate,
@@ -90,4 +91,11 @@ Deno.test("a query of a view whose table was dropped is refused with what brings
   const refused = translateQuery(error("002037", "42601"), place) as Error & { code?: string };
   assertEquals(refused.code, "query_refused");
   assertStringIncludes(refused.message, "UNDROP TABLE");
+});
+
+Deno.test("a statement is to blame for what would be refused again, and not for what passes", () => {
+  const passing = [["000603", "XX000"], ["000604", "57014"], ["000625", "57014"], ["000608", "57P03"], ["000999", ""]];
+  const refused = [["001003", "42000"], ["003001", "42501"], ["000606", "57P03"]];
+  const answers = (cases: readonly string[][]) => cases.map(([code, state]) => isRefusal(error(code!, state!), place));
+  assertEquals([answers(passing), answers(refused)], [[false, false, false, false, false], [true, true, true]]);
 });

@@ -73,6 +73,11 @@ function isPassing(error: DriverError): boolean {
   return /^(08|25|40|53|57|58|XX)/.test(error.sqlState);
 }
 
+/** Whether the statement is to blame, and the same one would be refused again. */
+export function isRefusal(error: unknown, place: Place): boolean {
+  return isStatementError(error) && translate(error, place) instanceof WarehouseRefusedError;
+}
+
 /** Whether the session had ended before the statement came to it: on another one it can be run. */
 export function isSessionEnded(error: unknown): boolean {
   return error instanceof DriverError && ENDED_SESSION_CODES.has(error.code);

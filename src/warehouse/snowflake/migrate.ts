@@ -2,7 +2,7 @@
 
 import type { Migrating } from "../sql/migrate.ts";
 import { snowflakeDialect } from "../sql/scripts.ts";
-import { briefMessage, isStatementError } from "./errors.ts";
+import { briefMessage, isRefusal } from "./errors.ts";
 import { isAboutOffsets } from "./offsets_tables.ts";
 import type { Session } from "./session.ts";
 
@@ -18,7 +18,7 @@ export function migrating(session: Session): Migrating {
     },
     note: ({ name, version, title, checksum }) => session.change(NOTE, [name, version, title, checksum]),
     together: (body) => body(),
-    isStatementError,
+    isStatementError: (error) => isRefusal(error, session.account.place),
     briefMessage,
   };
 }

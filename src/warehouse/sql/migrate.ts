@@ -17,7 +17,7 @@ export interface Migrating {
   note(section: Section): Promise<unknown>;
   /** Runs `body` in a transaction, where that takes back what `define` did. */
   together(body: () => Promise<void>): Promise<void>;
-  /** Whether the statement is to blame, and not the warehouse. */
+  /** Whether the statement is to blame, and not the warehouse: what passes by itself is no statement's. */
   isStatementError(error: unknown): boolean;
   briefMessage(error: unknown): string;
 }
