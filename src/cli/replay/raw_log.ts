@@ -38,6 +38,21 @@ export interface RawLogOptions {
   readonly onRead: (records: number) => void;
 }
 
+/** How many raw rows are in the table: all of them, or those below the `ends` of their partitions. */
+export async function countRaw(
+  warehouse: Warehouse,
+  { table, metadata }: Domain["raw"],
+  ends?: ReadonlyMap<number, number>,
+): Promise<number> {
+  const { integerIn } = warehouse.dialect;
+  const below = [...ends ?? []].map(([partition, end]) =>
+    `(${integerIn(metadata, "partition")} = ${partition} AND ${integerIn(metadata, "offset")} < ${end})`
+  );
+  const where = below.length > 0 ? ` WHERE ${below.join(" OR ")}` : "";
+  const { rows } = await warehouse.query(`SELECT COUNT(*) FROM ${table}${where}`, { timeoutMs: QUERY_MS });
+  return Number(rows[0]![0]);
+}
+
 export class RawLog implements Log {
   readonly kind = "embedded";
   readonly description: string;
