@@ -29,7 +29,10 @@ export interface Modelled {
 }
 
 const MOST_WAITERS = 20;
-/** Of src/warehouse/snowflake/session.ts: how often a statement is sent, the pause between, and what is asked in it. */
+/**
+ * Of src/warehouse/snowflake/session.ts: how often a statement is sent, or a transaction begun that has locks, the pause
+ * between, and what is asked in it.
+ */
 const ATTEMPTS = 6;
 const PAUSE_MS = 750;
 const ASKED_BETWEEN = 2;
@@ -121,11 +124,12 @@ class Model {
   #waitedInVain(member: Member): void {
     this.inVain++;
     const pauseMs = ASKED_BETWEEN * this.options.statementMs + PAUSE_MS;
-    if (member.attempt++ < ATTEMPTS) return this.#after(pauseMs, () => this.#start(member));
-    this.again++;
+    if (member.attempt++ >= ATTEMPTS) {
+      this.again++;
+      member.attempt = 1;
+    } else if (member.holds.size === 0) return this.#after(pauseMs, () => this.#start(member));
     this.#release(member);
     member.at = 0;
-    member.attempt = 1;
     this.#after(pauseMs, () => this.#start(member));
   }
 

@@ -81,6 +81,50 @@ test("a lock that is released in time is waited for", async ({ schema, writer, c
   await committing;
 });
 
+/** An upsert into COUNTS and one into DEFAULTED, whose names are in this order. */
+const upsertsOf = (id: number): Unit["upserts"] => [
+  { table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: `n${id}`, TOTAL: id }] },
+  { table: "DEFAULTED", keyColumns: ["ID"], rows: [{ ID: id, KIND: "k" }] },
+];
+
+test("two processes whose units have the tables in opposite orders do not wait for each other for ever", async (bench) => {
+  const limits = { lockSeconds: 20, abandonedSeconds: 60 };
+  await using one = await bench.schema.open({ limits });
+  await using other = await bench.schema.open({ limits });
+  await using first = await one.writer("domain");
+  await using second = await other.writer("domain");
+  const claims = [await first.claim(TOPIC, [0]), await second.claim(TOPIC, [1])];
+  const units = [0, 1].map((i) => {
+    const [counts, defaulted] = upsertsOf(i);
+    const gone = { table: "COUNTS", keyColumns: ["NAME"], rows: [{ NAME: "gone" }] };
+    const parts = i === 0 ? { upserts: [counts!, defaulted!] } : { upserts: [defaulted!], deletes: [gone] };
+    return unit(claims[i]!, 1, parts);
+  });
+  double!.clearLog();
+  double!.control.inject({ kind: "slow", ms: 700 }, { statement: /^(MERGE|DELETE)/, times: Infinity });
+  await Promise.all([first, second].map((writer, i) => writer.commit(units[i]!)));
+  const locked = double!.statements().filter(({ code }) => code === "000625");
+  assertEquals(locked.map(({ sql }) => sql), []);
+  assertEquals(await rowsOf(bench.warehouse, "SELECT ID FROM DEFAULTED ORDER BY ID"), [[0], [1]]);
+});
+
+test("who waits in vain for a lock lets go of those it has, and writes its unit once it gets all", async (bench) => {
+  const { schema, warehouse, writer, claims } = bench;
+  const table = `${double!.database}.${schema.name}.DEFAULTED`;
+  const other = await double!.control.abandonTransaction("BEGIN NAME nightly_report", `DELETE FROM ${table}`);
+  const has = async (name: string) =>
+    (await double!.control.locks()).some((lock) => lock.table.endsWith(`.${name}`) && lock.status === "HOLDING");
+  const committing = writer.commit(unit(claims, 1, { ...events(ROW), upserts: upsertsOf(7) }));
+  committing.catch(() => {});
+  await until(() => has("COUNTS"));
+  await until(async () => !await has("COUNTS"));
+  await other[Symbol.asyncDispose]();
+  await committing;
+  assertEquals(await rowsOf(warehouse, "SELECT * FROM EVENTS"), [[1, "a"]]);
+  assertEquals(await rowsOf(warehouse, "SELECT NAME, TOTAL FROM COUNTS"), [["n7", 7]]);
+  assertEquals((await writer.positions(TOPIC, [0])).map(({ checkpoint }) => checkpoint), [1]);
+});
+
 /** Fails when it does not hold within a minute. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (const giveUpAt = Date.now() + 60_000; !await condition();) {

@@ -42,17 +42,18 @@ export function abortSql(transaction: string): string {
 
 /**
  * Rolls back Freshet's transactions of other sessions in which nothing has happened for `abandonedSeconds`: the holder, if it
- * is known, since each of many who wait asks. One that only
- * looked so loses nothing but its time: its commit fails, and it is done again.
+ * is known, since each of many who wait asks. One that only looked so loses nothing but its time: its commit fails, and it is
+ * done again. Resolves with whether one was.
  */
 export async function releaseAbandoned(
   session: QuerySession,
   { own, abandonedSeconds, holder }: ReleaseOptions,
-): Promise<void> {
+): Promise<boolean> {
   const { columns, rows } = await session.query("SHOW TRANSACTIONS");
   const [id, sessionId, name] = ["id", "session", "name"].map((wanted) =>
     columns.findIndex((column) => column.name.toLowerCase() === wanted)
   );
+  let released = false;
   for (const row of rows) {
     if (holder !== undefined && String(row[id!]) !== holder) continue;
     const called = String(row[name!]).toLowerCase();
@@ -60,6 +61,7 @@ export async function releaseAbandoned(
     if (!/^\d+$/.test(String(row[sessionId!]))) continue;
     const [[recent] = []] = await session.rows(recentStatements(String(row[sessionId!]), abandonedSeconds));
     if (Number(recent) > 0) continue;
-    await session.rows(abortSql(String(row[id!]))).catch(() => {});
+    released = await session.rows(abortSql(String(row[id!]))).then(() => true, () => released);
   }
+  return released;
 }

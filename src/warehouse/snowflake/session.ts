@@ -8,7 +8,7 @@ import type { Bind, Connection, ExecuteOptions, RawRow, Result } from "./driver.
 import { isLockTimeout, isSessionEnded, isStatementError, leavesSession, translate } from "./errors.ts";
 import { abortSql, holderIn, releaseAbandoned } from "./locks.ts";
 
-/** How often a statement is sent again that waited for a lock in vain. */
+/** How often a statement is sent that waits for a lock in vain, and a transaction begun that had locks while it waited. */
 const MAX_LOCK_ATTEMPTS = 6;
 /** Before that, milliseconds, and at random up to as much again: Snowflake also answers at once, when too many wait already. */
 const LOCK_PAUSE_MS = 500;
@@ -19,6 +19,9 @@ export interface SessionOptions extends Purpose {
   readonly transactions: string;
 }
 
+/** What locks a table until its transaction ends. */
+const LOCKING = /^\s*(UPDATE|DELETE|MERGE)\b/i;
+
 /** Calls must not overlap, but for `query`. */
 export class Session {
   readonly #options: SessionOptions;
@@ -28,6 +31,8 @@ export class Session {
   #transaction: string | undefined;
   /** A transaction of a connection that was given up: whether it is still open is not known. */
   #doubtful: string | undefined;
+  /** Whether the open transaction has locked a table. */
+  #hasLocks = false;
   #number = 0;
 
   constructor(options: SessionOptions) {
@@ -51,6 +56,7 @@ export class Session {
   /** Runs a statement that changes rows; returns the counts that it answers with, such as rows inserted and updated. */
   async change(sql: string, binds: readonly Bind[]): Promise<readonly number[]> {
     const [counts] = await this.#patiently(() => this.rows(sql, binds));
+    this.#hasLocks ||= this.#transaction !== undefined && LOCKING.test(sql);
     return (counts ?? []).map(Number);
   }
 
@@ -61,17 +67,28 @@ export class Session {
 
   /**
    * Runs `body` in a transaction; its number goes into statements that must not run outside of it. The body's error rolls
-   * back. Errors: `CommitUnknownError` when COMMIT was sent and not confirmed.
+   * back. A body that waits in vain for a lock while it has others is run again in a new transaction: whoever has that lock may
+   * wait for one of these. Errors: `CommitUnknownError` when COMMIT was sent and not confirmed.
    */
   async transaction<T>(body: (transaction: string) => Promise<T>): Promise<T> {
-    const number = await this.#begin();
-    let result: T;
-    try {
-      result = await body(number);
-    } catch (error) {
-      await this.rollback();
-      throw error;
+    for (let attempt = 1;; attempt++) {
+      const number = await this.#begin();
+      let result: T;
+      try {
+        result = await body(number);
+      } catch (error) {
+        const again = this.#hasLocks && isLockTimeout(error) && attempt < MAX_LOCK_ATTEMPTS;
+        await this.rollback();
+        if (!again) throw error;
+        await pause();
+        continue;
+      }
+      await this.#commit();
+      return result;
     }
+  }
+
+  async #commit(): Promise<void> {
     try {
       await this.rows("COMMIT");
     } catch (error) {
@@ -81,9 +98,8 @@ export class Session {
         { cause: error },
       );
     } finally {
-      this.#transaction = undefined;
+      this.#ended();
     }
-    return result;
   }
 
   /** Runs `body` in a transaction that is rolled back whatever comes of it. */
@@ -109,6 +125,11 @@ export class Session {
     }
   }
 
+  #ended(): void {
+    this.#transaction = undefined;
+    this.#hasLocks = false;
+  }
+
   /** Ends the transaction without its changes; gives the connection up where that fails, which has the same effect. */
   async rollback(): Promise<void> {
     try {
@@ -116,7 +137,7 @@ export class Session {
     } catch {
       await this.drop();
     } finally {
-      this.#transaction = undefined;
+      this.#ended();
     }
   }
 
@@ -186,7 +207,10 @@ export class Session {
     }
   }
 
-  /** Sends a statement again that waited for a lock in vain, after ending the transaction that a killed process left. */
+  /**
+   * Sends a statement again that waited for a lock in vain, after ending the transaction that a killed process left; where the
+   * transaction has locks itself only if there was such a one.
+   */
   async #patiently<T>(statement: () => Promise<T>): Promise<T> {
     for (let attempt = 1;; attempt++) {
       try {
@@ -195,9 +219,12 @@ export class Session {
         if (!isLockTimeout(error) || attempt === MAX_LOCK_ATTEMPTS) throw error;
         const { abandonedSeconds } = this.account.limits;
         const holder = holderIn((error as Error).message);
-        await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds, holder });
-        await delay(LOCK_PAUSE_MS * (1 + Math.random()));
+        const released = await releaseAbandoned(this, { own: this.#options.transactions, abandonedSeconds, holder });
+        if (this.#hasLocks && !released) throw error;
+        await pause();
       }
     }
   }
 }
+
+const pause = () => delay(LOCK_PAUSE_MS * (1 + Math.random()));
