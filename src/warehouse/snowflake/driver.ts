@@ -95,6 +95,13 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How rows are handed out page by page. */
+export interface PageOptions {
+  readonly pageRows: number;
+  /** The answer, and each page of it, must come within so long; otherwise as that of `ExecuteOptions`. */
+  readonly deadlineMs: number;
+}
+
 /** How long closing may take before it is left to the server, milliseconds. */
 const CLOSE_MS = 2_000;
 /** How often a statement is cancelled, and how long to wait in between, milliseconds: the server must have met it first. */
@@ -136,7 +143,49 @@ export class Connection {
 
   /** Runs a statement and reads its rows. Errors: `DriverError`, `DeadlineError`, the signal's reason. */
   async execute(sql: string, binds: readonly Bind[], options: ExecuteOptions): Promise<Result> {
-    const { signal, deadlineMs, maxRows = Infinity } = options;
+    return await this.#answered({ sql, binds }, options, async (statement) => {
+      const columns = (statement.getColumns() ?? []).map((column) => ({
+        name: column.getName(),
+        type: column.getType(),
+        precision: column.getPrecision(),
+        scale: column.getScale(),
+      }));
+      return { columns, ...await readRows(statement, options.maxRows ?? Infinity) };
+    });
+  }
+
+  /**
+   * Runs a statement and hands its rows out in pages. While a page is worked on the driver fetches no more than it has begun to:
+   * the parts of the answer that come next. Errors: `DriverError`, `DeadlineError`, also where only a part cannot be had.
+   */
+  async *pages(
+    sql: string,
+    binds: readonly Bind[],
+    { pageRows, deadlineMs }: PageOptions,
+  ): AsyncGenerator<readonly RawRow[], void, undefined> {
+    const statement = await this.#answered({ sql, binds }, { deadlineMs }, (statement) => Promise.resolve(statement));
+    const stream = statement.streamRows();
+    // What fails after nobody reads any more.
+    stream.on("error", () => {});
+    const rows = (stream as AsyncIterable<RawRow>)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const page = await within(nextPage(rows, pageRows), deadlineMs);
+        if (page.length > 0) yield page;
+        if (page.length < pageRows) return;
+      }
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  /** Sends a statement and reads its answer; cancels it at the deadline. */
+  async #answered<T>(
+    { sql, binds }: { readonly sql: string; readonly binds: readonly Bind[] },
+    options: ExecuteOptions,
+    read: (statement: RowStatement) => Promise<T>,
+  ): Promise<T> {
+    const { signal, deadlineMs } = options;
     using deadline = new Deadline({ signal, timeoutMs: deadlineMs, late: () => new DeadlineError(deadlineMs) });
     let started: RowStatement | undefined;
     let done: Promise<RowStatement> | undefined;
@@ -144,13 +193,7 @@ export class Connection {
       deadline.check();
       done = this.#send(sql, binds, options, (statement) => started = statement);
       const statement = await deadline.within(done);
-      const columns = (statement.getColumns() ?? []).map((column) => ({
-        name: column.getName(),
-        type: column.getType(),
-        precision: column.getPrecision(),
-        scale: column.getScale(),
-      }));
-      return { columns, ...await deadline.within(readRows(statement, maxRows)) };
+      return await deadline.within(read(statement));
     } catch (error) {
       if (deadline.signal.aborted && started && done) this.#stop(started, done);
       throw error;
@@ -214,6 +257,21 @@ async function readRows(
     throw new DriverError(error);
   }
   return { rows, truncated: false };
+}
+
+/** The next rows, fewer than wanted only at the end. */
+async function nextPage(rows: AsyncIterator<RawRow>, wanted: number): Promise<readonly RawRow[]> {
+  const page: RawRow[] = [];
+  try {
+    while (page.length < wanted) {
+      const { done, value } = await rows.next();
+      if (done) break;
+      page.push(value);
+    }
+  } catch (error) {
+    throw new DriverError(error);
+  }
+  return page;
 }
 
 /** Errors: `DeadlineError` when the promise is not settled in time. */

@@ -53,6 +53,21 @@ export class Session {
     return (await this.#execute(sql, binds)).rows;
   }
 
+  /** Runs a statement and hands its rows out in pages of `pageRows`, of which one is held at a time. */
+  async *pages(
+    sql: string,
+    binds: readonly Bind[],
+    pageRows: number,
+  ): AsyncGenerator<readonly RawRow[], void, undefined> {
+    const connection = await this.#connect();
+    try {
+      yield* connection.pages(sql, binds, { pageRows, deadlineMs: this.#deadlineMs });
+    } catch (error) {
+      if (!leavesSession(error) && this.#connection === connection) await this.drop();
+      throw error;
+    }
+  }
+
   /** Runs a statement that changes rows; returns the counts that it answers with, such as rows inserted and updated. */
   async change(sql: string, binds: readonly Bind[]): Promise<readonly number[]> {
     const [counts] = await this.#patiently(() => this.rows(sql, binds));

@@ -27,7 +27,7 @@ function binds({ domain, topic }: Scope, partitions: readonly number[]): [string
 const COMPACT_FROM_ROWS = 20_000;
 
 /**
- * The live state in pages. Compacts afterwards where that is overdue: a process that restarts often never comes to writing as
+ * The live state in pages, none of which is kept. Compacts afterwards where that is overdue: a process that restarts often never comes to writing as
  * much as it takes to compact while it runs.
  */
 export async function* readState(
@@ -35,12 +35,13 @@ export async function* readState(
   scope: Scope,
   partitions: readonly number[],
 ): AsyncGenerator<Rows, void, undefined> {
-  const rows = await session.rows(LIVE, binds(scope, partitions));
-  const stored = Number(rows[0]?.[5] ?? 0);
-  for (let from = 0; from < rows.length; from += PAGE_ROWS) {
-    yield rows.slice(from, from + PAGE_ROWS);
+  let [live, stored] = [0, 0];
+  for await (const page of session.pages(LIVE, binds(scope, partitions), PAGE_ROWS)) {
+    stored = Number(page[0]![5]);
+    live += page.length;
+    yield page;
   }
-  if (stored - rows.length >= Math.max(COMPACT_FROM_ROWS, rows.length)) await compactState(session, scope, partitions);
+  if (stored - live >= Math.max(COMPACT_FROM_ROWS, live)) await compactState(session, scope, partitions);
 }
 
 /** Deletes changes that later ones replaced, and deleted keys. */

@@ -8,7 +8,7 @@ export interface Aim {
   /** Statements whose text matches (case is ignored in a string, which need only be contained); of streaming, the path. */
   readonly statement?: string | RegExp;
   /** Instead of statements. */
-  readonly request?: "login" | "renew" | "heartbeat" | "close" | StreamingRequest;
+  readonly request?: "login" | "renew" | "heartbeat" | "close" | "chunk" | StreamingRequest;
   readonly session?: string;
   /** Requests that match but are let through first. Default 0. */
   readonly skip?: number;
@@ -48,7 +48,7 @@ export interface Injected {
 }
 
 export interface Target {
-  readonly request: "statement" | "login" | "renew" | "heartbeat" | "close" | StreamingRequest;
+  readonly request: "statement" | "login" | "renew" | "heartbeat" | "close" | "chunk" | StreamingRequest;
   readonly text: string;
   readonly session: string;
 }

@@ -64,6 +64,8 @@ export interface SnowflakeControl {
   setLatency(ms: number): void;
   /** Statements whose body, as it is sent, is longer are answered with 413. */
   setMaxRequestBytes(bytes: number): void;
+  /** Results of more rows come in parts of so many, which the driver fetches by requests of their own. */
+  setChunkRows(rows: number): void;
   /** Moves the server's clock: tokens and JWTs expire by it. */
   setClockOffset(ms: number): void;
   /** Replaces the user of that name, or adds one. */
@@ -234,6 +236,7 @@ function controlOf(proxy: Proxy, engine: Engine, place: Home): SnowflakeControl 
     clearFaults: () => proxy.faults.clear(),
     setLatency: (ms) => void (proxy.latencyMs = ms),
     setMaxRequestBytes: (bytes) => void (proxy.maxRequestBytes = bytes),
+    setChunkRows: (rows) => void (proxy.chunks.rows = rows),
     setClockOffset: (ms) => void (proxy.clockOffsetMs = ms),
     setUser(user) {
       proxy.users = [...proxy.users.filter(({ name }) => name.toUpperCase() !== user.name.toUpperCase()), user];

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { cut, ok, refuse, send, sleep } from "./answers.ts";
+import { Chunks } from "./chunks.ts";
 import type { LoginData, User } from "./credentials.ts";
 import type { Engine, EngineAnswer } from "./engine.ts";
 import { type Fault, Faults } from "./faults.ts";
@@ -36,6 +37,7 @@ const isRefusal = (found: ProxySession | Refusal): found is Refusal => "code" in
 export class Proxy implements AsyncDisposable {
   readonly faults = new Faults();
   readonly log = new StatementLog();
+  readonly chunks = new Chunks();
   readonly loginFailures: { readonly user: string; readonly code: string; readonly reason: string }[] = [];
   readonly sessions: Sessions;
   users: User[];
@@ -52,6 +54,7 @@ export class Proxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #results = new Map<string, Promise<EngineAnswer | undefined>>();
   #sessionNumber = 1000;
+  #origin = "";
 
   constructor(engine: Engine, users: readonly User[], options: ProxyOptions) {
     this.#engine = engine;
@@ -69,7 +72,9 @@ export class Proxy implements AsyncDisposable {
 
   async listen(port = 0): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
-    return (this.#server.address() as { port: number }).port;
+    const bound = (this.#server.address() as { port: number }).port;
+    this.#origin = `http://127.0.0.1:${bound}`;
+    return bound;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,6 +123,8 @@ export class Proxy implements AsyncDisposable {
     if (path === "/telemetry/send") {
       return send(response, JSON.stringify({ success: true, code: null, data: "Logged" }));
     }
+    const chunk = this.chunks.part(path);
+    if (chunk !== undefined) return await this.#chunk(exchange, chunk);
     const session = this.sessions.authenticate(request.headers.authorization);
     this.log.request({ at: Date.now(), path, session: isRefusal(session) ? undefined : session.id });
     if (isRefusal(session)) return refuse(response, session);
@@ -148,6 +155,13 @@ export class Proxy implements AsyncDisposable {
     if (answer === "cut") return cut(response);
     const content = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
     response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(content);
+  }
+
+  async #chunk(exchange: Exchange, chunk: string): Promise<void> {
+    const path = exchange.url.pathname;
+    this.log.request({ at: Date.now(), path });
+    if (await this.#meet(this.faults.take({ request: "chunk", text: path, session: "" }), exchange)) return;
+    exchange.response.writeHead(200, { "content-type": "text/plain" }).end(chunk);
   }
 
   async #login(exchange: Exchange): Promise<void> {
@@ -274,7 +288,7 @@ export class Proxy implements AsyncDisposable {
       return undefined;
     }
     if (found === undefined) refuse(response, GONE);
-    else send(response, found.body);
+    else send(response, this.chunks.split(found.body, this.#origin));
     return found;
   }
 
