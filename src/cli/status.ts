@@ -1,6 +1,6 @@
 // `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
 import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt, timeText } from "../engine/status.ts";
-import { FreshetError, LogDamagedError } from "../errors.ts";
+import { LogDamagedError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
@@ -8,6 +8,7 @@ import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
+import { isNotThereYet } from "./not_there_yet.ts";
 import { countOf, textTable, widthOf, wrapped } from "./rows.ts";
 import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
 
@@ -148,8 +149,18 @@ async function readStored(domain: Domain, { warehouse, numbers }: StoredQuestion
     }
     return { positions: new Map(claims.map((claim) => [claim.partition, claim])), openWindows };
   } catch (error) {
-    if (error instanceof FreshetError && /does not exist/i.test(error.message)) return undefined;
-    throw error;
+    if (!isNotThereYet(error)) throw error;
+    await viewOfOffsets(warehouse);
+    return undefined;
+  }
+}
+
+/** Errors: of the warehouse, where the view of offsets is there and one of the tables that it reads was dropped. */
+async function viewOfOffsets(warehouse: Warehouse): Promise<void> {
+  try {
+    await warehouse.query("SELECT COUNT(*) FROM FRESHET_OFFSETS WHERE 1 = 0", { maxRows: 1 });
+  } catch (error) {
+    if (!isNotThereYet(error)) throw error;
   }
 }
 

@@ -1,12 +1,12 @@
 // `tables`: which tables and views the domains have, what is in them, and how many rows; of one its columns. What they mean is
 // read from the comments of their SQL.
 import type { Domain } from "../domains/domain.ts";
-import { FreshetError } from "../errors.ts";
 import { scriptsOf } from "../parts.ts";
 import { closest } from "../suggest.ts";
 import { duckDbDialect, normalizeStatement, splitStatements } from "../warehouse/sql/scripts.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
 import { JSON_ARRAY, jsonText } from "./json.ts";
+import { isNotThereYet } from "./not_there_yet.ts";
 import { textTable, widthOf, wrapped } from "./rows.ts";
 import { openQueryTarget, type QueryTarget } from "./warehouse_access.ts";
 
@@ -95,7 +95,7 @@ async function rowsIn(target: QueryTarget, { name }: KnownTable): Promise<number
     const { rows } = await target.query(`SELECT COUNT(*) FROM ${name}`, { maxRows: 1, timeoutMs: QUERY_MS });
     return Number(rows[0]![0]);
   } catch (error) {
-    if (error instanceof FreshetError && /does not exist/i.test(error.message)) return null;
+    if (isNotThereYet(error)) return null;
     throw error;
   }
 }

@@ -20,7 +20,7 @@ import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
 import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
-import { SetAside } from "./set_aside.ts";
+import { beforeFirstRead, SetAside } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
@@ -287,13 +287,9 @@ class GenerationRun {
     }
   }
 
-  /** What a topic lost before it was ever read is nobody's loss; it is on record all the same. */
   #noteFirstGap({ partition, nextOffset: from }: Claim): void {
     const { nextOffset: to } = this.#ingest(partition).position;
-    if (to === from) return;
-    const why = `the log began at ${to} when it was first read`;
-    const at = this.context.options.clock.now();
-    this.#addGap({ partition, from, to, reason: "before_first_read", why, by: "first start", at });
+    if (to !== from) this.#addGap(beforeFirstRead(partition, { from, to, at: this.context.options.clock.now() }));
   }
 
   /** What ended while nobody told of it is told with the first checkpoint. */

@@ -27,6 +27,15 @@ export interface SetAsideOptions {
   readonly accepted: (partition: number) => void;
 }
 
+/** What a topic lost before it was ever read is nobody's loss; it is on record all the same. */
+export function beforeFirstRead(
+  partition: number,
+  { from, to, at }: { readonly from: number; readonly to: number; readonly at: number },
+): Gap {
+  const why = `the log began at ${to} when it was first read`;
+  return { partition, from, to, reason: "before_first_read", why, by: "first start", at };
+}
+
 export class SetAside {
   readonly #damages = new Map<number, Damage>();
   #nextAsk = 0;
@@ -55,12 +64,14 @@ export class SetAside {
       generation.skip(partition, from);
       return undefined;
     }
-    if (onDamage !== "skip" || to === undefined) {
+    const isLostBefore = reason === "deleted" && this.#isUnread(partition);
+    if ((onDamage !== "skip" && !isLostBefore) || to === undefined) {
       this.#stop({ ...damage, from });
       return undefined;
     }
     this.#ingest(partition).skipTo(to);
     generation.skip(partition, to);
+    if (isLostBefore) return beforeFirstRead(partition, { from, to, at: clock.now() });
     this.#log("warn", "Offsets {from} to {last} of {at} are skipped and recorded in FRESHET_GAPS: {why}", damage);
     return { partition, from, to, reason, why, by: "FRESHET_ON_DAMAGE", at: clock.now() };
   }
@@ -136,6 +147,12 @@ export class SetAside {
       partition: damage.partition,
       error: new LogDamagedError(damage).message,
     });
+  }
+
+  /** Whether nothing of it has ever been read. */
+  #isUnread(partition: number): boolean {
+    const { lastTimestamp } = this.#ingest(partition).position;
+    return lastTimestamp === null && this.options.checkpointer.claim(partition).nextOffset === 0;
   }
 
   #goOn(partition: number): void {

@@ -178,6 +178,18 @@ Deno.test("what a topic had lost before its first read is on record, once", asyn
   assertEquals(rawOffsets(world), [numbers(7, 20), numbers(0, 20)]);
 });
 
+Deno.test("what a topic had lost before its first read, which its ends did not tell, is on record as well, and stops nothing", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  world.log.retain(TOPIC, 0, 7);
+  // As when a partition has no leader, or loses it between the look and the first read.
+  const { bounds } = world.log;
+  world.log.bounds = (topic) => bounds.call(world.log, topic).map(({ high }) => ({ low: 0, high }));
+  await world.workOff();
+  assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [[0, 0, 7, "before_first_read", "first start"]]);
+  assertEquals(rawOffsets(world), [numbers(7, 20), numbers(0, 20)]);
+});
+
 /** A world that has read twenty records of each partition, of which the log then lost five of the first. */
 async function truncatedWorld(): Promise<World> {
   const world = new World(readings(Infinity), 1, 2);

@@ -23,7 +23,7 @@ const settingsOf = (double: SnowflakeDouble): Record<string, string> => ({
 });
 
 Deno.test({
-  name: "snowflake double: doctor says that a table of offsets was dropped, and not that nothing has run yet",
+  name: "snowflake double: doctor, status and tables say that a table was dropped, and not that nothing has run yet",
   ignore: skip !== undefined,
   async fn() {
     await using terminal = await Terminal.open();
@@ -33,10 +33,16 @@ Deno.test({
       const migrated = await terminal.run(["migrate"], { env });
       assertEquals(migrated.code, 0, migrated.stderr);
       assertStringIncludes((await terminal.run(["doctor", "trains"], { env })).stdout, "nothing of");
+      assertEquals([(await terminal.run(["status"], { env })).code, (await terminal.run(["tables"], { env })).code], [
+        0,
+        0,
+      ]);
       await double.control.sql("DROP TABLE FRESHET_OFFSETS_TRAINS");
-      const { code, stderr } = await terminal.run(["doctor", "trains"], { env });
-      assertEquals(code, 1);
-      assertStringIncludes(stderr, "UNDROP TABLE");
+      for (const args of [["doctor", "trains"], ["status"], ["tables"]]) {
+        const { code, stderr } = await terminal.run(args, { env });
+        assertEquals(code, 1, args[0]);
+        assertStringIncludes(stderr, "UNDROP TABLE");
+      }
     } finally {
       await double.stop();
     }

@@ -144,6 +144,7 @@ test("a view that does not have every table of offsets is made anew at the next 
   assertEquals(pending!.statements.map((statement) => statement.split(" ").slice(0, 5).join(" ")), [
     "CREATE OR REPLACE VIEW FRESHET_OFFSETS",
   ]);
+  assert(pending!.statements[0]!.includes("COPY GRANTS"));
   await again.migrate(SCRIPTS);
   assertEquals((await rowsOf(again, POSITIONS)).map(([domain]) => domain), ["domain", "other"]);
   assertEquals(await again.migrate(SCRIPTS, { dryRun: true }), []);
@@ -175,6 +176,51 @@ test("a table of offsets that was dropped is not made anew", async ({ schema, wa
   await using writer = await again.writer("domain");
   await assertRejects(() => writer.claim(TOPIC, [0]), WarehouseRefusedError, "dropped");
   await assertRejects(() => schema.sql("SELECT 1 FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN"));
+});
+
+for (
+  const [what, statement] of [
+    ["a copy", "CREATE TABLE $SCHEMA.FRESHET_OFFSETS_DOMAIN_OLD AS SELECT * FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN"],
+    ["a table of somebody's own", "CREATE TABLE $SCHEMA.FRESHET_OFFSETS_NOTES (DOMAIN VARCHAR, NOTE VARCHAR)"],
+  ] as const
+) {
+  test(`${what} beside the tables of offsets is not in the view, and can be dropped`, async ({ schema, warehouse }) => {
+    await bothDomains(warehouse);
+    await schema.sql(statement);
+    const third = {
+      ...TABLES,
+      name: "third",
+      text: "-- version 1: nothing\nCREATE TABLE IF NOT EXISTS THIRD (ID BIGINT);",
+    };
+    await using again = await schema.open();
+    // The view is made anew, since there is another domain.
+    await again.migrate([...SCRIPTS, third]);
+    assertEquals((await rowsOf(again, POSITIONS)).map(([domain]) => domain), ["domain", "other"]);
+    await schema.sql(statement.replace(/CREATE TABLE (\S+).*/, "DROP TABLE $1"));
+    await using later = await schema.open();
+    await later.migrate([...SCRIPTS, third]);
+    assertEquals((await rowsOf(later, POSITIONS)).map(([domain]) => domain), ["domain", "other"]);
+    assertEquals(await later.migrate([...SCRIPTS, third], { dryRun: true }), []);
+  });
+}
+
+test("a view that reads a copy, as older versions made it, is made anew without it", async ({ schema, warehouse }) => {
+  await bothDomains(warehouse);
+  await schema.sql("CREATE TABLE $SCHEMA.FRESHET_OFFSETS_OLD AS SELECT * FROM $SCHEMA.FRESHET_OFFSETS_DOMAIN");
+  const parts = ["DOMAIN", "OLD", "OTHER"].map((name) => `SELECT * FROM $SCHEMA.FRESHET_OFFSETS_${name}`);
+  await schema.sql(`CREATE OR REPLACE VIEW $SCHEMA.FRESHET_OFFSETS AS ${parts.join(" UNION ALL ")}`);
+  await using again = await schema.open();
+  await again.migrate(SCRIPTS);
+  assertEquals((await rowsOf(again, POSITIONS)).map(([domain]) => domain), ["domain", "other"]);
+});
+
+test("what was granted on the view stays when it is made anew, and a first one has its schema's future grants", async ({ warehouse }) => {
+  double!.clearLog();
+  await bothDomains(warehouse);
+  const made = double!.statements().map(({ sql }) => sql).filter((sql) =>
+    sql.startsWith("CREATE OR REPLACE VIEW FRESHET_")
+  );
+  assertEquals(made.map((sql) => sql.includes("FRESHET_OFFSETS COPY GRANTS AS")), [false, true]);
 });
 
 test("processes that move the offsets of an older schema at once wait for each other", async ({ schema, warehouse }) => {

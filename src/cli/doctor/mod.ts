@@ -8,6 +8,7 @@ import { lookUp, type OffsetRange as Gap } from "../../log/look_up.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { JSON_ARRAY, jsonText } from "../json.ts";
+import { isNotThereYet } from "../not_there_yet.ts";
 import { openExistingWarehouse, openQueryTarget, type QueryTarget } from "../warehouse_access.ts";
 import { mirror, TooManyRowsError } from "./mirror.ts";
 import { type Finding, report } from "./report.ts";
@@ -153,13 +154,10 @@ async function positionsOf({ tables, domain }: Patient): Promise<ReadonlyMap<num
     const { rows } = await tables.query(sql, { maxRows: 100_000, timeoutMs: QUERY_MS });
     return rows.length === 0 ? undefined : new Map(rows.map(([partition, next]) => [Number(partition), Number(next)]));
   } catch (error) {
-    if (error instanceof FreshetError && isNotThereYet(error.message)) return undefined;
+    if (isNotThereYet(error)) return undefined;
     throw error;
   }
 }
-
-/** A view that cannot be expanded is there, and what it reads was dropped: Snowflake says so with the same words behind. */
-const isNotThereYet = (message: string) => /does not exist/i.test(message) && !/expansion of view/i.test(message);
 
 async function inTables(tables: Tables, patient: Patient): Promise<Seen[]> {
   const { domain, config } = patient;

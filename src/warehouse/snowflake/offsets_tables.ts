@@ -43,7 +43,8 @@ const COLUMNS = [
   ["LAST_TIMESTAMP_MS", "BIGINT"],
   ["RAW_CHANNEL", "VARCHAR"],
 ] as const;
-const NAMES = COLUMNS.map(([name]) => name).join(", ");
+const COLUMN_NAMES: readonly string[] = COLUMNS.map(([name]) => name);
+const NAMES = COLUMN_NAMES.join(", ");
 
 /** The table of a domain's offsets. */
 export function offsetsTable(domain: string): string {
@@ -67,9 +68,17 @@ const NO_ROWS = `SELECT ${
   COLUMNS.map(([name, type]) => `CAST(NULL AS ${type.split(" ")[0]}) AS ${name}`).join(", ")
 } WHERE 1 = 0`;
 
-function viewSql(tables: readonly string[]): string {
+function selectSql(tables: readonly string[]): string {
   const parts = tables.map((table) => `SELECT ${NAMES} FROM ${table} WHERE KAFKA_PARTITION >= 0`);
-  return `CREATE OR REPLACE VIEW ${VIEW} AS ${parts.length === 0 ? NO_ROWS : parts.join(" UNION ALL ")}`;
+  return parts.length === 0 ? NO_ROWS : parts.join(" UNION ALL ");
+}
+
+/**
+ * The view is made, or made anew with what was granted on it. By COPY GRANTS a new one has no future grants of its schema,
+ * which is why a first one is without. https://docs.snowflake.com/en/sql-reference/sql/create-view
+ */
+function viewSql(tables: readonly string[], { isThere }: { readonly isThere: boolean }): string {
+  return `CREATE OR REPLACE VIEW ${VIEW} ${isThere ? "COPY GRANTS " : ""}AS ${selectSql(tables)}`;
 }
 
 /** What makes the tables of offsets, beside the steps of the scripts. */
@@ -96,37 +105,84 @@ export function withOffsets(steps: readonly MigrationStep[], offsets: readonly s
 /** What a schema without anything needs for the domains; every statement can be run again. */
 export function offsetsStatements(domains: readonly string[]): readonly string[] {
   const tables = domains.map(offsetsTable).sort();
-  return [...tables.map(createSql), viewSql(tables), ...tables.map(lockRowSql)];
+  const first = `CREATE VIEW IF NOT EXISTS ${VIEW} AS ${NO_ROWS}`;
+  return [...tables.map(createSql), first, viewSql(tables, { isThere: true }), ...tables.map(lockRowSql)];
 }
 
 const HERE = `TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_CATALOG = CURRENT_DATABASE() AND TABLE_NAME LIKE '${VIEW}%'`;
 const THERE = `SELECT TABLE_NAME, 'TABLE', '' FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_TYPE <> 'VIEW' AND ${HERE} ` +
-  `UNION SELECT TABLE_NAME, 'VIEW', VIEW_DEFINITION FROM INFORMATION_SCHEMA.VIEWS WHERE ${HERE}`;
+  `UNION SELECT TABLE_NAME, 'VIEW', VIEW_DEFINITION FROM INFORMATION_SCHEMA.VIEWS WHERE ${HERE} ` +
+  `UNION SELECT TABLE_NAME, 'COLUMN', COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE ${HERE}`;
 
 /** Names of tables, and whether the view is there as a view. */
 interface There {
   readonly view: "view" | "table" | undefined;
-  /** The view names every table that is there; also where its text is not shown to us. */
+  /** The view names every table of a domain that is there, and no other; also where its text is not shown to us. */
   readonly isWhole: boolean;
+  /** Of domains. */
   readonly tables: readonly string[];
   readonly hasBefore: boolean;
 }
 
-async function look(session: DefiningSession): Promise<There> {
+/** What the catalog has of the names. */
+interface Listed {
+  readonly rows: readonly { readonly name: string; readonly type: string; readonly text: string }[];
+  readonly view: There["view"];
+  readonly hasBefore: boolean;
+}
+
+async function list(session: DefiningSession): Promise<Listed> {
   const rows = (await session.rows(THERE)).map(([name, type, text]) => ({
     name: String(name),
     type: String(type),
     text: String(text ?? "").toUpperCase(),
   }));
-  const view = rows.find(({ name }) => name === VIEW);
-  const tables = rows.map(({ name }) => name).filter((name) => name.startsWith(PREFIX) && name !== BEFORE).sort();
-  const named = new Set(view?.text.match(/\w+/g));
+  const isThere = (named: string, of: string) => rows.some(({ name, type }) => name === named && type === of);
+  const view = isThere(VIEW, "VIEW") ? "view" : isThere(VIEW, "TABLE") ? "table" : undefined;
+  return { rows, view, hasBefore: isThere(BEFORE, "TABLE") };
+}
+
+async function look(session: DefiningSession, domains: readonly string[]): Promise<There> {
+  const { rows, view, hasBefore } = await list(session);
+  const names = rows.filter(({ type }) => type === "TABLE").map(({ name }) => name);
+  const candidates = names.filter((name) => name.startsWith(PREFIX) && name !== BEFORE).sort();
+  const columnsOf = (table: string) =>
+    new Set(rows.filter(({ name, type }) => name === table && type === "COLUMN").map(({ text }) => text));
+  const others = await othersAmong(session, candidates, { domains, columnsOf });
+  const named = new Set(rows.find(({ name, type }) => name === VIEW && type === "VIEW")?.text.match(/\w+/g));
   return {
-    view: view && (view.type === "VIEW" ? "view" : "table"),
-    isWhole: view?.type === "VIEW" && (named.size === 0 || tables.every((table) => named.has(table))),
-    tables,
-    hasBefore: rows.some(({ name }) => name === BEFORE),
+    view,
+    isWhole: view === "view" &&
+      (named.size === 0 || candidates.every((name) => named.has(name) !== others.has(name))),
+    tables: candidates.filter((name) => !others.has(name)),
+    hasBefore,
   };
+}
+
+interface Known {
+  readonly domains: readonly string[];
+  readonly columnsOf: (table: string) => ReadonlySet<string>;
+}
+
+/** Tables that are no domain's, such as a copy that somebody made: by their columns, or since all their rows are of others. */
+async function othersAmong(
+  session: DefiningSession,
+  candidates: readonly string[],
+  { domains, columnsOf }: Known,
+): Promise<ReadonlySet<string>> {
+  const wanted = new Set(domains.map(offsetsTable));
+  const unknown = candidates.filter((table) => !wanted.has(table));
+  const alike = unknown.filter((table) => COLUMN_NAMES.every((name) => columnsOf(table).has(name)));
+  const others = new Set(unknown.filter((table) => !alike.includes(table)));
+  if (alike.length === 0) return others;
+  const looks = alike.map((table) => `SELECT '${table}', DOMAIN FROM ${table} WHERE KAFKA_PARTITION >= 0`);
+  const held = (await session.rows(looks.join(" UNION "))).map(([table, domain]) => (
+    { table: String(table), isOwn: offsetsTable(String(domain)) === table }
+  ));
+  for (const { table } of held) {
+    if (!held.some((row) => row.table === table && row.isOwn)) others.add(table);
+  }
+  return others;
 }
 
 /**
@@ -146,22 +202,22 @@ export async function makeOffsetsTables(session: DefiningSession, domains: reado
 }
 
 async function makeTables(session: DefiningSession, domains: readonly string[]): Promise<void> {
-  const there = await look(session);
+  const there = await look(session, domains);
   if (isOlder(there)) await moveRowsOnce(session, there);
   const missing = await missingTables(session, there, domains);
   if (missing.length === 0 && there.isWhole) return;
   for (const table of missing) await session.rows(createSql(table));
-  await makeView(session);
+  await makeView(session, domains);
   for (const table of missing) await session.change(lockRowSql(table), []);
 }
 
 /** Statements for the tables of the domains that are not there. */
 export async function missingOffsets(session: DefiningSession, domains: readonly string[]): Promise<readonly string[]> {
-  const there = await look(session);
+  const there = await look(session, domains);
   const missing = await missingTables(session, there, domains);
   if (missing.length === 0 && there.isWhole) return [];
   const tables = [...new Set([...there.tables, ...missing])].sort();
-  return [...missing.map(createSql), viewSql(tables), ...missing.map(lockRowSql)];
+  return [...missing.map(createSql), viewSql(tables, { isThere: there.view === "view" }), ...missing.map(lockRowSql)];
 }
 
 /** All of them where the view is not there. Errors: Snowflake's, where one that the view reads was dropped. */
@@ -187,23 +243,23 @@ async function readyTables(session: DefiningSession, tables: readonly string[]):
 }
 
 /** Others may make tables at the same time: whoever replaces the view last has looked after all of them were there. */
-async function makeView(session: DefiningSession): Promise<void> {
-  for (let tables = (await look(session)).tables;;) {
-    await session.rows(viewSql(tables));
-    const now = (await look(session)).tables;
-    if (now.join() === tables.join()) return;
-    tables = now;
+async function makeView(session: DefiningSession, domains: readonly string[]): Promise<void> {
+  for (let there = await look(session, domains);;) {
+    await session.rows(viewSql(there.tables, { isThere: there.view === "view" }));
+    const now = await look(session, domains);
+    if (now.tables.join() === there.tables.join()) return;
+    there = now;
   }
 }
 
-const isOlder = ({ view, hasBefore }: There) => view === "table" || hasBefore;
+const isOlder = ({ view, hasBefore }: Pick<There, "view" | "hasBefore">) => view === "table" || hasBefore;
 
 /** Another process may do the same at the same time, and be done first. */
 async function moveRowsOnce(session: DefiningSession, there: There): Promise<void> {
   try {
     await moveRows(session, there);
   } catch (error) {
-    if (!isStatementError(error) || isOlder(await look(session))) throw error;
+    if (!isStatementError(error) || isOlder(await list(session))) throw error;
   }
 }
 
@@ -212,7 +268,7 @@ async function setAside(session: DefiningSession): Promise<void> {
   try {
     await session.rows(`ALTER TABLE ${VIEW} RENAME TO ${BEFORE}`);
   } catch (error) {
-    if (!isStatementError(error) || (await look(session)).view === "table") throw error;
+    if (!isStatementError(error) || (await list(session)).view === "table") throw error;
   }
 }
 
