@@ -98,8 +98,8 @@ export class LivePanels {
     { lookedAt, version: seen, restUntil }: Group,
     { everyMs, now, version }: { readonly everyMs: number; readonly now: number; readonly version: string | number },
   ): boolean {
-    const changed = version !== seen || now - lookedAt >= UNCHANGED_MS;
-    return now - lookedAt >= everyMs && now >= restUntil && changed;
+    if (everyMs > 0) return now - lookedAt >= everyMs;
+    return now >= restUntil && (version !== seen || now - lookedAt >= UNCHANGED_MS);
   }
 
   async #lookAt(name: string, members: readonly string[], page: PanelPage): Promise<void> {
