@@ -4,7 +4,7 @@ import type { EventNow } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import type { IngestSource } from "./http/mod.ts";
 import type { BatchedProducer } from "./log/batched_producer.ts";
-import { producedTo } from "./keyed_copy.ts";
+import { asProduced } from "./keyed_copy.ts";
 import type { Domain } from "./domains/domain.ts";
 import { OlderForms } from "./engine/older_forms.ts";
 
@@ -23,7 +23,9 @@ export interface IngestSourcesOptions {
 
 /** One source for each of the domains that declares a route. */
 export function ingestSources(domains: readonly Domain[], options: IngestSourcesOptions): readonly IngestSource[] {
-  return domains.flatMap((domain) => domain.ingest === undefined ? [] : [sourceOf(domain, domain.ingest, options)]);
+  return domains.map(asProduced).flatMap((domain) =>
+    domain.ingest === undefined ? [] : [sourceOf(domain, domain.ingest, options)]
+  );
 }
 
 function sourceOf(
@@ -33,7 +35,7 @@ function sourceOf(
 ): IngestSource {
   return {
     domain: domain.name,
-    topic: producedTo(domain),
+    topic: domain.topic,
     path: route.path,
     summary: route.summary,
     example: route.example,
@@ -48,7 +50,7 @@ function sourceOf(
     async publish(events) {
       await before;
       return await group.produce(
-        producedTo(domain),
+        domain.topic,
         events.map(({ key, value, timestamp }) => ({
           key,
           value,

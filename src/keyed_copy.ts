@@ -26,8 +26,9 @@ const placeOf = ({ partition, record }: PlacedRecord) => `${partition}/${record.
 /** What the copy of a topic is called. */
 export const keyedCopyOf = (topic: string): string => `${topic}.keyed`;
 
-/** The topic that a domain's producers write to, Freshet's own, too: others may read it, and the copy keeps its order. */
-export const producedTo = ({ topic, copyOf }: Pick<Domain, "topic" | "copyOf">): string => copyOf ?? topic;
+/** The domain as its producers see it, Freshet's own, too: they write to the copied topic, which others may read. */
+export const asProduced = (domain: Domain): Domain =>
+  domain.copyOf === undefined ? domain : { ...domain, topic: domain.copyOf, copyOf: undefined };
 
 /** The domains, those of the names reading their keyed copies. Throws `ConfigError` for a name that no domain has. */
 export function readingCopies(domains: readonly Domain[], names: readonly string[]): readonly Domain[] {

@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import { defineDomains, type Domain, domainModules, jsonSchemaOf } from "./domains/mod.ts";
 import { DomainRunner, type Observer } from "./engine/mod.ts";
-import { producedTo, readingCopies } from "./keyed_copy.ts";
+import { asProduced, readingCopies } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import type { TopicSchema } from "./log/registered_log.ts";
 import { loggerFor } from "./logging.ts";
@@ -57,11 +57,9 @@ async function openLog(config: Config, clock: Clock): Promise<Log> {
 
 /** What the topics of domains are written by, as the Schema Registry is told. */
 function topicSchemas(domains: readonly Domain[]): Map<string, TopicSchema> {
-  const schemas = domains.flatMap((domain) => {
-    const { schema, schemaSubject: subject } = domain;
-    if (subject === undefined) return [];
-    return [[producedTo(domain), { subject, schema: JSON.stringify(jsonSchemaOf(schema)) }] as const];
-  });
+  const schemas = domains.map(asProduced).flatMap(({ topic, schema, schemaSubject: subject }) =>
+    subject === undefined ? [] : [[topic, { subject, schema: JSON.stringify(jsonSchemaOf(schema)) }] as const]
+  );
   return new Map(schemas);
 }
 

@@ -1,6 +1,7 @@
 // `run`: the pipelines with all that belongs to them.
 import { runApp, type Up } from "../app.ts";
 import type { Simulator } from "../../simulators/mod.ts";
+import { asProduced } from "../keyed_copy.ts";
 import { loggerFor } from "../logging.ts";
 import { type Domain, outputsOf } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -58,7 +59,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
   }
   const simulating = flags.simulate ?? (config.kafka === undefined && !untilEnd);
   const simulators = await simulatorsOf(context, domains);
-  const simulated = domains.map((domain) => ({ domain, simulator: simulators.get(domain.name)! }));
+  const simulated = domains.map((domain) => ({ domain: asProduced(domain), simulator: simulators.get(domain.name)! }));
   const feeds = simulating ? feedsOf(context, simulated, flags) : { hurried: [] };
   const timeOf = ({ name }: Pick<Domain, "name">) => feeds.hurried.find(({ domain }) => domain === name)?.time;
   using screen = new Screen(context, feeds.demo);

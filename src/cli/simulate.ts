@@ -1,6 +1,7 @@
 // `simulate`: a domain's producer alone; of a history also its loading.
 import { MAX_RATE, type SimulatedRecord, type Simulator } from "../../simulators/mod.ts";
 import type { Clock } from "../clock.ts";
+import { asProduced } from "../keyed_copy.ts";
 import { loggerFor } from "../logging.ts";
 import type { Domain } from "../domains/domain.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -80,7 +81,7 @@ async function run(context: Context, name: string, flags: SimulateFlags & JsonFl
   if (flags.load && (flags.http || (flags.days === undefined && flags.count === undefined))) {
     throw new UsageError("--load needs an end and a topic: give --days or --count, and no --http");
   }
-  const sent = await send(context, domain, flags);
+  const sent = await send(context, asProduced(domain), flags);
   const loads = flags.load ?? (flags.days !== undefined && !flags.http && context.config().kafka === undefined);
   const loaded = loads && !signal.aborted ? await load(context, domain) : undefined;
   if (flags.json) context.host.stdout.write(jsonText({ ...sent, ...(loaded && { loaded: loaded.json }) }));

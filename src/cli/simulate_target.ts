@@ -2,7 +2,6 @@
 import type { Config } from "../config/mod.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
-import { producedTo } from "../keyed_copy.ts";
 import { provideTopics } from "../parts.ts";
 import { type Context, UsageError } from "./context.ts";
 import { HttpPoster, type PostTotals, totalsLine } from "./http_poster.ts";
@@ -25,9 +24,9 @@ export async function producingTo({ host, parts, config }: TargetContext, domain
   const log = await parts.openLog(config, host.clock);
   await provideTopics(log, [domain], config);
   return {
-    name: producedTo(domain),
+    name: domain.topic,
     log,
-    send: (records) => log.produce(producedTo(domain), records),
+    send: (records) => log.produce(domain.topic, records),
     summary: () => "",
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };

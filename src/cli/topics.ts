@@ -1,5 +1,6 @@
 // `topics`: what is in the log and how far each group has got; `topics create` makes the domains' topics.
 import { deadLetterTopic } from "../engine/mod.ts";
+import { asProduced } from "../keyed_copy.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { groupOf } from "../parts.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
@@ -57,9 +58,10 @@ async function create(context: Context, names: readonly string[], flags: CreateF
   const { host, parts } = context;
   const config = context.config();
   const ofDomains = () =>
-    context.domains().flatMap((
-      { topic, copyOf },
-    ) => [copyOf ?? topic, deadLetterTopic(topic, config.deadLetterSuffix)]);
+    context.domains().flatMap((domain) => [
+      asProduced(domain).topic,
+      deadLetterTopic(domain.topic, config.deadLetterSuffix),
+    ]);
   const wanted = [...new Set(names.length > 0 ? names : ofDomains())];
   await using log = await parts.openLog(config, host.clock);
   const created = await log.createTopics(wanted.map((topic) => ({
