@@ -219,7 +219,7 @@ Deno.test("migrate --dry-run prints all the SQL for Snowflake without reaching i
     const expected of [
       'USE SCHEMA "SALES"."PUBLIC";',
       "CREATE TABLE IF NOT EXISTS FRESHET_OFFSETS_TRAINS (",
-      "CREATE OR REPLACE VIEW FRESHET_OFFSETS AS",
+      "CREATE OR REPLACE VIEW FRESHET_OFFSETS COPY GRANTS AS",
       "FRESHET_OFFSETS is still the one table of an older version",
       "CREATE TABLE IF NOT EXISTS ATS_RAW_JSON (",
       "CREATE OR REPLACE VIEW ATS_HOURLY_STATS AS",
