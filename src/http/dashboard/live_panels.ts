@@ -1,6 +1,5 @@
-// Panels that browsers follow by the stream: looked at once for all who follow them, as soon as the tables have changed but not
-// more often than every so many seconds, and less often where looking takes long. Must not know streams, nor what the panels are
-// about.
+// Panels that browsers follow by the stream: looked at once for all who follow them, every so many seconds, or as soon as their
+// tables have changed, and then less often where looking takes long. Must not know streams, nor what the panels are about.
 import type { Clock } from "../../clock.ts";
 import { PanelPage, type PanelPageOptions } from "./panel_page.ts";
 import type { LivePanel } from "./protocol.ts";
@@ -14,7 +13,7 @@ export interface LivePanelsOptions extends PanelPageOptions {
   readonly publish: (topic: string, data: LivePanel, essence: unknown) => void;
 }
 
-/** The topic of a panel, `domain/panel?parameters`, that is looked at every so many seconds, or with 0 whenever its tables have changed. */
+/** The topic of a panel, `domain/panel?parameters`, looked at every so many seconds; 0: whenever its tables have changed. */
 export function panelTopic(ask: string, everyS: number): string {
   return `${everyS} ${ask}`;
 }
@@ -86,20 +85,23 @@ export class LivePanels {
     const now = this.#options.clock.monotonic();
     const version = this.#options.version(domain);
     const group = this.#groups.get(name);
-    const isBusy = members.some((topic) => this.#looking.has(topic)) && now - (group?.lookedAt ?? now) < UNCHANGED_MS;
+    const isBusy = members.some((topic) => this.#looking.has(topic));
     const isTime = group === undefined ||
-      !isBusy && this.#isTime(group, { everyMs: 1000 * Number(everyS), now, version });
+      (everyS === "0"
+        ? this.#isOvertaken(group, { now, version, isBusy })
+        : now - group.lookedAt >= 1000 * Number(everyS));
     if (isTime) this.#groups.set(name, { lookedAt: now, version, restUntil: group?.restUntil ?? 0 });
     // A question that takes longer than the time between two looks is not asked twice.
     return members.filter((topic) => !this.#looking.has(topic) && (isTime || !this.#known.has(topic)));
   }
 
-  #isTime(
+  /** Whether the tables may have changed since the last look, which is over, or takes too long to wait for. */
+  #isOvertaken(
     { lookedAt, version: seen, restUntil }: Group,
-    { everyMs, now, version }: { readonly everyMs: number; readonly now: number; readonly version: string | number },
+    { now, version, isBusy }: { readonly now: number; readonly version: string | number; readonly isBusy: boolean },
   ): boolean {
-    if (everyMs > 0) return now - lookedAt >= everyMs;
-    return now >= restUntil && (version !== seen || now - lookedAt >= UNCHANGED_MS);
+    const isOld = now - lookedAt >= UNCHANGED_MS;
+    return now >= restUntil && (isOld || (version !== seen && !isBusy));
   }
 
   async #lookAt(name: string, members: readonly string[], page: PanelPage): Promise<void> {

@@ -102,8 +102,8 @@ function alertTeller(
 
 /**
  * `GET /api/live?topic=…&ask=…&every=…&have=…`: `topic` is `status` or `alerts/<domain>`, `ask` a panel as `GET /api/panels`
- * takes it, looked at every so many seconds (0: whenever its tables have changed), `have` the ids of the events that the browser has of each of these, with commas
- * between them.
+ * takes it, looked at every so many seconds (0: whenever its tables have changed), `have` the ids of the events that the
+ * browser has of each of these, with commas between them.
  */
 export function liveRoute(
   app: Hono,
