@@ -64,7 +64,7 @@ export interface Parts {
   domains(config: Config): readonly Domain[];
   openLog(config: Config, clock: Clock): Promise<Log>;
   /** `isAlone`: nothing but the queries of one verb is done with it. */
-  openWarehouse(config: Config, clock: Clock, isAlone?: boolean): Promise<Warehouse>;
+  openWarehouse(config: Config, clock: Clock, options?: { readonly isAlone?: boolean }): Promise<Warehouse>;
   /** What the warehouse says of itself, before it is opened. */
   warehouseTraits(config: Config): WarehouseTraits;
   openCache(options: CacheOptions): Promise<Cache>;

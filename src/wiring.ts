@@ -83,7 +83,7 @@ async function openLogAlone(config: Config, clock: Clock): Promise<Log> {
   });
 }
 
-async function openWarehouse(config: Config, clock: Clock, isAlone = false): Promise<Warehouse> {
+async function openWarehouse(config: Config, clock: Clock, { isAlone = false } = {}): Promise<Warehouse> {
   if (config.snowflake) {
     const { openSnowflake } = await import("./warehouse/snowflake.ts");
     const { requestBytes, ...snowflake } = config.snowflake;

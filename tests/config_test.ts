@@ -1,7 +1,3 @@
-import { DUCKDB } from "../src/warehouse/duckdb/traits.ts";
-import { SNOWFLAKE as SNOWFLAKE_TRAITS } from "../src/warehouse/snowflake/traits.ts";
-import type { WarehouseTraits } from "../src/warehouse/warehouse.ts";
-import { patienceOf } from "../src/wiring.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as z from "zod";
 import { readEnvironment } from "../src/cli/environment.ts";
@@ -9,6 +5,10 @@ import { alertChannels, allSettings, isSecret, readConfig, SETTINGS } from "../s
 import { domainModules } from "../src/domains/mod.ts";
 import { ConfigError } from "../src/errors.ts";
 import { settingMeta } from "../src/config/setting.ts";
+import { DUCKDB } from "../src/warehouse/duckdb/traits.ts";
+import { SNOWFLAKE as SNOWFLAKE_TRAITS } from "../src/warehouse/snowflake/traits.ts";
+import type { WarehouseTraits } from "../src/warehouse/warehouse.ts";
+import { patienceOf } from "../src/wiring.ts";
 
 const modules = [{
   name: "boats",

@@ -8,7 +8,7 @@ import { type Cost, costOf } from "../warehouse/snowflake/cost.ts";
 import { SNOWFLAKE } from "../warehouse/snowflake/traits.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
-import { textTable, widthOf } from "./rows.ts";
+import { countOf, textTable, widthOf } from "./rows.ts";
 import { CREDITS_AN_HOUR, type Generation, GENERATIONS } from "./setup_sql.ts";
 
 interface CostFlags {
@@ -79,11 +79,8 @@ async function cost(context: Context, names: readonly string[], flags: CostFlags
     }));
   }
   stdout.write(`${rates.map(({ domain, rate }) => `${domain} ${round(rate)}/s`).join(", ")}\n`);
-  stdout.write(
-    `X-Small warehouse of generation ${flags.generation}, ${creditsAnHour} credit${
-      creditsAnHour === 1 ? "" : "s"
-    } an hour\n\n`,
-  );
+  const price = countOf(creditsAnHour, "credit");
+  stdout.write(`X-Small warehouse of generation ${flags.generation}, ${price} an hour\n\n`);
   stdout.write(textTable(HEAD, [
     line(`${spanText(everySeconds)} (as set)`, configured),
     ...others.map(([seconds, cost]) => line(spanText(seconds), cost)),

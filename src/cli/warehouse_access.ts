@@ -28,7 +28,7 @@ export async function openExistingWarehouse(context: Context): Promise<Warehouse
       `There is no warehouse at "${missing}" yet: "freshet run" or "freshet migrate" makes it`,
     );
   }
-  return await parts.openWarehouse(config, host.clock, true);
+  return await parts.openWarehouse(config, host.clock, { isAlone: true });
 }
 
 /** Nothing has been written yet. */

@@ -33,15 +33,19 @@ export function isGuarded(right: Right, tokens: Tokens): boolean {
 /** Why a bearer token does not open a route; `undefined` when it does. */
 export type TokenCheck = (c: Context) => Refusal | undefined;
 
+/** The bearer token that a request has. */
+export function bearerOf(c: Context): string | undefined {
+  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
+  return scheme.toLowerCase() === "bearer" && token !== "" ? token : undefined;
+}
+
 /** Whether a request comes from this program's own verbs, which know the run file's token: nobody guesses it. */
 export function ownCheck({ run }: Pick<Tokens, "run">): (c: Context) => boolean {
   const own = run === undefined ? undefined : digest(run);
-  return (c) => own !== undefined && timingSafeEqual(own, digest(bearerOf(c)));
-}
-
-function bearerOf(c: Context): string {
-  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-  return scheme.toLowerCase() === "bearer" ? token : "";
+  return (c) => {
+    const token = bearerOf(c);
+    return own !== undefined && token !== undefined && timingSafeEqual(own, digest(token));
+  };
 }
 
 /** Checks that requests have a token that gives the right. Without any token nobody passes. */
@@ -52,7 +56,7 @@ export function tokenCheck(right: Right, tokens: Tokens, guesses: Guesses): Toke
   const others = [tokens.ingest, tokens.read].filter((token) => token !== undefined).map(digest);
   return (c) => {
     const token = bearerOf(c);
-    if (token === "") return unauthorized;
+    if (token === undefined) return unauthorized;
     // They must not wait for those who guess from the same address.
     if (isOwn(c)) return undefined;
     const given = digest(token);

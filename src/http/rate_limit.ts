@@ -10,6 +10,8 @@ export interface RateLimit {
   readonly burst?: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Requests that are let through, and not counted. */
+  readonly spares?: (c: Context) => boolean;
 }
 
 /** Addresses that are remembered; the longest unseen is forgotten first, which gives it a full bucket. */
@@ -61,6 +63,7 @@ export function limitRate(limit: RateLimit, addressOf: (c: Context) => string): 
   if (limit.perSecond === Infinity) return (_c, next) => next();
   const buckets = new Buckets(limit);
   return (c, next) => {
+    if (limit.spares?.(c)) return next();
     const taken = buckets.take(addressOf(c));
     if (taken.ok) return next();
     return Promise.resolve(problem(c, {

@@ -12,6 +12,7 @@ import {
   rowsOf,
   type Span,
   spanIn,
+  wholeBuckets,
   within,
 } from "../../panels/mod.ts";
 import type { TrainMeasure } from "./answers.ts";
@@ -73,8 +74,7 @@ async function fine(
 }
 
 function hourly(filter: Filter, span: Span, bucketS: number) {
-  const whole = { from: Math.floor(span.from / bucketS / 1000) * bucketS * 1000, to: span.to };
-  const where = all(within("WINDOW_START", whole), chosenHourly(filter));
+  const where = all(within("WINDOW_START", wholeBuckets(span, bucketS)), chosenHourly(filter));
   const { hourly: column } = COLUMNS[filter.measure];
   return {
     source: "ATS_HOURLY_STATS",

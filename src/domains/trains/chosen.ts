@@ -11,6 +11,7 @@ import {
   several,
   type Span,
   timeFilter,
+  wholeBuckets,
   within,
 } from "../../panels/mod.ts";
 
@@ -38,8 +39,7 @@ export function chosenHourly({ train, line }: Chosen): Condition {
 
 /** Records in the span by the hourly statistics: whole hours, so a few more than there are. */
 export async function recordsIn(span: Span, filter: Chosen, context: PanelContext): Promise<number> {
-  const hours = { from: Math.floor(span.from / HOUR_MS) * HOUR_MS, to: span.to };
-  const where = all(within("WINDOW_START", hours), chosenHourly(filter));
+  const where = all(within("WINDOW_START", wholeBuckets(span, HOUR_MS / 1000)), chosenHourly(filter));
   const [row] = await rowsOf(
     context,
     `SELECT SUM(EVENT_COUNT) AS RECORDS FROM ATS_HOURLY_STATS WHERE ${where.sql}`,

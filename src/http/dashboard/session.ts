@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import * as z from "zod";
-import { isToken, tokenCheck, type Tokens, tokensFor } from "../auth.ts";
+import { bearerOf, isToken, tokenCheck, type Tokens, tokensFor } from "../auth.ts";
 import type { Guesses } from "../guesses.ts";
 import { PROBLEMS, type Refusal } from "../problem.ts";
 import type { BodyReader } from "../request_body.ts";
@@ -38,7 +38,7 @@ export function allCheck(tokens: Tokens): AllCheck {
   const opening = [api, run].filter((token) => token !== undefined);
   const proofs = opening.map(proofOf);
   return (c) => {
-    const sent = sentToken(c);
+    const sent = bearerOf(c);
     const mayAll = sent === undefined ? isToken(proofs, getCookie(c, COOKIE) ?? "") : isToken(opening, sent);
     return mayAll ? undefined : READS_ONLY;
   };
@@ -53,7 +53,7 @@ export function requireSession({ tokens, guesses }: SessionOptions): MiddlewareH
   return (c, next) => {
     // Nobody guesses what it is: who has it need not wait for those who guess at tokens. A token that is sent beside it counts
     // as a guess all the same.
-    if (sentToken(c) === undefined && isToken(proofs, getCookie(c, COOKIE) ?? "")) return next();
+    if (bearerOf(c) === undefined && isToken(proofs, getCookie(c, COOKIE) ?? "")) return next();
     const refusal = check(c);
     if (!refusal) return next();
     if (refusal.code === "unauthorized") c.header("www-authenticate", "Bearer");
@@ -101,12 +101,6 @@ export function sessionRoute(app: Hono, { tokens, guesses, bodies }: SessionRout
 export function refused(c: Context, { code, detail, retryAfter }: Refusal): Response {
   if (retryAfter !== undefined) c.header("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
   return failure(c, PROBLEMS[code].status, code, detail);
-}
-
-/** The bearer token that a request has. */
-function sentToken(c: Context): string | undefined {
-  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
-  return scheme.toLowerCase() === "bearer" && token !== "" ? token : undefined;
 }
 
 function proofOf(token: string): string {

@@ -12,7 +12,7 @@ export const DUCKDB: WarehouseTraits = {
     jsonText: (column) => `CAST(${column} AS VARCHAR)`,
     rowOrder: "rowid",
   },
-  freshness: { freshMs: 500, staleMs: 60_000, alertsMs: 100, isFree: true },
+  freshness: { freshMs: 1_000, staleMs: 60_000, alertsMs: 100, isFree: true },
   runsRules: true,
   statementsIn: (text) => splitStatements(text, duckDbDialect),
 };

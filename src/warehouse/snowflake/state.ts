@@ -27,8 +27,8 @@ function binds({ domain, topic }: Scope, partitions: readonly number[]): [string
 const COMPACT_FROM_ROWS = 20_000;
 
 /**
- * The live state in pages, none of which is kept. Compacts afterwards where that is overdue: a process that restarts often never comes to writing as
- * much as it takes to compact while it runs.
+ * The live state in pages, none of which is kept. Compacts afterwards where that is overdue: a process that restarts often
+ * never comes to writing as much as it takes to compact while it runs.
  */
 export async function* readState(
   session: Session,

@@ -101,7 +101,7 @@ function dateText(ms: number): string {
 }
 
 /** An hour as a clock shows it, before or after the day, too. */
-function clock(hour: number): string {
+export function clock(hour: number): string {
   const minutes = ((Math.round(hour * 60) % 1440) + 1440) % 1440;
   return `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
 }

@@ -20,7 +20,7 @@ import {
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { CircadianPanels, CircadianUser } from "../answers.ts";
-import { ActogramCard } from "./actogram.tsx";
+import { ActogramCard, clock } from "./actogram.tsx";
 import { PlanCard } from "./plan.tsx";
 
 const NO_RECORDS = "Nobody has slept yet. The simulation sends by itself (deno task run).";
@@ -139,12 +139,7 @@ function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
   );
 }
 
-/** An hour of the day as a clock shows it; a negative one is of the evening before. */
-function hourText(hour: number | null): string {
-  if (hour === null) return "–";
-  const minutes = (Math.round(hour * 60) % 1440 + 1440) % 1440;
-  return `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
-}
+const hourText = (hour: number | null): string => hour === null ? "–" : clock(hour);
 
 const DAY_NAMES = [
   "date",
