@@ -99,7 +99,7 @@ export class AlertEvents {
       if (value.open && value.backfill) return [];
       const alert = told(output, rows[i]!.row);
       const isNews = raised === undefined && !value.backfill && this.#isFresh(value.last) &&
-        (value.open || value.version === 1);
+        (value.open || !(value.wasFinal ?? value.version > 1));
       const events: AlertEvent[] = [];
       if (isNews) events.push(this.#tell({ event: "RAISED", partition, offset, alert }));
       if (!value.open && (raised || isNews)) events.push(this.#tell({ event: "CLEARED", partition, offset, alert }));

@@ -25,8 +25,13 @@ export interface SessionRow<R> extends KeyedResult {
   readonly open: boolean;
   /** It has closed once. An element that makes it longer may open it again, and it stays final: every change has a new version. */
   readonly final: boolean;
-  /** 1, and one more for each element that changed the session after it was final. */
+  /**
+   * 1, and one more for each element that changed the session after it was final, and for each behind the watermark that
+   * began it, or has made it begin earlier: what the key has in other partitions may have been final without it.
+   */
   readonly version: number;
+  /** It was final before what this row says of it; where it is left out, when its version is above 1. */
+  readonly wasFinal?: boolean;
   /** Emitted by a batch of history: whether it is open or not, it is no news. */
   readonly backfill: boolean;
   /** The start that its last row said, when that was another. */

@@ -133,20 +133,20 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
     { element, batch, out }: { readonly element: Element<T>; readonly batch: Batch<T>; readonly out: Changes<S> },
   ): Session {
     const { time } = element;
-    if (!session) return this.#begin(entry.value.sessions, element);
-    const closedUpTo = this.#closedUpTo(element);
+    const closedUpTo = Math.max(this.#closedUpTo(element), batch.closedBefore);
+    // What begins behind it may be a part of what was final already: the key may have sessions in other partitions.
+    const isBehind = time < closedUpTo;
+    if (!session) return this.#begin(entry.value.sessions, element, isBehind ? 2 : 1);
     const hadClosed = [session, ...others].some((s) => s.final || this.#isOver(s, closedUpTo));
     for (const other of others) this.#absorb(entry, session, other, batch, out);
+    if (hadClosed || (isBehind && time < session.start)) session.version++;
+    session.final ||= hadClosed;
     session.start = Math.min(session.start, time);
     session.last = Math.max(session.last, time);
-    if (hadClosed) {
-      session.version++;
-      session.final = true;
-    }
     return session;
   }
 
-  #begin(sessions: Session[], { time, watermark }: Element<T>): Session {
+  #begin(sessions: Session[], { time, watermark }: Element<T>, version: number): Session {
     const { windows: { gapMs }, allowedLatenessMs, accumulators } = this.options;
     const floor = Math.max(watermark - allowedLatenessMs - gapMs, this.state.marks(this.partition).forgottenUpTo);
     const fresh: Session = {
@@ -156,7 +156,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
       accs: accumulators.initial(),
       open: true,
       final: false,
-      version: 1,
+      version,
       emittedStart: null,
       floor: floor === -Infinity ? null : floor,
       pending: true,
@@ -217,11 +217,12 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
 
   #finish(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
     // That a session was open again shows in episodes alone.
-    const hasRow = session.final && !session.pending && !this.options.alerts;
+    const wasFinal = session.final;
+    const hasRow = wasFinal && !session.pending && !this.options.alerts;
     session.open = false;
     session.final = true;
     this.state.touch(entry);
-    if (!hasRow) this.#emit(entry, session, batch, out);
+    if (!hasRow) this.#emit(entry, session, batch, out, wasFinal);
   }
 
   protected override emitEarly(batch: Batch<T>, out: Changes<S>): void {
@@ -231,7 +232,13 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
     this.#changed.clear();
   }
 
-  #emit(entry: StateEntry<KeySessions>, session: Session, batch: Batch<T>, out: Changes<S>): void {
+  #emit(
+    entry: StateEntry<KeySessions>,
+    session: Session,
+    batch: Batch<T>,
+    out: Changes<S>,
+    wasFinal = session.final,
+  ): void {
     const { keys, windows: { gapMs }, accumulators } = this.options;
     const { id, start, last, open, final, version, emittedStart } = session;
     const row: SessionRow<ResultsOf<S>> = {
@@ -246,6 +253,7 @@ export class SessionAggregator<T, S extends AccumulatorSpec<T>> extends Partitio
       open,
       final,
       version,
+      wasFinal,
       backfill: batch.backfill,
       previousStart: emittedStart === start ? null : emittedStart,
     };

@@ -72,6 +72,14 @@ async function store(warehouse: Warehouse, events: readonly AlertEvent[]): Promi
 
 const told = (events: readonly AlertEvent[]) => events.map(({ row }) => row.EVENT);
 
+Deno.test("an episode that a record behind the watermark begins is told of also when it closes at once", async () => {
+  const late = closed(NOW, { version: 2, wasFinal: false });
+  assertEquals(told(tell(await telling(), [late])), ["RAISED", "CLEARED"]);
+  // One that was over long before, of which nobody was told, is no news when it is corrected.
+  assertEquals(told(tell(await telling(), [{ ...late, wasFinal: true }])), []);
+  assertEquals(told(tell(await telling(), [closed(NOW, { version: 2 })])), []);
+});
+
 Deno.test("an episode is told of when it is raised and when it is cleared, however often it changes in between", async () => {
   const events = await telling();
   const all = tell(events, [session(NOW), session(NOW, { last: NOW + 5 }), closed(NOW), closed(NOW, { version: 2 })]);

@@ -127,6 +127,38 @@ Deno.test("a session that a late element opens again stays final, and every chan
   await harness.close();
 });
 
+Deno.test("a session that an element behind the watermark begins, or begins earlier, has a higher version: parts elsewhere may be final", async () => {
+  const harness = new Harness(KINDS["sessions"]!(new StateBackend(), 100));
+  const feed = new Feed();
+  const push = async (...events: Event[]) => (await harness.push(feed.batch(events, true))).map(text);
+  assertEquals(await push(event(20, "other")), ["other 20..23 n=1 v1"]);
+  // Its end has been passed; its end has not.
+  assertEquals(await push(event(5), event(19)), ["k 5..8 n=1 v2 final", "k 19..22 n=1 v2"]);
+  // Inside of it nothing is new to others; before its start there is.
+  assertEquals(await push(event(21), event(20), event(18)), ["k 18..24 n=4 v3"]);
+  assertEquals(await push(event(22)), ["k 18..25 n=5 v3"]);
+  // Ahead of the watermark nothing can be final.
+  assertEquals((await push(event(30, "other"), event(31)))[1], "k 18..25 n=5 v3 final");
+  await harness.close();
+});
+
+Deno.test("silence and the end of an input close sessions that are yet to begin, too", async () => {
+  const harness = new Harness(KINDS["sessions"]!(new StateBackend(), 100));
+  const feed = new Feed();
+  const push = async (events: readonly Event[], ended = false) =>
+    (await harness.push(feed.batch(events, true, false, ended))).map(text);
+  assertEquals(await push([event(0, "other")]), ["other 0..3 n=1 v1"]);
+  assertEquals(await push([], true), ["other 0..3 n=1 v1 final"]);
+  // Closed up to 3: a session at 1 was final everywhere without this element.
+  assertEquals(await push([event(1)]), ["k 1..4 n=1 v2"]);
+  assertEquals(await push([event(3, "later")]), ["later 3..6 n=1 v1"]);
+  const silent = feed.batch([]);
+  await harness.push({ ...silent, watermark: 50 });
+  const after = feed.batch([event(49)], true);
+  assertEquals((await harness.push({ ...after, watermark: 50, closedBefore: 50 })).map(text), ["k 49..52 n=1 v2"]);
+  await harness.close();
+});
+
 for (const [kind, make] of Object.entries(KINDS)) {
   Deno.test(`the end of an input closes all ${kind}; what a later run brings corrects them within the allowed lateness`, async () => {
     const state = new StateBackend();

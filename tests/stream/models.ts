@@ -103,6 +103,8 @@ export interface SessionModel extends LatenessModel {
 /** An element of a session: with how far back the session that it joined may grow, and whether that had closed before. */
 interface Joined extends Seen {
   readonly floor: number;
+  readonly hadClosed: boolean;
+  /** It raises the version: the session had closed, or begins with it although the watermark has passed it. */
   readonly corrects: boolean;
 }
 
@@ -132,8 +134,9 @@ export function expectSessions(events: readonly Event[], model: SessionModel): E
       late.push(offset);
       continue;
     }
-    const corrects = near.some((session) => endOf(session, gap) <= watermark || session.some((e) => e.corrects));
-    accepted.set(key, [...own, { ...element, floor, corrects }]);
+    const hadClosed = near.some((session) => endOf(session, gap) <= watermark || session.some((e) => e.hadClosed));
+    const corrects = hadClosed || (time < watermark && !(near[0] && near[0][0]!.time <= time));
+    accepted.set(key, [...own, { ...element, floor, hadClosed, corrects }]);
   }
   const sessions = [...accepted.values()].flatMap((own) => sessionsOf(own, gap));
   const name = (session: readonly Seen[]) => `${session[0]!.key} ${session[0]!.time}..${session.at(-1)!.time}`;
