@@ -5,7 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import { LogDamagedError, LogUnavailableError } from "../errors.ts";
 import type { Generation, LogBatch, PartitionBounds } from "../log/log.ts";
-import type { Batch, FailedElement, SideOutputs } from "@freshet/stream";
+import type { Batch, FailedElement, SideOutputs, WindowLengths } from "@freshet/stream";
 import type { Claim, Unit, Writer } from "../warehouse/warehouse.ts";
 import { AlertEvents } from "./alert_events.ts";
 import { Checkpointer } from "./checkpoint.ts";
@@ -36,6 +36,8 @@ const LAST_LOOK_MS = 1_000;
 const MAX_KEYED_CHANGES = 50_000;
 /** While a checkpoint is being written, this multiple of its rows may collect before reading stops. */
 const ROWS_WHILE_WRITING = 1.5;
+/** Sessions end at any time: watermarks that those of other members wait for are written no more often than this, milliseconds. */
+const SESSIONS_EVERY_MS = 60_000;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
 const WRITING_POLL_MS = 5;
 
@@ -242,10 +244,13 @@ class GenerationRun {
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
     const { options: { domain: { topic }, log, checkpointMs }, writer } = this.context;
-    const windows = this.pipeline.outputs.filter((output) => output.kind === "windows");
+    const windows = this.pipeline.outputs.flatMap((output): WindowLengths[] => {
+      if (output.kind === "sessions") return [{ everyMs: SESSIONS_EVERY_MS, sizeMs: output.gapMs }];
+      return output.kind === "windows" ? [output] : [];
+    });
     if (windows.length === 0) return undefined;
-    const everyMs = Math.max(checkpointMs, Math.min(...windows.map((output) => output.everyMs)));
-    const sizeMs = Math.max(...windows.map((output) => output.sizeMs));
+    const everyMs = Math.max(checkpointMs, Math.min(...windows.map((lengths) => lengths.everyMs)));
+    const sizeMs = Math.max(...windows.map((lengths) => lengths.sizeMs));
     return new SharedTopic({ log, writer, topic, partitions, everyMs, sizeMs });
   }
 

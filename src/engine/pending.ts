@@ -122,6 +122,7 @@ export class Pending {
         addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
       } else this.#addChanges(output, elements, now);
       if (output.kind === "windows") this.#addEnds(elements as Element<WindowResult<unknown>>[]);
+      if (output.kind === "sessions") this.#addSessionEnds(elements as Element<SessionChange<unknown>>[]);
     });
     for (const late of batch.side.late) this.#addLate(late);
   }
@@ -167,7 +168,7 @@ export class Pending {
     return { topic: this.domain.topic, appends, upserts, deletes, state, moves };
   }
 
-  /** The ends of windows that rows have been made of since the last call, epoch milliseconds. */
+  /** The ends of windows and final sessions that rows have been made of since the last call, epoch milliseconds. */
   takeEnds(): ReadonlySet<number> {
     const ends = this.#ends;
     if (ends.size > 0) this.#ends = new Set();
@@ -193,6 +194,11 @@ export class Pending {
     for (const { value: { end } } of elements) {
       if (end !== last) this.#ends.add(last = end);
     }
+  }
+
+  /** Of those that have closed: an open one will have another row. */
+  #addSessionEnds(elements: readonly Element<SessionChange<unknown>>[]): void {
+    for (const { value } of elements) if (value.kind === "session" && value.final) this.#ends.add(value.end);
   }
 
   #rowsOf(table: string): PendingRows {

@@ -66,6 +66,8 @@ export interface WindowOutput<E, R = Named> extends KeyedOutput<E, WindowResult<
 export interface SessionOutput<E, R = Named> extends KeyedOutput<E, SessionChange<R>> {
   /** Tells outputs apart. */
   readonly kind: "sessions";
+  /** How long after its last element a session ends, milliseconds. */
+  readonly gapMs: number;
 }
 
 /** One row for each time that a condition lasted: raised, updated, cleared. */

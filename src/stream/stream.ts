@@ -241,6 +241,7 @@ export class KeyedStream<E, T> {
         kind: "sessions",
         name,
         keyNames: keys.names,
+        gapMs,
         operator: sessions({ name, accumulators: new AccumulatorRow(spec), alerts: false }),
       }),
       episodes(name, options) {

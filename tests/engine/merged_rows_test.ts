@@ -1,7 +1,9 @@
 // Rows that are merged from several partitions: they are final when every partition of the topic has passed their window.
 
 import { assert, assertEquals } from "@std/assert";
-import { readings, TOPIC } from "../support/simulation/domain.ts";
+import { count } from "@freshet/stream";
+import type { Domain } from "../../src/domains/domain.ts";
+import { type Reading, readings, TOPIC, WINDOW } from "../support/simulation/domain.ts";
 import { watchInvariants } from "../support/simulation/oracle.ts";
 import { type Instance, START, World } from "../support/simulation/world.ts";
 
@@ -189,4 +191,57 @@ Deno.test("at the end of an input that has brought nothing new nothing is writte
   const before = checkpoints();
   await merged.world.workOff();
   assertEquals(checkpoints(), before);
+});
+
+/** A world with sessions and no windows, whose partitions are so many. */
+function sessionsOnly(partitions: number): World {
+  const domain: Pick<Domain<Reading>, "tables"> = {
+    tables: (events) => [
+      events.keyBy({ K: (e) => e.key }).session(WINDOW.gap).aggregate("SESSIONS", { n: count() }),
+    ],
+  };
+  const world = new World({ ...readings(IDLE_MS), ...domain } as Domain, 1, partitions);
+  watchInvariants(world);
+  return world;
+}
+
+/** The end of the last session, and up to when every partition has closed what it has. */
+function ends({ warehouse }: World) {
+  const last = Math.max(...warehouse.rows("SESSIONS").map((row) => Number(row.WINDOW_END)));
+  return { last, passed: Math.min(...[...warehouse.claims.values()].map(({ watermark }) => watermark ?? -Infinity)) };
+}
+
+Deno.test("sessions of a silent topic become final: the watermark of a partition that is behind is written once it has passed them", async () => {
+  const world = sessionsOnly(2);
+  const produce = (partition: number, ms: number) =>
+    world.produce({ key: "a", time: WINDOW_START + ms, x: 1 }, { partition });
+  produce(0, 10);
+  produce(0, 120);
+  produce(1, -2000);
+  const instance = world.start();
+  await world.until(() => world.committed);
+  assert(ends(world).passed < ends(world).last);
+  await world.until(() => ends(world).passed >= ends(world).last);
+  assertEquals(ends(world).last, WINDOW_START + 120 + WINDOW.gap);
+  // From then on silence costs nothing.
+  const checkpoints = () => [...world.warehouse.claims.values()].map(({ checkpoint }) => checkpoint);
+  const before = checkpoints();
+  const until = world.turns.now() + 5000;
+  await world.until(() => world.turns.now() >= until);
+  assertEquals(checkpoints(), before);
+  await world.stopped(instance);
+});
+
+Deno.test("sessions of another member become final, too, though its partitions alone had records", async () => {
+  const world = sessionsOnly(2);
+  const instances = [world.start(), world.start()];
+  await world.until(() => instances.every(({ runner }) => runner.status().partitions.length === 1));
+  world.produce({ key: "a", time: WINDOW_START - 2000, x: 1 }, { partition: 1 });
+  await world.until(() => world.committed);
+  world.produce({ key: "a", time: WINDOW_START + 10, x: 1 }, { partition: 0 });
+  await world.until(() => world.committed);
+  assert(ends(world).passed < ends(world).last);
+  await world.until(() => ends(world).passed >= ends(world).last);
+  assertEquals(ends(world).last, WINDOW_START + 10 + WINDOW.gap);
+  for (const instance of instances) await world.stopped(instance);
 });
