@@ -262,3 +262,91 @@ FROM USER_SESSIONS AS P
 LEFT JOIN SPREAD AS S ON S.USER_ID = P.USER_ID
 WHERE S.USER_ID IS NULL;
 COMMENT ON VIEW USER_SESSIONS_JOINED IS 'USER_SESSIONS with one row for each session also where a user''s records lie in several partitions; IS_FINAL then once the watermark of every partition has passed WINDOW_END';
+
+-- version 4: joined sessions are final once every partition has passed them
+
+-- A partition knows only its own records, so a user whose records lie in several has parts of a session in each. Two parts are
+-- of one session exactly when one begins before the other ends: then of the actions of both there are two less than 30 minutes
+-- apart, and otherwise none. A user who is in one partition so far may still come in another, so a session is final only when
+-- every partition has passed it, or has closed it at the end of a bounded input.
+CREATE OR REPLACE VIEW USER_SESSIONS_JOINED AS
+WITH PASSED AS (
+  SELECT FINAL_UP_TO FROM FRESHET_FINAL WHERE DOMAIN = 'actions' AND OPERATOR = 'USER_SESSIONS'
+),
+SPREAD AS (
+  SELECT USER_ID
+  FROM USER_SESSIONS
+  GROUP BY USER_ID
+  HAVING MIN(KAFKA_PARTITION) < MAX(KAFKA_PARTITION)
+),
+MARKED AS (
+  SELECT
+    P.*,
+    CASE
+      WHEN P.WINDOW_START < MAX(P.WINDOW_END) OVER (
+        PARTITION BY P.USER_ID ORDER BY P.WINDOW_START, P.KAFKA_PARTITION
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) THEN 0
+      ELSE 1
+    END AS IS_FIRST
+  FROM USER_SESSIONS AS P
+  JOIN SPREAD AS S ON S.USER_ID = P.USER_ID
+),
+NUMBERED AS (
+  SELECT
+    P.*,
+    SUM(P.IS_FIRST) OVER (
+      PARTITION BY P.USER_ID ORDER BY P.WINDOW_START, P.KAFKA_PARTITION
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS RUN
+  FROM MARKED AS P
+),
+RANKED AS (
+  SELECT
+    NUMBERED.*,
+    ROW_NUMBER() OVER (PARTITION BY USER_ID, RUN ORDER BY WINDOW_START, KAFKA_PARTITION) AS N_FIRST,
+    ROW_NUMBER() OVER (PARTITION BY USER_ID, RUN ORDER BY WINDOW_END DESC, KAFKA_PARTITION) AS N_LAST
+  FROM NUMBERED
+),
+WHOLE AS (
+  SELECT
+    USER_ID,
+    MIN(WINDOW_START) AS WINDOW_START,
+    MAX(WINDOW_END) AS WINDOW_END,
+    CAST(SUM(EVENT_COUNT) AS BIGINT) AS EVENT_COUNT,
+    CAST(DATEDIFF('microsecond', MIN(WINDOW_START), MAX(WINDOW_END)) - 1800000000 AS DOUBLE) / 1000000 AS DURATION_S,
+    MAX(CASE WHEN N_FIRST = 1 THEN FIRST_PAGE END) AS FIRST_PAGE,
+    MAX(CASE WHEN N_LAST = 1 THEN LAST_PAGE END) AS LAST_PAGE,
+    CAST(SUM(VERSION) - COUNT(*) + 1 AS BIGINT) AS VERSION,
+    MAX(UPDATED_AT) AS UPDATED_AT
+  FROM RANKED
+  GROUP BY USER_ID, RUN
+)
+SELECT
+  USER_ID,
+  WINDOW_START,
+  WINDOW_END,
+  EVENT_COUNT,
+  DURATION_S,
+  FIRST_PAGE,
+  LAST_PAGE,
+  COALESCE(WINDOW_END <= (SELECT FINAL_UP_TO FROM PASSED), FALSE) AS IS_FINAL,
+  VERSION,
+  UPDATED_AT
+FROM WHOLE
+UNION ALL
+SELECT
+  P.USER_ID,
+  P.WINDOW_START,
+  P.WINDOW_END,
+  P.EVENT_COUNT,
+  P.DURATION_S,
+  P.FIRST_PAGE,
+  P.LAST_PAGE,
+  P.IS_FINAL AND COALESCE(P.WINDOW_END <= (SELECT FINAL_UP_TO FROM PASSED), FALSE) AS IS_FINAL,
+  P.VERSION,
+  P.UPDATED_AT
+FROM USER_SESSIONS AS P
+LEFT JOIN SPREAD AS S ON S.USER_ID = P.USER_ID
+WHERE S.USER_ID IS NULL;
+COMMENT ON VIEW USER_SESSIONS_JOINED IS 'USER_SESSIONS with one row for each session also where a user''s records lie in several partitions; IS_FINAL once the watermark of every partition has passed WINDOW_END';

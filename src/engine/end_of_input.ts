@@ -19,12 +19,14 @@ export async function closeAll({ partitions, push }: EndedInput): Promise<void> 
 }
 
 /**
- * Notes what the end of the input has closed. What one partition has closed is closed in all of them where rows are merged: a
- * merged row is final when every partition has closed its window. `now`: epoch milliseconds.
+ * Notes what the end of the input has closed. What one partition has closed is closed in all of them where rows are merged, or
+ * sessions joined: such a row is final when every partition has closed its window. `now`: epoch milliseconds.
  */
 export function noteClosed({ pipeline, partitions }: EndedInput, pending: Pending, now: number): void {
   const { state, outputs } = pipeline;
-  const merged = new Set(outputs.filter(({ kind }) => kind === "windows").map(({ name }) => name));
+  const merged = new Set(
+    outputs.filter(({ kind }) => kind === "windows" || kind === "sessions").map(({ name }) => name),
+  );
   for (const operator of state.operators) {
     const upTo = Math.max(...Array.from(partitions.keys(), (partition) => state.closedUpTo(operator, partition)));
     for (const partition of partitions.keys()) {
