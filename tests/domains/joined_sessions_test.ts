@@ -1,9 +1,10 @@
-// Sessions of users who are in several partitions, as USER_SESSIONS_JOINED has them: when a row is final, and what a version says.
+// Sessions and alerts of keys that are in several partitions, as the joined views have them: when a row is final, and what a
+// version says.
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Batch, FanOut, PartitionInput, StateBackend } from "@freshet/stream";
-import { outputsOf } from "../../src/domains/domain.ts";
+import { type Batch, FanOut, type Output, PartitionInput, StateBackend } from "@freshet/stream";
+import { type Domain, outputsOf } from "../../src/domains/domain.ts";
 import { closeAll, noteClosed } from "../../src/engine/end_of_input.ts";
 import { Pending } from "../../src/engine/pending.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
@@ -19,7 +20,7 @@ const at = (minutes: number) => DAY + 600 * MINUTE_MS + minutes * MINUTE_MS;
 const clock = (ms: unknown) => new Date(Number(ms)).toISOString().slice(11, 16);
 
 const actions = domainOf("actions");
-const idleAfterMs = actions.time.idleAfterMs;
+const trains = domainOf("trains");
 
 interface Joined {
   readonly user: string;
@@ -33,32 +34,44 @@ interface Joined {
 /** The engine's own steps from records to rows, partition by partition, into a warehouse. */
 class Partitions {
   readonly #state = new StateBackend();
-  readonly #outputs = outputsOf(actions, { state: this.#state, allowedLatenessMs: actions.time.allowedLatenessMs });
-  readonly #operators = new FanOut(this.#outputs.map(({ operator }) => operator));
+  readonly #outputs: readonly Output<unknown>[];
+  readonly #operators: FanOut<unknown>;
   readonly #inputs: readonly PartitionInput[];
-  #pending = new Pending(actions, this.#outputs);
+  #pending: Pending;
 
-  constructor(private readonly warehouse: Warehouse, count: number) {
-    this.#inputs = Array.from({ length: count }, (_, p) => new PartitionInput(p, { ...actions.time }));
+  constructor(private readonly warehouse: Warehouse, count: number, private readonly domain: Domain = actions) {
+    const { time } = domain;
+    this.#outputs = outputsOf(domain, { state: this.#state, allowedLatenessMs: time.allowedLatenessMs });
+    this.#operators = new FanOut(this.#outputs.map(({ operator }) => operator));
+    this.#inputs = Array.from({ length: count }, (_, p) => new PartitionInput(p, time));
+    this.#pending = new Pending(domain, this.#outputs);
   }
 
-  /** The warehouse knows the operator, and nothing of how far partitions have come. */
+  /** The warehouse knows the operators, and nothing of how far partitions have come. */
   async begin(): Promise<this> {
     await using writer = await this.warehouse.writer("test");
     const deletes = ["FRESHET_OFFSETS", "FRESHET_CLOSED"].map((table) => (
-      { table, keyColumns: ["DOMAIN"], rows: [{ DOMAIN: "actions" }] }
+      { table, keyColumns: ["DOMAIN"], rows: [{ DOMAIN: this.domain.name }] }
     ));
     await writer.commit(loose({ deletes }));
-    const operator = { DOMAIN: "actions", OPERATOR: "USER_SESSIONS", FINGERPRINT: "f", UPDATED_AT: DAY };
-    await this.#commit([{ table: "FRESHET_OPERATORS", keyColumns: ["DOMAIN", "OPERATOR"], rows: [operator] }]);
+    const rows = [...this.#state.fingerprints].map(([OPERATOR, FINGERPRINT]) => (
+      { DOMAIN: this.domain.name, OPERATOR, FINGERPRINT, UPDATED_AT: DAY }
+    ));
+    await this.#commit([{ table: "FRESHET_OPERATORS", keyColumns: ["DOMAIN", "OPERATOR"], rows }]);
     return this;
   }
 
   /** A user's actions, at minutes since ten o'clock; the watermark is half a minute behind the last. */
   async act(partition: number, user: string, ...minutes: number[]): Promise<void> {
+    const page = (minute: number) => `/${partition}/${minute}`;
+    await this.take(partition, minutes, (minute) => ({ user_id: user, action: "view", page: page(minute) }));
+  }
+
+  /** Records of what `said` makes of minutes since ten o'clock, and a checkpoint. */
+  async take(partition: number, minutes: readonly number[], said: (minute: number) => object): Promise<void> {
     const input = this.#inputs[partition]!;
     const elements = minutes.map((minute) => ({
-      value: { user_id: user, action: "view", page: `/${partition}/${minute}`, timestamp: at(minute) },
+      value: { timestamp: at(minute), ...said(minute) },
       time: at(minute),
       offset: input.nextOffset++,
       watermark: input.watermark.observe(at(minute)),
@@ -77,7 +90,7 @@ class Partitions {
     for (const input of this.#inputs) {
       input.watermark.busy();
       input.watermark.quiet(0);
-      if (input.watermark.quiet(idleAfterMs + minutes * MINUTE_MS)) {
+      if (input.watermark.quiet(this.domain.time.idleAfterMs + minutes * MINUTE_MS)) {
         await this.#push(input.batch<unknown>([], { early: true }));
       }
     }
@@ -94,13 +107,13 @@ class Partitions {
   }
 
   readonly #push = async (batch: Batch<unknown>): Promise<void> => {
-    this.#pending.addAnswers(batch, await this.#operators.push(batch as Batch<never>), DAY);
+    this.#pending.addAnswers(batch, await this.#operators.push(batch), DAY);
   };
 
   async #commit(more: readonly Upsert[] = []): Promise<void> {
     const { upserts, deletes } = this.#pending.unit([], []);
-    this.#pending = new Pending(actions, this.#outputs);
-    const known = { DOMAIN: "actions", TOPIC: actions.topic };
+    this.#pending = new Pending(this.domain, this.#outputs);
+    const known = { DOMAIN: this.domain.name, TOPIC: this.domain.topic };
     const positions = this.#inputs.map(({ position: { watermark, nextOffset } }, KAFKA_PARTITION): Row => ({
       ...{ ...known, KAFKA_PARTITION, NEXT_OFFSET: nextOffset, EPOCH: 1, CHECKPOINT_ID: 1 },
       ...{ WATERMARK: watermark, UPDATED_AT: DAY },
@@ -135,7 +148,7 @@ async function onWarehouse(body: (warehouse: Warehouse) => Promise<void>): Promi
   const dir = await Deno.makeTempDir();
   try {
     await using warehouse = await openDuckDb({ path: `${dir}/test.duckdb` });
-    await warehouse.migrate([SYSTEM, { name: "actions", text: actions.sql }]);
+    await warehouse.migrate([SYSTEM, ...[actions, trains].map(({ name, sql: text }) => ({ name, text }))]);
     await body(warehouse);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -196,6 +209,25 @@ Deno.test("after the end of an input new sessions are open, and what it closed s
     // Up to where one partition was closed no other has anything open.
     await partitions.act(1, "7", 49);
     assertEquals((await partitions.sessions())[0]!.slice(-2), "v2");
+  }));
+
+Deno.test("a late record in a partition that knew nothing of the train gives an alert that was cleared a new version", () =>
+  onWarehouse(async (warehouse) => {
+    const partitions = await new Partitions(warehouse, 2, trains).begin();
+    const reading = { passenger_count: 1500, total_weight_tons: 200, power_draw_kw: 100, speed_kmh: 50 };
+    const crowded = (partition: number, ...minutes: number[]) =>
+      partitions.take(partition, minutes, () => ({ ...reading, train_id: "T1" }));
+    const joined = async () => {
+      const { rows } = await warehouse.query("SELECT STATUS, EVENT_COUNT, VERSION FROM ATS_ALERTS_JOINED");
+      return rows.map(([status, count, version]) => `${status} ${count}, v${version}`);
+    };
+    await crowded(0, 0, 1);
+    assertEquals(await joined(), ["ACTIVE 2, v1"]);
+    const others = () => ({ ...reading, train_id: "T2", passenger_count: 0 });
+    for (const partition of [0, 1]) await partitions.take(partition, [10], others);
+    assertEquals(await joined(), ["CLEARED 2, v1"]);
+    await crowded(1, 0.5);
+    assertEquals(await joined(), ["CLEARED 3, v2"]);
   }));
 
 type Step =
