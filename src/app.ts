@@ -4,16 +4,19 @@ import type { Clock, EventNow } from "./clock.ts";
 import { AlertSending, Notes, SmallWrites } from "./alerts/mod.ts";
 import { alertChannels, type Config } from "./config/mod.ts";
 import { CheckpointTotals } from "./engine/checkpoint_totals.ts";
+import { gapUpsert } from "./engine/gap.ts";
 import type { AlertOptions, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
 import { connectionBudget, Reachability, startHttp } from "./http/mod.ts";
 import { type EventMaker, ingestSources } from "./ingest_sources.ts";
+import { skipInCopies } from "./copy_skip.ts";
+import { CopiedRunner } from "./copied_runner.ts";
 import { KeyedCopy } from "./keyed_copy.ts";
 import { BatchedProducer } from "./log/batched_producer.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
-import { addGauge, createMetrics, type Metrics, observerOf } from "./metrics/mod.ts";
+import { addGauge, copyObserverOf, createMetrics, type Metrics, observerOf } from "./metrics/mod.ts";
 import { addStreamingMetrics } from "./metrics/streaming.ts";
 import { addProcessMetrics, watchEventLoop } from "./metrics/process.ts";
 import type { Domain } from "./domains/domain.ts";
@@ -118,14 +121,17 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   const shared = { log, warehouse, clock, config, untilEnd, observers: told };
   const threads = await openThreads(options, { ...shared, alerts: alerts && alertOptions(options) }, stack);
   addGauge(metrics, { name: "freshet_threads", help: "Threads that share the partitions", read: () => threads.count });
+  const copies = keyedCopies({ ...options, log, writes, metrics });
   const runners: readonly Runner[] = domains.map((domain) => {
     const now = eventNow?.(domain);
-    return threads.all?.runner(domain) ??
+    const runner = threads.all?.runner(domain) ??
       parts.createRunner({
         ...{ ...shared, domain, sharers: domains.length },
         eventNow: now,
         alerts: alerts && alertOptions(options, now),
       });
+    const copy = copies.get(domain);
+    return copy ? stack.use(new CopiedRunner(runner, copy, { untilEnd: Boolean(untilEnd) })) : runner;
   });
   const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
@@ -135,6 +141,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
   });
   const tokens = { ...tokensOf(config), run: runFile.token };
   const connections = connectionBudget({ config, metrics, dataDir: config.dataDir });
+  const skipping = { log, warehouse, clock, signal: stop.signal };
   const usersQuery = (sql: string, limits: QueryOptions) =>
     warehouse.query(sql, { maxBytes: MAX_ANSWER_BYTES, ...limits, asker: "user" });
   const http = stack.use(startHttp({
@@ -159,7 +166,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     isCacheReachable,
     rateLimit: config.rateLimit,
     query: usersQuery,
-    skip: skipIn({ log, warehouse, clock, signal: stop.signal }, domains),
+    skip: skipInCopies(skipIn(skipping, domains), { ...skipping, copies }),
   }));
   // Nobody waits for what does not come any more.
   stack.defer(() => fed.resolve());
@@ -189,7 +196,6 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     settings: config.domains,
   }));
   const publish = () => runFile.publish(http.url);
-  const copies = await keyedCopies({ ...options, log });
   const prepared = await prepare({ ...options, log, warehouse, onWait: publish }, stop.signal);
   if (stop.signal.aborted) return;
   await publish();
@@ -199,11 +205,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     url: http.url,
     dashboard: dashboard.url,
   });
-  const feeds = [...options.feeds, ...copies];
-  await runUntilDone(
-    { ...options, feeds, log, runners, statuses, metrics, prepared, alerts, onFed: fed.resolve },
-    stop,
-  );
+  await runUntilDone({ ...options, log, runners, statuses, metrics, prepared, alerts, onFed: fed.resolve }, stop);
 }
 
 interface AlertSendingParts extends AppOptions {
@@ -250,18 +252,28 @@ async function openThreads(
   return { count: config.threads, all };
 }
 
-/** What makes the keyed copies that domains read; where there is an end, they are whole before the domains begin. */
-async function keyedCopies({ domains, config, clock, log, untilEnd, signal }: AppOptions & { readonly log: Log }) {
-  const feeds: Feed[] = [];
-  for (const domain of domains) {
-    if (domain.copyOf === undefined) continue;
-    const name = `${domain.name} copy`;
-    const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor(name), partitions: config.topicPartitions });
-    await copy.provide();
-    if (untilEnd) await copy.run(signal, { untilEnd: true });
-    else feeds.push({ run: (_, signal) => copy.run(signal) });
-  }
-  return feeds;
+interface KeyedCopiesParts extends AppOptions {
+  readonly log: Log;
+  readonly writes: SmallWrites;
+  readonly metrics: Metrics;
+}
+
+/** What makes the keyed copies that domains read. */
+function keyedCopies({ domains, config, clock, log, writes, metrics }: KeyedCopiesParts): Map<Domain, KeyedCopy> {
+  const copied = domains.filter(({ copyOf }) => copyOf !== undefined);
+  return new Map(copied.map((domain) => {
+    const { name, copyOf: topic = "" } = domain;
+    const { onCopied, onSkipped } = copyObserverOf(metrics, name);
+    const copy = new KeyedCopy({
+      ...{ domain, log, clock, onCopied, onDamage: config.onDamage },
+      logger: loggerFor(`${name} copy`),
+      async onGap(gap) {
+        await writes.write([gapUpsert({ name, topic }, gap)]);
+        onSkipped(gap.to - gap.from);
+      },
+    });
+    return [domain, copy];
+  }));
 }
 
 interface ReachabilityOptions {

@@ -4,15 +4,21 @@
 //
 // Every record is copied once, also when the process dies: a copy says in a header which record it is of, and a run begins
 // by reading which ones there are already. Two processes that make one copy at the same time may copy records twice.
+//
+// A partition that meets a stretch which cannot be read goes past it, with a gap on record, or stops while the others go on:
+// until it is told to go on (copy_skip.ts), or the log can be read there again.
 
 import type { Clock } from "./clock.ts";
+import { CopiedPartitions } from "./copied_partitions.ts";
 import type { Domain } from "./domains/domain.ts";
 import { decodeJson } from "./engine/decode.ts";
+import type { Gap } from "./engine/gap.ts";
 import type { Logger } from "./engine/options.ts";
 import { OlderForms } from "./engine/older_forms.ts";
-import { ConfigError, isRetriable, LogDamagedError, TopicMissingError } from "./errors.ts";
-import type { Generation, Log, LogBatch, LogRecord, NewRecord } from "./log/log.ts";
-import { MergedPartitions, type PlacedRecord } from "./merged_partitions.ts";
+import type { CopyStatus, Standstill } from "./engine/status.ts";
+import { ConfigError, type Damage, isRetriable, LogDamagedError, TopicMissingError } from "./errors.ts";
+import type { Generation, Log, LogRecord, NewRecord } from "./log/log.ts";
+import type { PlacedRecord } from "./merged_partitions.ts";
 
 /** Says which record a copy is of: partition and offset, with a slash between. */
 const SOURCE_HEADER = "freshet.copy.of";
@@ -26,9 +32,16 @@ const placeOf = ({ partition, record }: PlacedRecord) => `${partition}/${record.
 /** What the copy of a topic is called. */
 export const keyedCopyOf = (topic: string): string => `${topic}.keyed`;
 
+/** The group that a domain's copy is made in: its offsets say how far the copied topic is copied. */
+export const copyGroupOf = ({ topic }: Pick<Domain, "topic">): string => `${topic}-copy`;
+
 /** The domain as its producers see it, Freshet's own, too: they write to the copied topic, which others may read. */
 export const asProduced = (domain: Domain): Domain =>
   domain.copyOf === undefined ? domain : { ...domain, topic: domain.copyOf, copyOf: undefined };
+
+/** The topics that are read for a domain: its own, and what that is a copy of. */
+export const readTopics = ({ topic, copyOf }: Pick<Domain, "topic" | "copyOf">): readonly string[] =>
+  copyOf === undefined ? [topic] : [topic, copyOf];
 
 /** The domains, those of the names reading their keyed copies. Throws `ConfigError` for a name that no domain has. */
 export function readingCopies(domains: readonly Domain[], names: readonly string[]): readonly Domain[] {
@@ -47,38 +60,63 @@ export interface KeyedCopyOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Of the topic, where that has to be made, too. */
-  readonly partitions: number;
+  /** What a stretch that cannot be read does to its partition. */
+  readonly onDamage: "stop" | "skip";
+  /** Puts a gap on record; rejects when it cannot. */
+  readonly onGap: (gap: Gap) => Promise<void>;
+  /** Told of records that are in the copy, and of those among them that have the key that they had. */
+  readonly onCopied?: (records: number, withOwnKey: number) => void;
+}
+
+/**
+ * Makes the topic of a domain's copy when it is missing, with as many partitions as the copied one has; returns the names of
+ * what it made. Errors: `TopicMissingError` when there is nothing to copy, and those of the log.
+ */
+export async function provideCopy(log: Log, { topic, copyOf }: Domain): Promise<readonly string[]> {
+  const found = await log.topics([topic, copyOf!]);
+  const source = found.find((one) => one.topic === copyOf);
+  if (!source) throw new TopicMissingError([copyOf!]);
+  if (found.some((one) => one.topic === topic)) return [];
+  return await log.createTopics([{ topic, partitions: source.partitions.length }]);
 }
 
 /** The copy that a domain reads. */
 export class KeyedCopy {
-  readonly #source: string;
+  /** The copied topic. */
+  readonly source: string;
   readonly #group: string;
   readonly #older: OlderForms | undefined;
+  #partitions: CopiedPartitions | undefined;
+  /** Where partitions that have stopped are to go on. */
+  readonly #told = new Map<number, number>();
+  #isWarned = false;
 
   constructor(private readonly options: KeyedCopyOptions) {
     const { domain } = options;
-    this.#source = domain.copyOf!;
-    this.#group = `${domain.topic}-copy`;
+    this.source = domain.copyOf!;
+    this.#group = copyGroupOf(domain);
     this.#older = domain.older && new OlderForms(domain, domain.older);
   }
 
-  /** Makes the topic of the copy when it is missing, with as many partitions as the copied one has. */
-  async provide(): Promise<void> {
-    const { log, domain, partitions } = this.options;
-    if (log.kind === "embedded") await log.createTopics([{ topic: this.#source, partitions }]);
-    const [source] = await log.topics([this.#source]);
-    if (!source) throw new TopicMissingError([this.#source]);
-    await log.createTopics([{ topic: domain.topic, partitions: source.partitions.length }]);
+  /** Makes the topic of the copy when it is missing. A log that is away is waited for, but not with `untilEnd`. Errors: see {@link provideCopy}. */
+  async provide(signal: AbortSignal, { untilEnd = false } = {}): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await provideCopy(this.options.log, this.options.domain);
+        return;
+      } catch (error) {
+        if (untilEnd || !isRetriable(error)) throw error;
+        await this.#wait(error, signal);
+      }
+    }
   }
 
   /** Copies until the signal is aborted, or with `untilEnd` what there is now. */
   async run(signal: AbortSignal, { untilEnd = false } = {}): Promise<void> {
-    const { log, clock, logger } = this.options;
+    const { log } = this.options;
     while (!signal.aborted) {
       try {
-        await using members = await log.subscribe({ topic: this.#source, group: this.#group, signal });
+        await using members = await log.subscribe({ topic: this.source, group: this.#group, signal });
         while (!signal.aborted) {
           const generation = await members.nextGeneration();
           if (await this.#copyIn(generation, untilEnd)) return;
@@ -87,88 +125,187 @@ export class KeyedCopy {
         if (signal.aborted) return;
         if (untilEnd || !isRetriable(error)) throw error;
         // What a write has left behind is read before anything is written again.
-        logger.warn("Copying {topic} by key waits: {error}", { topic: this.#source, error: (error as Error).message });
-        await clock.sleep(RETRY_MS, signal).catch(() => {});
+        await this.#wait(error, signal);
       }
     }
+  }
+
+  /** How far it has come, as last known. */
+  status(): CopyStatus {
+    return { topic: this.source, partitions: this.#partitions?.status() ?? [] };
+  }
+
+  /** What a stopped partition means for the domain: it does not get all that there is. */
+  get standstill(): Standstill | null {
+    const stop = this.#partitions?.firstStop;
+    if (stop === undefined) return null;
+    const { clock } = this.options;
+    const since = Math.round(clock.now() - (clock.monotonic() - stop.sinceMs));
+    return { kind: "partition_stopped", reason: new LogDamagedError(stop.damage).message, since };
+  }
+
+  /** Why not all is copied that there is; undefined while no partition has stopped. */
+  get error(): LogDamagedError | undefined {
+    const stop = this.#partitions?.firstStop;
+    return stop && new LogDamagedError(stop.damage);
+  }
+
+  /** Where a partition of the copied topic has stopped. */
+  stopAt(partition: number): Damage | undefined {
+    return this.#partitions?.stopAt(partition);
+  }
+
+  /** A partition that has stopped goes on at the offset, soon. */
+  goOn(partition: number, offset: number): void {
+    this.#told.set(partition, offset);
+  }
+
+  async #wait(error: Error, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.options;
+    logger.warn("Copying {topic} by key waits: {error}", { topic: this.source, error: error.message });
+    await clock.sleep(RETRY_MS, signal).catch(() => {});
   }
 
   /** Copies the partitions of a generation until it ends; says whether the end was reached, where that is asked for. */
   async #copyIn(generation: Generation, untilEnd: boolean): Promise<boolean> {
-    const { log, domain } = this.options;
+    const { log, clock } = this.options;
     const bounds = await generation.bounds();
-    const committed = await log.committed(this.#source, this.#group);
-    const positions = new Map(
-      generation.partitions.map((p) => [p, Math.max(bounds.get(p)?.low ?? 0, committed.get(p) ?? 0)]),
-    );
+    const committed = await log.committed(this.source, this.#group);
+    const positions = new Map(generation.partitions.map((p) => [p, committed.get(p) ?? bounds.get(p)?.low ?? 0]));
+    const partitions = this.#partitions = new CopiedPartitions({ generation, positions, bounds, clock });
     const copied = await this.#copiedSince(positions, generation.signal);
-    const merged = new MergedPartitions(generation, positions);
     await generation.start(positions);
     while (!generation.signal.aborted) {
-      if (merged.mustWait) {
-        merged.take(this.#whole(await generation.next(WAIT_MS)));
-        if (untilEnd && merged.isAtEnd) return true;
+      await this.#goOn(partitions, generation);
+      if (partitions.mustWait) {
+        const damage = await partitions.take(WAIT_MS);
+        if (damage) await this.#meet(damage, partitions, generation);
+        if (untilEnd && partitions.isAtEnd) return true;
         continue;
       }
-      const records = merged.oldest(WRITE_RECORDS).filter((placed) => !copied.delete(placeOf(placed)));
-      // A write that fails ends the generation's copying: what of it is there is found out by reading.
-      if (records.length > 0) await log.produce(domain.topic, records.map((one) => this.#copy(one)), { asIs: true });
-      await generation.commit(merged.given());
+      await this.#write(partitions.oldest(WRITE_RECORDS).filter((placed) => !copied.delete(placeOf(placed))));
+      await generation.commit(partitions.given());
     }
     return false;
   }
 
-  /** In a copy nobody would see that what the records say is in doubt. */
-  #whole(batch: LogBatch | undefined): LogBatch | undefined {
-    const [first] = batch?.records ?? [];
-    if (batch?.damage === undefined || first === undefined) return batch;
-    const { partition, nextOffset: to, damage: why } = batch;
-    const { copyOf: topic = this.options.domain.topic } = this.options.domain;
-    throw new LogDamagedError({ topic, partition, from: first.offset, to, reason: "unreadable", why });
+  /** A write that fails ends the generation's copying: what of it is there is found out by reading. */
+  async #write(records: readonly PlacedRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const { log, domain, onCopied } = this.options;
+    let withOwnKey = 0;
+    const copies = records.map((placed) => {
+      const key = this.#keyOf(placed.record);
+      if (key === undefined) {
+        withOwnKey++;
+        this.#warnOf(placed);
+      }
+      return copyOf(placed, key === undefined ? placed.record.key : key);
+    });
+    await log.produce(domain.topic, copies, { asIs: true });
+    onCopied?.(records.length, withOwnKey);
   }
 
-  #copy(placed: PlacedRecord): NewRecord {
-    const { value, timestamp, headers } = placed.record;
-    return {
-      key: this.#keyOf(placed.record),
-      value,
-      timestamp,
-      headers: { ...headers, [SOURCE_HEADER]: placeOf(placed) },
-    };
+  /** Partitions that have stopped go on where they are told to, or where they can be read again. */
+  async #goOn(partitions: CopiedPartitions, generation: Generation): Promise<void> {
+    partitions.retry();
+    if (this.#told.size === 0) return;
+    for (const [partition, offset] of this.#told) {
+      if (partitions.stopAt(partition) === undefined) continue;
+      partitions.goOn(partition, offset);
+      const at = placeIn(this.source, partition);
+      this.options.logger.info("Copying {at} by key goes on at offset {offset}", { at, offset });
+    }
+    this.#told.clear();
+    await generation.commit(partitions.given());
   }
 
-  /** Which records from the positions on are in the copy already. */
+  async #meet(damage: Damage, partitions: CopiedPartitions, generation: Generation): Promise<void> {
+    const { clock, logger, onDamage, onGap } = this.options;
+    const { partition, from, to, reason, why } = damage;
+    const at = placeIn(this.source, partition);
+    // Deleted before anything of it was read: only the beginning.
+    const isFirst = reason === "deleted" && from === 0;
+    if (to === undefined || (onDamage !== "skip" && !isFirst)) {
+      partitions.stop(damage);
+      const error = new LogDamagedError(damage).message;
+      logger.error("Copying {at} by key stops, the others go on: {error}", { at, error });
+      return;
+    }
+    if (!isFirst) {
+      await onGap({ partition, from, to, reason, why, by: "FRESHET_ON_DAMAGE", at: clock.now() });
+      logger.warn("Offsets {from} to {last} of {at} are not copied, and recorded in FRESHET_GAPS: {why}", {
+        ...{ at, from, last: to - 1, why },
+      });
+    }
+    partitions.goOn(partition, to);
+    await generation.commit(partitions.given());
+  }
+
+  /** Which records from the positions on are in the copy already. What of the copy cannot be read is written again. */
   async #copiedSince(positions: ReadonlyMap<number, number>, signal: AbortSignal): Promise<Set<string>> {
     const { log, domain: { topic } } = this.options;
     const copied = new Set<string>();
     await using members = await log.subscribe({ topic, group: `freshet-copy-${crypto.randomUUID()}`, signal });
     const generation = await members.nextGeneration();
     const bounds = await generation.bounds();
+    const left = new Set(generation.partitions);
     await generation.start(new Map(generation.partitions.map((p) => [p, bounds.get(p)?.low ?? 0])));
-    while (!generation.partitions.every((p) => generation.caughtUp(p)) && !generation.signal.aborted) {
-      const batch = await generation.next(WAIT_MS);
-      for (const { headers } of batch?.records ?? []) {
+    while (left.size > 0 && !generation.signal.aborted) {
+      for (const { headers } of await this.#nextOf(generation, left)) {
         const source = headers[SOURCE_HEADER];
         if (!(source instanceof Uint8Array)) continue;
         const place = new TextDecoder().decode(source);
         const [partition, offset] = place.split("/").map(Number);
         if (offset! >= (positions.get(partition!) ?? Infinity)) copied.add(place);
       }
+      for (const partition of left) if (generation.caughtUp(partition)) left.delete(partition);
     }
     return copied;
   }
 
-  /** The key that the domain gives an event; of what is no event the key that it has. */
-  #keyOf(record: LogRecord): string | Uint8Array | null {
+  /** The next records of the copy, past what cannot be read of it; `left` loses a partition of which nobody knows how far that is. */
+  async #nextOf(generation: Generation, left: Set<number>): Promise<readonly LogRecord[]> {
+    try {
+      return (await generation.next(WAIT_MS))?.records ?? [];
+    } catch (error) {
+      if (!(error instanceof LogDamagedError)) throw error;
+      const { partition, to } = error.damage;
+      if (to === undefined) left.delete(partition);
+      else generation.skip(partition, to);
+      return [];
+    }
+  }
+
+  /** Whoever produces to the topic is told once: there may be a record like it in each write. */
+  #warnOf(placed: PlacedRecord): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    const { logger, domain } = this.options;
+    logger.warn(
+      "{place} of {topic} is copied with the key that it had, as the key of {domain} cannot be read of it; so are others like it",
+      { place: placeOf(placed), topic: this.source, domain: domain.name },
+    );
+  }
+
+  /** The key that the domain gives an event; undefined for what is no event. */
+  #keyOf(record: LogRecord): string | Uint8Array | null | undefined {
     const { domain } = this.options;
     const decoded = decodeJson(record, this.options.log.schemas);
-    if ("stage" in decoded) return record.key;
+    if ("stage" in decoded) return undefined;
     try {
       const parsed = domain.schema.safeParse(decoded.json);
       const event = parsed.data ?? this.#older?.read(decoded.json, record.timestamp)?.event;
-      return event === undefined ? record.key : domain.key(event);
+      return event === undefined ? undefined : domain.key(event);
     } catch {
-      return record.key;
+      return undefined;
     }
   }
+}
+
+const placeIn = (topic: string, partition: number) => `partition ${partition} of "${topic}"`;
+
+function copyOf(placed: PlacedRecord, key: NewRecord["key"]): NewRecord {
+  const { value, timestamp, headers } = placed.record;
+  return { key, value, timestamp, headers: { ...headers, [SOURCE_HEADER]: placeOf(placed) } };
 }

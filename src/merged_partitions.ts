@@ -45,6 +45,12 @@ export class MergedPartitions {
     this.#waiting += batch.records.length;
   }
 
+  /** What comes next of a partition begins at the offset: what lies before it, and was not taken, never comes. */
+  skipTo(partition: number, offset: number): void {
+    const of = this.#partitions.find((one) => one.partition === partition);
+    if (of) of.nextOffset = offset;
+  }
+
   /** Whether older records than those that wait may still come. */
   get mustWait(): boolean {
     return this.#waiting === 0 || (this.#waiting < MAX_WAITING && this.#partitions.some((of) => this.#isAwaited(of)));

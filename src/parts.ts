@@ -7,7 +7,8 @@ import type { Config } from "./config/mod.ts";
 import type { Domain, DomainModule } from "./domains/domain.ts";
 import type { AlertOptions, Observer, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
-import { TopicMissingError } from "./errors.ts";
+import { isRetriable, TopicMissingError } from "./errors.ts";
+import { provideCopy } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import type { Script, Warehouse, WarehouseTraits } from "./warehouse/warehouse.ts";
 
@@ -87,19 +88,26 @@ export function groupOf(config: Config, domain: Domain): string {
 
 /**
  * Makes sure that the domains' topics are there. On the embedded log the missing ones are created, their names returned;
- * on Kafka how they should be is their owner's choice: one that is missing is its domain's failure. Throws
- * `TopicMissingError` when there is none of them.
+ * on Kafka how they should be is their owner's choice: one that is missing is its domain's failure. Keyed copies are made like
+ * what they are of; one that cannot be is its domain's failure, too. Throws `TopicMissingError` when there is none of them.
  */
 export async function provideTopics(
   log: Log,
   domains: readonly Domain[],
   config: Config,
 ): Promise<readonly string[]> {
-  const topics = domains.map((domain) => domain.topic);
-  if (log.kind === "embedded") {
-    return await log.createTopics(topics.map((topic) => ({ topic, partitions: config.topicPartitions })));
+  const topics = domains.map(({ topic, copyOf }) => copyOf ?? topic);
+  const created = log.kind === "embedded"
+    ? await log.createTopics(topics.map((topic) => ({ topic, partitions: config.topicPartitions })))
+    : [];
+  if (log.kind !== "embedded" && (await log.topics(topics)).length === 0) throw new TopicMissingError(topics);
+  const copies: string[] = [];
+  for (const domain of domains.filter(({ copyOf }) => copyOf !== undefined)) {
+    try {
+      copies.push(...await provideCopy(log, domain));
+    } catch (error) {
+      if (isRetriable(error)) throw error;
+    }
   }
-  const found = await log.topics(topics);
-  if (found.length === 0) throw new TopicMissingError(topics);
-  return [];
+  return [...created, ...copies];
 }

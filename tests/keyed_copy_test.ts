@@ -1,18 +1,22 @@
 // A keyed copy of a topic: every record once, also when writes fail or their answers are lost, and each key in one partition in
 // the order of its records' times.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { systemClock } from "../src/clock.ts";
-import { ConfigError, LogUnavailableError } from "../src/errors.ts";
-import { KeyedCopy, readingCopies } from "../src/keyed_copy.ts";
+import { readConfig } from "../src/config/mod.ts";
+import type { Logger } from "../src/engine/options.ts";
+import { ConfigError, LogUnavailableError, TopicMissingError } from "../src/errors.ts";
+import { KeyedCopy, provideCopy, readingCopies } from "../src/keyed_copy.ts";
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import type { Log, LogRecord } from "../src/log/log.ts";
 import { loggerFor } from "../src/logging.ts";
 import { MergedPartitions } from "../src/merged_partitions.ts";
+import { provideTopics } from "../src/parts.ts";
 import { domainOf } from "./support/domains.ts";
 
 const [domain] = readingCopies([domainOf("wine")], ["wine"]) as [ReturnType<typeof domainOf>];
 const START_MS = Date.UTC(2026, 0, 1);
+const signal = new AbortController().signal;
 
 const order = (i: number) =>
   JSON.stringify({
@@ -64,15 +68,17 @@ async function withLog(body: (log: Log, copyBy: (log: Log) => KeyedCopy) => Prom
   try {
     await using log = await openEmbeddedLog({ dataDir });
     const copyBy = (log: Log) =>
-      new KeyedCopy({ domain, log, clock: systemClock, logger: loggerFor("copy"), partitions: 4 });
-    await copyBy(log).provide();
+      new KeyedCopy({
+        ...{ domain, log, clock: systemClock, logger: loggerFor("copy"), onDamage: "stop" },
+        onGap: () => Promise.reject(new Error("Nothing is damaged here")),
+      });
+    await log.createTopics([{ topic: "sales_events", partitions: 4 }]);
+    await copyBy(log).provide(signal);
     await body(log, copyBy);
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }
 }
-
-const signal = new AbortController().signal;
 
 Deno.test("records without keys are copied once each, and run after run only what is new", async () => {
   await withLog(async (log, copyBy) => {
@@ -115,6 +121,41 @@ Deno.test("what a write has left behind when its answer was lost is not written 
     assertEquals(writes, 6);
     assertCopied(await copied(log), 3_500);
   });
+});
+
+Deno.test("records of which no key can be read keep their own, which is counted, and told once", async () => {
+  await withLog(async (log) => {
+    const warnings: string[] = [];
+    const counts: [number, number][] = [];
+    const silent = () => {};
+    const warn: Logger["warn"] = (_, about) => void warnings.push(String(about?.place));
+    const logger: Logger = { debug: silent, info: silent, warn, error: silent };
+    const copy = new KeyedCopy({
+      ...{ domain, log, clock: systemClock, logger, onDamage: "stop" },
+      onGap: () => Promise.resolve(),
+      onCopied: (...count) => void counts.push(count),
+    });
+    const bad = [0, 1].map((i) => ({ key: `own ${i}`, value: "no event", partition: 0, timestamp: START_MS + i }));
+    await log.produce("sales_events", [...bad, { value: order(2), timestamp: START_MS + 2, partition: 0 }]);
+    await copy.run(signal, { untilEnd: true });
+    assertEquals(warnings, ["0/0"]);
+    assertEquals(counts.reduce(([all, own], [a, b]) => [all + a, own + b], [0, 0]), [3, 2]);
+    assertEquals(copy.status().partitions[0], { partition: 0, nextOffset: 3, highOffset: 3, lag: 0 });
+  });
+});
+
+Deno.test("a copy of a topic has as many partitions as that, and none is made of a topic that there is not", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet_copy_" });
+  try {
+    await using log = await openEmbeddedLog({ dataDir });
+    await assertRejects(() => provideCopy(log, domain), TopicMissingError, '"sales_events"');
+    assertEquals(await log.topics(), []);
+    await log.createTopics([{ topic: "sales_events", partitions: 3 }]);
+    assertEquals(await provideTopics(log, [domain], readConfig({ FRESHET_TOPIC_PARTITIONS: "8" }, [])), [domain.topic]);
+    assertEquals((await log.topics([domain.topic]))[0]!.partitions.length, 3);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
 });
 
 Deno.test("a domain that there is not has no keyed copy", () => {

@@ -1,5 +1,6 @@
 // `completion`: a script for a shell that completes verbs, their options, domains and topics. Made from the commands themselves.
 import { type Command, Option } from "commander";
+import { readTopics } from "../keyed_copy.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
 
@@ -37,7 +38,7 @@ const isShell = (text: string): text is Shell => SHELLS.some((shell) => shell ==
 function completedOf(program: Command, context: Context): readonly Completed[] {
   const values: Readonly<Record<string, () => readonly string[]>> = {
     domain: () => context.parts.modules.map(({ name }) => name),
-    topic: () => context.domains().map(({ topic }) => topic),
+    topic: () => context.domains().flatMap(readTopics),
     shell: () => SHELLS,
   };
   const all = (command: Command, words: readonly string[]): Completed[] => [

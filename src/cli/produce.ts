@@ -2,6 +2,7 @@
 import type { Log, NewRecord } from "../log/log.ts";
 import { TopicMissingError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
+import { asProduced } from "../keyed_copy.ts";
 import { provideTopics } from "../parts.ts";
 import { ask, findRunning } from "../run_file.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
@@ -142,7 +143,7 @@ async function* readChunks(file: Deno.FsFile): AsyncGenerator<Uint8Array, void, 
 async function requireTopic(context: Context, log: Log, topic: string): Promise<void> {
   const [found] = await log.topics([topic]);
   if (found) return;
-  const domain = context.domains().find((candidate) => candidate.topic === topic);
+  const domain = context.domains().flatMap((one) => [asProduced(one), one]).find((one) => one.topic === topic);
   if (!domain) throw new TopicMissingError([topic]);
   await provideTopics(log, [domain], context.config());
 }
@@ -156,7 +157,9 @@ async function untilFed(context: Context, topic: string): Promise<void> {
   for (let isTold = false; clock.monotonic() < giveUpAt; isTold = true) {
     const answer = await ask(instance, "GET", "/api/status", { timeoutMs: STATUS_MS });
     const { domains } = await answer.json() as Pick<StatusAnswer, "domains">;
-    if (!domains.some((status) => status.topic === topic && status.phase === "starting")) return;
+    if (!domains.some((status) => (status.copy?.topic ?? status.topic) === topic && status.phase === "starting")) {
+      return;
+    }
     if (!isTold) context.tell("Waiting until the run has made the time up to now\n");
     await clock.sleep(WAIT_MS, signal);
   }

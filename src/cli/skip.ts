@@ -2,6 +2,8 @@
 import { FreshetError } from "../errors.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Domain } from "../domains/domain.ts";
+import { skipCopied } from "../copy_skip.ts";
+import { readTopics } from "../keyed_copy.ts";
 import { scriptsOf } from "../parts.ts";
 import { ask, findRunning, type RunningInstance } from "../run_file.ts";
 import { skipOffsets, type Skipped, SkipRefusedError, type SkipRequest } from "../engine/skip.ts";
@@ -48,9 +50,9 @@ async function skip(context: Context, request: SkipRequest, { json }: { readonly
 
 function domainOf(context: Context, topic: string): Domain {
   const domains = context.domains();
-  const found = domains.find((domain) => domain.topic === topic);
+  const found = domains.find((domain) => readTopics(domain).includes(topic));
   if (found) return found;
-  throw new UsageError(`No domain reads the topic "${topic}". Topics: ${domains.map(({ topic }) => topic).join(", ")}`);
+  throw new UsageError(`No domain reads the topic "${topic}". Topics: ${domains.flatMap(readTopics).join(", ")}`);
 }
 
 async function throughRun(instance: RunningInstance, request: SkipRequest): Promise<Skipped> {
@@ -71,5 +73,6 @@ async function byHand(context: Context, domain: Domain, request: SkipRequest): P
   await using warehouse = await openExistingWarehouse(context);
   await warehouse.migrate(scriptsOf([domain]));
   await using log = await parts.openLog(context.config(), clock);
-  return await skipOffsets(request, { log, warehouse, clock, signal, domain });
+  const skip = domain.copyOf === request.topic ? skipCopied : skipOffsets;
+  return await skip(request, { log, warehouse, clock, signal, domain });
 }

@@ -1,6 +1,14 @@
 // `status`: offsets, watermarks, open windows and lag of each domain, from the run that is up or from what is stored.
-import { type DomainStatus, lagOf, type PartitionStatus, type StoppedAt, timeText } from "../engine/status.ts";
+import {
+  type CopyStatus,
+  type DomainStatus,
+  lagOf,
+  type PartitionStatus,
+  type StoppedAt,
+  timeText,
+} from "../engine/status.ts";
 import { LogDamagedError } from "../errors.ts";
+import { copyGroupOf } from "../keyed_copy.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
@@ -41,6 +49,8 @@ interface DomainReport extends Pick<DomainStatus, "domain" | "topic" | "openWind
     /** Where and why it has stopped, while the others go on. */
     readonly stopped?: StoppedAt;
   }[];
+  /** How far the keyed copy has come that the domain reads, where it reads one. */
+  readonly copy?: CopyStatus;
 }
 
 export const addStatus: Verb = (program, context) => {
@@ -64,7 +74,7 @@ async function liveReport(instance: RunningInstance): Promise<Report> {
 }
 
 function liveDomain(status: DomainStatus): DomainReport {
-  const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows } = status;
+  const { domain, topic, phase, lastError, standstill, retryAt, totals, openWindows, copy } = status;
   return {
     domain,
     topic,
@@ -75,6 +85,7 @@ function liveDomain(status: DomainStatus): DomainReport {
     totals,
     openWindows,
     ...withPartitions(status),
+    ...copy && { copy },
   };
 }
 
@@ -128,7 +139,20 @@ async function storedDomain(domain: Domain, { log, warehouse, now }: Stores): Pr
     totals: null,
     openWindows: stored?.openWindows ?? {},
     ...withPartitions({ partitions }),
+    ...domain.copyOf !== undefined && { copy: await storedCopy(domain, domain.copyOf, log) },
   };
+}
+
+/** How far the group has come that a keyed copy is made in. */
+async function storedCopy(domain: Domain, topic: string, log: Log): Promise<CopyStatus> {
+  const [info] = await log.topics([topic]);
+  if (!info) return { topic, partitions: [] };
+  const committed = await log.committed(topic, copyGroupOf(domain));
+  const partitions = info.partitions.flatMap(({ low, high, isUnknown }, partition) => {
+    const nextOffset = committed.get(partition) ?? low;
+    return isUnknown ? [] : [{ partition, nextOffset, highOffset: high, lag: lagOf({ nextOffset, low, high }) }];
+  });
+  return { topic, partitions };
 }
 
 interface StoredQuestion {
@@ -228,7 +252,21 @@ function domainText(report: DomainReport, width: number | undefined): string {
     const { message } = new LogDamagedError({ topic, partition, ...stopped });
     lines.push(`Partition ${partition} has stopped: ${message}\n`);
   }
+  if (report.copy) { for (const text of copyLines(report.copy)) add(text); }
   const open = Object.entries(openWindows);
   if (open.length > 0) add(`Open: ${open.map(([operator, count]) => `${operator} ${count}`).join(", ")}`);
   return lines.join("");
+}
+
+/** What is not in a keyed copy yet, and why not. */
+function copyLines({ topic, partitions }: CopyStatus): readonly string[] {
+  const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0);
+  const stops = partitions.flatMap(({ partition, stopped }) =>
+    stopped === undefined ? [] : [
+      `Partition ${partition} of ${topic} has stopped: ${
+        new LogDamagedError({ topic, partition, ...stopped }).message
+      }`,
+    ]
+  );
+  return [`It reads a keyed copy of ${topic}, which lacks ${countOf(lag, "record")} of it`, ...stops];
 }

@@ -4,6 +4,7 @@ import { decodeJson } from "../engine/decode.ts";
 import { printable } from "../engine/text.ts";
 import { type Found, headerTexts, readTopic } from "../engine/topic_reader.ts";
 import { TopicMissingError } from "../errors.ts";
+import { readTopics } from "../keyed_copy.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { closest } from "../suggest.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
@@ -57,7 +58,7 @@ async function topicNamed(context: Context, log: Log, topic: string): Promise<To
   if (info) return info;
   const near = closest(topic, [
     ...(await log.topics()).map((each) => each.topic),
-    ...context.domains().map((d) => d.topic),
+    ...context.domains().flatMap(readTopics),
   ]);
   if (near && near !== topic) throw new UsageError(`There is no topic "${topic}", did you mean "${near}"?`);
   throw new TopicMissingError([topic]);

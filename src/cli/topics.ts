@@ -1,6 +1,6 @@
 // `topics`: what is in the log and how far each group has got; `topics create` makes the domains' topics.
 import { deadLetterTopic } from "../engine/mod.ts";
-import { asProduced } from "../keyed_copy.ts";
+import { asProduced, copyGroupOf } from "../keyed_copy.ts";
 import type { Log, TopicInfo } from "../log/log.ts";
 import { groupOf } from "../parts.ts";
 import { type Context, numberOption, type Verb } from "./context.ts";
@@ -103,7 +103,10 @@ async function list(context: Context, { json }: { readonly json?: boolean }): Pr
 
 async function describe(context: Context, log: Log, { topic, partitions }: TopicInfo): Promise<PartitionLine[]> {
   const config = context.config();
-  const readers = context.domains().filter((domain) => domain.topic === topic).map((domain) => groupOf(config, domain));
+  const readers = context.domains().flatMap((domain) => [
+    ...domain.topic === topic ? [groupOf(config, domain)] : [],
+    ...domain.copyOf === topic ? [copyGroupOf(domain)] : [],
+  ]);
   const lines: PartitionLine[] = [];
   for (const group of readers.length > 0 ? readers : [null]) {
     const committed = group === null ? new Map<number, number>() : await log.committed(topic, group);

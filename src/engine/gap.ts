@@ -1,7 +1,8 @@
-// Offsets that a partition went past unread: as a row that tells of them, in the same transaction that moves the position.
+// Offsets that a partition went past unread: as a row that tells of them, in the same transaction that moves the position, where
+// that is in the warehouse.
 
 import type { DamageReason } from "../errors.ts";
-import type { Row } from "../warehouse/warehouse.ts";
+import type { Row, Upsert } from "../warehouse/warehouse.ts";
 
 export const GAPS_TABLE = "FRESHET_GAPS";
 
@@ -33,5 +34,14 @@ export function gapRow({ name, topic }: { readonly name: string; readonly topic:
     DETAIL: gap.why.slice(0, MAX_DETAIL),
     RECORDED_BY: gap.by,
     RECORDED_AT: gap.at,
+  };
+}
+
+/** The row by itself, where no position in the warehouse moves with it; written again it is the same row. */
+export function gapUpsert(reader: { readonly name: string; readonly topic: string }, gap: Gap): Upsert {
+  return {
+    table: GAPS_TABLE,
+    keyColumns: ["DOMAIN", "TOPIC", "KAFKA_PARTITION", "FROM_OFFSET", "TO_OFFSET"],
+    rows: [gapRow(reader, gap)],
   };
 }

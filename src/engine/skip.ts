@@ -6,7 +6,7 @@ import { commitUnit } from "./checkpoint.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import { FreshetError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { lookUp } from "../log/look_up.ts";
+import { lookUp, type LookUpOptions } from "../log/look_up.ts";
 import { Cells } from "../warehouse/cells.ts";
 import type { Claim, Warehouse } from "../warehouse/warehouse.ts";
 
@@ -69,7 +69,11 @@ export function skipIn(
   };
 }
 
-async function isRecorded(request: SkipRequest, { warehouse, domain }: SkipOptions): Promise<boolean> {
+/** Whether the very gap is on record. */
+export async function isRecorded(
+  request: SkipRequest,
+  { warehouse, domain }: Pick<SkipOptions, "warehouse" | "domain">,
+): Promise<boolean> {
   const { rows } = await warehouse.query(
     `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ?`,
     { binds: [domain.name, request.topic, request.partition, request.from, request.to] },
@@ -93,7 +97,10 @@ function checkPosition({ topic, partition, from, to }: SkipRequest, position: Cl
 }
 
 /** Why the log does not give the records. Errors: `SkipRefusedError` when it does. */
-async function reasonFor(request: SkipRequest, { log, clock, signal }: SkipOptions): Promise<Gap["reason"]> {
+export async function reasonFor(
+  request: SkipRequest,
+  { log, clock, signal, doubtsDamaged }: Omit<LookUpOptions, "topic">,
+): Promise<Gap["reason"]> {
   const { topic, partition, to } = request;
   const [info] = await log.topics([topic]);
   const bounds = info?.partitions[partition];
@@ -101,7 +108,7 @@ async function reasonFor(request: SkipRequest, { log, clock, signal }: SkipOptio
   if (bounds === undefined) throw new SkipRefusedError(`${at} is not in the log`);
   if (bounds.isUnknown) throw new SkipRefusedError(`${at} has no leader just now: try again when it has one`);
   if (to > bounds.high) throw new SkipRefusedError(`${at} ends at offset ${bounds.high}: skip no further than that`);
-  const found = await lookUp(request, { log, topic, clock, signal });
+  const found = await lookUp(request, { log, topic, clock, signal, doubtsDamaged });
   if (found?.kind === "record") {
     throw new SkipRefusedError(`${at} can be read at offset ${found.offset}: skip no further than that`);
   }

@@ -25,6 +25,26 @@ export interface PartitionStatus {
   readonly stopped?: StoppedAt;
 }
 
+/** A partition of a topic, as far as there is a keyed copy of it. */
+export interface CopiedPartition {
+  readonly partition: number;
+  /** Offset after the last record that is in the copy. */
+  readonly nextOffset: number;
+  /** Offset after the last record that the log holds, as it last said. */
+  readonly highOffset: number;
+  /** Records up to `highOffset` that are not in the copy yet. */
+  readonly lag: number;
+  /** Where and why the partition has stopped, while the others go on; absent when it has not. */
+  readonly stopped?: StoppedAt;
+}
+
+/** How far the keyed copy has come that a domain reads. */
+export interface CopyStatus {
+  /** The topic that is copied. */
+  readonly topic: string;
+  readonly partitions: readonly CopiedPartition[];
+}
+
 /** Totals since the process started. */
 export interface DomainTotals {
   readonly records: number;
@@ -79,6 +99,8 @@ export interface DomainStatus {
   /** Whether other processes have partitions of the topic, and so write to the same tables; absent where none has. */
   readonly isShared?: true;
   readonly partitions: readonly PartitionStatus[];
+  /** Of the keyed copy that the domain reads, where it is made; absent where the domain reads its topic. */
+  readonly copy?: CopyStatus;
   /** Keys of state by operator: open windows and sessions mostly, but the newest rows and running sums, too. */
   readonly openWindows: Readonly<Record<string, number>>;
   /** Partitions that are not read just now because what was read of them waits to be taken. */
@@ -90,9 +112,12 @@ export function lagOf(partition: { readonly nextOffset: number; readonly low: nu
   return Math.max(0, partition.high - Math.max(partition.nextOffset, partition.low));
 }
 
-/** Records that wait in the partitions of a domain; `null` when that is not known of any of them. */
-export function totalLag({ partitions }: Pick<DomainStatus, "partitions">): number | null {
-  const known = partitions.filter(({ lag }) => lag !== null);
+/**
+ * Records that wait in the partitions of a domain, and those that its keyed copy has not yet; `null` when that is not known of
+ * any of them.
+ */
+export function totalLag({ partitions, copy }: Pick<DomainStatus, "partitions" | "copy">): number | null {
+  const known = [...partitions, ...copy?.partitions ?? []].filter(({ lag }) => lag !== null);
   return known.length === 0 ? null : known.reduce((sum, { lag }) => sum + lag!, 0);
 }
 

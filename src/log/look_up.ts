@@ -23,6 +23,8 @@ export interface LookUpOptions {
   readonly topic: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Whether records of a damaged stretch, which can be told apart, count as such: what they say may be wrong. */
+  readonly doubtsDamaged?: boolean;
 }
 
 /** How long a stretch is looked at, milliseconds. */
@@ -31,7 +33,7 @@ const PATIENCE_MS = 30_000;
 /** Looks in the log, as a group of its own that commits nothing; `undefined` when the log took too long. */
 export async function lookUp(
   stretch: OffsetRange,
-  { log, topic, clock, signal }: LookUpOptions,
+  { log, topic, clock, signal, doubtsDamaged = false }: LookUpOptions,
 ): Promise<InLog | undefined> {
   const group = `freshet-doctor-${crypto.randomUUID()}`;
   await using members = await log.subscribe({ topic, group, signal });
@@ -42,11 +44,15 @@ export async function lookUp(
   const from = Math.max(stretch.from, low);
   const positions = new Map([...bounds].map(([partition, { high }]) => [partition, high]));
   await generation.start(positions.set(stretch.partition, Math.min(from, high)));
-  return await readThrough(generation, { ...stretch, from }, clock);
+  return await readThrough(generation, { ...stretch, from, doubtsDamaged }, clock);
 }
 
-async function readThrough(generation: Generation, stretch: OffsetRange, clock: Clock): Promise<InLog | undefined> {
-  const { partition, from, to } = stretch;
+async function readThrough(
+  generation: Generation,
+  stretch: OffsetRange & Pick<LookUpOptions, "doubtsDamaged">,
+  clock: Clock,
+): Promise<InLog | undefined> {
+  const { partition, from, to, doubtsDamaged } = stretch;
   let kind: "none" | "unreadable" = "none";
   for (const end = clock.monotonic() + PATIENCE_MS; clock.monotonic() < end;) {
     const batch = await nextOf(generation, stretch);
@@ -63,7 +69,9 @@ async function readThrough(generation: Generation, stretch: OffsetRange, clock: 
       continue;
     }
     if (batch.partition !== partition) continue;
-    const found = batch.records.find(({ offset }) => offset >= from && offset < to);
+    const isDoubted = doubtsDamaged && batch.damage !== undefined;
+    if (isDoubted) kind = "unreadable";
+    const found = isDoubted ? undefined : batch.records.find(({ offset }) => offset >= from && offset < to);
     if (found) return { kind: "record", offset: found.offset, timestamp: found.timestamp };
     if (batch.nextOffset >= to) return { kind };
   }

@@ -35,6 +35,11 @@ export interface Metrics {
   readonly stoppedPartitions: Gauge<"domain">;
   /** Offsets that FRESHET_ON_DAMAGE has skipped. */
   readonly skippedOffsets: Counter<"domain">;
+  /** Records that keyed copies have got, and of them those that keep a key of their own. */
+  readonly copiedRecords: Counter<"domain">;
+  readonly copiedUnkeyed: Counter<"domain">;
+  /** Records that are not in a keyed copy yet. */
+  readonly copyLag: Gauge<"domain" | "partition">;
   readonly readBySchema: Counter<"domain">;
   readonly restarts: Counter<"domain">;
   /** 1 while it runs, stands by or joins its group, and does not stand still; otherwise 0. */
@@ -115,6 +120,18 @@ function ofRecords(registry: Registry) {
     readBySchema: new Counter({
       name: "freshet_records_read_by_schema_total",
       help: "Records that were read straight from their bytes, as they are laid out like others before",
+      labelNames: ["domain"],
+      registers,
+    }),
+    copiedRecords: new Counter({
+      name: "freshet_copied_records_total",
+      help: "Records that were written to the keyed copy of a domain's topic",
+      labelNames: ["domain"],
+      registers,
+    }),
+    copiedUnkeyed: new Counter({
+      name: "freshet_copied_unkeyed_records_total",
+      help: "Of them, those with the key that they had, because the domain's key cannot be read of them",
       labelNames: ["domain"],
       registers,
     }),
@@ -255,6 +272,12 @@ function ofPartitions(registry: Registry) {
       labelNames: ["domain", "partition"],
       registers,
     }),
+    copyLag: new Gauge({
+      name: "freshet_copy_lag",
+      help: "Records in a domain's topic that are not in its keyed copy yet",
+      labelNames: ["domain", "partition"],
+      registers,
+    }),
     consumerLagAge: new Gauge({
       name: "freshet_consumer_lag_age_seconds",
       help: "Seconds since the log last said how far it reaches; the older, the less the lag says",
@@ -341,6 +364,19 @@ export function observerOf(metrics: Metrics): Required<Observer> {
   };
 }
 
+/** Counts what the keyed copy of a domain's topic reports. */
+export function copyObserverOf({ copiedRecords, copiedUnkeyed, skippedOffsets }: Metrics, domain: string) {
+  copiedRecords.inc({ domain }, 0);
+  copiedUnkeyed.inc({ domain }, 0);
+  return {
+    onCopied(records: number, withOwnKey: number): void {
+      copiedRecords.inc({ domain }, records);
+      copiedUnkeyed.inc({ domain }, withOwnKey);
+    },
+    onSkipped: (offsets: number): void => skippedOffsets.inc({ domain }, offsets),
+  };
+}
+
 /** Sets the gauges to what the domains say now, and counters of which there was nothing yet to 0: for each scrape. */
 export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[], now: number): void {
   const {
@@ -353,17 +389,20 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
     pausedPartitions,
     assignedPartitions,
   } = metrics;
-  for (const gauge of [watermarkLag, consumerLag, consumerLagAge, standstill, stateKeys]) gauge.reset();
+  const perStatus = [watermarkLag, consumerLag, consumerLagAge, metrics.copyLag, standstill, stateKeys];
+  for (const gauge of perStatus) gauge.reset();
   metrics.legacy.resetPartitions();
   for (const status of statuses) {
-    const { domain, partitions, lastCheckpointAt } = status;
+    const { domain, partitions, copy, lastCheckpointAt } = status;
+    const copied = copy?.partitions ?? [];
     domainUp.set({ domain }, isWell(status) ? 1 : 0);
     if (status.standstill !== null) {
       standstill.set({ domain, kind: status.standstill.kind }, (now - status.standstill.since) / 1000);
     }
     assignedPartitions.set({ domain }, partitions.length);
     pausedPartitions.set({ domain }, status.pausedPartitions);
-    metrics.stoppedPartitions.set({ domain }, partitions.filter(({ stopped }) => stopped !== undefined).length);
+    const stopped = [...partitions, ...copied].filter(({ stopped }) => stopped !== undefined).length;
+    metrics.stoppedPartitions.set({ domain }, stopped);
     for (const result of ["accepted", "dead_letter"] as const) metrics.records.inc({ domain, result }, 0);
     for (const outcome of ["cut", "left_out"] as const) metrics.deadLetterCopies.inc({ domain, outcome }, 0);
     const { checkpoints, restarts, rowsWritten, readBySchema, skippedOffsets } = metrics;
@@ -378,6 +417,7 @@ export function gaugeStatuses(metrics: Metrics, statuses: readonly DomainStatus[
       if (confirmedAt !== null) consumerLagAge.set(labels, Math.max(0, now - confirmedAt) / 1000);
       if (watermark !== null && Number.isFinite(watermark)) watermarkLag.set(labels, (now - watermark) / 1000);
     }
+    for (const { partition, lag } of copied) metrics.copyLag.set({ domain, partition: String(partition) }, lag);
     metrics.legacy.gauge(status);
   }
 }

@@ -25,7 +25,7 @@ export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updat
   const now = second + serverNow;
   const status = live.news.status;
   const domains = status?.domains.filter(({ domain }) => shown === undefined || domain === shown) ?? [];
-  const lag = totalLag({ partitions: domains.flatMap(({ partitions }) => partitions) }) ?? 0;
+  const lag = domains.reduce((sum, domain) => sum + (totalLag(domain) ?? 0), 0);
   const broken = domains.filter(({ phase, standstill }) =>
     phase === "failed" || phase === "restarting" || standstill !== null
   );

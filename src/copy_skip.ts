@@ -1,0 +1,106 @@
+// `freshet skip` for a topic that a domain reads a keyed copy of: the copy goes on behind what cannot be read, with the gap on
+// record. Where it has come is in the offsets of its group; a copy that is being made here is told.
+
+import { type Gap, gapUpsert } from "./engine/gap.ts";
+import {
+  isRecorded,
+  reasonFor,
+  type SkipOptions,
+  type Skipped,
+  SkipRefusedError,
+  type SkipRequest,
+} from "./engine/skip.ts";
+import { LogUnavailableError } from "./errors.ts";
+import type { Domain } from "./domains/domain.ts";
+import { copyGroupOf, type KeyedCopy } from "./keyed_copy.ts";
+
+export interface CopySkipOptions extends Omit<SkipOptions, "domain"> {
+  readonly domain: Domain;
+  /** Where the copy is being made in this process. */
+  readonly copy?: KeyedCopy;
+}
+
+/** Errors: those of `skipOffsets`. */
+export async function skipCopied(request: SkipRequest, options: CopySkipOptions): Promise<Skipped> {
+  const { copy, warehouse, clock, domain: { name } } = options;
+  const { topic, partition, from, to } = request;
+  const reader = { name, topic };
+  const position = await positionOf(request, options);
+  const wasRecorded = await isRecorded(request, { warehouse, domain: reader });
+  if (wasRecorded && position >= to) return "recorded before";
+  checkPosition(request, position);
+  if (copy && !copy.stopAt(partition)) {
+    throw new SkipRefusedError(
+      `The copy of partition ${partition} of "${topic}" has not stopped: there is nothing to skip`,
+    );
+  }
+  const reason = await reasonFor(request, { ...options, doubtsDamaged: true });
+  const gap: Gap = { partition, from, to, reason, why: "chosen by hand", by: "freshet skip", at: clock.now() };
+  if (!wasRecorded) await record(options, reader, gap);
+  if (copy) copy.goOn(partition, to);
+  else await moveGroup(request, options);
+  return wasRecorded ? "recorded before" : "recorded";
+}
+
+/** The same for whichever of the copies is of the topic; other topics are left to `skip`. */
+export function skipInCopies(
+  skip: (request: SkipRequest) => Promise<Skipped>,
+  { copies, ...options }: Omit<SkipOptions, "domain"> & { readonly copies: ReadonlyMap<Domain, KeyedCopy> },
+): (request: SkipRequest) => Promise<Skipped> {
+  return async (request) => {
+    for (const [domain, copy] of copies) {
+      if (copy.source === request.topic) return await skipCopied(request, { ...options, domain, copy });
+    }
+    return await skip(request);
+  };
+}
+
+/** Where the copy has stopped, or where it has come. */
+async function positionOf({ topic, partition }: SkipRequest, { log, domain, copy }: CopySkipOptions): Promise<number> {
+  const stop = copy?.stopAt(partition);
+  if (stop) return stop.from;
+  const [info] = await log.topics([topic]);
+  const committed = info && (await log.committed(topic, copyGroupOf(domain))).get(partition);
+  return committed ?? info?.partitions[partition]?.low ?? 0;
+}
+
+function checkPosition({ topic, partition, from, to }: SkipRequest, position: number): void {
+  if (to <= from) {
+    throw new SkipRefusedError(`There is nothing to skip from ${from} to ${to}: <to> is the first offset to read`);
+  }
+  if (position === from) return;
+  const at = `partition ${partition} of "${topic}"`;
+  throw new SkipRefusedError(
+    position < from
+      ? `The copy of ${at} has come to offset ${position}, not ${from}: start "freshet run", and skip when it has stopped there`
+      : `The copy of ${at} is at offset ${position}, past ${from} already, and never goes back`,
+  );
+}
+
+async function record(
+  { warehouse }: CopySkipOptions,
+  reader: { readonly name: string; readonly topic: string },
+  gap: Gap,
+) {
+  await using writer = await warehouse.writer(reader.name);
+  await writer.commit({
+    ...{ topic: reader.topic, appends: [], deletes: [], state: [], moves: [] },
+    upserts: [gapUpsert(reader, gap)],
+  });
+}
+
+/** A process elsewhere that makes the copy sees it as a member that joins, and goes on from there. */
+async function moveGroup(
+  { topic, partition, to }: SkipRequest,
+  { log, domain, signal }: CopySkipOptions,
+): Promise<void> {
+  const group = copyGroupOf(domain);
+  await using members = await log.subscribe({ topic, group, signal });
+  const generation = await members.nextGeneration();
+  if (!generation.partitions.includes(partition)) {
+    throw new SkipRefusedError(`Another process makes the copy of "${topic}": skip where it runs, or stop it first`);
+  }
+  await generation.commit(new Map([[partition, to]]));
+  if ((await log.committed(topic, group)).get(partition) === to) return;
+  throw new LogUnavailableError(`The offsets of the group "${group}" were not moved: try again`);
+}
