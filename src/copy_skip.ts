@@ -14,6 +14,10 @@ import { LogUnavailableError } from "./errors.ts";
 import type { Domain } from "./domains/domain.ts";
 import { copyGroupOf, type KeyedCopy } from "./keyed_copy.ts";
 
+/** How long the group's offset is tried to be moved, and the pause between tries, milliseconds. */
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 100;
+
 export interface CopySkipOptions extends Omit<SkipOptions, "domain"> {
   readonly domain: Domain;
   /** Where the copy is being made in this process. */
@@ -92,15 +96,20 @@ async function record(
 /** A process elsewhere that makes the copy sees it as a member that joins, and goes on from there. */
 async function moveGroup(
   { topic, partition, to }: SkipRequest,
-  { log, domain, signal }: CopySkipOptions,
+  { log, domain, clock, signal }: CopySkipOptions,
 ): Promise<void> {
   const group = copyGroupOf(domain);
   await using members = await log.subscribe({ topic, group, signal });
-  const generation = await members.nextGeneration();
-  if (!generation.partitions.includes(partition)) {
-    throw new SkipRefusedError(`Another process makes the copy of "${topic}": skip where it runs, or stop it first`);
+  let generation = await members.nextGeneration();
+  for (const giveUpAt = clock.monotonic() + PATIENCE_MS; clock.monotonic() < giveUpAt;) {
+    if (generation.signal.aborted) generation = await members.nextGeneration();
+    if (!generation.partitions.includes(partition)) {
+      throw new SkipRefusedError(`Another process makes the copy of "${topic}": skip where it runs, or stop it first`);
+    }
+    // A member that has just joined may not be able to commit yet, and whether it did is told nowhere else.
+    await generation.commit(new Map([[partition, to]]));
+    if ((await log.committed(topic, group)).get(partition) === to) return;
+    await clock.sleep(PAUSE_MS, signal);
   }
-  await generation.commit(new Map([[partition, to]]));
-  if ((await log.committed(topic, group)).get(partition) === to) return;
   throw new LogUnavailableError(`The offsets of the group "${group}" were not moved: try again`);
 }

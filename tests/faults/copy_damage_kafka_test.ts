@@ -1,0 +1,91 @@
+// Damage and deletion in a topic of a real broker that is copied by key: told, and gone past by hand, without a run and with one.
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Finding } from "../../src/cli/doctor/mod.ts";
+import { Terminal } from "../cli/terminal.ts";
+import { checkedDomains } from "../support/checked_domains.ts";
+import { domainOf } from "../support/domains.ts";
+import type { KafkaBroker } from "../support/kafka/broker.ts";
+import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { damageBatch, flipBit } from "../support/kafka/segment.ts";
+import { waitForAnswer } from "../support/running.ts";
+import { Traffic } from "../support/traffic.ts";
+
+const kafka = await kafkaFixture("damage of copied topics with Kafka");
+const { topic } = domainOf("wine");
+
+/** Appends batches of a hundred records, one to each of two partitions in turn. */
+async function produce(broker: KafkaBroker, batches: number, seed: number): Promise<void> {
+  const traffic = new Traffic(checkedDomains.find(({ name }) => name === "wine")!, seed);
+  await using log = await openOn(broker);
+  for (let i = 0; i < batches; i++) {
+    await log.produce(topic, traffic.take(100).map((record) => ({ ...record, partition: i % 2 })));
+  }
+}
+
+async function deleteBefore(broker: KafkaBroker, partition: number, offset: number): Promise<void> {
+  const path = `${broker.folder}/delete.json`;
+  await Deno.writeTextFile(path, JSON.stringify({ partitions: [{ topic, partition, offset }], version: 1 }));
+  await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
+    ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", path],
+  ]);
+}
+
+kafka.test("a flipped bit and records deleted ahead of a copy are told, and gone past by hand", async (broker) => {
+  await using terminal = await Terminal.open();
+  const env = {
+    KAFKA_BROKERS: broker.listeners.plaintext,
+    FRESHET_TOPIC_PARTITIONS: "2",
+    FRESHET_KEYED_COPIES: "wine",
+    FRESHET_CHECKPOINT_MS: "200",
+  };
+  const cli = async (...args: string[]) => {
+    const { code, stdout, stderr } = await terminal.run(args, { env });
+    assertEquals(code, 0, stderr);
+    return stdout;
+  };
+  await cli("topics", "create");
+  await produce(broker, 6, 3);
+  await damageBatch(broker, { topic, partition: 0, offset: 150 }, flipBit);
+  const stopped = await terminal.run(["run", "wine", "--until-end"], { env });
+  assertEquals(stopped.code, 1);
+  assertStringIncludes(stopped.stderr, `"freshet skip ${topic} 0 100 200" goes on behind it`);
+  await cli("skip", topic, "0", "100", "200");
+  await cli("run", "wine", "--until-end");
+
+  await produce(broker, 4, 4);
+  await deleteBefore(broker, 1, 350);
+  const stop = new AbortController();
+  const running = terminal.run(["run", "wine", "--no-simulate"], { env, signal: stop.signal });
+  const lag = (of: number) => (text: string) => text.includes(`freshet_copy_lag{domain="wine",partition="1"} ${of}`);
+  const reason = await waitForAnswer(terminal, "/health", (text) => text.includes("partition_stopped"));
+  assertStringIncludes(reason, `freshet skip ${topic} 1 300 350`);
+  await waitForAnswer(terminal, "/metrics", lag(150));
+  await cli("skip", topic, "1", "300", "350");
+  await waitForAnswer(terminal, "/metrics", lag(0));
+  await waitForAnswer(terminal, "/health", (text) => JSON.parse(text).status === "ok");
+  await waitForAnswer(
+    terminal,
+    "/metrics",
+    (text) => /freshet_consumer_lag\{domain="wine",partition="0"\} 0/.test(text),
+  );
+  stop.abort();
+  const { code, stderr } = await running;
+  assertEquals(code, 0, stderr);
+
+  const rows = async (sql: string) => JSON.parse(await cli("query", sql, "--json"));
+  assertEquals(
+    await rows(
+      "SELECT TOPIC, KAFKA_PARTITION AS P, FROM_OFFSET AS A, TO_OFFSET AS B, REASON FROM FRESHET_GAPS ORDER BY B",
+    ),
+    [
+      { TOPIC: topic, P: 0, A: 100, B: 200, REASON: "unreadable" },
+      { TOPIC: topic, P: 1, A: 300, B: 350, REASON: "deleted" },
+    ],
+  );
+  const findings: readonly Finding[] = JSON.parse(await cli("doctor", "wine", "--json"));
+  assertEquals(findings.filter(({ result }) => result !== "ok"), []);
+  await using log = await openOn(broker);
+  const [copy] = await log.topics([`${topic}.keyed`]);
+  assertEquals(copy!.partitions.reduce((sum, { high }) => sum + high, 0), 1_000 - 100 - 50);
+});
