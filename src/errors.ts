@@ -61,9 +61,21 @@ export class StateFileError extends FreshetError {
   readonly retriable = true;
 }
 
-/** A record is larger than the log takes; others of the same call are not to blame. */
+/** Options of a {@link RecordTooLargeError}. */
+export interface RecordTooLargeOptions extends FreshetErrorOptions {
+  /** Where records of the call are that were written all the same, by their index in it. */
+  readonly written?: ReadonlyMap<number, { readonly partition: number; readonly offset: number }>;
+}
+
+/** A record, or what is sent with it, is larger than the log takes; others of the same call are not to blame. */
 export class RecordTooLargeError extends LogRefusedError {
   override readonly code = "record_too_large";
+  readonly written: NonNullable<RecordTooLargeOptions["written"]>;
+
+  constructor(message: string, { written = new Map(), ...options }: RecordTooLargeOptions = {}) {
+    super(message, options);
+    this.written = written;
+  }
 }
 
 /** The log does not take the record's timestamp, which is too far from its own clock. */

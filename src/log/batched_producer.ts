@@ -2,8 +2,9 @@
 // is bounded and so is the waiting. Knows only the log port, nothing of who produces.
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import { LogOverloadedError, LogUnavailableError, ProduceUnknownError, RecordTooLargeError } from "../errors.ts";
+import { LogOverloadedError, LogUnavailableError, ProduceUnknownError } from "../errors.ts";
 import type { Log, NewRecord, RecordPosition } from "./log.ts";
+import { type Outcome, produceInPieces } from "./produce_in_pieces.ts";
 
 export interface BatchLimits {
   /** Records and bytes of a topic that may wait or be under way. */
@@ -130,20 +131,9 @@ class TopicQueue {
 
   async #commit(callers: readonly Caller[]): Promise<void> {
     const records = callers.length === 1 ? callers[0]!.records : callers.flatMap((caller) => caller.records);
-    try {
-      const positions = await this.group.log.produce(this.topic, records);
-      let at = 0;
-      for (const { records: { length }, done } of callers) done.resolve(positions.slice(at, at += length));
-    } catch (error) {
-      if (error instanceof RecordTooLargeError && callers.length > 1) {
-        // One is to blame: halves until it is alone.
-        const half = Math.ceil(callers.length / 2);
-        await this.#commit(callers.slice(0, half));
-        await this.#commit(callers.slice(half));
-        return;
-      }
-      for (const { done } of callers) done.reject(error);
-    }
+    const outcomes = await produceInPieces(records, (some) => this.group.log.produce(this.topic, some));
+    let at = 0;
+    for (const { records: { length }, done } of callers) settle(done, outcomes.slice(at, at += length));
   }
 
   /** Lets nobody wait beyond the deadline, until `idle`. */
@@ -179,6 +169,12 @@ class TopicQueue {
     this.records -= records.length;
     this.bytes -= bytes;
   }
+}
+
+function settle(done: Caller["done"], outcomes: readonly Outcome[]): void {
+  const failed = outcomes.find((outcome) => "failure" in outcome);
+  if (failed !== undefined) done.reject(failed.failure);
+  else done.resolve(outcomes.map((outcome) => (outcome as { position: RecordPosition }).position));
 }
 
 function unknown(topic: string, { timeoutMs }: BatchLimits): ProduceUnknownError {

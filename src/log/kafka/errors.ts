@@ -7,9 +7,11 @@ import {
   LogRefusedError,
   LogUnavailableError,
   RecordTooLargeError,
+  type RecordTooLargeOptions,
   TimestampRefusedError,
   TopicMissingError,
 } from "../../errors.ts";
+import type { RecordPosition } from "../log.ts";
 import type { CompleteKafkaSettings } from "./settings.ts";
 
 /** What a call was about. */
@@ -163,11 +165,7 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
   ],
   [
     (error) => /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/.test(kafkaName(error)),
-    ({ topics }, cause) =>
-      new RecordTooLargeError(
-        `A record is larger than ${names(topics ?? [])} takes: raise the topic's max.message.bytes`,
-        { cause },
-      ),
+    ({ topics }, cause) => recordTooLarge(topics ?? [], { cause }),
   ],
   [
     (error) => kafkaName(error) === "INVALID_TIMESTAMP",
@@ -215,6 +213,23 @@ const RULES: readonly (readonly [matches: (error: KafkaErrorShape) => boolean, t
       `Kafka cannot be reached at ${brokers}: check that it runs, and ${settingNames.brokers}`,
   ],
 ];
+
+/** Kafka's codes of MESSAGE_TOO_LARGE and RECORD_LIST_TOO_LARGE. */
+export const TOO_LARGE: ReadonlySet<number> = new Set([10, 18]);
+
+export function recordTooLarge(topics: readonly string[], options: RecordTooLargeOptions): RecordTooLargeError {
+  return new RecordTooLargeError(
+    `A record is larger than ${names(topics)} takes: raise the topic's max.message.bytes`,
+    options,
+  );
+}
+
+/** For {@link RecordTooLargeOptions}: where a call's records are that have a position. */
+export function writtenOf(positions: readonly (RecordPosition | undefined)[]): ReadonlyMap<number, RecordPosition> {
+  const written = new Map<number, RecordPosition>();
+  for (const [index, position] of positions.entries()) if (position !== undefined) written.set(index, position);
+  return written;
+}
 
 /** Freshet alone must be in its groups: what another program reads of the topic comes into no table. */
 export function strangerInGroup(group: string | undefined, cause?: unknown): LogRefusedError {

@@ -1,16 +1,18 @@
 // What has to be mended in kafkajs 2.2.4, which nobody maintains: methods of its classes, replaced once, when it is loaded.
-// Knows kafkajs's insides and nothing of ours but how a login gets its token.
+// Knows kafkajs's insides, and of ours only how a login gets its token and which codes say that a batch is too large.
 
+import { TOO_LARGE } from "../errors.ts";
 import type { BearerMechanism } from "./config.ts";
 
 /** The classes, by deep imports. */
 export async function mendKafkaJs(): Promise<void> {
-  const [{ default: errors }, { default: requestQueue }, { default: connection }, { default: authenticator }] =
+  const [{ default: errors }, { default: requestQueue }, { default: connection }, { default: authenticator }, answers] =
     await Promise.all([
       import("kafkajs/src/errors.js"),
       import("kafkajs/src/network/requestQueue/index.js"),
       import("kafkajs/src/network/connection.js"),
       import("kafkajs/src/broker/saslAuthenticator/index.js"),
+      produceAnswers(),
     ]);
   // Files of its inside have no types; what the mends use of these is described below, for the pinned version.
   mendRequestQueue(requestQueue as unknown as { prototype: RequestQueue });
@@ -19,6 +21,46 @@ export async function mendKafkaJs(): Promise<void> {
     const { KafkaJSConnectionError } = errors as { KafkaJSConnectionError: new (message: string) => Error };
     return Object.assign(new KafkaJSConnectionError(cause.message), { cause });
   });
+  for (const parser of answers) mendProduceAnswer(parser);
+}
+
+interface ProduceAnswer {
+  readonly topics: readonly {
+    readonly partitions: readonly { readonly errorCode: number }[];
+  }[];
+}
+
+/** How a version of the answer to a produce is taken. */
+interface AnswerParser {
+  parse(answer: ProduceAnswer): Promise<ProduceAnswer>;
+}
+
+/** Of the versions that idempotent producers use. */
+async function produceAnswers(): Promise<readonly AnswerParser[]> {
+  const modules = await Promise.all([
+    import("kafkajs/src/protocol/requests/produce/v3/response.js"),
+    import("kafkajs/src/protocol/requests/produce/v4/response.js"),
+    import("kafkajs/src/protocol/requests/produce/v5/response.js"),
+    import("kafkajs/src/protocol/requests/produce/v6/response.js"),
+    import("kafkajs/src/protocol/requests/produce/v7/response.js"),
+  ]);
+  return modules.map(({ default: parser }) => parser as unknown as AnswerParser);
+}
+
+/**
+ * kafkajs makes one error of the whole answer when a broker takes one partition's batch for too large, and says nothing of the
+ * others, which it has written. Here the answer passes, with the code of each partition.
+ */
+function mendProduceAnswer(parser: AnswerParser): void {
+  const { parse } = parser;
+  parser.parse = async function (answer) {
+    await parse.call(this, {
+      topics: answer.topics.map(({ partitions }) => ({
+        partitions: partitions.filter(({ errorCode }) => !TOO_LARGE.has(errorCode)),
+      })),
+    });
+    return answer;
+  };
 }
 
 /** A request that is ready to be written. */

@@ -3,6 +3,8 @@
 
 import { Buffer } from "node:buffer";
 import type { Message, PartitionerArgs, Producer, RecordMetadata } from "kafkajs";
+import type { RecordTooLargeError } from "../../../errors.ts";
+import { recordTooLarge, TOO_LARGE, writtenOf } from "../errors.ts";
 import { connected, type KafkaClient } from "./client.ts";
 import type { HeaderValue, NewRecord, ProduceOptions, RecordPosition } from "../../log.ts";
 import { partitionOfKey } from "../../murmur2.ts";
@@ -30,7 +32,7 @@ export class KafkaProducer implements AsyncDisposable {
 
   /**
    * Appends `records` in order. When a send fails, earlier ones of the same call may have been written: whoever calls
-   * again may write those twice.
+   * again may write those twice. `RecordTooLargeError` says which.
    */
   async produce(
     topic: string,
@@ -39,7 +41,11 @@ export class KafkaProducer implements AsyncDisposable {
   ): Promise<readonly RecordPosition[]> {
     const positions: RecordPosition[] = [];
     const compression = compressed ? GZIP : NO_COMPRESSION;
-    for (const messages of chunks(records)) positions.push(...await this.#send({ topic, messages, compression }));
+    for (const messages of chunks(records)) {
+      const sent = await this.#send({ topic, messages, compression });
+      if (sent.some((position) => position === undefined)) throw await this.#tooLarge(topic, [...positions, ...sent]);
+      positions.push(...sent as RecordPosition[]);
+    }
     return positions;
   }
 
@@ -47,7 +53,8 @@ export class KafkaProducer implements AsyncDisposable {
     await this.#reset();
   }
 
-  async #send({ topic, messages, compression }: Sending): Promise<RecordPosition[]> {
+  /** Positions of the messages; `undefined` where a partition's batch is too large. */
+  async #send({ topic, messages, compression }: Sending): Promise<(RecordPosition | undefined)[]> {
     try {
       const producer = await (this.#producer ??= this.#connect());
       return positionsOf(messages, await producer.send({ topic, messages, compression, acks: -1 }));
@@ -56,6 +63,13 @@ export class KafkaProducer implements AsyncDisposable {
       await this.#reset();
       throw this.client.error(thrown, { topics: [topic] });
     }
+  }
+
+  /** Of a call of whose records these are written. */
+  async #tooLarge(topic: string, positions: readonly (RecordPosition | undefined)[]): Promise<RecordTooLargeError> {
+    // The numbering counts what was not written.
+    await this.#reset();
+    return recordTooLarge([topic], { written: writtenOf(positions) });
   }
 
   #connect(): Promise<Producer> {
@@ -140,10 +154,15 @@ function bufferOf(value: string | Uint8Array): Buffer {
   return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-function positionsOf(messages: readonly Message[], answers: readonly RecordMetadata[]): RecordPosition[] {
-  const next = new Map(answers.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
+function positionsOf(
+  messages: readonly Message[],
+  answers: readonly RecordMetadata[],
+): (RecordPosition | undefined)[] {
+  const written = answers.filter(({ errorCode }) => !TOO_LARGE.has(errorCode));
+  const next = new Map(written.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
   return messages.map(({ partition }) => {
-    const offset = next.get(partition!)!;
+    const offset = next.get(partition!);
+    if (offset === undefined) return undefined;
     next.set(partition!, offset + 1);
     return { partition: partition!, offset };
   });

@@ -6,6 +6,7 @@ import type { Connection } from "@platformatic/kafka";
 import { LogUnavailableError } from "../../../errors.ts";
 import type { NewRecord, ProduceOptions, RecordPosition } from "../../log.ts";
 import { partitionOfKey } from "../../murmur2.ts";
+import { recordTooLarge, TOO_LARGE, writtenOf } from "../errors.ts";
 import { type Address, answerOf, type Client, request } from "./client.ts";
 import { type Cluster, keyOf, type TopicView } from "./cluster.ts";
 import { PASSING_ERRORS } from "./codes.ts";
@@ -49,7 +50,7 @@ interface Sending {
 interface Outcome {
   readonly part: Part;
   /** Where the first record is; undefined when the part is to be sent again. */
-  readonly baseOffset: number | undefined;
+  readonly baseOffset: number | "too large" | undefined;
 }
 
 export class Producer {
@@ -67,7 +68,7 @@ export class Producer {
 
   /**
    * Appends `records` in order. When a send fails, earlier ones of the same call may have been written: whoever calls
-   * again may write those twice.
+   * again may write those twice. `RecordTooLargeError` says which.
    */
   produce(
     topic: string,
@@ -93,10 +94,15 @@ export class Producer {
       const { leaders } = await this.#view(topic);
       const sending = { topic, compressed, identity: this.#identity ??= await this.#identify() };
       for (const parts of this.#chunks(records, leaders.length)) {
-        for (const { part, baseOffset } of await this.#deliver(sending, parts)) {
+        const outcomes = await this.#deliver(sending, parts);
+        for (const { part, baseOffset } of outcomes) {
+          if (typeof baseOffset !== "number") continue;
           part.indexes.forEach((index, i) => {
-            positions[index] = { partition: part.partition, offset: baseOffset! + i };
+            positions[index] = { partition: part.partition, offset: baseOffset + i };
           });
+        }
+        if (outcomes.some(({ baseOffset }) => baseOffset === "too large")) {
+          throw recordTooLarge([topic], { written: writtenOf(positions) });
         }
       }
       return positions;
@@ -108,7 +114,7 @@ export class Producer {
     }
   }
 
-  /** Sends until everything is written; leaders that move are looked up again. */
+  /** Sends until everything is written that is not too large; leaders that move are looked up again. */
   async #deliver(sending: Sending, parts: readonly Part[]): Promise<Outcome[]> {
     const delivered: Outcome[] = [];
     const giveUpAt = this.client.clock.monotonic() + RETRY.forMs;
@@ -184,6 +190,7 @@ export class Producer {
     return parts.map((part): Outcome => {
       const { errorCode, baseOffset } = answers.get(part.partition)!;
       if (PASSING_ERRORS.has(errorCode) || TOO_FEW_REPLICAS.has(errorCode)) return { part, baseOffset: undefined };
+      if (TOO_LARGE.has(errorCode)) return { part, baseOffset: "too large" };
       if (errorCode !== 0) throw new this.client.library.ProtocolError(errorCode);
       const counter = counterOf(sending.topic, part);
       identity.sequences.set(counter, (identity.sequences.get(counter) ?? 0) + part.records.length);
