@@ -225,6 +225,7 @@ class GenerationRun {
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
       ...{ partitions: this.#partitions, checkpointer: this.#checkpointer },
+      unread: claims.filter(({ nextOffset }) => nextOffset === 0).map(({ partition }) => partition),
       accepted: (partition) => this.#identity.forget(partition),
     });
     for (const claim of claims) this.#noteFirstGap(claim);

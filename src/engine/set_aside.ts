@@ -2,14 +2,15 @@
 // the partition is set aside and the others go on: until somebody has the position moved past it (`freshet skip`), or the
 // log can be read there again. Must not know how a unit is made.
 
-import { type Damage, LogDamagedError } from "../errors.ts";
+import { type Damage, FencedError, LogDamagedError } from "../errors.ts";
 import type { Generation } from "../log/log.ts";
-import type { Writer } from "../warehouse/warehouse.ts";
+import type { Claim, Writer } from "../warehouse/warehouse.ts";
 import type { Checkpointer } from "./checkpoint.ts";
 import type { Gap } from "./gap.ts";
 import type { PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
+import { isSkip } from "./skip.ts";
 
 /** How often the log is asked whether it can be read again, milliseconds. */
 const RETRY_MS = 60_000;
@@ -17,10 +18,12 @@ const RETRY_MS = 60_000;
 const MIN_ASK_MS = 1_000;
 
 export interface SetAsideOptions {
-  readonly options: Pick<RunnerOptions, "domain" | "logger" | "clock" | "onDamage" | "checkpointMs">;
+  readonly options: Pick<RunnerOptions, "domain" | "logger" | "clock" | "onDamage" | "checkpointMs" | "warehouse">;
   readonly writer: Pick<Writer, "positions" | "claim">;
   readonly generation: Pick<Generation, "skip">;
   readonly partitions: ReadonlyMap<number, PartitionIngest>;
+  /** Partitions that began at their beginning: nothing of them was ever read. */
+  readonly unread: Iterable<number>;
   readonly checkpointer: Checkpointer;
   readonly progress: Progress;
   /** The record before the partition's position need not be the one that was read. */
@@ -38,10 +41,14 @@ export function beforeFirstRead(
 
 export class SetAside {
   readonly #damages = new Map<number, Damage>();
+  /** Nothing of these was ever read. */
+  readonly #unread: Set<number>;
   #nextAsk = 0;
   #nextRetry = 0;
 
-  constructor(private readonly options: SetAsideOptions) {}
+  constructor(private readonly options: SetAsideOptions) {
+    this.#unread = new Set(options.unread);
+  }
 
   has(partition: number): boolean {
     return this.#damages.has(partition);
@@ -64,7 +71,7 @@ export class SetAside {
       generation.skip(partition, from);
       return undefined;
     }
-    const isLostBefore = reason === "deleted" && this.#isUnread(partition);
+    const isLostBefore = reason === "deleted" && this.#unread.has(partition);
     if ((onDamage !== "skip" && !isLostBefore) || to === undefined) {
       this.#stop({ ...damage, from });
       return undefined;
@@ -86,6 +93,7 @@ export class SetAside {
 
   /** A batch of the partition has come: it can be read after all. */
   came(partition: number): void {
+    this.#unread.delete(partition);
     const damage = this.#damages.get(partition);
     if (damage === undefined) return;
     this.#goOn(partition);
@@ -111,28 +119,39 @@ export class SetAside {
     }
   }
 
-  /** Whether somebody has moved a position past the damage; then the partition is taken over again, and goes on there. */
+  /**
+   * Whether `freshet skip` has moved a position past the damage; then the partition is taken over again, and goes on there.
+   * Errors: `FencedError` when somebody else has moved it, whose state is not what is in memory here.
+   */
   async #ask(): Promise<void> {
-    const { writer, checkpointer, generation, options: { domain } } = this.options;
-    const found = await writer.positions(domain.topic, [...this.#damages.keys()]);
-    const moved = found.filter(({ partition, checkpoint }) => checkpoint > checkpointer.claim(partition).checkpoint);
+    const { writer, checkpointer, options } = this.options;
+    const { topic } = options.domain;
+    const found = await writer.positions(topic, [...this.#damages.keys()]);
+    const moved = found.filter(({ partition, checkpoint }) => checkpoint !== checkpointer.claim(partition).checkpoint);
     if (moved.length === 0) return;
-    const claims = await writer.claim(domain.topic, moved.map(({ partition }) => partition));
-    for (const claim of claims) {
-      const { partition, nextOffset } = claim;
-      const damage = this.#damages.get(partition)!;
-      checkpointer.taken(claim);
-      this.#ingest(partition).skipTo(nextOffset);
-      this.#ingest(partition).decided = claim.decided;
-      this.options.accepted(partition);
-      if (damage.reason === "truncated") {
-        this.truncated(partition, damage.from);
-        continue;
-      }
-      generation.skip(partition, nextOffset);
-      this.#goOn(partition);
-      this.#log("info", "{at} goes on at offset {to}", { ...damage, to: nextOffset });
+    for (const position of moved) {
+      const before = checkpointer.claim(position.partition);
+      if (!await isSkip({ before, found: position }, options)) throw fenced(topic, position);
     }
+    const claims = await writer.claim(topic, moved.map(({ partition }) => partition));
+    for (const claim of claims) {
+      const { epoch, checkpoint } = moved.find(({ partition }) => partition === claim.partition)!;
+      if (claim.epoch !== epoch + 1 || claim.checkpoint !== checkpoint) throw fenced(topic, claim);
+      this.#takeOver(claim);
+    }
+  }
+
+  #takeOver(claim: Claim): void {
+    const { partition, nextOffset } = claim;
+    const damage = this.#damages.get(partition)!;
+    this.options.checkpointer.taken(claim);
+    this.#ingest(partition).skipTo(nextOffset);
+    this.#ingest(partition).decided = claim.decided;
+    this.options.accepted(partition);
+    if (damage.reason === "truncated") return this.truncated(partition, damage.from);
+    this.options.generation.skip(partition, nextOffset);
+    this.#goOn(partition);
+    this.#log("info", "{at} goes on at offset {to}", { ...damage, to: nextOffset });
   }
 
   #stop(damage: Damage): void {
@@ -149,12 +168,6 @@ export class SetAside {
     });
   }
 
-  /** Whether nothing of it has ever been read. */
-  #isUnread(partition: number): boolean {
-    const { lastTimestamp } = this.#ingest(partition).position;
-    return lastTimestamp === null && this.options.checkpointer.claim(partition).nextOffset === 0;
-  }
-
   #goOn(partition: number): void {
     this.#damages.delete(partition);
     this.options.progress.goesOn(partition);
@@ -169,4 +182,10 @@ export class SetAside {
     const at = `partition ${partition} of "${domain.topic}"`;
     logger[level](message, { domain: domain.name, at, from, to, last: to === undefined ? undefined : to - 1, why });
   }
+}
+
+function fenced(topic: string, { partition }: Claim): FencedError {
+  return new FencedError(
+    `Another instance has moved partition ${partition} of "${topic}": it is taken over anew, with what is stored now`,
+  );
 }

@@ -29,6 +29,12 @@ export interface SkipOptions {
   readonly domain: { readonly name: string; readonly topic: string };
 }
 
+/** Counts the skips of a partition on record that end at an offset: domain, topic, partition, offset, who chose it. */
+export const SKIPS_ON_RECORD =
+  `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND TO_OFFSET = ? AND RECORDED_BY = ?`;
+
+const RECORDED_BY: Gap["by"] = "freshet skip";
+
 /** Whether it was recorded now, or had been before. */
 export type Skipped = "recorded" | "recorded before";
 
@@ -55,6 +61,28 @@ export async function skipOffsets(request: SkipRequest, options: SkipOptions): P
   }
   await commitUnit(writer, unitOf(request, claim!, { reason, options }));
   return "recorded";
+}
+
+/** A partition's position as this process left it, and as it is found later. */
+export interface MovedPosition {
+  readonly before: Claim;
+  readonly found: Claim;
+}
+
+/**
+ * Whether one `skipOffsets` has moved the position and nobody else has had the partition meanwhile: then stored state is what it
+ * was.
+ */
+export async function isSkip(
+  { before, found }: MovedPosition,
+  { warehouse, domain }: Pick<SkipOptions, "warehouse" | "domain">,
+): Promise<boolean> {
+  const isOneCommit = found.epoch === before.epoch + 1 && found.checkpoint === before.checkpoint + 1;
+  const isMoved = found.nextOffset > before.nextOffset || before.lastTimestamp !== null;
+  if (!isOneCommit || !isMoved || found.lastTimestamp !== null) return false;
+  const binds = [domain.name, domain.topic, found.partition, found.nextOffset, RECORDED_BY];
+  const { rows } = await warehouse.query(SKIPS_ON_RECORD, { binds });
+  return Number(rows[0]![0]) > 0;
 }
 
 /** The same for whichever of the domains reads the topic. */
@@ -145,7 +173,7 @@ interface Chosen {
 }
 
 function unitOf({ topic, partition, from, to }: SkipRequest, claim: Claim, { reason, options }: Chosen) {
-  const gap: Gap = { partition, from, to, reason, why: "chosen by hand", by: "freshet skip", at: options.clock.now() };
+  const gap: Gap = { partition, from, to, reason, why: "chosen by hand", by: RECORDED_BY, at: options.clock.now() };
   const { epoch, checkpoint, watermark, maxEventTime } = claim;
   return {
     topic,

@@ -98,7 +98,9 @@ Deno.test("a run that is up says where a partition has stopped, and goes on when
   } finally {
     stop.abort();
   }
-  assertEquals((await running).code, 0);
+  const { code, stderr } = await running;
+  assertEquals(code, 0);
+  assert(!stderr.includes("taken over anew"), stderr);
   await doctorFindsAllRight(terminal);
 });
 

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { LogDamagedError, LogDivergedError } from "../../src/errors.ts";
-import type { Row } from "../../src/warehouse/warehouse.ts";
+import { gapRow } from "../../src/engine/gap.ts";
+import type { Claim, Row } from "../../src/warehouse/warehouse.ts";
 import { readings, TOPIC } from "../support/simulation/domain.ts";
 import { type Instance, START, World } from "../support/simulation/world.ts";
 
@@ -101,12 +102,24 @@ Deno.test("damage whose end nobody knows is not skipped by itself", async () => 
   assertEquals(world.warehouse.rows("FRESHET_GAPS"), []);
 });
 
+/** Moves the first partition's position, as another process does that claims it and commits one unit. */
+function moved(world: World, to: Partial<Claim>): void {
+  const claim = world.warehouse.claims.get(0)!;
+  world.warehouse.claims.set(0, { ...claim, epoch: claim.epoch + 1, checkpoint: claim.checkpoint + 1, ...to });
+}
+
+/** What `freshet skip` leaves. */
+function skipped(world: World, from: number, to: number): void {
+  const gap = { partition: 0, from, to, reason: "unreadable", why: "by hand", by: "freshet skip", at: START } as const;
+  world.warehouse.appended.set("FRESHET_GAPS", [gapRow(world.domain, gap)]);
+  moved(world, { nextOffset: to, lastTimestamp: null });
+}
+
 Deno.test("a stopped partition goes on when its position was moved past the damage, in the run that is up", async () => {
   const world = damagedWorld();
   const instance = world.start();
   await stoppedAt(world, instance, "10,30");
-  const claim = world.warehouse.claims.get(0)!;
-  world.warehouse.claims.set(0, { ...claim, epoch: claim.epoch + 1, checkpoint: claim.checkpoint + 1, nextOffset: 15 });
+  skipped(world, 10, 15);
   await world.until(() => world.committed);
   assertEquals(rawOffsets(world), [[...numbers(0, 10), ...numbers(15, 30)], numbers(0, 30)]);
   const { partitions, totals } = instance.runner.status();
@@ -190,6 +203,62 @@ Deno.test("what a topic had lost before its first read, which its ends did not t
   assertEquals(rawOffsets(world), [numbers(7, 20), numbers(0, 20)]);
 });
 
+Deno.test("what goes before the first read, once a first gap is on record, stops nothing either", async () => {
+  for (const onDamage of ["stop", "skip"] as const) {
+    const world = new World(readings(Infinity), 1, 2);
+    produce(world, 0, 40);
+    world.log.retain(TOPIC, 0, 7);
+    // Nothing of it comes until more has gone.
+    world.log.partition(TOPIC, 0).isSlow = true;
+    const instance = world.start({ onDamage });
+    await world.until(() => next(world).join() === "7,20");
+    world.log.retain(TOPIC, 0, 12);
+    world.log.partition(TOPIC, 0).isSlow = false;
+    await world.until(() => next(world).join() === "20,20");
+    await world.stopped(instance);
+    assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [
+      [0, 0, 7, "before_first_read", "first start"],
+      [0, 7, 12, "before_first_read", "first start"],
+    ]);
+    assertEquals(rawOffsets(world), [numbers(12, 20), numbers(0, 20)]);
+    assertEquals(world.messages.filter(({ level }) => level === "error" || level === "warn"), []);
+  }
+});
+
+Deno.test("what is deleted after the first read stops its partition, also in the run that began with it", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  const instance = world.start();
+  await world.until(() => world.committed);
+  produce(world, 40, 80);
+  world.log.retain(TOPIC, 0, 33);
+  await stoppedAt(world, instance, "20,40");
+  await world.stopped(instance);
+  assertEquals(world.warehouse.rows("FRESHET_GAPS"), []);
+});
+
+Deno.test("a stopped partition that another instance has had is claimed anew, with its state", async () => {
+  const moves: readonly Partial<Claim>[] = [
+    { nextOffset: 15 }, // it went past the damage by itself
+    {}, // it swapped the tables and the state
+    { nextOffset: 15, lastTimestamp: null }, // as a skip, of which nothing is on record
+    { nextOffset: 15, lastTimestamp: null, checkpoint: 100 }, // a skip that is on record, and more
+  ];
+  for (const [i, move] of moves.entries()) {
+    const world = damagedWorld();
+    const instance = world.start();
+    await stoppedAt(world, instance, "10,30");
+    if (i === 3) skipped(world, 10, 15);
+    moved(world, move);
+    await world.until(() => instance.runner.status().totals.restarts === 1);
+    assertStringIncludes(String(instance.runner.status().lastError), "Another instance has moved partition 0");
+    if (move.nextOffset === undefined) await stoppedAt(world, instance, "10,30");
+    else await world.until(() => world.committed);
+    assertEquals(instance.runner.status().totals.restarts, 1);
+    await world.stopped(instance);
+  }
+});
+
 /** A world that has read twenty records of each partition, of which the log then lost five of the first. */
 async function truncatedWorld(): Promise<World> {
   const world = new World(readings(Infinity), 1, 2);
@@ -220,13 +289,7 @@ Deno.test("once that is accepted it goes on at its position, in the run that is 
   const world = await truncatedWorld();
   const instance = world.start();
   await stoppedAt(world, instance, "20,20");
-  const claim = world.warehouse.claims.get(0)!;
-  world.warehouse.claims.set(0, {
-    ...claim,
-    epoch: claim.epoch + 1,
-    checkpoint: claim.checkpoint + 1,
-    lastTimestamp: null,
-  });
+  skipped(world, 15, 20);
   await world.until(() => instance.runner.status().partitions[0]!.stopped!.why.includes("waits"));
   produce(world, 40, 60);
   await world.until(() => world.committed);

@@ -167,7 +167,9 @@ class MemoryGeneration implements Generation {
       if (position <= high) continue;
       throw new LogDivergedError(`Partition ${partition} holds the offsets ${low} to ${high}, not ${position}`);
     }
-    return this.partitions.filter((partition) => !this.#setAside.has(partition) && this.#rest(partition) > 0);
+    return this.partitions.filter((partition) =>
+      !this.#setAside.has(partition) && !this.store.partition(this.topic, partition).isSlow && this.#rest(partition) > 0
+    );
   }
 
   caughtUp(partition: number): boolean {

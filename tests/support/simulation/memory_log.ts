@@ -29,6 +29,8 @@ export interface StoredPartition {
   /** Offset of the next record. */
   high: number;
   records: LogRecord[];
+  /** Nothing of it comes for now. */
+  isSlow?: boolean;
   /** Stretches that cannot be read. */
   readonly damaged: Stretch[];
 }

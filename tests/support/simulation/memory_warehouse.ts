@@ -1,5 +1,5 @@
-// A warehouse in memory for seeded schedules: a model of the warehouse port's writing half, with faults on request. It answers
-// no SQL: the test looks at the tables.
+// A warehouse in memory for seeded schedules: a model of the warehouse port's writing half, with faults on request. Of SQL it
+// answers only whether a skip is on record: the test looks at the tables.
 
 import {
   CommitUnknownError,
@@ -14,6 +14,7 @@ import type {
   Claim,
   MigrationStep,
   Move,
+  QueryOptions,
   QueryResult,
   Row,
   StateChange,
@@ -22,6 +23,8 @@ import type {
   Warehouse,
   Writer,
 } from "../../../src/warehouse/warehouse.ts";
+import { GAPS_TABLE } from "../../../src/engine/gap.ts";
+import { SKIPS_ON_RECORD } from "../../../src/engine/skip.ts";
 import type { Gate } from "./turns.ts";
 import { DUCKDB } from "../../../src/warehouse/duckdb/traits.ts";
 
@@ -128,8 +131,12 @@ export class MemoryWarehouse implements Warehouse {
     return new MemoryWriter(this.store, this.gate);
   }
 
-  query(): Promise<QueryResult> {
-    return Promise.reject(new QueryRefusedError("The warehouse in memory answers no SQL"));
+  async query(sql: string, { binds = [] }: QueryOptions = {}): Promise<QueryResult> {
+    await this.gate.turn();
+    if (sql !== SKIPS_ON_RECORD) throw new QueryRefusedError("The warehouse in memory answers no SQL");
+    const columns = ["DOMAIN", "TOPIC", "KAFKA_PARTITION", "TO_OFFSET", "RECORDED_BY"];
+    const found = this.store.rows(GAPS_TABLE).filter((row) => columns.every((name, i) => row[name] === binds[i]));
+    return { columns: [{ name: "N", type: "BIGINT" }], rows: [[found.length]], truncated: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
