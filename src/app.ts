@@ -87,16 +87,23 @@ export async function runApp(options: AppOptions): Promise<void> {
   const stopNow = () => stop.abort(options.signal.reason);
   options.signal.addEventListener("abort", stopNow, { once: true });
   if (options.signal.aborted) stopNow();
-  const deadline = drainDeadline(options, stop.signal);
+  let statuses: () => readonly DomainStatus[] = () => [];
+  const deadline = drainDeadline({ ...options, statuses: () => statuses() }, stop.signal);
   try {
-    await openAndRun(options, stop);
+    await openAndRun(options, { stop, onRunners: (all) => statuses = () => all.map((runner) => runner.status()) });
   } finally {
     deadline.cancel();
     options.signal.removeEventListener("abort", stopNow);
   }
 }
 
-async function openAndRun(options: AppOptions, stop: AbortController): Promise<void> {
+interface Opening {
+  readonly stop: AbortController;
+  /** Called when nothing has been read yet. */
+  readonly onRunners: (runners: readonly Runner[]) => void;
+}
+
+async function openAndRun(options: AppOptions, { stop, onRunners }: Opening): Promise<void> {
   const { config, parts, domains, clock } = options;
   await using stack = new AsyncDisposableStack();
   const runFile = stack.use(await claimRunFile({ dataDir: config.dataDir, pid: options.pid }));
@@ -133,6 +140,7 @@ async function openAndRun(options: AppOptions, stop: AbortController): Promise<v
     const copy = copies.get(domain);
     return copy ? stack.use(new CopiedRunner(runner, copy, { untilEnd: Boolean(untilEnd) })) : runner;
   });
+  onRunners(runners);
   const group = new BatchedProducer(log, clock);
   addGauge(metrics, {
     name: "freshet_http_events_waiting",
@@ -357,19 +365,27 @@ async function feeding({ signal, stop }: FeedContext, work: () => Promise<void> 
   }
 }
 
+interface DrainOptions extends Pick<AppOptions, "config" | "clock" | "giveUp"> {
+  readonly statuses: () => readonly DomainStatus[];
+}
+
 /** Once the signal is aborted everything must be closed within `drainMs`, or the process is left. */
-function drainDeadline({ config, clock, giveUp }: AppOptions, signal: AbortSignal): { cancel(): void } {
+function drainDeadline({ config, clock, giveUp, statuses }: DrainOptions, signal: AbortSignal): { cancel(): void } {
   const done = new AbortController();
   const start = () => {
     loggerFor("run").info("Draining: writing the last checkpoint", { within_ms: config.drainMs });
-    clock.sleep(config.drainMs, done.signal).then(() => giveUp(overdue(config.drainMs)), () => {});
+    clock.sleep(config.drainMs, done.signal).then(() => giveUp(overdue(config.drainMs, statuses())), () => {});
   };
   if (signal.aborted) start();
   else signal.addEventListener("abort", start, { once: true, signal: done.signal });
   return { cancel: () => done.abort() };
 }
 
-function overdue(drainMs: number): string {
+function overdue(drainMs: number, statuses: readonly DomainStatus[]): string {
+  // Whoever is starting has read nothing yet.
+  if (statuses.every(({ phase }) => phase === "stopped" || phase === "starting")) {
+    return `Everything is written; what was still open did not close within ${drainMs} ms (FRESHET_DRAIN_MS): nothing is lost`;
+  }
   return `The last checkpoint was not written within ${drainMs} ms (FRESHET_DRAIN_MS): ` +
     "nothing is lost, the next run goes on from the checkpoint before";
 }

@@ -3,6 +3,7 @@ import { type AppOptions, runApp } from "../src/app.ts";
 import { systemClock } from "../src/clock.ts";
 import { readConfig } from "../src/config/mod.ts";
 import { LogUnavailableError, WarehouseRefusedError } from "../src/errors.ts";
+import type { Phase } from "../src/engine/status.ts";
 import type { Log } from "../src/log/log.ts";
 import { setUpLogging } from "../src/logging.ts";
 import type { Domain } from "../src/domains/domain.ts";
@@ -27,8 +28,8 @@ const aborted = (signal: AbortSignal) =>
     signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })
   );
 
-/** Parts that write down what is done to them; `behaviour` says what the runner of a domain does. */
-function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>): Parts {
+/** Parts that write down what is done to them; `behaviour` says what the runner of a domain does, `phase` what it says of itself. */
+function parts(story: Story, { behaviour, phase = "running" }: Pick<Scene, "behaviour" | "phase">): Parts {
   const disposable = (name: string) => () => Promise.resolve(void story.push(`close ${name}`));
   const log = {
     kind: "embedded",
@@ -47,7 +48,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
       await behaviour[name]!(signal);
       story.push(`${name} done`);
     },
-    status: () => domainStatus({ domain: name, topic }),
+    status: () => domainStatus({ domain: name, topic, phase }),
     failed: () => {},
     retriesAt: () => {},
   });
@@ -65,6 +66,7 @@ function parts(story: Story, behaviour: Readonly<Record<string, (signal: AbortSi
 
 interface Scene {
   readonly behaviour: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>;
+  readonly phase?: Phase;
   readonly options?: (story: Story) => Partial<AppOptions>;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -74,7 +76,7 @@ Deno.test.afterAll(async () => {
   for (const dataDir of dataDirs) await Deno.remove(dataDir, { recursive: true });
 });
 
-async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
+async function play({ behaviour, phase, options = () => ({}), env = {} }: Scene) {
   setUpLogging({ level: "error", format: "text", colors: false, secrets: [], write: () => {} });
   const dataDir = await Deno.makeTempDir();
   dataDirs.push(dataDir);
@@ -82,7 +84,7 @@ async function play({ behaviour, options = () => ({}), env = {} }: Scene) {
   const stop = new AbortController();
   const run = runApp({
     config: readConfig({ FRESHET_DATA_DIR: dataDir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0", ...env }, []),
-    parts: parts(story, behaviour),
+    parts: parts(story, { behaviour, phase }),
     domains: Object.keys(behaviour).map(domain),
     clock: systemClock,
     pid: Deno.pid,
@@ -194,11 +196,23 @@ Deno.test("when all domains have reached the end the feeds are stopped and the r
   assertEquals(story, ["up", "a done", "feed stopped", "close warehouse", "close log"]);
 });
 
-Deno.test("draining that takes longer than it may gives up", async () => {
+Deno.test("draining that takes longer than it may gives up, and says whether the last checkpoint is written", async () => {
+  assertStringIncludes(
+    await gaveUpIn("draining"),
+    "The last checkpoint was not written within 20 ms (FRESHET_DRAIN_MS)",
+  );
+  const closing = await gaveUpIn("stopped");
+  assertStringIncludes(closing, "Everything is written");
+  assertStringIncludes(closing, "20 ms (FRESHET_DRAIN_MS)");
+});
+
+/** What a run says that gives up while its only domain is in this phase. */
+async function gaveUpIn(phase: Phase): Promise<string> {
   const stuck = Promise.withResolvers<void>();
   const gaveUp = Promise.withResolvers<string>();
   const { run, stop, story } = await play({
     behaviour: { a: () => stuck.promise },
+    phase,
     env: { FRESHET_DRAIN_MS: "20" },
     options: () => ({
       giveUp(message): never {
@@ -209,10 +223,11 @@ Deno.test("draining that takes longer than it may gives up", async () => {
   });
   while (!story.includes("up")) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();
-  assertStringIncludes(await gaveUp.promise, "FRESHET_DRAIN_MS");
+  const message = await gaveUp.promise;
   stuck.resolve();
   await run;
-});
+  return message;
+}
 
 Deno.test("a second run on the same folder is refused, naming the first, and an old run file is ignored", async () => {
   const first = await play({ behaviour: { a: aborted } });

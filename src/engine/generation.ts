@@ -332,6 +332,8 @@ class GenerationRun {
     if (outcome === "reached end") await this.#endInput();
     if (!this.#pending.empty || this.#failed.length > 0) await this.#checkpoint();
     await this.#settle();
+    // What follows is only closed: brokers that are away may take long over that.
+    if (outcome === "stopped") this.context.progress.phase = "stopped";
     return outcome;
   }
 

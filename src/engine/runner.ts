@@ -204,6 +204,8 @@ export class DomainRunner {
     await using subscription = await log.subscribe({ topic: domain.topic, group, signal: never });
     this.#progress.subscription = subscription;
     await this.#runGenerations(subscription, writer, signal);
+    // Leaving the group may take long.
+    this.#progress.phase = "stopped";
   }
 
   async #runGenerations(subscription: Subscription, writer: Writer, signal: AbortSignal): Promise<void> {

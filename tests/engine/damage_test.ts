@@ -259,6 +259,36 @@ Deno.test("a stopped partition that another instance has had is claimed anew, wi
   }
 });
 
+Deno.test("a partition that has stopped says since when, however often it is tried again", async () => {
+  const world = damagedWorld();
+  const instance = world.start();
+  await stoppedAt(world, instance, "10,30");
+  const { since } = instance.runner.status().standstill!;
+  const later = world.turns.now() + 300_000;
+  await world.until(() => world.turns.now() > later);
+  const { standstill } = instance.runner.status();
+  assertEquals([standstill?.kind, standstill?.since], ["partition_stopped", since]);
+  await world.stopped(instance);
+});
+
+Deno.test("a partition whose log has its end again goes on, also where nothing is behind the position", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  await world.catchUp();
+  const stored = world.log.partition(TOPIC, 0);
+  const records = [...stored.records];
+  world.log.truncate(TOPIC, 0, 15);
+  const instance = world.start();
+  await stoppedAt(world, instance, "20,20");
+  Object.assign(stored, { records, high: 20 });
+  await world.until(() => instance.runner.status().partitions[0]!.stopped === undefined);
+  assertEquals(instance.runner.status().standstill, null);
+  produce(world, 40, 50);
+  await world.until(() => world.committed);
+  await world.stopped(instance);
+  assertEquals(rawOffsets(world), [numbers(0, 25), numbers(0, 25)]);
+});
+
 /** A world that has read twenty records of each partition, of which the log then lost five of the first. */
 async function truncatedWorld(): Promise<World> {
   const world = new World(readings(Infinity), 1, 2);

@@ -44,6 +44,32 @@ Deno.test("a stop with nothing taken since the last checkpoint writes nothing", 
   assertEquals(world.warehouse.claims.get(0)!.checkpoint, checkpoint);
 });
 
+Deno.test("a run whose last checkpoint is written has stopped, also while brokers take their time over what is left", async () => {
+  const world = worldOf(30);
+  const instance = await taken(world, 30);
+  world.log.isSilent = true;
+  instance.stop.abort();
+  await world.until(() => world.committed);
+  await world.until(() => instance.runner.status().phase === "stopped");
+  assertEquals(instance.outcome, undefined, "the group's offsets are not moved yet");
+  world.log.isSilent = false;
+  assertEquals(await world.ended(instance), "done");
+});
+
+Deno.test("a stop does not wait for brokers that say nothing of others' partitions", async () => {
+  const world = worldOf(40, 2);
+  const instances = [world.start(), world.start()];
+  const owned = () => instances.map(({ runner }) => runner.status().partitions.length).join();
+  await world.until(() => world.committed && owned() === "1,1");
+  for (let turn = 0; turn < 100; turn++) await world.turns.next();
+  world.log.isSilent = true;
+  const askedBy = world.turns.now() + 10_000;
+  await world.until(() => world.turns.now() > askedBy);
+  const stoppedAt = world.turns.now();
+  for (const instance of instances) await world.stopped(instance);
+  assert(world.turns.now() - stoppedAt < 5_000, "by the simulated clock");
+});
+
 Deno.test("a stop when the warehouse is away ends with that error, and the next run loses nothing", async () => {
   const world = worldOf(30);
   const instance = await taken(world, 30);

@@ -126,7 +126,7 @@ class MemoryGeneration implements Generation {
   }
 
   async bounds(): Promise<ReadonlyMap<number, PartitionBounds>> {
-    await this.gate.turn();
+    await this.store.answer(this.gate);
     if (this.store.away || this.gate.fault("log.bounds")) throw new LogUnavailableError("The log cannot be reached");
     const bounds = this.store.bounds(this.topic);
     return new Map(this.partitions.map((partition) => [partition, bounds[partition]!]));
@@ -183,7 +183,7 @@ class MemoryGeneration implements Generation {
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
-    await this.gate.turn();
+    await this.store.answer(this.gate);
     if (this.signal.aborted || this.#superseded) return;
     for (const [partition, offset] of offsets) this.group.committed.set(partition, offset);
   }

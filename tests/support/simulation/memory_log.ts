@@ -23,6 +23,9 @@ const bytes = (text: string | Uint8Array) => typeof text === "string" ? utf8.enc
 /** As Kafka's default, `max.message.bytes`. */
 const RECORD_MAX_BYTES = 1_048_576;
 
+/** How often a log that is silent is looked at again, milliseconds. */
+const SILENT_MS = 1_000;
+
 /** A partition as the log holds it. */
 export interface StoredPartition {
   low: number;
@@ -47,10 +50,17 @@ export class LogStore {
   readonly groups = new Map<string, Group>();
   /** The log cannot be reached. */
   away = false;
+  /** It answers nothing but the records of those who read, as if its brokers stood still. */
+  isSilent = false;
   /** What it has been given and did not take, because of a fault. */
   readonly failed: { readonly topic: string; readonly record: NewRecord }[] = [];
   /** Batches are cut at random, up to so many offsets. */
   maxBatch = 12;
+
+  /** Waits until it answers. */
+  async answer(gate: Gate): Promise<void> {
+    do await gate.turn(this.isSilent ? gate.clock.monotonic() + SILENT_MS : undefined); while (this.isSilent);
+  }
 
   create(topic: string, partitions: number): void {
     this.topics.set(topic, Array.from({ length: partitions }, () => ({ low: 0, high: 0, records: [], damaged: [] })));
@@ -188,7 +198,7 @@ export class MemoryLog implements Log {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #reach(): Promise<void> {
-    await this.gate.turn();
+    await this.store.answer(this.gate);
     if (this.store.away) throw new LogUnavailableError("The log cannot be reached");
   }
 }
