@@ -43,6 +43,42 @@ function hastyClock(): Clock {
   };
 }
 
+Deno.test("the log forgets subscriptions that have ended, and those that never began", () =>
+  inFolder(async (dataDir) => {
+    await using log = await openWithTopic({ dataDir });
+    /** To what changes in groups. */
+    const listeners = new Set<() => void>();
+    const { onChange } = log.file;
+    log.file.onChange = (what, listener) => {
+      const stop = onChange.call(log.file, what, listener);
+      if (what === "groups") listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        stop();
+      };
+    };
+    const { signal } = new AbortController();
+    const [ended, open] = [
+      await log.subscribe({ topic: TOPIC, group: "ended", signal }),
+      await log.subscribe({ topic: TOPIC, group: "open", signal }),
+    ];
+    await ended[Symbol.asyncDispose]();
+    await assertRejects(() => log.subscribe({ topic: TOPIC, group: "none", signal: AbortSignal.abort() }));
+    assertEquals(listeners.size, 1);
+
+    // Whoever is still known is ended with the log.
+    const told: string[] = [];
+    for (const [name, subscription] of Object.entries({ ended, open })) {
+      const dispose = subscription[Symbol.asyncDispose];
+      subscription[Symbol.asyncDispose] = () => {
+        told.push(name);
+        return dispose.call(subscription);
+      };
+    }
+    await log[Symbol.asyncDispose]();
+    assertEquals([told, listeners.size], [["open"], 0]);
+  }));
+
 Deno.test("a member that died before the wall clock was set back an hour is expelled in its session's time all the same", () =>
   inFolder(async (dataDir) => {
     await using log = await openEmbeddedLog({ dataDir, sessionTimeoutMs: 300 });

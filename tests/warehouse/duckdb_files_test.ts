@@ -1,6 +1,7 @@
 // The DuckDB file itself: damaged, cut short, in the wrong place; closed cleanly.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { setTimeout as delay } from "node:timers/promises";
 import { QueryRefusedError, WarehouseRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
@@ -210,5 +211,38 @@ test("the file is opened anew when nobody reads; when that takes too long, reade
   }
   assertEquals((await queries.run("SELECT 1", {})).rows, [[1]]);
   assertEquals(database.generation, 3);
+  await database.close();
+});
+
+test("a probe that is under way keeps its connection until it has answered, and one beside a file that is opened anew waits for nobody", async (folder) => {
+  const options = { memoryLimit: "64MB", threads: 1, checkpointThreshold: "16MB" };
+  const database = await Database.open({ path: `${folder}/freshet.duckdb`, ...options });
+  const queries = new Queries(database);
+  const probe = (sql: string) => queries.run(sql, { asker: "probe", timeoutMs: 30_000 });
+  const write = (rows: number) =>
+    database.write(() => {
+      database.wrote(rows);
+      return Promise.resolve();
+    });
+  const rows = 30_000_000;
+  let hasAnswered = false;
+  const slow = probe(`SELECT SUM(hash(range) % 2 * 0 + 1)::BIGINT FROM range(${rows})`).finally(() =>
+    hasAnswered = true
+  );
+  await delay(50);
+  assert(!hasAnswered);
+  await write(3_000_000);
+  const renewed = database.renewing!.then(() => assert(hasAnswered, "it was opened anew under the probe"));
+  assertEquals(database.generation, 1);
+  await renewed;
+  assertEquals([(await slow).rows, database.generation], [[[rows]], 2]);
+  {
+    using _long = database.reading();
+    await write(3_000_000);
+    assertEquals((await probe("SELECT 1")).rows, []);
+    assertEquals(database.generation, 2);
+  }
+  await database.renewing;
+  assertEquals([(await probe("SELECT 1")).rows, database.generation], [[[1]], 3]);
   await database.close();
 });

@@ -51,8 +51,8 @@ export class EmbeddedSubscription implements Subscription {
 
   /** Joins the group and keeps the membership alive until disposed of or aborted. */
   async open(): Promise<void> {
-    this.options.signal.throwIfAborted();
     try {
+      this.options.signal.throwIfAborted();
       await this.#join();
     } catch (error) {
       this.#stopListening();
