@@ -13,6 +13,11 @@ const FILE_NAME = "freshet.run.json";
 /** How long a run that is busy may take to say that it is there. */
 const ALIVE_TIMEOUT_MS = 5_000;
 
+/** The answer of a run all of whose connections are taken, and how often it is asked again meanwhile. */
+const FULL = "too_many_connections";
+const FULL_TRIES = 5;
+const FULL_PAUSE_MS = 500;
+
 /** The file's claim by this process; removed when disposed. */
 export interface RunFileClaim extends AsyncDisposable {
   /** Bearer token that readers of the file will send. */
@@ -66,18 +71,54 @@ export async function claimRunFile(
   };
 }
 
-/** The run that uses the data folder and answers; `undefined` when there is none, whatever an old file says. */
+/**
+ * The run that uses the data folder and answers; `undefined` when there is none, whatever an old file says. Rejects with
+ * `WarehouseUnavailableError` when it has no connection left, and so cannot say that it is there.
+ */
 export async function findRunning(dataDir: string): Promise<RunningInstance | undefined> {
   const instance = await read(pathOf(dataDir));
   if (!instance) return undefined;
+  let answer: Response;
   try {
     // Asked with the token, so that another program on the same port is not taken for it.
-    const answer = await ask(instance, "GET", "/api/instance", { timeoutMs: ALIVE_TIMEOUT_MS });
-    const body = await answer.json() as { readonly pid?: number } | null;
-    return answer.ok && body?.pid === instance.pid ? instance : undefined;
+    answer = await ask(instance, "GET", "/api/instance", { timeoutMs: ALIVE_TIMEOUT_MS });
   } catch {
     return undefined;
   }
+  const body = await bodyOf(answer);
+  if (answer.status === 503 && body?.code === FULL) throw notAnswered(instance, "/api/instance", { answer, body });
+  return answer.ok && body?.pid === instance.pid ? instance : undefined;
+}
+
+/** What a running instance answers to `path`, as JSON. Rejects with `WarehouseUnavailableError` when it does not. */
+export async function askJson<T>(instance: RunningInstance, path: string, timeoutMs: number): Promise<T> {
+  const answer = await ask(instance, "GET", path, { timeoutMs });
+  const body = await bodyOf(answer);
+  if (!answer.ok || body === null) throw notAnswered(instance, path, { answer, body });
+  return body as T;
+}
+
+type Body = Readonly<Record<string, unknown>> | null;
+
+/** `null` where it is not a JSON object. */
+async function bodyOf(answer: Response): Promise<Body> {
+  const body: unknown = await answer.clone().json().catch(() => null);
+  return typeof body === "object" ? body as Body : null;
+}
+
+function notAnswered(
+  { pid }: RunningInstance,
+  path: string,
+  { answer, body }: { readonly answer: Response; readonly body: Body },
+): WarehouseUnavailableError {
+  const why = typeof body?.detail === "string" ? `: ${body.detail}` : "";
+  return new WarehouseUnavailableError(`The run that is up (pid ${pid}) answers ${answer.status} to ${path}${why}; ask again`);
+}
+
+interface AskOptions {
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -88,7 +129,27 @@ export async function ask(
   instance: RunningInstance,
   method: "GET" | "POST",
   path: string,
-  options: { readonly body?: unknown; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  options: AskOptions = {},
+): Promise<Response> {
+  const asked = () => askOnce(instance, method, path, options);
+  let answer = await asked();
+  for (let tries = 1; tries < FULL_TRIES && await isFull(answer); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, FULL_PAUSE_MS));
+    answer = await asked();
+  }
+  return answer;
+}
+
+/** Such an answer comes before anything of the request is looked at: asking again does nothing twice. */
+async function isFull(answer: Response): Promise<boolean> {
+  return answer.status === 503 && (await bodyOf(answer))?.code === FULL;
+}
+
+async function askOnce(
+  instance: RunningInstance,
+  method: "GET" | "POST",
+  path: string,
+  options: AskOptions,
 ): Promise<Response> {
   const signals = [options.signal, options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)]
     .filter((signal) => signal !== undefined);

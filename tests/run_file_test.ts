@@ -1,8 +1,8 @@
 // How verbs ask the run that is up.
 
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { WarehouseUnavailableError } from "../src/errors.ts";
-import { ask } from "../src/run_file.ts";
+import { ask, askJson, findRunning } from "../src/run_file.ts";
 
 Deno.test("a run that ends while it is asked is named by its pid, and the question can be put again", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -19,4 +19,45 @@ Deno.test("a run that ends while it is asked is named by its pid, and the questi
   await assertRejects(asked, WarehouseUnavailableError, says);
   await ends;
   await assertRejects(asked, WarehouseUnavailableError, says);
+});
+
+/** A run file whose run answers as told. */
+async function fakeRun(answer: (request: Request, asked: number) => Response) {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet_run_file_" });
+  let asked = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (r) => answer(r, ++asked));
+  const instance = { pid: 4711, url: `http://127.0.0.1:${server.addr.port}`, token: "token" };
+  await Deno.writeTextFile(`${dataDir}/freshet.run.json`, JSON.stringify(instance));
+  return {
+    dataDir,
+    instance,
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
+
+const full = () =>
+  Response.json({ code: "too_many_connections", detail: "All connections are taken" }, { status: 503 });
+
+Deno.test("a run without a connection left is asked again until it has one", async () => {
+  await using run = await fakeRun((_, asked) => asked < 3 ? full() : Response.json({ pid: 4711 }));
+  assertEquals((await findRunning(run.dataDir))?.pid, 4711);
+});
+
+Deno.test("a run that has no connection left is not taken for none, and what it does not answer is said", async () => {
+  await using run = await fakeRun(full);
+  const says = "The run that is up (pid 4711) answers 503 to /api/instance: All connections are taken; ask again";
+  await assertRejects(() => findRunning(run.dataDir), WarehouseUnavailableError, says);
+});
+
+Deno.test("an answer that says no, or is no JSON, is not read as one that says yes", async () => {
+  await using run = await fakeRun((request) =>
+    request.url.endsWith("/no") ? Response.json({ detail: "Not now" }, { status: 500 }) : new Response("hello")
+  );
+  const asked = (path: string) => () => askJson(run.instance, path, 5_000);
+  await assertRejects(asked("/no"), WarehouseUnavailableError, "answers 500 to /no: Not now; ask again");
+  await assertRejects(asked("/text"), WarehouseUnavailableError, "answers 200 to /text");
+  assertEquals(await findRunning(run.dataDir), undefined);
 });

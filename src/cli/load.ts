@@ -2,12 +2,15 @@
 import { runApp } from "../app.ts";
 import type { TimeBefore } from "../engine/options.ts";
 import type { DomainStatus } from "../engine/status.ts";
+import type { StatusAnswer } from "../http/status_route.ts";
 import type { Domain } from "../domains/domain.ts";
-import { ask, findRunning } from "../run_file.ts";
+import { askJson, findRunning } from "../run_file.ts";
 import type { Context } from "./context.ts";
 import { type Progress, startProgress, totalLine } from "./progress.ts";
 import { VERSION } from "./version.ts";
 
+/** How long a run that is busy may take to answer. */
+const STATUS_MS = 30_000;
 /** No window closes at the end of the input: no time is given up to which they should. */
 const STAYS_OPEN: TimeBefore = { watermarks: new Map(), closed: [] };
 
@@ -23,9 +26,7 @@ export async function load(context: Context, domain: Domain): Promise<Loaded | u
   const config = context.config();
   const running = await findRunning(config.dataDir);
   if (running) {
-    const { domains } = await (await ask(running, "GET", "/api/status", { timeoutMs: 30_000 })).json() as {
-      readonly domains: readonly DomainStatus[];
-    };
+    const { domains } = await askJson<StatusAnswer>(running, "/api/status", STATUS_MS);
     const loads = domains.some((status) => status.domain === domain.name);
     const text = `A run is up (pid ${running.pid}): ` +
       (loads

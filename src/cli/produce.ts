@@ -4,7 +4,7 @@ import { TopicMissingError } from "../errors.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import { asProduced } from "../keyed_copy.ts";
 import { provideTopics } from "../parts.ts";
-import { ask, findRunning } from "../run_file.ts";
+import { askJson, findRunning } from "../run_file.ts";
 import { type Context, UsageError, type Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
 import { type LineBatch, lineBatches } from "./line_batches.ts";
@@ -155,8 +155,7 @@ async function untilFed(context: Context, topic: string): Promise<void> {
   if (!instance || context.config().kafka) return;
   const giveUpAt = clock.monotonic() + MAX_WAIT_MS;
   for (let isTold = false; clock.monotonic() < giveUpAt; isTold = true) {
-    const answer = await ask(instance, "GET", "/api/status", { timeoutMs: STATUS_MS });
-    const { domains } = await answer.json() as Pick<StatusAnswer, "domains">;
+    const { domains } = await askJson<StatusAnswer>(instance, "/api/status", STATUS_MS);
     if (!domains.some((status) => (status.copy?.topic ?? status.topic) === topic && status.phase === "starting")) {
       return;
     }

@@ -12,13 +12,16 @@ import { copyGroupOf } from "../keyed_copy.ts";
 import type { StatusAnswer } from "../http/status_route.ts";
 import type { Log } from "../log/log.ts";
 import type { Domain } from "../domains/domain.ts";
-import { ask, findRunning, type RunningInstance } from "../run_file.ts";
+import { askJson, findRunning, type RunningInstance } from "../run_file.ts";
 import type { Warehouse } from "../warehouse/warehouse.ts";
 import type { Context, Verb } from "./context.ts";
 import { JSON_OBJECT, jsonText } from "./json.ts";
 import { isNotThereYet } from "./not_there_yet.ts";
 import { countOf, textTable, widthOf, wrapped } from "./rows.ts";
 import { openExistingWarehouse, WarehouseMissingError } from "./warehouse_access.ts";
+
+/** How long a run that is busy may take to answer. */
+const STATUS_MS = 30_000;
 
 /** What `status --json` prints. Times are ISO 8601, UTC. */
 interface Report {
@@ -68,8 +71,7 @@ async function status(context: Context, { json }: { readonly json?: boolean }): 
 }
 
 async function liveReport(instance: RunningInstance): Promise<Report> {
-  const response = await ask(instance, "GET", "/api/status", { timeoutMs: 30_000 });
-  const answer = await response.json() as StatusAnswer;
+  const answer = await askJson<StatusAnswer>(instance, "/api/status", STATUS_MS);
   return { pid: answer.pid, domains: answer.domains.map(liveDomain) };
 }
 

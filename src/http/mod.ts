@@ -1,5 +1,6 @@
 // The HTTP API's server. The routes are in api.ts, the listening in listen.ts.
 import { type ApiOptions, createApi } from "./api.ts";
+import { ownRequestCheck } from "./auth.ts";
 import type { Connections } from "./connections.ts";
 import { type HttpServer, listen } from "./listen.ts";
 
@@ -17,12 +18,19 @@ export interface HttpOptions extends ApiOptions {
   readonly connections?: Connections;
 }
 
+/** Whether the process should live: strangers must not decide that. */
+const LIVENESS = "/livez";
+
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startHttp(options: HttpOptions): HttpServer {
   const api = createApi(options);
+  const isOwn = ownRequestCheck(options.tokens);
   return listen(
     { ...options, portSetting: "FRESHET_API_PORT" },
     (request, client) => api.fetch(request, client),
-    options.connections,
+    {
+      connections: options.connections,
+      spares: (request) => new URL(request.url).pathname === LIVENESS || isOwn(request),
+    },
   );
 }
