@@ -112,7 +112,9 @@ function notAnswered(
   { answer, body }: { readonly answer: Response; readonly body: Body },
 ): WarehouseUnavailableError {
   const why = typeof body?.detail === "string" ? `: ${body.detail}` : "";
-  return new WarehouseUnavailableError(`The run that is up (pid ${pid}) answers ${answer.status} to ${path}${why}; ask again`);
+  return new WarehouseUnavailableError(
+    `The run that is up (pid ${pid}) answers ${answer.status} to ${path}${why}; ask again`,
+  );
 }
 
 interface AskOptions {

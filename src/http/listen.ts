@@ -98,11 +98,11 @@ class Server {
     if (why === undefined) return;
     const spares = this.#spares;
     const isFull = spares === undefined || this.#serve(connection, {
-      among: this.#reserve,
-      // Who is refused may send slowly, and does not keep the place for it.
-      answer: (request, client) => spares(request) ? this.#answer(request, client) : refuseUnread(request, why),
-      isOnce: true,
-    }) !== undefined;
+          among: this.#reserve,
+          // Who is refused may send slowly, and does not keep the place for it.
+          answer: (request, client) => spares(request) ? this.#answer(request, client) : refuseUnread(request, why),
+          isOnce: true,
+        }) !== undefined;
     if (isFull) turnAway(connection, why);
   }
 
