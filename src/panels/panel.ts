@@ -43,8 +43,13 @@ export interface Panel<T = unknown> {
 /** A table that may be looked into as it is. */
 export interface OpenTable {
   readonly name: string;
-  /** Columns by which the newest rows come first; none when the table has nothing cheap to sort by. */
+  /**
+   * Columns by which the newest rows come first; none when the table has nothing cheap to sort by. Together they tell rows
+   * apart, but for those of raw tables.
+   */
   readonly newest: readonly string[];
+  /** Of raw tables the column of the record's metadata: its partition and offset tell rows apart. */
+  readonly metadata?: string;
 }
 
 /** What a domain shows. `A` says what each panel answers, by its name. */

@@ -239,12 +239,24 @@ export interface CheckpointSettings {
   readonly onTicks?: boolean;
 }
 
+/** How a value is ordered by, and given back as text that loses nothing. All but `place` are SQL of the value. */
+export interface ExactForm {
+  /** What is ordered by, and compared with `place`. */
+  readonly ordered: string;
+  /** The text; NULL where it is none. */
+  readonly text: string;
+  /** The place to which the text is bound, as what `ordered` is. */
+  readonly place: string;
+}
+
 /** SQL of queries that each warehouse writes in its own way. */
 export interface QueryDialect {
   /** A whole number out of an object in a VARIANT column. */
   integerIn(column: string, field: string): string;
   /** A VARIANT column as JSON text. */
   jsonText(column: string): string;
+  /** The forms of a value of a type, as a query's columns are called. */
+  exact(sql: string, type: string): ExactForm;
   /** A column that says in which order a table's rows came, and costs nothing to sort by; absent where there is none. */
   readonly rowOrder?: string;
 }

@@ -179,6 +179,53 @@ Deno.test("a large table comes in pieces, each row once, without those that come
   }
 });
 
+/** Tables whose rows change, and how to read them: no two rows are alike in what they are ordered by. */
+const CHANGING: readonly (readonly [name: string, newest: readonly string[], sort?: string])[] = [
+  ["newest first", ["CHANGED_AT", "ID"]],
+  ["by a decimal", ["CHANGED_AT", "ID"], "AMOUNT:asc"],
+  ["by a double, down", ["CHANGED_AT", "ID"], "RATIO:desc"],
+  ["by what is NULL in many", ["CHANGED_AT", "ID"], "NOTE:asc"],
+  ["by what is NULL in many, down", ["CHANGED_AT", "ID"], "NOTE:desc"],
+  ["by JSON", ["CHANGED_AT", "ID"], "DOC:asc"],
+  ["by a time with a zone", ["CHANGED_AT", "ID"], "SEEN:asc"],
+];
+
+for (const [name, newest, sort] of CHANGING) {
+  Deno.test(`CSV of a table whose rows change has every other row once: ${name}`, async () => {
+    await using warehouse = await openDuckDb({ path: ":memory:" });
+    const script = (name: string, sql: string) => ({ name, text: `-- version 1: rows\n${sql}` });
+    await warehouse.migrate([
+      { name: "freshet", text: await Deno.readTextFile(new URL("../../sql/freshet.sql", import.meta.url)) },
+      script(
+        "changing",
+        `CREATE TABLE CHANGING (ID BIGINT, CHANGED_AT TIMESTAMP_NTZ, AMOUNT DECIMAL(38, 9), RATIO DOUBLE, NOTE VARCHAR,
+           DOC VARIANT, SEEN TIMESTAMP_LTZ);
+         INSERT INTO CHANGING SELECT I, TIMESTAMP '2026-01-01 00:00:00' + INTERVAL (I // 7) MICROSECONDS,
+           CAST(I // 3 AS DECIMAL(38, 9)) / 1000000000 + 10000000000000000000, (I // 3) / 7.0,
+           CASE WHEN I % 3 = 0 THEN 'n' || I // 30 END, CAST(I // 5 AS VARCHAR),
+           TIMESTAMP '2026-01-01 00:00:00' + INTERVAL (I // 9) MICROSECONDS FROM RANGE(1500) R(I);`,
+      ),
+    ]);
+    const pieces = tableCsv(query({ sort }), {
+      table: { name: "CHANGING", newest },
+      dialect: warehouse.dialect,
+      ask: (sql, more = {}) => warehouse.query(sql, more),
+    });
+    const ids: number[] = [];
+    for (let n = 0;; n++) {
+      const { done, value } = await pieces.next();
+      if (done) break;
+      ids.push(...value.trimEnd().split("\r\n").map((line) => parseInt(line)).filter((id) => !Number.isNaN(id)));
+      // Every eleventh becomes the newest, those that were read and those that were not.
+      const change = `UPDATE CHANGING SET CHANGED_AT = TIMESTAMP '2027-01-01 00:00:00' WHERE ID % 11 = 0;`;
+      if (n === 0) await warehouse.migrate([script("change", change)]);
+    }
+    const still = ids.filter((id) => id % 11 !== 0);
+    assertEquals(still.length, new Set(still).size);
+    assertEquals(still.length, Array.from({ length: 1500 }, (_, id) => id).filter((id) => id % 11 !== 0).length);
+  });
+}
+
 Deno.test("rows that are too large together come one by one", async () => {
   await using warehouse = await openDuckDb({ path: ":memory:" });
   await warehouse.migrate([

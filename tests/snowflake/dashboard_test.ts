@@ -163,6 +163,15 @@ const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
 /** Columns of a table that are filtered and sorted by: the first ones hold every type. */
 const EXPLORED_COLUMNS = 4;
 
+/** Columns of a table by which its CSV is sorted: the last ones hold other types. */
+const sortedBy = ({ columns }: Table) => [...columns.slice(0, 2), ...columns.slice(-3)].map(({ name }) => name);
+
+/** Each row once, however the parts are put together that they come in. */
+async function assertWholeCsv(ask: (path: string) => Promise<string>, path: string, expected: number): Promise<void> {
+  const lines = (await ask(path)).split("\r\n").slice(1, -1);
+  assertEquals([lines.length, new Set(lines).size], [expected, expected], path);
+}
+
 /** Filters and orders of each column of the table, by a value that is in it. */
 function explorations({ columns, rows }: Table): readonly string[] {
   return columns.slice(0, EXPLORED_COLUMNS).flatMap(({ name }, i) => {
@@ -223,6 +232,10 @@ for (const domain of checkedDomains) {
           const path = `/api/tables/${name}`;
           const { data } = JSON.parse(await ours(path)) as { readonly data: Table };
           assert(data.rows.length > 0 || MAY_BE_EMPTY.has(name), `${name} is empty`);
+          const count = Number((await snowflake.query(`SELECT COUNT(*) FROM ${name}`)).rows[0]![0]);
+          for (const sort of ["", ...sortedBy(data).map((column) => `?sort=${column}:asc`)]) {
+            await assertWholeCsv(theirs, `${path}/csv${sort}`, count);
+          }
           for (const query of explorations(data)) {
             // Rows that cannot be told apart by what is sorted come in an order of the warehouse's own.
             const both = await Promise.all(

@@ -187,8 +187,8 @@ export const panels: DomainPanels<ActionsPanels> = {
   },
   tables: [
     { name: "ACTIONS_PER_MINUTE", newest: ["WINDOW_START", "ACTION"] },
-    { name: "USER_SESSIONS", newest: ["WINDOW_END", "USER_ID"] },
+    { name: "USER_SESSIONS", newest: ["WINDOW_END", "USER_ID", "WINDOW_START", "KAFKA_PARTITION"] },
     { name: "USER_ACTIONS", newest: ["TIMESTAMP", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
-    { name: "USER_ACTIONS_RAW", newest: [] },
+    { name: "USER_ACTIONS_RAW", newest: [], metadata: "RECORD_METADATA" },
   ],
 };

@@ -79,8 +79,8 @@ async function user({ user }: z.infer<typeof one>, context: PanelContext): Promi
 export const panels: DomainPanels<CircadianPanels> = {
   panels: { users: panel(search, users), user: panel(one, user) },
   tables: [
-    { name: "CIRCADIAN_DAILY", newest: ["WINDOW_START", "USER_ID"] },
+    { name: "CIRCADIAN_DAILY", newest: ["WINDOW_START", "USER_ID", "TIME_ZONE", "LOCAL_DATE"] },
     { name: "RECOMMENDATIONS", newest: ["UPDATED_AT", "USER_ID"] },
-    { name: "USER_ACTIVITY", newest: ["TIMESTAMP", "USER_ID"] },
+    { name: "USER_ACTIVITY", newest: ["TIMESTAMP", "USER_ID"], metadata: "RECORD_METADATA" },
   ],
 };

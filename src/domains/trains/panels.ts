@@ -287,6 +287,6 @@ export const panels: DomainPanels<TrainsPanels> = {
     { name: "ATS_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },
     { name: "ATS_HOURLY_STATS", newest: ["WINDOW_START", "TRAIN_ID"] },
     { name: "ATS_TRANSFORMED", newest: ["TIMESTAMP", "KAFKA_PARTITION", "KAFKA_OFFSET"] },
-    { name: "ATS_RAW_JSON", newest: [] },
+    { name: "ATS_RAW_JSON", newest: [], metadata: "RECORD_METADATA" },
   ],
 };

@@ -167,6 +167,6 @@ export const panels: DomainPanels<WinePanels> = {
     { name: "SALES_HOURLY", newest: ["WINDOW_START", "CHANNEL", "CATEGORY"] },
     { name: "STOCK_LEVELS", newest: ["UPDATED_AT", "PRODUCT_ID", "WAREHOUSE"] },
     { name: "STOCK_ALERTS", newest: ["LAST_SEEN_AT", "ALERT_ID"] },
-    { name: "RAW_EVENTS_STREAM", newest: ["INGESTION_TIME"] },
+    { name: "RAW_EVENTS_STREAM", newest: ["INGESTION_TIME"], metadata: "EVENT_METADATA" },
   ],
 };

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { csvText } from "../../csv.ts";
 import { QueryTooLargeError } from "../../errors.ts";
+import { after, type Column, type Order, orderBy, orderOf, quoted } from "./row_order.ts";
 import { all, type Ask, type Condition, type OpenTable, several } from "../../panels/mod.ts";
 import type { Bind, QueryDialect } from "../../warehouse/warehouse.ts";
 import type { TablePage } from "./protocol.ts";
@@ -44,11 +45,6 @@ export type TableQuery = z.infer<typeof TableQuery>;
 /** The asker named what is not there, or wrote a value that the column cannot have. */
 export class ExplorerError extends Error {}
 
-interface Column {
-  readonly name: string;
-  readonly type: string;
-}
-
 export interface ExploreOptions {
   readonly table: OpenTable;
   readonly dialect: QueryDialect;
@@ -81,13 +77,15 @@ export async function tablePage(query: TableQuery, options: ExploreOptions): Pro
 
 /**
  * The rows as RFC 4180 text that no spreadsheet takes for formulas, piece by piece; times and numbers as the page shows them.
- * Rows that come meanwhile are left out, so that they move none from one piece into another.
+ * Each piece begins behind the last row of the one before, so what does not change is there once, whatever else does. Rows
+ * that come meanwhile are left out.
  */
 export async function* tableCsv(query: TableQuery, options: ExploreOptions): AsyncGenerator<string, void> {
   const columns = await columnsOf(options);
-  const until = await newestNow(options, columns);
-  for (let offset = 0, rows = FIRST_ROWS; offset < CSV_ROWS;) {
-    const page = await readRows(query, { ...options, columns, until, cellLimit: CSV_CELL_LIMIT, offset, rows })
+  const reading = { ...options, columns, until: await newestNow(options, columns), cellLimit: CSV_CELL_LIMIT };
+  let last: Last | undefined;
+  for (let count = 0, rows = FIRST_ROWS; count < CSV_ROWS;) {
+    const page = await readRows(query, { ...reading, offset: count, last: last ?? "none", rows })
       .catch((error: unknown) => tooLarge(error, rows));
     if (page === "too large") {
       rows = Math.ceil(rows / 4);
@@ -96,13 +94,14 @@ export async function* tableCsv(query: TableQuery, options: ExploreOptions): Asy
     const lines = page.rows.map((row) =>
       row.map((value) => typeof value === "string" ? harmless(value) : plain(value))
     );
-    const text = csvText(offset === 0 ? [columns.map(({ name }) => name), ...lines] : lines);
+    const text = csvText(count === 0 ? [columns.map(({ name }) => name), ...lines] : lines);
     yield text;
     if (!page.truncated) return;
-    offset += rows;
+    last = page.last;
+    count += page.rows.length;
     const fitting = Math.floor(CSV_CHARACTERS / (text.length / rows));
     // Those that come next may be longer.
-    rows = Math.min(Math.max(fitting, 1), 8 * rows, CSV_ROWS - offset);
+    rows = Math.min(Math.max(fitting, 1), 8 * rows, CSV_ROWS - count);
   }
 }
 
@@ -114,17 +113,19 @@ function tooLarge(error: unknown, rows: number): "too large" {
 
 /** Lets the rows through that are there now, by the column that they are sorted by when nobody chooses one. */
 async function newestNow(
-  { table, dialect: { rowOrder }, ask }: ExploreOptions,
+  { table, dialect: { rowOrder, exact }, ask }: ExploreOptions,
   columns: readonly Column[],
 ): Promise<Condition | undefined> {
   const newest = columns.find(({ name }) => name === table.newest[0]);
   if (!newest && rowOrder === undefined) return undefined;
   const column = newest ? `T.${quoted(newest.name)}` : `T.${rowOrder}`;
-  const { rows: [row] } = await ask(`SELECT MAX(${column}) FROM ${quoted(table.name)} AS T`, { maxRows: 1 });
+  const type = newest?.type ?? "BIGINT";
+  const { text } = exact(`MAX(${column})`, type);
+  const { rows: [row] } = await ask(`SELECT ${text} FROM ${quoted(table.name)} AS T`, { maxRows: 1 });
   const value = row?.[0];
-  if (value === null || value === undefined) return undefined;
-  const { place, bind } = typed(newest?.type ?? "BIGINT", String(value), newest?.name ?? "");
-  return { sql: `(${column} <= ${place} OR ${column} IS NULL)`, binds: [bind] };
+  if (typeof value !== "string") return undefined;
+  const { ordered, place } = exact(column, type);
+  return { sql: `(${ordered} <= ${place} OR ${ordered} IS NULL)`, binds: [value] };
 }
 
 /** A text that a spreadsheet would run begins with one of these; a quote before it makes it text (OWASP, CSV injection). */
@@ -145,15 +146,18 @@ interface Reading extends ExploreOptions {
   /** Beside what was asked for. */
   readonly until?: Condition;
   readonly cellLimit: number;
+  /** Rows to pass over. */
   readonly offset: number;
+  /** The last row that was read, when reading goes on behind it: rows are passed over only where that is not known. */
+  readonly last?: Last | "none";
   readonly rows: number;
 }
 
-async function readRows(
-  { where, sort }: TableQuery,
-  { until, ...reading }: Reading,
-) {
-  const { table, dialect: { rowOrder }, ask, cellLimit, offset, rows } = reading;
+/** What a row is ordered by, as texts; of its table's NULLs `null`. */
+type Last = readonly (string | null)[];
+
+async function readRows({ where, sort }: TableQuery, reading: Reading) {
+  const { table, dialect, until, ask } = reading;
   const columns = reading.columns ?? await columnsOf(reading);
   const named = (name: string) => {
     const column = columns.find((column) => column.name === name);
@@ -164,28 +168,53 @@ async function readRows(
   const filter = all({ sql: "TRUE", binds: [] }, ...wanted, ...until ? [until] : []);
   const [name, direction] = (sort ?? "").split(":");
   const chosen = sort === undefined ? null : { column: named(name!).name, descending: direction === "desc" };
-  const selected = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`).join(", ");
-  const order = orderBy(table, { rowOrder, chosen, columns });
-  const read = (where: string) =>
-    ask(
-      `SELECT ${selected} FROM ${quoted(table.name)} AS T WHERE ${where} ${order} LIMIT ${rows + 1} OFFSET ${offset}`,
-      { binds: filter.binds, maxRows: rows },
-    );
-  // Sorted by their places alone, a table's last rows are found without reading the others. Where rows have been deleted the
-  // places have gaps, and all must be read after all.
-  const last = rowOrder !== undefined && order === `ORDER BY T.${rowOrder} DESC` && where.length === 0
-    ? await read(
-      `${filter.sql} AND T.${rowOrder} > (SELECT MAX(${rowOrder}) FROM ${quoted(table.name)}) - ${offset + rows + 1}`,
-    )
-    : undefined;
-  const result = last?.truncated ? last : await read(filter.sql);
-  const newest = table.newest[0];
+  const order = orderOf(table, { dialect, columns, chosen, mustBeTotal: reading.last !== undefined });
+  const statements = statementsOf(reading, { columns, order, filter, isFiltered: where.length > 0 });
+  const newest = statements.newest && await ask(...statements.newest);
+  const result = newest?.truncated ? newest : await ask(...statements.all);
+  const newestColumn = table.newest[0];
   return {
     columns,
-    rows: result.rows,
+    rows: result.rows.map((row) => row.slice(0, columns.length)),
     truncated: result.truncated,
-    sort: chosen ?? (newest === undefined ? null : { column: newest, descending: true }),
+    last: order.isTotal ? result.rows.at(-1)?.slice(columns.length) as Last | undefined : undefined,
+    sort: chosen ?? (newestColumn === undefined ? null : { column: newestColumn, descending: true }),
   };
+}
+
+type Statement = Parameters<Ask>;
+
+interface Selecting {
+  readonly columns: readonly Column[];
+  readonly order: Order;
+  readonly filter: Condition;
+  /** Whether the asker has filters. */
+  readonly isFiltered: boolean;
+}
+
+/** The statement that reads the rows, and one that does without looking at all of a table, where there is one. */
+function statementsOf(
+  { table, dialect: { rowOrder }, cellLimit, offset, last, rows }: Reading,
+  { columns, order, filter, isFiltered }: Selecting,
+): { readonly all: Statement; readonly newest?: Statement } {
+  const goesOn = last !== undefined && order.isTotal;
+  const behind = goesOn && last !== "none" ? after(order, last) : undefined;
+  const passed = goesOn ? 0 : offset;
+  const texts = goesOn ? order.terms.map(({ text }, i) => `${text} AS "KEY ${i}"`) : [];
+  const cells = columns.map((column) => `${cell(column, cellLimit)} AS ${quoted(column.name)}`);
+  const read = (...conditions: readonly Condition[]): Statement => {
+    const where = all(...conditions, ...behind ? [behind] : []);
+    const sql = `SELECT ${[...cells, ...texts].join(", ")} FROM ${quoted(table.name)} AS T WHERE ${where.sql}
+      ${orderBy(order)} LIMIT ${rows + 1} OFFSET ${passed}`;
+    return [sql, { binds: where.binds, maxRows: rows }];
+  };
+  const byPlace = order.terms.length === 1 && order.terms[0]!.ordered === `T.${rowOrder}`;
+  if (!byPlace || isFiltered) return { all: read(filter) };
+  // Sorted by their places alone, a table's last rows are found without reading the others. Where rows have been deleted the
+  // places have gaps, and all must be read after all.
+  const end = behind === undefined ? `(SELECT MAX(${rowOrder}) FROM ${quoted(table.name)})` : "CAST(? AS BIGINT)";
+  const near = { sql: `T.${rowOrder} > ${end} - ${passed + rows + 2}`, binds: behind === undefined ? [] : [last![0]!] };
+  return { all: read(filter), newest: read(filter, near) };
 }
 
 async function columnsOf({ table, ask }: ExploreOptions): Promise<readonly Column[]> {
@@ -196,21 +225,6 @@ async function columnsOf({ table, ask }: ExploreOptions): Promise<readonly Colum
 function cell({ name, type }: Column, limit: number): string {
   if (type === "VARCHAR") return `LEFT(T.${quoted(name)}, ${limit})`;
   return isJson(type) ? `LEFT(CAST(T.${quoted(name)} AS VARCHAR), ${limit})` : `T.${quoted(name)}`;
-}
-
-interface Order {
-  readonly rowOrder: string | undefined;
-  readonly chosen: { readonly column: string; readonly descending: boolean } | null;
-  readonly columns: readonly Column[];
-}
-
-/** As chosen, then the newest first; ties are broken so that pages do not overlap. */
-function orderBy({ newest }: OpenTable, { rowOrder, chosen, columns }: Order): string {
-  const known = newest.filter((name) => columns.some((column) => column.name === name));
-  const terms = known.filter((name) => name !== chosen?.column).map((name) => `T.${quoted(name)} DESC`);
-  if (chosen) terms.unshift(`T.${quoted(chosen.column)} ${chosen.descending ? "DESC" : "ASC"} NULLS LAST`);
-  if (known.length === 0 && rowOrder !== undefined) terms.push(`T.${rowOrder} DESC`);
-  return terms.length === 0 ? "" : `ORDER BY ${terms.join(", ")}`;
 }
 
 interface One {
@@ -258,8 +272,4 @@ function typed(type: string, value: string, name: string): { readonly place: str
 
 function isJson(type: string): boolean {
   return type === "VARIANT" || type === "OBJECT" || type === "ARRAY";
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

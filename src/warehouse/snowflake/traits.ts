@@ -2,7 +2,7 @@
 
 import { TABLE_DROPPED } from "../sql/dropped.ts";
 import { snowflakeDialect, splitStatements } from "../sql/scripts.ts";
-import type { WarehouseTraits } from "../warehouse.ts";
+import type { ExactForm, WarehouseTraits } from "../warehouse.ts";
 
 /** What to do about a table that was dropped. https://docs.snowflake.com/en/sql-reference/sql/undrop-table */
 export const SNOWFLAKE_TABLE_DROPPED =
@@ -16,9 +16,31 @@ export const SNOWFLAKE: WarehouseTraits = {
   dialect: {
     integerIn: (column, field) => `${column}:"${field}"::BIGINT`,
     jsonText: (column) => `TO_JSON(${column})`,
+    exact: exactForm,
   },
   // A question wakes the account's warehouse.
   freshness: { freshMs: 30_000, staleMs: 30_000, alertsMs: 30_000, isFree: false },
   runsRules: false,
   statementsIn: (text) => splitStatements(text, snowflakeDialect),
 };
+
+/** Whatever the session's formats are. */
+function exactForm(sql: string, type: string): ExactForm {
+  const text = `CAST(${sql} AS VARCHAR)`;
+  if (type === "VARIANT" || type === "OBJECT" || type === "ARRAY") {
+    const json = `TO_JSON(${sql})`;
+    return { ordered: json, text: json, place: "?" };
+  }
+  if (type.startsWith("TIMESTAMP")) {
+    const kind = type === "TIMESTAMP_NTZ" ? "NTZ" : "LTZ";
+    return {
+      ordered: sql,
+      text: `CAST(DATE_PART(EPOCH_NANOSECOND, ${sql}) AS VARCHAR)`,
+      place: `TO_TIMESTAMP_${kind}(CAST(? AS NUMBER(38,0)), 9)`,
+    };
+  }
+  if (type === "DATE") return { ordered: sql, text: `TO_CHAR(${sql}, 'YYYY-MM-DD')`, place: "CAST(? AS DATE)" };
+  // Nothing says that the text of a double has all its digits: ordered by what it has, it has them all.
+  if (type === "DOUBLE") return { ordered: `CAST(${text} AS DOUBLE)`, text, place: "CAST(? AS DOUBLE)" };
+  return { ordered: sql, text, place: `CAST(? AS ${type})` };
+}
