@@ -50,6 +50,8 @@ export interface OpenTable {
   readonly newest: readonly string[];
   /** Of raw tables the column of the record's metadata: its partition and offset tell rows apart. */
   readonly metadata?: string;
+  /** Whether rows of it change without a checkpoint, too. */
+  readonly changesAlone?: boolean;
 }
 
 /** What a domain shows. `A` says what each panel answers, by its name. */

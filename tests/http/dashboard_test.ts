@@ -249,6 +249,45 @@ async function together(asked: readonly string[], over: Partial<DashboardOptions
   return asked.map((one) => lines.find(({ ask }) => ask === one));
 }
 
+for (const length of [10, 200_000]) {
+  Deno.test(`an open table asks Snowflake when it has changed, and then every 30 s at most, with ${length} characters`, async () => {
+    const clock = new ManualClock(0);
+    let checkpoints = 2;
+    let asked = 0;
+    const { app } = createDashboard(options({
+      warehouse: { ...SNOWFLAKE, description: "the account" },
+      statuses: () => [{ ...status, phase: "running", totals: { ...status.totals, checkpoints } }],
+      clock,
+      usersQuery(sql) {
+        if (/LIMIT 0$/.test(sql)) {
+          return Promise.resolve({ columns: [{ name: "ALERT_ID", type: "VARCHAR" }], rows: [], truncated: false });
+        }
+        return Promise.resolve({ columns: [], rows: [[`${++asked}`.padEnd(length)]], truncated: false });
+      },
+    }));
+    let etag = "";
+    const look = async (afterMs: number): Promise<number | string> => {
+      await clock.advance(afterMs);
+      const response = await app.request("http://127.0.0.1:8501/api/tables/ATS_ALERTS", {
+        headers: { "if-none-match": etag },
+      });
+      etag = response.headers.get("etag")!;
+      if (response.status === 304) return "as before";
+      return parseInt((await response.json()).data.rows[0][0]);
+    };
+    assertEquals(await look(0), 1);
+    assertEquals([await look(5_000), await look(60_000), await look(3_600_000)], Array(3).fill("as before"));
+    checkpoints++;
+    assertEquals(await look(5_000), 2);
+    checkpoints++;
+    assertEquals([await look(5_000), await look(24_000)], ["as before", "as before"]);
+    assertEquals([await look(1_000), await look(5_000)], [3, "as before"]);
+    // Another browser has it with the others, where it is small enough to be remembered.
+    etag = '"of another process"';
+    assertEquals(await look(1_000), length < 100_000 ? 3 : 4);
+  });
+}
+
 Deno.test("panels that are asked together are about one moment, however time goes on meanwhile", async () => {
   let minute = 0;
   const [kpis, timeline, compared] = await together([

@@ -232,10 +232,6 @@ for (const domain of checkedDomains) {
           const path = `/api/tables/${name}`;
           const { data } = JSON.parse(await ours(path)) as { readonly data: Table };
           assert(data.rows.length > 0 || MAY_BE_EMPTY.has(name), `${name} is empty`);
-          const count = Number((await snowflake.query(`SELECT COUNT(*) FROM ${name}`)).rows[0]![0]);
-          for (const sort of ["", ...sortedBy(data).map((column) => `?sort=${column}:asc`)]) {
-            await assertWholeCsv(theirs, `${path}/csv${sort}`, count);
-          }
           for (const query of explorations(data)) {
             // Rows that cannot be told apart by what is sorted come in an order of the warehouse's own.
             const both = await Promise.all(
@@ -244,6 +240,14 @@ for (const domain of checkedDomains) {
             const rows = both.map(({ data }) => (data as Table).rows.length);
             assertEquals(rows[1], rows[0], `${path}?${query}`);
             if (newest.length > 0 && !newest.some((column) => WRITTEN_AT.has(column))) await same(`${path}?${query}`);
+          }
+        }
+        for (const { name } of shown.flatMap(([, { tables }]) => tables)) {
+          const path = `/api/tables/${name}`;
+          const { data } = JSON.parse(await theirs(path)) as { readonly data: Table };
+          const count = Number((await snowflake.query(`SELECT COUNT(*) FROM ${name}`)).rows[0]![0]);
+          for (const sort of ["", ...sortedBy(data).map((column) => `?sort=${column}:asc`)]) {
+            await assertWholeCsv(theirs, `${path}/csv${sort}`, count);
           }
         }
       } finally {

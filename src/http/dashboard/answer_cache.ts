@@ -23,9 +23,13 @@ export interface AnswerCacheOptions {
   readonly questionMs?: number;
 }
 
-export interface SharedOptions {
+export interface SharedOptions<T = unknown> {
   /** Instead of that of all answers. */
   readonly freshMs?: number;
+  /** Instead of that of the domain. */
+  readonly staleMs?: number;
+  /** Whether an answer is small enough to be remembered; all are when left out. */
+  readonly keeps?: (data: T) => boolean;
   /** Whoever asks waits no longer; the question is given up when nobody waits for its answer. */
   readonly signal?: AbortSignal;
 }
@@ -52,11 +56,17 @@ const TIMEOUT_MS = 15_000;
 /** For a question, its waiting included. */
 const QUESTION_MS = 30_000;
 const MAX_ROWS = 10_000;
+/** In the tags of this process, as versions begin anew with each. */
+const PROCESS = crypto.randomUUID().slice(0, 8);
+
+/** When an answer was asked for, and of what. */
+type Origin = Pick<Entry, "at" | "version"> & { readonly edition: number };
 
 export class AnswerCache {
   readonly #options: AnswerCacheOptions;
   /** In order of use, the oldest first. */
   readonly #entries = new Map<string, Entry>();
+  readonly #origins = new WeakMap<object, Origin>();
   readonly #turns = new Semaphore({
     maxRunning: MAX_RUNNING,
     maxWaiting: MAX_WAITING,
@@ -76,13 +86,14 @@ export class AnswerCache {
     domain: string,
     key: string,
     make: (ask: Ask) => Promise<T>,
-    { freshMs = this.#options.freshMs, signal }: SharedOptions = {},
+    { freshMs = this.#options.freshMs, staleMs = this.#options.staleMs(domain), keeps, signal }: SharedOptions<T> = {},
   ): Promise<Answer<T>> {
-    const id = `${this.#options.edition?.() ?? 0} ${domain} ${key}`;
+    const edition = this.#edition();
+    const id = `${edition} ${domain} ${key}`;
     const version = this.#options.version(domain);
     const known = this.#entries.get(id);
-    const age = { freshMs, staleMs: this.#options.staleMs(domain) };
-    const entry = known && this.#isFresh(known, version, age) ? known : this.#ask(id, version, make);
+    const isFresh = known && this.#isFresh(known, version, { freshMs, staleMs });
+    const entry = isFresh ? known : this.#ask(id, { version, edition, keeps }, make);
     this.#entries.delete(id);
     this.#entries.set(id, entry);
     this.#forgetOldest();
@@ -96,6 +107,21 @@ export class AnswerCache {
         entry.abandon.abort();
       }
     }
+  }
+
+  /** A word for an answer of {@link shared}, by which {@link holds} knows it again. */
+  tagOf(answer: Answer<unknown>): string {
+    const { edition, at, version } = this.#origins.get(answer)!;
+    return `${PROCESS}.${edition}.${Math.floor(at)}.${version}`;
+  }
+
+  /** Whether the answer of this tag is still the one that who asks would get, were it remembered. */
+  holds(domain: string, tag: string, { staleMs = this.#options.staleMs(domain) }: Pick<SharedOptions, "staleMs"> = {}): boolean {
+    const [process, edition, at, ...version] = tag.split(".");
+    if (process !== PROCESS || edition !== String(this.#edition()) || !/^\d+$/.test(at ?? "")) return false;
+    const current = this.#options.version(domain);
+    const known = { done: true, at: Number(at), version: version.join(".") === String(current) ? current : "" };
+    return this.#isFresh(known, current, { freshMs: this.#options.freshMs, staleMs });
   }
 
   /** An answer of its own, not remembered. */
@@ -112,12 +138,27 @@ export class AnswerCache {
     }, deadline.signal);
   }
 
-  #ask<T>(id: string, version: string | number, make: (ask: Ask) => Promise<T>): Entry {
+  #edition(): number {
+    return this.#options.edition?.() ?? 0;
+  }
+
+  #ask<T>(
+    id: string,
+    { version, edition, keeps }: Omit<Origin, "at"> & Pick<SharedOptions<T>, "keeps">,
+    make: (ask: Ask) => Promise<T>,
+  ): Entry {
     const abandon = new AbortController();
-    const answer = this.once(make, abandon.signal);
-    const entry: Entry = { version, at: this.#options.clock.monotonic(), answer, abandon, askers: 0, done: false };
+    const at = this.#options.clock.monotonic();
+    const answer = this.once(make, abandon.signal).then((answer) => {
+      this.#origins.set(answer, { version, edition, at });
+      return answer;
+    });
+    const entry: Entry = { version, at, answer, abandon, askers: 0, done: false };
     const end = () => entry.done = true;
-    answer.then(end, () => {
+    answer.then(({ data }) => {
+      end();
+      if (keeps?.(data) === false) this.#forget(id, entry);
+    }, () => {
       end();
       this.#forget(id, entry);
     });
@@ -130,7 +171,7 @@ export class AnswerCache {
   }
 
   #isFresh(
-    { done, at, version }: Entry,
+    { done, at, version }: Pick<Entry, "done" | "at" | "version">,
     current: string | number,
     { freshMs, staleMs }: { readonly freshMs: number; readonly staleMs: number },
   ): boolean {

@@ -149,7 +149,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   });
   aboutRoute(app, { ...options, shown, answers, mayAll });
   panelRoutes(app, { ...options, shown, answers, addressOf });
-  const tables = shown.flatMap(({ tables }) => tables);
+  const tables = shown.flatMap(({ domain, tables }) => tables.map((table) => ({ ...table, domain })));
   const large = new LargeAnswers(addressOf);
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, large, addressOf });
   sqlRoutes(app, { answers, looks, bodies, large, mayAll });

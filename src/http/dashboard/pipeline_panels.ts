@@ -125,7 +125,7 @@ export const pipelinePanels: DomainPanels<PipelinePanels> = {
     { name: "DEAD_LETTERS", newest: ["SEEN_AT", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET", "DOMAIN"] },
     { name: "LATE_RECORDS", newest: ["EVENT_TIME", "TOPIC", "KAFKA_PARTITION", "KAFKA_OFFSET", "DOMAIN", "OPERATOR"] },
     { name: "ALERT_EVENTS", newest: ["CREATED_AT", "ALERT_ID", "EVENT", "EVENT_ID"] },
-    { name: "ALERT_DELIVERIES", newest: ["UPDATED_AT", "EVENT_ID", "CHANNEL"] },
+    { name: "ALERT_DELIVERIES", newest: ["UPDATED_AT", "EVENT_ID", "CHANNEL"], changesAlone: true },
     { name: "ALERT_ACKNOWLEDGEMENTS", newest: ["ACKNOWLEDGED_AT", "DOMAIN", "ALERT_ID"] },
     { name: "ALERT_MUTES", newest: ["MUTED_AT", "MUTE_ID"] },
     { name: "ANNOTATIONS", newest: ["STARTS_AT", "ANNOTATION_ID"] },

@@ -1,7 +1,7 @@
 // Looking into tables over HTTP: a page of rows, and a download. Knows nothing of how they are read.
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import type { OpenTable } from "../../panels/mod.ts";
+import type { Ask, OpenTable } from "../../panels/mod.ts";
 import type { QueryDialect } from "../../warehouse/warehouse.ts";
 import { clientOf } from "../client_address.ts";
 import type { AnswerCache } from "./answer_cache.ts";
@@ -10,13 +10,24 @@ import { type PlaceLimits, Places } from "../places.ts";
 import { CSV_ROWS, tableCsv, tablePage, TableQuery } from "./explorer.ts";
 import { failure } from "./failure.ts";
 import { parameters } from "./panel_routes.ts";
+import type { TablePage } from "./protocol.ts";
 
 const DOWNLOADS: PlaceLimits = { total: 4, perAddress: 2, timeoutMs: 300_000 };
 const TOO_MANY_DOWNLOADS = `At most ${DOWNLOADS.total} downloads run at a time, ${DOWNLOADS.perAddress} of one address`;
 
+/** A page of a table that is larger is not remembered, characters. */
+const MAX_REMEMBERED = 100_000;
+/** Of a table that changes without a checkpoint, too: an answer as old is asked for again, milliseconds. */
+const CHANGES_ALONE_MS = 30_000;
+
+/** A table, and the domain whose checkpoints write it. */
+export interface DomainTable extends OpenTable {
+  readonly domain: string;
+}
+
 export interface TableRoutesOptions {
   /** Those that may be looked into. */
-  readonly tables: readonly OpenTable[];
+  readonly tables: readonly DomainTable[];
   readonly answers: AnswerCache;
   readonly dialect: QueryDialect;
   readonly large: LargeAnswers;
@@ -61,18 +72,37 @@ export function tableRoutes(app: Hono, { tables: open, answers, dialect, large, 
     const asked = askedOf(c, tables);
     if (asked instanceof Response) return asked;
     const { table, query } = asked;
-    const page = await answers.once((ask) => tablePage(query, { table, dialect, ask }), c.req.raw.signal);
+    // Each browser that has the table open asks every few seconds: whoever has what holds is told so.
+    const options = { staleMs: table.changesAlone ? CHANGES_ALONE_MS : undefined, keeps: isSmall };
+    const known = /^"(.*)"$/.exec(c.req.header("if-none-match") ?? "")?.[1];
+    if (known !== undefined && answers.holds(table.domain, known, options)) {
+      return c.body(null, 304, { etag: `"${known}"` });
+    }
+    const key = `${table.name} ${JSON.stringify(query)}`;
+    const make = (ask: Ask) => tablePage(query, { table, dialect, ask });
+    const page = await answers.shared(table.domain, key, make, { ...options, signal: c.req.raw.signal });
+    c.header("cache-control", "private, no-cache");
+    c.header("etag", `"${answers.tagOf(page)}"`);
     return large.json(c, page);
   });
 }
 
+function isSmall({ rows }: TablePage): boolean {
+  let characters = 0;
+  for (const row of rows) {
+    for (const cell of row) characters += typeof cell === "string" ? cell.length : 8;
+    if (characters > MAX_REMEMBERED) return false;
+  }
+  return true;
+}
+
 interface Asked {
-  readonly table: OpenTable;
+  readonly table: DomainTable;
   readonly query: TableQuery;
 }
 
 /** What a request wants to see, or what it is answered when there is no such thing. */
-function askedOf(c: Context, tables: ReadonlyMap<string, OpenTable>): Asked | Response {
+function askedOf(c: Context, tables: ReadonlyMap<string, DomainTable>): Asked | Response {
   const table = tables.get(c.req.param("table") ?? "");
   if (!table) return failure(c, 404, "no_such_table", "There is no table of this name to look into");
   const query = TableQuery.safeParse(parameters(c));
