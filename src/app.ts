@@ -49,6 +49,8 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly pid: number;
   readonly version: string;
+  /** What a person types before a verb; `freshet` when left out. */
+  readonly command?: string;
   readonly feeds: readonly Feed[];
   /** For routes that publish events made here. */
   readonly makeEvents?: EventMaker;
@@ -187,6 +189,7 @@ async function openAndRun(options: AppOptions, { stop, onRunners }: Opening): Pr
     tokens,
     rateLimit: config.rateLimit,
     version: options.version,
+    command: options.command,
     log: log.description,
     warehouse,
     domains,

@@ -4,6 +4,7 @@ import type { Simulator } from "../../simulators/mod.ts";
 import { asProduced } from "../keyed_copy.ts";
 import { loggerFor } from "../logging.ts";
 import { type Domain, outputsOf } from "../domains/domain.ts";
+import { commandName } from "./command_name.ts";
 import { type Context, numberOption, UsageError, type Verb } from "./context.ts";
 import type { DomainStatus } from "../engine/status.ts";
 import { Demo, type Simulated } from "./demo.ts";
@@ -70,6 +71,7 @@ async function run(context: Context, names: readonly string[], flags: RunFlags):
     clock: host.clock,
     pid: host.pid,
     version: VERSION,
+    command: commandName(),
     untilEnd,
     feeds: feeds.demo ? [feeds.demo] : feeds.hurried,
     makeEvents: (domain) => eventMaker(simulators.get(domain.name)!, timeOf(domain) ?? host.clock),
@@ -171,9 +173,7 @@ function reportUp(context: Context, { up, domains, simulating, untilEnd, flags }
     ["http", `${up.url}/docs (and /health, /metrics, /api/status)`],
     [
       "ask",
-      `${Deno.build.standalone ? "freshet" : "deno task freshet"} query --vertical "SELECT * FROM ${
-        tableToAsk(domains[0]!)
-      } LIMIT 2"`,
+      `${commandName()} query --vertical "SELECT * FROM ${tableToAsk(domains[0]!)} LIMIT 2"`,
     ],
     ["stop", "Ctrl-C drains and writes a last checkpoint"],
   ] as const;

@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { commandName } from "../../src/cli/command_name.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
 import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
@@ -198,6 +199,13 @@ Deno.test("what runs here holds no settings", async () => {
   const kpis = await (await ask({ path: "/api/panels/trains/kpis" })).text();
   assert(!text.includes("s3cret") && !kpis.includes("s3cret"));
   assertEquals(JSON.parse(kpis).data.thresholds.power_kw, 2600);
+});
+
+Deno.test("the page is told what a person types before a verb where it runs", async () => {
+  const commandOf = async (over: Partial<DashboardOptions>) =>
+    (await (await ask({ path: "/api/about" }, over)).json()).command;
+  assertEquals(commandName(), "deno task freshet");
+  assertEquals([await commandOf({ command: commandName() }), await commandOf({})], ["deno task freshet", "freshet"]);
 });
 
 Deno.test("a warehouse that is away is told as such", async () => {

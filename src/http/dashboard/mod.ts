@@ -46,6 +46,8 @@ export interface DashboardOptions extends Names {
   /** Requests per second and address; `Infinity` for no limit. */
   readonly rateLimit: number;
   readonly version: string;
+  /** What a person types before a verb; `freshet` when left out. */
+  readonly command?: string;
   readonly log: string;
   readonly warehouse: Pick<Warehouse, "name" | "description" | "dialect" | "freshness">;
   /** Those that run. */
@@ -206,10 +208,11 @@ interface DashboardParts extends DashboardOptions {
 }
 
 function aboutRoute(app: Hono, options: DashboardParts): void {
-  const { domains, shown, answers, version, log, warehouse, clock, mayAll } = options;
+  const { domains, shown, answers, version, command = "freshet", log, warehouse, clock, mayAll } = options;
   app.get("/api/about", (c) =>
     c.json<About>({
       version,
+      command,
       warehouse: { name: warehouse.name, description: warehouse.description, is_free: warehouse.freshness.isFree },
       log,
       domains: domains.map(({ name, topic, panels, severities }) => ({

@@ -29,6 +29,8 @@ export type PanelLine =
 /** Answer of `GET /api/about`: what runs here. */
 export interface About {
   readonly version: string;
+  /** What is typed before a verb where the server runs. */
+  readonly command: string;
   readonly warehouse: {
     readonly name: string;
     readonly description: string;

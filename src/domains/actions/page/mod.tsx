@@ -26,6 +26,7 @@ import {
   useAddress,
   useCompared,
   useDataTime,
+  useNoRecords,
   Waiting,
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
@@ -33,8 +34,8 @@ import type { ActionKpis, ActionsPanels, Sessions } from "../answers.ts";
 import { SESSION_COLUMNS } from "./columns.ts";
 import { UserPage } from "./one.tsx";
 
-const NO_RECORDS = "No action has come yet. The simulation sends by itself (deno task run); " +
-  "POST /events on the API's port takes your own.";
+const useNothingYet = () =>
+  useNoRecords("No action has come yet.", () => "POST /events on the API's port takes your own");
 
 const usePanel = panelHook<ActionsPanels>("actions");
 
@@ -46,6 +47,7 @@ export const page: DomainPage = {
 };
 
 function ActionsPage() {
+  const nothingYet = useNothingYet();
   const { params } = useAddress();
   const chosen = params.getAll("action");
   const actions = new URLSearchParams(chosen.map((action) => ["action", action]));
@@ -67,7 +69,7 @@ function ActionsPage() {
           offered={kinds.answer?.data.rows.map(([action]) => String(action)) ?? []}
         />
       </Filters>
-      <KpiRow asked={kpis} show={kpisOf} empty={NO_RECORDS} />
+      <KpiRow asked={kpis} show={kpisOf} empty={nothingYet} />
       <div class="grid">
         <TimelineCard
           title="Actions per minute"

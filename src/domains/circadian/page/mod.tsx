@@ -17,13 +17,14 @@ import {
   setParams,
   useAddress,
   useDataTime,
+  useNoRecords,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { CircadianPanels, CircadianUser } from "../answers.ts";
 import { ActogramCard, clock } from "./actogram.tsx";
 import { PlanCard } from "./plan.tsx";
 
-const NO_RECORDS = "Nobody has slept yet. The simulation sends by itself (deno task run).";
+const useNothingYet = () => useNoRecords("Nobody has slept yet.");
 
 const usePanel = panelHook<CircadianPanels>("circadian");
 
@@ -37,6 +38,7 @@ export const page: DomainPage = {
 
 /** Of one user: whose page it is, or who is chosen. */
 function CircadianPage({ only }: { readonly only?: string }) {
+  const nothingYet = useNothingYet();
   const { params } = useAddress();
   const users = usePanel("users");
   const known = users.answer?.data;
@@ -66,7 +68,7 @@ function CircadianPage({ only }: { readonly only?: string }) {
       )}
       {users.error && !known && <p class="problem" role="alert">{users.error}</p>}
       {known && user === undefined
-        ? <Empty>{NO_RECORDS}</Empty>
+        ? <Empty>{nothingYet}</Empty>
         : !asked.answer
         ? <Waiting height={260} />
         : <UserCards asked={asked} />}
@@ -77,6 +79,7 @@ function CircadianPage({ only }: { readonly only?: string }) {
 type Day = CircadianUser["days"][number];
 
 function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
+  const nothingYet = useNothingYet();
   const { user, days, activity } = asked.answer!.data;
   const [newest] = days;
   if (!newest) return <Empty>There is nothing about {cutText(user, 60)}: choose another user.</Empty>;
@@ -120,7 +123,7 @@ function UserCards({ asked }: { readonly asked: QueryState<CircadianUser> }) {
             columns={DAY_COLUMNS}
             keys={["date", "time_zone"]}
             sort={{ key: "date", descending: true }}
-            empty={NO_RECORDS}
+            empty={nothingYet}
             tall
           />
         </Card>

@@ -19,6 +19,7 @@ import {
   useAlertMarks,
   useCompared,
   useDataTime,
+  useNoRecords,
 } from "../../../http/dashboard/page/mod.ts";
 import type { RidesPanels } from "../answers.ts";
 import { ZoneMap } from "./map.tsx";
@@ -26,8 +27,8 @@ import { ComparedZones } from "./multiples.tsx";
 import { kpisOf, TYPE_COLUMNS, zonePath } from "./numbers.tsx";
 import { ZonePage } from "./one.tsx";
 
-const NO_RECORDS = "No ride has been asked for yet. The simulation sends by itself (deno task run); " +
-  "POST /produce on the API's port makes and sends one.";
+const useNothingYet = () =>
+  useNoRecords("No ride has been asked for yet.", () => "POST /produce on the API's port makes and sends one");
 
 const usePanel = panelHook<RidesPanels>("rides");
 
@@ -40,6 +41,7 @@ export const page: DomainPage = {
 };
 
 function RidesPage({ live }: { readonly live: LiveNews }) {
+  const nothingYet = useNothingYet();
   const { params } = useAddress();
   const zones = params.getAll("zone");
   const chosen = new URLSearchParams(zones.map((zone) => ["zone", zone]));
@@ -64,7 +66,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
       <KpiRow
         asked={kpis}
         show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
-        empty={NO_RECORDS}
+        empty={nothingYet}
       />
       <div class="grid">
         <TimelineCard
@@ -94,7 +96,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
           keys={["ZONE"]}
           sort={{ key: "REQUEST_COUNT", descending: true }}
           find="zone"
-          empty={NO_RECORDS}
+          empty={nothingYet}
           width="wide"
         />
         <TableCard

@@ -25,6 +25,7 @@ import {
   useAlertMarks,
   useCompared,
   useDataTime,
+  useNoRecords,
   type Zone,
   zoneText,
 } from "../../../http/dashboard/page/mod.ts";
@@ -36,9 +37,11 @@ import { TrainPage } from "./one.tsx";
 import { SpeedCard } from "./speed.tsx";
 import { StatusCard, trainPath } from "./status.tsx";
 
-const NO_RECORDS =
-  "No train has reported yet. The simulation sends by itself (deno task run); your own records come with " +
-  "deno task produce ats_telemetry file.ndjson --key train_id";
+const useNothingYet = () =>
+  useNoRecords(
+    "No train has reported yet.",
+    (command) => `your own records come with ${command} produce ats_telemetry file.ndjson --key train_id`,
+  );
 
 const usePanel = panelHook<TrainsPanels>("trains");
 
@@ -51,6 +54,7 @@ export const page: DomainPage = {
 };
 
 function TrainsPage({ live }: { readonly live: LiveNews }) {
+  const nothingYet = useNothingYet();
   const { params } = useAddress();
   const chosen = new URLSearchParams();
   for (const name of ["train", "line"]) for (const value of params.getAll(name)) chosen.append(name, value);
@@ -77,7 +81,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
       <KpiRow
         asked={kpis}
         show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
-        empty={NO_RECORDS}
+        empty={nothingYet}
       />
       <div class="grid">
         <PassengerCard asked={timeline} compared={compared} marks={marks} />

@@ -25,13 +25,14 @@ import {
   useAlertMarks,
   useCompared,
   useDataTime,
+  useNoRecords,
   usePipelinePanel,
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WineKpis, WinePanels } from "../answers.ts";
 import { ProductPage } from "./one.tsx";
 
-const NO_RECORDS = "Nothing has been sold yet. The simulation sends by itself (deno task run).";
+const useNothingYet = () => useNoRecords("Nothing has been sold yet.");
 
 const usePanel = panelHook<WinePanels>("wine");
 
@@ -43,6 +44,7 @@ export const page: DomainPage = {
 };
 
 function WinePage({ live }: { readonly live: LiveNews }) {
+  const nothingYet = useNothingYet();
   const { params } = useAddress();
   const by = params.get("by") === "channel" ? "channel" : "category";
   const range = rangeParams(params);
@@ -74,7 +76,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
       <KpiRow
         asked={kpis}
         show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts) })}
-        empty={NO_RECORDS}
+        empty={nothingYet}
       />
       <div class="grid">
         <TimelineCard
@@ -121,7 +123,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
           keys={["PRODUCT_ID", "WAREHOUSE"]}
           sort={{ key: "QUANTITY", descending: false }}
           find="product or warehouse"
-          empty={NO_RECORDS}
+          empty={nothingYet}
           width="full"
         />
       </div>

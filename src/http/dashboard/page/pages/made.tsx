@@ -8,6 +8,7 @@ import { momentOf, numberText, timeText, wordsOf, zoneText } from "../format.ts"
 import type { LiveNews } from "../live_stream.ts";
 import { LookContext, useDataTime } from "../look.ts";
 import { AlertList } from "../parts/alert_list.tsx";
+import { useNoRecords } from "../parts/no_records.ts";
 import { Empty, NotYet } from "../parts/card.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
@@ -26,16 +27,15 @@ interface MadePageProps {
 
 export function MadePage({ domain: { name, topic, has_alerts }, live }: MadePageProps) {
   const overview = panelHook<MadePanels>(name)("overview");
+  const nothingYet = useNoRecords(
+    "Nothing has come yet.",
+    (command) => `your own records come with ${command} produce ${topic} file.ndjson`,
+  );
   const data = overview.answer?.data;
   useDataTime(data?.data_now);
   if (!data) return <NotYet asked={overview} />;
   if (data.data_now === null) {
-    return (
-      <Empty>
-        Nothing has come yet. The simulation sends by itself (deno task run); your own records come with deno task
-        produce {topic} file.ndjson
-      </Empty>
-    );
+    return <Empty>{nothingYet}</Empty>;
   }
   return (
     <>

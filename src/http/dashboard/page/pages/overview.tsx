@@ -23,7 +23,9 @@ export function OverviewPage({ about, live }: OverviewProps) {
   const status = live.news.status;
   const rates = useRates(status);
   const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
-  if (about.domains.length === 0) return <Empty>No domain runs in this process. Start one with: deno task run</Empty>;
+  if (about.domains.length === 0) {
+    return <Empty>No domain runs in this process. Start one with: {about.command} run</Empty>;
+  }
   if (!status) return <Waiting height={260} />;
   const { domains } = status;
   const active = about.domains.reduce((sum, { name }) => sum + (activeOf(name, live) ?? 0), 0);
