@@ -51,7 +51,60 @@ Deno.test("dead-letters lists what could not be used and counts it by reason", a
     assertMatch(stdout, new RegExp(`trains +decode +${reason} +1 `));
   }
   assertEquals((await lines(terminal)).length, 4);
-  assertEquals((await lines(terminal, "--limit", "2")).length, 2);
+});
+
+Deno.test("dead-letters as JSON are all of them, or as many as --limit says, and it says that there are more", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  await tamper(
+    terminal,
+    `INSERT INTO DEAD_LETTERS BY NAME SELECT D.* REPLACE (D.KAFKA_OFFSET + 10 * N AS KAFKA_OFFSET)
+     FROM DEAD_LETTERS AS D, RANGE(1, 7) R(N)`,
+  );
+  assertEquals((await lines(terminal)).length, 28);
+  const part = await terminal.run(["dead-letters", "--json", "--limit", "2"]);
+  assertEquals([JSON.parse(part.stdout).length, part.code], [2, 0]);
+  assertStringIncludes(part.stderr, "There are more than 2 dead letters");
+  const people = await terminal.run(["dead-letters"]);
+  assertStringIncludes(people.stderr, "There are more than 20 dead letters");
+  assertStringIncludes(people.stderr, "or show more by --limit");
+  await tamper(
+    terminal,
+    `INSERT INTO DEAD_LETTERS BY NAME SELECT D.* REPLACE (100 + N AS KAFKA_OFFSET)
+     FROM (FROM DEAD_LETTERS LIMIT 1) AS D, RANGE(100000) R(N)`,
+  );
+  const all = await terminal.run(["dead-letters", "--json"]);
+  assertEquals([all.code, all.stdout], [1, ""]);
+  assertStringIncludes(all.stderr, "There are more than 100000 dead letters: choose by --domain");
+});
+
+Deno.test("dead-letters --republish sends all, once each, however many they are, and with --limit says what is left", async () => {
+  await using terminal = await Terminal.open();
+  await filled(terminal);
+  await run(terminal);
+  await tamper(terminal, "DELETE FROM DEAD_LETTERS WHERE KAFKA_OFFSET <> 2");
+  await tamper(
+    terminal,
+    `INSERT INTO DEAD_LETTERS BY NAME SELECT D.* REPLACE (2 + 2 * N AS KAFKA_OFFSET, CAST(N AS VARCHAR) AS RECORD_VALUE)
+     FROM DEAD_LETTERS AS D, RANGE(1, 100003) R(N)`,
+  );
+  // Two domains have read one of them, where a part ends.
+  await tamper(
+    terminal,
+    "INSERT INTO DEAD_LETTERS BY NAME SELECT D.* REPLACE ('other' AS DOMAIN) FROM DEAD_LETTERS AS D WHERE KAFKA_OFFSET = 4000",
+  );
+  const part = await terminal.run(["dead-letters", "--republish", "--yes", "--limit", "3"]);
+  assertStringIncludes(part.stdout, "Sent 3 records to ats_telemetry");
+  assertStringIncludes(part.stderr, "100,001 more records would be sent without --limit");
+  const { code, stdout } = await terminal.run(["dead-letters", "--republish", "--yes"]);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "Sent 100,004 records to ats_telemetry");
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  const records = (await readAll(log, TOPIC, 5 + 3 + 100_004)).flatMap(({ records }) => records).slice(8);
+  const values = records.map(({ value }) => Number(new TextDecoder().decode(value as Uint8Array)) || 0);
+  const expected = [0, ...Array.from({ length: 100_002 }, (_, i) => i + 1), 1999];
+  assertEquals(values.toSorted((a, b) => a - b), expected.toSorted((a, b) => a - b));
 });
 
 Deno.test("dead-letters chooses by domain, stage and reason, and refuses what is none", async () => {
