@@ -35,7 +35,13 @@ function declared(output: Output<unknown>, view: string | undefined): DeclaredTa
   const name = view ?? output.name;
   const key = tableKeyOf(output);
   if (key === null) {
-    return { name, kind, keys: [], rowKeys: ["KAFKA_PARTITION", "KAFKA_OFFSET"], newest: ["KAFKA_OFFSET", "KAFKA_PARTITION"] };
+    return {
+      name,
+      kind,
+      keys: [],
+      rowKeys: ["KAFKA_PARTITION", "KAFKA_OFFSET"],
+      newest: ["KAFKA_OFFSET", "KAFKA_PARTITION"],
+    };
   }
   const keys = output.kind === "append" ? [] : output.keyNames;
   // A merged row is of all partitions.

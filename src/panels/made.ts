@@ -48,7 +48,11 @@ export function madePanels(domain: Domain): DomainPanels<MadePanels> {
       rows: panel(tableFilter, ({ table }, { ask }) => rows(tables.find(({ name }) => name === table), ask)),
     },
     alerts: episodes.length === 0 ? undefined : (context) => alerts(episodes, context),
-    tables: [...tables.map(({ name, newest }) => ({ name, newest })), { name: domain.raw.table, newest: [], metadata: domain.raw.metadata }],
+    tables: [...tables.map(({ name, newest }) => ({ name, newest })), {
+      name: domain.raw.table,
+      newest: [],
+      metadata: domain.raw.metadata,
+    }],
   };
 }
 

@@ -116,7 +116,11 @@ export class AnswerCache {
   }
 
   /** Whether the answer of this tag is still the one that who asks would get, were it remembered. */
-  holds(domain: string, tag: string, { staleMs = this.#options.staleMs(domain) }: Pick<SharedOptions, "staleMs"> = {}): boolean {
+  holds(
+    domain: string,
+    tag: string,
+    { staleMs = this.#options.staleMs(domain) }: Pick<SharedOptions, "staleMs"> = {},
+  ): boolean {
     const [process, edition, at, ...version] = tag.split(".");
     if (process !== PROCESS || edition !== String(this.#edition()) || !/^\d+$/.test(at ?? "")) return false;
     const current = this.#options.version(domain);

@@ -66,7 +66,9 @@ export function after({ terms }: Order, values: readonly (string | null)[]): Con
   const tied = after({ terms: others, isTotal: true }, otherValues);
   if (value === null) return all({ sql: `${ordered} IS NULL`, binds: [] }, tied);
   return {
-    sql: `(${ordered} ${descending ? "<" : ">"} ${place} OR ${ordered} IS NULL OR (${ordered} = ${place} AND ${tied.sql}))`,
+    sql: `(${ordered} ${
+      descending ? "<" : ">"
+    } ${place} OR ${ordered} IS NULL OR (${ordered} = ${place} AND ${tied.sql}))`,
     binds: [value, value, ...tied.binds],
   };
 }
