@@ -59,6 +59,11 @@ Deno.test("verbs that name topics know the copied one, and how far its copy is b
     .filter(({ domain }: { readonly domain: string }) => domain === "wine");
   assertEquals([copy.topic, copy.partitions.length], ["sales_events", 2]);
   await succeed(terminal, "simulate", "wine", "--count", "10");
+  const copyFound = JSON.parse(await succeed(terminal, "doctor", "wine", "--json")).at(-1);
+  assertEquals(copyFound, {
+    ...{ domain: "wine", check: "the copied topic reaches as far as its keyed copy", result: "ok" },
+    detail: '10 records of "sales_events" are not in the copy yet',
+  });
   const lines: readonly { readonly topic: string; readonly group: string | null; readonly lag: number | null }[] = JSON
     .parse(await succeed(terminal, "topics", "--json"));
   const lagOf = (topic: string) => lines.filter((line) => line.topic === topic).reduce((sum, { lag }) => sum + lag!, 0);

@@ -5,6 +5,8 @@ import type { Config } from "../../config/mod.ts";
 import { FreshetError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import { lookUp, type OffsetRange as Gap } from "../../log/look_up.ts";
+import { lagOf } from "../../engine/status.ts";
+import { copyGroupOf } from "../../keyed_copy.ts";
 import { groupOf, scriptsOf } from "../../parts.ts";
 import { type Context, numberOption, type Verb } from "../context.ts";
 import { JSON_ARRAY, jsonText } from "../json.ts";
@@ -114,7 +116,7 @@ async function examine(patient: Patient): Promise<Seen[]> {
       notChecked("tables", `they have nothing of "${domain.name}" yet: start "freshet run ${domain.name}" first`),
     ];
   }
-  const inLog = await againstLog(patient, { positions, committed });
+  const inLog = [...await againstLog(patient, { positions, committed }), ...await copyAgainstLog(patient)];
   if (context.parts.warehouseTraits(config).runsRules) return [...await inTables(tables, patient), ...inLog];
   const folder = await Deno.makeTempDir({ prefix: "freshet_doctor_" });
   try {
@@ -278,4 +280,32 @@ async function againstLog({ domain, log }: Patient, { positions, committed }: Of
       advice: "the topic was made anew, or this is another log than the tables were filled from",
     },
   ];
+}
+
+/** Where the domain reads a keyed copy: whether the topic is the one that is copied, and how much is not in the copy yet. */
+async function copyAgainstLog({ domain, log }: Patient): Promise<Seen[]> {
+  const { copyOf } = domain;
+  if (copyOf === undefined) return [];
+  const check = "the copied topic reaches as far as its keyed copy";
+  if (log instanceof Error) return [notChecked(check, log.message)];
+  const isThere = (await log.topics([copyOf])).length > 0;
+  if (!isThere) return [notChecked(check, `there is no topic "${copyOf}"`)];
+  // Before how far the topic reaches, which only rises.
+  const committed = await log.committed(copyOf, copyGroupOf(domain));
+  const [source] = await log.topics([copyOf]);
+  const known = source!.partitions.flatMap(({ isUnknown, ...bounds }, partition) =>
+    isUnknown ? [] : [{ ...bounds, partition, nextOffset: committed.get(partition) ?? bounds.low }]
+  );
+  const beyond = known.filter(({ nextOffset, high }) => nextOffset > high);
+  if (beyond.length === 0) {
+    const lag = known.reduce((sum, bounds) => sum + lagOf(bounds), 0);
+    return [{ check, result: "ok", detail: lag === 0 ? "" : `${lag} records of "${copyOf}" are not in the copy yet` }];
+  }
+  return [{
+    check,
+    result: "not ok",
+    detail: beyond.map(({ partition, nextOffset }) => `partition ${partition} at ${nextOffset}`).join(", "),
+    advice:
+      `"${copyOf}" was made anew, or lost records: what comes to it now is not copied before it is as long as it was`,
+  }];
 }

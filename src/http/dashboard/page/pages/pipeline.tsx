@@ -127,7 +127,7 @@ function partitionColumns({ now, zone, rateOf }: PartitionColumns): readonly Col
 
 function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
   const { zone } = useContext(LookContext);
-  const { domain, topic, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
+  const { domain, topic, copy, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
   const { standstill, retryAt } = status;
   const open = Object.entries(openWindows);
   const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
@@ -136,7 +136,12 @@ function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
       title={wordsOf(domain)}
       note={
         <>
-          topic <bdi>{topic}</bdi> · <PhaseTag status={status} />
+          topic <bdi>{topic}</bdi>
+          {copy && (
+            <>
+              , a copy of <bdi>{copy.topic}</bdi> by key
+            </>
+          )} · <PhaseTag status={status} />
         </>
       }
     >
