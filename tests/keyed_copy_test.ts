@@ -2,7 +2,7 @@
 // the order of its records' times.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { systemClock } from "../src/clock.ts";
+import { type Clock, systemClock } from "../src/clock.ts";
 import { readConfig } from "../src/config/mod.ts";
 import type { Logger } from "../src/engine/options.ts";
 import { ConfigError, LogUnavailableError, TopicMissingError } from "../src/errors.ts";
@@ -12,7 +12,9 @@ import type { Log, LogRecord } from "../src/log/log.ts";
 import { loggerFor } from "../src/logging.ts";
 import { MergedPartitions } from "../src/merged_partitions.ts";
 import { provideTopics } from "../src/parts.ts";
+import { until } from "./contracts/log/place.ts";
 import { domainOf } from "./support/domains.ts";
+import { damageEmbedded } from "./support/embedded_damage.ts";
 
 const [domain] = readingCopies([domainOf("wine")], ["wine"]) as [ReturnType<typeof domainOf>];
 const START_MS = Date.UTC(2026, 0, 1);
@@ -142,6 +144,46 @@ Deno.test("records of which no key can be read keep their own, which is counted,
     assertEquals(counts.reduce(([all, own], [a, b]) => [all + a, own + b], [0, 0]), [3, 2]);
     assertEquals(copy.status().partitions[0], { partition: 0, nextOffset: 3, highOffset: 3, lag: 0 });
   });
+});
+
+Deno.test("a partition that has stopped goes on by itself when the log can be read there again", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet_copy_" });
+  const spot = { topic: "sales_events", partition: 1, offset: 0 };
+  try {
+    await using log = await openEmbeddedLog({ dataDir });
+    await log.createTopics([{ topic: "sales_events", partitions: 2 }]);
+    for (const i of [0, 1, 2]) {
+      await log.produce("sales_events", [{ value: order(i), timestamp: START_MS + i, partition: i % 2 }]);
+    }
+    await damageEmbedded(dataDir, spot);
+    let laterMs = 0;
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic() + laterMs,
+      sleep: (ms, signal) => systemClock.sleep(ms, signal),
+    };
+    const onGap = () => Promise.reject(new Error("Nothing is skipped"));
+    const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor("copy"), onDamage: "stop", onGap });
+    await copy.provide(signal);
+    const stop = new AbortController();
+    const copying = copy.run(stop.signal);
+    const stopped = () => copy.status().partitions.map((one) => one.stopped?.reason);
+    await until(() => Promise.resolve(copy.status().partitions[0]?.nextOffset === 2), "the other goes on");
+    assertEquals([stopped(), copy.standstill?.kind], [[undefined, "unreadable"], "partition_stopped"]);
+    // Tried again in vain first.
+    laterMs += 61_000;
+    await systemClock.sleep(500);
+    assertEquals(stopped(), [undefined, "unreadable"]);
+    await damageEmbedded(dataDir, spot);
+    laterMs += 61_000;
+    await until(() => Promise.resolve(copy.status().partitions[1]?.nextOffset === 1), "it goes on");
+    assertEquals([stopped(), copy.standstill, copy.error], [[undefined, undefined], null, undefined]);
+    stop.abort();
+    await copying;
+    assertEquals((await copied(log)).flat().toSorted(), [0, 1, 2]);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
 });
 
 Deno.test("a copy of a topic has as many partitions as that, and none is made of a topic that there is not", async () => {
