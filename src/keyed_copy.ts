@@ -68,6 +68,14 @@ export interface KeyedCopyOptions {
   readonly onCopied?: (records: number, withOwnKey: number) => void;
 }
 
+/** Where damage is met. */
+interface Meeting {
+  readonly partitions: CopiedPartitions;
+  readonly generation: Generation;
+  /** Whether nothing of the partition has ever been copied. */
+  readonly isUnread: boolean;
+}
+
 /**
  * Makes the topic of a domain's copy when it is missing, with as many partitions as the copied one has; returns the names of
  * what it made. Errors: `TopicMissingError` when there is nothing to copy, and those of the log.
@@ -179,7 +187,11 @@ export class KeyedCopy {
       await this.#goOn(partitions, generation);
       if (partitions.mustWait) {
         const damage = await partitions.take(WAIT_MS);
-        if (damage) await this.#meet(damage, partitions, generation);
+        if (damage) {
+          const { partition, from } = damage;
+          const isUnread = !committed.has(partition) && from === positions.get(partition);
+          await this.#meet(damage, { partitions, generation, isUnread });
+        }
         if (untilEnd && partitions.isAtEnd) return true;
         continue;
       }
@@ -220,12 +232,12 @@ export class KeyedCopy {
     await generation.commit(partitions.given());
   }
 
-  async #meet(damage: Damage, partitions: CopiedPartitions, generation: Generation): Promise<void> {
+  async #meet(damage: Damage, { partitions, generation, isUnread }: Meeting): Promise<void> {
     const { clock, logger, onDamage, onGap } = this.options;
     const { partition, from, to, reason, why } = damage;
     const at = placeIn(this.source, partition);
-    // Deleted before anything of it was read: only the beginning.
-    const isFirst = reason === "deleted" && from === 0;
+    // Nobody's loss: only the beginning.
+    const isFirst = reason === "deleted" && isUnread;
     if (to === undefined || (onDamage !== "skip" && !isFirst)) {
       partitions.stop(damage);
       const error = new LogDamagedError(damage).message;
