@@ -137,6 +137,8 @@ export interface Writer extends AsyncDisposable {
    *
    * `all` are the topic's partitions: each of them gets a row, for a merged row is final only when all have passed it. One that
    * comes to a topic that others are known of begins with the greatest watermark of those: what they closed, stays closed.
+   *
+   * Errors: `FencedError` where another writer has claimed a partition meanwhile, and that is noticed already.
    */
   claim(topic: string, partitions: readonly number[], all?: readonly number[]): Promise<readonly Claim[]>;
   /**

@@ -54,9 +54,8 @@ kafka.eachClient(
     const backAt = Date.now() + 12_000;
     try {
       while (Date.now() < backAt) {
-        const tick = sleep(100);
-        await Promise.race([reader.pull(), tick]);
-        await tick;
+        await reader.pull();
+        await sleep(100);
       }
     } finally {
       await broker.resume();
@@ -148,6 +147,8 @@ class Reader {
   readonly values: string[] = [];
   readonly #next = new Map<number, number>();
   #generation: Generation | undefined;
+  /** Who asked twice would be given two generations, one after the other. */
+  #coming: Promise<Generation> | undefined;
 
   constructor(readonly subscription: Subscription) {}
 
@@ -158,9 +159,14 @@ class Reader {
     }, `${count} records`);
   }
 
+  /** Takes a batch that is there, or comes within a moment; how long a generation takes to come is not its business. */
   async pull(): Promise<void> {
     if (this.#generation === undefined || this.#generation.signal.aborted) {
-      this.#generation = await soon(this.subscription.nextGeneration(), "a generation");
+      this.#coming ??= this.subscription.nextGeneration();
+      const generation = await within(this.#coming, 50);
+      if (generation === undefined) return;
+      this.#coming = undefined;
+      this.#generation = generation;
       await this.#generation.start(new Map(this.#generation.partitions.map((p) => [p, this.#next.get(p) ?? 0])));
     }
     const batch = await this.#generation.next(50);
@@ -177,6 +183,17 @@ class Reader {
 
   async commit(): Promise<void> {
     await this.#generation!.commit(this.#next);
+  }
+}
+
+/** What the promise resolves with; `undefined` when that takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
