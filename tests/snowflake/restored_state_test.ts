@@ -87,6 +87,19 @@ test("a part of the state that cannot be had is an error, and not the end", asyn
   assertEquals(found.length, ROWS);
 });
 
+test("a part of the state that stops coming is asked for again", async ({ writer }) => {
+  const faults = [true, false].map((isCut) =>
+    double!.control.inject({ kind: "torn", isCut }, { request: "chunk", skip: isCut ? 2 : 5 })
+  );
+  const keys = new Set<string>();
+  let rows = 0;
+  for await (const page of writer.state(TOPIC, [0])) {
+    for (const { key } of page) keys.add(key);
+    rows += page.length;
+  }
+  assertEquals([faults.map(({ hits }) => hits), rows, keys.size], [[1, 1], ROWS, ROWS]);
+});
+
 test("a reader that has enough leaves the rest, and the session goes on", async ({ writer }) => {
   for await (const page of writer.state(TOPIC, [0])) {
     assertEquals(page.length, PAGE_ROWS);

@@ -10,6 +10,7 @@ import type {
 } from "snowflake-sdk";
 import { Deadline } from "../../deadline.ts";
 import { compressRequests } from "./compression.ts";
+import { giveUpStalls } from "./stalls.ts";
 
 export type Driver = typeof import("snowflake-sdk");
 export type LoginOptions = ConnectionOptions;
@@ -33,6 +34,7 @@ export function loadDriver(): Promise<Driver> {
       jsonColumnVariantParser: (text) => text,
     });
     await compressRequests();
+    await giveUpStalls();
     return loaded;
   });
   return driver;

@@ -19,6 +19,8 @@ export interface Aim {
 export type Fault =
   /** An HTTP status instead of an answer; nothing is executed. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfterSeconds?: number }
+  /** Of a part of a result: it ends after half of it, with its connection or without. */
+  | { readonly kind: "torn"; readonly isCut: boolean }
   /** The connection is cut before the statement is executed. */
   | { readonly kind: "cut_before" }
   /**

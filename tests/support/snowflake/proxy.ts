@@ -160,7 +160,9 @@ export class Proxy implements AsyncDisposable {
   async #chunk(exchange: Exchange, chunk: string): Promise<void> {
     const path = exchange.url.pathname;
     this.log.request({ at: Date.now(), path });
-    if (await this.#meet(this.faults.take({ request: "chunk", text: path, session: "" }), exchange)) return;
+    const fault = this.faults.take({ request: "chunk", text: path, session: "" });
+    if (fault?.kind === "torn") return tear(exchange.response, chunk, fault);
+    if (await this.#meet(fault, exchange)) return;
     exchange.response.writeHead(200, { "content-type": "text/plain" }).end(chunk);
   }
 
@@ -340,6 +342,12 @@ export class Proxy implements AsyncDisposable {
         return false;
     }
   }
+}
+
+/** Sends half of it. */
+function tear(response: ServerResponse, content: string, { isCut }: { readonly isCut: boolean }): void {
+  response.writeHead(200, { "content-type": "text/plain", "content-length": String(content.length) });
+  response.write(content.slice(0, content.length / 2), () => isCut && response.socket?.destroy());
 }
 
 function finish(entry: LoggedStatement): void {
