@@ -254,3 +254,6 @@ export class QueryBusyError extends FreshetError {
 
 /** A query's answer, or what it takes to find it, is more than the memory there is: one for fewer or shorter rows may do. */
 export class QueryTooLargeError extends QueryRefusedError {}
+
+/** The query was ended, as it took longer than it may: a smaller one may not. */
+export class QueryTimeoutError extends QueryRefusedError {}

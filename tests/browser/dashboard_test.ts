@@ -114,6 +114,15 @@ test("an alert comes to the page by itself, before the page asks again", async (
   console.log(`from the event to the page: ${tookMs.join(", ")} ms`);
 });
 
+test("a refresh that the list does not have is in the list where the address has it", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains?refresh=7`);
+  const refresh = visited.page.getByLabel("Refresh");
+  assertEquals(await refresh.inputValue(), "7");
+  assertEquals(await refresh.locator("option").allTextContents(), [
+    ...["paused", "as it comes", "every 2 s", "every 5 s", "every 7 s", "every 10 s", "every 30 s", "every 60 s"],
+  ]);
+});
+
 test("time range, filters, refresh and zone lie in the address and survive a reload", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains`);
   const { page } = visited;

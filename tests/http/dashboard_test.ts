@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { commandName } from "../../src/cli/command_name.ts";
 import { WarehouseUnavailableError } from "../../src/errors.ts";
 import { createDashboard, type DashboardOptions } from "../../src/http/dashboard/mod.ts";
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { DUCKDB } from "../../src/warehouse/duckdb/traits.ts";
 import { SNOWFLAKE } from "../../src/warehouse/snowflake/traits.ts";
 import { domainOf } from "../support/domains.ts";
@@ -246,6 +247,18 @@ Deno.test("Snowflake is asked only while somebody looks, and then no more than e
   await clock.advance(100_000);
   await looks(2);
   assertEquals(asked.length, 2);
+});
+
+Deno.test("a statement of the page that takes too long is told as such, and what to do", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  const slow = "SELECT MAX(A.I * B.I) FROM RANGE(1000000) A(I), RANGE(1000000) B(I)";
+  const over = { query: () => warehouse.query(slow, { timeoutMs: 50 }) };
+  const response = await ask({ path: "/api/panels/trains/kpis" }, over);
+  const { code, detail } = await response.json();
+  assertEquals([response.status, code], [504, "query_timeout"]);
+  assertStringIncludes(detail, "took longer than 50 ms, and was ended: choose a shorter time range");
+  const [line] = await together(["trains/kpis"], over);
+  assertEquals([line.failure.status, line.failure.code], [504, "query_timeout"]);
 });
 
 /** The lines of an answer to panels that are asked together, by what was asked. */

@@ -4,7 +4,7 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
 import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../deadline.ts";
-import { QueryBusyError, QueryRefusedError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
+import { QueryBusyError, QueryRefusedError, QueryTimeoutError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
 import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { Asker, QueryOptions, QueryResult } from "../warehouse.ts";
@@ -81,7 +81,7 @@ export class Queries {
     const { signal, timeoutMs, asker = "program" } = options;
     signal?.throwIfAborted();
     const statement = readStatement(sql);
-    const late = () => new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
+    const late = () => new QueryTimeoutError(`The query took longer than ${timeoutMs} ms`);
     using deadline = new Deadline({ signal, timeoutMs, late });
     using patience = new Deadline({
       signal: deadline.signal,

@@ -2,7 +2,7 @@
 // Must not know who asks.
 
 import { Deadline } from "../../deadline.ts";
-import { QueryBusyError, QueryRefusedError } from "../../errors.ts";
+import { QueryBusyError, QueryRefusedError, QueryTimeoutError } from "../../errors.ts";
 import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { QueryOptions, QueryResult } from "../warehouse.ts";
@@ -33,7 +33,7 @@ export class Queries {
     signal?.throwIfAborted();
     this.#session.account.checkOpen();
     const { statement, long } = checkReading(sql, options.binds?.length ?? 0);
-    const late = () => new QueryRefusedError(`The query took longer than ${timeoutMs} ms`);
+    const late = () => new QueryTimeoutError(`The query took longer than ${timeoutMs} ms`);
     using deadline = new Deadline({ signal, timeoutMs, late });
     return await this.#turns.run(
       () => this.#read(statement, long, { ...options, signal: deadline.signal }),

@@ -8,7 +8,7 @@ import { pageNames } from "../pages.tsx";
 import { Link } from "./link.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 
-const REFRESHES = [2, 5, 10, 30, 60];
+const REFRESHES: readonly string[] = ["2", "5", "10", "30", "60"];
 /** The server says what has changed as soon as it has. */
 export const DEFAULT_REFRESH = "live";
 
@@ -57,6 +57,12 @@ function nextTheme(theme: Theme): Theme {
   return THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
 }
 
+/** Seconds, with what the address has, whatever that is. */
+function refreshesWith(refresh: string): readonly string[] {
+  const isAnother = Number(refresh) > 0 && !REFRESHES.includes(refresh);
+  return isAnother ? [...REFRESHES, refresh].toSorted((a, b) => Number(a) - Number(b)) : REFRESHES;
+}
+
 function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
   const paused = refresh === "0";
   const [isOpen, setIsOpen] = useState(false);
@@ -81,7 +87,7 @@ function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
           >
             <option value="0">paused</option>
             <option value={DEFAULT_REFRESH}>as it comes</option>
-            {REFRESHES.map((seconds) => <option key={seconds} value={String(seconds)}>every {seconds} s</option>)}
+            {refreshesWith(refresh).map((seconds) => <option key={seconds} value={seconds}>every {seconds} s</option>)}
           </select>
         </label>
         <button
