@@ -222,7 +222,8 @@ Deno.test("migrate --dry-run prints all the SQL for Snowflake without reaching i
       "CREATE OR REPLACE VIEW FRESHET_OFFSETS COPY GRANTS AS",
       "FRESHET_OFFSETS is still the one table of an older version",
       "CREATE TABLE IF NOT EXISTS ATS_RAW_JSON (",
-      "CREATE OR REPLACE VIEW ATS_HOURLY_STATS AS",
+      "CREATE VIEW IF NOT EXISTS ATS_HOURLY_STATS AS",
+      "CREATE OR REPLACE VIEW ATS_HOURLY_STATS COPY GRANTS AS",
       "SELECT 'trains', 1, '",
     ]
   ) assertStringIncludes(stdout, expected);

@@ -7,6 +7,7 @@ import { jsonText } from "./json.ts";
 import { WarehouseRefusedError } from "../errors.ts";
 import { readSections, type Section, snowflakeDialect } from "../warehouse/sql/scripts.ts";
 import type { MigrationStep } from "../warehouse/warehouse.ts";
+import { rerunnable } from "../warehouse/snowflake/granted_views.ts";
 import { OFFSETS_STEP, offsetsStatements, withoutOffsets } from "../warehouse/snowflake/offsets_tables.ts";
 import { useStatements } from "./snowflake_names.ts";
 
@@ -67,7 +68,7 @@ const stepsJson = (steps: readonly MigrationStep[]) =>
 /** What a schema without anything needs, beside the tables of offsets. */
 async function allSections(context: Context): Promise<readonly Section[]> {
   const sections = scriptsOf(context.domains()).map((script) => readSections(script, snowflakeDialect));
-  return (await Promise.all(sections)).flat().map(withoutOffsets);
+  return rerunnable((await Promise.all(sections)).flat().map(withoutOffsets));
 }
 
 function offsetsStep(context: Context): MigrationStep {

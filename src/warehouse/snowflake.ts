@@ -4,6 +4,7 @@
 import { Account, type AccountOptions, LIMITS, type Limits } from "./snowflake/account.ts";
 import { SnowflakeAdapter } from "./snowflake/adapter.ts";
 import { translate } from "./snowflake/errors.ts";
+import { withGrants } from "./snowflake/granted_views.ts";
 import { TRANSACTION_PREFIX } from "./snowflake/locks.ts";
 import { migrating } from "./snowflake/migrate.ts";
 import { makeOffsetsTables, missingOffsets, withOffsets } from "./snowflake/offsets_tables.ts";
@@ -12,7 +13,7 @@ import { Session } from "./snowflake/session.ts";
 import { StreamingAdapter } from "./snowflake/streaming/adapter.ts";
 import { StreamingService } from "./snowflake/streaming/service.ts";
 import { SNOWFLAKE } from "./snowflake/traits.ts";
-import { migrate, type Migrating, restore } from "./sql/migrate.ts";
+import { migrate, type Migrating, namesThere, restore } from "./sql/migrate.ts";
 import { SqlWriter } from "./sql/writer.ts";
 import type {
   MigrationStep,
@@ -126,7 +127,12 @@ class SnowflakeWarehouse implements Warehouse {
     if (domains !== undefined && options?.dryRun !== true) {
       await this.#offsets((session) => makeOffsetsTables(session, domains));
     }
-    return withOffsets(await this.#define((session) => migrate(session, scripts, options)), first);
+    const steps = await this.#define(async (session) => {
+      const pending = await migrate(session, scripts, options);
+      const isPrinted = options?.dryRun === true && pending.length > 0;
+      return isPrinted ? withGrants(pending, await namesThere(session)) : pending;
+    });
+    return withOffsets(steps, first);
   }
 
   async restore(scripts: readonly Script[]): Promise<readonly string[]> {

@@ -36,6 +36,35 @@ for (const [code, sqlState, message] of PASSING) {
 }
 
 Deno.test({
+  name: "snowflake: what was granted on a view stays when a script makes it anew, and a first one has future grants",
+  ignore: skip !== undefined,
+  async fn() {
+    await using schema = await ownSchema(double!);
+    await using warehouse = await schema.open();
+    const script = (...versions: readonly string[]) => ({
+      name: "views",
+      text: versions.map((sql, i) => `-- version ${i + 1}: a view\n\n-- With a comment.\n${sql};\n`).join("\n"),
+    });
+    const [one, two] = ["CREATE OR REPLACE VIEW V AS SELECT 1 AS X", "CREATE OR REPLACE VIEW V AS\nSELECT 2 AS X"];
+    const made = async (work: () => Promise<unknown>) => {
+      double!.clearLog();
+      await work();
+      return double!.statements().map(({ sql }) => sql).filter((sql) => /CREATE OR REPLACE VIEW V\b/.test(sql))
+        .map((sql) => sql.includes("COPY GRANTS"));
+    };
+    assertEquals(await made(() => warehouse.migrate([SYSTEM, script(one)])), [false]);
+    const [pending] = await warehouse.migrate([SYSTEM, script(one, two)], { dryRun: true });
+    assertStringIncludes(pending!.statements.join(), "CREATE OR REPLACE VIEW V COPY GRANTS AS\nSELECT 2");
+    assertEquals(await made(() => warehouse.migrate([SYSTEM, script(one, two)])), [true]);
+    assertEquals(await rowsOf(warehouse, "SELECT X FROM V"), [[2]]);
+    assertEquals(await warehouse.migrate([SYSTEM, script(one, two)]), []);
+    await schema.sql("DROP VIEW $SCHEMA.V");
+    assertEquals(await made(() => warehouse.restore([SYSTEM, script(one, two)])), [false, true]);
+    assertEquals(await rowsOf(warehouse, "SELECT X FROM V"), [[2]]);
+  },
+});
+
+Deno.test({
   name: "snowflake: a statement of a script that is wrong is refused, by the script's name",
   ignore: skip !== undefined,
   async fn() {

@@ -4,7 +4,13 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult, StatementType } from "@duckdb/node-api";
 import { setTimeout as delay } from "node:timers/promises";
 import { Deadline } from "../../deadline.ts";
-import { QueryBusyError, QueryRefusedError, QueryTimeoutError, QueryTooLargeError, WarehouseUnavailableError } from "../../errors.ts";
+import {
+  QueryBusyError,
+  QueryRefusedError,
+  QueryTimeoutError,
+  QueryTooLargeError,
+  WarehouseUnavailableError,
+} from "../../errors.ts";
 import { Semaphore } from "../../semaphore.ts";
 import { AnswerSize } from "../answer_size.ts";
 import type { Asker, QueryOptions, QueryResult } from "../warehouse.ts";

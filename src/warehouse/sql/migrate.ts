@@ -31,7 +31,7 @@ const THERE = `SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES
   WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_CATALOG = CURRENT_DATABASE()`;
 
 /** Tables and views that are there, in upper case. */
-async function namesThere(session: Migrating): Promise<ReadonlySet<string>> {
+export async function namesThere(session: Pick<Migrating, "rows">): Promise<ReadonlySet<string>> {
   return new Set((await session.rows(THERE)).map(([name]) => String(name).toUpperCase()));
 }
 
