@@ -59,6 +59,23 @@ test(
   },
 );
 
+test(
+  "a dead letter that is cut is told by its characters, and is not offered to be mended",
+  async (browser, { url, log }) => {
+    // Each is one character to the warehouse, and two to the browser: what is shown has as many units as all has characters.
+    await log.produce(TOPIC, [{ key: "CUT-LETTER", value: `{${"😀".repeat(6_000)}` }]);
+    await using visited = await visit(browser, `${url}/pipeline?refresh=2`);
+    const { page, complaints } = visited;
+    await card(page, "Newest dead letters").getByRole("button").filter({ hasText: "😀" }).first().click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("6,001 characters").waitFor();
+    await dialog.getByText("Cut at 4,096 characters.", { exact: false }).waitFor();
+    assertEquals(await dialog.getByRole("textbox").count(), 0);
+    await dialog.getByRole("button", { name: "Send it again" }).waitFor();
+    assertEquals(complaints, []);
+  },
+);
+
 test("a dead letter is mended in its dialog, sent again, and is a good record then", async (browser, { url, log }) => {
   await log.produce(TOPIC, [{ key: "MENDED", value: '{"train_id": "MENDED", "speed_kmh": "fast"}' }]);
   await using visited = await visit(browser, `${url}/pipeline?refresh=2`);

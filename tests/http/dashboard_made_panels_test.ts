@@ -84,6 +84,19 @@ Deno.test("windows that overlap are told by their mean in a bucket, those of sev
   assertEquals(points, [{ at: Date.parse("2026-01-15T09:00:00Z") / 1000, series: "Clifton", value: 6 }]);
 });
 
+Deno.test("the first point of a chart is of a whole bucket, wherever the range begins", async () => {
+  await using asked = await made(domainOf("rides"), RIDES);
+  const at = async (from: string) => {
+    const range = { from: `2026-01-15T${from}Z`, to: "2026-01-15T15:02:30Z" };
+    const { points, bucket_s } = await asked.ask("chart", { table: "RIDE_DEMAND", measure: "REQUEST_COUNT", ...range });
+    assertEquals(bucket_s, 300);
+    return points;
+  };
+  // Five windows of six in the five minutes that begin at 9:00, and not only those after the range's begin.
+  assertEquals(await at("09:02:30"), [{ at: Date.parse("2026-01-15T09:00:00Z") / 1000, series: "Clifton", value: 6 }]);
+  assertEquals(await at("09:05:00"), []);
+});
+
 Deno.test("a table, a measure or a key that the domain does not have is answered with nothing or by the first", async () => {
   await using asked = await made(domainOf("rides"), RIDES);
   const first = await asked.ask("chart", { table: "RIDE_DEMAND" });

@@ -382,6 +382,28 @@ Deno.test("wine: one product's stock, alerts and events", async () => {
   assertEquals(new Set(alerts.map(({ subject_id }: { subject_id: string }) => subject_id)), new Set(["7"]));
 });
 
+Deno.test("wine: the first bar of sales is of a whole bucket, wherever the range begins", async () => {
+  const sale = (at: string, cents: number) =>
+    `(0, 'online', 'Rouge', TIMESTAMP '2026-01-${at}', TIMESTAMP '2026-01-${at}' + INTERVAL 1 HOUR, 1, 1, ${cents}, 0, 1)`;
+  await using wine = await panels("wine", [
+    offsets("wine", "2026-01-15 10:00:00"),
+    `INSERT INTO SALES_HOURLY_PARTS (KAFKA_PARTITION, CHANNEL, CATEGORY, WINDOW_START, WINDOW_END, ORDER_COUNT, UNITS,
+       GROSS_CENTS, DISCOUNT_CENTS, VERSION) VALUES ${
+      [sale("10 06:00:00", 700), sale("10 08:00:00", 100), sale("10 09:00:00", 200), sale("10 11:00:00", 400)].join(
+        ", ",
+      )
+    }`,
+  ]);
+  const asked = async (from: string, to: string) => {
+    const { bucket_s, points } = await wine.ask("sales", { from: `2026-01-${from}Z`, to: `2026-01-${to}Z` });
+    return [bucket_s, points.map(({ at, value }: { at: number; value: number }) => [at, Number(value)])];
+  };
+  const at = (text: string) => Date.parse(`2026-01-${text}Z`) / 1000;
+  assertEquals(await asked("10T09:40:00", "10T12:00:00"), [3600, [[at("10T09:00:00"), 2], [at("10T11:00:00"), 4]]]);
+  // Nothing of 6 o'clock, which is in no bucket of the range: buckets of two hours begin at even ones.
+  assertEquals(await asked("10T09:40:00", "18T00:00:00"), [7200, [[at("10T08:00:00"), 3], [at("10T10:00:00"), 4]]]);
+});
+
 Deno.test("actions: one user's visits and actions", async () => {
   const action = (user: string, at: string, offset: number) =>
     `(TIMESTAMP '2026-01-15 ${at}', '${user}', 'click', '/', 0, ${offset})`;
