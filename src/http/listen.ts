@@ -82,6 +82,7 @@ class Server {
       try {
         this.#take(await this.listener.accept());
         await this.#connections.closed();
+        await this.#reserve.closed();
       } catch (error) {
         if (this.#isClosing) return;
         this.#failed(error);
