@@ -16,9 +16,11 @@ export function Sparkline({ values, tone = "plain" }: SparklineProps) {
     most === least ? HEIGHT / 2 : HEIGHT - MARGIN - (value - least) / (most - least) * (HEIGHT - 2 * MARGIN);
   const x = (i: number) => i / Math.max(1, values.length - 1) * WIDTH;
   const points = values.flatMap((value, i) => value === null ? [] : [`${x(i).toFixed(1)},${y(value).toFixed(1)}`]);
+  // Below the line alone: nothing is filled where nothing was known yet, or is no more.
+  const [first, last] = [values.findIndex((value) => value !== null), values.findLastIndex((value) => value !== null)];
   return (
     <svg class={`spark spark-${tone}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-      <polygon points={`0,${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`} />
+      <polygon points={`${x(first).toFixed(1)},${HEIGHT} ${points.join(" ")} ${x(last).toFixed(1)},${HEIGHT}`} />
       <polyline points={points.join(" ")} />
     </svg>
   );
