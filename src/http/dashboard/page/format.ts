@@ -11,12 +11,12 @@ const compact = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFrac
 export function numberText(value: number | null | undefined, unit = ""): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 100 || Number.isInteger(value) ? whole.format(value) : one.format(value);
-  return unit === "" ? text : `${text}\u00a0${value === 1 ? singular(unit) : unit}`;
+  return unit === "" ? text : `${text}\u00a0${text === "1" ? singular(unit) : unit}`;
 }
 
-/** Units that are words are given in the plural; `km/h` and `s` are none. */
+/** Units that are words are given in the plural, also before a slash; `km/h` and `s` are none. */
 function singular(unit: string): string {
-  return /^[a-z]{3,}s$/.test(unit) ? unit.slice(0, -1) : unit;
+  return unit.replace(/^([a-z]{3,})s(?=$|\/)/, "$1");
 }
 
 /** How many there are of something, in words: `1 record`, `2 records`. */
@@ -85,6 +85,11 @@ export function durationText(ms: number | null | undefined): string {
   const [smallSize, smallUnit] = STEPS[i - 1]!;
   const small = Math.floor((seconds % size) / smallSize);
   return small === 0 ? big : `${big} ${small}\u00a0${smallUnit}`;
+}
+
+/** A length of time, of which tenths of seconds matter while it is short: `1.2 s`. */
+export function shortDurationText(ms: number): string {
+  return ms >= 1000 && ms < 10_000 ? numberText(ms / 1000, "s") : durationText(ms);
 }
 
 /** How long ago: `just now`, `5 s ago`. */

@@ -14,6 +14,7 @@ const HOURS = ["1", "6", "24"] as const;
 /** What is drawn of each domain, between two samples that follow each other. */
 interface Measure {
   readonly title: string;
+  /** Of values; `ms` for lengths of time. */
   readonly unit: string;
   readonly of: (now: DomainDaySample, before: DomainDaySample, seconds: number) => number | null;
 }
@@ -24,7 +25,7 @@ const per = (sum: number, count: number) => count > 0 && sum >= 0 ? sum / count 
 const MEASURES: readonly Measure[] = [
   { title: "Rate", unit: "records/s", of: (now, before, seconds) => per(now.records - before.records, seconds) },
   { title: "Lag", unit: "records", of: ({ lag }) => lag },
-  { title: "Watermark delay", unit: "s", of: ({ behind_ms }) => behind_ms === null ? null : behind_ms / 1000 },
+  { title: "Watermark delay", unit: "ms", of: ({ behind_ms }) => behind_ms },
   {
     title: "Checkpoint time",
     unit: "ms",
@@ -110,14 +111,15 @@ interface LinesCardProps extends SamplesProps {
 function LinesCard({ title, unit, series, samples }: LinesCardProps) {
   const data = useMemo((): ChartData => ({
     axis: { kind: "time", from: samples[0]!.at, to: samples.at(-1)!.at },
-    left: { unit: "" },
+    left: { unit, isDuration: unit === "ms" },
     series: series.map((one) => ({ ...one, kind: "line", width: 1.5 })),
   }), [series]);
-  const last = series.map(({ name, points }) => `${name} ${numberText(points.at(-1)?.[1])}`).join(", ");
+  const textOf = (value: number | null | undefined) => unit === "ms" ? durationText(value) : numberText(value, unit);
+  const last = series.map(({ name, points }) => `${name} ${textOf(points.at(-1)?.[1])}`).join(", ");
   return (
-    <Card title={title} note={unit}>
+    <Card title={title}>
       <Chart
-        label={`Lines of ${title.toLowerCase()}, ${unit}, at the end: ${last}`}
+        label={`Lines of ${title.toLowerCase()}, at the end: ${last}`}
         data={data}
       />
     </Card>

@@ -122,6 +122,7 @@ function drawnOf(data: ChartData): Drawn {
     ...one,
     points: one.kind === "line" ? one.points : withGaps(one.points, moments),
     unit: (one.isRight ? data.right : data.left)?.unit ?? "",
+    isDuration: (one.isRight ? data.right : data.left)?.isDuration ?? false,
     colour: one.colour ?? `series-${i % PALETTE + 1}`,
     values: new Map(one.points),
   }));

@@ -12,7 +12,7 @@ import type { RefObject } from "preact";
 import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Span } from "../../../../panels/answers.ts";
 import { moving } from "../hand.ts";
-import { compactText, LOCALE } from "../format.ts";
+import { compactText, LOCALE, shortDurationText } from "../format.ts";
 import { colour, LookContext } from "../look.ts";
 import type { Drawn, DrawnSeries, PlaceAxis, Shown, Threshold, ValueAxis } from "./chart_data.ts";
 
@@ -90,7 +90,10 @@ function optionOf(
     textStyle: { fontFamily: "inherit", color: colour("muted") },
     grid: { left: 8, right: 12, top: 26, bottom: hasTitle ? 16 : 4, containLabel: true },
     xAxis: axis.kind === "time" ? timeAxis(span ?? axis) : placeAxis(axis),
-    yAxis: [valueAxis(left, threshold), ...right === undefined ? [] : [rightAxis(right)]],
+    yAxis: [
+      left.isDuration ? durationAxis(series) : valueAxis(left, threshold),
+      ...right === undefined ? [] : [rightAxis(right)],
+    ],
     series: series.map((one, i) => ({
       ...lookOf(one),
       id: one.name,
@@ -140,6 +143,31 @@ function valueAxis({ unit, isCount = false }: ValueAxis, threshold?: Threshold) 
     splitLine: { lineStyle: { color: colour("line") } },
     ...isCount && { minInterval: 1 },
     ...threshold && { max: ({ max }: { max: number }) => max > threshold.value ? null : threshold.axisTo },
+  };
+}
+
+const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000];
+/** Distances between ticks of lengths of time, milliseconds: so that each tick is a round one. */
+const DURATION_STEPS: readonly number[] = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
+  ...[1, 2, 5, 10, 20, 50, 100].map((n) => n * DAY),
+];
+const MOST_STEPS = 5;
+
+/** Of milliseconds; the labels name their units. */
+function durationAxis(series: readonly DrawnSeries[]) {
+  const most = series.reduce(
+    (most, { points }) => points.reduce((most, [, value]) => Math.max(most, value ?? 0), most),
+    0,
+  );
+  const step = DURATION_STEPS.find((step) => most <= step * MOST_STEPS);
+  return {
+    ...valueAxis({ unit: "" }),
+    ...step && { interval: step, max: Math.max(1, Math.ceil(most / step)) * step },
+    axisLabel: { color: colour("muted"), formatter: (value: number) => value === 0 ? "0" : shortDurationText(value) },
   };
 }
 

@@ -23,6 +23,8 @@ export interface ValueAxis {
   readonly unit: string;
   /** Whole numbers, which may be large. */
   readonly isCount?: boolean;
+  /** Milliseconds, told in the units that people use for them. */
+  readonly isDuration?: boolean;
 }
 
 /** A line that values should stay below. */
@@ -77,6 +79,8 @@ export interface Shown {
 /** A series as it is on a chart. */
 export interface DrawnSeries extends ChartSeries {
   readonly unit: string;
+  /** Whether values are milliseconds, to be told as lengths of time. */
+  readonly isDuration: boolean;
   readonly colour: string;
   readonly values: ReadonlyMap<number, number | null>;
 }

@@ -1,7 +1,7 @@
 // What a chart says of one moment or place: the values of all series that are drawn, their sum where they add up, and alerts.
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import { cutText, numberText, timeText, zoneText } from "../format.ts";
+import { cutText, numberText, shortDurationText, timeText, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import type { Drawn, DrawnSeries } from "./chart_data.ts";
 import type { ChartNote } from "./annotations.tsx";
@@ -52,8 +52,10 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
       </p>
       <table>
         <tbody>
-          {shown.map(({ name, unit, colour, value }) => (
-            <TipRow key={name} name={name} colour={colour}>{numberText(value, unit)}</TipRow>
+          {shown.map(({ name, unit, isDuration, colour, value }) => (
+            <TipRow key={name} name={name} colour={colour}>
+              {isDuration ? shortDurationText(value) : numberText(value, unit)}
+            </TipRow>
           ))}
           {stacked.length > 1 && (
             <TipRow name="total">
