@@ -33,11 +33,12 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
   });
   const stacked = known.filter(({ isStacked }) => isStacked);
   const shown = known.length > SHOWN ? known.toSorted((a, b) => b.value - a.value).slice(0, SHOWN) : known;
-  const sides = { [place < 0.5 ? "left" : "right"]: `calc(${100 * (place < 0.5 ? place : 1 - place)}% + 12px)` };
+  const side = place < 0.5 ? "after" : "before";
+  const beside = { "--beside": `calc(${100 * (place < 0.5 ? place : 1 - place)}% + 12px)` };
   return (
     <div
-      class={`tip ${onClose ? "tip-pinned" : ""}`}
-      style={sides}
+      class={`tip tip-${side} ${onClose ? "tip-pinned" : ""}`}
+      style={beside}
       role={onClose && "group"}
       aria-label={onClose && "Pinned"}
     >
