@@ -33,7 +33,7 @@ export function AlertRow({ group, ...props }: AlertRowProps) {
 const NAMED = 4;
 
 function GroupRow({ group, ...props }: AlertRowProps) {
-  const { zone } = useContext(LookContext);
+  const { zone, serverNow } = useContext(LookContext);
   const [isOpen, setIsOpen] = useState(false);
   const list = useId();
   const { type, place, severity, alerts, active, open } = group;
@@ -41,7 +41,7 @@ function GroupRow({ group, ...props }: AlertRowProps) {
   const first = Math.min(...(active.length > 0 ? active : alerts).map(({ started_at }) => momentOf(started_at)));
   const title = `${wordsOf(type)}${place === null ? "" : `, ${cutText(place, 40)}`}`;
   return (
-    <li class={`alert ${active.length > 0 ? "alert-active" : ""}`}>
+    <li class={`alert ${active.length > 0 ? `alert-active alert-${severity}` : ""}`}>
       <Mark isActive={active.length > 0} />
       <div>
         <p class="alert-title">
@@ -62,11 +62,12 @@ function GroupRow({ group, ...props }: AlertRowProps) {
           {active.length > 0 && <>{active.length} active, {active.length - open.length} acknowledged ·{" "}</>}
           {alerts.length - active.length} cleared ·{" "}
           <bdi>{subjects.slice(0, NAMED).map((s) => cutText(s, 40)).join(", ")}</bdi>
-          {subjects.length > NAMED && ` and ${subjects.length - NAMED} more`} · since {clockText(first, zone)}
+          {subjects.length > NAMED && ` and ${subjects.length - NAMED} more`} · since{" "}
+          {clockText(first, zone, Date.now() + serverNow)}
         </p>
         <Buttons {...props} canMute={!props.isMuted} type={type} open={open} label={title} />
       </div>
-      <Tags isActive={active.length > 0} isMuted={props.isMuted} count={alerts.length} />
+      <Tags severity={severity} isActive={active.length > 0} isMuted={props.isMuted} count={alerts.length} />
       <ul class="alerts" id={list} aria-label={title} hidden={!isOpen}>
         {isOpen &&
           alerts.map((alert) => <AlertItem {...props} key={alert.id} alert={alert} severity={severity} inGroup />)}
@@ -82,13 +83,13 @@ interface AlertItemProps extends Omit<AlertRowProps, "group"> {
 }
 
 function AlertItem({ alert, severity, inGroup = false, unitOf, linkOf, ...props }: AlertItemProps) {
-  const { zone } = useContext(LookContext);
+  const { zone, serverNow } = useContext(LookContext);
   const { type, acknowledged, place } = alert;
   const isActive = alert.status === "ACTIVE";
   const link = linkOf?.(alert);
   const subject = <bdi title={cutText(alert.subject, 300)}>{cutText(alert.subject, 60)}</bdi>;
   return (
-    <li class={`alert ${isActive ? "alert-active" : ""}`}>
+    <li class={`alert ${isActive ? `alert-active alert-${severity}` : ""}`}>
       <Mark isActive={isActive} />
       <div>
         <p class="alert-title">
@@ -102,7 +103,8 @@ function AlertItem({ alert, severity, inGroup = false, unitOf, linkOf, ...props 
         </p>
         {acknowledged !== null && (
           <p class="muted acknowledged">
-            Acknowledged by <bdi>{cutText(acknowledged.by, 60)}</bdi>, {clockText(momentOf(acknowledged.at), zone)}
+            Acknowledged by <bdi>{cutText(acknowledged.by, 60)}</bdi>,{" "}
+            {clockText(momentOf(acknowledged.at), zone, Date.now() + serverNow)}
             {acknowledged.note !== null && (
               <>
                 : <bdi>{cutText(acknowledged.note, 300)}</bdi>
@@ -118,40 +120,43 @@ function AlertItem({ alert, severity, inGroup = false, unitOf, linkOf, ...props 
           label={`${wordsOf(type)} ${cutText(alert.subject, 60)}`}
         />
       </div>
-      <Tags isActive={isActive} isMuted={props.isMuted && !inGroup} />
+      <Tags severity={severity} isActive={isActive} isMuted={props.isMuted && !inGroup} />
     </li>
   );
 }
 
 function Facts({ alert, unit }: { readonly alert: Alert; readonly unit: string }) {
-  const { zone } = useContext(LookContext);
+  const { zone, serverNow } = useContext(LookContext);
   const started = momentOf(alert.started_at);
   // It is cleared a while after its last record: that while is no part of it.
   const ended = momentOf(alert.last_seen_at);
+  // With its date where that is not today's.
+  const start = clockText(started, zone, Date.now() + serverNow);
   return (
     <>
       {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
       {countText(alert.event_count, "records")} · {alert.status === "ACTIVE"
-        ? <>since {clockText(started, zone)}</>
+        ? <>since {start}</>
         : ended - started < 1000
-        ? <>at {clockText(started, zone)}</>
-        : <>{clockText(started, zone)} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
+        ? <>at {start}</>
+        : <>{start} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
     </>
   );
 }
 
 interface TagsProps {
+  readonly severity: Severity;
   readonly isActive: boolean;
   readonly isMuted: boolean;
   /** Of a group. */
   readonly count?: number;
 }
 
-function Tags({ isActive, isMuted, count }: TagsProps) {
+function Tags({ severity, isActive, isMuted, count }: TagsProps) {
   return (
     <span class="alert-tags">
       {isMuted && <span class="tag tag-warn">muted</span>}
-      <span class={`tag ${isActive ? "tag-bad" : ""}`}>
+      <span class={`tag ${isActive ? SEVERITY_TAGS[severity] : ""}`}>
         {count !== undefined ? `${count} alerts` : isActive ? "active" : "cleared"}
       </span>
     </span>
