@@ -48,7 +48,8 @@ export function Shortcuts({ about, paused, onTheme }: ShortcutsProps) {
         aria-label="Search: pages, trains, zones, commands"
         onClick={() => setOpen("palette")}
       >
-        <span aria-hidden="true">⌕</span> <kbd aria-hidden="true">/</kbd>
+        <span aria-hidden="true">⌕</span> <span class="search-word" aria-hidden="true">Search</span>{" "}
+        <kbd aria-hidden="true">/</kbd>
       </button>
       {open === "palette" && <FullPalette about={about} pages={pages} actions={actions} onClose={close} />}
       {open === "help" && <Help pages={pages} onClose={close} />}

@@ -101,12 +101,14 @@ function Controls({ refresh, zone, theme, onTheme }: ControlsProps) {
           type="button"
           onClick={() => setParams({ tz: zone === "utc" ? "local" : undefined })}
           aria-label={`Times in ${zoneText(zone)}: change`}
+          title={zone === "utc" ? "Times are UTC: show the browser's" : "Times are the browser's: show UTC"}
         >
           {zoneText(zone)}
         </button>
         <button
           type="button"
           aria-label={`Theme ${theme}: change`}
+          title="Theme: auto, light, dark"
           onClick={() => onTheme(nextTheme(theme))}
         >
           {{ auto: "◐ auto", light: "○ light", dark: "● dark" }[theme]}
