@@ -88,6 +88,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
           />
         ))}
       </div>
+      <p class="note">The lines of each domain are of the last hour, and begin at 0.</p>
     </>
   );
 }

@@ -4,14 +4,16 @@ export interface SparklineProps {
   /** The oldest first; gaps are `null`. */
   readonly values: readonly (number | null)[];
   readonly tone?: "plain" | "bad";
+  /** Whether its foot is 0 and not the least value: so that little change of much looks like little. */
+  readonly fromZero?: boolean;
 }
 
 const [WIDTH, HEIGHT, MARGIN] = [100, 28, 2];
 
-export function Sparkline({ values, tone = "plain" }: SparklineProps) {
+export function Sparkline({ values, tone = "plain", fromZero = false }: SparklineProps) {
   const known = values.flatMap((value) => value ?? []);
   if (known.length < 2) return <span class="spark" />;
-  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const [least, most] = [Math.min(...known, ...fromZero ? [0] : []), Math.max(...known)];
   const y = (value: number) =>
     most === least ? HEIGHT / 2 : HEIGHT - MARGIN - (value - least) / (most - least) * (HEIGHT - 2 * MARGIN);
   const x = (i: number) => i / Math.max(1, values.length - 1) * WIDTH;

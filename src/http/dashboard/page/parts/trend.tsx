@@ -13,7 +13,7 @@ export function Trend({ name, value, values }: TrendProps) {
       <dt>{name}</dt>
       <dd>{value}</dd>
       <dd>
-        <Sparkline values={values} />
+        <Sparkline values={values} fromZero />
       </dd>
     </div>
   );
