@@ -96,7 +96,13 @@ interface LabelsProps {
   readonly project: Projection;
 }
 
-/** Names below the points, but none that would lie on another: of those whoever points at one is told. */
+/** Where the letters of a label begin: below its point, or above it where the map ends below. */
+function labelTop(y: number, size: number): number {
+  const [below, tallest] = [y + DOT * size + 4, Math.max(...FONTS) * 1.2];
+  return below + tallest <= HEIGHT ? below : y - DOT * size - tallest;
+}
+
+/** Names at the points, but none that would lie on another: of those whoever points at one is told. */
 function Labels({ points, project }: LabelsProps) {
   const [small, large] = FONTS.map((font) => readable(points, project, font));
   return (
@@ -108,7 +114,7 @@ function Labels({ points, project }: LabelsProps) {
             key={id}
             class={`map-label ${large!.has(id) ? "" : "map-label-small"}`}
             x={x.toFixed(1)}
-            y={(y + DOT * size + 4).toFixed(1)}
+            y={labelTop(y, size).toFixed(1)}
           >
             {label}
           </text>
@@ -124,7 +130,7 @@ function readable(points: readonly MapPoint[], project: Projection, font: number
   return new Set(points.flatMap(({ id, at, size = 1, label = "" }) => {
     const [x, y] = project.to(at);
     const half = label.length * font * WIDE_PER_LETTER / 2;
-    const top = y + DOT * size + 4;
+    const top = labelTop(y, size);
     const box: Box = [x - half, top, x + half, top + font * 1.2];
     if (label === "" || boxes.some((other) => overlap(box, other))) return [];
     boxes.push(box);
