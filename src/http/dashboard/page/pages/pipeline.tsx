@@ -11,6 +11,7 @@ import {
   durationText,
   momentOf,
   numberText,
+  timeText,
   wordsOf,
   type Zone,
   zoneText,
@@ -239,7 +240,7 @@ function LateCard() {
       key: "last",
       title: "Newest event",
       unit: zoneText(zone),
-      show: ([, , , , last]) => clockText(momentOf(String(last)), zone),
+      show: ([, , , , last]) => timeText(momentOf(String(last)), zone),
       by: ([, , , , last]) => String(last),
     },
   ];
