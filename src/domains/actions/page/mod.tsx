@@ -155,15 +155,15 @@ function SessionsCards({ asked }: { readonly asked: QueryState<Sessions> }) {
           />
         )}
       </Card>
-      <Card title="Where sessions begin and end" note="pages, sessions" asked={asked}>
+      <Card title="Where sessions begin and end" note="sessions by their first and their last page" asked={asked}>
         {!pages ? <Waiting height={260} /> : (
           <RowsTable
             label="Where sessions begin and end"
             rows={pages}
             columns={[
               { name: "PAGE", title: "Page", kind: "text" },
-              { name: "FIRST", title: "Began", unit: "sessions", kind: "number" },
-              { name: "LAST", title: "Ended", unit: "sessions", kind: "number" },
+              { name: "FIRST", title: "Began", kind: "number" },
+              { name: "LAST", title: "Ended", kind: "number" },
             ]}
             keys={["PAGE"]}
             sort={{ key: "FIRST", descending: true }}

@@ -182,11 +182,11 @@ function kpisOf(data: WineKpis, { zone, active = data.alerts.now ?? 0 }: KpiOpti
 const SALES_COLUMNS: readonly RowColumn[] = [
   { name: "CHANNEL", title: "Channel", kind: "text" },
   { name: "CATEGORY", title: "Category", kind: "text" },
+  { name: "NET_REVENUE", title: "Net", kind: "money" },
   { name: "ORDER_COUNT", title: "Orders", kind: "number" },
   { name: "UNITS", title: "Bottles", kind: "number" },
   { name: "GROSS_REVENUE", title: "Gross", kind: "money" },
   { name: "DISCOUNT", title: "Discount", kind: "money" },
-  { name: "NET_REVENUE", title: "Net", kind: "money" },
 ];
 
 const DEAD_COLUMNS: readonly RowColumn[] = [
@@ -198,8 +198,6 @@ const DEAD_COLUMNS: readonly RowColumn[] = [
 
 const stockColumns = (low: number): readonly RowColumn[] => [
   { name: "PRODUCT_ID", title: "Product", kind: "text", to: productPath },
-  { name: "PRODUCT_NAME", title: "Name", kind: "text" },
-  { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
   { name: "QUANTITY", title: "In stock", unit: "bottles", kind: "number" },
   {
     name: "STATE",
@@ -208,5 +206,7 @@ const stockColumns = (low: number): readonly RowColumn[] => [
     show: (_value, { QUANTITY: quantity }) =>
       Number(quantity) < low ? <span class="tag tag-bad">▲ low</span> : <span class="tag tag-ok">✓ enough</span>,
   },
+  { name: "PRODUCT_NAME", title: "Name", kind: "text" },
+  { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
   { name: "UPDATED_AT", title: "Changed", kind: "time" },
 ];
