@@ -63,7 +63,7 @@ function GroupRow({ group, ...props }: AlertRowProps) {
           {alerts.length - active.length} cleared ·{" "}
           <bdi>{subjects.slice(0, NAMED).map((s) => cutText(s, 40)).join(", ")}</bdi>
           {subjects.length > NAMED && ` and ${subjects.length - NAMED} more`} · since{" "}
-          {clockText(first, zone, Date.now() + serverNow)}
+          <time>{clockText(first, zone, Date.now() + serverNow)}</time>
         </p>
         <Buttons {...props} canMute={!props.isMuted} type={type} open={open} label={title} />
       </div>
@@ -136,10 +136,22 @@ function Facts({ alert, unit }: { readonly alert: Alert; readonly unit: string }
     <>
       {numberText(alert.peak_value, unit)}, threshold {numberText(alert.threshold, unit)} ·{" "}
       {countText(alert.event_count, "records")} · {alert.status === "ACTIVE"
-        ? <>since {start}</>
+        ? (
+          <>
+            since <time>{start}</time>
+          </>
+        )
         : ended - started < 1000
-        ? <>at {start}</>
-        : <>{start} to {clockText(ended, zone, started)} ({durationText(ended - started)})</>}
+        ? (
+          <>
+            at <time>{start}</time>
+          </>
+        )
+        : (
+          <>
+            <time>{start}</time> to {clockText(ended, zone, started)} ({durationText(ended - started)})
+          </>
+        )}
     </>
   );
 }
