@@ -123,8 +123,10 @@ async function dashboardRequests(ask: (request: Good) => Promise<RawAnswer>): Pr
 const BUSY = /"code":"(query_busy|overloaded|too_many_[a-z]+)"|"status":"(degraded|not ready)"/;
 
 /** Whether the answer is a fault of the server's, rather than of the request's. */
-function isFault({ status, text }: RawAnswer): boolean {
-  return status >= 500 && !(status === 503 && BUSY.test(text));
+function isFault({ status, text }: RawAnswer, { method }: Pick<Good, "method">): boolean {
+  // To HEAD it is said without a body, so its headers must tell.
+  const isBusy = BUSY.test(text) || (method === "HEAD" && /^retry-after: \d+/im.test(text));
+  return status >= 500 && !(status === 503 && isBusy);
 }
 
 Deno.test({
@@ -154,7 +156,7 @@ async function attacked(dataDir: string): Promise<void> {
   const ask = async (request: Good, localAddress: string) => {
     try {
       const answer = await send(request, { url: urls[request.server], localAddress, hangsAfterMs: HANGS_AFTER_MS });
-      if (!isFault(answer)) return answer;
+      if (!isFault(answer, request)) return answer;
       throw new Error(`it was answered ${answer.text.slice(0, 1_000)}`);
     } catch (error) {
       throw new Error(`${JSON.stringify(request).slice(0, 3_000)}: ${(error as Error).message}`, { cause: error });
