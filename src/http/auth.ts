@@ -35,25 +35,15 @@ export type TokenCheck = (c: Context) => Refusal | undefined;
 
 /** The bearer token that a request has. */
 export function bearerOf(c: Context): string | undefined {
-  return bearerIn(c.req.header("authorization"));
-}
-
-function bearerIn(authorization: string | null | undefined): string | undefined {
-  const [scheme = "", token = ""] = (authorization ?? "").split(" ");
+  const [scheme = "", token = ""] = (c.req.header("authorization") ?? "").split(" ");
   return scheme.toLowerCase() === "bearer" && token !== "" ? token : undefined;
 }
 
 /** Whether a request comes from this program's own verbs, which know the run file's token: nobody guesses it. */
-export function ownCheck(tokens: Pick<Tokens, "run">): (c: Context) => boolean {
-  const isOwn = ownRequestCheck(tokens);
-  return (c) => isOwn(c.req.raw);
-}
-
-/** The same of a request that no route has seen yet. */
-export function ownRequestCheck({ run }: Pick<Tokens, "run">): (request: Request) => boolean {
+export function ownCheck({ run }: Pick<Tokens, "run">): (c: Context) => boolean {
   const own = run === undefined ? undefined : digest(run);
-  return (request) => {
-    const token = bearerIn(request.headers.get("authorization"));
+  return (c) => {
+    const token = bearerOf(c);
     return own !== undefined && token !== undefined && timingSafeEqual(own, digest(token));
   };
 }

@@ -6,9 +6,8 @@ import { ConfigError } from "../errors.ts";
 import { loggerFor } from "../logging.ts";
 import { type Client, clientGroup } from "./client_address.ts";
 import { Connections } from "./connections.ts";
-import { refuseUnread, reserveConnections } from "./reserve.ts";
 import { serveConnection, type Serving } from "./serve_connection.ts";
-import { type FullReason, turnAway } from "./turn_away.ts";
+import { turnAway } from "./turn_away.ts";
 
 /** A listening server. Disposing lets requests under way finish, for a while. */
 export interface HttpServer extends AsyncDisposable {
@@ -27,13 +26,6 @@ export interface Address {
 /** Answers a request of a client. */
 export type Handler = (request: Request, client: Client) => Response | Promise<Response>;
 
-export interface ListenOptions {
-  /** Those of all servers. */
-  readonly connections?: Connections;
-  /** Whether a request is answered also where there is no place for its connection; none is when left out. */
-  readonly spares?: (request: Request) => boolean;
-}
-
 /** How long open requests may hold up closing. */
 const CLOSE_MS = 2_000;
 /** After accepting has failed: what made it fail is seldom over at once. */
@@ -41,9 +33,9 @@ const PAUSE_MS = 100;
 const WARN_EVERY_MS = 60_000;
 
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
-export function listen(address: Address, handler: Handler, options: ListenOptions = {}): HttpServer {
+export function listen(address: Address, handler: Handler, connections = new Connections()): HttpServer {
   const listener = listenOn(address);
-  const server = new Server(listener, handler, options);
+  const server = new Server(listener, handler, connections);
   server.accept();
   return {
     url: `http://${urlHost(address.hostname)}:${listener.addr.port}`,
@@ -51,38 +43,23 @@ export function listen(address: Address, handler: Handler, options: ListenOption
   };
 }
 
-interface ServeOptions {
-  /** Where the connection has its place. */
-  readonly among: Connections;
-  readonly answer: (request: Request, client: Client) => Promise<Response>;
-  /** Whether it is closed after one answer. */
-  readonly isOnce?: boolean;
-}
-
 class Server {
   readonly #served = new Set<Serving>();
-  readonly #connections: Connections;
-  readonly #reserve = reserveConnections();
-  readonly #spares: ListenOptions["spares"];
   #isClosing = false;
   #warnedAt = -Infinity;
 
   constructor(
     private readonly listener: Deno.TcpListener,
     private readonly handler: Handler,
-    { connections = new Connections(), spares }: ListenOptions,
-  ) {
-    this.#connections = connections;
-    this.#spares = spares;
-  }
+    private readonly connections: Connections,
+  ) {}
 
   /** Ends when the server is closed; never rejects. */
   async accept(): Promise<void> {
     while (!this.#isClosing) {
       try {
         this.#take(await this.listener.accept());
-        await this.#connections.closed();
-        await this.#reserve.closed();
+        await this.connections.closed();
       } catch (error) {
         if (this.#isClosing) return;
         this.#failed(error);
@@ -92,33 +69,6 @@ class Server {
   }
 
   #take(connection: Deno.TcpConn): void {
-    const why = this.#serve(connection, {
-      among: this.#connections,
-      answer: (request, client) => this.#answer(request, client),
-    });
-    if (why === undefined) return;
-    const spares = this.#spares;
-    const isFull = spares === undefined || this.#serve(connection, {
-          among: this.#reserve,
-          // Who is refused may send slowly, and does not keep the place for it.
-          answer: (request, client) => spares(request) ? this.#answer(request, client) : refuseUnread(request, why),
-          isOnce: true,
-        }) !== undefined;
-    if (isFull) turnAway(connection, why);
-  }
-
-  /** Meanwhile the connection does not wait for a request. */
-  async #answer(request: Request, client: Client): Promise<Response> {
-    client.connection?.begin();
-    try {
-      return await this.handler(request, client);
-    } finally {
-      client.connection?.end();
-    }
-  }
-
-  /** Serves a connection as one of those; says why not where they have no place. */
-  #serve(connection: Deno.TcpConn, { among, answer, isOnce }: ServeOptions): FullReason | undefined {
     const { hostname: remoteAddress } = connection.remoteAddr;
     let begun: Serving | undefined;
     const ended = Promise.withResolvers<void>();
@@ -126,42 +76,44 @@ class Server {
       begun?.cut();
       return ended.promise;
     };
-    const admitted = among.admit(remoteAddress, cut);
-    if (typeof admitted === "string") return admitted;
+    const admitted = this.connections.admit(remoteAddress, cut);
+    if (typeof admitted === "string") return turnAway(connection, admitted);
     const client: Client = { remoteAddress, group: clientGroup(remoteAddress), connection: admitted };
     try {
       connection.setNoDelay(true);
       const serving = begun = serveConnection(connection, {
-        answer: (request) => {
-          // Once that is answered, and not before.
-          if (isOnce) begun?.shutdown().catch(() => {});
-          return answer(request, client);
+        answer: async (request) => {
+          admitted.begin();
+          try {
+            return await this.handler(request, client);
+          } finally {
+            admitted.end();
+          }
         },
         onError: failed,
       });
       const end = () => {
         this.#served.delete(serving);
-        among.remove(admitted);
+        this.connections.remove(admitted);
         ended.resolve();
       };
       this.#served.add(serving);
       serving.finished.then(end, end);
     } catch {
       // Its client has gone already.
-      among.remove(admitted);
+      this.connections.remove(admitted);
       connection.close();
       ended.resolve();
     }
-    return undefined;
   }
 
   #failed(error: unknown): void {
-    if (isOutOfDescriptors(error)) this.#connections.makeRoom();
+    if (isOutOfDescriptors(error)) this.connections.makeRoom();
     if (performance.now() - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = performance.now();
     loggerFor("http").warn("A connection could not be accepted ({error}): accepting goes on", {
       error,
-      connections: this.#connections.size,
+      connections: this.connections.size,
     });
   }
 

@@ -1,6 +1,5 @@
 // The HTTP API's server. The routes are in api.ts, the listening in listen.ts.
 import { type ApiOptions, createApi } from "./api.ts";
-import { ownRequestCheck } from "./auth.ts";
 import type { Connections } from "./connections.ts";
 import { type HttpServer, listen } from "./listen.ts";
 
@@ -18,19 +17,12 @@ export interface HttpOptions extends ApiOptions {
   readonly connections?: Connections;
 }
 
-/** Whether the process should live: strangers must not decide that. */
-const LIVENESS = "/livez";
-
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startHttp(options: HttpOptions): HttpServer {
   const api = createApi(options);
-  const isOwn = ownRequestCheck(options.tokens);
   return listen(
     { ...options, portSetting: "FRESHET_API_PORT" },
     (request, client) => api.fetch(request, client),
-    {
-      connections: options.connections,
-      spares: (request) => new URL(request.url).pathname === LIVENESS || isOwn(request),
-    },
+    options.connections,
   );
 }

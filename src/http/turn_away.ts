@@ -3,9 +3,6 @@
 import type { CloseReason } from "./connections.ts";
 import { PROBLEM_TYPE, PROBLEMS } from "./problem.ts";
 
-/** Why there is no place. */
-export type FullReason = Extract<CloseReason, "total" | "address">;
-
 /** How long a client may take to hear it. */
 const LINGER_MS = 250;
 /** Those beyond are closed without a word. */
@@ -15,14 +12,10 @@ let lingering = 0;
 const DETAILS = {
   total: "All connections are taken: each of them is being answered",
   address: "This address has as many connections as one may have, and each of them is being answered",
-} as const satisfies Record<FullReason, string>;
-
-const CODE = "too_many_connections";
-const STATUS = PROBLEMS[CODE].status;
-const HEADERS = { "content-type": PROBLEM_TYPE, "retry-after": "1", "connection": "close" };
+} as const satisfies Partial<Record<CloseReason, string>>;
 
 /** Answers 503 and closes. Never throws. */
-export function turnAway(connection: Deno.TcpConn, why: FullReason): void {
+export function turnAway(connection: Deno.TcpConn, why: keyof typeof DETAILS): void {
   if (lingering >= MAX_LINGERING) return connection.close();
   lingering++;
   const timer = setTimeout(() => close(connection), LINGER_MS);
@@ -49,21 +42,16 @@ function close(connection: Deno.TcpConn): void {
   }
 }
 
-/** The same answer where the request has been read. */
-export function fullAnswer(why: FullReason): Response {
-  return new Response(bodyOf(DETAILS[why]), { status: STATUS, headers: HEADERS });
-}
-
-function bodyOf(detail: string): string {
-  return JSON.stringify({ type: `/docs#${CODE}`, title: PROBLEMS[CODE].title, status: STATUS, detail, code: CODE });
-}
-
 function answerOf(detail: string): Uint8Array {
-  const body = bodyOf(detail);
+  const code = "too_many_connections";
+  const { status, title } = PROBLEMS[code];
+  const body = JSON.stringify({ type: `/docs#${code}`, title, status, detail, code });
   const head = [
-    `HTTP/1.1 ${STATUS} Service Unavailable`,
-    ...Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}`),
+    `HTTP/1.1 ${status} Service Unavailable`,
+    `content-type: ${PROBLEM_TYPE}`,
     `content-length: ${new TextEncoder().encode(body).length}`,
+    "retry-after: 1",
+    "connection: close",
   ];
   return new TextEncoder().encode([...head, "", body].join("\r\n"));
 }

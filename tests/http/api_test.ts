@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { DomainStatus, StandstillKind } from "../../src/engine/status.ts";
 import { ConfigError, QueryBusyError, QueryRefusedError, WarehouseUnavailableError } from "../../src/errors.ts";
-import { Connections } from "../../src/http/connections.ts";
 import { createApi, type HttpOptions, startHttp } from "../../src/http/mod.ts";
 import { createMetrics, observerOf } from "../../src/metrics/mod.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -246,37 +245,6 @@ Deno.test("a query ends when who asked has hung up", async () => {
   leaving.abort();
   await assertRejects(() => answer);
   await hungUp.promise;
-});
-
-Deno.test("liveness and the run's own verbs are answered while others hold every connection", async () => {
-  const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const limits = { total: 1, perAddress: 1, headersMs: 60_000, idleMs: 60_000 };
-  await using server = startHttp(options({
-    ...locked,
-    connections: new Connections({ limits }),
-    async query() {
-      asked.resolve();
-      await done.promise;
-      return { columns: [], rows: [], truncated: false };
-    },
-  }));
-  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  const get = async (path: string, token = "nobody's") => {
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await fetch(`${server.url}${path}`, { headers, client });
-    const { status } = response;
-    return [status, (await response.json()).code];
-  };
-  const headers = { "content-type": "application/json", authorization: "Bearer api-token" };
-  const held = fetch(`${server.url}/api/query`, { method: "POST", headers, body: query("x"), client });
-  await asked.promise;
-  assertEquals(await get("/livez"), [200, undefined]);
-  assertEquals(await get("/api/status", "run-token"), [200, undefined]);
-  assertEquals(await get("/api/instance", "run-token"), [200, undefined]);
-  assertEquals(await get("/readyz"), [503, "too_many_connections"]);
-  assertEquals(await get("/api/status", "api-token"), [503, "too_many_connections"]);
-  done.resolve();
-  await (await held).body?.cancel();
 });
 
 Deno.test("a query is answered with its rows, limits passed on", async () => {

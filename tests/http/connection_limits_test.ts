@@ -1,15 +1,15 @@
 // The limits of connections over real sockets: servers that go on accepting, and the whole program with few descriptors.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connections } from "../../src/http/connections.ts";
-import { type Handler, listen, type ListenOptions } from "../../src/http/listen.ts";
+import { type Handler, listen } from "../../src/http/listen.ts";
 
 const ADDRESS = { hostname: "127.0.0.1", port: 0, portSetting: "FRESHET_API_PORT" };
 
 const LIMITS = { total: 10, perAddress: 10, headersMs: 60_000, idleMs: 60_000 };
 
-function serve(handler: Handler, { spares, ...changes }: Partial<typeof LIMITS> & Pick<ListenOptions, "spares"> = {}) {
+function serve(handler: Handler, changes: Partial<typeof LIMITS> = {}) {
   const connections = new Connections({ limits: { ...LIMITS, ...changes } });
-  const server = listen(ADDRESS, handler, { connections, spares });
+  const server = listen(ADDRESS, handler, connections);
   const port = Number(new URL(server.url).port);
   return { ...server, connections, connect: () => Deno.connect({ hostname: "127.0.0.1", port }) };
 }
@@ -62,46 +62,6 @@ Deno.test("where each is being answered a new one is told so, and closed", async
     done.resolve();
     assertStringIncludes(await answer(held[0]!, "at last"), " 200 OK");
   } finally {
-    for (const connection of held) connection.close();
-  }
-});
-
-Deno.test("what is spared is answered where each place is taken, whatever strangers hold beyond", async () => {
-  const done = Promise.withResolvers<void>();
-  const asked = { count: 0, all: Promise.withResolvers<void>() };
-  await using server = serve(async (request) => {
-    if (new URL(request.url).pathname === "/livez") return new Response("alive");
-    if (++asked.count === 3) asked.all.resolve();
-    await done.promise;
-    return new Response("at last");
-  }, { total: 3, spares: (request) => new URL(request.url).pathname === "/livez" });
-  const held = await Promise.all([1, 2, 3].map(() => server.connect()));
-  try {
-    await Promise.all(held.map((connection) => connection.write(GET)));
-    await asked.all.promise;
-    // As many as the reserve has, and more: silent, and in the middle of a body.
-    const post = new TextEncoder().encode("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\nhalf");
-    for (let n = 0; n < 24; n++) {
-      const stranger = await server.connect();
-      held.push(stranger);
-      if (n % 2 === 0) await stranger.write(post);
-    }
-    for (let n = 0; n < 3; n++) {
-      using probe = await server.connect();
-      await probe.write(new TextEncoder().encode("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-      const told = await answer(probe);
-      assertStringIncludes(told, " 200 OK");
-      assertStringIncludes(told, "alive");
-    }
-    using late = await server.connect();
-    await late.write(GET);
-    const told = await answer(late);
-    assertStringIncludes(told, "HTTP/1.1 503 Service Unavailable\r\n");
-    assertStringIncludes(told, "retry-after: 1\r\n");
-    assertStringIncludes(told, '"too_many_connections"');
-    done.resolve();
-  } finally {
-    done.resolve();
     for (const connection of held) connection.close();
   }
 });
