@@ -3,33 +3,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Finding } from "../../src/cli/doctor/mod.ts";
 import { Terminal } from "../cli/terminal.ts";
-import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
-import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
 import { damageBatch, flipBit } from "../support/kafka/segment.ts";
+import { deleteBefore, produceBatches } from "../support/kafka/topic_records.ts";
 import { waitForAnswer } from "../support/running.ts";
-import { Traffic } from "../support/traffic.ts";
 
 const kafka = await kafkaFixture("damage of copied topics with Kafka");
 const { topic } = domainOf("wine");
-
-/** Appends batches of a hundred records, one to each of two partitions in turn. */
-async function produce(broker: KafkaBroker, batches: number, seed: number): Promise<void> {
-  const traffic = new Traffic(checkedDomains.find(({ name }) => name === "wine")!, seed);
-  await using log = await openOn(broker);
-  for (let i = 0; i < batches; i++) {
-    await log.produce(topic, traffic.take(100).map((record) => ({ ...record, partition: i % 2 })));
-  }
-}
-
-async function deleteBefore(broker: KafkaBroker, partition: number, offset: number): Promise<void> {
-  const path = `${broker.folder}/delete.json`;
-  await Deno.writeTextFile(path, JSON.stringify({ partitions: [{ topic, partition, offset }], version: 1 }));
-  await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
-    ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", path],
-  ]);
-}
 
 kafka.test("a flipped bit and records deleted ahead of a copy are told, and gone past by hand", async (broker) => {
   await using terminal = await Terminal.open();
@@ -45,7 +26,7 @@ kafka.test("a flipped bit and records deleted ahead of a copy are told, and gone
     return stdout;
   };
   await cli("topics", "create");
-  await produce(broker, 6, 3);
+  await produceBatches(broker, { domain: "wine", count: 6, seed: 3 });
   await damageBatch(broker, { topic, partition: 0, offset: 150 }, flipBit);
   const stopped = await terminal.run(["run", "wine", "--until-end"], { env });
   assertEquals(stopped.code, 1);
@@ -53,8 +34,8 @@ kafka.test("a flipped bit and records deleted ahead of a copy are told, and gone
   await cli("skip", topic, "0", "100", "200");
   await cli("run", "wine", "--until-end");
 
-  await produce(broker, 4, 4);
-  await deleteBefore(broker, 1, 350);
+  await produceBatches(broker, { domain: "wine", count: 4, seed: 4 });
+  await deleteBefore(broker, { topic, partition: 1, offset: 350 });
   const stop = new AbortController();
   const running = terminal.run(["run", "wine", "--no-simulate"], { env, signal: stop.signal });
   const lag = (of: number) => (text: string) => text.includes(`freshet_copy_lag{domain="wine",partition="1"} ${of}`);

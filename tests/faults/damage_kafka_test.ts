@@ -3,32 +3,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Finding } from "../../src/cli/doctor/mod.ts";
 import { Terminal } from "../cli/terminal.ts";
-import { checkedDomains } from "../support/checked_domains.ts";
 import { domainOf } from "../support/domains.ts";
-import type { KafkaBroker } from "../support/kafka/broker.ts";
-import { kafkaFixture, openOn } from "../support/kafka/fixture.ts";
+import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { cutBefore, damageBatch, flipBit } from "../support/kafka/segment.ts";
-import { Traffic } from "../support/traffic.ts";
+import { deleteBefore, produceBatches } from "../support/kafka/topic_records.ts";
 
 const kafka = await kafkaFixture("damage with Kafka");
 const { topic } = domainOf("trains");
-
-/** Appends batches of a hundred records, one to each of two partitions in turn. */
-async function produce(broker: KafkaBroker, batches: number, seed: number): Promise<void> {
-  const traffic = new Traffic(checkedDomains.find(({ name }) => name === "trains")!, seed);
-  await using log = await openOn(broker);
-  for (let i = 0; i < batches; i++) {
-    await log.produce(topic, traffic.take(100).map((record) => ({ ...record, partition: i % 2 })));
-  }
-}
-
-async function deleteBefore(broker: KafkaBroker, partition: number, offset: number): Promise<void> {
-  const path = `${broker.folder}/delete.json`;
-  await Deno.writeTextFile(path, JSON.stringify({ partitions: [{ topic, partition, offset }], version: 1 }));
-  await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
-    ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", path],
-  ]);
-}
 
 kafka.test("a log cut short, a flipped bit, and records deleted ahead: each is told, and gone past by hand", async (broker) => {
   await using terminal = await Terminal.open();
@@ -57,12 +38,12 @@ kafka.test("a log cut short, a flipped bit, and records deleted ahead: each is t
   };
 
   assertEquals((await cli("topics", "create")).code, 0);
-  await produce(broker, 6, 3);
+  await produceBatches(broker, { domain: "trains", count: 6, seed: 3 });
   await runs();
   assertEquals(await positions(), [300, 300]);
 
   await cutBefore(broker, { topic, partition: 1, offset: 250 });
-  await produce(broker, 4, 4);
+  await produceBatches(broker, { domain: "trains", count: 4, seed: 4 });
   const diverged = await run();
   assertEquals(diverged.code, 1);
   assertStringIncludes(diverged.stderr, "Offset 299 of partition 1");
@@ -71,14 +52,14 @@ kafka.test("a log cut short, a flipped bit, and records deleted ahead: each is t
   await runs();
   assertEquals(await positions(), [500, 400]);
 
-  await produce(broker, 4, 5);
+  await produceBatches(broker, { domain: "trains", count: 4, seed: 5 });
   await damageBatch(broker, { topic, partition: 0, offset: 550 }, flipBit);
   await goPast(0, 500, 600, [500, 600]);
   await runs();
   assertEquals(await positions(), [700, 600]);
 
-  await produce(broker, 4, 6);
-  await deleteBefore(broker, 1, 650);
+  await produceBatches(broker, { domain: "trains", count: 4, seed: 6 });
+  await deleteBefore(broker, { topic, partition: 1, offset: 650 });
   await goPast(1, 600, 650, [900, 600]);
   await runs();
   assertEquals(await positions(), [900, 800]);

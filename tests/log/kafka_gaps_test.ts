@@ -7,6 +7,7 @@ import { generationOf, pull, readAll, startAt, text, topicName, until } from "..
 import type { KafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaFixture } from "../support/kafka/fixture.ts";
 import { python, whyNoPython } from "../support/kafka/python.ts";
+import { deleteBefore } from "../support/kafka/topic_records.ts";
 
 const kafka = await kafkaFixture("gaps in the log");
 const noPython = kafka.skip ?? await whyNoPython();
@@ -122,14 +123,7 @@ kafka.eachClient(
     const topic = topicName();
     await log.createTopics([{ topic, partitions: 1 }]);
     await log.produce(topic, Array.from({ length: 100 }, (_, i) => ({ value: `${i}` })));
-    const instructions = `${broker.folder}/${topic}.json`;
-    await Deno.writeTextFile(
-      instructions,
-      JSON.stringify({ partitions: [{ topic, partition: 0, offset: 60 }], version: 1 }),
-    );
-    await broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", [
-      ...["--bootstrap-server", broker.listeners.plaintext, "--offset-json-file", instructions],
-    ]);
+    await deleteBefore(broker, { topic, partition: 0, offset: 60 });
     await using subscription = await log.subscribe({ topic, group: "gaps", signal: new AbortController().signal });
     const generation = await generationOf(subscription, 1);
     assertEquals((await generation.bounds()).get(0), { low: 60, high: 100 });
