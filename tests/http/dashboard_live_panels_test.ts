@@ -131,10 +131,10 @@ Deno.test("a page is looked at when its tables have changed, less often where th
   await clock.advance(3_000);
   await looks(2);
   assertEquals(asked, { status: 3, heat: 3 });
-  tookMs = 300;
+  tookMs = 600;
   await seconds(1);
   assertEquals(asked, { status: 4, heat: 4 });
-  // A tenth of 3 s.
+  // A fifth of 3 s.
   await seconds(6);
   assertEquals(asked, { status: 6, heat: 6 });
   await viewer.leave();

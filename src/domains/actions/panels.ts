@@ -61,29 +61,34 @@ async function kpis(filter: Chosen, context: PanelContext): Promise<ActionKpis> 
     `SELECT MAX(UNIQUE_USERS) AS USERS FROM ACTIONS_PER_MINUTE WHERE ${where.sql}`,
     where.binds,
   );
+  const visits = await visitsNow(now ?? 0, context);
   return {
     data_now: now === null ? null : timestampText(now),
     minute: now === null ? null : timestampText(minute),
     actions: { now: await counted(minute, minute + 1, filter, context) ?? 0, before: hour === null ? null : hour / 60 },
     users: number(users?.users),
-    open_sessions: number(
-      (await rowsOf(context, "SELECT COUNT(*) AS SESSIONS FROM USER_SESSIONS_JOINED WHERE NOT IS_FINAL"))[0]?.sessions,
-    ),
-    session_s: {
-      now: await meanSession((now ?? 0) - HOUR_MS, now ?? 0, context),
-      before: await meanSession((now ?? 0) - 2 * HOUR_MS, (now ?? 0) - HOUR_MS, context),
-    },
+    open_sessions: visits.open,
+    session_s: visits.seconds,
   };
 }
 
-async function meanSession(from: number, to: number, context: PanelContext): Promise<number | null> {
-  const where = within("WINDOW_END", { from, to });
+/** Open sessions, and how long those took that ended in the hour before `now` and in the one before that, by one question. */
+async function visitsNow(now: number, context: PanelContext) {
+  const [thisHour, hourBefore] = [1, 2].map((hours) =>
+    within("WINDOW_END", { from: now - hours * HOUR_MS, to: now - (hours - 1) * HOUR_MS })
+  );
   const [row] = await rowsOf(
     context,
-    `SELECT AVG(DURATION_S) AS SECONDS FROM USER_SESSIONS_JOINED WHERE IS_FINAL AND ${where.sql}`,
-    where.binds,
+    `SELECT COUNT(CASE WHEN NOT IS_FINAL THEN 1 END) AS OPEN_NOW,
+       AVG(CASE WHEN IS_FINAL AND ${thisHour!.sql} THEN DURATION_S END) AS NOW_S,
+       AVG(CASE WHEN IS_FINAL AND ${hourBefore!.sql} THEN DURATION_S END) AS BEFORE_S
+     FROM USER_SESSIONS_JOINED`,
+    [...thisHour!.binds, ...hourBefore!.binds],
   );
-  return numberOrNull(row?.seconds);
+  return {
+    open: number(row?.open_now),
+    seconds: { now: numberOrNull(row?.now_s), before: numberOrNull(row?.before_s) },
+  };
 }
 
 /** Actions per minute by kind, the mean of each bucket. */
@@ -134,12 +139,16 @@ async function sessions(filter: z.infer<typeof timeFilter>, context: PanelContex
   );
   const pages = await rowsOf(
     context,
-    `SELECT PAGE, SUM(FIRST_HERE) AS FIRST_HERE, SUM(LAST_HERE) AS LAST_HERE FROM (
-       SELECT LEFT(FIRST_PAGE, 300) AS PAGE, 1 AS FIRST_HERE, 0 AS LAST_HERE FROM USER_SESSIONS_JOINED WHERE ${where.sql}
+    `WITH VISITS AS (
+       SELECT LEFT(FIRST_PAGE, 300) AS FIRST_PAGE, LEFT(LAST_PAGE, 300) AS LAST_PAGE, COUNT(*) AS SESSIONS
+       FROM USER_SESSIONS_JOINED WHERE ${where.sql} GROUP BY 1, 2
+     )
+     SELECT PAGE, SUM(FIRST_HERE) AS FIRST_HERE, SUM(LAST_HERE) AS LAST_HERE FROM (
+       SELECT FIRST_PAGE AS PAGE, SESSIONS AS FIRST_HERE, 0 AS LAST_HERE FROM VISITS
        UNION ALL
-       SELECT LEFT(LAST_PAGE, 300) AS PAGE, 0 AS FIRST_HERE, 1 AS LAST_HERE FROM USER_SESSIONS_JOINED WHERE ${where.sql}
+       SELECT LAST_PAGE AS PAGE, 0 AS FIRST_HERE, SESSIONS AS LAST_HERE FROM VISITS
      ) AS P WHERE PAGE IS NOT NULL GROUP BY PAGE ORDER BY 2 DESC, 3 DESC, 1 LIMIT 20`,
-    [...where.binds, ...where.binds],
+    where.binds,
   );
   const bins = minutes.map((row) => [number(row.minutes), number(row.sessions)] as const);
   return {

@@ -19,7 +19,7 @@ export function panelTopic(ask: string, everyS: number): string {
 }
 
 /** Looking takes at most this part of the time, as long as that is not less often than every `MAX_REST_MS`. */
-const BUSY_PART = 1 / 10;
+const BUSY_PART = 1 / 5;
 const MAX_REST_MS = 5_000;
 /** Nor are those that failed looked at again sooner than this. */
 const TRY_AGAIN_MS = 1_000;
