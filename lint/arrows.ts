@@ -80,7 +80,8 @@ const PARTS: readonly Part[] = [
   {
     name: "The dashboard's page",
     files: /^src\/http\/dashboard\/page\//,
-    ours: /^src\/(http\/dashboard\/(page\/|protocol\.ts$)|panels\/answers\.ts$|engine\/(status|topic_records)\.ts$)/,
+    ours:
+      /^src\/(http\/dashboard\/(page\/|(delta|protocol)\.ts$)|panels\/answers\.ts$|engine\/(status|topic_records)\.ts$)/,
     packages: /^(preact|echarts)$/,
   },
   {

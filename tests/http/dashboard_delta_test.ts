@@ -1,8 +1,7 @@
 // What has changed between two answers is enough to make the second of the first, and is short where little has changed.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { deltaOf } from "../../src/http/dashboard/delta.ts";
-import { applyDelta } from "../../src/http/dashboard/page/apply_delta.ts";
+import { applyDelta, deltaOf } from "../../src/http/dashboard/delta.ts";
 
 /** As it goes over the wire. */
 const overTheWire = <T>(value: T): T => JSON.parse(JSON.stringify(value));

@@ -1,5 +1,5 @@
-// What has changed between two answers, so that a browser that has the one is told the other in few bytes. Values are those of
-// JSON; page/apply_delta.ts is the other half. Must not know what the answers are about.
+// What has changed between two answers, so that a browser that has the one is told the other in few bytes: the server makes it,
+// the page applies it. Values are those of JSON. Must not know what the answers are about.
 // Our own: JSON Patch (RFC 6902) names places by their numbers, and a chart whose window slides would be all changes.
 import type { Delta, DeltaItem } from "./protocol.ts";
 
@@ -108,4 +108,38 @@ class Items {
   change(before: unknown, after: unknown): void {
     this.all.push(deltaOf(before, after) ?? { set: after });
   }
+}
+
+/**
+ * Makes an answer of the one before; what has not changed stays the very same, so that nothing of it is drawn anew. Throws when
+ * the delta is not one of this value.
+ */
+export function applyDelta(before: unknown, delta: Delta): unknown {
+  if ("set" in delta) return delta.set;
+  if ("items" in delta) {
+    if (!Array.isArray(before)) throw new TypeError("A delta of a list was sent for something else");
+    return listOf(before, delta.items);
+  }
+  if (typeof before !== "object" || before === null) {
+    throw new TypeError("A delta of fields was sent for something else");
+  }
+  const fields = new Map(Object.entries(before));
+  for (const name of delta.gone ?? []) fields.delete(name);
+  for (const [name, change] of Object.entries(delta.in)) fields.set(name, applyDelta(fields.get(name), change));
+  return Object.fromEntries(fields);
+}
+
+function listOf(before: readonly unknown[], items: Extract<Delta, { items: unknown }>["items"]): readonly unknown[] {
+  const made: unknown[] = [];
+  let at = 0;
+  for (const item of items) {
+    if (typeof item === "number") {
+      const count = Math.abs(item);
+      if (item > 0) { for (let n = 0; n < count; n++) made.push(before[at + n]); }
+      at += count;
+    } else if (Array.isArray(item)) { for (const one of item) made.push(one); }
+    else made.push(applyDelta(before[at++], item as Delta));
+  }
+  if (at !== before.length) throw new TypeError("A delta was sent for a list of another length");
+  return made;
 }

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { clientOf } from "../client_address.ts";
 import { type PlaceLimits, Places } from "../places.ts";
 import { failure } from "./failure.ts";
-import { listed, PanelPage, type PanelPageOptions } from "./panel_page.ts";
+import { listed, PanelPage, type PanelPageOptions } from "./panel_answers.ts";
 import type { PanelLine } from "./protocol.ts";
 
 export interface PanelRoutesOptions extends PanelPageOptions {

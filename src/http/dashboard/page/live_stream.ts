@@ -2,8 +2,8 @@
 // Open only while the page is to be seen. What the page follows lies in the stream's address, so with another panel it is opened
 // anew, and the server is told what is here already.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { applyDelta } from "../delta.ts";
 import type { LiveData, LiveEvents, LivePanel } from "../protocol.ts";
-import { applyDelta } from "./apply_delta.ts";
 
 export type LiveState = "connecting" | "live" | "paused";
 
