@@ -35,6 +35,19 @@ export function hrefOf(path: string): string {
   return params.size === 0 ? name : `${name}?${params}`;
 }
 
+export const DEFAULT_RANGE = "6h";
+
+/** The parameters that panels take: the stretch of event time that the address says. */
+export function rangeParams(params: URLSearchParams): URLSearchParams {
+  const chosen = new URLSearchParams();
+  const [from, to] = [params.get("from"), params.get("to")];
+  if (from !== null && to !== null) {
+    chosen.set("from", from);
+    chosen.set("to", to);
+  } else chosen.set("range", params.get("range") ?? DEFAULT_RANGE);
+  return chosen;
+}
+
 export function goTo(path: string): void {
   history.pushState(null, "", hrefOf(path));
   tell();

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { LiveNews } from "./live_stream.ts";
 
 export type { Alert, Compared, Rows, Timeline } from "../../../panels/answers.ts";
-export { setParams, useAddress } from "./address.ts";
+export { rangeParams, setParams, useAddress } from "./address.ts";
 export { type Comparison, ghostSeries, useCompared, useComparison } from "./compare.ts";
 export { type PanelHook, panelHook, type QueryState, usePipelinePanel } from "./asking.ts";
 export * from "./format.ts";
@@ -25,7 +25,6 @@ export { Link } from "./parts/link.tsx";
 export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx";
 export { MultiplesCard } from "./parts/multiples_card.tsx";
 export { RecordsCard } from "./parts/records_card.tsx";
-export { rangeParams } from "./parts/range_filter.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
 export { useNoRecords } from "./parts/no_records.ts";

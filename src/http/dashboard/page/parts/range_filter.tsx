@@ -1,6 +1,6 @@
 // Which stretch of event time is shown: up to the newest event, or between two moments. Lies in the address.
 import { useContext, useEffect, useState } from "preact/hooks";
-import { setParams, useAddress } from "../address.ts";
+import { DEFAULT_RANGE, setParams, useAddress } from "../address.ts";
 import { fieldMoment, fieldText, type Zone, zoneText } from "../format.ts";
 import { chosenSpan, showRange } from "../hand.ts";
 import { LookContext } from "../look.ts";
@@ -12,18 +12,6 @@ const RANGES = [
   ["7d", "7 days"],
   ["30d", "30 days"],
 ] as const;
-export const DEFAULT_RANGE = "6h";
-
-/** The parameters that panels take. */
-export function rangeParams(params: URLSearchParams): URLSearchParams {
-  const chosen = new URLSearchParams();
-  const [from, to] = [params.get("from"), params.get("to")];
-  if (from !== null && to !== null) {
-    chosen.set("from", from);
-    chosen.set("to", to);
-  } else chosen.set("range", params.get("range") ?? DEFAULT_RANGE);
-  return chosen;
-}
 
 /** A range in words: `6 hours`, `90m` where there are none. */
 export function rangeText(range: string): string {
