@@ -2,6 +2,7 @@
 
 import { openEmbeddedLog } from "../src/log/embedded.ts";
 import { fill } from "./pipeline.ts";
+import { freshet } from "./program.ts";
 import { perSecond, print } from "./report.ts";
 
 const RECORDS = 2_000_000;
@@ -14,25 +15,16 @@ async function peakMb(pid: number): Promise<number> {
 
 const dir = await Deno.makeTempDir();
 
-/** What the task `run` starts: the environment that it sets and the arguments of deno. */
-async function taskRun(): Promise<{ readonly args: string[]; readonly env: Record<string, string> }> {
-  const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
-  const words: string[] = command.split(" ");
-  const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
-  return {
-    args: [...words.slice(words.indexOf("deno") + 1), "trains", "--until-end", "--no-simulate"],
-    env: { ...Object.fromEntries(settings), FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" },
-  };
-}
-
 try {
   {
     await using log = await openEmbeddedLog({ dataDir: dir });
     await fill(log, "ats_telemetry", 4, RECORDS);
   }
   const startMs = performance.now();
+  const { args, env } = await freshet("run", "trains", "--until-end", "--no-simulate");
   const child = new Deno.Command(Deno.execPath(), {
-    ...await taskRun(),
+    args,
+    env: { ...env, FRESHET_DATA_DIR: dir, FRESHET_API_PORT: "0", FRESHET_DASHBOARD_PORT: "0" },
     stdin: "null",
     stdout: "null",
     stderr: "null",

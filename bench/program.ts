@@ -1,6 +1,16 @@
 // The real program as the benchmarks start it, and what it uses.
 
-/** The program's task `run` on a folder, and where its dashboard is. */
+/** What the task `freshet` starts, with these arguments: the program itself, whose pid is that of what is started. */
+export async function freshet(
+  ...verb: readonly string[]
+): Promise<{ readonly args: string[]; readonly env: Record<string, string> }> {
+  const { tasks: { freshet: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
+  const words: string[] = command.split(" ");
+  const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
+  return { args: [...words.slice(words.indexOf("deno") + 1), ...verb], env: Object.fromEntries(settings) };
+}
+
+/** The program on a folder, and where its dashboard is. */
 export class Program implements AsyncDisposable {
   private constructor(
     private readonly child: Deno.ChildProcess,
@@ -12,13 +22,11 @@ export class Program implements AsyncDisposable {
   ) {}
 
   static async start(dir: string): Promise<Program> {
-    const { tasks: { run: { command } } } = JSON.parse(await Deno.readTextFile("deno.json"));
-    const words: string[] = command.split(" ");
-    const settings = words.slice(0, words.indexOf("deno")).map((word) => word.split("="));
+    const { args, env } = await freshet("run", "trains", "--no-simulate");
     const child = new Deno.Command(Deno.execPath(), {
-      args: [...words.slice(words.indexOf("deno") + 1), "trains", "--no-simulate"],
+      args,
       env: {
-        ...Object.fromEntries(settings),
+        ...env,
         FRESHET_DATA_DIR: dir,
         FRESHET_API_PORT: "0",
         FRESHET_DASHBOARD_PORT: "0",
