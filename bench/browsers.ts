@@ -143,6 +143,7 @@ async function chromium(url: string, signal: AbortSignal) {
     const heapMb = async () => (await session.send("Runtime.getHeapUsage")).usedSize / 2 ** 20;
     const atFirst = await heapMb();
     while (!signal.aborted) await sleep(200);
+    if (!browser.isConnected()) throw new Error("Chromium has ended before the benchmark");
     const bytes = events.slice(first).reduce((sum, { data }) => sum + data.length, 0);
     const heap = [atFirst, await heapMb()];
     return { bytesPerSecond: bytes * 1000 / (performance.now() - startMs), heap };
@@ -155,7 +156,7 @@ const kb = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
 
 function report(
   rounds: Readonly<Record<"without" | "asking" | "stream", readonly Measured[]>>,
-  real: Awaited<ReturnType<typeof chromium>>,
+  real: Awaited<ReturnType<typeof chromium>> | Error,
 ): void {
   const of = (name: keyof typeof rounds, what: (measured: Measured) => number) => median(rounds[name].map(what));
   const rate = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
@@ -195,13 +196,15 @@ function report(
     },
     { what: "memory, without: first tenth, half, end", figure: memory("without") },
     { what: "memory, by the stream: first tenth, half, end", figure: memory("stream"), target: "flat" },
-    ...real === undefined ? [{ what: "a real Chromium", figure: "not installed" }] : [
-      { what: "a real Chromium takes each second", figure: kb(real.bytesPerSecond) },
-      {
-        what: "its script's memory: at first, at the end",
-        figure: real.heap.map((mb) => `${mb.toFixed(1)} MB`).join(", "),
-      },
-    ],
+    ...real === undefined || real instanceof Error
+      ? [{ what: "a real Chromium", figure: real?.message ?? "not installed" }]
+      : [
+        { what: "a real Chromium takes each second", figure: kb(real.bytesPerSecond) },
+        {
+          what: "its script's memory: at first, at the end",
+          figure: real.heap.map((mb) => `${mb.toFixed(1)} MB`).join(", "),
+        },
+      ],
   ]);
 }
 
@@ -215,12 +218,12 @@ try {
   const rounds = { without: [] as Measured[], asking: [] as Measured[], stream: [] as Measured[] };
   // What starts up is no part of it.
   await sleep(5_000);
-  let real: Awaited<ReturnType<typeof chromium>>;
+  let real: Awaited<ReturnType<typeof chromium>> | Error;
   for (let round = 0; round < ROUNDS; round++) {
     rounds.without.push(await measure(program));
     rounds.asking.push(await measure(program, ask));
     const seen = new AbortController();
-    const watching = chromium(program.dashboard, seen.signal);
+    const watching = chromium(program.dashboard, seen.signal).catch((error: Error) => error);
     rounds.stream.push(await measure(program, stream));
     seen.abort();
     real = await watching;
