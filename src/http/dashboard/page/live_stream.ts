@@ -1,7 +1,6 @@
 // The one stream of changes from the server: the state of the pipelines, alerts, and every panel that a part of the page follows.
 // Open only while the page is to be seen. What the page follows lies in the stream's address, so with another panel it is opened
 // anew, and the server is told what is here already.
-import { useEffect, useRef, useState } from "preact/hooks";
 import { applyDelta } from "../delta.ts";
 import type { LiveData, LiveEvents, LivePanel } from "../protocol.ts";
 
@@ -50,11 +49,11 @@ export class LiveStream {
   #opened = "";
   #source: EventSource | undefined;
   /** Until the stream is opened with what the page follows now. */
-  #settling: number | undefined;
+  #settling: ReturnType<typeof setTimeout> | undefined;
   /** Until a stream that does not begin is given up, or one that was refused is asked for again. */
-  #patience: number | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   /** Until a stream that says nothing is given up. */
-  #silence: number | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
   #hasFailed = false;
   /** Called when the stream does not come: whoever follows must ask. */
   onFailure = () => {};
@@ -212,28 +211,4 @@ export class LiveStream {
     if (followers === undefined) return this.#onNews(name, data);
     for (const follower of followers) follower(data as LivePanel);
   }
-}
-
-/** The page's stream, and what its topics say. */
-export function useLive(plan: LivePlan): LiveNews & { readonly stream: LiveStream; readonly failures: number } {
-  const [state, setState] = useState<LiveState>("connecting");
-  const [news, setNews] = useState<Partial<LiveEvents>>({});
-  const [failures, setFailures] = useState(0);
-  const made = useRef<LiveStream>(undefined);
-  made.current ??= new LiveStream(setState, (topic, data) => setNews((before) => ({ ...before, [topic]: data })));
-  const stream = made.current;
-  stream.onFailure = () => setFailures((n) => n + 1);
-  const { topics, everyS, isOpen } = plan;
-  // Before the parts of the page follow anything, so that nobody asks what the stream will tell.
-  useEffectBefore(() => stream.plan = { topics, everyS, isOpen }, [topics.join(" "), everyS, isOpen]);
-  useEffect(() => () => stream.close(), []);
-  return { state, news, stream, failures };
-}
-
-/** Runs while the page is made, when something has changed: before the effects of its parts. */
-function useEffectBefore(effect: () => void, inputs: readonly unknown[]): void {
-  const before = useRef<readonly unknown[]>(undefined);
-  if (before.current !== undefined && inputs.every((input, i) => input === before.current![i])) return;
-  before.current = inputs;
-  effect();
 }

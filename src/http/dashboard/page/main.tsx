@@ -6,7 +6,7 @@ import { useAddress } from "./address.ts";
 import { AnswerError } from "./answer_error.ts";
 import { askPlain, ConnectionContext } from "./asking.ts";
 import { durationText, momentOf, type Zone } from "./format.ts";
-import { useLive } from "./live_stream.ts";
+import { useLive } from "./use_live.ts";
 import {
   applyTheme,
   LookContext,

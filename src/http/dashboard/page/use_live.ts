@@ -1,0 +1,28 @@
+// The page's one stream (live_stream.ts) as its parts have it.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { LiveEvents } from "../protocol.ts";
+import { type LiveNews, type LivePlan, type LiveState, LiveStream } from "./live_stream.ts";
+
+/** The page's stream, and what its topics say. */
+export function useLive(plan: LivePlan): LiveNews & { readonly stream: LiveStream; readonly failures: number } {
+  const [state, setState] = useState<LiveState>("connecting");
+  const [news, setNews] = useState<Partial<LiveEvents>>({});
+  const [failures, setFailures] = useState(0);
+  const made = useRef<LiveStream>(undefined);
+  made.current ??= new LiveStream(setState, (topic, data) => setNews((before) => ({ ...before, [topic]: data })));
+  const stream = made.current;
+  stream.onFailure = () => setFailures((n) => n + 1);
+  const { topics, everyS, isOpen } = plan;
+  // Before the parts of the page follow anything, so that nobody asks what the stream will tell.
+  useEffectBefore(() => stream.plan = { topics, everyS, isOpen }, [topics.join(" "), everyS, isOpen]);
+  useEffect(() => () => stream.close(), []);
+  return { state, news, stream, failures };
+}
+
+/** Runs while the page is made, when something has changed: before the effects of its parts. */
+function useEffectBefore(effect: () => void, inputs: readonly unknown[]): void {
+  const before = useRef<readonly unknown[]>(undefined);
+  if (before.current !== undefined && inputs.every((input, i) => input === before.current![i])) return;
+  before.current = inputs;
+  effect();
+}
