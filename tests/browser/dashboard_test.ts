@@ -317,7 +317,7 @@ test("a dead letter's bytes are shown, and the keyboard gets in and out", async 
 const ONES = [
   ["/trains", "Trains now", /^A101$/, "Newest records", ["Power draw of a train", "Speed by train"]],
   ["/rides", "Zones now", /^Clifton$/, "Newest records", ["Demand", "Ride types"]],
-  ["/wine", "Stock", /^\d+$/, "Newest events", ["bottles in stock"]],
+  ["/wine", "Stock", /^\d+$/, "Newest events", ["bottles in stock; low below 60\u00a0bottles", "enough"]],
   ["/actions", "Newest sessions", /./, "Newest records", ["Visits"]],
 ] as const;
 

@@ -122,15 +122,18 @@ test("a name in the legend is shown alone, and all again", async (browser, { url
   assertEquals(await pressed(), [true, true, false, true]);
 });
 
+/** A file of a card's chart, by the name of the menu's item. */
+async function downloadOf(page: Page, title: string, item: string) {
+  await page.getByLabel(`${title}: what can be done`).click();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: item }).click()]);
+  return { name: file.suggestedFilename(), bytes: await Deno.readFile(await file.path()) };
+}
+
 test("a chart is a picture and a table of numbers to take away", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains?refresh=0`);
   const { page, complaints } = visited;
   await chartOf(page, "Passengers on board");
-  const download = async (item: string) => {
-    await page.getByLabel("Passengers on board: what can be done").click();
-    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: item }).click()]);
-    return { name: file.suggestedFilename(), bytes: await Deno.readFile(await file.path()) };
-  };
+  const download = (item: string) => downloadOf(page, "Passengers on board", item);
   const png = await download("Picture (PNG)");
   assertEquals([png.name, new TextDecoder().decode(png.bytes.slice(1, 4))], ["passengers_on_board.png", "PNG"]);
   assert(png.bytes.length > 10_000, `${png.bytes.length} bytes`);
@@ -153,6 +156,35 @@ test("a chart is a picture and a table of numbers to take away", async (browser,
   assert(csv.length > 60);
   assertEquals(complaints, []);
 });
+
+test(
+  "a train's threshold is a line with a name on its charts, and is told beside the values",
+  async (browser, { url }) => {
+    await using visited = await visit(browser, `${url}/trains/C101?refresh=0`);
+    const { page, complaints } = visited;
+    const parts = [["Passengers on board", "1,100\u00a0passengers"], [
+      "Power draw of a train",
+      "2,600\u00a0kW",
+    ]] as const;
+    for (const [title, threshold] of parts) {
+      const chart = await chartOf(page, title);
+      await page.mouse.move(...await pointOf(chart, 0.6));
+      const row = card(page, title).locator(".tip tr", { hasText: "threshold" });
+      assertStringIncludes(await row.innerText(), threshold);
+      assertStringIncludes((await chart.getAttribute("aria-label"))!, `the threshold of a train ${threshold}`);
+      const svg = new TextDecoder().decode((await downloadOf(page, title, "Picture (SVG)")).bytes);
+      assertStringIncludes(svg, `threshold ${threshold}`);
+    }
+    // Of many trains together that of one says nothing.
+    await page.goto(`${url}/trains?refresh=0`);
+    const chart = await chartOf(page, "Passengers on board");
+    await page.mouse.move(...await pointOf(chart, 0.6));
+    const tip = card(page, "Passengers on board").locator(".tip");
+    assertStringIncludes(await tip.innerText(), "total");
+    assertEquals(await tip.getByText("threshold").count(), 0);
+    assertEquals(complaints, []);
+  },
+);
 
 test("a second train is offered and chosen, and each is a line by its name", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains`);

@@ -44,8 +44,19 @@ interface TimelineProps {
   readonly marks: readonly ChartMark[];
 }
 
-/** Lines stacked; trains that are chosen beside each other. */
-export function PassengerCard({ asked, compared, marks }: TimelineProps) {
+interface ThresholdProps extends TimelineProps {
+  /** From which a train has an alert. */
+  readonly threshold: number | undefined;
+}
+
+/** A train's threshold on a chart; a little room above it is a part of `step`, by which its axis is divided. */
+function thresholdOf(value: number | undefined, unit: string, step: number): ChartData["threshold"] {
+  if (value === undefined) return undefined;
+  return { value, text: `threshold ${numberText(value, unit)}`, axisTo: Math.ceil(value / step + 0.5) * step };
+}
+
+/** Lines stacked, of many trains each; trains that are chosen beside each other, with the threshold of one. */
+export function PassengerCard({ asked, compared, marks, threshold }: ThresholdProps) {
   const data = asked.answer?.data;
   const before = compared.answer?.data;
   const comparison = useComparison();
@@ -58,7 +69,8 @@ export function PassengerCard({ asked, compared, marks }: TimelineProps) {
         ...passengerSeries(data),
         ...comparison && before ? [ghostSeries(comparison, series(before, passengersIn))] : [],
       ],
-    }, [data, before, comparison]);
+      threshold: areTrains ? thresholdOf(threshold, "passengers", 200) : undefined,
+    }, [data, before, comparison, threshold]);
   return (
     <Card
       title="Passengers on board"
@@ -66,11 +78,14 @@ export function PassengerCard({ asked, compared, marks }: TimelineProps) {
       asked={asked}
       width="wide"
     >
-      {!data
-        ? <Waiting height={260} />
-        : data.points.length === 0
-        ? <Empty>{NO_RECORDS_IN_RANGE}</Empty>
-        : <Chart label={passengerWords(data)} data={chart!} marks={marks} tall />}
+      {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
+        <Chart
+          label={passengerWords(data) + (areTrains ? thresholdWords(threshold, "passengers") : "")}
+          data={chart!}
+          marks={marks}
+          tall
+        />
+      )}
     </Card>
   );
 }
@@ -94,11 +109,12 @@ function passengerWords(data: TrainTimeline): string {
   } at the end, from ${numberText(Math.min(...totals))} to ${numberText(Math.max(...totals))} in the range`;
 }
 
-interface PowerProps extends TimelineProps {
-  readonly threshold: number | undefined;
+/** The end of the words for a chart. */
+function thresholdWords(threshold: number | undefined, unit: string): string {
+  return threshold === undefined ? "" : `, the threshold of a train ${numberText(threshold, unit)}`;
 }
 
-export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
+export function PowerCard({ asked, compared, marks, threshold }: ThresholdProps) {
   const data = asked.answer?.data;
   const before = compared.answer?.data;
   const comparison = useComparison();
@@ -107,11 +123,7 @@ export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
       axis: axisOf(data),
       left: { unit: "kW" },
       series: [...powerSeries(data), ...comparison && before ? [ghostSeries(comparison, series(before, highest))] : []],
-      threshold: threshold === undefined ? undefined : {
-        value: threshold,
-        text: `threshold ${numberText(threshold, "kW")}`,
-        axisTo: Math.ceil(threshold / 500 + 0.5) * 500,
-      },
+      threshold: thresholdOf(threshold, "kW", 500),
     }, [data, before, comparison, threshold]);
   return (
     <Card title="Power draw of a train" note={data && noteOf(data)} asked={asked} width="wide">
@@ -119,7 +131,7 @@ export function PowerCard({ asked, compared, marks, threshold }: PowerProps) {
         <Chart
           label={`Line chart of the power draw of a train, in kW: the highest in the range is ${
             numberText(highest(data.points), "kW")
-          }${threshold === undefined ? "" : `, the threshold ${numberText(threshold, "kW")}`}`}
+          }${thresholdWords(threshold, "kW")}`}
           data={chart!}
           marks={marks}
           tall

@@ -84,7 +84,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
         empty={nothingYet}
       />
       <div class="grid">
-        <PassengerCard asked={timeline} compared={compared} marks={marks} />
+        <PassengerCard asked={timeline} compared={compared} marks={marks} threshold={thresholds?.passengers} />
         <AlertList
           answer={alerts}
           live={live.state === "live"}

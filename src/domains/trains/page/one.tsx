@@ -43,19 +43,20 @@ export function TrainPage({ id, live }: { readonly id: string; readonly live: Li
   if (!data) return <NotYet asked={one} />;
   if (data.state === null) return <Empty>No train of this name has reported. Its name may have changed.</Empty>;
   const charts = { asked: timeline, compared, marks };
+  const { passengers, power_kw } = kpis.answer?.data.thresholds ?? {};
   return (
     <>
       <Filters canCompare />
       <State state={data.state} now={momentOf(data.data_now ?? data.state.at)} />
       <div class="grid">
-        <PassengerCard {...charts} />
+        <PassengerCard {...charts} threshold={passengers} />
         <AlertList
           answer={alerts}
           live={live.state === "live"}
           unitOf={(type) => type === "OVERCROWDING" ? "passengers" : "kW"}
           empty="This train has had no alerts."
         />
-        <PowerCard {...charts} threshold={kpis.answer?.data.thresholds.power_kw} />
+        <PowerCard {...charts} threshold={power_kw} />
         <SpeedCard asked={distributions} />
         <RecordsCard table="ATS_TRANSFORMED" columns={RECORD_COLUMNS} asked={one} />
       </div>

@@ -30,6 +30,7 @@ import {
   type Zone,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WineKpis, WinePanels } from "../answers.ts";
+import { lowText, stateColumn } from "./columns.tsx";
 import { ProductPage } from "./one.tsx";
 
 const useNothingYet = () => useNoRecords("Nothing has been sold yet.");
@@ -117,9 +118,9 @@ function WinePage({ live }: { readonly live: LiveNews }) {
         <HeatCard title="Net revenue by day and hour" unit="EUR" asked={heat} />
         <TableCard
           title="Stock"
-          note="bottles of each product in each warehouse, the fewest first"
+          note={`bottles of each product in each warehouse, the fewest first${lowText(kpis.answer?.data.low_stock)}`}
           asked={stock}
-          columns={stockColumns(kpis.answer?.data.low_stock ?? 0)}
+          columns={stockColumns(kpis.answer?.data.low_stock)}
           keys={["PRODUCT_ID", "WAREHOUSE"]}
           sort={{ key: "QUANTITY", descending: false }}
           find="product or warehouse"
@@ -196,16 +197,10 @@ const DEAD_COLUMNS: readonly RowColumn[] = [
   { name: "LAST_SEEN_AT", title: "Last seen", kind: "time" },
 ];
 
-const stockColumns = (low: number): readonly RowColumn[] => [
+const stockColumns = (low: number | undefined): readonly RowColumn[] => [
   { name: "PRODUCT_ID", title: "Product", kind: "text", to: productPath },
   { name: "QUANTITY", title: "In stock", unit: "bottles", kind: "number" },
-  {
-    name: "STATE",
-    title: "State",
-    kind: "text",
-    show: (_value, { QUANTITY: quantity }) =>
-      Number(quantity) < low ? <span class="tag tag-bad">▲ low</span> : <span class="tag tag-ok">✓ enough</span>,
-  },
+  stateColumn(low),
   { name: "PRODUCT_NAME", title: "Name", kind: "text" },
   { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
   { name: "UPDATED_AT", title: "Changed", kind: "time" },

@@ -11,11 +11,13 @@ import {
   RowsTable,
 } from "../../../http/dashboard/page/mod.ts";
 import type { WinePanels } from "../answers.ts";
+import { lowText, stateColumn } from "./columns.tsx";
 
 const usePanel = panelHook<WinePanels>("wine");
 
 export function ProductPage({ id, live }: { readonly id: string; readonly live: LiveNews }) {
   const one = usePanel("one", new URLSearchParams({ id }));
+  const low = usePanel("kpis").answer?.data.low_stock;
   const data = one.answer?.data;
   if (!data) return <NotYet asked={one} />;
   if (data.stock.rows.length === 0 && data.records.rows.length === 0) {
@@ -23,11 +25,11 @@ export function ProductPage({ id, live }: { readonly id: string; readonly live: 
   }
   return (
     <div class="grid">
-      <Card title={data.name ?? `Product ${id.slice(0, 40)}`} note="bottles in stock" asked={one}>
+      <Card title={data.name ?? `Product ${id.slice(0, 40)}`} note={`bottles in stock${lowText(low)}`} asked={one}>
         <RowsTable
           label="Stock"
           rows={data.stock}
-          columns={STOCK_COLUMNS}
+          columns={stockColumns(low)}
           keys={["WAREHOUSE"]}
           empty="Nothing is in stock."
         />
@@ -73,9 +75,10 @@ function placeIn(metadata: string): readonly unknown[] {
   }
 }
 
-const STOCK_COLUMNS: readonly RowColumn[] = [
+const stockColumns = (low: number | undefined): readonly RowColumn[] => [
   { name: "WAREHOUSE", title: "Warehouse", kind: "text" },
   { name: "QUANTITY", title: "In stock", unit: "bottles", kind: "number" },
+  stateColumn(low),
   { name: "UPDATED_AT", title: "Changed", kind: "time" },
 ];
 

@@ -29,7 +29,9 @@ export interface ValueAxis {
 
 /** A line that values should stay below. */
 export interface Threshold {
+  /** In the unit of the left axis. */
   readonly value: number;
+  /** What its line is called. */
   readonly text: string;
   /** How far the axis goes at least. */
   readonly axisTo: number;

@@ -63,6 +63,9 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
               <strong>{numberText(stacked.reduce((sum, { value }) => sum + value, 0), stacked[0]!.unit)}</strong>
             </TipRow>
           )}
+          {drawn.threshold && known.length > 0 && (
+            <TipRow name="threshold" isThreshold>{numberText(drawn.threshold.value, drawn.left.unit)}</TipRow>
+          )}
         </tbody>
       </table>
       {known.length > SHOWN && <p class="muted">the greatest {SHOWN} of {known.length}</p>}
@@ -81,13 +84,15 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
 interface TipRowProps {
   readonly name: string;
   readonly colour?: string;
+  readonly isThreshold?: boolean;
   readonly children: ComponentChildren;
 }
 
-function TipRow({ name, colour, children }: TipRowProps) {
+function TipRow({ name, colour, isThreshold, children }: TipRowProps) {
   return (
     <tr>
       <th scope="row">
+        {isThreshold && <span class="swatch swatch-threshold" aria-hidden="true" />}
         {colour && <span class="swatch" style={{ background: `var(--${colour})` }} aria-hidden="true" />}
         <bdi>{name}</bdi>
       </th>
