@@ -162,18 +162,18 @@ test(
   async (browser, { url }) => {
     await using visited = await visit(browser, `${url}/trains/C101?refresh=0`);
     const { page, complaints } = visited;
-    const parts = [["Passengers on board", "1,100\u00a0passengers"], [
-      "Power draw of a train",
-      "2,600\u00a0kW",
-    ]] as const;
-    for (const [title, threshold] of parts) {
+    const parts = [
+      ["Passengers on board", "1,100\u00a0passengers", ">passengers<"],
+      ["Power draw of a train", "2.6\u00a0MW", ">MW<"],
+    ] as const;
+    for (const [title, threshold, axis] of parts) {
       const chart = await chartOf(page, title);
       await page.mouse.move(...await pointOf(chart, 0.6));
       const row = card(page, title).locator(".tip tr", { hasText: "threshold" });
       assertStringIncludes(await row.innerText(), threshold);
       assertStringIncludes((await chart.getAttribute("aria-label"))!, `the threshold of a train ${threshold}`);
       const svg = new TextDecoder().decode((await downloadOf(page, title, "Picture (SVG)")).bytes);
-      assertStringIncludes(svg, `threshold ${threshold}`);
+      for (const part of [`threshold ${threshold}`, axis]) assertStringIncludes(svg, part);
     }
     // Of many trains together that of one says nothing.
     await page.goto(`${url}/trains?refresh=0`);

@@ -13,8 +13,10 @@ import {
   Histogram,
   NO_RECORDS_IN_RANGE,
   numberText,
+  powerText,
   type QueryState,
   useComparison,
+  valueText,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions, TrainKpis, TrainTimeline } from "../answers.ts";
@@ -37,6 +39,9 @@ const namesOf = ({ points }: TrainTimeline) => [...new Set(points.map(({ series 
 
 const passengersIn = (points: Points) => points.reduce((sum, { passengers }) => sum + passengers, 0);
 
+const PASSENGERS = { unit: "passengers" };
+const POWER = { unit: "kW", isPower: true };
+
 interface TimelineProps {
   readonly asked: QueryState<TrainTimeline>;
   /** The same a day or a week before. */
@@ -50,9 +55,9 @@ interface ThresholdProps extends TimelineProps {
 }
 
 /** A train's threshold on a chart; a little room above it is a part of `step`, by which its axis is divided. */
-function thresholdOf(value: number | undefined, unit: string, step: number): ChartData["threshold"] {
+function thresholdOf(value: number | undefined, axis: ChartData["left"], step: number): ChartData["threshold"] {
   if (value === undefined) return undefined;
-  return { value, text: `threshold ${numberText(value, unit)}`, axisTo: Math.ceil(value / step + 0.5) * step };
+  return { value, text: `threshold ${valueText(value, axis)}`, axisTo: Math.ceil(value / step + 0.5) * step };
 }
 
 /** Lines stacked, of many trains each; trains that are chosen beside each other, with the threshold of one. */
@@ -64,12 +69,12 @@ export function PassengerCard({ asked, compared, marks, threshold }: ThresholdPr
   const chart = useMemo((): ChartData | undefined =>
     data && {
       axis: axisOf(data),
-      left: { unit: "passengers" },
+      left: PASSENGERS,
       series: [
         ...passengerSeries(data),
         ...comparison && before ? [ghostSeries(comparison, series(before, passengersIn))] : [],
       ],
-      threshold: areTrains ? thresholdOf(threshold, "passengers", 200) : undefined,
+      threshold: areTrains ? thresholdOf(threshold, PASSENGERS, 200) : undefined,
     }, [data, before, comparison, threshold]);
   return (
     <Card
@@ -80,7 +85,7 @@ export function PassengerCard({ asked, compared, marks, threshold }: ThresholdPr
     >
       {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
         <Chart
-          label={passengerWords(data) + (areTrains ? thresholdWords(threshold, "passengers") : "")}
+          label={passengerWords(data) + (areTrains ? thresholdWords(threshold, PASSENGERS) : "")}
           data={chart!}
           marks={marks}
           tall
@@ -110,8 +115,8 @@ function passengerWords(data: TrainTimeline): string {
 }
 
 /** The end of the words for a chart. */
-function thresholdWords(threshold: number | undefined, unit: string): string {
-  return threshold === undefined ? "" : `, the threshold of a train ${numberText(threshold, unit)}`;
+function thresholdWords(threshold: number | undefined, axis: ChartData["left"]): string {
+  return threshold === undefined ? "" : `, the threshold of a train ${valueText(threshold, axis)}`;
 }
 
 export function PowerCard({ asked, compared, marks, threshold }: ThresholdProps) {
@@ -121,17 +126,17 @@ export function PowerCard({ asked, compared, marks, threshold }: ThresholdProps)
   const chart = useMemo((): ChartData | undefined =>
     data && {
       axis: axisOf(data),
-      left: { unit: "kW" },
+      left: POWER,
       series: [...powerSeries(data), ...comparison && before ? [ghostSeries(comparison, series(before, highest))] : []],
-      threshold: thresholdOf(threshold, "kW", 500),
+      threshold: thresholdOf(threshold, POWER, 500),
     }, [data, before, comparison, threshold]);
   return (
     <Card title="Power draw of a train" note={data && noteOf(data)} asked={asked} width="wide">
       {!data ? <Waiting height={260} /> : data.points.length === 0 ? <Empty>{NO_RECORDS_IN_RANGE}</Empty> : (
         <Chart
-          label={`Line chart of the power draw of a train, in kW: the highest in the range is ${
-            numberText(highest(data.points), "kW")
-          }${thresholdWords(threshold, "kW")}`}
+          label={`Line chart of the power draw of a train: the highest in the range is ${
+            powerText(highest(data.points))
+          }${thresholdWords(threshold, POWER)}`}
           data={chart!}
           marks={marks}
           tall

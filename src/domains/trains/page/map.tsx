@@ -8,6 +8,7 @@ import {
   type MapPoint,
   numberText,
   type Place,
+  powerText,
   type QueryState,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
@@ -76,7 +77,7 @@ function pointOf(
     isBad: by === "crowding" ? is_overcrowded : is_high_power_draw,
     text: `${id.slice(0, 60)}${line === null ? "" : `, ${line.slice(0, 60)}`}: ${
       numberText(passengers, "passengers")
-    }, ${numberText(power_kw, "kW")}`,
+    }, ${powerText(power_kw)}`,
     to: trainPath(id),
     trail,
   };

@@ -16,6 +16,8 @@ import {
   momentOf,
   numberText,
   panelHook,
+  powerOf,
+  powerText,
   rangeParams,
   type RowColumn,
   share,
@@ -131,6 +133,7 @@ function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.
   if (data.data_now === null || recent === null) return undefined;
   const { minutes, trains, passengers, power_kw, points } = recent;
   const against = `vs the ${minutes} min before`;
+  const [power, unit] = powerOf(power_kw.now);
   const perTrain = power_kw.now === null || !trains.now ? undefined : power_kw.now / trains.now;
   return (
     <Kpis label={`As of ${timeText(momentOf(data.data_now), zone)} ${zoneText(zone)}`}>
@@ -163,13 +166,11 @@ function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.
       />
       <Kpi
         label="Power draw"
-        value={numberText(power_kw.now === null ? null : power_kw.now / 1000)}
-        unit="MW"
+        value={power}
+        unit={unit}
         change={share(power_kw, against)}
         trend={points.power_kw}
-        detail={`${
-          perTrain === undefined ? "" : `${numberText(Math.round(perTrain), "kW")} a train, `
-        }mean of ${minutes} min`}
+        detail={`${perTrain === undefined ? "" : `${powerText(perTrain)} a train, `}mean of ${minutes} min`}
       />
     </Kpis>
   );

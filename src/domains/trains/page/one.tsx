@@ -12,6 +12,7 @@ import {
   NotYet,
   numberText,
   panelHook,
+  powerOf,
   rangeParams,
   RecordsCard,
   type RowColumn,
@@ -73,6 +74,7 @@ interface StateProps {
 function State(
   { state: { line, at, passengers, capacity, power_kw, speed_kmh, weight_t, ...state }, now }: StateProps,
 ) {
+  const [power, unit] = powerOf(power_kw);
   const tone = (bad: boolean) => bad ? "bad" : "ok";
   return (
     <Kpis label="As it last reported">
@@ -95,8 +97,8 @@ function State(
       />
       <Kpi
         label="Power draw"
-        value={numberText(power_kw)}
-        unit="kW"
+        value={power}
+        unit={unit}
         tone={tone(state.is_high_power_draw)}
         detail={state.is_high_power_draw ? "▲ high" : power_kw < 0 ? "✓ feeding back" : "✓ normal"}
       />

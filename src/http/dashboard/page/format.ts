@@ -5,6 +5,7 @@ export const LOCALE = navigator.language;
 
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
+const two = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 2 });
 const compact = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 });
 
 /** Without fraction from 100 on, with one digit below; an en dash for what is not known. */
@@ -13,6 +14,22 @@ export function numberText(value: number | null | undefined, unit = ""): string 
   const text = Math.abs(value) >= 100 || Number.isInteger(value) ? whole.format(value) : one.format(value);
   return unit === "" ? text : `${text}\u00a0${text === "1" ? singular(unit) : unit}`;
 }
+
+/** A power, with its unit apart: kW, or MW from a thousand of them on, to a hundredth while there are few. */
+export function powerOf(kw: number | null | undefined): readonly [value: string, unit: "kW" | "MW"] {
+  if (kw === null || kw === undefined || Math.abs(kw) < LEAST_MW) return [numberText(kw), "kW"];
+  const mw = kw / 1000;
+  return [Math.abs(mw) < 10 ? two.format(mw) : numberText(mw), "MW"];
+}
+
+/** A power as text: `468 kW`, `2.54 MW`; an en dash for what is not known. */
+export function powerText(kw: number | null | undefined): string {
+  const [value, unit] = powerOf(kw);
+  return value === "–" ? value : `${value}\u00a0${unit}`;
+}
+
+/** What kW without fraction would call a thousand. */
+const LEAST_MW = 999.5;
 
 /** Units that are words are given in the plural, also before a slash; `km/h` and `s` are none. */
 function singular(unit: string): string {
@@ -69,6 +86,20 @@ export function zoneText(zone: Zone): string {
   if (zone === "utc") return "UTC";
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return name === "" ? "local" : name;
+}
+
+/** What values are counted in, and how they are told. */
+export interface ValueUnit {
+  readonly unit: string;
+  /** Milliseconds, told in the units that people use for them. */
+  readonly isDuration?: boolean;
+  /** Kilowatts, told as megawatts where they are many. */
+  readonly isPower?: boolean;
+}
+
+/** A value with its unit. */
+export function valueText(value: number, { unit, isDuration, isPower }: ValueUnit): string {
+  return isDuration ? shortDurationText(value) : isPower ? powerText(value) : numberText(value, unit);
 }
 
 const STEPS = [[1, "s"], [60, "min"], [3600, "h"], [86_400, "d"]] as const;

@@ -118,14 +118,16 @@ export function Chart({ label, name, data, tall, marks = NO_MARKS, titleOf }: Ch
 /** The data with all that can be pointed at: the moments of an axis of time are there without a value, too. */
 function drawnOf(data: ChartData): Drawn {
   const moments = data.axis.kind === "time" ? momentsOf(data.axis) : [];
-  const series = data.series.map((one, i): DrawnSeries => ({
-    ...one,
-    points: one.kind === "line" ? one.points : withGaps(one.points, moments),
-    unit: (one.isRight ? data.right : data.left)?.unit ?? "",
-    isDuration: (one.isRight ? data.right : data.left)?.isDuration ?? false,
-    colour: one.colour ?? `series-${i % PALETTE + 1}`,
-    values: new Map(one.points),
-  }));
+  const series = data.series.map((one, i): DrawnSeries => {
+    const { unit = "", isDuration, isPower } = (one.isRight ? data.right : data.left) ?? {};
+    return {
+      ...one,
+      ...{ unit, isDuration, isPower },
+      points: one.kind === "line" ? one.points : withGaps(one.points, moments),
+      colour: one.colour ?? `series-${i % PALETTE + 1}`,
+      values: new Map(one.points),
+    };
+  });
   const at = new Set([...moments, ...series.flatMap(({ points }) => points.map(([at]) => at))]);
   return { ...data, series, at: [...at].sort((a, b) => a - b) };
 }

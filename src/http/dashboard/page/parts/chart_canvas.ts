@@ -91,7 +91,9 @@ function optionOf(
     grid: { left: 8, right: 12, top: 26, bottom: hasTitle ? 16 : 4, containLabel: true },
     xAxis: axis.kind === "time" ? timeAxis(span ?? axis) : placeAxis(axis),
     yAxis: [
-      left.isDuration ? durationAxis(series) : valueAxis(left, threshold),
+      left.isDuration
+        ? durationAxis(series)
+        : { ...valueAxis(left, threshold), ...left.isPower && powerAxis(mostOf(series, threshold?.axisTo)) },
       ...right === undefined ? [] : [rightAxis(right)],
     ],
     series: series.map((one, i) => ({
@@ -157,12 +159,24 @@ const DURATION_STEPS: readonly number[] = [
 ];
 const MOST_STEPS = 5;
 
+/** The greatest value that is drawn, hidden or not. */
+function mostOf(series: readonly DrawnSeries[], least = 0): number {
+  return series.reduce(
+    (most, { points }) => points.reduce((most, [, value]) => Math.max(most, value ?? 0), most),
+    least,
+  );
+}
+
+/** What an axis of kilowatts has otherwise where they reach a megawatt: all its labels are of one unit. */
+function powerAxis(mostKw: number) {
+  if (mostKw < 1000) return {};
+  const formatter = (kw: number) => (kw / 1000).toLocaleString(LOCALE);
+  return { name: "MW", axisLabel: { color: colour("muted"), formatter } };
+}
+
 /** Of milliseconds; the labels name their units. */
 function durationAxis(series: readonly DrawnSeries[]) {
-  const most = series.reduce(
-    (most, { points }) => points.reduce((most, [, value]) => Math.max(most, value ?? 0), most),
-    0,
-  );
+  const most = mostOf(series);
   const step = DURATION_STEPS.find((step) => most <= step * MOST_STEPS);
   return {
     ...valueAxis({ unit: "" }),

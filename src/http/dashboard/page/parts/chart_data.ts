@@ -1,5 +1,6 @@
 // What a chart shows. Drawings, tables, tips and files are made of it alone. Must not know how it is drawn.
 import type { Span } from "../../../../panels/answers.ts";
+import type { ValueUnit } from "../format.ts";
 
 /** Along an axis of time, epoch milliseconds, or one of places with names, which are numbered from 0. */
 export type ChartAxis = TimeAxis | PlaceAxis;
@@ -18,13 +19,9 @@ export interface PlaceAxis {
 }
 
 /** An axis of values. */
-export interface ValueAxis {
-  /** What they are counted in. */
-  readonly unit: string;
+export interface ValueAxis extends ValueUnit {
   /** Whole numbers, which may be large. */
   readonly isCount?: boolean;
-  /** Milliseconds, told in the units that people use for them. */
-  readonly isDuration?: boolean;
 }
 
 /** A line that values should stay below. */
@@ -79,10 +76,7 @@ export interface Shown {
 }
 
 /** A series as it is on a chart. */
-export interface DrawnSeries extends ChartSeries {
-  readonly unit: string;
-  /** Whether values are milliseconds, to be told as lengths of time. */
-  readonly isDuration: boolean;
+export interface DrawnSeries extends ChartSeries, ValueUnit {
   readonly colour: string;
   readonly values: ReadonlyMap<number, number | null>;
 }

@@ -1,7 +1,7 @@
 // What a chart says of one moment or place: the values of all series that are drawn, their sum where they add up, and alerts.
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import { cutText, numberText, shortDurationText, timeText, zoneText } from "../format.ts";
+import { cutText, timeText, valueText, zoneText } from "../format.ts";
 import { LookContext } from "../look.ts";
 import type { Drawn, DrawnSeries } from "./chart_data.ts";
 import type { ChartNote } from "./annotations.tsx";
@@ -53,18 +53,16 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
       </p>
       <table>
         <tbody>
-          {shown.map(({ name, unit, isDuration, colour, value }) => (
-            <TipRow key={name} name={name} colour={colour}>
-              {isDuration ? shortDurationText(value) : numberText(value, unit)}
-            </TipRow>
+          {shown.map(({ value, ...one }) => (
+            <TipRow key={one.name} name={one.name} colour={one.colour}>{valueText(value, one)}</TipRow>
           ))}
           {stacked.length > 1 && (
             <TipRow name="total">
-              <strong>{numberText(stacked.reduce((sum, { value }) => sum + value, 0), stacked[0]!.unit)}</strong>
+              <strong>{valueText(stacked.reduce((sum, { value }) => sum + value, 0), stacked[0]!)}</strong>
             </TipRow>
           )}
           {drawn.threshold && known.length > 0 && (
-            <TipRow name="threshold" isThreshold>{numberText(drawn.threshold.value, drawn.left.unit)}</TipRow>
+            <TipRow name="threshold" isThreshold>{valueText(drawn.threshold.value, drawn.left)}</TipRow>
           )}
         </tbody>
       </table>
