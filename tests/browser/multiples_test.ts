@@ -70,3 +70,49 @@ test("each zone has a chart of its requests or its fares", async (browser, { url
   await page.getByRole("heading", { name, exact: true }).waitFor();
   assertEquals(complaints, []);
 });
+
+/** Labels of time on a card's scales, and where each is, as a share of the width. */
+const TICKS = `[...document.querySelectorAll(".ticks")].map((scale) => {
+  const { left, width } = scale.getBoundingClientRect();
+  return [...scale.querySelectorAll("span")].filter((one) => one.checkVisibility()).map((one) => {
+    const box = one.getBoundingClientRect();
+    return { text: one.textContent, share: (box.left + box.width / 2 - left) / width };
+  });
+})`;
+
+/** A strip's parts by their clock times, and where each begins. */
+const PARTS = `(() => {
+  const strip = document.querySelector(".strips svg");
+  const { left, width } = strip.getBoundingClientRect();
+  return [...strip.querySelectorAll("rect")].map((rect) => ({
+    text: rect.textContent.match(/(\\d\\d:\\d\\d):00: /)[1],
+    share: (rect.getBoundingClientRect().left - left) / width,
+  }));
+})()`;
+
+interface Placed {
+  readonly text: string;
+  readonly share: number;
+}
+
+test("strips and small charts have labels of time, each below its moment", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains?refresh=0`);
+  const { page, complaints } = visited;
+  await charts(page, "Train by train").nth(23).waitFor();
+  await page.locator(".strips rect").first().waitFor();
+  const [strips, ...small] = await page.evaluate(TICKS) as Placed[][];
+  assert(strips!.length >= 5, JSON.stringify(strips));
+  assertEquals(small.map(({ length }) => length >= 2), Array.from({ length: 24 }, () => true));
+  const parts = new Map((await page.evaluate(PARTS) as Placed[]).map(({ text, share }) => [text, share]));
+  for (const { text, share } of strips!) {
+    const part = parts.get(text);
+    // A midnight is told by its day, and a train may have said nothing.
+    if (part !== undefined) assert(Math.abs(part - share) < 0.005, `${text}: ${share}, not ${part}`);
+  }
+  assert(strips!.some(({ text }) => parts.has(text)));
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [few] = await page.evaluate(TICKS) as Placed[][];
+  assert(few!.length >= 2 && few!.length < strips!.length, JSON.stringify(few));
+  assertEquals(await page.evaluate("document.documentElement.scrollWidth"), 390);
+  assertEquals(complaints, []);
+});

@@ -13,6 +13,7 @@ import {
   type QueryState,
   shadeOf,
   TimeNotes,
+  TimeTicks,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainDistributions } from "../answers.ts";
@@ -77,12 +78,10 @@ function Strips({ data }: { readonly data: TrainDistributions }) {
         </Fragment>
       ))}
       <span />
-      <span class="scale">
-        {clockText(data.from, zone, data.to).slice(0, -3)}
-        <span class="strips-scale">
-          0 <span class="ramp" aria-hidden="true" /> {numberText(Math.round(most), "km/h")}
-        </span>
-        {clockText(data.to, zone).slice(0, 5)}
+      <TimeTicks from={data.from} to={data.to} />
+      <span />
+      <span class="strips-scale muted">
+        0 <span class="ramp" aria-hidden="true" /> {numberText(Math.round(most), "km/h")}
       </span>
     </div>
   );

@@ -28,6 +28,7 @@ export { RecordsCard } from "./parts/records_card.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
 export { TableCard } from "./parts/table_card.tsx";
 export { useNoRecords } from "./parts/no_records.ts";
+export { TimeTicks } from "./parts/time_ticks.tsx";
 export { NO_RECORDS_IN_RANGE, TimelineCard } from "./parts/timeline_card.tsx";
 
 /** The page of a domain: its `page/mod.tsx` exports one as `page`. */

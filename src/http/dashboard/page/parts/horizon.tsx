@@ -3,6 +3,7 @@
 import { Fragment } from "preact";
 import type { Span } from "../../../../panels/answers.ts";
 import { TimeNotes } from "./annotations.tsx";
+import { TimeTicks } from "./time_ticks.tsx";
 
 export interface HorizonRow {
   readonly name: string;
@@ -51,6 +52,9 @@ export function Horizon({ rows, most, wordsOf, span }: HorizonProps) {
           <span class="horizon-now numeric">{wordsOf(values.at(-1) ?? 0)}</span>
         </Fragment>
       ))}
+      <span />
+      <TimeTicks {...span} />
+      <span />
     </div>
   );
 }

@@ -2,13 +2,14 @@
 // the others is seen at a glance. The moment under the pointer is shown in all of them, and in the other charts of the page.
 import type { ComponentChildren } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
-import type { Multiples } from "../../../../panels/answers.ts";
+import type { Multiples, Span } from "../../../../panels/answers.ts";
 import type { QueryState } from "../asking.ts";
 import { clockText, countText, cutText, everyText, numberText } from "../format.ts";
 import { crosshair } from "../hand.ts";
 import { LookContext } from "../look.ts";
 import { Card, Empty, Waiting } from "./card.tsx";
 import { Link } from "./link.tsx";
+import { TimeTicks } from "./time_ticks.tsx";
 import { NO_RECORDS_IN_RANGE } from "./timeline_card.tsx";
 
 export interface MultiplesCardProps {
@@ -90,6 +91,7 @@ function Charts({ label, data, ends, unit, pathOf, threshold }: ChartsProps) {
   const { zone } = useContext(LookContext);
   const { first, bucket_s, series } = data;
   const last = (series[0]?.values.length ?? 1) - 1;
+  const span = { from: first * 1000, to: (first + last * bucket_s) * 1000 };
   // The middle of the bucket that is looked at.
   const place = at === undefined ? undefined : Math.floor((at / 1000 - first) / bucket_s);
   const isSeen = place !== undefined && place >= 0 && place <= last;
@@ -111,15 +113,13 @@ function Charts({ label, data, ends, unit, pathOf, threshold }: ChartsProps) {
       {series.map((one) => (
         <Multiple
           key={one.name}
-          {...{ ...one, ends, unit, threshold }}
+          {...{ ...one, ends, unit, threshold, span }}
           to={pathOf(one.name)}
           place={isSeen ? place : undefined}
         />
       ))}
       <p class="scale">
-        <span>{clockText(data.from, zone, data.to).slice(0, -3)}</span>
-        <span>{isSeen && clockText((first + place * bucket_s) * 1000, zone, data.to).slice(0, -3)}</span>
-        <span>{clockText(data.to, zone).slice(0, 5)}</span>
+        {isSeen && `at ${clockText((first + place * bucket_s) * 1000, zone, data.to).slice(0, -3)}`}
       </p>
     </div>
   );
@@ -129,14 +129,18 @@ interface MultipleProps extends Pick<MultiplesCardProps, "unit" | "threshold"> {
   readonly name: string;
   readonly values: readonly (number | null)[];
   readonly ends: Ends;
+  /** From the first value to the last. */
+  readonly span: Span;
   readonly to: string;
   /** Which value is looked at. */
   readonly place: number | undefined;
 }
 
 const HEIGHT = 100;
+/** As many labels as are beside each other in the narrowest of them. */
+const TICKS = 3;
 
-function Multiple({ name, values, ends, unit, threshold, to, place }: MultipleProps) {
+function Multiple({ name, values, ends, span, unit, threshold, to, place }: MultipleProps) {
   const newest = values.findLast((value) => value !== null) ?? null;
   const width = Math.max(1, values.length - 1);
   const yOf = (value: number) => HEIGHT * (1 - (value - ends.least) / (ends.most - ends.least));
@@ -159,6 +163,9 @@ function Multiple({ name, values, ends, unit, threshold, to, place }: MultiplePr
         <path d={drawn} />
         {place !== undefined && <line class="multiple-at" x1={place} x2={place} y1={0} y2={HEIGHT} />}
       </svg>
+      <span aria-hidden="true">
+        <TimeTicks {...span} most={TICKS} />
+      </span>
     </Link>
   );
 }
