@@ -215,6 +215,51 @@ test("the day before is a line beside today", async (browser, { url }) => {
   assertEquals(new URL(page.url()).searchParams.get("compare"), "1d");
 });
 
+test(
+  "a line beside a number tells its value and time under the pointer and by the keys, and marks them in the charts",
+  async (browser, { url }) => {
+    await using visited = await visit(browser, `${url}/trains?refresh=0`);
+    const { page, complaints } = visited;
+    await chartOf(page, "Passengers on board");
+    await page.evaluate("scrollTo(0, 0)");
+    const line = page.getByRole("img", { name: "Line of passengers on board", exact: false });
+    const tip = page.locator(".spark-tip");
+    await page.mouse.move(...await pointOf(line, 0.3));
+    assert(
+      /^[\d,]+\u00a0passengers (\d\d-\d\d )?\d\d:\d\d:\d\d UTC$/.test(await tip.innerText()),
+      await tip.innerText(),
+    );
+    // Both charts over time.
+    assertEquals(await page.locator(".line:not([hidden])").count(), 2);
+    await page.mouse.move(5, 5);
+    assertEquals(await tip.count(), 0);
+    await page.keyboard.press("Tab");
+    await line.focus();
+    const newest = await tip.innerText();
+    for (const key of ["ArrowLeft", "ArrowLeft"]) await page.keyboard.press(key);
+    const before = await tip.innerText();
+    assert(before.slice(-12) < newest.slice(-12), `${before}, ${newest}`);
+    assertEquals(await findings(page), []);
+    await page.keyboard.press("Escape");
+    assertEquals(await tip.count(), 0);
+    assertEquals(complaints, []);
+  },
+);
+
+test("the lines of the overview tell when the pipelines were how fast", async (browser, { url }) => {
+  await using visited = await visit(browser, url);
+  const { page, complaints } = visited;
+  const domain = page.getByRole("region", { name: "Trains", exact: true });
+  const line = domain.getByRole("img", { name: /^Line of rate: .*\d\srecords?\/s/ });
+  await line.hover();
+  assert(/^[\d.,]+\u00a0records?\/s .*UTC$/.test(await domain.locator(".spark-tip").innerText()));
+  await domain.getByRole("img", { name: /^Line of lag: [\d,]+ records? at the end/ }).hover();
+  assert(/^[\d,]+ records? .*UTC$/.test(await domain.locator(".spark-tip").innerText()));
+  assertEquals(await findings(page), []);
+  assertEquals(await page.evaluate("document.documentElement.scrollWidth"), 1280);
+  assertEquals(complaints, []);
+});
+
 /** What somebody has done on a page, as it is to be seen. */
 const DONE = `(() => {
   const texts = (selector) => [...document.querySelectorAll(selector)].map((one) => one.textContent);

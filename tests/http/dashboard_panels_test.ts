@@ -97,6 +97,7 @@ Deno.test("trains: the numbers now, and those of the hour before", async () => {
         passengers: [...Array(11).fill(null), 460],
         power_kw: [...Array(11).fill(null), 700],
       },
+      point_s: 300,
     },
     alerts: { now: 1, before: 1 },
     lines: ["Blue", "Red"],

@@ -70,8 +70,9 @@ export interface TrainKpis {
     /** Sums over the trains of each one's mean. */
     readonly passengers: Compared;
     readonly power_kw: Compared;
-    /** The same drawn in parts, the oldest first. */
+    /** The same drawn in parts, the oldest first. Each stands for `point_s` seconds, and the last one ends now. */
     readonly points: Readonly<Record<"trains" | "passengers" | "power_kw", readonly (number | null)[]>>;
+    readonly point_s: number;
   } | null;
   /** Active now, and an hour before. */
   readonly alerts: Compared;

@@ -123,6 +123,7 @@ async function recent(filter: Chosen, now: number, context: PanelContext): Promi
     passengers: compared("passengers"),
     power_kw: compared("power"),
     points: { trains: drawn("trains"), passengers: drawn("passengers"), power_kw: drawn("power") },
+    point_s: pointMs / 1000,
   };
 }
 

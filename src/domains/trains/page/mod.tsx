@@ -131,17 +131,23 @@ interface KpiOptions {
 
 function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.now ?? 0 }: KpiOptions) {
   if (data.data_now === null || recent === null) return undefined;
-  const { minutes, trains, passengers, power_kw, points } = recent;
+  const { minutes, trains, passengers, power_kw, points, point_s } = recent;
+  const now = momentOf(data.data_now);
+  const lineOf = (name: keyof typeof points, textOf: (value: number) => string) => ({
+    values: points[name],
+    at: points[name].map((_, i, { length }) => now - (length - i) * point_s * 1000),
+    textOf,
+  });
   const against = `vs the ${minutes} min before`;
   const [power, unit] = powerOf(power_kw.now);
   const perTrain = power_kw.now === null || !trains.now ? undefined : power_kw.now / trains.now;
   return (
-    <Kpis label={`As of ${timeText(momentOf(data.data_now), zone)} ${zoneText(zone)}`}>
+    <Kpis label={`As of ${timeText(now, zone)} ${zoneText(zone)}`}>
       <Kpi
         label="Active trains"
         value={numberText(data.active_trains)}
         change={difference({ now: data.active_trains, before: trains.before }, against)}
-        trend={points.trains}
+        trend={lineOf("trains", (trains) => countText(trains, "trains"))}
         detail={`${numberText(data.active_trains)} of ${
           countText(data.known_trains, "trains")
         } reported in the last ${data.active_minutes} min`}
@@ -150,7 +156,7 @@ function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.
         label="Passengers on board"
         value={numberText(passengers.now === null ? null : Math.round(passengers.now))}
         change={share(passengers, against)}
-        trend={points.passengers}
+        trend={lineOf("passengers", (passengers) => numberText(Math.round(passengers), "passengers"))}
         detail={data.capacity > 0 && passengers.now !== null
           ? `${numberText(100 * passengers.now / data.capacity, "%")} of ${
             numberText(data.capacity)
@@ -169,7 +175,7 @@ function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.
         value={power}
         unit={unit}
         change={share(power_kw, against)}
-        trend={points.power_kw}
+        trend={lineOf("power_kw", powerText)}
         detail={`${perTrain === undefined ? "" : `${powerText(perTrain)} a train, `}mean of ${minutes} min`}
       />
     </Kpis>

@@ -12,7 +12,7 @@ import { Kpi, Kpis } from "../parts/kpi.tsx";
 import { Link } from "../parts/link.tsx";
 import { PhaseTag } from "../parts/phase_tag.tsx";
 import { Trend } from "../parts/trend.tsx";
-import { ratesOf, useRates } from "../rates.ts";
+import { linesOf, ratesOf, sumOf, useRates } from "../rates.ts";
 
 export interface OverviewProps {
   readonly about: About;
@@ -30,7 +30,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
   const { domains } = status;
   const active = about.domains.reduce((sum, { name }) => sum + (activeOf(name, live) ?? 0), 0);
   const total = (read: (domain: DomainStatus) => number) => domains.reduce((sum, domain) => sum + read(domain), 0);
-  const samples = domains.map(({ domain }) => history?.domains[domain] ?? []);
+  const lines = domains.map(({ domain }) => linesOf(history?.domains[domain] ?? []));
   const running = domains.filter(({ phase, standstill }) => phase === "running" && standstill === null).length;
   const rateOf = (domain: string) => rates.get(domain) ?? ratesOf(history?.domains[domain] ?? []).at(-1) ?? undefined;
   const known = domains.flatMap(({ domain }) => rateOf(domain) ?? []);
@@ -47,14 +47,14 @@ export function OverviewPage({ about, live }: OverviewProps) {
         <Kpi
           label="Records a second"
           value={numberText(known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate))}
-          trend={added(samples.map(ratesOf))}
+          trend={sumOf(lines.map(({ rate }) => rate))}
           detail={`${countText(total(({ totals }) => totals.records), "records")} since the process started`}
         />
         <Kpi
           label="Lag"
           value={numberText(total((domain) => totalLag(domain) ?? 0))}
           unit="records"
-          trend={added(samples.map((all) => all.map(({ lag }) => lag)))}
+          trend={sumOf(lines.map(({ lag }) => lag))}
           detail="read by nobody yet, of all topics"
         />
         <Kpi
@@ -112,15 +112,6 @@ function alertsByDomain({ domains }: About, live: LiveNews): string {
     .join(", ");
 }
 
-/** Sums of what was at the same time; the newest are together at the end. */
-function added(lists: readonly (readonly (number | null)[])[]): readonly (number | null)[] {
-  const length = Math.max(0, ...lists.map((list) => list.length));
-  return Array.from({ length }, (_, i) => {
-    const values = lists.flatMap((list) => list[i - length + list.length] ?? []);
-    return values.length === 0 ? null : values.reduce((sum, value) => sum + value);
-  });
-}
-
 interface DomainCardProps {
   readonly domain: DomainAbout;
   readonly status: DomainStatus | undefined;
@@ -133,6 +124,7 @@ interface DomainCardProps {
 function DomainCard({ domain: { name, topic, has_alerts }, status, rate, samples, active }: DomainCardProps) {
   const { serverNow } = useContext(LookContext);
   const now = useSecond() + serverNow;
+  const lines = linesOf(samples);
   const watermarks = status?.partitions.flatMap(({ watermark }) => watermark ?? []) ?? [];
   return (
     <section class="card" aria-label={wordsOf(name)}>
@@ -149,16 +141,16 @@ function DomainCard({ domain: { name, topic, has_alerts }, status, rate, samples
         )}
       </p>
       <dl class="trends">
-        <Trend name="Rate" value={numberText(rate, "records/s")} values={ratesOf(samples)} />
+        <Trend name="Rate" value={numberText(rate, "records/s")} line={lines.rate} />
         <Trend
           name="Lag"
           value={countText(status ? totalLag(status) ?? 0 : 0, "records")}
-          values={samples.map(({ lag }) => lag)}
+          line={lines.lag}
         />
         <Trend
           name="Behind the clock"
           value={watermarks.length === 0 ? "no data yet" : durationText(Math.max(0, now - Math.max(...watermarks)))}
-          values={samples.map(({ behind_ms }) => behind_ms)}
+          line={lines.behind}
         />
         {has_alerts && (
           <div class={active ? "fact-bad" : ""}>

@@ -26,7 +26,7 @@ import { type Column, DataTable, Text } from "../parts/data_table.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { PhaseTag } from "../parts/phase_tag.tsx";
 import { Trend } from "../parts/trend.tsx";
-import { type Rates, ratesOf, useRates } from "../rates.ts";
+import { linesOf, type Rates, useRates } from "../rates.ts";
 
 export interface PipelinePageProps {
   readonly about: About;
@@ -130,6 +130,7 @@ function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
   const { zone } = useContext(LookContext);
   const { domain, topic, copy, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
   const { standstill, retryAt } = status;
+  const lines = linesOf(samples);
   const open = Object.entries(openWindows);
   const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
   return (
@@ -161,16 +162,16 @@ function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
         obstacles.map(({ partition, obstacle }) => <p key={partition} class="note">Partition {partition} {obstacle}.
         </p>)}
       <dl class="trends trends-beside">
-        <Trend name="Rate" value={numberText(rates.get(domain), "records/s")} values={ratesOf(samples)} />
+        <Trend name="Rate" value={numberText(rates.get(domain), "records/s")} line={lines.rate} />
         <Trend
           name="Lag"
           value={countText(totalLag(status) ?? 0, "records")}
-          values={samples.map(({ lag }) => lag)}
+          line={lines.lag}
         />
         <Trend
           name="Behind the clock"
           value={durationText(samples.at(-1)?.behind_ms)}
-          values={samples.map(({ behind_ms }) => behind_ms)}
+          line={lines.behind}
         />
       </dl>
       <dl class="facts">

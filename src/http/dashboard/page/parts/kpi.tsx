@@ -6,7 +6,7 @@ import type { QueryState } from "../asking.ts";
 import { changeOf, numberText, percentText, type Zone } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { Empty, NotYet } from "./card.tsx";
-import { Sparkline } from "./sparkline.tsx";
+import { type Line, Sparkline } from "./sparkline.tsx";
 
 export interface KpiProps {
   readonly label: string;
@@ -15,8 +15,8 @@ export interface KpiProps {
   readonly detail?: ComponentChildren;
   readonly change?: { readonly text: string; readonly direction: -1 | 0 | 1; readonly against: string };
   readonly tone?: "plain" | "bad" | "ok";
-  /** How it came to be, the oldest first. */
-  readonly trend?: readonly (number | null)[];
+  /** How it came to be. */
+  readonly trend?: Line;
 }
 
 const ARROWS = { [-1]: "▼", 0: "■", 1: "▲" } as const;
@@ -29,7 +29,7 @@ export function Kpi({ label, value, unit, detail, change, trend, tone = "plain" 
       <dd>
         <span class="kpi-line">
           <span class="kpi-value">{value}{unit && <small>&nbsp;{unit}</small>}</span>
-          {trend && <Sparkline values={trend} />}
+          {trend && <Sparkline {...trend} label={label} />}
         </span>
         {change && (
           <span class="kpi-change">

@@ -1,19 +1,19 @@
 // A name, a value, and how it came to be, within a `dl` of class `trends`.
-import { Sparkline } from "./sparkline.tsx";
+import { type Line, Sparkline } from "./sparkline.tsx";
 
 interface TrendProps {
   readonly name: string;
   readonly value: string;
-  readonly values: readonly (number | null)[];
+  readonly line: Line;
 }
 
-export function Trend({ name, value, values }: TrendProps) {
+export function Trend({ name, value, line }: TrendProps) {
   return (
     <div>
       <dt>{name}</dt>
       <dd>{value}</dd>
       <dd>
-        <Sparkline values={values} fromZero />
+        <Sparkline {...line} label={name} fromZero />
       </dd>
     </div>
   );
