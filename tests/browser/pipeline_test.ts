@@ -1,5 +1,5 @@
 // The page of the pipelines in a real browser: looking into topics, following what comes, and sending a dead letter again.
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
 import { findings } from "../support/browser/accessible.ts";
 import { browserFixture } from "../support/browser/fixture.ts";
@@ -43,6 +43,39 @@ test(
     assertEquals(complaints, []);
   },
 );
+
+/** Where a card begins in the window, pixels. */
+const topOf = async (page: Page, title: string) => (await card(page, title).boundingBox())!.y;
+
+test("an address with a topic opens the page at the topic, and leaves it to who scrolls", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/pipeline?topic=${TOPIC}`);
+  const { page, complaints } = visited;
+  await card(page, "Topic").locator("tbody tr").first().waitFor();
+  await card(page, "Newest dead letters").locator("tbody tr").first().waitFor();
+  await page.locator(".horizon .ticks span").first().waitFor();
+  // All of it has come, also what is above.
+  await page.waitForFunction(`document.querySelector(".waiting") === null`);
+  await page.waitForTimeout(300);
+  const { height } = (await page.locator(".top").boundingBox())!;
+  const top = await topOf(page, "Topic");
+  // It is the last card: below it there may be too little for the very top.
+  assert(top >= height && top < height + 120, `${top} px, below ${height}`);
+  await page.mouse.wheel(0, -400);
+  await page.waitForFunction(`scrollY > 0`);
+  await page.waitForTimeout(300);
+  const moved = await topOf(page, "Topic");
+  assert(moved > top + 300, `${moved} px`);
+  // Something above grows.
+  await page.evaluate(`document.querySelector("main").style.paddingTop = "50px"`);
+  await page.waitForTimeout(300);
+  assert(await topOf(page, "Topic") > top + 300);
+  await page.goto(`${url}/pipeline`);
+  await card(page, "Topic").locator("select").first().waitFor();
+  assertEquals(await page.evaluate("scrollY"), 0);
+  await card(page, "Topic").locator("select").nth(0).selectOption(TOPIC);
+  await card(page, "Topic").locator("tbody tr").first().waitFor();
+  assertEquals(complaints, []);
+});
 
 test(
   "what comes is followed, as a refresh goes on, and no more when the page is left",

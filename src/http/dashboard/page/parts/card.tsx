@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useId, useMemo, useRef, useState } from "preact/hooks";
 import type { QueryState } from "../asking.ts";
+import { useScrolledTo } from "../scrolled_to.ts";
 import { CardContext, type ChartInCard } from "./card_context.ts";
 import { CardMenu } from "./card_menu.tsx";
 
@@ -14,14 +15,17 @@ export interface CardProps {
   /** Twice as wide as others, or all of the width. */
   readonly width?: "wide" | "full";
   readonly asked?: QueryState<unknown>;
+  /** Whether the address is about this card: a page that is opened is scrolled to it. */
+  readonly isSought?: boolean;
   readonly children: ComponentChildren;
 }
 
-export function Card({ title, note, tools, width, asked, children }: CardProps) {
+export function Card({ title, note, tools, width, asked, isSought = false, children }: CardProps) {
   const id = useId();
   const card = useRef<HTMLElement>(null);
   const [charts, setCharts] = useState<readonly ChartInCard[]>([]);
   const [asNumbers, setAsNumbers] = useState(false);
+  useScrolledTo(card, isSought);
   const join = useCallback((chart: ChartInCard) => {
     setCharts((before) => [...before.filter(({ name }) => name !== chart.name), chart]);
     return () => setCharts((before) => before.filter((other) => other !== chart));

@@ -40,6 +40,7 @@ export function TopicCard() {
         </>
       )}
       asked={asked}
+      isSought={look !== undefined}
       width="full"
     >
       <Choices topics={asked.answer?.data ?? []} look={look} partitions={about?.partitions.length ?? 0} />
