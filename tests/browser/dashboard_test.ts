@@ -54,6 +54,9 @@ const PAGES: readonly (readonly [path: string, texts: readonly string[], charts:
     "Dead letters over time",
     "Commit size",
     "Lag by partition",
+    "Open windows and sessions",
+    "Hourly stats",
+    "Stock alerts: low stock",
   ], 7],
   ["/explore?table=ATS_TRANSFORMED", ["PASSENGER_COUNT", "rows 1 to 50", "Add filter"], 0],
 ];

@@ -24,6 +24,7 @@ import { LookContext } from "../look.ts";
 import { Card, Waiting } from "../parts/card.tsx";
 import { type Column, DataTable, Text } from "../parts/data_table.tsx";
 import { Fact } from "../parts/fact.tsx";
+import { holdersIn, operatorNames } from "../operator_names.ts";
 import { PhaseTag } from "../parts/phase_tag.tsx";
 import { Trend } from "../parts/trend.tsx";
 import { linesOf, type Rates, useRates } from "../rates.ts";
@@ -54,7 +55,7 @@ export function PipelinePage({ about, live }: PipelinePageProps) {
       )}
       <PipelineHistory />
       <div class="grid">
-        <DeadLetterCards between={<LateCard />} mayRepublish={about.may_all} />
+        <DeadLetterCards between={<LateCard status={status} />} mayRepublish={about.may_all} />
         <TopicCard />
       </div>
     </>
@@ -131,7 +132,6 @@ function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
   const { domain, topic, copy, phase, totals, partitions, openWindows, lastError, lastCheckpointAt } = status;
   const { standstill, retryAt } = status;
   const lines = linesOf(samples);
-  const open = Object.entries(openWindows);
   const obstacles = partitions.filter(({ obstacle }) => obstacle !== null);
   return (
     <Card
@@ -194,22 +194,43 @@ function DomainCard({ domain: status, now, rates, samples }: DomainCardProps) {
           ? "No partition is assigned to this process: another one of the group has them all."
           : "No partition is assigned to this process yet."}
       />
-      <p class="note">
-        Open windows and sessions:{" "}
-        {open.length === 0 ? "none" : open.map(([operator, count], i) => (
-          <span key={operator}>
-            {i > 0 && ", "}
-            <bdi>{operator}</bdi> <strong>{numberText(count)}</strong>
-          </span>
-        ))}. Totals count since the process started.
-      </p>
+      <OpenWindows counts={openWindows} />
+      <p class="note">Totals count since the process started.</p>
     </Card>
   );
 }
 
-function LateCard() {
+/** How much each operator holds, by what people call it. */
+function OpenWindows({ counts }: { readonly counts: DomainStatus["openWindows"] }) {
+  const names = operatorNames(Object.keys(counts));
+  const holders = holdersIn(Object.keys(counts));
+  if (holders.length === 0) return <p class="note">No open windows or sessions.</p>;
+  return (
+    <>
+      <h3 class="facts-head">Open windows and sessions</h3>
+      <dl class="facts facts-small">
+        {holders.map((operator) => (
+          <Fact
+            key={operator}
+            name={cutText(names.get(operator)!, 60)}
+            value={numberText(counts[operator])}
+            title={`${cutText(operator, 120)}: keys that are kept`}
+          />
+        ))}
+      </dl>
+    </>
+  );
+}
+
+/** Late records by what they came too late for. */
+function LateCard({ status }: { readonly status: LiveNews["news"]["status"] }) {
   const { zone } = useContext(LookContext);
   const late = usePipelinePanel("late-counts");
+  const rows = late.answer?.data.rows ?? [];
+  const operatorsOf = (domain: string) => [
+    ...Object.keys(status?.domains.find((one) => one.domain === domain)?.openWindows ?? {}),
+    ...rows.filter(([of]) => of === domain).map(([, operator]) => String(operator)),
+  ];
   const columns: readonly Column<readonly unknown[]>[] = [
     {
       key: "domain",
@@ -220,7 +241,11 @@ function LateCard() {
     {
       key: "operator",
       title: "Left out of",
-      show: ([, operator]) => <Text>{String(operator)}</Text>,
+      show: ([domain, operator]) => (
+        <span title={String(operator)}>
+          <Text>{operatorNames(operatorsOf(String(domain))).get(String(operator)) ?? null}</Text>
+        </span>
+      ),
       by: ([, operator]) => String(operator),
     },
     {
@@ -256,7 +281,7 @@ function LateCard() {
         <DataTable
           label="Late records"
           columns={columns}
-          rows={late.answer.data.rows}
+          rows={rows}
           keyOf={(row) => row.slice(0, 2).join(" ")}
           empty="No late records: every one so far came in time for its windows."
         />
