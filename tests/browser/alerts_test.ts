@@ -193,3 +193,20 @@ for (const width of [390, 1024, 1600]) {
     });
   }
 }
+
+test("a number of alerts and their marks on charts are as loud as the most severe of them", async (browser, site) => {
+  const { value, ...hungry } = report("HUNGRY", Date.now(), false);
+  const event = { ...JSON.parse(String(value)), power_draw_kw: 3_000 };
+  await site.log.produce("ats_telemetry", [{ ...hungry, value: JSON.stringify(event) }]);
+  await crowd(site, "FULL");
+  await until(() => isTold("HUNGRY"), "the message");
+  for (const [train, kpi, mark] of [["HUNGRY", "warn", "warning"], ["FULL", "bad", "critical"]] as const) {
+    await using visited = await open(browser, site, `?train=${train}`);
+    const { page, complaints } = visited;
+    await page.locator(`.kpi-${kpi}`, { hasText: "Active alerts" }).waitFor();
+    const marks = card(page, "Passengers on board").locator(".marks span");
+    await marks.first().waitFor();
+    assertEquals(await marks.evaluateAll((all) => all.map(({ className }) => className)), [`of-${mark}`]);
+    assertEquals(complaints, []);
+  }
+});

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Alert } from "../../src/panels/answers.ts";
-import { groupsOf, isShown, type Severity } from "../../src/http/dashboard/page/parts/alert_groups.ts";
+import { groupsOf, isShown, type Severity, toneOf, worstOf } from "../../src/http/dashboard/page/parts/alert_groups.ts";
 
 const SEVERITIES: Readonly<Record<string, Severity>> = { FIRE: "critical", LOW: "warning", SPOILAGE: "info" };
 const severityOf = (type: string) => SEVERITIES[type]!;
@@ -53,4 +53,14 @@ Deno.test("a filter shows what is active, what nobody has taken up, what is over
   assertEquals([shown(""), shown("active"), shown("open"), shown("cleared")], [3, 2, 1, 1]);
   assertEquals([shown("", "warning"), shown("active", "warning")], [1, 0]);
   assertEquals(groupsOf(alerts, severityOf)[0]!.open.length, 1);
+});
+
+Deno.test("active alerts have the tone of the most severe of them, and none are well", () => {
+  assertEquals(toneOf(0, []), "ok");
+  assertEquals(toneOf(2, ["info", "info"]), "info");
+  assertEquals(toneOf(3, ["info", "warning", "info"]), "warn");
+  assertEquals(toneOf(3, ["warning", "critical", "info"]), "bad");
+  // There are some, but which they are has not been told yet.
+  assertEquals(toneOf(3, []), "plain");
+  assertEquals(worstOf([]), undefined);
 });

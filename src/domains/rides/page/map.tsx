@@ -1,6 +1,15 @@
 // Where rides are asked for: zones by how many requests they have now, and where there is a surge.
 import { useMemo } from "preact/hooks";
-import { Card, countText, Empty, Map, type QueryState, type Rows, Waiting } from "../../../http/dashboard/page/mod.ts";
+import {
+  Card,
+  countText,
+  Empty,
+  Map,
+  type QueryState,
+  type Rows,
+  useSeverityOf,
+  Waiting,
+} from "../../../http/dashboard/page/mod.ts";
 import type { ZonePlaces } from "../answers.ts";
 import { zonePath } from "./numbers.tsx";
 
@@ -11,6 +20,7 @@ interface ZoneMapProps {
 }
 
 export function ZoneMap({ asked, zones }: ZoneMapProps) {
+  const severity = useSeverityOf()("SURGE");
   const places = asked.answer?.data;
   const rows = zones.answer?.data.rows;
   const points = useMemo(() => {
@@ -24,7 +34,7 @@ export function ZoneMap({ asked, zones }: ZoneMapProps) {
         id: zone,
         at,
         share: requests / most,
-        isBad: surge !== null,
+        ring: surge === null ? undefined : severity,
         size: 1 + 2 * Math.sqrt(requests / most),
         label: zone.slice(0, 24),
         text: `${zone.slice(0, 60)}: ${countText(requests, "requests")} in 15 minutes${
@@ -33,11 +43,11 @@ export function ZoneMap({ asked, zones }: ZoneMapProps) {
         to: zonePath(zone),
       };
     });
-  }, [places, rows]);
+  }, [places, rows, severity]);
   return (
     <Card
       title="Map"
-      note="requests of the newest 15 minutes: the larger, the more; with a red ring where there is a surge"
+      note="requests of the newest 15 minutes: the larger, the more; with a ring where there is a surge"
       asked={asked}
       width="wide"
     >

@@ -1,6 +1,5 @@
 // Rides: demand by zone, surges, what rides are asked for.
 import {
-  activeCount,
   type Alert,
   AlertList,
   Chosen,
@@ -15,6 +14,7 @@ import {
   type RowColumn,
   TableCard,
   TimelineCard,
+  useActiveAlerts,
   useAddress,
   useAlertMarks,
   useCompared,
@@ -57,6 +57,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
   const alerts = live.news["alerts/rides"];
   const matches = ({ subject }: Alert) => zones.length === 0 || zones.includes(subject);
   const marks = useAlertMarks(alerts, matches);
+  const active = useActiveAlerts(alerts, matches);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
@@ -65,7 +66,7 @@ function RidesPage({ live }: { readonly live: LiveNews }) {
       </Filters>
       <KpiRow
         asked={kpis}
-        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
+        show={(data, zone) => kpisOf(data, { zone, active })}
         empty={nothingYet}
       />
       <div class="grid">
@@ -130,7 +131,7 @@ const ZONE_COLUMNS: readonly RowColumn[] = [
     show: (ratio) =>
       ratio === null
         ? <span class="tag tag-ok">✓ usual</span>
-        : <span class="tag tag-bad">▲ surge {numberText(Number(ratio))}×</span>,
+        : <span class="tag tag-info">▲ surge {numberText(Number(ratio))}×</span>,
   },
   { name: "REQUEST_COUNT", title: "15 min", unit: "requests", kind: "number" },
   { name: "REQUEST_COUNT_BEFORE", title: "An hour before", unit: "requests", kind: "number" },

@@ -1,5 +1,6 @@
 // The numbers of rides, of all zones or of one.
 import {
+  type ActiveAlerts,
   clockText,
   difference,
   Kpi,
@@ -21,19 +22,20 @@ export function zonePath(zone: unknown): string {
 
 interface KpiOptions {
   readonly zone: Zone;
-  /** Active surges as the list beside has them; absent when it has not all. */
-  readonly active?: number;
+  /** Active surges as the list beside has them. */
+  readonly active: ActiveAlerts;
   /** Whether they are of one zone. */
   readonly isOne?: boolean;
 }
 
-export function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0, isOne }: KpiOptions) {
+export function kpisOf(data: RideKpis, { zone, active, isOne }: KpiOptions) {
   if (data.data_now === null || data.window_end === null) return undefined;
   const end = momentOf(data.window_end);
   const window = `${clockText(end - data.window_minutes * 60_000, zone).slice(0, 5)}–${
     clockText(end, zone).slice(0, 5)
   } ${zoneText(zone)}`;
   const against = "vs an hour before";
+  const { count = data.alerts.now ?? 0, toneOf } = active;
   return (
     <Kpis label={`Rides, ${window}`}>
       <Kpi
@@ -47,10 +49,10 @@ export function kpisOf(data: RideKpis, { zone, active = data.alerts.now ?? 0, is
       )}
       <Kpi
         label="Active surges"
-        value={numberText(active)}
-        tone={active > 0 ? "bad" : "ok"}
-        change={difference({ now: active, before: data.alerts.before }, against)}
-        detail={active > 0 ? undefined : "all usual"}
+        value={numberText(count)}
+        tone={toneOf(count)}
+        change={difference({ now: count, before: data.alerts.before }, against)}
+        detail={count > 0 ? undefined : "all usual"}
       />
       <Kpi
         label="Mean fare estimate"

@@ -11,6 +11,7 @@ import {
   type RowColumn,
   TableCard,
   TimelineCard,
+  useActiveAlerts,
   useAddress,
   useAlertMarks,
   useCompared,
@@ -32,13 +33,14 @@ export function ZonePage({ id, live }: { readonly id: string; readonly live: Liv
   const one = usePanel("one", new URLSearchParams([...range, ["id", id]]));
   const alerts = one.answer && { ...one.answer, data: one.answer.data.alerts };
   const marks = useAlertMarks(alerts);
+  const active = useActiveAlerts(alerts);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
       <Filters canCompare />
       <KpiRow
         asked={kpis}
-        show={(data, zone) => kpisOf(data, { zone, isOne: true })}
+        show={(data, zone) => kpisOf(data, { zone, active, isOne: true })}
         empty="No ride has been asked for yet."
       />
       <div class="grid">

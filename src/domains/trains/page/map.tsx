@@ -10,6 +10,8 @@ import {
   type Place,
   powerText,
   type QueryState,
+  type Severity,
+  useSeverityOf,
   Waiting,
 } from "../../../http/dashboard/page/mod.ts";
 import type { TrainKpis, TrainTrails } from "../answers.ts";
@@ -29,11 +31,11 @@ export interface TrainMapProps {
 export function MapCard({ asked, thresholds }: TrainMapProps) {
   const [by, setBy] = useState<"crowding" | "power">("crowding");
   const data = asked.answer?.data;
-  const points = useMemo(() => data?.trains.map((train) => pointOf(train, by, thresholds)) ?? [], [
-    data,
-    by,
-    thresholds?.power_kw,
-  ]);
+  const severity = useSeverityOf()(by === "crowding" ? "OVERCROWDING" : "HIGH_POWER_DRAW");
+  const points = useMemo(
+    () => data?.trains.map((train) => pointOf(train, { by, thresholds, severity })) ?? [],
+    [data, by, thresholds?.power_kw, severity],
+  );
   return (
     <Card
       title="Map"
@@ -63,18 +65,20 @@ export function MapCard({ asked, thresholds }: TrainMapProps) {
   );
 }
 
-function pointOf(
-  train: TrainTrails["trains"][number],
-  by: "crowding" | "power",
-  thresholds: TrainMapProps["thresholds"],
-): MapPoint {
+interface PointOptions extends Pick<TrainMapProps, "thresholds"> {
+  readonly by: "crowding" | "power";
+  /** Of an alert for too much of it. */
+  readonly severity: Severity;
+}
+
+function pointOf(train: TrainTrails["trains"][number], { by, thresholds, severity }: PointOptions): MapPoint {
   const { id, line, passengers, capacity, power_kw, is_overcrowded, is_high_power_draw, trail } = train;
   const full = passengers / Math.max(1, capacity ?? thresholds?.passengers ?? passengers);
   return {
     id,
     at: trail.at(-1)!,
     share: by === "crowding" ? full : Math.max(0, power_kw) / Math.max(1, thresholds?.power_kw ?? 1),
-    isBad: by === "crowding" ? is_overcrowded : is_high_power_draw,
+    ring: (by === "crowding" ? is_overcrowded : is_high_power_draw) ? severity : undefined,
     text: `${id.slice(0, 60)}${line === null ? "" : `, ${line.slice(0, 60)}`}: ${
       numberText(passengers, "passengers")
     }, ${powerText(power_kw)}`,

@@ -1,6 +1,6 @@
 // Trains: how full, how hungry for power, which alerts. Replaces the Streamlit page of the old system.
 import {
-  activeCount,
+  type ActiveAlerts,
   type Alert,
   AlertList,
   Chosen,
@@ -23,6 +23,7 @@ import {
   share,
   TableCard,
   timeText,
+  useActiveAlerts,
   useAddress,
   useAlertMarks,
   useCompared,
@@ -73,6 +74,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
   const alerts = live.news["alerts/trains"];
   const matches = matching(params);
   const marks = useAlertMarks(alerts, matches);
+  const active = useActiveAlerts(alerts, matches);
   useDataTime(data_now);
   return (
     <>
@@ -82,7 +84,7 @@ function TrainsPage({ live }: { readonly live: LiveNews }) {
       </Filters>
       <KpiRow
         asked={kpis}
-        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts, matches) })}
+        show={(data, zone) => kpisOf(data, { zone, active })}
         empty={nothingYet}
       />
       <div class="grid">
@@ -125,11 +127,14 @@ function matching(params: URLSearchParams): (alert: Alert) => boolean {
 
 interface KpiOptions {
   readonly zone: Zone;
-  /** Active alerts as the list beside has them; `undefined` when it has not all. */
-  readonly active: number | undefined;
+  /** Active alerts as the list beside has them. */
+  readonly active: ActiveAlerts;
 }
 
-function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.now ?? 0 }: KpiOptions) {
+function kpisOf(
+  { recent, alerts, ...data }: TrainKpis,
+  { zone, active: { count = alerts.now ?? 0, toneOf } }: KpiOptions,
+) {
   if (data.data_now === null || recent === null) return undefined;
   const { minutes, trains, passengers, power_kw, points, point_s } = recent;
   const now = momentOf(data.data_now);
@@ -165,10 +170,10 @@ function kpisOf({ recent, alerts, ...data }: TrainKpis, { zone, active = alerts.
       />
       <Kpi
         label="Active alerts"
-        value={numberText(active)}
-        tone={active > 0 ? "bad" : "ok"}
-        change={difference({ now: active, before: alerts.before }, "vs an hour before")}
-        detail={active === 0 ? "all clear" : undefined}
+        value={numberText(count)}
+        tone={toneOf(count)}
+        change={difference({ now: count, before: alerts.before }, "vs an hour before")}
+        detail={count === 0 ? "all clear" : undefined}
       />
       <Kpi
         label="Power draw"

@@ -17,10 +17,12 @@ import {
   RecordsCard,
   type RowColumn,
   timeText,
+  TONES,
   useAddress,
   useAlertMarks,
   useCompared,
   useDataTime,
+  useSeverityOf,
 } from "../../../http/dashboard/page/mod.ts";
 import type { OneTrain, TrainsPanels } from "../answers.ts";
 import { PassengerCard, PowerCard } from "./charts.tsx";
@@ -75,7 +77,8 @@ function State(
   { state: { line, at, passengers, capacity, power_kw, speed_kmh, weight_t, ...state }, now }: StateProps,
 ) {
   const [power, unit] = powerOf(power_kw);
-  const tone = (bad: boolean) => bad ? "bad" : "ok";
+  const severityOf = useSeverityOf();
+  const tone = (isOn: boolean, type: string) => isOn ? TONES[severityOf(type)] : "ok";
   return (
     <Kpis label="As it last reported">
       <Kpi
@@ -88,7 +91,7 @@ function State(
       <Kpi
         label="Passengers"
         value={numberText(passengers)}
-        tone={tone(state.is_overcrowded)}
+        tone={tone(state.is_overcrowded, "OVERCROWDING")}
         detail={`${state.is_overcrowded ? "▲ overcrowded" : "✓ normal"}${
           capacity === null || capacity === 0
             ? ""
@@ -99,7 +102,7 @@ function State(
         label="Power draw"
         value={power}
         unit={unit}
-        tone={tone(state.is_high_power_draw)}
+        tone={tone(state.is_high_power_draw, "HIGH_POWER_DRAW")}
         detail={state.is_high_power_draw ? "▲ high" : power_kw < 0 ? "✓ feeding back" : "✓ normal"}
       />
       <Kpi label="Speed" value={numberText(speed_kmh)} unit="km/h" detail={`${numberText(weight_t)} t`} />

@@ -11,7 +11,7 @@ export function stateColumn(low: number | undefined): RowColumn {
       low === undefined
         ? <span class="muted">–</span>
         : Number(quantity) < low
-        ? <span class="tag tag-bad">▲ low</span>
+        ? <span class="tag tag-warn">▲ low</span>
         : <span class="tag tag-ok">✓ enough</span>,
   };
 }

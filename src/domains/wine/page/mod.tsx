@@ -1,6 +1,6 @@
 // The wine shop: what is sold where, what is in stock, what went wrong.
 import {
-  activeCount,
+  type ActiveAlerts,
   AlertList,
   clockText,
   difference,
@@ -21,6 +21,7 @@ import {
   share,
   TableCard,
   TimelineCard,
+  useActiveAlerts,
   useAddress,
   useAlertMarks,
   useCompared,
@@ -59,6 +60,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
   const dead = usePipelinePanel("dead-letter-counts", new URLSearchParams({ domain: "wine" }));
   const alerts = live.news["alerts/wine"];
   const marks = useAlertMarks(alerts);
+  const active = useActiveAlerts(alerts);
   useDataTime(kpis.answer?.data.data_now);
   return (
     <>
@@ -76,7 +78,7 @@ function WinePage({ live }: { readonly live: LiveNews }) {
       </Filters>
       <KpiRow
         asked={kpis}
-        show={(data, zone) => kpisOf(data, { zone, active: activeCount(alerts) })}
+        show={(data, zone) => kpisOf(data, { zone, active })}
         empty={nothingYet}
       />
       <div class="grid">
@@ -139,11 +141,11 @@ function productPath(id: unknown): string {
 
 interface KpiOptions {
   readonly zone: Zone;
-  /** Active alerts as the list beside has them; `undefined` when it has not all. */
-  readonly active: number | undefined;
+  /** Active alerts as the list beside has them. */
+  readonly active: ActiveAlerts;
 }
 
-function kpisOf(data: WineKpis, { zone, active = data.alerts.now ?? 0 }: KpiOptions) {
+function kpisOf(data: WineKpis, { zone, active: { count = data.alerts.now ?? 0, toneOf } }: KpiOptions) {
   if (data.data_now === null || data.hour === null) return undefined;
   const start = momentOf(data.hour);
   const hour = `${clockText(start, zone).slice(0, 5)}–${clockText(start + 3_600_000, zone).slice(0, 5)}`;
@@ -165,10 +167,10 @@ function kpisOf(data: WineKpis, { zone, active = data.alerts.now ?? 0 }: KpiOpti
       />
       <Kpi
         label="Active stock alerts"
-        value={numberText(active)}
-        tone={active > 0 ? "bad" : "ok"}
-        change={difference({ now: active, before: data.alerts.before }, "vs an hour before")}
-        detail={active > 0 ? undefined : "all in stock"}
+        value={numberText(count)}
+        tone={toneOf(count)}
+        change={difference({ now: count, before: data.alerts.before }, "vs an hour before")}
+        detail={count > 0 ? undefined : "all in stock"}
       />
       <Kpi
         label="Dead letters"

@@ -10,7 +10,7 @@ export * from "./format.ts";
 export type { LiveNews } from "./live_stream.ts";
 export { LookContext, shadeOf, useDataTime } from "./look.ts";
 export { TimeNotes } from "./parts/annotations.tsx";
-export { activeCount, AlertList, useAlertMarks } from "./parts/alert_list.tsx";
+export { type ActiveAlerts, AlertList, useActiveAlerts, useAlertMarks } from "./parts/alert_list.tsx";
 export { Card, Empty, NotYet, Waiting } from "./parts/card.tsx";
 export { Chart } from "./parts/chart.tsx";
 export type { ChartMark } from "./parts/chart_marks.tsx";
@@ -26,6 +26,8 @@ export { Map, type MapOutline, type MapPoint, type Place } from "./parts/map.tsx
 export { MultiplesCard } from "./parts/multiples_card.tsx";
 export { RecordsCard } from "./parts/records_card.tsx";
 export { moneyText, type RowColumn, RowsTable } from "./parts/rows_table.tsx";
+export { type Severity, TONES } from "./parts/alert_groups.ts";
+export { useSeverityOf } from "./parts/severity.ts";
 export { TableCard } from "./parts/table_card.tsx";
 export { useNoRecords } from "./parts/no_records.ts";
 export { TimeTicks } from "./parts/time_ticks.tsx";

@@ -6,11 +6,13 @@ import { useAnswer } from "../asking.ts";
 import { agoText, countText, durationText, numberText, wordsOf } from "../format.ts";
 import type { LiveNews } from "../live_stream.ts";
 import { LookContext, useSecond } from "../look.ts";
+import { type Severity, toneOf } from "../parts/alert_groups.ts";
 import { SENT } from "../parts/alert_list.tsx";
 import { Empty, Waiting } from "../parts/card.tsx";
 import { Kpi, Kpis } from "../parts/kpi.tsx";
 import { Link } from "../parts/link.tsx";
 import { PhaseTag } from "../parts/phase_tag.tsx";
+import { severitiesOf } from "../parts/severity.ts";
 import { Trend } from "../parts/trend.tsx";
 import { linesOf, ratesOf, sumOf, useRates } from "../rates.ts";
 
@@ -28,7 +30,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
   }
   if (!status) return <Waiting height={260} />;
   const { domains } = status;
-  const active = about.domains.reduce((sum, { name }) => sum + (activeOf(name, live) ?? 0), 0);
+  const active = about.domains.reduce((sum, { name }) => sum + (severitiesIn(name, about, live)?.length ?? 0), 0);
   const total = (read: (domain: DomainStatus) => number) => domains.reduce((sum, domain) => sum + read(domain), 0);
   const lines = domains.map(({ domain }) => linesOf(history?.domains[domain] ?? []));
   const running = domains.filter(({ phase, standstill }) => phase === "running" && standstill === null).length;
@@ -60,7 +62,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
         <Kpi
           label="Active alerts"
           value={numberText(active)}
-          tone={active > 0 ? "bad" : "ok"}
+          tone={toneOf(active, about.domains.flatMap(({ name }) => severitiesIn(name, about, live) ?? []))}
           detail={active === 0 ? "all clear" : alertsByDomain(about, live)}
         />
         <Kpi
@@ -84,7 +86,7 @@ export function OverviewPage({ about, live }: OverviewProps) {
             status={domains.find((one) => one.domain === domain.name)}
             rate={rateOf(domain.name)}
             samples={history?.domains[domain.name] ?? []}
-            active={activeOf(domain.name, live)}
+            active={severitiesIn(domain.name, about, live)}
           />
         ))}
       </div>
@@ -93,9 +95,10 @@ export function OverviewPage({ about, live }: OverviewProps) {
   );
 }
 
-/** How many alerts of a domain are active, of those that are sent; `undefined` until they are. */
-function activeOf(domain: string, { news }: LiveNews): number | undefined {
-  return news[`alerts/${domain}`]?.data.filter(({ status }) => status === "ACTIVE").length;
+/** How much each of a domain's active alerts matters, of those that are sent; `undefined` until they are. */
+function severitiesIn(domain: string, about: About, { news }: LiveNews): readonly Severity[] | undefined {
+  const severityOf = severitiesOf(about, domain);
+  return news[`alerts/${domain}`]?.data.flatMap(({ status, type }) => status === "ACTIVE" ? [severityOf(type)] : []);
 }
 
 /** Only so many are sent: there may be more. */
@@ -104,9 +107,9 @@ function activeText(count: number): string {
 }
 
 /** Such as `Trains 2, Wine 7`. */
-function alertsByDomain({ domains }: About, live: LiveNews): string {
-  return domains
-    .map(({ name }) => [wordsOf(name), activeOf(name, live) ?? 0] as const)
+function alertsByDomain(about: About, live: LiveNews): string {
+  return about.domains
+    .map(({ name }) => [wordsOf(name), severitiesIn(name, about, live)?.length ?? 0] as const)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${name} ${activeText(count)}`)
     .join(", ");
@@ -117,8 +120,8 @@ interface DomainCardProps {
   readonly status: DomainStatus | undefined;
   readonly rate: number | undefined;
   readonly samples: readonly DomainSample[];
-  /** Alerts, `undefined` until they are told. */
-  readonly active: number | undefined;
+  /** How much each active alert matters, `undefined` until they are told. */
+  readonly active: readonly Severity[] | undefined;
 }
 
 function DomainCard({ domain: { name, topic, has_alerts }, status, rate, samples, active }: DomainCardProps) {
@@ -153,9 +156,9 @@ function DomainCard({ domain: { name, topic, has_alerts }, status, rate, samples
           line={lines.behind}
         />
         {has_alerts && (
-          <div class={active ? "fact-bad" : ""}>
+          <div class={active?.length ? `fact-${toneOf(active.length, active)}` : ""}>
             <dt>Active alerts</dt>
-            <dd>{active === undefined ? "–" : active > 0 ? `▲ ${activeText(active)}` : "✓ none"}</dd>
+            <dd>{active === undefined ? "–" : active.length > 0 ? `▲ ${activeText(active.length)}` : "✓ none"}</dd>
             <dd />
           </div>
         )}

@@ -4,7 +4,22 @@ import { momentOf } from "../format.ts";
 
 export type Severity = "critical" | "warning" | "info";
 
-const RANKS: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
+/** The less, the more it matters. */
+export const RANKS: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
+
+/** The most severe of them. */
+export function worstOf(severities: readonly Severity[]): Severity | undefined {
+  return severities.toSorted((a, b) => RANKS[a] - RANKS[b])[0];
+}
+
+/** How what says that there are some is shown: the more severe, the louder. */
+export const TONES = { critical: "bad", warning: "warn", info: "info" } as const satisfies Record<Severity, string>;
+
+/** The tone of a number of active alerts: that of the most severe of them. Plain where there are, but which is not known. */
+export function toneOf(count: number, severities: readonly Severity[]) {
+  const worst = worstOf(severities);
+  return count === 0 ? "ok" : worst === undefined ? "plain" : TONES[worst];
+}
 
 /** How much an alert matters, by its type. */
 export type SeverityOf = (type: string) => Severity;

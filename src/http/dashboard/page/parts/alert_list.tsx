@@ -6,11 +6,13 @@ import { setParams, useAddress } from "../address.ts";
 import { countText, cutText, momentOf, wordsOf } from "../format.ts";
 import { LookContext } from "../look.ts";
 import { PageContext } from "../page_context.ts";
-import { type AlertFilter, groupsOf, isShown, type SeverityOf } from "./alert_groups.ts";
+import { type AlertFilter, groupsOf, isShown, toneOf } from "./alert_groups.ts";
 import { AlertRow } from "./alert_item.tsx";
 import { AcknowledgeDialog, MuteDialog, MutedLines, type Taken, useMutes } from "./alert_notes.tsx";
 import { Card, Empty, Waiting } from "./card.tsx";
 import type { ChartMark } from "./chart_marks.tsx";
+import type { KpiProps } from "./kpi.tsx";
+import { useSeverityOf } from "./severity.ts";
 
 export interface AlertListProps {
   readonly answer: Answer<readonly Alert[]> | undefined;
@@ -32,13 +34,25 @@ const FIRST = 6;
 
 const always = () => true;
 
-/** How many of the alerts are active; `undefined` when more may be than were sent. */
-export function activeCount(
+/** The active ones of the page's alerts. */
+export interface ActiveAlerts {
+  /** `undefined` when more may be than were sent. */
+  readonly count: number | undefined;
+  /** How a number of them is to be shown. */
+  readonly toneOf: (count: number) => KpiProps["tone"];
+}
+
+export function useActiveAlerts(
   answer: Answer<readonly Alert[]> | undefined,
   matches: (alert: Alert) => boolean = always,
-): number | undefined {
-  const active = answer?.data.filter(({ status }) => status === "ACTIVE");
-  return active === undefined || active.length >= SENT ? undefined : active.filter(matches).length;
+): ActiveAlerts {
+  const severityOf = useSeverityOf();
+  const sent = answer?.data.filter(({ status }) => status === "ACTIVE");
+  const active = sent?.filter(matches) ?? [];
+  return {
+    count: sent === undefined || sent.length >= SENT ? undefined : active.length,
+    toneOf: (count) => toneOf(count, active.map(({ type }) => severityOf(type))),
+  };
 }
 
 export function AlertList({ answer, live, unitOf, matches = always, linkOf, empty, title = "Alerts" }: AlertListProps) {
@@ -49,8 +63,7 @@ export function AlertList({ answer, live, unitOf, matches = always, linkOf, empt
   const [isTaken, take] = useTaken();
   const mutes = useMutes(domain);
   const canWrite = about?.may_all ?? false;
-  const severities = about?.domains.find(({ name }) => name === domain)?.severities ?? {};
-  const severityOf: SeverityOf = (type) => severities[type] ?? "warning";
+  const severityOf = useSeverityOf();
   const filter = filterOf(params);
   const all = (answer?.data.filter(matches) ?? []).map(isTaken);
   const shown = all.filter((alert) => isShown(filter, alert, severityOf));
@@ -200,6 +213,7 @@ export function useAlertMarks(
   matches: (alert: Alert) => boolean = always,
 ): readonly ChartMark[] {
   const alerts = answer?.data;
+  const severityOf = useSeverityOf();
   const ids = alerts?.filter(matches).map(({ id }) => id).join(" ");
   return useMemo(
     () =>
@@ -208,6 +222,7 @@ export function useAlertMarks(
         from: momentOf(started_at),
         to: momentOf(last_seen_at),
         text: `${wordsOf(type)} ${cutText(subject, 40)}`,
+        severity: severityOf(type),
       })),
     [alerts, ids],
   );

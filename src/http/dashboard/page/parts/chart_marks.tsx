@@ -1,4 +1,5 @@
-// Alerts on a chart: a stroke at its foot for as long as each lasted.
+// Alerts on a chart: a stroke at its foot for as long as each lasted, the more severe above the others.
+import { RANKS, type Severity } from "./alert_groups.ts";
 
 /** Something that lasted, on charts over time. Epoch milliseconds. */
 export interface ChartMark {
@@ -6,6 +7,8 @@ export interface ChartMark {
   readonly from: number;
   readonly to: number;
   readonly text: string;
+  /** How much it matters, which its colour says. */
+  readonly severity: Severity;
 }
 
 export interface MarksProps {
@@ -20,12 +23,13 @@ const SHORTEST = 0.004;
 export function Marks({ marks, placeOf }: MarksProps) {
   return (
     <div class="marks" aria-hidden="true">
-      {marks.map(({ id, from, to }) => {
+      {marks.toSorted((a, b) => RANKS[b.severity] - RANKS[a.severity]).map(({ id, from, to, severity }) => {
         const [left, right] = [placeOf(from), placeOf(to)];
         if (left === undefined || right === undefined || right <= left && to > from) return null;
         return (
           <span
             key={id}
+            class={`of-${severity}`}
             style={{ left: `${100 * left}%`, width: `${100 * Math.max(SHORTEST, right - left)}%` }}
           />
         );

@@ -73,8 +73,10 @@ export function Tip({ drawn, series, at, place, marks, notes, title, onClose }: 
           ⚑ {kind}: <bdi>{cutText(text, 80)}</bdi> <span class="muted">({cutText(by, 30)})</span>
         </p>
       ))}
-      {marks.slice(0, SHOWN_MARKS).map(({ id, text }) => <p key={id} class="tip-mark">▲ {text}</p>)}
-      {marks.length > SHOWN_MARKS && <p class="tip-mark">and {marks.length - SHOWN_MARKS} more alerts</p>}
+      {marks.slice(0, SHOWN_MARKS).map(({ id, text, severity }) => (
+        <p key={id} class={`tip-mark of-${severity}`}>▲ {text}</p>
+      ))}
+      {marks.length > SHOWN_MARKS && <p class="muted">and {marks.length - SHOWN_MARKS} more alerts</p>}
     </div>
   );
 }

@@ -14,7 +14,7 @@ export interface KpiProps {
   readonly unit?: string;
   readonly detail?: ComponentChildren;
   readonly change?: { readonly text: string; readonly direction: -1 | 0 | 1; readonly against: string };
-  readonly tone?: "plain" | "bad" | "ok";
+  readonly tone?: "plain" | "ok" | "info" | "warn" | "bad";
   /** How it came to be. */
   readonly trend?: Line;
 }

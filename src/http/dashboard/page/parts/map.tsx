@@ -2,6 +2,7 @@
 // point goes to its page.
 import { useMemo } from "preact/hooks";
 import { shadeOf } from "../look.ts";
+import type { Severity } from "./alert_groups.ts";
 import { Link } from "./link.tsx";
 
 export type Place = readonly [latitude: number, longitude: number];
@@ -11,8 +12,8 @@ export interface MapPoint {
   readonly at: Place;
   /** From 0 to 1: how much of something is there. */
   readonly share: number;
-  /** Whether something is wrong with it. */
-  readonly isBad: boolean;
+  /** How much what is wrong with it matters, which a ring says. */
+  readonly ring?: Severity;
   /** Radius, as a share of the usual one. */
   readonly size?: number;
   readonly label?: string;
@@ -62,7 +63,7 @@ export function Map({ label, points, outlines = [] }: MapProps) {
       {points.map(({ id, trail = [] }) =>
         trail.length > 1 && <polyline key={id} class="map-trail" points={line(trail)} />
       )}
-      {drawn.map(({ id, at, share, isBad, size = 1, label, text, to }) => {
+      {drawn.map(({ id, at, share, ring, size = 1, label, text, to }) => {
         const [x, y] = project.to(at);
         return (
           <g
@@ -70,7 +71,7 @@ export function Map({ label, points, outlines = [] }: MapProps) {
             class={`map-point ${label ? "" : "map-point-plain"}`}
             style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}
           >
-            <Link to={to} class={isBad ? "map-bad" : ""}>
+            <Link to={to} class={ring === undefined ? "" : `map-ring of-${ring}`}>
               <title>{text}</title>
               <circle r={TARGET * Math.max(1, size)} class="map-target" />
               <circle r={DOT * size} class={`map-dot ${shadeOf(share)}`} />
