@@ -34,7 +34,7 @@ export function RangeFilter() {
   };
   return (
     <>
-      <label class="field">
+      <label class="field range">
         <span>Time range</span>
         <select value={chosen} onChange={(event) => choose(event.currentTarget.value)}>
           {RANGES.map(([value, text]) => <option key={value} value={value}>last {text}</option>)}

@@ -19,6 +19,9 @@ export interface StateLineProps {
 /** Event time that is further behind the clock than this is not a live one. */
 const BEHIND_MS = 120_000;
 
+/** Answers that are older are told to be on any screen. */
+const FRESH_MS = 60_000;
+
 export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updatedAt }: StateLineProps) {
   const { zone, serverNow } = useContext(LookContext);
   const second = useSecond();
@@ -52,15 +55,20 @@ export function StateLine({ domain: shown, live, paused, lostAt, dataTime, updat
         <span class={`dot ${tone}`} aria-hidden="true" />
         {paused ? "paused" : live.state === "live" ? "live" : "connecting"}
         {updatedAt !== undefined && (
-          <>
+          // What is live and fresh is of now: a phone has no room for that.
+          <span class={live.state === "live" && now - updatedAt < FRESH_MS ? "minor" : ""}>
             <span class="sep">·</span>updated {agoText(Math.max(0, now - updatedAt))}
-          </>
+          </span>
         )}
         {dataTime !== undefined && (
           <>
             <span class="sep">·</span>
             <span class="minor">now is</span> <time>{timeText(dataTime, zone)}</time> {zoneText(zone)}
-            {behindMs > BEHIND_MS && <span class="muted">, {durationText(behindMs)} behind the clock</span>}
+            {behindMs > BEHIND_MS && (
+              <span class="muted">
+                , {durationText(behindMs)} behind <span class="minor">the clock</span>
+              </span>
+            )}
           </>
         )}
         {status && (
