@@ -115,6 +115,8 @@ function timeAxis({ from, to }: Span) {
     max: to,
     axisLabel: {
       color: colour("muted"),
+      // Above them is room for the strokes of alerts.
+      margin: 10,
       hideOverlap: true,
       formatter: { day: "{MMM} {d}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" },
     },
