@@ -83,3 +83,20 @@ test("a finger that is drawn up scrolls the page and chooses nothing", async (br
   await page.waitForFunction(`scrollY > ${top}`);
   assertEquals(hoursIn(page), undefined);
 });
+
+test("a tap on a line beside a number tells its value, until something else is touched", async (browser, { url }) => {
+  await using visited = await visit(browser, `${url}/trains?refresh=0`, {
+    viewport: { width: 1024, height: 768 },
+    hasTouch: true,
+  });
+  const { page, complaints } = visited;
+  const line = page.getByRole("img", { name: "Line of passengers on board", exact: false });
+  const tip = page.locator(".spark-tip");
+  await line.tap();
+  await tip.waitFor();
+  await page.waitForTimeout(300);
+  assert(/passengers .*UTC$/.test(await tip.innerText()), await tip.innerText());
+  await page.getByRole("heading", { name: "Passengers on board" }).tap();
+  await tip.waitFor({ state: "detached" });
+  assertEquals(complaints, []);
+});

@@ -59,7 +59,9 @@ export function Sparkline({ label, fromZero = false, ...line }: SparklineProps) 
         tabIndex={0}
         onPointerMove={lookUnder}
         onPointerDown={lookUnder}
-        onPointerLeave={() => look(undefined)}
+        // What a finger has told stays until the next one touches something else.
+        onPointerLeave={({ pointerType }) => pointerType !== "touch" && look(undefined)}
+        onPointerCancel={() => look(undefined)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && look(at.length - 1)}
         onBlur={() => look(undefined)}
         onKeyDown={press}
