@@ -154,6 +154,27 @@ test("time range, filters, refresh and zone lie in the address and survive a rel
   await page.getByText(/of \d\d trains reported/).waitFor();
 });
 
+/** What counts as moved between two frames, as the web's own measure has it: 0.1 and less of a whole visit is good. */
+const KEEPS_SHIFTS = `globalThis.shifts = [];
+  new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value }) => value)))
+    .observe({ type: "layout-shift", buffered: true });`;
+const MOVES = 0.1;
+
+for (const [width, height] of [[1350, 940], [412, 823]] as const) {
+  test(`pages stay where they are while they fill, ${width} px wide`, async (browser, { url }) => {
+    for (const [path] of PAGES) {
+      await using visited = await visit(browser, "about:blank", { viewport: { width, height } });
+      const { page } = visited;
+      await page.addInitScript(KEEPS_SHIFTS);
+      await page.goto(`${url}${path}`);
+      await page.locator("main section").first().waitFor();
+      await page.locator(".waiting").first().waitFor({ state: "detached" });
+      const moved = await page.evaluate<number>("shifts.reduce((sum, value) => sum + value, 0)");
+      assert(moved <= MOVES, `${path} moves by ${moved.toFixed(3)} while it fills`);
+    }
+  });
+}
+
 test("pause stops all asking, and so does a page that nobody sees", async (browser, { url }) => {
   await using visited = await visit(browser, `${url}/trains?refresh=2`);
   const { page, requests } = visited;

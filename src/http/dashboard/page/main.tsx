@@ -68,8 +68,8 @@ function Dashboard({ about, onLocked }: { readonly about: About; readonly onLock
   // The tables are to be worked in, not to be looked at.
   useTv(tvSeconds(params), path, pageNames(about).map((one) => one.path).filter((one) => one !== "/explore"));
   const everyS = refresh === DEFAULT_REFRESH ? 0 : Number(refresh);
-  const isOpen = seen && !paused && page !== undefined && wrong === undefined;
-  const live = useLive({ topics: page?.topics ?? [], everyS, isOpen });
+  const isSeen = seen && page !== undefined && wrong === undefined;
+  const live = useLive({ topics: page?.topics ?? [], everyS, isSeen, isPaused: paused });
   useEffect(() => {
     if (live.state === "live") setLostAt(undefined);
   }, [live.state]);

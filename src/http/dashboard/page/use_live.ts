@@ -3,8 +3,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveEvents } from "../protocol.ts";
 import { type LiveNews, type LivePlan, type LiveState, LiveStream } from "./live_stream.ts";
 
+export interface PagePlan extends Omit<LivePlan, "isOpen"> {
+  /** Whether somebody sees the page. */
+  readonly isSeen: boolean;
+  /** It is not to move: what its topics say it is told once. */
+  readonly isPaused: boolean;
+}
+
 /** The page's stream, and what its topics say. */
-export function useLive(plan: LivePlan): LiveNews & { readonly stream: LiveStream; readonly failures: number } {
+export function useLive(plan: PagePlan): LiveNews & { readonly stream: LiveStream; readonly failures: number } {
   const [state, setState] = useState<LiveState>("connecting");
   const [news, setNews] = useState<Partial<LiveEvents>>({});
   const [failures, setFailures] = useState(0);
@@ -12,7 +19,8 @@ export function useLive(plan: LivePlan): LiveNews & { readonly stream: LiveStrea
   made.current ??= new LiveStream(setState, (topic, data) => setNews((before) => ({ ...before, [topic]: data })));
   const stream = made.current;
   stream.onFailure = () => setFailures((n) => n + 1);
-  const { topics, everyS, isOpen } = plan;
+  const { topics, everyS, isSeen, isPaused } = plan;
+  const isOpen = isSeen && (!isPaused || topics.some((topic) => !(topic in news)));
   // Before the parts of the page follow anything, so that nobody asks what the stream will tell.
   useEffectBefore(() => stream.plan = { topics, everyS, isOpen }, [topics.join(" "), everyS, isOpen]);
   useEffect(() => () => stream.close(), []);

@@ -40,8 +40,9 @@ export function PipelinePage({ about, live }: PipelinePageProps) {
   const history = useAnswer<StatusHistoryAnswer>("/api/history").answer?.data;
   return (
     <>
-      {!status ? <Waiting /> : (
-        <div class="pairs">
+      {!status ? <Waiting height="page" /> : (
+        // Keys, or else Preact takes the other grid for this one, and all moves.
+        <div key="domains" class="pairs">
           {status.domains.map((domain) => (
             <DomainCard
               key={domain.domain}
@@ -54,7 +55,7 @@ export function PipelinePage({ about, live }: PipelinePageProps) {
         </div>
       )}
       <PipelineHistory />
-      <div class="grid">
+      <div key="more" class="grid">
         <DeadLetterCards between={<LateCard status={status} />} mayRepublish={about.may_all} />
         <TopicCard />
       </div>

@@ -58,7 +58,7 @@ export function Empty({ children }: { readonly children: ComponentChildren }) {
 }
 
 /** The place of an answer that is on its way. */
-export function Waiting({ height = 120 }: { readonly height?: 120 | 260 | 600 }) {
+export function Waiting({ height = 120 }: { readonly height?: 120 | 260 | 600 | "page" }) {
   return (
     <div class={`waiting waiting-${height}`} role="status">
       <span>Loading…</span>
