@@ -1,5 +1,6 @@
 // Rules that the tables of any domain keep, made of what the domain declares.
 import { type Domain, outputsOf } from "../domains/domain.ts";
+import { operatorOf } from "../engine/episodes.ts";
 import { tableKeyOf } from "../engine/rows.ts";
 import type { Output } from "@freshet/stream";
 import { passed, position, type Rules } from "./rules.ts";
@@ -91,8 +92,6 @@ function lateRules({ name, raw }: Domain, outputs: readonly Output<unknown>[]): 
       GROUP BY ALL HAVING COUNT(*) > 1 OR OPERATOR NOT IN (${operators.join(", ")})`,
   };
 }
-
-const operatorOf = ({ name, type }: Extract<Output<unknown>, { readonly kind: "episodes" }>) => `${name}/${type}`;
 
 function tableRules(domain: Domain, output: Output<unknown>): Rules {
   const { name } = output;

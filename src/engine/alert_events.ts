@@ -1,10 +1,12 @@
 // What is told outside of a domain's alerts: when one is raised and when it is cleared, each once, as rows of ALERT_EVENTS in the
-// same transaction as the alert. Whoever takes a partition over reads there what has been told. Must not know who is told, nor how.
+// same transaction as the alert. Whoever takes a partition over reads there what has been told. One that other partitions may
+// go on with is cleared for people only when all have passed its end. Must not know who is told, nor how.
 
 import { createHash } from "node:crypto";
 import type { Element, Output, SessionChange } from "@freshet/stream";
 import { type Domain, severityOf } from "../domains/domain.ts";
 import type { Row, Warehouse } from "../warehouse/warehouse.ts";
+import { type EpisodeOutput, isJoined, operatorOf } from "./episodes.ts";
 import type { KeyedChange } from "./rows.ts";
 
 export const ALERT_EVENTS_TABLE = "ALERT_EVENTS";
@@ -37,7 +39,6 @@ export interface AlertEvent {
   readonly row: Row;
 }
 
-type EpisodeOutput = Extract<Output<unknown>, { readonly kind: "episodes" }>;
 /** What an alert said when it was told of: JSON values by column. */
 type Told = Readonly<Record<string, unknown>>;
 
@@ -49,6 +50,20 @@ interface Telling {
   readonly alert: Told;
 }
 
+/** An alert that its partition has closed, and that is told as cleared once all partitions have passed its end. */
+interface Closed {
+  readonly telling: Telling;
+  readonly operator: string;
+  /** Epoch milliseconds. */
+  readonly end: number;
+}
+
+/** Up to where all partitions of the topic have closed what an operator makes, epoch milliseconds. */
+export type PassedUpTo = (operator: string) => number;
+
+/** How many alerts are asked for by their ids at once. */
+const IDS_AT_ONCE = 500;
+
 /** Columns that hold times. */
 const TIMES = ["STARTED_AT", "LAST_SEEN_AT", "CLEARED_AT", "UPDATED_AT"];
 
@@ -57,29 +72,26 @@ export class AlertEvents {
   readonly #options: AlertEventsOptions;
   /** Raised and not cleared, by ALERT_ID. */
   readonly #raised: Map<string, Told>;
-  /** What ended while nobody told of it. */
+  /** Raised, closed by their own partition, and not told as cleared yet; by ALERT_ID. */
+  readonly #closed = new Map<string, Closed>();
+  /** What ended while nobody told of it, and waits for no partition. */
   readonly overdue: readonly AlertEvent[];
 
-  private constructor(options: AlertEventsOptions, raised: Map<string, Told>, active: ReadonlySet<string>) {
+  /** `ended`: those that are raised and not active any more, as their rows say it, where there are some. */
+  private constructor(options: AlertEventsOptions, raised: Map<string, Told>, ended: ReadonlyMap<string, Told | null>) {
     this.#options = options;
     this.#raised = raised;
-    this.overdue = [...raised].filter(([id]) => !active.has(id)).map(([, alert]) =>
-      this.#tell({ event: "CLEARED", partition: Number(alert.KAFKA_PARTITION), offset: 0, alert })
-    );
+    this.overdue = [...ended].flatMap(([id, row]) => {
+      const alert = row ?? raised.get(id)!;
+      const telling: Telling = { event: "CLEARED", partition: Number(alert.KAFKA_PARTITION), offset: 0, alert };
+      return row === null ? [this.#tell(telling)] : this.#close(outputOf(options.outputs, alert), telling);
+    });
   }
 
   /** Reads what has been told of the partitions, which must be claimed: nobody else tells of them from then on. */
   static async read(options: AlertEventsOptions, partitions: readonly number[]): Promise<AlertEvents> {
-    const { warehouse, outputs } = options;
     const raised = await readRaised(options, partitions);
-    const active = new Set<string>();
-    if (raised.size > 0) {
-      for (const table of new Set(outputs.filter(({ kind }) => kind === "episodes").map(({ name }) => name))) {
-        const sql = `SELECT ALERT_ID FROM ${table} WHERE CLEARED_AT IS NULL`;
-        for (const [id] of (await warehouse.query(sql)).rows) active.add(String(id));
-      }
-    }
-    return new AlertEvents(options, raised, active);
+    return new AlertEvents(options, raised, await readEnded(options, [...raised.keys()]));
   }
 
   /** What is told of the changes of one output, which `rows` stand for one by one. */
@@ -92,6 +104,7 @@ export class AlertEvents {
       const { partition } = value;
       const id = String(rows[i]!.row.ALERT_ID);
       const raised = this.#raised.get(id);
+      if (value.kind === "removed" || value.open) this.#closed.delete(id);
       if (value.kind === "removed") {
         return raised ? [this.#tell({ event: "CLEARED", partition, offset, alert: raised })] : [];
       }
@@ -102,9 +115,36 @@ export class AlertEvents {
         (value.open || !(value.wasFinal ?? value.version > 1));
       const events: AlertEvent[] = [];
       if (isNews) events.push(this.#tell({ event: "RAISED", partition, offset, alert }));
-      if (!value.open && (raised || isNews)) events.push(this.#tell({ event: "CLEARED", partition, offset, alert }));
+      if (!value.open && (raised || isNews)) {
+        events.push(...this.#close(output, { event: "CLEARED", partition, offset, alert }));
+      }
       return events;
     });
+  }
+
+  /** Whether something is to be told as cleared now that all partitions are so far. */
+  hasPassed(upTo: PassedUpTo): boolean {
+    for (const { operator, end } of this.#closed.values()) if (end <= upTo(operator)) return true;
+    return false;
+  }
+
+  /** What is told as cleared now that all partitions are so far. */
+  passed(upTo: PassedUpTo): readonly AlertEvent[] {
+    const over = [...this.#closed.values()].filter(({ operator, end }) => end <= upTo(operator));
+    return over.map(({ telling }) => this.#tell(telling));
+  }
+
+  /** When the first of those ends that wait for other partitions, epoch milliseconds; `undefined` when none does. */
+  get firstEnd(): number | undefined {
+    return this.#closed.size === 0 ? undefined : Math.min(...[...this.#closed.values()].map(({ end }) => end));
+  }
+
+  /** The alert's own partition has closed it: it is told at once where no other partition can go on with it. */
+  #close(output: EpisodeOutput | undefined, telling: Telling): readonly AlertEvent[] {
+    const end = Date.parse(String(telling.alert.CLEARED_AT));
+    if (!output || !isJoined(output) || !Number.isFinite(end)) return [this.#tell(telling)];
+    this.#closed.set(String(telling.alert.ALERT_ID), { telling, operator: operatorOf(output), end });
+    return [];
   }
 
   #isFresh(last: number): boolean {
@@ -116,7 +156,10 @@ export class AlertEvents {
     const { domain, alerts: { channels }, now } = this.#options;
     const [id, type] = [String(alert.ALERT_ID), String(alert.ALERT_TYPE)];
     if (event === "RAISED") this.#raised.set(id, alert);
-    else this.#raised.delete(id);
+    else {
+      this.#raised.delete(id);
+      this.#closed.delete(id);
+    }
     const row = {
       EVENT_ID: eventId([domain.name, id, event, String(alert.VERSION)]),
       DOMAIN: domain.name,
@@ -156,13 +199,48 @@ async function readRaised(
   return raised;
 }
 
+/** Of the raised alerts those that are not active any more, as their rows say it; `null` for one whose row is gone. */
+async function readEnded(
+  { warehouse, outputs }: AlertEventsOptions,
+  raised: readonly string[],
+): Promise<ReadonlyMap<string, Told | null>> {
+  const ended = new Map<string, Told | null>(raised.map((id) => [id, null]));
+  if (raised.length === 0) return ended;
+  for (const table of new Set(outputs.filter(({ kind }) => kind === "episodes").map(({ name }) => name))) {
+    const { rows } = await warehouse.query(`SELECT ALERT_ID FROM ${table} WHERE CLEARED_AT IS NULL`);
+    for (const [id] of rows) ended.delete(String(id));
+    for (let ids = [...ended.keys()], i = 0; i < ids.length; i += IDS_AT_ONCE) {
+      const binds = ids.slice(i, i + IDS_AT_ONCE);
+      const sql = `SELECT * FROM ${table} WHERE ALERT_ID IN (${binds.map(() => "?").join(", ")})`;
+      const { columns, rows } = await warehouse.query(sql, { binds });
+      for (const row of rows) {
+        const alert = toldRow(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])), outputs);
+        ended.set(String(alert.ALERT_ID), alert);
+      }
+    }
+  }
+  return ended;
+}
+
+/** What makes alerts like this one. */
+function outputOf(outputs: readonly Output<unknown>[], { ALERT_TYPE }: Told): EpisodeOutput | undefined {
+  return outputs.find((output): output is EpisodeOutput => output.kind === "episodes" && output.type === ALERT_TYPE);
+}
+
+/** A row as the warehouse gives it, where times are text in UTC. */
+function toldRow(row: Told, outputs: readonly Output<unknown>[]): Told {
+  const times = TIMES.filter((name) => typeof row[name] === "string").map((name) => [name, Date.parse(`${row[name]}Z`)]);
+  const keyNames = outputOf(outputs, row)?.keyNames ?? [];
+  return told({ keyNames }, { ...row, ...Object.fromEntries(times) });
+}
+
 /** The same for the same event whoever tells of it, and safe in a header whatever the alert's key is. */
 function eventId(parts: readonly string[]): string {
   return `alert_${createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32)}`;
 }
 
 /** The row with times as people write them, and which columns say what it is about. */
-function told({ keyNames }: EpisodeOutput, row: Row): Told {
+function told({ keyNames }: Pick<EpisodeOutput, "keyNames">, row: Row): Told {
   const cells = Object.entries(row).map(([name, value]) => [
     name,
     TIMES.includes(name) && typeof value === "number" ? new Date(value).toISOString() : value,

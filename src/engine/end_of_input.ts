@@ -1,7 +1,8 @@
 // At the end of an input either everything closes that was read (windows, sessions, episodes; what comes in a later run corrects
 // them), or time goes on only to where it stood before, and nothing else closes.
 
-import type { Batch } from "@freshet/stream";
+import type { Batch, Output } from "@freshet/stream";
+import { isJoined, operatorOf } from "./episodes.ts";
 import type { PartitionIngest } from "./ingest.ts";
 import type { TimeBefore } from "./options.ts";
 import type { Pending } from "./pending.ts";
@@ -20,13 +21,11 @@ export async function closeAll({ partitions, push }: EndedInput): Promise<void> 
 
 /**
  * Notes what the end of the input has closed. What one partition has closed is closed in all of them where rows are merged, or
- * sessions joined: such a row is final when every partition has closed its window. `now`: epoch milliseconds.
+ * sessions and alerts joined: such a row is final when every partition has closed its window. `now`: epoch milliseconds.
  */
 export function noteClosed({ pipeline, partitions }: EndedInput, pending: Pending, now: number): void {
   const { state, outputs } = pipeline;
-  const merged = new Set(
-    outputs.filter(({ kind }) => kind === "windows" || kind === "sessions").map(({ name }) => name),
-  );
+  const merged = new Set(outputs.flatMap(mergedOperator));
   for (const operator of state.operators) {
     const upTo = Math.max(...Array.from(partitions.keys(), (partition) => state.closedUpTo(operator, partition)));
     for (const partition of partitions.keys()) {
@@ -35,6 +34,12 @@ export function noteClosed({ pipeline, partitions }: EndedInput, pending: Pendin
       if (closedUpTo > -Infinity) pending.addClosed(operator, partition, { upTo: closedUpTo, now });
     }
   }
+}
+
+/** The operator of an output whose rows are merged or joined. */
+function mergedOperator(output: Output<unknown>): readonly string[] {
+  if (output.kind === "windows" || output.kind === "sessions") return [output.name];
+  return isJoined(output) ? [operatorOf(output)] : [];
 }
 
 /** Event time goes on to where it was when the records were worked off before. */

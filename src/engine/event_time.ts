@@ -16,6 +16,8 @@ export interface EventTimeOptions {
   /** When partitions of the topic belong to other members. */
   readonly shared: SharedTopic | undefined;
   readonly push: (batch: Batch<unknown>) => Promise<void>;
+  /** The end of something that is told outside once all partitions have passed it, epoch milliseconds, if there is such a thing. */
+  readonly firstEnd: () => number | undefined;
 }
 
 export class EventTime {
@@ -44,9 +46,10 @@ export class EventTime {
    * clock that ticks must not keep a warehouse awake. `now`: by the monotonic clock. `canAsk`: whether the warehouse may be asked just now.
    */
   async tick(now: number, canAsk: boolean): Promise<boolean> {
-    const { partitions, generation, shared, push } = this.options;
+    const { partitions, generation, shared, push, firstEnd } = this.options;
     const isDue = canAsk && shared?.isDue(now) === true;
-    if (isDue) await shared!.read();
+    const mustRead = isDue || (canAsk && shared?.isAwaited(now, firstEnd()) === true);
+    if (mustRead) await shared!.read();
     const others = this.#othersWatermark();
     for (const [partition, ingest] of partitions) {
       if (!generation.caughtUp(partition)) {
@@ -57,8 +60,18 @@ export class EventTime {
       }
     }
     const least = this.#least(() => true);
-    if (isDue) shared!.done(now, least);
+    if (mustRead) shared!.done(now, least);
     return this.#isUnwritten && (isDue || this.#awaited.reachedBy(least));
+  }
+
+  /**
+   * What all partitions of the topic have passed, those of the others as last read; `closedUpTo` says up to where a partition
+   * is closed wherever its watermark stands. Epoch milliseconds.
+   */
+  passedUpTo(closedUpTo: (partition: number) => number): number {
+    const { partitions, shared } = this.options;
+    const own = [...partitions].map(([partition, { watermark }]) => Math.max(watermark.current, closedUpTo(partition)));
+    return Math.min(...own, shared?.passedUpTo ?? Infinity);
   }
 
   /** The least watermark of the topic's partitions that have had events: of our own, or else of the others'. */

@@ -16,6 +16,7 @@ import { InFlight } from "./in_flight.ts";
 import type { UnitLimit } from "./unit_limit.ts";
 import { closeAll, noteClosed, resumeTime } from "./end_of_input.ts";
 import { EventTime } from "./event_time.ts";
+import { isJoined } from "./episodes.ts";
 import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
 import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
@@ -240,13 +241,14 @@ class GenerationRun {
     const caughtUp = (partition: number) => !this.#setAside.has(partition) && generation.caughtUp(partition);
     this.#eventTime = new EventTime({
       ...{ partitions: this.#partitions, generation: { caughtUp }, claims, shared: this.#shared, push },
+      firstEnd: () => this.alerts?.firstEnd,
     });
   }
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
     const { options: { domain: { topic }, log, checkpointMs }, writer } = this.context;
     const windows = this.pipeline.outputs.flatMap((output): WindowLengths[] => {
-      if (output.kind === "sessions") return [{ everyMs: SESSIONS_EVERY_MS, sizeMs: output.gapMs }];
+      if (output.kind === "sessions" || isJoined(output)) return [{ everyMs: SESSIONS_EVERY_MS, sizeMs: output.gapMs }];
       return output.kind === "windows" ? [output] : [];
     });
     if (windows.length === 0) return undefined;
@@ -363,6 +365,7 @@ class GenerationRun {
     await closeAll(ended);
     if (hadNothing && this.#pending.keyedChanges === 0) this.#pending = this.#newPending();
     else noteClosed(ended, this.#pending, clock.now());
+    this.#pending.addAlertEvents(this.alerts?.passed(() => Infinity) ?? []);
   }
 
   /** Takes a batch in slices, so that a commit under way gets its turns of the JavaScript thread in between. */
@@ -421,8 +424,13 @@ class GenerationRun {
     this.#askBounds(now);
     if (!this.#writing) await this.#setAside.tick(now);
     const makesFinal = await this.#eventTime.tick(now, !this.#writing);
-    if (makesFinal || this.#pending.keyedChanges > 0) this.#touch();
+    const isTold = this.alerts?.hasPassed(this.#passedUpTo) === true;
+    if (makesFinal || isTold || this.#pending.keyedChanges > 0) this.#touch();
   }
+
+  /** Up to where all partitions have closed what an operator makes. */
+  readonly #passedUpTo = (operator: string): number =>
+    this.#eventTime.passedUpTo((partition) => this.pipeline.state.closedUpTo(operator, partition));
 
   /** Asks in the background how far the log reaches; the lag is only for people, so failures do not matter. */
   #askBounds(now: number): void {
@@ -494,6 +502,7 @@ class GenerationRun {
       await this.#push(this.#ingest(partition).batch([], { early: true }));
     }
     this.#condemnFailed();
+    this.#pending.addAlertEvents(this.alerts?.passed(this.#passedUpTo) ?? []);
     const pending = this.#pending;
     const state = this.pipeline.state.drain();
     const stateKeys = this.pipeline.state.sizes();

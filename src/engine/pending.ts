@@ -6,6 +6,7 @@ import { Cells, type Packer } from "../warehouse/cells.ts";
 import type { Append, Delete, Move, Row, StateChange, TableKey, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { ALERT_EVENTS_TABLE, type AlertEvent, type AlertEvents } from "./alert_events.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
+import { isJoined } from "./episodes.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import type { Ingested } from "./ingest.ts";
 import { type KeyedChange, keyedChanges, tableKeyOf } from "./rows.ts";
@@ -122,7 +123,7 @@ export class Pending {
         addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
       } else this.#addChanges(output, elements, now);
       if (output.kind === "windows") this.#addEnds(elements as Element<WindowResult<unknown>>[]);
-      if (output.kind === "sessions") this.#addSessionEnds(elements as Element<SessionChange<unknown>>[]);
+      if (output.kind === "sessions" || isJoined(output)) this.#addSessionEnds(elements as Element<SessionChange<unknown>>[]);
     });
     for (const late of batch.side.late) this.#addLate(late);
   }
@@ -168,7 +169,7 @@ export class Pending {
     return { topic: this.domain.topic, appends, upserts, deletes, state, moves };
   }
 
-  /** The ends of windows and final sessions that rows have been made of since the last call, epoch milliseconds. */
+  /** The ends of windows, final sessions and joined alerts that rows have been made of since the last call, epoch milliseconds. */
   takeEnds(): ReadonlySet<number> {
     const ends = this.#ends;
     if (ends.size > 0) this.#ends = new Set();

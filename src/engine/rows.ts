@@ -12,6 +12,7 @@ import type {
   WindowResult,
 } from "@freshet/stream";
 import type { Row, TableKey } from "../warehouse/warehouse.ts";
+import type { EpisodeOutput } from "./episodes.ts";
 import { type Windowed, windowRow } from "./window_row.ts";
 
 /** A keyed row to be written, or taken away. */
@@ -88,8 +89,6 @@ function sessionChanges(change: SessionChange<Named>, now: number): KeyedChange[
   const row = windowChange(change, now);
   return change.previousStart === null ? [row] : [removed(change.previousStart), row];
 }
-
-type EpisodeOutput = Extract<Output<unknown>, { kind: "episodes" }>;
 
 /** `<type>/<key parts>/<partition>/<time it was raised>`: stays while the episode grows, the same on every replay. */
 function alertId(type: string, key: Key, partition: number, raisedAt: number): string {

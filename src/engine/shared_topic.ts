@@ -28,6 +28,7 @@ export class SharedTopic {
   #isAwaited = false;
   #dueAt = -Infinity;
   #leastWatermark = -Infinity;
+  #passedUpTo = -Infinity;
   #greatestTime = -Infinity;
 
   constructor(private readonly options: SharedTopicOptions) {}
@@ -35,6 +36,11 @@ export class SharedTopic {
   /** The least watermark of the others' partitions that have had events, as last read; `-Infinity` when there is none. */
   get leastWatermark(): number {
     return this.#leastWatermark;
+  }
+
+  /** What all of the others' partitions have passed, also those without events, as last read; `-Infinity` when one has none. */
+  get passedUpTo(): number {
+    return this.#passedUpTo;
   }
 
   /** Looks whether records have come to the others. */
@@ -52,12 +58,19 @@ export class SharedTopic {
     return this.#isAwaited && now >= this.#dueAt;
   }
 
+  /** Whether it is time to look whether the others have passed the end of something of ours. Epoch milliseconds. */
+  isAwaited(now: number, end: number | undefined): boolean {
+    return end !== undefined && end > this.#passedUpTo && now >= this.#dueAt;
+  }
+
   /** Reads how far the others are. */
   async read(): Promise<void> {
     const { writer, topic, partitions } = this.options;
     const positions = await writer.positions(topic, partitions);
     const next = new Map(positions.map(({ partition, nextOffset }) => [partition, nextOffset]));
     this.#areDone = partitions.every((partition, i) => (next.get(partition) ?? 0) >= (this.#ends[i] ?? 0));
+    const watermarks = partitions.map((of) => positions.find(({ partition }) => partition === of)?.watermark ?? -Infinity);
+    this.#passedUpTo = Math.min(...watermarks);
     const active = positions.filter(({ maxEventTime }) => maxEventTime !== null);
     if (active.length === 0) return;
     this.#leastWatermark = Math.min(...active.map(({ watermark }) => watermark ?? -Infinity));

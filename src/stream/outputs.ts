@@ -78,6 +78,8 @@ export interface EpisodeOutput<E> extends KeyedOutput<E, SessionChange<Named>> {
   readonly type: string;
   /** The number that the peak is measured against, for people. */
   readonly threshold: number | null;
+  /** How long after its last element an episode ends, milliseconds, where it is a session: what partitions have of it may be joined. */
+  readonly gapMs?: number;
 }
 
 /** A named end of a pipeline over events of `E`. The kind says what its elements are and how they are to be stored. */

@@ -247,7 +247,7 @@ export class KeyedStream<E, T> {
       episodes(name, options) {
         const accumulators = episodeResults(options, context.episodeNames);
         const operator = sessions({ name: `${name}/${options.type}`, accumulators, alerts: true });
-        return episodeOutput(name, options, keys.names, operator);
+        return { ...episodeOutput(name, options, keys.names, operator), gapMs };
       },
     };
   }

@@ -21,6 +21,7 @@ const clock = (ms: unknown) => new Date(Number(ms)).toISOString().slice(11, 16);
 
 const actions = domainOf("actions");
 const trains = domainOf("trains");
+const wine = domainOf("wine");
 
 interface Joined {
   readonly user: string;
@@ -148,7 +149,7 @@ async function onWarehouse(body: (warehouse: Warehouse) => Promise<void>): Promi
   const dir = await Deno.makeTempDir();
   try {
     await using warehouse = await openDuckDb({ path: `${dir}/test.duckdb` });
-    await warehouse.migrate([SYSTEM, ...[actions, trains].map(({ name, sql: text }) => ({ name, text }))]);
+    await warehouse.migrate([SYSTEM, ...[actions, trains, wine].map(({ name, sql: text }) => ({ name, text }))]);
     await body(warehouse);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -211,23 +212,96 @@ Deno.test("after the end of an input new sessions are open, and what it closed s
     assertEquals((await partitions.sessions())[0]!.slice(-2), "v2");
   }));
 
+const READING = { passenger_count: 1500, total_weight_tons: 200, power_draw_kw: 100, speed_kmh: 50 };
+
+/** Partitions in which train T1 is crowded, and others run. */
+class Trains {
+  private constructor(private readonly warehouse: Warehouse, readonly partitions: Partitions) {}
+
+  static async begin(warehouse: Warehouse, count: number): Promise<Trains> {
+    return new Trains(warehouse, await new Partitions(warehouse, count, trains).begin());
+  }
+
+  async crowded(partition: number, ...minutes: number[]): Promise<void> {
+    await this.partitions.take(partition, minutes, () => ({ ...READING, train_id: "T1" }));
+  }
+
+  /** Moves the partitions' watermarks to so many minutes since ten o'clock, by trains that are not crowded. */
+  async pass(minute: number, ...partitions: number[]): Promise<void> {
+    const others = () => ({ ...READING, train_id: "T2", passenger_count: 0 });
+    for (const partition of partitions) await this.partitions.take(partition, [minute + 0.5], others);
+  }
+
+  async alerts(): Promise<readonly string[]> {
+    const { rows } = await this.warehouse.query(
+      "SELECT STATUS, EVENT_COUNT, VERSION, epoch_ms(CLEARED_AT) FROM ATS_ALERTS_JOINED ORDER BY STARTED_AT",
+    );
+    return rows.map(([status, count, version, cleared]) =>
+      `${status} ${count}, v${version}${cleared === null ? "" : ` at ${clock(cleared)}`}`
+    );
+  }
+}
+
 Deno.test("a late record in a partition that knew nothing of the train gives an alert that was cleared a new version", () =>
   onWarehouse(async (warehouse) => {
-    const partitions = await new Partitions(warehouse, 2, trains).begin();
-    const reading = { passenger_count: 1500, total_weight_tons: 200, power_draw_kw: 100, speed_kmh: 50 };
-    const crowded = (partition: number, ...minutes: number[]) =>
-      partitions.take(partition, minutes, () => ({ ...reading, train_id: "T1" }));
-    const joined = async () => {
-      const { rows } = await warehouse.query("SELECT STATUS, EVENT_COUNT, VERSION FROM ATS_ALERTS_JOINED");
-      return rows.map(([status, count, version]) => `${status} ${count}, v${version}`);
+    const topic = await Trains.begin(warehouse, 2);
+    await topic.crowded(0, 0, 1);
+    assertEquals(await topic.alerts(), ["ACTIVE 2, v1"]);
+    await topic.pass(10, 0, 1);
+    assertEquals(await topic.alerts(), ["CLEARED 2, v1 at 10:03"]);
+    await topic.crowded(1, 0.5);
+    assertEquals(await topic.alerts(), ["CLEARED 3, v2 at 10:03"]);
+  }));
+
+Deno.test("a joined alert is active until a partition that is behind has passed its end", () =>
+  onWarehouse(async (warehouse) => {
+    const topic = await Trains.begin(warehouse, 2);
+    await topic.crowded(0, 0, 1);
+    await topic.pass(10, 0);
+    assertEquals(await topic.alerts(), ["ACTIVE 2, v1"], "partition 1 has not come at all");
+    await topic.pass(1, 1);
+    assertEquals(await topic.alerts(), ["ACTIVE 2, v1"], "partition 1 is behind");
+    // In time, where the other partition stands: it is still the same alert.
+    await topic.crowded(1, 2);
+    await topic.pass(3.5, 1);
+    assertEquals(await topic.alerts(), ["ACTIVE 3, v1"]);
+    await topic.pass(4, 1);
+    assertEquals(await topic.alerts(), ["CLEARED 3, v1 at 10:04"]);
+  }));
+
+Deno.test("the end of an input clears joined alerts, wherever its partitions stand", () =>
+  onWarehouse(async (warehouse) => {
+    const topic = await Trains.begin(warehouse, 2);
+    await topic.crowded(0, 0, 1);
+    await topic.crowded(1, -20);
+    await topic.partitions.end();
+    assertEquals(await topic.alerts(), ["CLEARED 1, v1 at 09:42", "CLEARED 2, v1 at 10:03"]);
+  }));
+
+Deno.test("a joined alert that was over for long when it was written is not active, though a partition is behind", () =>
+  onWarehouse(async (warehouse) => {
+    const topic = await Trains.begin(warehouse, 2);
+    const [of, long] = [-60 * 24 * 9, -60 * 24 * 8];
+    await topic.crowded(0, of);
+    await topic.pass(long, 0);
+    assertEquals(await topic.alerts(), ["CLEARED 1, v1"]);
+    await topic.pass(long, 1);
+    assertEquals(await topic.alerts(), ["CLEARED 1, v1 at 10:02"]);
+  }));
+
+Deno.test("an alert of low stock is one row of the joined alerts, as its partition has it", () =>
+  onWarehouse(async (warehouse) => {
+    const partitions = await new Partitions(warehouse, 2, wine).begin();
+    const order = {
+      event_type: "ORDER_CREATED",
+      order_line_id: "o",
+      customer_id: 1,
+      product_id: 7,
+      quantity: 1_000_000,
     };
-    await crowded(0, 0, 1);
-    assertEquals(await joined(), ["ACTIVE 2, v1"]);
-    const others = () => ({ ...reading, train_id: "T2", passenger_count: 0 });
-    for (const partition of [0, 1]) await partitions.take(partition, [10], others);
-    assertEquals(await joined(), ["CLEARED 2, v1"]);
-    await crowded(1, 0.5);
-    assertEquals(await joined(), ["CLEARED 3, v2"]);
+    await partitions.take(0, [0], (minute) => ({ ...order, event_ts: at(minute) }));
+    const { rows } = await warehouse.query("SELECT ALERT_TYPE, STATUS, PRODUCT_ID FROM STOCK_ALERTS_JOINED");
+    assertEquals(rows, [["LOW_STOCK", "ACTIVE", 7]]);
   }));
 
 type Step =
@@ -274,24 +348,58 @@ class Seen {
   }
 }
 
-Deno.test("no final session has two contents under one version, whatever comes in which partition when", () =>
-  onWarehouse(async (warehouse) => {
-    let run = 0;
-    const steps = fc.array(step, { minLength: 5, maxLength: 25 });
-    const property = fc.asyncProperty(fc.constantFrom(1, 2, 3), steps, async (count, steps) => {
-      const name = `run${++run}`;
-      const topic = await new Partitions(warehouse, count).begin();
-      const seen = new Seen();
-      let now = 0;
-      for (const each of steps) {
-        if (each.kind === "silence") await topic.silence(each.minutes);
-        else if (each.kind === "end") await topic.end();
-        else {
-          now += each.on;
-          await topic.act(each.partition % count, `${name}/${each.user}`, Math.max(0, now - each.back));
+/** Alerts of trains are final when they are cleared. */
+async function joinedAlerts(warehouse: Warehouse, trainsLike: string): Promise<readonly Joined[]> {
+  const { rows } = await warehouse.query(
+    `SELECT TRAIN_ID, epoch_ms(STARTED_AT), epoch_ms(CLEARED_AT), epoch_ms(LAST_SEEN_AT), EVENT_COUNT, STATUS, VERSION
+     FROM ATS_ALERTS_JOINED WHERE TRAIN_ID LIKE '${trainsLike}' ORDER BY 1, 2`,
+    { maxRows: 10_000 },
+  );
+  return rows.map(([train, start, cleared, last, count, status, version]) => {
+    assertEquals(status, cleared === null ? "ACTIVE" : "CLEARED");
+    return {
+      ...{ user: String(train), start: Number(start), final: cleared !== null, version: Number(version) },
+      said: `last seen ${clock(last)}, ${count}`,
+    };
+  });
+}
+
+for (
+  const [what, domain, act, joined] of [
+    [
+      "final session",
+      actions,
+      (topic: Partitions, partition: number, user: string, minute: number) => topic.act(partition, user, minute),
+      (_: Warehouse, topic: Partitions, users: string) => topic.joined(users),
+    ],
+    [
+      "cleared alert",
+      domainOf("trains", { ATS_ALERT_GAP_SECONDS: "1800" }),
+      (topic: Partitions, partition: number, user: string, minute: number) =>
+        topic.take(partition, [minute], () => ({ ...READING, train_id: user })),
+      (warehouse: Warehouse, _: Partitions, users: string) => joinedAlerts(warehouse, users),
+    ],
+  ] as const
+) {
+  Deno.test(`no ${what} has two contents under one version, whatever comes in which partition when`, () =>
+    onWarehouse(async (warehouse) => {
+      let run = 0;
+      const steps = fc.array(step, { minLength: 5, maxLength: 25 });
+      const property = fc.asyncProperty(fc.constantFrom(1, 2, 3), steps, async (count, steps) => {
+        const name = `run${++run}`;
+        const topic = await new Partitions(warehouse, count, domain).begin();
+        const seen = new Seen();
+        let now = 0;
+        for (const each of steps) {
+          if (each.kind === "silence") await topic.silence(each.minutes);
+          else if (each.kind === "end") await topic.end();
+          else {
+            now += each.on;
+            await act(topic, each.partition % count, `${name}/${each.user}`, Math.max(0, now - each.back));
+          }
+          seen.look(await joined(warehouse, topic, `${name}/%`));
         }
-        seen.look(await topic.joined(`${name}/%`));
-      }
-    });
-    await fc.assert(property, propertyRuns(20));
-  }));
+      });
+      await fc.assert(property, propertyRuns(20));
+    }));
+}

@@ -44,7 +44,9 @@ interface Stored {
 /** What an engine tells that finds `stored` raised. */
 async function telling(stored: readonly Stored[] = [], notBefore: number | undefined = undefined) {
   const query = (sql: string) => {
-    const rows = sql.includes("ALERT_EVENTS")
+    const rows = sql.startsWith("SELECT *")
+      ? []
+      : sql.includes("ALERT_EVENTS")
       ? stored.map(({ alert, json }) => [alert, json])
       : stored.filter(({ isActive }) => isActive).map(({ alert }) => [alert]);
     return Promise.resolve({ columns: [], rows, truncated: false });
@@ -54,20 +56,33 @@ async function telling(stored: readonly Stored[] = [], notBefore: number | undef
   return await AlertEvents.read(options, [2]);
 }
 
+/** What is told of changes, one by one, where all partitions have passed everything. */
 function tell(events: AlertEvents, changes: readonly SessionChange<unknown>[]): readonly AlertEvent[] {
+  return changes.flatMap((value) => [...tellWaiting(events, [value]), ...events.passed(() => Infinity)]);
+}
+
+/** What is told of changes at once. */
+function tellWaiting(events: AlertEvents, changes: readonly SessionChange<unknown>[]): readonly AlertEvent[] {
   const elements = changes.map((value, offset) => ({ value, time: NOW, offset, watermark: NOW }));
   return events.of(output, elements, keyedChanges(output, elements, NOW));
 }
 
 /** Puts events into a warehouse as a checkpoint does. */
-async function store(warehouse: Warehouse, events: readonly AlertEvent[]): Promise<void> {
+async function store(
+  warehouse: Warehouse,
+  events: readonly AlertEvent[],
+  changes: readonly SessionChange<unknown>[] = [],
+): Promise<void> {
   await using writer = await warehouse.writer("test");
   const append = {
     table: "ALERT_EVENTS",
     cells: Cells.of(events.map(({ row }) => row)),
     ...{ partitions: events.map(({ partition }) => partition), offsets: events.map(({ offset }) => offset) },
   };
-  await writer.commit({ topic: "", appends: [append], upserts: [], deletes: [], state: [], moves: [] });
+  const elements = changes.map((value, offset) => ({ value, time: NOW, offset, watermark: NOW }));
+  const rows = keyedChanges(output, elements, NOW).map(({ row }) => row);
+  const upserts = rows.length === 0 ? [] : [{ table: "ATS_ALERTS", keyColumns: ["ALERT_ID"], rows }];
+  await writer.commit({ topic: "", appends: [append], upserts, deletes: [], state: [], moves: [] });
 }
 
 const told = (events: readonly AlertEvent[]) => events.map(({ row }) => row.EVENT);
@@ -118,6 +133,43 @@ Deno.test("whoever takes over tells nothing again, clears what others raised, an
   const events = await telling(stored);
   assertEquals(events.overdue.map(({ row }) => [row.EVENT, row.ALERT_ID]), [["CLEARED", stored[1]!.alert]]);
   assertEquals(told(tell(events, [session(NOW, { last: NOW + 10 }), closed(NOW)])), ["CLEARED"]);
+});
+
+Deno.test("an alert that its partition has closed is told as cleared once all partitions have passed its end, as it is then", async () => {
+  const events = await telling();
+  const end = NOW + 120_000;
+  assertEquals(told(tellWaiting(events, [session(NOW), closed(NOW)])), ["RAISED"]);
+  const asked: string[] = [];
+  const upTo = (time: number) => (operator: string) => (asked.push(operator), time);
+  assertEquals([events.hasPassed(upTo(end - 1)), events.passed(upTo(end - 1)), events.firstEnd], [false, [], end]);
+  assertEquals(new Set(asked), new Set(["ATS_ALERTS/OVERCROWDING"]));
+  // A record behind it makes it longer: nobody was told that it was over.
+  const longer = { last: NOW + 60_000, end: end + 60_000, version: 2 };
+  assertEquals(tellWaiting(events, [session(NOW, { ...longer, final: true })]), []);
+  assertEquals([events.hasPassed(upTo(Infinity)), events.firstEnd], [false, undefined]);
+  assertEquals(tellWaiting(events, [closed(NOW, longer)]), []);
+  assertEquals([events.hasPassed(upTo(end)), events.hasPassed(upTo(end + 60_000))], [false, true]);
+  const [cleared, ...others] = events.passed(upTo(end + 60_000));
+  assertEquals([cleared!.row.EVENT, JSON.parse(String(cleared!.row.ALERT)).CLEARED_AT, others], [
+    ...["CLEARED", new Date(end + 60_000).toISOString(), []],
+  ]);
+  assertEquals(events.firstEnd, undefined);
+});
+
+Deno.test("whoever takes over waits with what ended for the partitions that are behind, and tells it as its row is", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  await warehouse.migrate([{ name: "freshet", text: freshetSql }, { name: "trains", text: domain.sql }]);
+  const options = { domain, outputs, warehouse, eventNow: () => NOW, now: () => NOW };
+  const read = () => AlertEvents.read({ ...options, alerts: { channels: ["webhook"], maxAgeMs: HOUR_MS } }, [2]);
+  const over = closed(NOW, { last: NOW + 5, end: NOW + 120_005, values: { EVENT_COUNT: 4, PEAK_VALUE: 1300 } });
+  await store(warehouse, tellWaiting(await read(), [session(NOW), over]), [over]);
+  const events = await read();
+  assertEquals([events.overdue, events.firstEnd], [[], NOW + 120_005]);
+  const [cleared] = events.passed(() => NOW + 120_005);
+  const { EVENT, ALERT } = cleared!.row;
+  const { EVENT_COUNT, LAST_SEEN_AT, CLEARED_AT, KEY, TRAIN_ID } = JSON.parse(String(ALERT));
+  assertEquals([EVENT, EVENT_COUNT, KEY, TRAIN_ID], ["CLEARED", 4, ["TRAIN_ID"], "C106"]);
+  assertEquals([LAST_SEEN_AT, CLEARED_AT], ["2026-11-20T10:00:00.005Z", "2026-11-20T10:02:00.005Z"]);
 });
 
 Deno.test("an episode that has become part of another is cleared, if it was raised", async () => {

@@ -92,6 +92,7 @@ const COMPARED: readonly Compared[] = [
       ATS_TRANSFORMED: ["KAFKA_PARTITION", "KAFKA_OFFSET"],
       ATS_LATEST_STATUS: ["TRAIN_ID"],
       ATS_ALERTS: ["ALERT_TYPE", "TRAIN_ID", "KAFKA_PARTITION", "STARTED_AT"],
+      ATS_ALERTS_JOINED: ["ALERT_TYPE", "TRAIN_ID", "STARTED_AT"],
       ATS_HOURLY_STATS: ["TRAIN_ID", "WINDOW_START"],
     },
   },
@@ -111,6 +112,7 @@ const COMPARED: readonly Compared[] = [
       SALES_HOURLY: ["CHANNEL", "CATEGORY", "WINDOW_START"],
       STOCK_LEVELS: ["PRODUCT_ID", "WAREHOUSE"],
       STOCK_ALERTS: ["ALERT_TYPE", "PRODUCT_ID", "WAREHOUSE", "KAFKA_PARTITION", "STARTED_AT"],
+      STOCK_ALERTS_JOINED: ["ALERT_TYPE", "PRODUCT_ID", "WAREHOUSE", "KAFKA_PARTITION", "STARTED_AT"],
     },
     // While Freshet loads history it raises no alert as active.
     left: ["STATUS"],

@@ -1,5 +1,5 @@
 // A warehouse in memory for seeded schedules: a model of the warehouse port's writing half, with faults on request. Of SQL it
-// answers only whether a skip is on record: the test looks at the tables.
+// answers only whether a skip is on record, and what is known of alerts: the test looks at the tables.
 
 import {
   CommitUnknownError,
@@ -25,6 +25,7 @@ import type {
 } from "../../../src/warehouse/warehouse.ts";
 import { GAPS_TABLE } from "../../../src/engine/gap.ts";
 import { SKIPS_ON_RECORD } from "../../../src/engine/skip.ts";
+import { answerOfAlerts } from "./alert_queries.ts";
 import type { Gate } from "./turns.ts";
 import { DUCKDB } from "../../../src/warehouse/duckdb/traits.ts";
 
@@ -133,6 +134,8 @@ export class MemoryWarehouse implements Warehouse {
 
   async query(sql: string, { binds = [] }: QueryOptions = {}): Promise<QueryResult> {
     await this.gate.turn();
+    const ofAlerts = answerOfAlerts({ sql, binds, rows: (table) => this.store.rows(table) });
+    if (ofAlerts) return ofAlerts;
     if (sql !== SKIPS_ON_RECORD) throw new QueryRefusedError("The warehouse in memory answers no SQL");
     const columns = ["DOMAIN", "TOPIC", "KAFKA_PARTITION", "TO_OFFSET", "RECORDED_BY"];
     const found = this.store.rows(GAPS_TABLE).filter((row) => columns.every((name, i) => row[name] === binds[i]));
