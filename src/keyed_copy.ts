@@ -72,8 +72,8 @@ export interface KeyedCopyOptions {
 interface Meeting {
   readonly partitions: CopiedPartitions;
   readonly generation: Generation;
-  /** Whether nothing of the partition has ever been copied. */
-  readonly isUnread: boolean;
+  /** Where partitions begin of which nothing has ever been copied: they have no offset in the group, so that it is known later. */
+  readonly unread: Map<number, number>;
 }
 
 /**
@@ -180,23 +180,20 @@ export class KeyedCopy {
     const bounds = await generation.bounds();
     const committed = await log.committed(this.source, this.#group);
     const positions = new Map(generation.partitions.map((p) => [p, committed.get(p) ?? bounds.get(p)?.low ?? 0]));
+    const unread = new Map([...positions].filter(([partition]) => !committed.has(partition)));
     const partitions = this.#partitions = new CopiedPartitions({ generation, positions, bounds, clock });
     const copied = await this.#copiedSince(positions, generation.signal);
     await generation.start(positions);
     while (!generation.signal.aborted) {
-      await this.#goOn(partitions, generation);
+      await this.#goOn({ partitions, generation, unread });
       if (partitions.mustWait) {
         const damage = await partitions.take(WAIT_MS);
-        if (damage) {
-          const { partition, from } = damage;
-          const isUnread = !committed.has(partition) && from === positions.get(partition);
-          await this.#meet(damage, { partitions, generation, isUnread });
-        }
+        if (damage) await this.#meet(damage, { partitions, generation, unread });
         if (untilEnd && partitions.isAtEnd) return true;
         continue;
       }
       await this.#write(partitions.oldest(WRITE_RECORDS).filter((placed) => !copied.delete(placeOf(placed))));
-      await generation.commit(partitions.given());
+      await generation.commit(copiedUpTo({ partitions, unread }));
     }
     return false;
   }
@@ -219,7 +216,7 @@ export class KeyedCopy {
   }
 
   /** Partitions that have stopped go on where they are told to, or where they can be read again. */
-  async #goOn(partitions: CopiedPartitions, generation: Generation): Promise<void> {
+  async #goOn({ partitions, generation, unread }: Meeting): Promise<void> {
     partitions.retry();
     if (this.#told.size === 0) return;
     for (const [partition, offset] of this.#told) {
@@ -229,15 +226,15 @@ export class KeyedCopy {
       this.options.logger.info("Copying {at} by key goes on at offset {offset}", { at, offset });
     }
     this.#told.clear();
-    await generation.commit(partitions.given());
+    await generation.commit(copiedUpTo({ partitions, unread }));
   }
 
-  async #meet(damage: Damage, { partitions, generation, isUnread }: Meeting): Promise<void> {
+  async #meet(damage: Damage, { partitions, generation, unread }: Meeting): Promise<void> {
     const { clock, logger, onDamage, onGap } = this.options;
     const { partition, from, to, reason, why } = damage;
     const at = placeIn(this.source, partition);
     // Nobody's loss: only the beginning.
-    const isFirst = reason === "deleted" && isUnread;
+    const isFirst = reason === "deleted" && unread.get(partition) === from;
     if (to === undefined || (onDamage !== "skip" && !isFirst)) {
       partitions.stop(damage);
       const error = new LogDamagedError(damage).message;
@@ -250,8 +247,9 @@ export class KeyedCopy {
         ...{ at, from, last: to - 1, why },
       });
     }
+    if (isFirst) unread.set(partition, to);
     partitions.goOn(partition, to);
-    await generation.commit(partitions.given());
+    await generation.commit(copiedUpTo({ partitions, unread }));
   }
 
   /** Which records from the positions on are in the copy already. What of the copy cannot be read is written again. */
@@ -313,6 +311,11 @@ export class KeyedCopy {
       return undefined;
     }
   }
+}
+
+/** Up to where partitions are copied, but for those of which nothing is. */
+function copiedUpTo({ partitions, unread }: Pick<Meeting, "partitions" | "unread">): Map<number, number> {
+  return new Map([...partitions.given()].filter(([partition, offset]) => unread.get(partition) !== offset));
 }
 
 const placeIn = (topic: string, partition: number) => `partition ${partition} of "${topic}"`;

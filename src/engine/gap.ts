@@ -6,6 +6,9 @@ import type { Row, Upsert } from "../warehouse/warehouse.ts";
 
 export const GAPS_TABLE = "FRESHET_GAPS";
 
+/** Nobody chose: what was gone when a partition was first read. */
+export const FIRST_START = "first start";
+
 const MAX_DETAIL = 2000;
 
 export interface Gap {
@@ -17,7 +20,7 @@ export interface Gap {
   /** For people. */
   readonly why: string;
   /** Who chose to go on. */
-  readonly by: "freshet skip" | "FRESHET_ON_DAMAGE" | "first start";
+  readonly by: "freshet skip" | "FRESHET_ON_DAMAGE" | typeof FIRST_START;
   /** Epoch milliseconds. */
   readonly at: number;
 }

@@ -21,7 +21,7 @@ import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
 import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
-import { beforeFirstRead, SetAside } from "./set_aside.ts";
+import { beforeFirstRead, SetAside, unreadOf } from "./set_aside.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
@@ -98,6 +98,7 @@ export async function runGeneration(
     generation.partitions,
   );
   const alerts = await alertEvents(options, pipeline, generation.partitions);
+  const unread = await unreadOf(claims, options);
   if (generation.signal.aborted) return "rebalanced";
   // Asking for the record before the position shows whether the topic is still the one that was read.
   const positions = new Map(
@@ -112,7 +113,7 @@ export async function runGeneration(
   context.progress.assigned(generation, [...starts.values()], all.length);
   if (!signal.aborted) context.progress.phase = "running";
   context.progress.bounds(bounds);
-  const run = new GenerationRun(context, { generation, pipeline, alerts, claims, starts, bounds, others });
+  const run = new GenerationRun(context, { generation, pipeline, alerts, claims, unread, starts, bounds, others });
   try {
     return await run.run(signal);
   } finally {
@@ -168,6 +169,8 @@ interface Started {
   readonly pipeline: RestoredPipeline;
   readonly alerts: AlertEvents | undefined;
   readonly claims: readonly Claim[];
+  /** The partitions of which nothing was ever read. */
+  readonly unread: readonly number[];
   readonly starts: ReadonlyMap<number, Claim>;
   readonly bounds: ReadonlyMap<number, PartitionBounds>;
   /** The topic's partitions that belong to others. */
@@ -199,7 +202,7 @@ class GenerationRun {
 
   constructor(
     private readonly context: GenerationContext,
-    { generation, pipeline, alerts, claims, starts, bounds, others }: Started,
+    { generation, pipeline, alerts, claims, unread, starts, bounds, others }: Started,
   ) {
     this.generation = generation;
     this.pipeline = pipeline;
@@ -226,7 +229,7 @@ class GenerationRun {
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
       ...{ partitions: this.#partitions, checkpointer: this.#checkpointer },
-      unread: claims.filter(({ nextOffset }) => nextOffset === 0).map(({ partition }) => partition),
+      unread,
       accepted: (partition) => this.#identity.forget(partition),
     });
     for (const claim of claims) this.#noteFirstGap(claim);

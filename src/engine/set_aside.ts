@@ -6,11 +6,11 @@ import { type Damage, FencedError, LogDamagedError } from "../errors.ts";
 import type { Generation } from "../log/log.ts";
 import type { Claim, Writer } from "../warehouse/warehouse.ts";
 import type { Checkpointer } from "./checkpoint.ts";
-import type { Gap } from "./gap.ts";
+import { FIRST_START, type Gap } from "./gap.ts";
 import type { PartitionIngest } from "./ingest.ts";
 import type { RunnerOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
-import { isSkip } from "./skip.ts";
+import { hasGapBefore, isSkip } from "./skip.ts";
 
 /** How often the log is asked whether it can be read again, milliseconds. */
 const RETRY_MS = 60_000;
@@ -22,7 +22,7 @@ export interface SetAsideOptions {
   readonly writer: Pick<Writer, "positions" | "claim">;
   readonly generation: Pick<Generation, "skip">;
   readonly partitions: ReadonlyMap<number, PartitionIngest>;
-  /** Partitions that began at their beginning: nothing of them was ever read. */
+  /** Partitions of which nothing was ever read. */
   readonly unread: Iterable<number>;
   readonly checkpointer: Checkpointer;
   readonly progress: Progress;
@@ -36,7 +36,21 @@ export function beforeFirstRead(
   { from, to, at }: { readonly from: number; readonly to: number; readonly at: number },
 ): Gap {
   const why = `the log began at ${to} when it was first read`;
-  return { partition, from, to, reason: "before_first_read", why, by: "first start", at };
+  return { partition, from, to, reason: "before_first_read", why, by: FIRST_START, at };
+}
+
+/** The partitions of which nothing was ever read: at their beginning, or behind a gap from before the first read. */
+export async function unreadOf(
+  claims: readonly Claim[],
+  options: Pick<RunnerOptions, "domain" | "warehouse">,
+): Promise<readonly number[]> {
+  const unread: number[] = [];
+  for (const { partition, nextOffset, lastTimestamp } of claims) {
+    const isUnread = nextOffset === 0 ||
+      (lastTimestamp === null && await hasGapBefore(nextOffset, partition, { ...options, by: FIRST_START }));
+    if (isUnread) unread.push(partition);
+  }
+  return unread;
 }
 
 export class SetAside {

@@ -29,11 +29,21 @@ export interface SkipOptions {
   readonly domain: { readonly name: string; readonly topic: string };
 }
 
-/** Counts the skips of a partition on record that end at an offset: domain, topic, partition, offset, who chose it. */
-export const SKIPS_ON_RECORD =
+/** Counts the gaps of a partition on record that end at an offset: domain, topic, partition, offset, who chose it. */
+export const GAPS_ON_RECORD =
   `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND TO_OFFSET = ? AND RECORDED_BY = ?`;
 
 const RECORDED_BY: Gap["by"] = "freshet skip";
+
+/** Whether a gap of a partition that ends at the offset is on record, chosen by `by`. */
+export async function hasGapBefore(
+  offset: number,
+  partition: number,
+  { by, warehouse, domain }: Pick<SkipOptions, "warehouse" | "domain"> & Pick<Gap, "by">,
+): Promise<boolean> {
+  const { rows } = await warehouse.query(GAPS_ON_RECORD, { binds: [domain.name, domain.topic, partition, offset, by] });
+  return Number(rows[0]![0]) > 0;
+}
 
 /** Whether it was recorded now, or had been before. */
 export type Skipped = "recorded" | "recorded before";
@@ -75,14 +85,12 @@ export interface MovedPosition {
  */
 export async function isSkip(
   { before, found }: MovedPosition,
-  { warehouse, domain }: Pick<SkipOptions, "warehouse" | "domain">,
+  options: Pick<SkipOptions, "warehouse" | "domain">,
 ): Promise<boolean> {
   const isOneCommit = found.epoch === before.epoch + 1 && found.checkpoint === before.checkpoint + 1;
   const isMoved = found.nextOffset > before.nextOffset || before.lastTimestamp !== null;
   if (!isOneCommit || !isMoved || found.lastTimestamp !== null) return false;
-  const binds = [domain.name, domain.topic, found.partition, found.nextOffset, RECORDED_BY];
-  const { rows } = await warehouse.query(SKIPS_ON_RECORD, { binds });
-  return Number(rows[0]![0]) > 0;
+  return await hasGapBefore(found.nextOffset, found.partition, { ...options, by: RECORDED_BY });
 }
 
 /** The same for whichever of the domains reads the topic. */

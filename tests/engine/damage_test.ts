@@ -225,6 +225,43 @@ Deno.test("what goes before the first read, once a first gap is on record, stops
   }
 });
 
+Deno.test("what goes before the first read stops nothing in the run after the one that put a first gap on record", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 40);
+  world.log.retain(TOPIC, 0, 7);
+  // Nothing of it comes in the first run.
+  world.log.partition(TOPIC, 0).isSlow = true;
+  const first = world.start();
+  await world.until(() => next(world).join() === "7,20");
+  await world.stopped(first);
+  world.log.retain(TOPIC, 0, 12);
+  world.log.partition(TOPIC, 0).isSlow = false;
+  const second = world.start();
+  await world.until(() =>
+    next(world).join() === "20,20" || second.runner.status().partitions[0]?.stopped !== undefined
+  );
+  await world.stopped(second);
+  assertEquals(world.warehouse.rows("FRESHET_GAPS").map(gapOf), [
+    [0, 0, 7, "before_first_read", "first start"],
+    [0, 7, 12, "before_first_read", "first start"],
+  ]);
+  assertEquals(rawOffsets(world), [numbers(12, 20), numbers(0, 20)]);
+  assertEquals(world.messages.filter(({ level }) => level === "error" || level === "warn"), []);
+});
+
+Deno.test("what is deleted behind a stretch that was skipped stops its partition in the next run", async () => {
+  const world = new World(readings(Infinity), 1, 2);
+  produce(world, 0, 10);
+  await world.catchUp();
+  world.log.partition(TOPIC, 0).damaged.push({ from: 5, to: 20 });
+  produce(world, 10, 40);
+  await world.catchUp({ onDamage: "skip" });
+  assertEquals(world.warehouse.claims.get(0)!.lastTimestamp, null);
+  produce(world, 40, 80);
+  world.log.retain(TOPIC, 0, 33);
+  await stoppedAt(world, world.start(), "20,40");
+});
+
 Deno.test("what is deleted after the first read stops its partition, also in the run that began with it", async () => {
   const world = new World(readings(Infinity), 1, 2);
   produce(world, 0, 40);

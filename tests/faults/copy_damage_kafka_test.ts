@@ -70,3 +70,34 @@ kafka.test("a flipped bit and records deleted ahead of a copy are told, and gone
   const [copy] = await log.topics([`${topic}.keyed`]);
   assertEquals(copy!.partitions.reduce((sum, { high }) => sum + high, 0), 1_000 - 100 - 50);
 });
+
+kafka.test("what is deleted of a partition before its first record was copied stops no copy, whatever run copied others", async (broker) => {
+  await using terminal = await Terminal.open();
+  const source = domainOf("trains").topic;
+  const env = {
+    KAFKA_BROKERS: broker.listeners.plaintext,
+    FRESHET_TOPIC_PARTITIONS: "2",
+    FRESHET_KEYED_COPIES: "trains",
+    FRESHET_CHECKPOINT_MS: "200",
+  };
+  const cli = async (...args: string[]) => {
+    const { code, stderr } = await terminal.run(args, { env });
+    assertEquals(code, 0, stderr);
+  };
+  await cli("topics", "create");
+  // All of these are in partition 0.
+  await produceBatches(broker, { domain: "trains", count: 1, seed: 5 });
+  await cli("run", "trains", "--until-end");
+  await produceBatches(broker, { domain: "trains", count: 4, seed: 6 });
+  await deleteBefore(broker, { topic: source, partition: 1, offset: 50 });
+  await cli("run", "trains", "--until-end");
+  await using log = await openOn(broker);
+  const [copy] = await log.topics([`${source}.keyed`]);
+  assertEquals(copy!.partitions.reduce((sum, { high }) => sum + high, 0), 500 - 50);
+  // From then on it is a loss.
+  await produceBatches(broker, { domain: "trains", count: 2, seed: 7 });
+  await deleteBefore(broker, { topic: source, partition: 1, offset: 250 });
+  const { code, stderr } = await terminal.run(["run", "trains", "--until-end"], { env });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `"freshet skip ${source} 1 200 250" goes on behind it`);
+});

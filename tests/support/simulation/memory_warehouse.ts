@@ -1,5 +1,5 @@
 // A warehouse in memory for seeded schedules: a model of the warehouse port's writing half, with faults on request. Of SQL it
-// answers only whether a skip is on record, and what is known of alerts: the test looks at the tables.
+// answers only whether a gap is on record, and what is known of alerts: the test looks at the tables.
 
 import {
   CommitUnknownError,
@@ -24,7 +24,7 @@ import type {
   Writer,
 } from "../../../src/warehouse/warehouse.ts";
 import { GAPS_TABLE } from "../../../src/engine/gap.ts";
-import { SKIPS_ON_RECORD } from "../../../src/engine/skip.ts";
+import { GAPS_ON_RECORD } from "../../../src/engine/skip.ts";
 import { answerOfAlerts } from "./alert_queries.ts";
 import type { Gate } from "./turns.ts";
 import { DUCKDB } from "../../../src/warehouse/duckdb/traits.ts";
@@ -136,7 +136,7 @@ export class MemoryWarehouse implements Warehouse {
     await this.gate.turn();
     const ofAlerts = answerOfAlerts({ sql, binds, rows: (table) => this.store.rows(table) });
     if (ofAlerts) return ofAlerts;
-    if (sql !== SKIPS_ON_RECORD) throw new QueryRefusedError("The warehouse in memory answers no SQL");
+    if (sql !== GAPS_ON_RECORD) throw new QueryRefusedError("The warehouse in memory answers no SQL");
     const columns = ["DOMAIN", "TOPIC", "KAFKA_PARTITION", "TO_OFFSET", "RECORDED_BY"];
     const found = this.store.rows(GAPS_TABLE).filter((row) => columns.every((name, i) => row[name] === binds[i]));
     return { columns: [{ name: "N", type: "BIGINT" }], rows: [[found.length]], truncated: false };
