@@ -87,7 +87,8 @@ const PARTS: readonly Part[] = [
   {
     name: "The checks",
     files: /^src\/checks\//,
-    ours: /^src\/(checks\/|domains\/(domain|older_form)\.ts$|engine\/(episodes|rows)\.ts$|warehouse\/sql\/(numbers|scripts)\.ts$)/,
+    ours:
+      /^src\/(checks\/|domains\/(domain|older_form)\.ts$|engine\/(episodes|rows)\.ts$|warehouse\/sql\/(numbers|scripts)\.ts$)/,
   },
   {
     name: "HTTP",

@@ -1,6 +1,7 @@
 // The run file: `run` leaves its address and a token in the data folder while it is up, so that `query` and `status`
 // can ask it for what only one process may open. Knows nothing of what is asked.
 import * as z from "zod";
+import { Deadline } from "./deadline.ts";
 import { WarehouseRefusedError, WarehouseUnavailableError } from "./errors.ts";
 import { makePrivateFolder } from "./private_files.ts";
 
@@ -13,10 +14,21 @@ const FILE_NAME = "freshet.run.json";
 /** How long a run that is busy may take to say that it is there. */
 const ALIVE_TIMEOUT_MS = 5_000;
 
+/** How long a host may take to say whether something listens there. */
+const CONNECT_MS = 1_000;
+
 /** The answer of a run all of whose connections are taken, and how often it is asked again meanwhile. */
 const FULL = "too_many_connections";
 const FULL_TRIES = 5;
 const FULL_PAUSE_MS = 500;
+
+/** Something listens where the run should be, and has not answered in time: nobody knows that it is not the run. */
+export class RunUnansweredError extends WarehouseUnavailableError {}
+
+/** How long an answer is waited for; as long as a busy run may take, when left out. */
+interface Patience {
+  readonly timeoutMs?: number;
+}
 
 /** The file's claim by this process; removed when disposed. */
 export interface RunFileClaim extends AsyncDisposable {
@@ -41,12 +53,16 @@ export async function makeDataDir(dataDir: string): Promise<void> {
   }
 }
 
-/** Makes sure that no other run uses the data folder (making the folder). Errors: `WarehouseRefusedError` names its pid. */
+/**
+ * Makes sure that no other run uses the data folder (making the folder). Errors: `WarehouseRefusedError` names its pid, and
+ * those of {@link findRunning}.
+ */
 export async function claimRunFile(
   { dataDir, pid }: { readonly dataDir: string; readonly pid: number },
+  patience: Patience = {},
 ): Promise<RunFileClaim> {
   await makeDataDir(dataDir);
-  const other = await findRunning(dataDir);
+  const other = await findRunning(dataDir, patience);
   if (other) {
     throw new WarehouseRefusedError(
       `Another "freshet run" (pid ${other.pid}, ${other.url}) uses the folder "${dataDir}": stop it first, or set FRESHET_DATA_DIR to another folder`,
@@ -73,17 +89,30 @@ export async function claimRunFile(
 
 /**
  * The run that uses the data folder and answers; `undefined` when there is none, whatever an old file says. Rejects with
- * `WarehouseUnavailableError` when it has no connection left, and so cannot say that it is there.
+ * `WarehouseUnavailableError` when it has no connection left, and so cannot say that it is there, and with
+ * `RunUnansweredError` when something is there that does not answer.
  */
-export async function findRunning(dataDir: string): Promise<RunningInstance | undefined> {
-  const instance = await read(pathOf(dataDir));
+export async function findRunning(
+  dataDir: string,
+  { timeoutMs = ALIVE_TIMEOUT_MS }: Patience = {},
+): Promise<RunningInstance | undefined> {
+  const path = pathOf(dataDir);
+  const instance = await read(path);
   if (!instance) return undefined;
   let answer: Response;
   try {
     // Asked with the token, so that another program on the same port is not taken for it.
-    answer = await ask(instance, "GET", "/api/instance", { timeoutMs: ALIVE_TIMEOUT_MS });
-  } catch {
-    return undefined;
+    answer = await ask(instance, "GET", "/api/instance", { timeoutMs });
+  } catch (error) {
+    if (!(error instanceof RunUnansweredError) || !await listens(instance)) return undefined;
+    const { pid, url } = instance;
+    throw new RunUnansweredError(
+      `The run that is up (pid ${pid}, ${url}) has not answered within ${
+        timeoutMs / 1000
+      } s: it is very busy, or hangs. ` +
+        `Ask again, or stop it first; if pid ${pid} is no "freshet run", delete "${path}"`,
+      { cause: error },
+    );
   }
   const body = await bodyOf(answer);
   if (answer.status === 503 && body?.code === FULL) throw notAnswered(instance, "/api/instance", { answer, body });
@@ -170,6 +199,13 @@ async function askOnce(
     const bytes = await response.arrayBuffer();
     return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
   } catch (error) {
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      const seconds = options.timeoutMs! / 1000;
+      throw new RunUnansweredError(
+        `The run that is up (pid ${instance.pid}) has not answered ${path} within ${seconds} s; ask again`,
+        { cause: error },
+      );
+    }
     // What fetch says of a connection that is gone names nobody.
     if (!(error instanceof TypeError)) throw error;
     throw new WarehouseUnavailableError(
@@ -177,6 +213,15 @@ async function askOnce(
       { cause: error },
     );
   }
+}
+
+/** Whether something takes connections there: an address that is no host's any more may be silent, too. */
+async function listens({ url }: RunningInstance): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const connecting = Deno.connect({ hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) });
+  const closed = connecting.then((connection) => connection.close());
+  using deadline = new Deadline({ timeoutMs: CONNECT_MS });
+  return await deadline.within(closed).then(() => true, () => false);
 }
 
 function pathOf(dataDir: string): string {

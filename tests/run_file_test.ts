@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { WarehouseUnavailableError } from "../src/errors.ts";
-import { ask, askJson, findRunning } from "../src/run_file.ts";
+import { ask, askJson, claimRunFile, findRunning, RunUnansweredError } from "../src/run_file.ts";
 
 Deno.test("a run that ends while it is asked is named by its pid, and the question can be put again", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -38,6 +38,22 @@ async function fakeRun(answer: (request: Request, asked: number) => Response) {
   };
 }
 
+/** A run file whose run takes connections and says nothing, as one that is stopped in a debugger. */
+async function silentRun() {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet_run_file_" });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const instance = { pid: 4711, url: `http://127.0.0.1:${listener.addr.port}`, token: "token" };
+  await Deno.writeTextFile(`${dataDir}/freshet.run.json`, JSON.stringify(instance));
+  return {
+    dataDir,
+    instance,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
+
 const full = () =>
   Response.json({ code: "too_many_connections", detail: "All connections are taken" }, { status: 503 });
 
@@ -50,6 +66,37 @@ Deno.test("a run that has no connection left is not taken for none, and what it 
   await using run = await fakeRun(full);
   const says = "The run that is up (pid 4711) answers 503 to /api/instance: All connections are taken; ask again";
   await assertRejects(() => findRunning(run.dataDir), WarehouseUnavailableError, says);
+});
+
+Deno.test("a run that is there and does not answer is not taken for none: who asks is told what to do", async () => {
+  await using run = await silentRun();
+  const says =
+    `The run that is up (pid 4711, ${run.instance.url}) has not answered within 0.2 s: it is very busy, or hangs. ` +
+    `Ask again, or stop it first; if pid 4711 is no "freshet run", delete "${run.dataDir}/freshet.run.json"`;
+  await assertRejects(() => findRunning(run.dataDir, { timeoutMs: 200 }), RunUnansweredError, says);
+  await assertRejects(
+    () => claimRunFile({ dataDir: run.dataDir, pid: 4712 }, { timeoutMs: 200 }),
+    RunUnansweredError,
+    says,
+  );
+  await assertRejects(
+    () => askJson(run.instance, "/api/status", 200),
+    WarehouseUnavailableError,
+    "The run that is up (pid 4711) has not answered /api/status within 0.2 s; ask again",
+  );
+});
+
+Deno.test("where nothing listens any more, or not at that address, no run is up", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "freshet_run_file_" });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  // The second is an address for examples, which no host has.
+  for (const url of [`http://127.0.0.1:${port}`, `http://192.0.2.1:${port}`]) {
+    await Deno.writeTextFile(`${dataDir}/freshet.run.json`, JSON.stringify({ pid: 4711, url, token: "token" }));
+    assertEquals(await findRunning(dataDir, { timeoutMs: 200 }), undefined);
+  }
+  await Deno.remove(dataDir, { recursive: true });
 });
 
 Deno.test("an answer that says no, or is no JSON, is not read as one that says yes", async () => {

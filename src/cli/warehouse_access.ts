@@ -2,7 +2,7 @@
 import { FreshetError, QueryRefusedError, WarehouseUnavailableError } from "../errors.ts";
 import type { Problem } from "../http/problem.ts";
 import { MAX_ROWS } from "../http/query_route.ts";
-import { ask, findRunning, type RunningInstance } from "../run_file.ts";
+import { ask, findRunning, type RunningInstance, RunUnansweredError } from "../run_file.ts";
 import type { QueryOptions, QueryResult, Warehouse } from "../warehouse/warehouse.ts";
 import { type Context, UsageError } from "./context.ts";
 
@@ -13,7 +13,11 @@ export interface QueryTarget extends AsyncDisposable {
 
 /** The run that is up on this data folder, or the warehouse itself. */
 export async function openQueryTarget(context: Context): Promise<QueryTarget> {
-  const instance = await findRunning(context.config().dataDir);
+  const instance = await findRunning(context.config().dataDir).catch((error) => {
+    // A warehouse that is no file can be looked into beside it.
+    if (error instanceof RunUnansweredError && context.config().snowflake) return undefined;
+    throw error;
+  });
   if (instance) return throughRun(instance);
   return await openExistingWarehouse(context);
 }

@@ -229,7 +229,9 @@ function outputOf(outputs: readonly Output<unknown>[], { ALERT_TYPE }: Told): Ep
 
 /** A row as the warehouse gives it, where times are text in UTC. */
 function toldRow(row: Told, outputs: readonly Output<unknown>[]): Told {
-  const times = TIMES.filter((name) => typeof row[name] === "string").map((name) => [name, Date.parse(`${row[name]}Z`)]);
+  const times = TIMES.filter((name) => typeof row[name] === "string").map((
+    name,
+  ) => [name, Date.parse(`${row[name]}Z`)]);
   const keyNames = outputOf(outputs, row)?.keyNames ?? [];
   return told({ keyNames }, { ...row, ...Object.fromEntries(times) });
 }

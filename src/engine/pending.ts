@@ -123,7 +123,9 @@ export class Pending {
         addRows(this.#rowsOf(output.name), batch.partition, elements as Element<Row>[]);
       } else this.#addChanges(output, elements, now);
       if (output.kind === "windows") this.#addEnds(elements as Element<WindowResult<unknown>>[]);
-      if (output.kind === "sessions" || isJoined(output)) this.#addSessionEnds(elements as Element<SessionChange<unknown>>[]);
+      if (output.kind === "sessions" || isJoined(output)) {
+        this.#addSessionEnds(elements as Element<SessionChange<unknown>>[]);
+      }
     });
     for (const late of batch.side.late) this.#addLate(late);
   }

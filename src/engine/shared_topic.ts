@@ -69,7 +69,9 @@ export class SharedTopic {
     const positions = await writer.positions(topic, partitions);
     const next = new Map(positions.map(({ partition, nextOffset }) => [partition, nextOffset]));
     this.#areDone = partitions.every((partition, i) => (next.get(partition) ?? 0) >= (this.#ends[i] ?? 0));
-    const watermarks = partitions.map((of) => positions.find(({ partition }) => partition === of)?.watermark ?? -Infinity);
+    const watermarks = partitions.map((of) =>
+      positions.find(({ partition }) => partition === of)?.watermark ?? -Infinity
+    );
     this.#passedUpTo = Math.min(...watermarks);
     const active = positions.filter(({ maxEventTime }) => maxEventTime !== null);
     if (active.length === 0) return;
