@@ -4,7 +4,7 @@ import type { Clock, EventNow } from "./clock.ts";
 import { AlertSending, Notes, SmallWrites } from "./alerts/mod.ts";
 import { alertChannels, type Config } from "./config/mod.ts";
 import { CheckpointTotals } from "./engine/checkpoint_totals.ts";
-import { gapUpsert } from "./engine/gap.ts";
+import { gapUpsert, TRUNCATIONS } from "./engine/gap.ts";
 import type { AlertOptions, TimeBefore } from "./engine/options.ts";
 import type { DomainStatus } from "./engine/status.ts";
 import { startDashboard } from "./http/dashboard/mod.ts";
@@ -130,7 +130,7 @@ async function openAndRun(options: AppOptions, { stop, onRunners }: Opening): Pr
   const shared = { log, warehouse, clock, config, untilEnd, observers: told };
   const threads = await openThreads(options, { ...shared, alerts: alerts && alertOptions(options) }, stack);
   addGauge(metrics, { name: "freshet_threads", help: "Threads that share the partitions", read: () => threads.count });
-  const copies = keyedCopies({ ...options, log, writes, metrics });
+  const copies = keyedCopies({ ...options, log, warehouse, writes, metrics });
   const runners: readonly Runner[] = domains.map((domain) => {
     const now = eventNow?.(domain);
     const runner = threads.all?.runner(domain) ??
@@ -265,12 +265,14 @@ async function openThreads(
 
 interface KeyedCopiesParts extends AppOptions {
   readonly log: Log;
+  readonly warehouse: Pick<Warehouse, "query">;
   readonly writes: SmallWrites;
   readonly metrics: Metrics;
 }
 
 /** What makes the keyed copies that domains read. */
-function keyedCopies({ domains, config, clock, log, writes, metrics }: KeyedCopiesParts): Map<Domain, KeyedCopy> {
+function keyedCopies(parts: KeyedCopiesParts): Map<Domain, KeyedCopy> {
+  const { domains, config, clock, log, warehouse, writes, metrics } = parts;
   const copied = domains.filter(({ copyOf }) => copyOf !== undefined);
   return new Map(copied.map((domain) => {
     const { name, copyOf: topic = "" } = domain;
@@ -281,6 +283,10 @@ function keyedCopies({ domains, config, clock, log, writes, metrics }: KeyedCopi
       async onGap(gap) {
         await writes.write([gapUpsert({ name, topic }, gap)]);
         onSkipped(gap.to - gap.from);
+      },
+      async truncations() {
+        const { rows } = await warehouse.query(TRUNCATIONS, { binds: [name, topic] });
+        return new Map(rows.map(([partition, count]) => [Number(partition), Number(count)]));
       },
     });
     return [domain, copy];

@@ -72,6 +72,11 @@ export class CopiedPartitions {
     }
   }
 
+  /** What was taken for the position of a partition, of which nothing has come yet, is this one. */
+  beginsAt(partition: number, offset: number): void {
+    this.#merged.skipTo(partition, offset);
+  }
+
   /** The partition stays where its damage is; the others go on. */
   stop(damage: Damage): void {
     const sinceMs = this.options.clock.monotonic();
@@ -89,7 +94,8 @@ export class CopiedPartitions {
   retry(): void {
     const now = this.options.clock.monotonic();
     for (const [partition, stop] of this.#stopped) {
-      if (now < stop.retryAtMs) continue;
+      // What comes at the end of a topic that lacks what was copied of it is another topic's, as far as anybody can tell.
+      if (now < stop.retryAtMs || stop.damage.beginsAt !== undefined) continue;
       stop.retryAtMs = now + RETRY_MS;
       stop.isTried = true;
       this.options.generation.skip(partition, stop.damage.from);
@@ -112,10 +118,11 @@ export class CopiedPartitions {
     return [...this.given()].map(([partition, nextOffset]) => {
       const { low = 0, high = 0 } = bounds.get(partition) ?? {};
       const highOffset = Math.max(high, generation.look(partition)?.end ?? 0);
-      const { from, to, reason, why } = this.stopAt(partition) ?? {};
+      const { from, to, reason, why, beginsAt } = this.stopAt(partition) ?? {};
       return {
         ...{ partition, nextOffset, highOffset, lag: Math.max(0, highOffset - Math.max(nextOffset, low)) },
-        ...from !== undefined && { stopped: { from, to, reason: reason!, why: why! } },
+        ...from !== undefined &&
+          { stopped: { from, to, reason: reason!, why: why!, ...beginsAt !== undefined && { beginsAt } } },
       };
     }).toSorted((a, b) => a.partition - b.partition);
   }

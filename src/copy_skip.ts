@@ -1,7 +1,8 @@
 // `freshet skip` for a topic that a domain reads a keyed copy of: the copy goes on behind what cannot be read, with the gap on
-// record. Where it has come is in the offsets of its group; a copy that is being made here is told.
+// record. Where it has come is in the offsets of its group; a copy that is being made here is told. A topic that ends before what
+// is copied of it is copied from where somebody says: what it has there now is not what was copied.
 
-import { type Gap, gapUpsert } from "./engine/gap.ts";
+import { type Gap, GAPS_TABLE, gapUpsert } from "./engine/gap.ts";
 import {
   isRecorded,
   reasonFor,
@@ -29,9 +30,12 @@ export async function skipCopied(request: SkipRequest, options: CopySkipOptions)
   const { copy, warehouse, clock, domain: { name } } = options;
   const { topic, partition, from, to } = request;
   const reader = { name, topic };
-  const position = await positionOf(request, options);
+  const place = await placeOf(request, options);
+  const { position } = place;
   const wasRecorded = await isRecorded(request, { warehouse, domain: reader });
-  if (wasRecorded && position >= to) return "recorded before";
+  if (position > place.high) return await backTo(request, { ...options, place, wasRecorded });
+  const wasTruncation = wasRecorded && await isTruncation(request, options);
+  if (wasRecorded && (position >= to || wasTruncation)) return "recorded before";
   checkPosition(request, position);
   if (copy && !copy.stopAt(partition)) {
     throw new SkipRefusedError(
@@ -41,9 +45,49 @@ export async function skipCopied(request: SkipRequest, options: CopySkipOptions)
   const reason = await reasonFor(request, { ...options, doubtsDamaged: true });
   const gap: Gap = { partition, from, to, reason, why: "chosen by hand", by: "freshet skip", at: clock.now() };
   if (!wasRecorded) await record(options, reader, gap);
-  if (copy) copy.goOn(partition, to);
-  else await moveGroup(request, options);
+  await goOn(request, options, to);
   return wasRecorded ? "recorded before" : "recorded";
+}
+
+interface Beyond extends CopySkipOptions {
+  readonly place: Place;
+  readonly wasRecorded: boolean;
+}
+
+/** The topic ends before what is copied of it. Errors: `SkipRefusedError` where that is not what is asked for. */
+async function backTo(request: SkipRequest, options: Beyond): Promise<Skipped> {
+  const { place: { low, high, position }, wasRecorded, clock, domain } = options;
+  const { topic, partition, from, to } = request;
+  if (to !== position || from < low || from > high) {
+    throw new SkipRefusedError(
+      `Partition ${partition} of "${topic}" holds offsets ${low} to ${high}, and is copied up to ${position}: ` +
+        `<to> is ${position}, and <from> where it is to be copied from, ${low} to ${high}`,
+    );
+  }
+  const why = "chosen by hand: what comes from there on is copied";
+  const gap: Gap = { partition, from, to, reason: "truncated", why, by: "freshet skip", at: clock.now() };
+  if (!wasRecorded) await record(options, { name: domain.name, topic }, gap);
+  await goOn(request, options, from);
+  return "copied from";
+}
+
+/** The copy goes on at the offset. */
+async function goOn(request: SkipRequest, options: CopySkipOptions, offset: number): Promise<void> {
+  if (options.copy) options.copy.goOn(request.partition, offset);
+  else await moveGroup(request, options, offset);
+}
+
+/** Whether the gap on record is one of a topic that had lost what was copied of it. */
+async function isTruncation(
+  { topic, partition, from, to }: SkipRequest,
+  { warehouse, domain: { name } }: CopySkipOptions,
+): Promise<boolean> {
+  const { rows } = await warehouse.query(
+    `SELECT COUNT(*) FROM ${GAPS_TABLE}
+     WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ? AND REASON = 'truncated'`,
+    { binds: [name, topic, partition, from, to] },
+  );
+  return Number(rows[0]![0]) > 0;
 }
 
 /** The same for whichever of the copies is of the topic; other topics are left to `skip`. */
@@ -59,13 +103,22 @@ export function skipInCopies(
   };
 }
 
-/** Where the copy has stopped, or where it has come. */
-async function positionOf({ topic, partition }: SkipRequest, { log, domain, copy }: CopySkipOptions): Promise<number> {
+/** Where the copy has stopped, or where it has come, and what the topic holds; `Infinity` where nobody knows its end. */
+interface Place {
+  readonly position: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+async function placeOf({ topic, partition }: SkipRequest, { log, domain, copy }: CopySkipOptions): Promise<Place> {
   const stop = copy?.stopAt(partition);
-  if (stop) return stop.from;
+  if (stop?.beginsAt !== undefined) return { position: stop.to!, low: stop.beginsAt, high: stop.from };
   const [info] = await log.topics([topic]);
+  const bounds = info?.partitions[partition];
+  const { low, high } = bounds && !bounds.isUnknown ? bounds : { low: 0, high: Infinity };
+  if (stop) return { position: stop.from, low, high: Infinity };
   const committed = info && (await log.committed(topic, copyGroupOf(domain))).get(partition);
-  return committed ?? info?.partitions[partition]?.low ?? 0;
+  return { position: committed ?? low, low, high };
 }
 
 function checkPosition({ topic, partition, from, to }: SkipRequest, position: number): void {
@@ -95,8 +148,9 @@ async function record(
 
 /** A process elsewhere that makes the copy sees it as a member that joins, and goes on from there. */
 async function moveGroup(
-  { topic, partition, to }: SkipRequest,
+  { topic, partition }: SkipRequest,
   { log, domain, clock, signal }: CopySkipOptions,
+  offset: number,
 ): Promise<void> {
   const group = copyGroupOf(domain);
   await using members = await log.subscribe({ topic, group, signal });
@@ -107,8 +161,8 @@ async function moveGroup(
       throw new SkipRefusedError(`Another process makes the copy of "${topic}": skip where it runs, or stop it first`);
     }
     // A member that has just joined may not be able to commit yet, and whether it did is told nowhere else.
-    await generation.commit(new Map([[partition, to]]));
-    if ((await log.committed(topic, group)).get(partition) === to) return;
+    await generation.commit(new Map([[partition, offset]]));
+    if ((await log.committed(topic, group)).get(partition) === offset) return;
     await clock.sleep(PAUSE_MS, signal);
   }
   throw new LogUnavailableError(`The offsets of the group "${group}" were not moved: try again`);

@@ -133,6 +133,8 @@ export interface Damage {
   readonly reason: DamageReason;
   /** For people. */
   readonly why: string;
+  /** Of a topic that is copied, and ends before what is copied of it, where it begins: it may be copied from there, or from `from`. */
+  readonly beginsAt?: number;
 }
 
 /** A stretch of one partition cannot be read; other partitions are not concerned. */
@@ -143,7 +145,9 @@ export class LogDamagedError extends LogRefusedError {
   }
 }
 
-function damageMessage({ topic, partition, from, to, reason, why }: Damage): string {
+function damageMessage(damage: Damage): string {
+  const { topic, partition, from, to, reason, why, beginsAt } = damage;
+  if (beginsAt !== undefined) return behindItsCopy(damage, beginsAt);
   if (reason === "truncated") {
     return `"${topic}" partition ${partition} ends at offset ${from}, and the tables have it up to ${to} (${why}): if its leader ` +
       `lost records, "freshet skip ${topic} ${partition} ${from} ${to}" goes on at ${to} once the log is there; if the topic ` +
@@ -155,6 +159,15 @@ function damageMessage({ topic, partition, from, to, reason, why }: Damage): str
   return reason === "deleted"
     ? `"${topic}" partition ${partition} has lost records ${offsets} before they were read (${why}): ${go}`
     : `"${topic}" partition ${partition} cannot be read ${offsets} (${why}): ${go}${end}, or mend the log`;
+}
+
+function behindItsCopy({ topic, partition, from, to }: Damage, beginsAt: number): string {
+  const skip = (at: number) => `"freshet skip ${topic} ${partition} ${at} ${to}"`;
+  const anew = `${skip(beginsAt)} copies it anew from its beginning, ${beginsAt}`;
+  return `"${topic}" partition ${partition} ends at offset ${from}, and is copied up to ${to}: ` +
+    (beginsAt === from
+      ? `it was made anew, or has lost its end: ${anew}`
+      : `if it was made anew, ${anew}; if it has lost its end, ${skip(from)} copies what comes from ${from} on`);
 }
 
 /** The Schema Registry cannot be reached or used right now. */

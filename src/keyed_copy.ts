@@ -6,7 +6,8 @@
 // by reading which ones there are already. Two processes that make one copy at the same time may copy records twice.
 //
 // A partition that meets a stretch which cannot be read goes past it, with a gap on record, or stops while the others go on:
-// until it is told to go on (copy_skip.ts), or the log can be read there again.
+// until it is told to go on (copy_skip.ts), or the log can be read there again. So does one that ends before what is copied of
+// it: what it has since then under the same offsets are other records, whose copies say so behind their places.
 
 import type { Clock } from "./clock.ts";
 import { CopiedPartitions } from "./copied_partitions.ts";
@@ -17,17 +18,16 @@ import type { Logger } from "./engine/options.ts";
 import { OlderForms } from "./engine/older_forms.ts";
 import type { CopyStatus, Standstill } from "./engine/status.ts";
 import { ConfigError, type Damage, isRetriable, LogDamagedError, TopicMissingError } from "./errors.ts";
-import type { Generation, Log, LogRecord, NewRecord } from "./log/log.ts";
+import type { Generation, Log, LogRecord, NewRecord, PartitionBounds } from "./log/log.ts";
 import type { PlacedRecord } from "./merged_partitions.ts";
 
-/** Says which record a copy is of: partition and offset, with a slash between. */
+/** Says which record a copy is of: partition and offset, with a slash between; then how often that partition has lost its end, if it has. */
 const SOURCE_HEADER = "freshet.copy.of";
 /** Records in one write. */
 const WRITE_RECORDS = 1_000;
 const WAIT_MS = 200;
 const RETRY_MS = 1_000;
-
-const placeOf = ({ partition, record }: PlacedRecord) => `${partition}/${record.offset}`;
+const COMMIT_TRIES = 50;
 
 /** What the copy of a topic is called. */
 export const keyedCopyOf = (topic: string): string => `${topic}.keyed`;
@@ -64,6 +64,8 @@ export interface KeyedCopyOptions {
   readonly onDamage: "stop" | "skip";
   /** Puts a gap on record; rejects when it cannot. */
   readonly onGap: (gap: Gap) => Promise<void>;
+  /** How often partitions have lost what was copied of them, as it is on record. */
+  readonly truncations: () => Promise<ReadonlyMap<number, number>>;
   /** Told of records that are in the copy, and of those among them that have the key that they had. */
   readonly onCopied?: (records: number, withOwnKey: number) => void;
 }
@@ -74,6 +76,12 @@ interface Meeting {
   readonly generation: Generation;
   /** Where partitions begin of which nothing has ever been copied: they have no offset in the group, so that it is known later. */
   readonly unread: Map<number, number>;
+}
+
+/** How far partitions are copied, and where they begin and end. */
+interface Places {
+  readonly positions: ReadonlyMap<number, number>;
+  readonly bounds: ReadonlyMap<number, PartitionBounds>;
 }
 
 /**
@@ -97,6 +105,7 @@ export class KeyedCopy {
   #partitions: CopiedPartitions | undefined;
   /** Where partitions that have stopped are to go on. */
   readonly #told = new Map<number, number>();
+  #truncations: ReadonlyMap<number, number> = new Map();
   #isWarned = false;
 
   constructor(private readonly options: KeyedCopyOptions) {
@@ -182,8 +191,14 @@ export class KeyedCopy {
     const positions = new Map(generation.partitions.map((p) => [p, committed.get(p) ?? bounds.get(p)?.low ?? 0]));
     const unread = new Map([...positions].filter(([partition]) => !committed.has(partition)));
     const partitions = this.#partitions = new CopiedPartitions({ generation, positions, bounds, clock });
+    this.#truncations = await this.options.truncations();
     const copied = await this.#copiedSince(positions, generation.signal);
-    await generation.start(positions);
+    const starts = new Map([...positions].map(([p, from]) => [p, Math.min(from, bounds.get(p)?.high ?? Infinity)]));
+    await this.#stopAtLostEnds({ partitions, generation, unread }, {
+      positions: copiedEnds(positions, copied),
+      bounds,
+    });
+    await generation.start(starts);
     while (!generation.signal.aborted) {
       await this.#goOn({ partitions, generation, unread });
       if (partitions.mustWait) {
@@ -192,7 +207,7 @@ export class KeyedCopy {
         if (untilEnd && partitions.isAtEnd) return true;
         continue;
       }
-      await this.#write(partitions.oldest(WRITE_RECORDS).filter((placed) => !copied.delete(placeOf(placed))));
+      await this.#write(partitions.oldest(WRITE_RECORDS).filter((placed) => !copied.delete(this.#placeOf(placed))));
       await generation.commit(copiedUpTo({ partitions, unread }));
     }
     return false;
@@ -209,7 +224,7 @@ export class KeyedCopy {
         withOwnKey++;
         this.#warnOf(placed);
       }
-      return copyOf(placed, key === undefined ? placed.record.key : key);
+      return this.#copyOf(placed, key === undefined ? placed.record.key : key);
     });
     await log.produce(domain.topic, copies, { asIs: true });
     onCopied?.(records.length, withOwnKey);
@@ -219,6 +234,7 @@ export class KeyedCopy {
   async #goOn({ partitions, generation, unread }: Meeting): Promise<void> {
     partitions.retry();
     if (this.#told.size === 0) return;
+    this.#truncations = await this.options.truncations();
     for (const [partition, offset] of this.#told) {
       if (partitions.stopAt(partition) === undefined) continue;
       partitions.goOn(partition, offset);
@@ -229,6 +245,49 @@ export class KeyedCopy {
     await generation.commit(copiedUpTo({ partitions, unread }));
   }
 
+  /** Partitions that end before what is copied of them stop: nobody can tell what they have at the offsets that were copied. */
+  async #stopAtLostEnds({ partitions, generation, unread }: Meeting, { positions, bounds }: Places): Promise<void> {
+    const lost = new Map([...positions].filter(([partition, to]) => to > (bounds.get(partition)?.high ?? Infinity)));
+    // A broker forgets what was committed of a topic that is deleted; with it `freshet skip` knows also where no run is up.
+    await this.#commitSurely(generation, lost);
+    for (const [partition, to] of lost) {
+      const { low: beginsAt, high: from } = bounds.get(partition)!;
+      unread.delete(partition);
+      partitions.beginsAt(partition, to);
+      const why = "the topic was made anew, or has lost its end";
+      this.#stop(partitions, { topic: this.source, partition, from, to, reason: "truncated", why, beginsAt });
+    }
+  }
+
+  /** A member that has just joined may not be able to commit yet, and whether it did is told nowhere else. */
+  async #commitSurely(generation: Generation, offsets: ReadonlyMap<number, number>): Promise<void> {
+    const { log, clock } = this.options;
+    for (let tries = 0; tries < COMMIT_TRIES && offsets.size > 0 && !generation.signal.aborted; tries++) {
+      await generation.commit(offsets);
+      const committed = await log.committed(this.source, this.#group);
+      if ([...offsets].every(([partition, offset]) => committed.get(partition) === offset)) return;
+      await clock.sleep(WAIT_MS, generation.signal).catch(() => {});
+    }
+  }
+
+  #stop(partitions: CopiedPartitions, damage: Damage): void {
+    partitions.stop(damage);
+    this.options.logger.error("Copying {at} by key stops, the others go on: {error}", {
+      at: placeIn(this.source, damage.partition),
+      error: new LogDamagedError(damage).message,
+    });
+  }
+
+  #placeOf({ partition, record: { offset } }: PlacedRecord): string {
+    const truncations = this.#truncations.get(partition) ?? 0;
+    return truncations === 0 ? `${partition}/${offset}` : `${partition}/${offset}/${truncations}`;
+  }
+
+  #copyOf(placed: PlacedRecord, key: NewRecord["key"]): NewRecord {
+    const { value, timestamp, headers } = placed.record;
+    return { key, value, timestamp, headers: { ...headers, [SOURCE_HEADER]: this.#placeOf(placed) } };
+  }
+
   async #meet(damage: Damage, { partitions, generation, unread }: Meeting): Promise<void> {
     const { clock, logger, onDamage, onGap } = this.options;
     const { partition, from, to, reason, why } = damage;
@@ -236,10 +295,7 @@ export class KeyedCopy {
     // Nobody's loss: only the beginning.
     const isFirst = reason === "deleted" && unread.get(partition) === from;
     if (to === undefined || (onDamage !== "skip" && !isFirst)) {
-      partitions.stop(damage);
-      const error = new LogDamagedError(damage).message;
-      logger.error("Copying {at} by key stops, the others go on: {error}", { at, error });
-      return;
+      return this.#stop(partitions, damage);
     }
     if (!isFirst) {
       await onGap({ partition, from, to, reason, why, by: "FRESHET_ON_DAMAGE", at: clock.now() });
@@ -266,8 +322,9 @@ export class KeyedCopy {
         const source = headers[SOURCE_HEADER];
         if (!(source instanceof Uint8Array)) continue;
         const place = new TextDecoder().decode(source);
-        const [partition, offset] = place.split("/").map(Number);
-        if (offset! >= (positions.get(partition!) ?? Infinity)) copied.add(place);
+        const [partition, offset, truncations = 0] = place.split("/").map(Number);
+        const isCurrent = truncations === (this.#truncations.get(partition!) ?? 0);
+        if (isCurrent && offset! >= (positions.get(partition!) ?? Infinity)) copied.add(place);
       }
       for (const partition of left) if (generation.caughtUp(partition)) left.delete(partition);
     }
@@ -294,7 +351,7 @@ export class KeyedCopy {
     const { logger, domain } = this.options;
     logger.warn(
       "{place} of {topic} is copied with the key that it had, as the key of {domain} cannot be read of it; so are others like it",
-      { place: placeOf(placed), topic: this.source, domain: domain.name },
+      { place: this.#placeOf(placed), topic: this.source, domain: domain.name },
     );
   }
 
@@ -313,14 +370,19 @@ export class KeyedCopy {
   }
 }
 
+/** Where each partition was copied up to, or its position where that is further. `copied`: places from the positions on. */
+function copiedEnds(positions: ReadonlyMap<number, number>, copied: ReadonlySet<string>): Map<number, number> {
+  const ends = new Map(positions);
+  for (const place of copied) {
+    const [partition, offset] = place.split("/").map(Number) as [number, number];
+    ends.set(partition, Math.max(ends.get(partition) ?? 0, offset + 1));
+  }
+  return ends;
+}
+
 /** Up to where partitions are copied, but for those of which nothing is. */
 function copiedUpTo({ partitions, unread }: Pick<Meeting, "partitions" | "unread">): Map<number, number> {
   return new Map([...partitions.given()].filter(([partition, offset]) => unread.get(partition) !== offset));
 }
 
 const placeIn = (topic: string, partition: number) => `partition ${partition} of "${topic}"`;
-
-function copyOf(placed: PlacedRecord, key: NewRecord["key"]): NewRecord {
-  const { value, timestamp, headers } = placed.record;
-  return { key, value, timestamp, headers: { ...headers, [SOURCE_HEADER]: placeOf(placed) } };
-}

@@ -73,6 +73,7 @@ async function withLog(body: (log: Log, copyBy: (log: Log) => KeyedCopy) => Prom
       new KeyedCopy({
         ...{ domain, log, clock: systemClock, logger: loggerFor("copy"), onDamage: "stop" },
         onGap: () => Promise.reject(new Error("Nothing is damaged here")),
+        truncations: () => Promise.resolve(new Map()),
       });
     await log.createTopics([{ topic: "sales_events", partitions: 4 }]);
     await copyBy(log).provide(signal);
@@ -135,6 +136,7 @@ Deno.test("records of which no key can be read keep their own, which is counted,
     const copy = new KeyedCopy({
       ...{ domain, log, clock: systemClock, logger, onDamage: "stop" },
       onGap: () => Promise.resolve(),
+      truncations: () => Promise.resolve(new Map()),
       onCopied: (...count) => void counts.push(count),
     });
     const bad = [0, 1].map((i) => ({ key: `own ${i}`, value: "no event", partition: 0, timestamp: START_MS + i }));
@@ -163,7 +165,8 @@ Deno.test("a partition that has stopped goes on by itself when the log can be re
       sleep: (ms, signal) => systemClock.sleep(ms, signal),
     };
     const onGap = () => Promise.reject(new Error("Nothing is skipped"));
-    const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor("copy"), onDamage: "stop", onGap });
+    const truncations = () => Promise.resolve(new Map<number, number>());
+    const copy = new KeyedCopy({ domain, log, clock, logger: loggerFor("copy"), onDamage: "stop", onGap, truncations });
     await copy.provide(signal);
     const stop = new AbortController();
     const copying = copy.run(stop.signal);

@@ -40,6 +40,12 @@ async function skip(context: Context, request: SkipRequest, { json }: { readonly
   const skipped = instance ? await throughRun(instance, request) : await byHand(context, domain, request);
   if (json) return context.host.stdout.write(jsonText({ ...request, result: skipped }));
   const { topic, partition, from, to } = request;
+  if (skipped === "copied from") {
+    context.host.stdout.write(
+      `Partition ${partition} of "${topic}" is copied from ${from} on: it is on record in FRESHET_GAPS\n`,
+    );
+    return;
+  }
   const what = `Offsets ${from} to ${to - 1} of partition ${partition} of "${topic}"`;
   context.host.stdout.write(
     skipped === "recorded"

@@ -6,6 +6,10 @@ import type { Row, Upsert } from "../warehouse/warehouse.ts";
 
 export const GAPS_TABLE = "FRESHET_GAPS";
 
+/** How often each partition of a copied topic has lost what was copied of it: reader, topic. */
+export const TRUNCATIONS =
+  `SELECT KAFKA_PARTITION, COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND REASON = 'truncated' GROUP BY KAFKA_PARTITION`;
+
 /** Nobody chose: what was gone when a partition was first read. */
 export const FIRST_START = "first start";
 

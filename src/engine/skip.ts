@@ -45,8 +45,8 @@ export async function hasGapBefore(
   return Number(rows[0]![0]) > 0;
 }
 
-/** Whether it was recorded now, or had been before. */
-export type Skipped = "recorded" | "recorded before";
+/** Whether it was recorded now, or had been before; or of a copied topic that has lost its end, that it is copied from there. */
+export type Skipped = "recorded" | "recorded before" | "copied from";
 
 /** What is asked for would lose records that can be read, or is not what the position waits for. */
 export class SkipRefusedError extends FreshetError {

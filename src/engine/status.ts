@@ -3,7 +3,7 @@
 import type { Damage } from "../errors.ts";
 
 /** A stretch that cannot be read, at which a partition has stopped. */
-export type StoppedAt = Pick<Damage, "from" | "to" | "reason" | "why">;
+export type StoppedAt = Pick<Damage, "from" | "to" | "reason" | "why" | "beginsAt">;
 
 export interface PartitionStatus {
   readonly partition: number;

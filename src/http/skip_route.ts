@@ -18,7 +18,7 @@ export const SkipBody = z.strictObject({
   to: offset.meta({ description: "The first offset that is read again" }),
 });
 
-const SkipAnswer = z.object({ result: z.enum(["recorded", "recorded before"]) });
+const SkipAnswer = z.object({ result: z.enum(["recorded", "recorded before", "copied from"]) });
 
 export interface SkipRouteOptions {
   readonly skip: (request: SkipRequest) => Promise<Skipped>;

@@ -8,7 +8,7 @@ import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Parts } from "../../src/parts.ts";
 import { productionParts } from "../../src/wiring.ts";
 import { until } from "../contracts/log/place.ts";
-import { damageEmbedded } from "../support/embedded_damage.ts";
+import { damageEmbedded, truncateEmbedded } from "../support/embedded_damage.ts";
 import { waitForAnswer } from "../support/running.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -202,6 +202,93 @@ Deno.test("a run that is up says where its copy has stopped, works other domains
   }
   const { code, stderr } = await running;
   assertEquals(code, 0, stderr);
+});
+
+/** Orders of which there were none yet, a hundred in each of the partitions. */
+async function more(terminal: Terminal, first: number, partitions: readonly number[]): Promise<void> {
+  await using log = await openEmbeddedLog({ dataDir: terminal.dataDir });
+  await log.createTopics([{ topic: "sales_events", partitions: 2 }]);
+  const startMs = Date.now() - hours(2);
+  for (const [at, partition] of partitions.entries()) {
+    const orders = Array.from({ length: 100 }, (_, i) => orderOf(first + at * 100 + i, startMs));
+    await log.produce("sales_events", orders.map((order) => ({ ...order, partition })));
+  }
+}
+
+async function doctorIsContent(terminal: Terminal): Promise<void> {
+  const findings = JSON.parse(await succeed(terminal, "doctor", "wine", "--json"));
+  assertEquals(findings.filter(({ result }: { readonly result: string }) => result !== "ok"), []);
+}
+
+/** What is raw, and how many orders that are. */
+const orders = async (terminal: Terminal) =>
+  Object.values(
+    (await rowsOf(
+      terminal,
+      "SELECT COUNT(*) AS N, COUNT(DISTINCT EVENT_CONTENT->>'order_line_id') AS O FROM RAW_EVENTS_STREAM",
+    ))[0]!,
+  ).map(Number);
+
+Deno.test("a copied topic that has lost its end stops its partition, and is copied on from there once somebody says so", async () => {
+  await using terminal = await Terminal.open();
+  await more(terminal, 0, [0, 1, 0, 1, 0, 1]);
+  await succeed(terminal, ...RUN, "--until-end");
+  truncateEmbedded(terminal.dataDir, { topic: "sales_events", partition: 0, offset: 200 });
+  await more(terminal, 600, [1]);
+  const stopped = await terminal.run([...RUN, "--until-end"], { env });
+  assertEquals(stopped.code, 1);
+  const says = '"freshet skip sales_events 0 0 300" copies it anew from its beginning, 0; ' +
+    'if it has lost its end, "freshet skip sales_events 0 200 300" copies what comes from 200 on';
+  assertStringIncludes(stopped.stderr, says);
+  // The others went on.
+  assertEquals((await topicsOf(terminal))["sales_events.keyed"], 700);
+  await refused(terminal, 200, 250, "holds offsets 0 to 200, and is copied up to 300: <to> is 300");
+  await refused(terminal, 250, 300, "<from> where it is to be copied from, 0 to 200");
+  assertStringIncludes(await succeed(terminal, "skip", "sales_events", "0", "200", "300"), "copied from 200 on");
+  assertStringIncludes(await succeed(terminal, "skip", "sales_events", "0", "200", "300"), "nothing has changed");
+  // Under the offsets of what was lost come others.
+  await more(terminal, 700, [0, 0]);
+  for (let run = 0; run < 2; run++) {
+    await succeed(terminal, ...RUN, "--until-end");
+    assertEquals(await orders(terminal), [900, 900]);
+  }
+  assertEquals(await gaps(terminal), [{ ...GAP, A: 200, B: 300, REASON: "truncated" }]);
+  await doctorIsContent(terminal);
+});
+
+Deno.test("a copied topic that was made anew is copied from its beginning once somebody says so, beside a run that is up", async () => {
+  await using terminal = await Terminal.open();
+  await more(terminal, 0, [0, 1, 0, 1]);
+  await succeed(terminal, ...RUN, "--until-end");
+  for (const partition of [0, 1]) truncateEmbedded(terminal.dataDir, { topic: "sales_events", partition, offset: 0 });
+  await more(terminal, 400, [0, 1]);
+  const stop = new AbortController();
+  const running = terminal.run([...RUN], { env, signal: stop.signal });
+  try {
+    await until(
+      async () => (await succeed(terminal, "status")).includes("Partition 1 of sales_events has stopped"),
+      "it stops",
+    );
+    const status = (await succeed(terminal, "status")).replaceAll(/\s+/g, " ");
+    for (const partition of [0, 1]) {
+      const skip = ["skip", "sales_events", String(partition), "0", "200"];
+      assertStringIncludes(status, `"freshet ${skip.join(" ")}" copies it anew from its beginning, 0`);
+      assertStringIncludes(await succeed(terminal, ...skip), "copied from 0 on");
+    }
+    await until(async () => (await orders(terminal))[0]! >= 600, "it goes on");
+    await more(terminal, 600, [0, 1]);
+    await until(async () => (await orders(terminal))[0]! >= 800, "and on");
+    assert(!(await succeed(terminal, "status")).includes("has stopped"));
+  } finally {
+    stop.abort();
+  }
+  const { code, stderr } = await running;
+  assertEquals(code, 0, stderr);
+  // A later run knows what is copied, and of which of the two topics.
+  await more(terminal, 800, [0]);
+  await succeed(terminal, ...RUN, "--until-end");
+  assertEquals(await orders(terminal), [900, 900]);
+  await doctorIsContent(terminal);
 });
 
 /** The real parts, with a log that fails what `fail` throws for. */

@@ -101,3 +101,48 @@ kafka.test("what is deleted of a partition before its first record was copied st
   assertEquals(code, 1);
   assertStringIncludes(stderr, `"freshet skip ${source} 1 200 250" goes on behind it`);
 });
+
+kafka.test("a copied topic that was deleted and made anew is copied from its beginning once somebody says so", async (broker) => {
+  await using terminal = await Terminal.open();
+  const source = domainOf("rides").topic;
+  const env = {
+    KAFKA_BROKERS: broker.listeners.plaintext,
+    FRESHET_TOPIC_PARTITIONS: "2",
+    FRESHET_KEYED_COPIES: "rides",
+    FRESHET_CHECKPOINT_MS: "200",
+  };
+  const cli = async (...args: string[]) => {
+    const { code, stdout, stderr } = await terminal.run(args, { env });
+    assertEquals(code, 0, stderr);
+    return stdout;
+  };
+  const copied = async () => {
+    await using log = await openOn(broker);
+    const [copy] = await log.topics([`${source}.keyed`]);
+    return copy!.partitions.reduce((sum, { high }) => sum + high, 0);
+  };
+  await cli("topics", "create");
+  await produceBatches(broker, { domain: "rides", count: 4, seed: 8 });
+  await cli("run", "rides", "--until-end");
+  await broker.tool("org.apache.kafka.tools.TopicCommand", [
+    ...["--bootstrap-server", broker.listeners.plaintext, "--delete", "--topic", source],
+  ]);
+  await cli("topics", "create");
+  await produceBatches(broker, { domain: "rides", count: 2, seed: 9 });
+  const { code, stderr } = await terminal.run(["run", "rides", "--until-end"], { env });
+  assertEquals(code, 1);
+  assertEquals(await copied(), 400, "nobody knows what the topic has there");
+  for (const partition of ["0", "1"]) {
+    assertStringIncludes(
+      stderr.replaceAll("\\", ""),
+      `if it was made anew, "freshet skip ${source} ${partition} 0 200" copies it anew`,
+    );
+    await cli("skip", source, partition, "0", "200");
+  }
+  for (let run = 0; run < 2; run++) {
+    await cli("run", "rides", "--until-end");
+    assertEquals(await copied(), 600);
+  }
+  const findings: readonly Finding[] = JSON.parse(await cli("doctor", "rides", "--json"));
+  assertEquals(findings.filter(({ result }) => result !== "ok"), []);
+});

@@ -306,6 +306,6 @@ async function copyAgainstLog({ domain, log }: Patient): Promise<Seen[]> {
     result: "not ok",
     detail: beyond.map(({ partition, nextOffset }) => `partition ${partition} at ${nextOffset}`).join(", "),
     advice:
-      `"${copyOf}" was made anew, or lost records: what comes to it now is not copied before it is as long as it was`,
+      `"${copyOf}" was made anew, or has lost its end: "freshet run" says which "freshet skip" copies on, and from where`,
   }];
 }
