@@ -55,7 +55,8 @@ export async function work(domain: Domain, log: Log, warehouse: Warehouse): Prom
       await (await members.nextGeneration()).commit(new Map([[0, FIRST]]));
     }
     const onGap = () => Promise.reject(new Error("Nothing is damaged here"));
-    const copy = new KeyedCopy({ domain, log, clock, logger, onDamage: "stop", onGap });
+    const truncations = () => Promise.resolve(new Map<number, number>());
+    const copy = new KeyedCopy({ domain, log, clock, logger, onDamage: "stop", onGap, truncations });
     await copy.provide(signal);
     await copy.run(signal, { untilEnd: true });
   }
