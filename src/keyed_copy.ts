@@ -119,7 +119,8 @@ export class KeyedCopy {
   async provide(signal: AbortSignal, { untilEnd = false } = {}): Promise<void> {
     while (!signal.aborted) {
       try {
-        await provideCopy(this.options.log, this.options.domain);
+        const made = await provideCopy(this.options.log, this.options.domain);
+        if (made.length > 0) this.options.logger.info("Created topics", { topics: made.join(",") });
         return;
       } catch (error) {
         if (untilEnd || !isRetriable(error)) throw error;

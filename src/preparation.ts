@@ -4,6 +4,7 @@ import { ExponentialBackoff } from "cockatiel";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/mod.ts";
 import { isRetriable } from "./errors.ts";
+import { asProduced } from "./keyed_copy.ts";
 import type { Log } from "./log/log.ts";
 import { loggerFor } from "./logging.ts";
 import type { Domain } from "./domains/domain.ts";
@@ -35,7 +36,8 @@ export interface Prepared {
 export async function prepare(options: PreparationOptions, signal: AbortSignal): Promise<Prepared> {
   const { domains, config, log } = options;
   const logger = loggerFor("run");
-  const created = await patiently(() => provideTopics(log, domains, config), options, signal);
+  // Keyed copies are made by what copies.
+  const created = await patiently(() => provideTopics(log, domains.map(asProduced), config), options, signal);
   if (created && created.length > 0) logger.info("Created topics", { topics: created.join(",") });
   const waiting = await patiently(() => makeTables(options), options, signal) ?? new Set();
   return {
