@@ -100,6 +100,15 @@ test("a part of the state that stops coming is asked for again", async ({ writer
   assertEquals([faults.map(({ hits }) => hits), rows, keys.size], [[1, 1], ROWS, ROWS]);
 });
 
+test("a part of the state of which nothing comes is asked for again", async ({ writer }) => {
+  const fault = double!.control.inject({ kind: "silent" }, { request: "chunk", skip: 3 });
+  let rows = 0;
+  for await (const page of writer.state(TOPIC, [0])) rows += page.length;
+  assertEquals([fault.hits, rows], [1, ROWS]);
+  // The first one is in the answer itself.
+  assert(chunksAsked() > ROWS / CHUNK_ROWS - 1);
+});
+
 test("a reader that has enough leaves the rest, and the session goes on", async ({ writer }) => {
   for await (const page of writer.state(TOPIC, [0])) {
     assertEquals(page.length, PAGE_ROWS);

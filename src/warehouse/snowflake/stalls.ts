@@ -1,8 +1,8 @@
-// Gives up the read of a part of a result that stops coming. The driver (snowflake-sdk 3.3.0) waits for it until its timeout
+// Gives up the read of a part of a result that stops coming, or does not begin to. The driver (snowflake-sdk 3.3.0) waits for it until its timeout
 // for a whole request, also where the connection has broken in the midst of it: Deno does not tell. It asks again for a part
 // that failed (lib/services/large_result_set.js). Knows the driver's HTTP client and nothing of statements.
 
-/** How long a part that has begun to come may stop, milliseconds. */
+/** How long nothing of a part may come, milliseconds: it lies ready in the cloud's storage. */
 const STALL_MS = 20_000;
 
 /** What is used here of a request of axios, which the driver is built on. */
@@ -10,6 +10,8 @@ interface Request {
   readonly method?: string;
   /** Of requests that axios itself tries again; those for parts of results are not. */
   readonly useSnowflakeRetryMiddleware?: boolean;
+  /** Parts of results are asked for without a session: their addresses are signed. */
+  readonly headers?: { has(name: string): boolean };
   signal?: AbortSignal;
   onDownloadProgress?: () => void;
 }
@@ -60,7 +62,8 @@ export async function giveUpStalls(): Promise<void> {
     if (request.method?.toUpperCase() !== "GET" || request.useSnowflakeRetryMiddleware) return request;
     const watch = new Watch();
     watches.set(request, watch);
-    // Nothing is watched before the answer begins: some take long to be made.
+    // An answer of Snowflake itself may take long to be made: it is watched once it begins.
+    if (request.headers && !request.headers.has("Authorization")) watch.came();
     request.onDownloadProgress = () => watch.came();
     request.signal = request.signal ? AbortSignal.any([request.signal, watch.signal]) : watch.signal;
     return request;
@@ -74,7 +77,7 @@ export async function giveUpStalls(): Promise<void> {
     watch?.end();
     // Not as axios says it: of what was cancelled the driver thinks that nobody wants it any more.
     if (watch?.signal.aborted) {
-      throw Object.assign(new Error(`An answer stopped coming for ${STALL_MS / 1000} s`), { code: "ETIMEDOUT" });
+      throw Object.assign(new Error(`Nothing of an answer came for ${STALL_MS / 1000} s`), { code: "ETIMEDOUT" });
     }
     throw error;
   });

@@ -21,6 +21,8 @@ export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly retryAfterSeconds?: number }
   /** Of a part of a result: it ends after half of it, with its connection or without. */
   | { readonly kind: "torn"; readonly isCut: boolean }
+  /** Of a part of a result: it is never answered. */
+  | { readonly kind: "silent" }
   /** The connection is cut before the statement is executed. */
   | { readonly kind: "cut_before" }
   /**

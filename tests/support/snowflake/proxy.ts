@@ -162,7 +162,7 @@ export class Proxy implements AsyncDisposable {
     this.log.request({ at: Date.now(), path });
     const fault = this.faults.take({ request: "chunk", text: path, session: "" });
     if (fault?.kind === "torn") return tear(exchange.response, chunk, fault);
-    if (await this.#meet(fault, exchange)) return;
+    if (fault?.kind === "silent" || await this.#meet(fault, exchange)) return;
     exchange.response.writeHead(200, { "content-type": "text/plain" }).end(chunk);
   }
 
