@@ -248,3 +248,8 @@ COMMENT ON COLUMN ANNOTATIONS.REMOVED_AT IS 'When somebody took it away, UTC; NU
 
 ALTER TABLE FRESHET_OFFSETS ADD COLUMN IF NOT EXISTS RAW_CHANNEL VARCHAR;
 COMMENT ON COLUMN FRESHET_OFFSETS.RAW_CHANNEL IS 'Channel of Snowpipe Streaming by which the raw rows of the partition go, and may be ahead of NEXT_OFFSET; NULL where they are written with it';
+
+-- version 5: when gaps are written
+
+COMMENT ON TABLE FRESHET_GAPS IS 'Offsets of a partition that are in no table because they could not be read. Of a topic that is read: written in the transaction that moved FRESHET_OFFSETS past them; of one that is copied by key: before the offset of the group <topic>.keyed-copy moves';
+COMMENT ON COLUMN FRESHET_GAPS.REASON IS 'A stable code: unreadable, deleted, before_first_read, or truncated: of a topic that is read the tables have the records that the log lost, one that is copied was copied so far when it lost them or was made anew';

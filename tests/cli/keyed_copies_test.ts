@@ -6,6 +6,8 @@ import { hours, seconds } from "@freshet/stream";
 import { LogRefusedError, LogUnavailableError } from "../../src/errors.ts";
 import { openEmbeddedLog } from "../../src/log/embedded.ts";
 import type { Parts } from "../../src/parts.ts";
+import freshetSql from "../../sql/freshet.sql" with { type: "text" };
+import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { productionParts } from "../../src/wiring.ts";
 import { until } from "../contracts/log/place.ts";
 import { damageEmbedded, truncateEmbedded } from "../support/embedded_damage.ts";
@@ -150,6 +152,13 @@ Deno.test("damage of a copied topic stops its partition alone, and is skipped by
   assertEquals(await rowsOf(terminal, "SELECT * FROM LATE_RECORDS"), []);
   const findings = JSON.parse(await succeed(terminal, "doctor", "wine", "--json"));
   assertEquals(findings.filter(({ result }: { readonly result: string }) => result !== "ok"), []);
+});
+
+Deno.test("the table of gaps says when those of copies are written", async () => {
+  await using warehouse = await openDuckDb({ path: ":memory:" });
+  await warehouse.migrate([{ name: "freshet", text: freshetSql }]);
+  const { rows } = await warehouse.query("SELECT comment FROM duckdb_tables() WHERE table_name = 'FRESHET_GAPS'");
+  assertStringIncludes(String(rows[0]![0]), "of one that is copied by key: before the offset of the group");
 });
 
 for (const where of ["length", "value"] as const) {
