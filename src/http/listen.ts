@@ -32,10 +32,17 @@ const CLOSE_MS = 2_000;
 const PAUSE_MS = 100;
 const WARN_EVERY_MS = 60_000;
 
+export interface ListenOptions {
+  readonly connections?: Connections;
+  /** Paths whose requests are answered also where every connection is being answered. */
+  readonly spared?: readonly string[];
+}
+
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
-export function listen(address: Address, handler: Handler, connections = new Connections()): HttpServer {
+export function listen(address: Address, handler: Handler, options: ListenOptions = {}): HttpServer {
   const listener = listenOn(address);
-  const server = new Server(listener, handler, connections);
+  const { connections = new Connections(), spared = [] } = options;
+  const server = new Server(listener, handler, { connections, spared });
   server.accept();
   return {
     url: `http://${urlHost(address.hostname)}:${listener.addr.port}`,
@@ -48,11 +55,17 @@ class Server {
   #isClosing = false;
   #warnedAt = -Infinity;
 
+  private readonly connections: Connections;
+  readonly #spared: readonly string[];
+
   constructor(
     private readonly listener: Deno.TcpListener,
     private readonly handler: Handler,
-    private readonly connections: Connections,
-  ) {}
+    { connections, spared }: Required<ListenOptions>,
+  ) {
+    this.connections = connections;
+    this.#spared = spared;
+  }
 
   /** Ends when the server is closed; never rejects. */
   async accept(): Promise<void> {
@@ -77,8 +90,14 @@ class Server {
       return ended.promise;
     };
     const admitted = this.connections.admit(remoteAddress, cut);
-    if (typeof admitted === "string") return turnAway(connection, admitted);
-    const client: Client = { remoteAddress, group: clientGroup(remoteAddress), connection: admitted };
+    const group = clientGroup(remoteAddress);
+    if (typeof admitted === "string") {
+      return turnAway(connection, admitted, (request) => {
+        const isSpared = this.#spared.includes(new URL(request.url).pathname);
+        return isSpared ? Promise.resolve(this.handler(request, { remoteAddress, group })) : undefined;
+      });
+    }
+    const client: Client = { remoteAddress, group, connection: admitted };
     try {
       connection.setNoDelay(true);
       const serving = begun = serveConnection(connection, {

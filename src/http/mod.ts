@@ -17,12 +17,15 @@ export interface HttpOptions extends ApiOptions {
   readonly connections?: Connections;
 }
 
+/** Whether the process should live, and be sent work: strangers must not decide that. */
+const HEALTH = ["/livez", "/readyz"];
+
 /** Listens. Throws `ConfigError` when the address cannot be used, naming the setting. */
 export function startHttp(options: HttpOptions): HttpServer {
   const api = createApi(options);
   return listen(
     { ...options, portSetting: "FRESHET_API_PORT" },
     (request, client) => api.fetch(request, client),
-    options.connections,
+    { connections: options.connections, spared: HEALTH },
   );
 }

@@ -7,9 +7,9 @@ const ADDRESS = { hostname: "127.0.0.1", port: 0, portSetting: "FRESHET_API_PORT
 
 const LIMITS = { total: 10, perAddress: 10, headersMs: 60_000, idleMs: 60_000 };
 
-function serve(handler: Handler, changes: Partial<typeof LIMITS> = {}) {
+function serve(handler: Handler, changes: Partial<typeof LIMITS> = {}, spared: readonly string[] = []) {
   const connections = new Connections({ limits: { ...LIMITS, ...changes } });
-  const server = listen(ADDRESS, handler, connections);
+  const server = listen(ADDRESS, handler, { connections, spared });
   const port = Number(new URL(server.url).port);
   return { ...server, connections, connect: () => Deno.connect({ hostname: "127.0.0.1", port }) };
 }
@@ -63,6 +63,51 @@ Deno.test("where each is being answered a new one is told so, and closed", async
     assertStringIncludes(await answer(held[0]!, "at last"), " 200 OK");
   } finally {
     for (const connection of held) connection.close();
+  }
+});
+
+Deno.test("where each is being answered health is told all the same, also among many that say nothing", async () => {
+  const done = Promise.withResolvers<void>();
+  const asked = { count: 0, all: Promise.withResolvers<void>() };
+  const handler: Handler = async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/livez") return Response.json({ status: "ok" }, { headers: { "x-probe": "live" } });
+    if (pathname === "/readyz") return Response.json({ status: "not ready" }, { status: 503 });
+    if (++asked.count === 3) asked.all.resolve();
+    await done.promise;
+    return new Response("at last");
+  };
+  await using server = serve(handler, { total: 3 }, ["/livez", "/readyz"]);
+  const held = await Promise.all([1, 2, 3].map(() => server.connect()));
+  const silent: Deno.Conn[] = [];
+  const ask = async (head: string) => {
+    using connection = await server.connect();
+    await connection.write(new TextEncoder().encode(head));
+    return await answer(connection);
+  };
+  try {
+    await Promise.all(held.map((connection) => connection.write(GET)));
+    await asked.all.promise;
+    silent.push(...await Promise.all(Array.from({ length: 50 }, () => server.connect())));
+    // Those that were there first have had time to ask.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const live = await ask("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assertStringIncludes(live, "HTTP/1.1 200 OK\r\n");
+    assertStringIncludes(live, "x-probe: live\r\n");
+    assertStringIncludes(live, "connection: close\r\n");
+    assertEquals(live.split("\r\n\r\n")[1], '{"status":"ok"}');
+    const head = await ask("HEAD /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assertStringIncludes(head, "HTTP/1.1 200 OK\r\n");
+    assertEquals(head.split("\r\n\r\n")[1], "");
+    const ready = await ask("GET /readyz HTTP/1.0\r\n\r\n");
+    assertStringIncludes(ready, "HTTP/1.1 503 Service Unavailable\r\n");
+    assertStringIncludes(ready, "not ready");
+    for (const other of ["GET /livezz", "POST /livez", "GET /", "GET /health"]) {
+      assertStringIncludes(await ask(`${other} HTTP/1.1\r\nhost: localhost\r\n\r\n`), "too_many_connections", other);
+    }
+  } finally {
+    done.resolve();
+    for (const connection of [...held, ...silent]) connection.close();
   }
 });
 

@@ -177,7 +177,7 @@ function topicsOf({ domains, deadLetterSuffix = ".dlq" }: DashboardOptions): Top
 export function startDashboard(options: DashboardOptions): HttpServer {
   const { app, live, history } = createDashboard(options);
   const address = { ...options, portSetting: "FRESHET_DASHBOARD_PORT" };
-  const server = listen(address, (request, client) => app.fetch(request, client), options.connections);
+  const server = listen(address, (request, client) => app.fetch(request, client), { connections: options.connections });
   history.start();
   return {
     url: server.url,
