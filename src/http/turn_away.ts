@@ -142,7 +142,9 @@ function requestOf(head: string): Request | undefined {
 
 async function bytesOf(response: Response, method: string): Promise<Uint8Array> {
   const body = new Uint8Array(await response.arrayBuffer());
-  const headers = [...response.headers].filter(([name]) => !/^(content-length|transfer-encoding|connection)$/.test(name))
+  const headers = [...response.headers].filter(([name]) =>
+    !/^(content-length|transfer-encoding|connection)$/.test(name)
+  )
     .map(([name, value]) => `${name}: ${value}`);
   const title = response.ok ? "OK" : response.status === 503 ? "Service Unavailable" : "";
   const head = [
