@@ -208,7 +208,7 @@ COMMENT ON VIEW STOCK_ALERTS_JOINED IS 'STOCK_ALERTS with one row for each episo
 
 -- A partition knows only its own records, so an alert whose parts have all ended may go on in a partition that is behind. It is
 -- CLEARED when every partition has passed its end, or has closed it at the end of a bounded input; until then CLEARED_AT is NULL.
--- What is history (over for 7 days when it was written) is never ACTIVE.
+-- What is history (over for 7 days when it was written) is never ACTIVE; what no operator makes any more is as its parts say.
 -- LOW_STOCK is as each partition has it.
 CREATE OR REPLACE VIEW STOCK_ALERTS_JOINED AS
 WITH GAPS AS (
@@ -285,13 +285,13 @@ SELECT
   W.WAREHOUSE,
   W.PRODUCT_NAME,
   CASE
-    WHEN W.ENDS_AT IS NULL OR W.ENDS_AT <= P.FINAL_UP_TO THEN W.STATUS
+    WHEN W.ENDS_AT IS NULL OR P.ALERT_TYPE IS NULL OR W.ENDS_AT <= P.FINAL_UP_TO THEN W.STATUS
     WHEN DATEDIFF('microsecond', W.ENDS_AT, W.UPDATED_AT) > 604800000000 THEN 'CLEARED'
     ELSE 'ACTIVE'
   END AS STATUS,
   W.STARTED_AT,
   W.LAST_SEEN_AT,
-  CASE WHEN W.ENDS_AT <= P.FINAL_UP_TO THEN W.ENDS_AT END AS CLEARED_AT,
+  CASE WHEN P.ALERT_TYPE IS NULL OR W.ENDS_AT <= P.FINAL_UP_TO THEN W.ENDS_AT END AS CLEARED_AT,
   W.EVENT_COUNT,
   W.PEAK_VALUE,
   W.THRESHOLD,
