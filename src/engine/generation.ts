@@ -37,7 +37,10 @@ const LAST_LOOK_MS = 1_000;
 const MAX_KEYED_CHANGES = 50_000;
 /** While a checkpoint is being written, this multiple of its rows may collect before reading stops. */
 const ROWS_WHILE_WRITING = 1.5;
-/** Sessions end at any time: watermarks that those of other members wait for are written no more often than this, milliseconds. */
+/**
+ * Sessions and alerts end at any time: watermarks that those of other members wait for are written no more often than this, or
+ * than the gap where that is shorter, milliseconds.
+ */
 const SESSIONS_EVERY_MS = 60_000;
 /** How long to wait for records while a checkpoint that is overdue waits for the one being written, milliseconds. */
 const WRITING_POLL_MS = 5;
@@ -251,7 +254,9 @@ class GenerationRun {
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
     const { options: { domain: { topic }, log, checkpointMs }, writer } = this.context;
     const windows = this.pipeline.outputs.flatMap((output): WindowLengths[] => {
-      if (output.kind === "sessions" || isJoined(output)) return [{ everyMs: SESSIONS_EVERY_MS, sizeMs: output.gapMs }];
+      if (output.kind === "sessions" || isJoined(output)) {
+        return [{ everyMs: Math.min(SESSIONS_EVERY_MS, output.gapMs), sizeMs: output.gapMs }];
+      }
       return output.kind === "windows" ? [output] : [];
     });
     if (windows.length === 0) return undefined;
