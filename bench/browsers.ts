@@ -48,6 +48,8 @@ async function follow(url: string, taken: Taken, signal: AbortSignal): Promise<v
     for await (const piece of body!) {
       taken.bytes += piece.length;
       if (performance.now() - openedAt < REFRESH_MS) taken.first += piece.length;
+      // An abort does not always end the reading of a body that goes on coming.
+      if (signal.aborted) break;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
