@@ -1,7 +1,8 @@
 // The program with SNOWFLAKE_RAW_INGEST=streaming: a run, rows that the service skips, and those who look at the tables.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Terminal } from "../../cli/terminal.ts";
+import { Program } from "../../support/program.ts";
 import { settingsFor, startSnowflake, whyNoSnowflake } from "../../support/snowflake/mod.ts";
 import { KEY_USER, STREAMING_SETTINGS } from "../../support/snowflake/streaming/place.ts";
 
@@ -59,3 +60,41 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name:
+    "snowpipe streaming: a run that is stopped while the service answers 503 says what is not written, and the next one has each row once",
+  ignore: skip !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using terminal = await Terminal.open();
+    const double = await startSnowflake({ users: [KEY_USER] });
+    try {
+      const env = { ...settingsFor(double), ...STREAMING_SETTINGS, FRESHET_DRAIN_MS: "3000" };
+      const { dataDir } = terminal;
+      for (const args of [["migrate"], ["simulate", "trains", "--count", "300", "--seed", "5"]]) {
+        const { code, stderr } = await terminal.run(args, { env });
+        assertEquals(code, 0, stderr);
+      }
+      double.control.inject({ kind: "status", status: 503 }, { request: "append", times: Infinity });
+      const { program } = await Program.start({ dataDir, env });
+      await using _program = program;
+      while (double.streamingRequests().every(({ status }) => status !== 503)) await pause(50);
+      assert(await program.stop() !== 0);
+      assertStringIncludes(program.log, "was not written within 3000 ms (FRESHET_DRAIN_MS)");
+      double.control.clearFaults();
+      const { code, stderr } = await terminal.run(["run", "trains", "--until-end", "--no-simulate"], { env });
+      assertEquals(code, 0, stderr);
+      const rows = await double.control.sql(
+        "SELECT COUNT(*), COUNT(DISTINCT RECORD_METADATA:partition || '/' || RECORD_METADATA:offset) FROM ATS_RAW_JSON",
+      );
+      assertEquals(rows.map((row) => row.map(Number)), [[300, 300]]);
+      assertEquals(double.streaming.violations, []);
+    } finally {
+      await double.stop();
+    }
+  },
+});
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
