@@ -130,13 +130,9 @@ export async function killRounds({ broker, double }: Between, way: Way): Promise
     // One of them, or all.
     const victims = random.next() < 0.3 ? [...members.keys()] : [Math.floor(random.next() * members.length)];
     for (const victim of victims) {
-      try {
-        members[victim]!.kill("SIGKILL");
-      } catch (error) {
-        // As a supervisor would, it is started again; why it had ended is to be found out.
-        if (!(error instanceof TypeError)) throw error;
-        console.log(`a member had ended by itself, code ${(await members[victim]!.status).code}`);
-      }
+      const ended = await Promise.race([members[victim]!.status, Promise.resolve(undefined)]);
+      assertEquals(ended, undefined, "a member has ended by itself");
+      members[victim]!.kill("SIGKILL");
       await members[victim]!.status;
       members[victim] = start();
     }
