@@ -2,7 +2,7 @@
 // record. Where it has come is in the offsets of its group; a copy that is being made here is told. A topic that ends before what
 // is copied of it is copied from where somebody says: what it has there now is not what was copied.
 
-import { type Gap, GAPS_TABLE, gapUpsert } from "./engine/gap.ts";
+import { type Gap, gapUpsert } from "./engine/gap.ts";
 import {
   isRecorded,
   reasonFor,
@@ -34,7 +34,7 @@ export async function skipCopied(request: SkipRequest, options: CopySkipOptions)
   const { position } = place;
   const wasRecorded = await isRecorded(request, { warehouse, domain: reader });
   if (position > place.high) return await backTo(request, { ...options, place, wasRecorded });
-  const wasTruncation = wasRecorded && await isTruncation(request, options);
+  const wasTruncation = wasRecorded && await isRecorded(request, { warehouse, domain: reader, reason: "truncated" });
   if (wasRecorded && (position >= to || wasTruncation)) return "recorded before";
   checkPosition(request, position);
   if (copy && !copy.stopAt(partition)) {
@@ -75,19 +75,6 @@ async function backTo(request: SkipRequest, options: Beyond): Promise<Skipped> {
 async function goOn(request: SkipRequest, options: CopySkipOptions, offset: number): Promise<void> {
   if (options.copy) options.copy.goOn(request.partition, offset);
   else await moveGroup(request, options, offset);
-}
-
-/** Whether the gap on record is one of a topic that had lost what was copied of it. */
-async function isTruncation(
-  { topic, partition, from, to }: SkipRequest,
-  { warehouse, domain: { name } }: CopySkipOptions,
-): Promise<boolean> {
-  const { rows } = await warehouse.query(
-    `SELECT COUNT(*) FROM ${GAPS_TABLE}
-     WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ? AND REASON = 'truncated'`,
-    { binds: [name, topic, partition, from, to] },
-  );
-  return Number(rows[0]![0]) > 0;
 }
 
 /** The same for whichever of the copies is of the topic; other topics are left to `skip`. */

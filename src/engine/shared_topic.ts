@@ -67,12 +67,9 @@ export class SharedTopic {
   async read(): Promise<void> {
     const { writer, topic, partitions } = this.options;
     const positions = await writer.positions(topic, partitions);
-    const next = new Map(positions.map(({ partition, nextOffset }) => [partition, nextOffset]));
-    this.#areDone = partitions.every((partition, i) => (next.get(partition) ?? 0) >= (this.#ends[i] ?? 0));
-    const watermarks = partitions.map((of) =>
-      positions.find(({ partition }) => partition === of)?.watermark ?? -Infinity
-    );
-    this.#passedUpTo = Math.min(...watermarks);
+    const known = new Map(positions.map((position) => [position.partition, position]));
+    this.#areDone = partitions.every((partition, i) => (known.get(partition)?.nextOffset ?? 0) >= (this.#ends[i] ?? 0));
+    this.#passedUpTo = Math.min(...partitions.map((partition) => known.get(partition)?.watermark ?? -Infinity));
     const active = positions.filter(({ maxEventTime }) => maxEventTime !== null);
     if (active.length === 0) return;
     this.#leastWatermark = Math.min(...active.map(({ watermark }) => watermark ?? -Infinity));

@@ -105,14 +105,15 @@ export function skipIn(
   };
 }
 
-/** Whether the very gap is on record. */
+/** Whether the very gap is on record, for the reason if one is named. */
 export async function isRecorded(
-  request: SkipRequest,
-  { warehouse, domain }: Pick<SkipOptions, "warehouse" | "domain">,
+  { topic, partition, from, to }: SkipRequest,
+  { warehouse, domain, reason }: Pick<SkipOptions, "warehouse" | "domain"> & Partial<Pick<Gap, "reason">>,
 ): Promise<boolean> {
   const { rows } = await warehouse.query(
-    `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ?`,
-    { binds: [domain.name, request.topic, request.partition, request.from, request.to] },
+    `SELECT COUNT(*) FROM ${GAPS_TABLE} WHERE DOMAIN = ? AND TOPIC = ? AND KAFKA_PARTITION = ? AND FROM_OFFSET = ? AND TO_OFFSET = ?` +
+      (reason === undefined ? "" : " AND REASON = ?"),
+    { binds: [domain.name, topic, partition, from, to, ...reason === undefined ? [] : [reason]] },
   );
   return Number(rows[0]![0]) > 0;
 }
