@@ -1,8 +1,8 @@
 // Every fault at every statement of a unit: it is written once, or not at all and then again, with nothing lost or twice.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { commitUnit } from "../../src/engine/checkpoint.ts";
-import { FreshetError } from "../../src/errors.ts";
+import { FencedError, FreshetError } from "../../src/errors.ts";
 import { Cells } from "../../src/warehouse/cells.ts";
 import type { Claim, Unit, Warehouse, Writer } from "../../src/warehouse/warehouse.ts";
 import { append, segment, SYSTEM, TABLES, TOPIC } from "../contracts/warehouse/suite.ts";
@@ -16,14 +16,14 @@ Deno.test.afterAll(async () => await double?.stop());
 const PARTITIONS = [0, 1];
 
 /** The n-th unit: rows of all kinds, from offset 2n to before 2n + 2 of each partition. */
-function unitOf(n: number, claims: readonly Claim[]): Unit {
+function unitOf(topic: string, n: number, claims: readonly Claim[]): Unit {
   const rows = PARTITIONS.flatMap((partition) =>
     [0, 1].map((i) => ({ ID: (2 * n + i) * 10 + partition, NAME: `n${n}` }))
   );
   const partitions = [0, 0, 1, 1];
   const offsets = [2 * n, 2 * n + 1, 2 * n, 2 * n + 1];
   return {
-    topic: TOPIC,
+    topic,
     appends: [
       { table: "EVENTS", cells: Cells.of(rows), partitions, offsets },
       { table: "EVERY_TYPE", cells: Cells.of(rows.map(({ ID }) => ({ ID, A_VARIANT: "{}" }))), partitions, offsets },
@@ -31,7 +31,7 @@ function unitOf(n: number, claims: readonly Claim[]): Unit {
         "DEAD_LETTERS",
         segment([{
           DOMAIN: "domain",
-          TOPIC,
+          TOPIC: topic,
           KAFKA_PARTITION: 0,
           KAFKA_OFFSET: 2 * n,
           STAGE: "decode",
@@ -64,7 +64,7 @@ class Run implements AsyncDisposable {
   #writer: Writer | undefined;
   #claims: readonly Claim[] = [];
 
-  constructor(private readonly warehouse: Warehouse) {}
+  constructor(private readonly warehouse: Warehouse, private readonly topic = TOPIC) {}
 
   async writeNext(): Promise<void> {
     const n = this.written;
@@ -84,10 +84,10 @@ class Run implements AsyncDisposable {
   async #attempt(n: number): Promise<void> {
     if (!this.#writer) {
       this.#writer = await this.warehouse.writer("domain");
-      this.#claims = await this.#writer.claim(TOPIC, PARTITIONS);
+      this.#claims = await this.#writer.claim(this.topic, PARTITIONS);
     }
     if (this.#claims[0]!.nextOffset === 2 * n) {
-      await commitUnit(this.#writer, unitOf(n, this.#claims));
+      await commitUnit(this.#writer, unitOf(this.topic, n, this.#claims));
       this.#claims = this.#claims.map((claim) => ({
         ...claim,
         checkpoint: claim.checkpoint + 1,
@@ -202,6 +202,56 @@ for (const [name, fault, times = 1, afterForcedRollback = "silent"] of FAULTS) {
         double!.control.clearFaults();
         await run.writeNext();
         await assertWritten(schema, run.written);
+      } finally {
+        double!.control.clearFaults();
+        await double!.control.set({ after_forced_rollback: "silent" });
+      }
+    },
+  });
+}
+
+const CLAIM_STATEMENTS = [
+  /^BEGIN/,
+  /^SELECT CURRENT_TRANSACTION/,
+  /^UPDATE FRESHET_OFFSETS_\w+ SET UPDATED_AT/,
+  /^MERGE INTO FRESHET_OFFSETS/,
+  /^SELECT KAFKA_PARTITION/,
+  /^COMMIT/,
+];
+
+/** Those that the driver meets alone, and waits for, are the same at any statement. */
+const OF_THE_SESSION = FAULTS.filter(([, { kind, ...more }]) =>
+  kind.endsWith("_gone") || kind === "transaction_aborted" || kind === "error" || "retry" in more
+);
+
+for (const [name, fault, times = 1, afterForcedRollback = "silent"] of OF_THE_SESSION) {
+  Deno.test({
+    name: `snowflake: partitions are claimed, and the claim before is fenced out, whichever statement meets ${name}`,
+    ignore: skip !== undefined,
+    async fn() {
+      await using schema = await ownSchema(double!);
+      await using warehouse = await schema.open();
+      await warehouse.migrate([SYSTEM, TABLES]);
+      await double!.control.set({ after_forced_rollback: afterForcedRollback });
+      try {
+        for (const [i, statement] of CLAIM_STATEMENTS.entries()) {
+          await using run = new Run(warehouse, `topic${i}`);
+          // A topic that has no rows yet, and one that has.
+          for (const claim of ["first", "second"]) {
+            await using before = await warehouse.writer("domain");
+            const stale = claim === "first" ? [] : await before.claim(`topic${i}`, PARTITIONS);
+            const injected = double!.control.inject(fault, { statement, times });
+            await run.writeNext();
+            await run[Symbol.asyncDispose]();
+            double!.control.clearFaults();
+            assertEquals(injected.hits, times, `${statement}`);
+            if (stale.length > 0) await assertRejects(() => before.commit(unitOf(`topic${i}`, 2, stale)), FencedError);
+          }
+        }
+        const offsets = await schema.sql("SELECT NEXT_OFFSET, CHECKPOINT_ID FROM $SCHEMA.FRESHET_OFFSETS");
+        assertEquals(offsets.map((row) => row.map(Number)), CLAIM_STATEMENTS.flatMap(() => [[4, 2], [4, 2]]));
+        const events = await schema.sql("SELECT COUNT(*) FROM $SCHEMA.EVENTS");
+        assertEquals(events.map((row) => row.map(Number)), [[CLAIM_STATEMENTS.length * 2 * 4]]);
       } finally {
         double!.control.clearFaults();
         await double!.control.set({ after_forced_rollback: "silent" });

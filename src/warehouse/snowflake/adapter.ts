@@ -129,11 +129,11 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     const { session, number } = transaction;
     const clear = "DELETE FROM FRESHET_OPERATORS WHERE DOMAIN = ? AND CURRENT_TRANSACTION() = ?";
     await session.change(clear, [this.domain, number]);
-    if (fingerprints.size === 0) return;
     const sql = "INSERT INTO FRESHET_OPERATORS (DOMAIN, OPERATOR, FINGERPRINT, UPDATED_AT) " +
       "SELECT ?, value[0]::VARCHAR, value[1]::VARCHAR, SYSDATE() FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) " +
       "WHERE CURRENT_TRANSACTION() = ?";
-    await session.change(sql, [this.domain, JSON.stringify([...fingerprints]), number]);
+    if (fingerprints.size > 0) await session.change(sql, [this.domain, JSON.stringify([...fingerprints]), number]);
+    await session.checkTransaction();
   }
 
   /**

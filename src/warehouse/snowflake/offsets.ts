@@ -62,8 +62,11 @@ export type Raised = (transaction: Transaction, scope: Scope, partitions: readon
 export class SnowflakeOffsets implements SqlOffsets<Transaction> {
   constructor(private readonly session: Session, private readonly raised?: Raised) {}
 
-  read({ domain, topic }: Scope, partitions: readonly number[]): Promise<Rows> {
-    return this.session.rows(readSql(offsetsTable(domain)), [domain, topic, JSON.stringify(partitions)]);
+  /** Errors: `WarehouseUnavailableError` in a transaction that is gone: the rows are those before it, and nobody's claim. */
+  async read({ domain, topic }: Scope, partitions: readonly number[]): Promise<Rows> {
+    const rows = await this.session.rows(readSql(offsetsTable(domain)), [domain, topic, JSON.stringify(partitions)]);
+    await this.session.checkTransaction();
+    return rows;
   }
 
   /** What is read afterwards is what was claimed. Errors: `WarehouseRefusedError` where the table was not made by a migration. */
@@ -73,7 +76,10 @@ export class SnowflakeOffsets implements SqlOffsets<Transaction> {
     const table = offsetsTable(domain);
     const wanted = [...new Set([...partitions, ...all])];
     const [locked] = await session.change(lockClaimsSql(table), [number]);
-    if (!locked) throw new WarehouseRefusedError(`${table} has no rows: run "freshet migrate"`);
+    if (!locked) {
+      await session.checkTransaction();
+      throw new WarehouseRefusedError(`${table} has no rows: run "freshet migrate"`);
+    }
     const rows = wanted.map((partition) => [partition, partitions.includes(partition) ? 1 : 0]);
     await session.change(raiseSql(table), [domain, topic, domain, topic, JSON.stringify(rows), number]);
     await this.raised?.(transaction, scope, partitions);

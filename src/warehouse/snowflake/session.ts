@@ -127,11 +127,26 @@ export class Session {
     }
   }
 
+  /**
+   * Throws `WarehouseUnavailableError` where the open transaction is gone: Snowflake, or who ends what a killed process left,
+   * has taken it back, and statements that name its number have found nothing since. Outside of one there is nothing to check.
+   */
+  async checkTransaction(): Promise<void> {
+    if (this.#transaction === undefined || await this.#current() === this.#transaction) return;
+    throw new WarehouseUnavailableError("Snowflake took a transaction back: try again");
+  }
+
+  /** The number of the transaction by Snowflake. */
+  async #current(): Promise<unknown> {
+    const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
+    return number;
+  }
+
   async #begin(): Promise<string> {
     const begin = `BEGIN TRANSACTION NAME ${this.#options.transactions}_${++this.#number}`;
     await this.#onLiveSession(() => this.rows(begin));
     try {
-      const [[number] = []] = await this.rows("SELECT CURRENT_TRANSACTION()");
+      const number = await this.#current();
       if (typeof number !== "string") throw new WarehouseUnavailableError("Snowflake began no transaction: try again");
       return this.#transaction = number;
     } catch (error) {
