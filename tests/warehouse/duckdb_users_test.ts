@@ -1,7 +1,8 @@
 // Queries of users on DuckDB: what they may take, and that the pipelines do not miss it.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { QueryBusyError, QueryRefusedError, QueryTooLargeError } from "../../src/errors.ts";
+import { CommitUnknownError, QueryBusyError, QueryRefusedError, QueryTooLargeError } from "../../src/errors.ts";
+import { commitUnit } from "../../src/engine/checkpoint.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
 import { bytesOf } from "../../src/warehouse/duckdb/opening.ts";
@@ -71,8 +72,7 @@ test("while queries that never fit are asked for, every unit is committed, and t
   const hostile = [HUNGRY, HUNGRY, ENDLESS, HUNGRY, "SELECT * FROM EVENTS a, EVENTS b ORDER BY a.NAME || b.NAME"];
   const asked = hostile.map((sql) => asking(warehouse, sql, stop.signal));
   for (let n = 0; n < 20; n++) {
-    const unit = unitOf(claim!, 2_000);
-    await writer.commit(unit);
+    await commitUnit(writer, unitOf(claim!, 2_000));
     [claim] = await writer.positions(TOPIC, [0]);
     assertEquals((await warehouse.query("SELECT 1", { asker: "probe" })).rows, [[1]]);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -157,6 +157,40 @@ Deno.test("users' room is there only while they ask, also in a file that was ope
     assertEquals(database.generation, 2);
     assertEquals((await queries.run("SELECT 1", user)).rows, [[1]]);
     assertEquals(await threads(), 1);
+  }));
+
+Deno.test("what finds no memory beside users is done once more without them, and not where a commit may be there", () =>
+  inFolder(async (path) => {
+    await using stack = new AsyncDisposableStack();
+    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB", processBytes };
+    const database = stack.adopt(await Database.open({ path, ...options }), (opened) => opened.close());
+    const queries = new Queries(database);
+    const outOfMemory = new Error("Out of Memory Error: failed to allocate data");
+    const cases = [
+      { error: outOfMemory, asks: true, runs: 2 },
+      { error: outOfMemory, asks: false, runs: 1 },
+      { error: new Error("IO Error: no"), asks: true, runs: 1 },
+      { error: new CommitUnknownError(outOfMemory.message), asks: true, runs: 1 },
+    ];
+    for (const { error, asks, runs } of cases) {
+      const stop = new AbortController();
+      const told = asks
+        ? queries.run(ENDLESS, { ...user, signal: stop.signal }).catch((error) => error.name)
+        : Promise.resolve("nobody");
+      while (asks && !database.room.isIn(database.generation)) await new Promise((resolve) => setTimeout(resolve, 5));
+      const wasIn: boolean[] = [];
+      const written = database.write(() => {
+        wasIn.push(database.room.isIn(database.generation));
+        return wasIn.length === 1 ? Promise.reject(error) : Promise.resolve("written");
+      });
+      if (runs === 2) assertEquals(await written, "written");
+      else assertEquals(await written.catch((thrown) => thrown), error);
+      assertEquals(wasIn, [asks, false].slice(0, runs));
+      if (runs === 2) assertEquals(await told, "QueryBusyError");
+      stop.abort(new Error("enough"));
+      await told;
+    }
+    assertEquals((await queries.run("SELECT 1", user)).rows, [[1]]);
   }));
 
 Deno.test("where the process takes too much while users ask, the oldest query is ended", () =>

@@ -4,7 +4,7 @@
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { WarehouseUnavailableError } from "../../errors.ts";
+import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import { FileIdentity } from "../../file_identity.ts";
 import { makePrivate, makePrivateFolder } from "../../private_files.ts";
 import { type Client, loadClient } from "./client.ts";
@@ -33,6 +33,8 @@ const ROWS_UNTIL_URGENT = 3 * ROWS_UNTIL_WORN;
 const ROWS_UNTIL_SUSPECT = ROWS_UNTIL_WORN / 10;
 /** How long users may go on reading while the file is to be opened anew, milliseconds. */
 const RENEW_PATIENCE_MS = 2_000;
+/** What users are told who must go. */
+const NEEDS_MEMORY = "The pipelines need the memory";
 /** A fold of large rows counts as so many: it begins a row group in each table that is written to. */
 const ROWS_OF_A_FOLD = 2 * ROW_GROUP_ROWS;
 
@@ -153,13 +155,25 @@ export class Database implements SessionHost {
     this.check();
     const result = await this.work(() =>
       this.turn(async () => {
-        const result = await work();
+        const result = await this.#beforeUsers(work);
         await this.#tidy();
         return result;
       })
     );
     if (this.#isWorn()) this.#renewing ??= this.#renew();
     return result;
+  }
+
+  /** What finds no memory beside users is done once more without them. Whether a commit is there, its caller must ask first. */
+  async #beforeUsers<T>(work: () => Promise<T>): Promise<T> {
+    const begunAt = performance.now();
+    try {
+      return await work();
+    } catch (error) {
+      const isTheirs = isOutOfMemory(error) && this.room.wasUsedSince(begunAt);
+      if (!isTheirs || error instanceof CommitUnknownError) throw error;
+      return await this.room.without(NEEDS_MEMORY, work);
+    }
   }
 
   #isWorn(): boolean {
@@ -265,7 +279,7 @@ export class Database implements SessionHost {
       if (isFatal(error)) this.#broken = true;
       if (isFatal(error) && isOutOfMemory(error)) this.#largeRows.suspect();
       if (isOutOfMemory(error)) {
-        this.room.clear("The pipelines need the memory");
+        this.room.clear(NEEDS_MEMORY);
         if (this.#rowsWritten >= ROWS_UNTIL_SUSPECT) this.#rowsWritten = Math.max(this.#rowsWritten, ROWS_UNTIL_WORN);
       }
       throw error;

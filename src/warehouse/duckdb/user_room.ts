@@ -7,12 +7,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { QueryBusyError, QueryTooLargeError } from "../../errors.ts";
 import { needsMore } from "./errors.ts";
-import { mutex } from "./concurrency.ts";
+import { mutex, WaitGroup } from "./concurrency.ts";
 import { Threads } from "./low_priority.ts";
 
 const WATCH_EVERY_MS = 10;
 /** How long one that was told to end may take until the next is told, milliseconds. */
 const END_PATIENCE_MS = 50;
+/** How long work that needs the room empty waits for those in it, milliseconds. */
+const EMPTY_PATIENCE_MS = 2_000;
 /** What DuckDB holds for a while, other than pages of tables, which make room for anything. */
 const HELD = `SELECT CAST(COALESCE(SUM(memory_usage_bytes), 0) AS DOUBLE) FROM duckdb_memory()
   WHERE tag NOT IN ('BASE_TABLE', 'METADATA')`;
@@ -51,6 +53,9 @@ interface User {
 
 export class UserRoom {
   readonly #users = new Set<User>();
+  readonly #present = new WaitGroup();
+  /** The end of what nobody may enter beside. */
+  #closed: Promise<void> | undefined;
   readonly #inTurn = mutex();
   /** Of the instance that has the room at present, and what watches it. */
   #open: { readonly generation: number; readonly watching: AsyncDisposable } | undefined;
@@ -62,9 +67,12 @@ export class UserRoom {
 
   /** Makes room; `end` is called when the statement must end, which it must do soon. */
   async enter(end: (reason: Error) => void): Promise<AsyncDisposable> {
+    while (this.#closed) await this.#closed;
     const user = { end };
+    const present = this.#present.begin();
     this.#users.add(user);
     const leave = async () => {
+      using _leaving = present;
       this.#users.delete(user);
       await this.#inTurn(() => this.#adjust());
     };
@@ -85,6 +93,28 @@ export class UserRoom {
   /** Ends all of them: the pipelines cannot go on beside them. */
   clear(why: string): void {
     for (const { end } of [...this.#users]) end(new QueryBusyError(`${why}: ask again in a while`));
+  }
+
+  /** Whether one of them was in it since then, by the monotonic clock. */
+  wasUsedSince(time: number): boolean {
+    return this.#open !== undefined || this.#leftAt >= time;
+  }
+
+  /** Runs work while nobody is in it: who is must end, who comes waits, and who does not end soon is not waited for. */
+  async without<T>(why: string, work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    try {
+      this.clear(why);
+      const patience = new AbortController();
+      const { signal } = patience;
+      await Promise.race([this.#present.idle(), delay(EMPTY_PATIENCE_MS, undefined, { signal }).catch(() => {})]);
+      patience.abort();
+      return await work();
+    } finally {
+      this.#closed = undefined;
+      resolve();
+    }
   }
 
   async #adjust(): Promise<void> {
