@@ -70,6 +70,12 @@ const LONG: Readonly<Record<string, LongTest>> = {
     file: "snowflake/kafka_kill_test.ts",
     env: { TESTS: "snowflake", FRESHET_KILL_ROUNDS: "20", FRESHET_KILL_RECORDS: "5000" },
   },
+  "kill-streaming": {
+    about:
+      "fifty kills of three processes from Kafka to the doubles of Snowflake and Snowpipe Streaming, with every fault",
+    file: "snowflake/streaming/kafka_kill_test.ts",
+    env: { TESTS: "snowflake", FRESHET_KILL_ROUNDS: "50" },
+  },
 };
 
 const [name, ...more] = Deno.args;
