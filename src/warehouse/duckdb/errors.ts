@@ -137,7 +137,7 @@ const RULES: readonly Rule[] = [
     ),
   },
   {
-    pattern: /^(IO|TransactionContext|Transaction|Connection) Error|^FATAL Error|database has been invalidated/,
+    pattern: /^(IO|TransactionContext|Transaction|Connection|FATAL|INTERNAL) Error|database has been invalidated/,
     make: unavailable((file, message) => `Warehouse file "${file}" cannot be used right now: try again (${message})`),
   },
 ];
