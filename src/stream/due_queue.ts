@@ -1,29 +1,27 @@
-// Places by when they are due, sixteen bytes for each: a binary heap in arrays without objects. It grows array by array, for one
+// Addresses by when they are due, eight bytes for each: a binary heap in arrays without objects. It grows array by array, for one
 // that is copied into a larger one takes the memory of both.
 
-/** Where a key is in the file, and the hash of it. */
-export interface Place {
-  readonly address: number;
-  readonly hash: number;
-}
+/** Times are told apart by so much, milliseconds, so that 32 bits hold each from 1970 to 2109: an address may be told that much early. */
+export const GRAIN_MS = 1024;
+const LAST_GRAIN = 2 ** 32 - 1;
 
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
 
 interface Chunk {
-  readonly dues: Float64Array;
+  /** In grains. */
+  readonly dues: Uint32Array;
   readonly addresses: Uint32Array;
-  readonly hashes: Uint32Array;
 }
 
-/** Places by when they are due, the earliest first. */
+/** Addresses by when they are due, the earliest first. */
 export class DueQueue {
   readonly #chunks: Chunk[] = [];
   #size = 0;
 
-  /** When the first is due; `Infinity` when there is none. */
+  /** When the first is due, epoch milliseconds, rounded down to grains; `Infinity` when there is none. */
   get next(): number {
-    return this.#size === 0 ? Infinity : this.#dueOf(0);
+    return this.#size === 0 ? Infinity : this.#dueOf(0) * GRAIN_MS;
   }
 
   /** How many there are. */
@@ -31,8 +29,12 @@ export class DueQueue {
     return this.#size;
   }
 
-  /** Adds a place. */
-  add(due: number, { address, hash }: Place): void {
+  /** Adds an address; `due` is epoch milliseconds. */
+  add(due: number, address: number): void {
+    this.#add(Math.min(Math.max(Math.floor(due / GRAIN_MS), 0), LAST_GRAIN), address);
+  }
+
+  #add(due: number, address: number): void {
     if (this.#size >>> CHUNK_BITS === this.#chunks.length) this.#grow();
     let at = this.#size++;
     while (at > 0) {
@@ -41,33 +43,31 @@ export class DueQueue {
       this.#copy(parent, at);
       at = parent;
     }
-    const { dues, addresses, hashes } = this.#chunks[at >>> CHUNK_BITS]!;
+    const { dues, addresses } = this.#chunks[at >>> CHUNK_BITS]!;
     const slot = at & (CHUNK - 1);
     dues[slot] = due;
     addresses[slot] = address;
-    hashes[slot] = hash;
   }
 
   /** Takes out the first. There must be one. */
-  take(): Place {
-    const { addresses, hashes } = this.#chunks[0]!;
-    const first = { address: addresses[0]!, hash: hashes[0]! };
+  take(): number {
+    const first = this.#chunks[0]!.addresses[0]!;
     this.#size--;
     if (this.#size > 0) this.#sink();
     if (this.#size + CHUNK <= (this.#chunks.length - 1) * CHUNK) this.#chunks.pop();
     return first;
   }
 
-  /** Drops the places that are not `kept`. */
-  filter(kept: (place: Place) => boolean): void {
+  /** Drops the addresses that are not `kept`. */
+  filter(kept: (address: number) => boolean): void {
     const size = this.#size;
     // What is read comes never before what has been put back by then.
     this.#size = 0;
     for (let at = 0; at < size; at++) {
-      const { dues, addresses, hashes } = this.#chunks[at >>> CHUNK_BITS]!;
+      const { dues, addresses } = this.#chunks[at >>> CHUNK_BITS]!;
       const slot = at & (CHUNK - 1);
-      const [due, place] = [dues[slot]!, { address: addresses[slot]!, hash: hashes[slot]! }];
-      if (kept(place)) this.add(due, place);
+      const [due, address] = [dues[slot]!, addresses[slot]!];
+      if (kept(address)) this.#add(due, address);
     }
     this.#chunks.length = Math.ceil(this.#size / CHUNK);
   }
@@ -95,14 +95,9 @@ export class DueQueue {
     const [there, here] = [from & (CHUNK - 1), to & (CHUNK - 1)];
     target.dues[here] = source.dues[there]!;
     target.addresses[here] = source.addresses[there]!;
-    target.hashes[here] = source.hashes[there]!;
   }
 
   #grow(): void {
-    this.#chunks.push({
-      dues: new Float64Array(CHUNK),
-      addresses: new Uint32Array(CHUNK),
-      hashes: new Uint32Array(CHUNK),
-    });
+    this.#chunks.push({ dues: new Uint32Array(CHUNK), addresses: new Uint32Array(CHUNK) });
   }
 }

@@ -13,6 +13,7 @@ import {
 
 /** Records begin at multiples of this, so that an address has 32 bits. */
 const UNIT_BYTES = 16;
+const WORD_BITS = 32;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** More would have addresses of more than 32 bits. */
 const MOST_BYTES = 2 ** 32 * UNIT_BYTES - UNIT_BYTES;
@@ -50,6 +51,8 @@ const padded = (bytes: number) => Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
 export class SpillLog {
   /** Bytes in use by segment. */
   readonly #live: number[] = [];
+  /** By segment a bit for each unit: whether a record in use begins there. */
+  readonly #begins: Uint32Array[] = [];
   /** Segments that nobody uses. */
   readonly #free: number[] = [];
   readonly #owners: RecordOwner[] = [];
@@ -101,7 +104,14 @@ export class SpillLog {
     const bytes = padded(writeRecord(this.#buffer, this.#buffered, record));
     this.#buffered += bytes;
     this.#count(this.#segment, bytes);
+    this.#mark(address, true);
     return address;
+  }
+
+  /** Whether a record in use begins at the address: the one that it was given for, or, once that one was released, another. */
+  isUsed(address: number): boolean {
+    const [bits, word, bit] = this.#bitOf(address);
+    return (bits[word]! & bit) !== 0;
   }
 
   /** The record at an address. `near` when the next one asked for lies behind it. */
@@ -119,6 +129,7 @@ export class SpillLog {
       : this.#bytesAt(at, false);
     const segment = Math.floor(at / this.#segmentBytes);
     this.#count(segment, -padded(lengthAt(bytes, from)));
+    this.#mark(address, false);
     if (this.#live[segment] === 0 && segment !== this.#segment) this.#free.push(segment);
   }
 
@@ -159,6 +170,7 @@ export class SpillLog {
         if (to === 0) return false;
         owner.moved(record, from, to);
         this.#count(segment, -padded(length));
+        this.#mark(from, false);
       }
       at += padded(length);
     }
@@ -179,6 +191,7 @@ export class SpillLog {
       if (this.#live[this.#segment] === 0) this.#free.push(this.#segment);
     }
     this.#segment = this.#free.pop() ?? this.#live.push(0) - 1;
+    this.#begins[this.#segment] ??= new Uint32Array(Math.ceil(this.#segmentBytes / UNIT_BYTES / WORD_BITS));
     // Address 0 is nobody's.
     this.#bufferAt = this.#segment === 0 ? UNIT_BYTES : this.#segment * this.#segmentBytes;
   }
@@ -226,6 +239,17 @@ export class SpillLog {
     this.file.read(this.#block.subarray(0, bytes), at);
     this.#blockAt = at;
     this.#read = bytes;
+  }
+
+  #mark(address: number, isUsed: boolean): void {
+    const [bits, word, bit] = this.#bitOf(address);
+    bits[word] = isUsed ? bits[word]! | bit : bits[word]! & ~bit;
+  }
+
+  #bitOf(address: number): readonly [bits: Uint32Array, word: number, bit: number] {
+    const units = this.#segmentBytes / UNIT_BYTES;
+    const unit = address % units;
+    return [this.#begins[Math.floor(address / units)]!, Math.floor(unit / WORD_BITS), 1 << unit % WORD_BITS];
   }
 
   #count(segment: number, bytes: number): void {

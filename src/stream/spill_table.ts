@@ -1,6 +1,6 @@
 // Keys that are in the file and not in memory: one partition's, of one operator and namespace.
 
-import { DueQueue, type Place } from "./due_queue.ts";
+import { DueQueue } from "./due_queue.ts";
 import type { SpilledRecord } from "./spill_file.ts";
 import { hashOf, SpillIndex } from "./spill_index.ts";
 import type { RecordOwner, SpillLog } from "./spill_log.ts";
@@ -47,7 +47,7 @@ export class SpillTable implements RecordOwner {
     if (address === 0) return false;
     const hash = hashOf(key);
     this.#index.add(hash, address);
-    for (const { clock, at } of dues) this.#wait(clock, at, { address, hash });
+    for (const { clock, at } of dues) this.#wait(clock, at, address);
     return true;
   }
 
@@ -68,13 +68,18 @@ export class SpillTable implements RecordOwner {
     return found.value;
   }
 
-  /** A key that is due when the clock is at `now`, or `undefined`. It stays until it is taken, and is not told of again. */
+  /**
+   * A key that is due when the clock is at `now`, or `undefined`. It stays until it is taken. Who is told too early looks at the
+   * key once more: a moment before it is due, or where a key that is there now has the place of one that was taken.
+   */
   nextDue(clock: string, now: number): SpilledRecord | undefined {
     const queue = this.#queues.get(clock);
     while (queue && queue.next <= now) {
-      const { address, hash } = queue.take();
+      const address = queue.take();
       // What has been taken meanwhile, or is somewhere else by now, is not there any more.
-      if (this.#index.has(hash, address)) return this.log.read(address);
+      if (!this.log.isUsed(address)) continue;
+      const record = this.log.read(address);
+      if (record.table === this.#number) return record;
     }
   }
 
@@ -95,17 +100,17 @@ export class SpillTable implements RecordOwner {
   moved({ key, due }: SpilledRecord, from: number, to: number): void {
     const hash = hashOf(key);
     this.#index.move(hash, from, to);
-    // By which clock is not written down: who is told too early looks at the key once more.
-    if (due < Infinity) { for (const clock of this.#queues.keys()) this.#wait(clock, due, { address: to, hash }); }
+    // By which clock is not written down.
+    if (due < Infinity) { for (const clock of this.#queues.keys()) this.#wait(clock, due, to); }
   }
 
   /** A key that comes and goes long before it is due would leave one place more each time. */
-  #wait(clock: string, due: number, place: Place): void {
+  #wait(clock: string, due: number, address: number): void {
     let queue = this.#queues.get(clock);
     if (!queue) this.#queues.set(clock, queue = new DueQueue());
-    queue.add(due, place);
+    queue.add(due, address);
     if (queue.size <= (this.#cleanAt.get(clock) ?? FEW_PLACES)) return;
-    queue.filter(({ address, hash }) => this.#index.has(hash, address));
+    queue.filter((address) => this.log.isUsed(address));
     this.#cleanAt.set(clock, 2 * queue.size + FEW_PLACES);
   }
 }

@@ -18,7 +18,7 @@ import {
 } from "@freshet/stream";
 import fc from "fast-check";
 import { StateFile } from "../../src/engine/state_file.ts";
-import { DueQueue } from "../../src/stream/due_queue.ts";
+import { DueQueue, GRAIN_MS } from "../../src/stream/due_queue.ts";
 import { SpillLog } from "../../src/stream/spill_log.ts";
 import { SpillTable } from "../../src/stream/spill_table.ts";
 import { propertyRuns } from "../support/simulation/runs.ts";
@@ -249,12 +249,13 @@ Deno.test("a queue tells of places in the order in which they are due", () => {
       const model: number[] = [];
       for (const due of list) {
         if (due < 0 && model.length > 0) {
-          assertEquals(queue.next, Math.min(...model));
-          const { address, hash } = queue.take();
-          assertEquals(hash, address + 1);
-          assertEquals(model.splice(model.indexOf(address), 1), [Math.min(address)]);
+          const first = Math.min(...model);
+          assertEquals(queue.next, first * GRAIN_MS);
+          assertEquals(queue.take(), first);
+          model.splice(model.indexOf(first), 1);
         } else if (due >= 0) {
-          queue.add(due, { address: due, hash: due + 1 });
+          // The last millisecond of its grain.
+          queue.add((due + 1) * GRAIN_MS - 1, due);
           model.push(due);
         }
       }
