@@ -3,19 +3,14 @@
 import type { Domain } from "../domains/domain.ts";
 import type { Batch, Element, LateElement, Output, SessionChange, WindowResult } from "@freshet/stream";
 import { Cells, type Packer } from "../warehouse/cells.ts";
-import type { Append, Delete, Move, Row, StateChange, TableKey, Unit, Upsert } from "../warehouse/warehouse.ts";
+import type { Append, Delete, Move, Row, StateChange, Unit, Upsert } from "../warehouse/warehouse.ts";
 import { ALERT_EVENTS_TABLE, type AlertEvent, type AlertEvents } from "./alert_events.ts";
 import { type DeadLetter, deadLetterRow } from "./dead_letter.ts";
 import { isJoined } from "./episodes.ts";
 import { type Gap, gapRow, GAPS_TABLE } from "./gap.ts";
 import type { Ingested } from "./ingest.ts";
-import { type KeyedChange, keyedChanges, tableKeyOf } from "./rows.ts";
-
-/** Keyed changes of one table; of several for one key the last counts. */
-interface KeyedTable {
-  readonly key: TableKey;
-  readonly changes: Map<string, KeyedChange>;
-}
+import { KeyedRows } from "./keyed_rows.ts";
+import { keyedChanges, tableKeyOf } from "./rows.ts";
 
 /** Rows of one table to be inserted, by column, and where they came from. */
 interface PendingRows {
@@ -63,7 +58,7 @@ export class Pending {
   /** Alerts raised or cleared that somebody is to be told of. */
   alertEvents = 0;
   readonly #appends = new Map<string, PendingRows>();
-  readonly #keyed = new Map<string, KeyedTable>();
+  readonly #keyed = new Map<string, KeyedRows>();
   readonly #changed = new Set<number>();
   #ends = new Set<number>();
   readonly #closed: Row[] = [];
@@ -82,7 +77,7 @@ export class Pending {
   /** Rows of keyed tables that wait to be written. */
   get keyedChanges(): number {
     let changes = 0;
-    for (const table of this.#keyed.values()) changes += table.changes.size;
+    for (const { size } of this.#keyed.values()) changes += size;
     return changes;
   }
 
@@ -141,7 +136,8 @@ export class Pending {
 
   #addChanges(output: Output<unknown>, elements: readonly Element<unknown>[], now: number): void {
     const changes = keyedChanges(output, elements, now);
-    this.#addKeyed(output, changes);
+    const rows = this.#keyedOf(output);
+    for (const change of changes) rows.add(change);
     if (output.kind !== "episodes" || !this.options.alerts) return;
     this.addAlertEvents(this.options.alerts.of(output, elements as Element<SessionChange<unknown>>[], changes));
   }
@@ -159,9 +155,9 @@ export class Pending {
     const appends = [...this.#appends].map(([table, rows]): Append => ({ table, ...rows }));
     const upserts: Upsert[] = [];
     const deletes: Delete[] = [];
-    for (const [table, { key, changes }] of this.#keyed) {
-      const rows = (op: KeyedChange["op"]) => [...changes.values()].filter((c) => c.op === op).map((c) => c.row);
-      const [upserted, deleted] = [rows("upsert"), rows("delete")];
+    for (const [table, rows] of this.#keyed) {
+      const { key } = rows;
+      const [upserted, deleted] = [rows.rows("upsert"), rows.rows("delete")];
       if (upserted.length > 0) upserts.push({ table, ...key, rows: upserted });
       if (deleted.length > 0) deletes.push({ table, keyColumns: key.keyColumns, rows: deleted });
     }
@@ -212,16 +208,10 @@ export class Pending {
     return rows;
   }
 
-  #addKeyed(output: Output<unknown>, changes: readonly KeyedChange[]): void {
-    let table = this.#keyed.get(output.name);
-    if (!table) this.#keyed.set(output.name, table = { key: tableKeyOf(output)!, changes: new Map() });
-    const { keyColumns, guardColumns } = table.key;
-    for (const change of changes) {
-      const identity = identityOf(change.row, keyColumns);
-      const known = table.changes.get(identity);
-      if (guardColumns && known && isNewer(known.row, change.row, guardColumns)) continue;
-      table.changes.set(identity, change);
-    }
+  #keyedOf(output: Output<unknown>): KeyedRows {
+    let rows = this.#keyed.get(output.name);
+    if (!rows) this.#keyed.set(output.name, rows = new KeyedRows(tableKeyOf(output)!));
+    return rows;
   }
 
   #addLate(late: LateElement): void {
@@ -258,24 +248,4 @@ function addRow({ cells, partitions, offsets }: PendingRows, partition: number, 
 
 function addRows(rows: PendingRows, partition: number, elements: readonly Element<Row>[]): void {
   for (const { value, offset } of elements) addRow(rows, partition, offset, value);
-}
-
-/** The key of a row as text: another one for another key, whatever the cells hold. */
-function identityOf(row: Row, columns: readonly string[]): string {
-  let identity = "";
-  for (let i = 0; i < columns.length; i++) {
-    const cell = row[columns[i]!];
-    if (typeof cell === "string") identity += `"${cell.length} ${cell}`;
-    else identity += Number.isFinite(cell) ? `${cell} ` : `${JSON.stringify(cell ?? null)} `;
-  }
-  return identity;
-}
-
-/** Whether `a` comes after `b` by the columns, compared in order; used where partitions share a key. */
-function isNewer(a: Row, b: Row, columns: readonly string[]): boolean {
-  for (const column of columns) {
-    const [x, y] = [Number(a[column]), Number(b[column])];
-    if (x !== y) return x > y;
-  }
-  return false;
 }
