@@ -18,6 +18,8 @@ const SECONDS = setting("SECONDS", 20);
 const ROUNDS = setting("ROUNDS", 3);
 const RATE = setting("RATE", 10_000);
 const BROWSERS = setting("BROWSERS", 20);
+/** How often memory is looked at in a tenth of the time: it goes up and down by 50 MB as garbage is collected. */
+const LOOKS = 10;
 /** As the page asks where the stream does not come. */
 const REFRESH_MS = 5_000;
 const TOPIC = "ats_telemetry";
@@ -98,7 +100,7 @@ interface Measured {
   readonly perSecond: number;
   /** Processors busy in the program. */
   readonly cpus: number;
-  /** Resident memory by tenths of the time, MB. */
+  /** Mean resident memory by tenths of the time, MB. */
   readonly rssMb: readonly number[];
   /** Bytes a browser took each second, and at first, when its page was opened. */
   readonly bytesPerSecond: number;
@@ -118,8 +120,12 @@ async function measure(program: Program, browse?: Browse): Promise<Measured> {
   const before = { records: await program.records(), atMs: performance.now(), ...await program.usage() };
   const rssMb: number[] = [];
   for (let tenth = 0; tenth < 10; tenth++) {
-    await sleep(SECONDS * 100);
-    rssMb.push((await program.usage()).rssMb);
+    let sum = 0;
+    for (let look = 0; look < LOOKS; look++) {
+      await sleep(SECONDS * 100 / LOOKS);
+      sum += (await program.usage()).rssMb;
+    }
+    rssMb.push(sum / LOOKS);
   }
   const { cpuS } = await program.usage();
   const seconds = (performance.now() - before.atMs) / 1000;
@@ -138,8 +144,15 @@ async function chromium(url: string, signal: AbortSignal) {
   try {
     const page = await browser.newPage();
     const events = await eventsOf(page);
+    const refused: string[] = [];
+    page.on("response", (response) => {
+      if (!response.ok()) refused.push(`${response.status()} ${new URL(response.url()).pathname}`);
+    });
     await page.goto(`${url}/trains`);
-    await page.locator(".state-line", { hasText: "live" }).waitFor();
+    await page.locator(".state-line", { hasText: "live" }).waitFor().catch(async () => {
+      const says = await page.locator(".state-line").textContent({ timeout: REFRESH_MS }).catch(() => "nothing");
+      throw new Error(`not live after half a minute: it says "${says}"; refused: ${refused.join(", ") || "nothing"}`);
+    });
     await sleep(REFRESH_MS);
     const [first, startMs, session] = [events.length, performance.now(), await page.context().newCDPSession(page)];
     const heapMb = async () => (await session.send("Runtime.getHeapUsage")).usedSize / 2 ** 20;
