@@ -48,8 +48,9 @@ export class KeyedRows {
 
   /** What tells a cell of a key apart. What a table has no value for is `null` there. */
   #partOf(cell: unknown): unknown {
-    if (typeof cell === "string" || typeof cell === "boolean" || Number.isFinite(cell)) return cell;
-    if (typeof cell !== "object" || cell === null) return null;
+    if (typeof cell === "number") return Number.isFinite(cell) ? cell : null;
+    if (typeof cell !== "object") return cell ?? null;
+    if (cell === null) return null;
     const text = JSON.stringify(cell);
     let object = this.#objects.get(text);
     if (!object) this.#objects.set(text, object = {});

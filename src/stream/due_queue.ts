@@ -1,9 +1,14 @@
 // Addresses by when they are due, eight bytes for each: a binary heap in arrays without objects. It grows array by array, for one
 // that is copied into a larger one takes the memory of both.
 
-/** Times are told apart by so much, milliseconds, so that 32 bits hold each from 1970 to 2109: an address may be told that much early. */
+/** Times are told apart by so much, milliseconds, so that 32 bits hold each from 1970 to 2109. */
 export const GRAIN_MS = 1024;
 const LAST_GRAIN = 2 ** 32 - 1;
+
+/** The grain that a time is in, epoch milliseconds. Times before 1970 are all in the first, those from 2109 on in the last. */
+export function grainOf(time: number): number {
+  return Math.min(Math.max(Math.floor(time / GRAIN_MS), 0), LAST_GRAIN);
+}
 
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
@@ -14,14 +19,14 @@ interface Chunk {
   readonly addresses: Uint32Array;
 }
 
-/** Addresses by when they are due, the earliest first. */
+/** Addresses by when they are due, the earliest first. They are told a grain early, and never late. */
 export class DueQueue {
   readonly #chunks: Chunk[] = [];
   #size = 0;
 
-  /** When the first is due, epoch milliseconds, rounded down to grains; `Infinity` when there is none. */
-  get next(): number {
-    return this.#size === 0 ? Infinity : this.#dueOf(0) * GRAIN_MS;
+  /** Whether the first is due at a time, epoch milliseconds. */
+  isDue(now: number): boolean {
+    return this.#size > 0 && this.#dueOf(0) <= grainOf(now);
   }
 
   /** How many there are. */
@@ -31,7 +36,7 @@ export class DueQueue {
 
   /** Adds an address; `due` is epoch milliseconds. */
   add(due: number, address: number): void {
-    this.#add(Math.min(Math.max(Math.floor(due / GRAIN_MS), 0), LAST_GRAIN), address);
+    this.#add(grainOf(due), address);
   }
 
   #add(due: number, address: number): void {

@@ -1,6 +1,6 @@
 // Keys that are in the file and not in memory: one partition's, of one operator and namespace.
 
-import { DueQueue } from "./due_queue.ts";
+import { DueQueue, grainOf } from "./due_queue.ts";
 import type { SpilledRecord } from "./spill_file.ts";
 import { hashOf, SpillIndex } from "./spill_index.ts";
 import type { RecordOwner, SpillLog } from "./spill_log.ts";
@@ -69,17 +69,18 @@ export class SpillTable implements RecordOwner {
   }
 
   /**
-   * A key that is due when the clock is at `now`, or `undefined`. It stays until it is taken. Who is told too early looks at the
-   * key once more: a moment before it is due, or where a key that is there now has the place of one that was taken.
+   * A key that is due when the clock is at `now`, or `undefined`. It stays until it is taken. It may be told of a second early,
+   * or more before 1970: who is told looks at the key.
    */
   nextDue(clock: string, now: number): SpilledRecord | undefined {
     const queue = this.#queues.get(clock);
-    while (queue && queue.next <= now) {
+    while (queue?.isDue(now)) {
       const address = queue.take();
       // What has been taken meanwhile, or is somewhere else by now, is not there any more.
       if (!this.log.isUsed(address)) continue;
       const record = this.log.read(address);
-      if (record.table === this.#number) return record;
+      // Another one may have its place by now, which is told of when it is due itself.
+      if (record.table === this.#number && !(grainOf(record.due) > grainOf(now))) return record;
     }
   }
 
@@ -104,7 +105,10 @@ export class SpillTable implements RecordOwner {
     if (due < Infinity) { for (const clock of this.#queues.keys()) this.#wait(clock, due, to); }
   }
 
-  /** A key that comes and goes long before it is due would leave one place more each time. */
+  /**
+   * A key that comes and goes long before it is due would leave one place more each time. What another one has the place of by
+   * now is cleaned away with that one.
+   */
   #wait(clock: string, due: number, address: number): void {
     let queue = this.#queues.get(clock);
     if (!queue) this.#queues.set(clock, queue = new DueQueue());

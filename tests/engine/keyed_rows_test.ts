@@ -45,4 +45,7 @@ Deno.test("a key of one column, and a row that is older by the guard", () => {
   rows.add(upsert("b", 1, 1));
   assertEquals(rows.rows("upsert"), [{ K: "a", AT: 5, OFFSET: 2 }, { K: "b", AT: 1, OFFSET: 1 }]);
   assertEquals(rows.rows("delete"), []);
+  // No text of JSON has these.
+  for (const ID of [1n, 2n, 1, 1n]) rows.add({ op: "upsert", row: { K: ID, AT: 0, OFFSET: 0 } });
+  assertEquals(rows.size, 5);
 });

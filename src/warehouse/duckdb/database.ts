@@ -186,6 +186,11 @@ export class Database implements SessionHost {
     return this.#renewing;
   }
 
+  /** The same for users, who wait for what needs their memory, too. */
+  get usersWait(): Promise<void> | undefined {
+    return this.#renewing ?? this.room.closed;
+  }
+
   /** For reading that takes several statements, and no turn: until it is disposed of, the instance is not opened anew. */
   reading(): Disposable {
     return this.#readers.begin();

@@ -142,7 +142,7 @@ export class Queries {
     database.check();
     const restMs = this.#usersRestUntil - performance.now();
     if (restMs > 0) await deadline.within(delay(restMs, undefined, { signal: deadline.signal }));
-    while (database.renewing) await deadline.within(database.renewing);
+    while (database.usersWait) await deadline.within(database.usersWait);
     using _reading = database.reading();
     await using _place = await database.room.enter((reason) => deadline.end(reason));
     const answer = await this.#read(statement, options, deadline);

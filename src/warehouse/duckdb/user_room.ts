@@ -54,7 +54,6 @@ interface User {
 export class UserRoom {
   readonly #users = new Set<User>();
   readonly #present = new WaitGroup();
-  /** The end of what nobody may enter beside. */
   #closed: Promise<void> | undefined;
   readonly #inTurn = mutex();
   /** Of the instance that has the room at present, and what watches it. */
@@ -65,9 +64,13 @@ export class UserRoom {
 
   constructor(private readonly host: RoomHost, private readonly sizes: RoomSizes) {}
 
+  /** The end of what nobody may be in it beside; `undefined` while anybody may enter. Never rejects. */
+  get closed(): Promise<void> | undefined {
+    return this.#closed;
+  }
+
   /** Makes room; `end` is called when the statement must end, which it must do soon. */
   async enter(end: (reason: Error) => void): Promise<AsyncDisposable> {
-    while (this.#closed) await this.#closed;
     const user = { end };
     const present = this.#present.begin();
     this.#users.add(user);
@@ -100,7 +103,7 @@ export class UserRoom {
     return this.#open !== undefined || this.#leftAt >= time;
   }
 
-  /** Runs work while nobody is in it: who is must end, who comes waits, and who does not end soon is not waited for. */
+  /** Runs work while nobody is in it: who is must end, who comes waits for `closed`, and who does not end soon is not waited for. */
   async without<T>(why: string, work: () => Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = promise;
