@@ -195,6 +195,35 @@ function readerThatHasSeen(schema: z.ZodType, texts: readonly string[]): SchemaR
   return reader;
 }
 
+/** Texts and their schemas, of all that is read by itself: lists, objects, kinds beside each other, what is left to others. */
+const WHOLE: readonly (readonly [schema: z.ZodType, text: string])[] = [
+  [z.object({ a: z.array(z.number()), b: z.int() }), '{"a":[1,-2.5e1,0],"b":7}'],
+  [z.object({ a: z.array(z.number()) }), '{"a": [1]}'],
+  [z.object({ a: z.array(z.string()).max(3), b: z.boolean() }), '{"a": ["x", "\\u00e9"], "b": true}'],
+  [z.object({ a: z.array(z.array(z.int())) }), '{"a":[[1],[],[2,3]]}'],
+  [z.object({ a: z.array(z.union([z.string(), z.number(), z.null()])) }), '{"a":["x",1,null]}'],
+  [z.object({ o: z.object({ n: z.number(), u: z.unknown() }), s: z.string() }), '{"o":{"n":1,"u":[{}]},"s":"é"}'],
+  [z.object({ l: z.literal("on"), r: z.record(z.string(), z.number()) }), '{"l":"on","r":{"k":1}}'],
+];
+
+for (const [schema, text] of WHOLE) {
+  Deno.test(`whichever byte of ${text} is another, left out or too much, it is read as JSON.parse and zod read it`, () => {
+    const bytes = utf8.encode(text);
+    const reader = readerThatHasSeen(schema, [text]);
+    const before = reader.counts.read;
+    assert(reader.read(bytes) !== NOT_MINE);
+    for (let at = 0; at <= bytes.length; at++) {
+      readLikeAuthority(reader, schema, changed(bytes, [{ at, remove: 1, put: new Uint8Array() }]));
+      readLikeAuthority(reader, schema, bytes.subarray(0, at));
+      for (let byte = 0; byte < 256; byte++) {
+        const put = Uint8Array.of(byte);
+        for (const remove of [0, 1]) readLikeAuthority(reader, schema, changed(bytes, [{ at, remove, put }]));
+      }
+    }
+    assert(reader.counts.read > before + 10, `${reader.counts.read - before} were read by the schema`);
+  });
+}
+
 Deno.test("a check is asked once for a text that it takes, and each time for one that it refuses", () => {
   const asked: string[] = [];
   const even = z.string().refine((text) => {

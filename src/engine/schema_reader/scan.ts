@@ -339,7 +339,7 @@ export function goesOn(separator: Uint8Array): boolean {
     at++;
     return false;
   }
-  return bytes[at] === COMMA && skip(separator);
+  return bytes[at] === COMMA ? skip(separator) : unread(false);
 }
 
 function unread<T>(value: T): T {
