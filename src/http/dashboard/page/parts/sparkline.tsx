@@ -4,6 +4,7 @@ import { useContext, useState } from "preact/hooks";
 import { clockText, zoneText } from "../format.ts";
 import { crosshair } from "../hand.ts";
 import { LookContext } from "../look.ts";
+import { topOf } from "../spark_scale.ts";
 
 /** What such a line shows. */
 export interface Line {
@@ -80,9 +81,9 @@ interface DrawingProps extends Pick<SparklineProps, "values" | "fromZero"> {
 
 function Drawing({ values, fromZero, place }: DrawingProps) {
   const known = values.flatMap((value) => value ?? []);
-  const [least, most] = [Math.min(...known, ...fromZero ? [0] : []), Math.max(...known)];
-  const y = (value: number) =>
-    most === least ? HEIGHT / 2 : HEIGHT - MARGIN - (value - least) / (most - least) * (HEIGHT - 2 * MARGIN);
+  const [least, most] = [Math.min(...known, ...fromZero ? [0] : []), topOf(known)];
+  const shareOf = (value: number) => (Math.min(value, most) - least) / (most - least);
+  const y = (value: number) => most === least ? HEIGHT / 2 : HEIGHT - MARGIN - shareOf(value) * (HEIGHT - 2 * MARGIN);
   const x = (i: number) => (i / Math.max(1, values.length - 1) * WIDTH).toFixed(1);
   const points = values.flatMap((value, i) => value === null ? [] : [`${x(i)},${y(value).toFixed(1)}`]);
   // Below the line alone: nothing is filled where nothing was known yet, or is no more.
