@@ -1,9 +1,16 @@
 // What becomes of DuckDB's errors: by which the run goes on, by which it ends, and what its user is told to do.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { FencedError, type FreshetError, WarehouseMemoryError } from "../../src/errors.ts";
+import {
+  FencedError,
+  type FreshetError,
+  QueryRefusedError,
+  WarehouseMemoryError,
+  WarehouseUnavailableError,
+} from "../../src/errors.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
 import { translate } from "../../src/warehouse/duckdb/errors.ts";
+import { refusal } from "../../src/warehouse/duckdb/query.ts";
 
 const FILE = "data/freshet.duckdb";
 
@@ -38,6 +45,14 @@ Deno.test("duckdb: errors of ours stay what they are", () => {
   const fenced = new FencedError("another instance");
   assertEquals(translate(fenced, FILE), fenced);
   assert(translate(new Error("Out of Memory Error: no"), FILE) instanceof WarehouseMemoryError);
+});
+
+Deno.test("duckdb: what DuckDB fails on inside is tried again for the program, and a user's to ask otherwise", () => {
+  const error = new Error("INTERNAL Error: Attempted to access index 3 within vector of size 3\n\nLINE 1: SELECT");
+  assert(refusal(error, FILE, "program") instanceof WarehouseUnavailableError);
+  const told = refusal(error, FILE, "user");
+  assert(told instanceof QueryRefusedError);
+  assertStringIncludes(told.message, "write it another way (INTERNAL Error: Attempted to access index 3");
 });
 
 Deno.test("duckdb: an instance that failed inside is opened anew, and what was committed is there", async () => {

@@ -17,7 +17,7 @@ import type { Asker, QueryOptions, QueryResult } from "../warehouse.ts";
 import { runBeside } from "./beside.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { isOutOfMemory, messageOf, needsMore, reopenedMeanwhile, translate, withoutAdvice } from "./errors.ts";
+import { briefMessage, isOutOfMemory, messageOf, needsMore, reopenedMeanwhile, translate, withoutAdvice } from "./errors.ts";
 import { interruptAt } from "./interrupt.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
@@ -41,13 +41,18 @@ const FREE_CELLS = 10_000;
 /** How long the writers wait for a query that found no memory beside them, milliseconds. */
 const ALONE_MS = 3_000;
 
-/** Errors of the statement itself, as opposed to errors of the file. */
-function refusal(error: unknown, file: string, asker: Asker = "program"): Error {
+/** Errors of the statement itself, as opposed to errors of the file. What DuckDB fails on inside is a user's to ask otherwise. */
+export function refusal(error: unknown, file: string, asker: Asker = "program"): Error {
   if (error instanceof QueryRefusedError || error instanceof WarehouseUnavailableError) return error;
   const text = messageOf(error);
   if (isOutOfMemory(error)) {
     const setting = asker === "user" ? "FRESHET_QUERY_MEMORY" : "FRESHET_DUCKDB_MEMORY";
     return new QueryTooLargeError(needsMore(setting, withoutAdvice(error)), { cause: error });
+  }
+  if (asker === "user" && text.startsWith("INTERNAL Error")) {
+    return new QueryRefusedError(`DuckDB itself fails on this query: write it another way (${briefMessage(error)})`, {
+      cause: error,
+    });
   }
   if (/^(IO|FATAL|INTERNAL|Connection) Error|database has been invalidated|^Warehouse file/.test(text)) {
     return translate(error, file);
