@@ -103,8 +103,10 @@ export function valueText(value: number, { unit, isDuration, isPower }: ValueUni
 }
 
 const STEPS = [[1, "s"], [60, "min"], [3600, "h"], [86_400, "d"]] as const;
+/** Of ten days and more nobody asks the hours. */
+const HOURS_MATTER_BELOW_S = 10 * 86_400;
 
-/** A length of time by its two greatest units: `2 h 5 min`. */
+/** A length of time by its two greatest units: `2 h 5 min`; from ten days on by days alone: `12 d`. */
 export function durationText(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return "–";
   const seconds = Math.round(Math.abs(ms) / 1000);
@@ -112,7 +114,7 @@ export function durationText(ms: number | null | undefined): string {
   const i = STEPS.findLastIndex(([size]) => seconds >= size);
   const [size, unit] = STEPS[Math.max(0, i)]!;
   const big = `${Math.floor(seconds / size)}\u00a0${unit}`;
-  if (i <= 0) return big;
+  if (i <= 0 || seconds >= HOURS_MATTER_BELOW_S) return big;
   const [smallSize, smallUnit] = STEPS[i - 1]!;
   const small = Math.floor((seconds % size) / smallSize);
   return small === 0 ? big : `${big} ${small}\u00a0${smallUnit}`;
