@@ -188,6 +188,8 @@ test("pause stops all asking, and so does a page that nobody sees", async (brows
   const streams = () => requests.filter((request) => request.includes("/api/live")).length;
   const opened = streams();
   assert(opened > 0);
+  // What has not come by then is asked for once when the stream ends.
+  await page.locator(".waiting").first().waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Pause" }).click();
   await page.locator(".state-line", { hasText: "paused" }).waitFor();
   assertEquals(await quietFor(2_500), 0);
