@@ -144,14 +144,22 @@ async function chromium(url: string, signal: AbortSignal) {
   try {
     const page = await browser.newPage();
     const events = await eventsOf(page);
-    const refused: string[] = [];
-    page.on("response", (response) => {
-      if (!response.ok()) refused.push(`${response.status()} ${new URL(response.url()).pathname}`);
-    });
+    const waiting = new Set<string>();
+    const trouble: string[] = [];
+    const pathOf = (request: { url(): string }) => new URL(request.url()).pathname;
+    page.on("request", (request) => waiting.add(pathOf(request)));
+    page.on("requestfinished", (request) => waiting.delete(pathOf(request)));
+    page.on("requestfailed", (request) => trouble.push(`${pathOf(request)} ${request.failure()?.errorText}`));
+    page.on("response", (response) => !response.ok() && trouble.push(`${response.status()} ${pathOf(response)}`));
+    page.on("pageerror", ({ message }) => trouble.push(message));
+    page.on("crash", () => trouble.push("the page has crashed"));
     await page.goto(`${url}/trains`);
     await page.locator(".state-line", { hasText: "live" }).waitFor().catch(async () => {
       const says = await page.locator(".state-line").textContent({ timeout: REFRESH_MS }).catch(() => "nothing");
-      throw new Error(`not live after half a minute: it says "${says}"; refused: ${refused.join(", ") || "nothing"}`);
+      const asked = [...waiting].join(", ") || "nothing";
+      throw new Error(
+        `not live after half a minute: it says "${says}"; waits for ${asked}; trouble: ${trouble.join(", ")}`,
+      );
     });
     await sleep(REFRESH_MS);
     const [first, startMs, session] = [events.length, performance.now(), await page.context().newCDPSession(page)];
