@@ -17,7 +17,15 @@ import type { Asker, QueryOptions, QueryResult } from "../warehouse.ts";
 import { runBeside } from "./beside.ts";
 import { cellReaders, typeName } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { briefMessage, isOutOfMemory, messageOf, needsMore, reopenedMeanwhile, translate, withoutAdvice } from "./errors.ts";
+import {
+  briefMessage,
+  isOutOfMemory,
+  messageOf,
+  needsMore,
+  reopenedMeanwhile,
+  translate,
+  withoutAdvice,
+} from "./errors.ts";
 import { interruptAt } from "./interrupt.ts";
 import { type Checked, ReadingCheck } from "./query_check.ts";
 import { limited, readStatement, type Statement } from "./query_statement.ts";
