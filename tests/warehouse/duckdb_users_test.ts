@@ -2,7 +2,6 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CommitUnknownError, QueryBusyError, QueryRefusedError, QueryTooLargeError } from "../../src/errors.ts";
-import { commitUnit } from "../../src/engine/checkpoint.ts";
 import { openDuckDb } from "../../src/warehouse/duckdb.ts";
 import { Database } from "../../src/warehouse/duckdb/database.ts";
 import { bytesOf } from "../../src/warehouse/duckdb/opening.ts";
@@ -28,6 +27,22 @@ async function inFolder(body: (path: string) => Promise<void>) {
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+interface Opened {
+  readonly database: Database;
+  readonly queries: Queries;
+  /** What is disposed of before the database is closed. */
+  readonly stack: AsyncDisposableStack;
+}
+
+/** With a file's database and its queries themselves, and one thread. */
+const inDatabase = (body: (opened: Opened) => Promise<void>) =>
+  inFolder(async (path) => {
+    await using stack = new AsyncDisposableStack();
+    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB", processBytes };
+    const database = stack.adopt(await Database.open({ path, ...options }), (opened) => opened.close());
+    await body({ database, queries: new Queries(database), stack });
+  });
 
 const test = (name: string, body: (warehouse: Warehouse) => Promise<void>) =>
   Deno.test(name, () =>
@@ -72,7 +87,8 @@ test("while queries that never fit are asked for, every unit is committed, and t
   const hostile = [HUNGRY, HUNGRY, ENDLESS, HUNGRY, "SELECT * FROM EVENTS a, EVENTS b ORDER BY a.NAME || b.NAME"];
   const asked = hostile.map((sql) => asking(warehouse, sql, stop.signal));
   for (let n = 0; n < 20; n++) {
-    await commitUnit(writer, unitOf(claim!, 2_000));
+    const unit = unitOf(claim!, 2_000);
+    await writer.commit(unit);
     [claim] = await writer.positions(TOPIC, [0]);
     assertEquals((await warehouse.query("SELECT 1", { asker: "probe" })).rows, [[1]]);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -130,11 +146,7 @@ Deno.test("files of large sorts have a limit", () =>
   }));
 
 Deno.test("users' room is there only while they ask, also in a file that was opened anew", () =>
-  inFolder(async (path) => {
-    await using stack = new AsyncDisposableStack();
-    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB", processBytes };
-    const database = stack.adopt(await Database.open({ path, ...options }), (opened) => opened.close());
-    const queries = new Queries(database);
+  inDatabase(async ({ database, queries, stack }) => {
     const session = stack.adopt(database.session(), (opened) => opened.close());
     const threads = async () => Number((await session.rows("SELECT current_setting('threads')"))[0]![0]);
     assertEquals(await threads(), 1);
@@ -160,11 +172,7 @@ Deno.test("users' room is there only while they ask, also in a file that was ope
   }));
 
 Deno.test("what finds no memory beside users is done once more without them, and not where a commit may be there", () =>
-  inFolder(async (path) => {
-    await using stack = new AsyncDisposableStack();
-    const options = { memoryLimit: "64MB", userMemory: "64MB", threads: 1, checkpointThreshold: "16MB", processBytes };
-    const database = stack.adopt(await Database.open({ path, ...options }), (opened) => opened.close());
-    const queries = new Queries(database);
+  inDatabase(async ({ database, queries }) => {
     const outOfMemory = new Error("Out of Memory Error: failed to allocate data");
     const cases = [
       { error: outOfMemory, asks: true, runs: 2 },

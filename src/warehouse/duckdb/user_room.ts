@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { endedWithin } from "../../deadline.ts";
 import { QueryBusyError, QueryTooLargeError } from "../../errors.ts";
 import { needsMore } from "./errors.ts";
 import { mutex, WaitGroup } from "./concurrency.ts";
@@ -109,10 +110,7 @@ export class UserRoom {
     this.#closed = promise;
     try {
       this.clear(why);
-      const patience = new AbortController();
-      const { signal } = patience;
-      await Promise.race([this.#present.idle(), delay(EMPTY_PATIENCE_MS, undefined, { signal }).catch(() => {})]);
-      patience.abort();
+      await endedWithin(this.#present.idle(), EMPTY_PATIENCE_MS);
       return await work();
     } finally {
       this.#closed = undefined;
