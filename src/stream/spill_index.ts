@@ -31,11 +31,6 @@ export class SpillIndex {
     return slot < 0 ? 0 : this.#addresses[slot]!;
   }
 
-  /** Whether a key with this hash is at the address. */
-  has(hash: number, address: number): boolean {
-    return this.#slotOf(hash, (at) => at === address) >= 0;
-  }
-
   /** Adds a key that is not there. */
   add(hash: number, address: number): void {
     if ((this.#used + 1) * 4 > this.#addresses.length * 3) this.#rehash();

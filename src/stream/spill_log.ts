@@ -27,10 +27,8 @@ const FEW_HOLES_BYTES = 4 * SEGMENT_BYTES;
 /** Segments copied in one call, so that nobody waits long. */
 const COPIED_AT_ONCE = 4;
 
-/** What the log asks of a table when it copies its records. */
+/** What the log tells a table when it copies its records. */
 export interface RecordOwner {
-  /** Whether the record at the address is in use. */
-  uses(record: SpilledRecord, address: number): boolean;
   /** A record in use is at another address from now on. */
   moved(record: SpilledRecord, from: number, to: number): void;
 }
@@ -162,13 +160,12 @@ export class SpillLog {
       const length = lengthAt(bytes, at);
       // A length of nothing ends a segment.
       if (length === 0) break;
-      const record = readRecord(bytes, at);
       const from = (segment * this.#segmentBytes + at) / UNIT_BYTES;
-      const owner = this.#owners[record.table]!;
-      if (owner.uses(record, from)) {
+      if (this.isUsed(from)) {
+        const record = readRecord(bytes, at);
         const to = this.append(record);
         if (to === 0) return false;
-        owner.moved(record, from, to);
+        this.#owners[record.table]!.moved(record, from, to);
         this.#count(segment, -padded(length));
         this.#mark(from, false);
       }

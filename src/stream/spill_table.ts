@@ -75,26 +75,18 @@ export class SpillTable implements RecordOwner {
   nextDue(clock: string, now: number): SpilledRecord | undefined {
     const queue = this.#queues.get(clock);
     while (queue?.isDue(now)) {
-      const address = queue.take();
-      // What has been taken meanwhile, or is somewhere else by now, is not there any more.
-      if (!this.log.isUsed(address)) continue;
-      const record = this.log.read(address);
-      // Another one may have its place by now, which is told of when it is due itself.
-      if (record.table === this.#number && !(grainOf(record.due) > grainOf(now))) return record;
+      const record = this.#at(queue.take());
+      // Another one may have the place of one that was taken, and is told of when it is due itself.
+      if (record && !(grainOf(record.due) > grainOf(now))) return record;
     }
   }
 
   /** All keys, in the order of the file; those that are taken meanwhile are left out. */
   *walk(): Generator<SpilledRecord> {
     for (const address of this.#index.addresses()) {
-      const record = this.log.read(address, true);
-      if (this.uses(record, address)) yield record;
+      const record = this.#at(address, true);
+      if (record) yield record;
     }
-  }
-
-  /** See {@link RecordOwner}. */
-  uses({ key }: SpilledRecord, address: number): boolean {
-    return this.#index.has(hashOf(key), address);
   }
 
   /** See {@link RecordOwner}. */
@@ -103,6 +95,13 @@ export class SpillTable implements RecordOwner {
     this.#index.move(hash, from, to);
     // By which clock is not written down.
     if (due < Infinity) { for (const clock of this.#queues.keys()) this.#wait(clock, due, to); }
+  }
+
+  /** The table's record at an address that it was told of before: what was taken meanwhile, or moved, is not there any more. */
+  #at(address: number, near = false): SpilledRecord | undefined {
+    if (!this.log.isUsed(address)) return undefined;
+    const record = this.log.read(address, near);
+    return record.table === this.#number ? record : undefined;
   }
 
   /**
