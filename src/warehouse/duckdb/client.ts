@@ -1,6 +1,8 @@
-// DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is.
+// DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is and to leak nothing.
 // Must not know files or settings.
 
+import { createRequire } from "node:module";
+import { withoutLeaks } from "./externals.ts";
 import { loadLibrary } from "./native.ts";
 
 /** The client, and beside it what it is made of: the bindings give vectors and memory, which it hides. */
@@ -20,12 +22,21 @@ export function loadClient(): Promise<Client> {
  */
 async function load(): Promise<Client> {
   using _library = loadLibrary();
+  const bindings = loadBindings();
   const client = await import("@duckdb/node-api");
-  const { default: bindings } = await import("@duckdb/node-bindings");
   const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js");
   if (!(accessors.textDecoder instanceof TextDecoder)) {
     throw new Error("This version of @duckdb/node-api decodes text elsewhere: see that it keeps a leading U+FEFF");
   }
   Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
   return { ...client, bindings };
+}
+
+/** The bindings, as the client finds them, too. */
+function loadBindings(): Client["bindings"] {
+  const require = createRequire(import.meta.resolve("@duckdb/node-api"));
+  const name = "@duckdb/node-bindings";
+  const bindings = withoutLeaks(require(name));
+  require.cache[require.resolve(name)]!.exports = bindings;
+  return bindings;
 }

@@ -1,0 +1,97 @@
+// Gives back what Deno keeps of each pointer that DuckDB's addon hands to JavaScript. For such a pointer, an "external" of
+// Node-API, Deno 2.9 allocates 32 bytes (`ExternalWrapper` in its ext/napi/js_native_api.rs) that it never frees. Each result,
+// each of its columns and each column of each unit that is written is an external: without this a run that is left alone grows
+// by about a gigabyte a day for each domain that has records all the time. Must not know what the pointers are.
+//
+// This is unsafe: it frees memory of Deno's. It rests on this, which tests/warehouse/duckdb_externals_test.ts checks:
+// 1. That the wrapper is allocated with the C library's malloc, and that nothing else frees it: so it is in version 2.9.6 on
+//    Linux and macOS, and only there is anything freed.
+// 2. That nobody asks for the wrapper of an external that is garbage: Node-API reaches it by the external alone, and what is to
+//    be done at its end knows the pointer itself.
+
+import type * as Bindings from "@duckdb/node-bindings";
+
+/** The version of Deno that is known to free nothing. With another one look at `napi_create_external` first. */
+export const LEAKING_VERSION = "2.9.6";
+
+/** The C library of a system, and where its `dlsym` is to look: in all that is loaded (`RTLD_DEFAULT`). */
+const C_LIBRARIES: Partial<Record<typeof Deno.build.os, readonly [name: string, everywhere: bigint]>> = {
+  linux: ["libc.so.6", 0n],
+  darwin: ["libSystem.B.dylib", 2n ** 64n - 2n],
+};
+
+const FREE = { parameters: ["usize"], result: "void" } as const;
+
+type Function = (...args: unknown[]) => unknown;
+
+/** The same bindings, whose externals leave nothing behind. Those that were given where there is nothing to be done about it. */
+export function withoutLeaks(bindings: typeof Bindings): typeof Bindings {
+  const free = Deno.version.deno === LEAKING_VERSION ? cFree() : undefined;
+  if (free === undefined) return bindings;
+  const watched = new Watched(free);
+  const mended: Record<string, unknown> = {};
+  for (const name of Object.getOwnPropertyNames(bindings)) {
+    const value = (bindings as unknown as Record<string, unknown>)[name];
+    mended[name] = typeof value === "function" ? watching(value.bind(bindings) as Function, watched) : value;
+  }
+  return mended as unknown as typeof Bindings;
+}
+
+/** `free` of the C library, which is never unloaded; `undefined` where that is not known, or may not be used. */
+function cFree(): ((address: bigint) => void) | undefined {
+  const [name, everywhere] = C_LIBRARIES[Deno.build.os] ?? [];
+  if (name === undefined) return undefined;
+  try {
+    const library = Deno.dlopen(name, { dlsym: { parameters: ["usize", "buffer"], result: "pointer" } });
+    const free = library.symbols.dlsym(everywhere!, new TextEncoder().encode("free\0"));
+    library.close();
+    if (free === null) return undefined;
+    const call = new Deno.UnsafeFnPointer(free as Deno.PointerObject<typeof FREE>, FREE);
+    return (address) => call.call(address);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Watches what the function returns, and what functions that it is given are called with. */
+function watching(call: Function, watched: Watched): Function {
+  const heard = (listener: Function) => (...given: unknown[]) => {
+    for (const value of given) watched.add(value);
+    return listener(...given);
+  };
+  return (...args) => {
+    const result = call(...args.map((arg) => typeof arg === "function" ? heard(arg as Function) : arg));
+    if (!(result instanceof Promise)) return watched.addAll(result);
+    return result.then((value) => watched.addAll(value));
+  };
+}
+
+/** Externals that are in use: the wrapper of one that is garbage is freed. */
+class Watched {
+  readonly #known = new WeakSet<object>();
+  readonly #ends: FinalizationRegistry<bigint>;
+
+  constructor(free: (address: bigint) => void) {
+    this.#ends = new FinalizationRegistry(free);
+  }
+
+  add(value: unknown): void {
+    if (!isExternal(value) || this.#known.has(value)) return;
+    this.#known.add(value);
+    this.#ends.register(value, Deno.UnsafePointer.value(value));
+  }
+
+  /** Adds the value, or what a plain object holds; returns it. */
+  addAll<T>(value: T): T {
+    if (typeof value !== "object" || value === null) return value;
+    if (Object.getPrototypeOf(value) === Object.prototype) Object.values(value).forEach((held) => this.add(held));
+    else this.add(value);
+    return value;
+  }
+}
+
+/** Of Deno's objects only externals have no prototype and take no properties. */
+function isExternal(value: unknown): value is Deno.PointerObject {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null &&
+    !Object.isExtensible(value);
+}
