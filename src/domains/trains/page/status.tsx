@@ -35,6 +35,9 @@ interface Train {
   readonly hungry: boolean;
 }
 
+/** With more rows than this, which all change several times a minute, a browser has much to do. */
+const MANY_TRAINS = 200;
+
 const STATUS_COLUMNS = (zone: "utc" | "local", newest: number): readonly Column<Train>[] => [
   {
     key: "id",
@@ -143,6 +146,7 @@ export function StatusCard({ asked }: { readonly asked: QueryState<Rows> }) {
           sort={{ key: "state", descending: true }}
           empty={trains.length === 0 ? "No train has reported yet." : `No train matches "${text}".`}
           tall
+          first={MANY_TRAINS}
         />
       )}
     </Card>

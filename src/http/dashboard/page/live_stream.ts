@@ -43,6 +43,9 @@ export class LiveStream {
   readonly #followers = new Map<string, Set<Follower>>();
   /** By topic or panel. */
   readonly #held = new Map<string, Held>();
+  /** What is held and has not been told. */
+  readonly #untold = new Set<string>();
+  readonly #tellSoon: () => void;
   #plan: LivePlan = { topics: [], everyS: 0, isOpen: false };
   /** Topics and panels of the stream that is open. */
   #told: readonly string[] = [];
@@ -58,9 +61,15 @@ export class LiveStream {
   /** Called when the stream does not come: whoever follows must ask. */
   onFailure = () => {};
 
-  constructor(onState: (state: LiveState) => void, onNews: (topic: string, data: unknown) => void) {
+  /** `soon` makes of what tells the page something what has it told a little later; left out, it is told at once. */
+  constructor(
+    onState: (state: LiveState) => void,
+    onNews: (topic: string, data: unknown) => void,
+    soon: (tell: () => void) => () => void = (tell) => tell,
+  ) {
     this.#onState = onState;
     this.#onNews = onNews;
+    this.#tellSoon = soon(() => this.#tell());
   }
 
   /** Whether a panel that is followed is told by the stream, so that nobody needs to ask. */
@@ -90,6 +99,7 @@ export class LiveStream {
   }
 
   close(): void {
+    this.#tell();
     clearTimeout(this.#settling);
     clearTimeout(this.#patience);
     clearTimeout(this.#silence);
@@ -207,8 +217,20 @@ export class LiveStream {
     }
     const data = "is" in sent ? sent.is : applyDelta(held!.data, sent.delta);
     this.#held.set(name, { id: lastEventId, data });
-    const followers = this.#followers.get(name);
-    if (followers === undefined) return this.#onNews(name, data);
-    for (const follower of followers) follower(data as LivePanel);
+    this.#untold.add(name);
+    this.#tellSoon();
+  }
+
+  /** Tells the newest of each that has changed. */
+  #tell(): void {
+    const names = [...this.#untold];
+    this.#untold.clear();
+    for (const name of names) {
+      const held = this.#held.get(name);
+      if (held === undefined) continue;
+      const followers = this.#followers.get(name);
+      if (followers === undefined) this.#onNews(name, held.data);
+      else for (const follower of followers) follower(held.data as LivePanel);
+    }
   }
 }

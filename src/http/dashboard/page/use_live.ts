@@ -1,6 +1,7 @@
 // The page's one stream (live_stream.ts) as its parts have it.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveEvents } from "../protocol.ts";
+import { paced } from "./pace.ts";
 import { type LiveNews, type LivePlan, type LiveState, LiveStream } from "./live_stream.ts";
 
 export interface PagePlan extends Omit<LivePlan, "isOpen"> {
@@ -16,7 +17,11 @@ export function useLive(plan: PagePlan): LiveNews & { readonly stream: LiveStrea
   const [news, setNews] = useState<Partial<LiveEvents>>({});
   const [failures, setFailures] = useState(0);
   const made = useRef<LiveStream>(undefined);
-  made.current ??= new LiveStream(setState, (topic, data) => setNews((before) => ({ ...before, [topic]: data })));
+  made.current ??= new LiveStream(
+    setState,
+    (topic, data) => setNews((before) => ({ ...before, [topic]: data })),
+    paced,
+  );
   const stream = made.current;
   stream.onFailure = () => setFailures((n) => n + 1);
   const { topics, everyS, isSeen, isPaused } = plan;

@@ -26,6 +26,8 @@ export interface DataTableProps<R> {
   readonly sort?: Sort;
   readonly onSort?: (sort: Sort) => void;
   readonly tall?: boolean;
+  /** Rows on a wide page until somebody asks for all: for rows that change all the time. */
+  readonly first?: number;
   /** What to say when there are no rows. */
   readonly empty?: ComponentChildren;
 }
@@ -35,7 +37,9 @@ export interface Sort {
   readonly descending: boolean;
 }
 
-export function DataTable<R>({ label, columns, rows, keyOf, sort: given, onSort, tall, empty }: DataTableProps<R>) {
+export function DataTable<R>(
+  { label, columns, rows, keyOf, sort: given, onSort, tall, first, empty }: DataTableProps<R>,
+) {
   const [own, setOwn] = useState<Sort | undefined>(given);
   const sort = onSort ? given : own;
   const sorted = useMemo(() => onSort ? rows : sortedRows(rows, columns, sort), [rows, sort?.key, sort?.descending]);
@@ -45,8 +49,9 @@ export function DataTable<R>({ label, columns, rows, keyOf, sort: given, onSort,
     else setOwn(next);
   };
   const [isAll, setIsAll] = useState(false);
-  const isCut = useNarrow() && tall === true && sorted.length > FIRST_ROWS;
-  const shown = isCut && !isAll ? sorted.slice(0, FIRST_ROWS) : sorted;
+  const most = useNarrow() && tall === true ? FIRST_ROWS : first ?? Infinity;
+  const isCut = sorted.length > most;
+  const shown = isCut && !isAll ? sorted.slice(0, most) : sorted;
   return (
     <>
       <div class={`table-frame ${tall ? "table-tall" : ""}`} role="group" aria-label={label} tabIndex={0}>

@@ -43,6 +43,8 @@ const [DOT, TARGET] = [7, 12];
 const KM_PER_DEGREE = 111.32;
 /** Of the points, that must lie within the outlines. */
 const ENOUGH = 0.8;
+/** More points than this jump: to move each of them, or only to be able to, keeps a browser busy all the time. */
+const MOST_MOVING = 200;
 
 export function Map({ label, points, outlines = [] }: MapProps) {
   const shown = useMemo(() => outlinesAt(points, outlines), [points, outlines]);
@@ -52,10 +54,16 @@ export function Map({ label, points, outlines = [] }: MapProps) {
   ]);
   // Small ones lie on large ones.
   const drawn = useMemo(() => points.toSorted((a, b) => (b.size ?? 1) - (a.size ?? 1)), [points]);
+  const isMoving = points.length <= MOST_MOVING;
   const line = (places: readonly Place[]) =>
     places.map((at) => project.to(at).map((n) => n.toFixed(1)).join(",")).join(" ");
   return (
-    <svg class="map" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label={label}>
+    <svg
+      class={`map ${points.length <= MOST_MOVING ? "map-moving" : ""}`}
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      role="group"
+      aria-label={label}
+    >
       <Graticule project={project} />
       {shown.map(({ name, places }, i) => (
         <polyline key={name} class={`map-outline map-outline-${i % 8 + 1}`} points={line(places)} />
@@ -64,17 +72,18 @@ export function Map({ label, points, outlines = [] }: MapProps) {
         trail.length > 1 && <polyline key={id} class="map-trail" points={line(trail)} />
       )}
       {drawn.map(({ id, at, share, ring, size = 1, label, text, to }) => {
-        const [x, y] = project.to(at);
+        const [x, y] = project.to(at).map((n) => n.toFixed(1));
+        const place = isMoving ? {} : { cx: x, cy: y };
         return (
           <g
             key={id}
             class={`map-point ${label ? "" : "map-point-plain"}`}
-            style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}
+            style={isMoving ? { transform: `translate(${x}px, ${y}px)` } : {}}
           >
             <Link to={to} class={ring === undefined ? "" : `map-ring of-${ring}`}>
               <title>{text}</title>
-              <circle r={TARGET * Math.max(1, size)} class="map-target" />
-              <circle r={DOT * size} class={`map-dot ${shadeOf(share)}`} />
+              <circle {...place} r={TARGET * Math.max(1, size)} class="map-target" />
+              <circle {...place} r={DOT * size} class={`map-dot ${shadeOf(share)}`} />
             </Link>
           </g>
         );

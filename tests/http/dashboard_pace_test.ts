@@ -1,0 +1,48 @@
+// How often the page draws what has changed: all that was asked for is done, and drawing that takes long leaves time for others.
+import { assert, assertEquals } from "@std/assert";
+import { paced } from "../../src/http/dashboard/page/pace.ts";
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A browser's frames. */
+function withFrames(): Disposable {
+  Object.assign(globalThis, { requestAnimationFrame: (draw: () => void) => setTimeout(draw, 1) });
+  return { [Symbol.dispose]: () => void Reflect.deleteProperty(globalThis, "requestAnimationFrame") };
+}
+
+/** Keeps the thread busy. */
+function work(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+Deno.test("what is asked for together is done once, and later", async () => {
+  using _frames = withFrames();
+  let done = 0;
+  const soon = paced(() => done++);
+  for (let i = 0; i < 10; i++) soon();
+  assertEquals(done, 0);
+  while (done === 0) await sleep(1);
+  await sleep(50);
+  assertEquals(done, 1);
+});
+
+Deno.test("what is asked for all the time is done for a third of it, and the last of it is not left out", async () => {
+  using _frames = withFrames();
+  let [asked, told, times] = [0, 0, 0];
+  const soon = paced(() => {
+    times++;
+    told = asked;
+    work(10);
+  });
+  const began = performance.now();
+  while (performance.now() - began < 300) {
+    asked++;
+    soon();
+    await sleep(1);
+  }
+  const most = (performance.now() - began) / 30 + 1;
+  assert(times > 1 && times <= most, `${times} times of at most ${most}`);
+  while (told !== asked) await sleep(1);
+  await sleep(50);
+});
