@@ -5,10 +5,7 @@ import { paced } from "../../src/http/dashboard/page/pace.ts";
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A browser's frames. */
-function withFrames(): Disposable {
-  Object.assign(globalThis, { requestAnimationFrame: (draw: () => void) => setTimeout(draw, 1) });
-  return { [Symbol.dispose]: () => void Reflect.deleteProperty(globalThis, "requestAnimationFrame") };
-}
+const frames = (call: () => void) => setTimeout(call, 1);
 
 /** Keeps the thread busy. */
 function work(ms: number): void {
@@ -17,9 +14,8 @@ function work(ms: number): void {
 }
 
 Deno.test("what is asked for together is done once, and later", async () => {
-  using _frames = withFrames();
   let done = 0;
-  const soon = paced(() => done++);
+  const soon = paced(() => done++, frames);
   for (let i = 0; i < 10; i++) soon();
   assertEquals(done, 0);
   while (done === 0) await sleep(1);
@@ -28,13 +24,12 @@ Deno.test("what is asked for together is done once, and later", async () => {
 });
 
 Deno.test("what is asked for all the time is done for a third of it, and the last of it is not left out", async () => {
-  using _frames = withFrames();
   let [asked, told, times] = [0, 0, 0];
   const soon = paced(() => {
     times++;
     told = asked;
     work(10);
-  });
+  }, frames);
   const began = performance.now();
   while (performance.now() - began < 300) {
     asked++;

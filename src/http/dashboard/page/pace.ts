@@ -7,11 +7,14 @@ const MAX_REST_MS = 3_000;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Calls what it is given before the next picture is drawn, as `requestAnimationFrame` does. */
+type Frames = (call: () => void) => unknown;
+
 /** Once the next picture is on the screen; a page that nobody sees draws none. */
-function drawn(): Promise<void> {
+function drawn(frames: Frames): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, 1_000);
-    requestAnimationFrame(() => {
+    frames(() => {
       clearTimeout(late);
       setTimeout(resolve);
     });
@@ -19,7 +22,7 @@ function drawn(): Promise<void> {
 }
 
 /** Does `work` soon after it is asked for: once for all that ask meanwhile, and for no more than a third of the time. */
-export function paced(work: () => void): () => void {
+export function paced(work: () => void, frames: Frames): () => void {
   let isBusy = false;
   let isAsked = false;
   const run = async () => {
@@ -29,7 +32,7 @@ export function paced(work: () => void): () => void {
       isAsked = false;
       const began = performance.now();
       work();
-      await drawn();
+      await drawn(frames);
       await sleep(Math.min(MAX_REST_MS, REST_TIMES * (performance.now() - began)));
     }
     isBusy = false;

@@ -20,7 +20,7 @@ export function useLive(plan: PagePlan): LiveNews & { readonly stream: LiveStrea
   made.current ??= new LiveStream(
     setState,
     (topic, data) => setNews((before) => ({ ...before, [topic]: data })),
-    paced,
+    (tell) => paced(tell, requestAnimationFrame),
   );
   const stream = made.current;
   stream.onFailure = () => setFailures((n) => n + 1);
