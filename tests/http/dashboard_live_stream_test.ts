@@ -86,11 +86,12 @@ class Page implements Disposable {
   readonly stream: LiveStream;
   readonly #real = { EventSource, setTimeout, clearTimeout };
 
-  constructor() {
+  constructor(soon?: (tell: () => void) => () => void) {
     FakeEventSource.all = [];
     const { setTimeout, clearTimeout } = this.timers;
     Object.assign(globalThis, { EventSource: FakeEventSource, setTimeout, clearTimeout });
-    this.stream = new LiveStream((state) => this.states.push(state), (topic, data) => this.news.push([topic, data]));
+    const onNews = (topic: string, data: unknown) => this.news.push([topic, data]);
+    this.stream = new LiveStream((state) => this.states.push(state), onNews, soon);
     this.stream.onFailure = () => this.failures++;
   }
 
@@ -150,6 +151,29 @@ Deno.test("all panels of a page come by one stream, which is opened once", async
   assertEquals(page.follow("trains/kpis").told, [answer(1)]);
   await page.timers.pass(1_000);
   assertEquals(page.opened.length, 1);
+});
+
+Deno.test("what is to be told a little later is told as it is then, and when the stream is closed at the latest", async () => {
+  let [asked, tell] = [0, () => {}];
+  using page = new Page((given) => {
+    tell = given;
+    return () => asked++;
+  });
+  const { told } = page.follow("trains/kpis");
+  page.stream.plan = PLAN;
+  await page.timers.pass(0);
+  page.source.begin();
+  for (let n = 1; n <= 3; n++) page.source.say("ask-0", `g-${n}`, { is: answer(n) });
+  page.source.say("status", "g-4", { is: "well" });
+  assertEquals([asked, told, page.news], [4, [], []]);
+  tell();
+  assertEquals([told, page.news], [[answer(3)], [["status", "well"]]]);
+  tell();
+  assertEquals(told, [answer(3)]);
+  page.source.say("ask-0", "g-5", { is: answer(5) });
+  page.stream.plan = HIDDEN;
+  await page.timers.pass(0);
+  assertEquals(told, [answer(3), answer(5)]);
 });
 
 Deno.test("with another panel the stream is opened anew, and says what is here already", async () => {

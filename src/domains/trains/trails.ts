@@ -38,12 +38,13 @@ export async function trails(chosen: Condition, context: PanelContext): Promise<
   const before = all(chosen, within("TIMESTAMP", span), placed);
   const points = await rowsOf(
     context,
-    `WITH R AS (SELECT *, COUNT(*) OVER () AS REPORTS FROM ATS_TRANSFORMED WHERE ${before.sql})
+    `WITH N AS (SELECT COUNT(*) AS REPORTS FROM ATS_TRANSFORMED WHERE ${before.sql})
      SELECT TRAIN_ID, FLOOR(DATEDIFF('second', TIMESTAMP, CAST(? AS TIMESTAMP_NTZ)) / ${STEP_S}) AS AGE,
        AVG(LATITUDE) AS LATITUDE, AVG(LONGITUDE) AS LONGITUDE
-     FROM R WHERE REPORTS <= ${MAX_REPORTS} OR MOD(KAFKA_OFFSET * 40503, 65536) < 65536.0 * ${MAX_REPORTS} / REPORTS
+     FROM ATS_TRANSFORMED CROSS JOIN N WHERE ${before.sql}
+       AND (REPORTS <= ${MAX_REPORTS} OR MOD(KAFKA_OFFSET * 40503, 65536) < 65536.0 * ${MAX_REPORTS} / REPORTS)
      GROUP BY 1, 2 ORDER BY 1, 2 DESC`,
-    [...before.binds, timestampText(now)],
+    [...before.binds, timestampText(now), ...before.binds],
   );
   const byTrain = Map.groupBy(points, ({ train_id }) => String(train_id));
   return {

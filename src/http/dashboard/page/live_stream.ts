@@ -99,7 +99,8 @@ export class LiveStream {
   }
 
   close(): void {
-    this.#tell();
+    // The page may be about to be made, in which nobody may be told.
+    if (this.#untold.size > 0) queueMicrotask(() => this.#tell());
     clearTimeout(this.#settling);
     clearTimeout(this.#patience);
     clearTimeout(this.#silence);
