@@ -162,12 +162,13 @@ async function chromium(url: string, signal: AbortSignal) {
       );
     });
     await sleep(REFRESH_MS);
-    const [first, startMs, session] = [events.length, performance.now(), await page.context().newCDPSession(page)];
+    const session = await page.context().newCDPSession(page);
     const heapMb = async () => {
       await session.send("HeapProfiler.collectGarbage");
       return (await session.send("Runtime.getHeapUsage")).usedSize / 2 ** 20;
     };
     const atFirst = await heapMb();
+    const [first, startMs] = [events.length, performance.now()];
     while (!signal.aborted) await sleep(200);
     if (!browser.isConnected()) throw new Error("Chromium has ended before the benchmark");
     const bytes = events.slice(first).reduce((sum, { data }) => sum + data.length, 0);

@@ -153,7 +153,7 @@ Deno.test("all panels of a page come by one stream, which is opened once", async
   assertEquals(page.opened.length, 1);
 });
 
-Deno.test("what is to be told a little later is told as it is then, and when the stream is closed at the latest", async () => {
+Deno.test("what is told a little later is told as it is then, and when the stream breaks off or is closed at the latest", async () => {
   let [asked, tell] = [0, () => {}];
   using page = new Page((given) => {
     tell = given;
@@ -163,17 +163,22 @@ Deno.test("what is to be told a little later is told as it is then, and when the
   page.stream.plan = PLAN;
   await page.timers.pass(0);
   page.source.begin();
-  for (let n = 1; n <= 3; n++) page.source.say("ask-0", `g-${n}`, { is: answer(n) });
-  page.source.say("status", "g-4", { is: "well" });
-  assertEquals([asked, told, page.news], [4, [], []]);
+  // Somebody waits for the first.
+  page.source.say("ask-0", "g-1", { is: answer(1) });
+  assertEquals([asked, told], [0, [answer(1)]]);
+  for (let n = 2; n <= 4; n++) page.source.say("ask-0", `g-${n}`, { is: answer(n) });
+  assertEquals([asked, told.length], [3, 1]);
   tell();
-  assertEquals([told, page.news], [[answer(3)], [["status", "well"]]]);
   tell();
-  assertEquals(told, [answer(3)]);
+  assertEquals(told, [answer(1), answer(4)]);
   page.source.say("ask-0", "g-5", { is: answer(5) });
+  page.source.break(false);
+  assertEquals([told.at(-1), page.failures], [answer(5), 1]);
+  page.source.begin();
+  page.source.say("ask-0", "g-6", { is: answer(6) });
   page.stream.plan = HIDDEN;
   await page.timers.pass(0);
-  assertEquals(told, [answer(3), answer(5)]);
+  assertEquals(told.at(-1), answer(6));
 });
 
 Deno.test("with another panel the stream is opened anew, and says what is here already", async () => {

@@ -42,7 +42,7 @@ export async function trails(chosen: Condition, context: PanelContext): Promise<
      SELECT TRAIN_ID, FLOOR(DATEDIFF('second', TIMESTAMP, CAST(? AS TIMESTAMP_NTZ)) / ${STEP_S}) AS AGE,
        AVG(LATITUDE) AS LATITUDE, AVG(LONGITUDE) AS LONGITUDE
      FROM ATS_TRANSFORMED CROSS JOIN N WHERE ${before.sql}
-       AND (REPORTS <= ${MAX_REPORTS} OR MOD(KAFKA_OFFSET * 40503, 65536) < 65536.0 * ${MAX_REPORTS} / REPORTS)
+       AND MOD(KAFKA_OFFSET * 40503, 65536) * REPORTS < 65536.0 * ${MAX_REPORTS}
      GROUP BY 1, 2 ORDER BY 1, 2 DESC`,
     [...before.binds, timestampText(now), ...before.binds],
   );

@@ -22,7 +22,7 @@ export function loadClient(): Promise<Client> {
  */
 async function load(): Promise<Client> {
   using _library = loadLibrary();
-  const bindings = loadBindings();
+  const bindings = await loadBindings();
   const client = await import("@duckdb/node-api");
   const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js");
   if (!(accessors.textDecoder instanceof TextDecoder)) {
@@ -32,11 +32,13 @@ async function load(): Promise<Client> {
   return { ...client, bindings };
 }
 
-/** The bindings, as the client finds them, too. */
-function loadBindings(): Client["bindings"] {
-  const require = createRequire(import.meta.resolve("@duckdb/node-api"));
-  const name = "@duckdb/node-bindings";
-  const bindings = withoutLeaks(require(name));
-  require.cache[require.resolve(name)]!.exports = bindings;
+/** The bindings, put where the client finds them, too, which must not be loaded before. */
+async function loadBindings() {
+  const { default: found } = await import("@duckdb/node-bindings");
+  const bindings = withoutLeaks(found);
+  if (bindings !== found) {
+    const require = createRequire(import.meta.resolve("@duckdb/node-api"));
+    require.cache[require.resolve("@duckdb/node-bindings")]!.exports = bindings;
+  }
   return bindings;
 }

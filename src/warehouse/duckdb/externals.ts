@@ -3,13 +3,12 @@
 // each of its columns and each column of each unit that is written is an external: without this a run that is left alone grows
 // by about a gigabyte a day for each domain that has records all the time. Must not know what the pointers are.
 //
-// This is unsafe: it frees memory of Deno's. It rests on this, which tests/warehouse/duckdb_externals_test.ts checks:
+// This is unsafe: it frees memory of Deno's. It rests on this, of which tests/warehouse/duckdb_externals_test.ts checks what can
+// be checked:
 // 1. That the wrapper is allocated with the C library's malloc, and that nothing else frees it: so it is in version 2.9.6 on
 //    Linux and macOS, and only there is anything freed.
 // 2. That nobody asks for the wrapper of an external that is garbage: Node-API reaches it by the external alone, and what is to
 //    be done at its end knows the pointer itself.
-
-import type * as Bindings from "@duckdb/node-bindings";
 
 /** The version of Deno that is known to free nothing. With another one look at `napi_create_external` first. */
 export const LEAKING_VERSION = "2.9.6";
@@ -24,17 +23,20 @@ const FREE = { parameters: ["usize"], result: "void" } as const;
 
 type Function = (...args: unknown[]) => unknown;
 
-/** The same bindings, whose externals leave nothing behind. Those that were given where there is nothing to be done about it. */
-export function withoutLeaks(bindings: typeof Bindings): typeof Bindings {
+/**
+ * The same bindings, whose externals leave nothing behind; those that were given where there is nothing to be done about it.
+ * To be called once: of bindings that are mended twice all would be freed twice.
+ */
+export function withoutLeaks<B extends object>(bindings: B): B {
   const free = Deno.version.deno === LEAKING_VERSION ? cFree() : undefined;
   if (free === undefined) return bindings;
   const watched = new Watched(free);
   const mended: Record<string, unknown> = {};
   for (const name of Object.getOwnPropertyNames(bindings)) {
-    const value = (bindings as unknown as Record<string, unknown>)[name];
+    const value = (bindings as Record<string, unknown>)[name];
     mended[name] = typeof value === "function" ? watching(value.bind(bindings) as Function, watched) : value;
   }
-  return mended as unknown as typeof Bindings;
+  return mended as B;
 }
 
 /** `free` of the C library, which is never unloaded; `undefined` where that is not known, or may not be used. */
@@ -90,7 +92,7 @@ class Watched {
   }
 }
 
-/** Of Deno's objects only externals have no prototype and take no properties. */
+/** Of what the addon returns only externals have no prototype and take no properties. */
 function isExternal(value: unknown): value is Deno.PointerObject {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null &&
     !Object.isExtensible(value);

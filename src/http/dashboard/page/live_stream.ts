@@ -61,7 +61,7 @@ export class LiveStream {
   /** Called when the stream does not come: whoever follows must ask. */
   onFailure = () => {};
 
-  /** `soon` makes of what tells the page something what has it told a little later; left out, it is told at once. */
+  /** `soon` is given what tells the page, and returns what has it called a little later. Left out, the page is told at once. */
   constructor(
     onState: (state: LiveState) => void,
     onNews: (topic: string, data: unknown) => void,
@@ -99,7 +99,7 @@ export class LiveStream {
   }
 
   close(): void {
-    // The page may be about to be made, in which nobody may be told.
+    // The page may be rendering just now, when nobody may be told.
     if (this.#untold.size > 0) queueMicrotask(() => this.#tell());
     clearTimeout(this.#settling);
     clearTimeout(this.#patience);
@@ -204,6 +204,8 @@ export class LiveStream {
     this.#onState("connecting");
     if (this.#hasFailed) return;
     this.#hasFailed = true;
+    // What came before is told before anybody asks: an answer to that is newer.
+    this.#tell();
     this.onFailure();
   }
 
@@ -219,7 +221,9 @@ export class LiveStream {
     const data = "is" in sent ? sent.is : applyDelta(held!.data, sent.delta);
     this.#held.set(name, { id: lastEventId, data });
     this.#untold.add(name);
-    this.#tellSoon();
+    // Somebody waits for the first of each.
+    if (held === undefined) this.#tell();
+    else this.#tellSoon();
   }
 
   /** Tells the newest of each that has changed. */

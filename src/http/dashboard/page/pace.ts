@@ -1,7 +1,7 @@
 // How often the page is drawn anew: where drawing takes long, as with a thousand trains, it rests for longer, so that it always
 // answers whoever works in it.
 
-/** After each time of drawing, so many times as long as that took, and this at most. */
+/** The rest after each drawing: as many times as long as that took, and this at most. */
 const REST_TIMES = 2;
 const MAX_REST_MS = 3_000;
 
@@ -21,7 +21,10 @@ function drawn(frames: Frames): Promise<void> {
   });
 }
 
-/** Does `work` soon after it is asked for: once for all that ask meanwhile, and for no more than a third of the time. */
+/**
+ * Does `work` soon after it is asked for: once for all that ask meanwhile, and for a third of the time at most, unless it takes
+ * longer than half of {@link MAX_REST_MS}.
+ */
 export function paced(work: () => void, frames: Frames): () => void {
   let isBusy = false;
   let isAsked = false;
@@ -31,7 +34,11 @@ export function paced(work: () => void, frames: Frames): () => void {
     while (isAsked) {
       isAsked = false;
       const began = performance.now();
-      work();
+      try {
+        work();
+      } catch (error) {
+        reportError(error);
+      }
       await drawn(frames);
       await sleep(Math.min(MAX_REST_MS, REST_TIMES * (performance.now() - began)));
     }

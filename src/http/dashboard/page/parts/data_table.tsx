@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { numberText } from "../format.ts";
-import { useNarrow } from "../look.ts";
+import { useNarrow, usePrinting } from "../look.ts";
 
 export interface Column<R> {
   readonly key: string;
@@ -50,7 +50,7 @@ export function DataTable<R>(
   };
   const [isAll, setIsAll] = useState(false);
   const most = useNarrow() && tall === true ? FIRST_ROWS : first ?? Infinity;
-  const isCut = sorted.length > most;
+  const isCut = !usePrinting() && sorted.length > most;
   const shown = isCut && !isAll ? sorted.slice(0, most) : sorted;
   return (
     <>

@@ -76,7 +76,8 @@ export function Map({ label, points, outlines = [] }: MapProps) {
         const place = isMoving ? {} : { cx: x, cy: y };
         return (
           <g
-            key={id}
+            // One that begins to move would come from the corner of the map.
+            key={`${isMoving} ${id}`}
             class={`map-point ${label ? "" : "map-point-plain"}`}
             style={isMoving ? { transform: `translate(${x}px, ${y}px)` } : {}}
           >
