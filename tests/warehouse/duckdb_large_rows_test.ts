@@ -171,6 +171,8 @@ test("large rows are written beside queries that read all of them, and beside su
       }
     })();
     let failures = 0;
+    // A reader that went on when all else has failed would never end.
+    using _ending = { [Symbol.dispose]: () => void (written = true) };
     while (true) {
       const [claim] = await writer.positions(TOPIC, [0]);
       if (claim!.nextOffset === units * rowsOfAUnit) break;

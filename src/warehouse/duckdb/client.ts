@@ -1,4 +1,4 @@
-// DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is and to leak nothing.
+// DuckDB's npm client, loaded when the first file is opened, and made to give text back as it is and to leak less.
 // Must not know files or settings.
 
 import { createRequire } from "node:module";
