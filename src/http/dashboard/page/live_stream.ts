@@ -193,11 +193,8 @@ export class LiveStream {
 
   /** Whoever asked in vain meanwhile says so: what has not changed is not sent again. */
   #tellWhatIsHeld(): void {
-    for (const [ask, followers] of this.#followers) {
-      const held = this.#held.get(ask);
-      if (held === undefined || !this.#told.includes(ask)) continue;
-      for (const follower of followers) follower(held.data as LivePanel);
-    }
+    for (const ask of this.#followers.keys()) if (this.#told.includes(ask)) this.#untold.add(ask);
+    this.#tell();
   }
 
   #fail(): void {

@@ -59,7 +59,7 @@ export function Map({ label, points, outlines = [] }: MapProps) {
     places.map((at) => project.to(at).map((n) => n.toFixed(1)).join(",")).join(" ");
   return (
     <svg
-      class={`map ${points.length <= MOST_MOVING ? "map-moving" : ""}`}
+      class={`map ${isMoving ? "map-moving" : ""}`}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       role="group"
       aria-label={label}
