@@ -1,6 +1,8 @@
 // Addresses by when they are due, eight bytes for each: a binary heap in arrays without objects. It grows array by array, for one
 // that is copied into a larger one takes the memory of both.
 
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
+
 /** Times are told apart by so much, milliseconds, so that 32 bits hold each from 1970 to 2109. */
 export const GRAIN_MS = 1024;
 const LAST_GRAIN = 2 ** 32 - 1;
@@ -75,6 +77,23 @@ export class DueQueue {
       if (kept(address)) this.#add(due, address);
     }
     this.#chunks.length = Math.ceil(this.#size / CHUNK);
+  }
+
+  /** Writes all of it into a snapshot. */
+  save(snapshot: SnapshotWriter): void {
+    snapshot.json([this.#size, this.#chunks.length]);
+    for (const { dues, addresses } of this.#chunks) {
+      snapshot.words(dues);
+      snapshot.words(addresses);
+    }
+  }
+
+  /** Becomes what a snapshot has. */
+  load(snapshot: SnapshotReader): void {
+    const [size, chunks] = snapshot.json<[number, number]>();
+    this.#size = size;
+    this.#chunks.length = 0;
+    for (let i = 0; i < chunks; i++) this.#chunks.push({ dues: snapshot.words(), addresses: snapshot.words() });
   }
 
   /** Puts the last one, which is behind the others now, in the place of the first, and in order. */

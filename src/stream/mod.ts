@@ -80,6 +80,7 @@ export type { RunningResult } from "./running.ts";
 export type { Scanned } from "./scan.ts";
 export type { SessionChange, SessionRemoved, SessionRow } from "./session.ts";
 export type { StateDelta } from "./state.ts";
+export type { ByteSink, ByteSource } from "./snapshot.ts";
 export { StateBackend, type StateMemory } from "./state_backend.ts";
 export type { SpillFile } from "./spill_file.ts";
 export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from "./stream.ts";

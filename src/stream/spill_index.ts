@@ -1,5 +1,7 @@
 // Where the keys of a table are in the file: eight bytes for each, found by a hash. Knows no keys: who asks compares them.
 
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
+
 const EMPTY = 0;
 const DELETED = 0xffff_ffff;
 const FEWEST_SLOTS = 16;
@@ -60,6 +62,20 @@ export class SpillIndex {
   /** All addresses, lowest first. */
   addresses(): Uint32Array {
     return this.#addresses.filter((address) => address !== EMPTY && address !== DELETED).sort();
+  }
+
+  /** Writes all of it into a snapshot. */
+  save(snapshot: SnapshotWriter): void {
+    snapshot.json([this.#size, this.#used]);
+    snapshot.words(this.#hashes);
+    snapshot.words(this.#addresses);
+  }
+
+  /** Becomes what a snapshot has. */
+  load(snapshot: SnapshotReader): void {
+    [this.#size, this.#used] = snapshot.json<[number, number]>();
+    this.#hashes = snapshot.words();
+    this.#addresses = snapshot.words();
   }
 
   #slotOf(hash: number, is: (address: number) => boolean): number {

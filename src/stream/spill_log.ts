@@ -10,6 +10,7 @@ import {
   type SpillFile,
   writeRecord,
 } from "./spill_file.ts";
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 
 /** Records begin at multiples of this, so that an address has 32 bits. */
 const UNIT_BYTES = 16;
@@ -53,6 +54,11 @@ export class SpillLog {
   readonly #begins: Uint32Array[] = [];
   /** Segments that nobody uses. */
   readonly #free: number[] = [];
+  /** Segments that nobody uses but a snapshot: they are not written anew. */
+  #held: number[] = [];
+  /** Segments that snapshots have records in: the one that is kept, and the one that is being written. */
+  #keptSegments: ReadonlySet<number> = new Set();
+  #savedSegments: ReadonlySet<number> = new Set();
   readonly #owners: RecordOwner[] = [];
   readonly #segmentBytes: number;
   readonly #fewHolesBytes: number;
@@ -84,9 +90,50 @@ export class SpillLog {
     return this.#live.length * this.#segmentBytes;
   }
 
-  /** Names an owner of records by a number. */
-  register(owner: RecordOwner): number {
-    return this.#owners.push(owner) - 1;
+  /** Names an owner of records by a number: the next one, when none is given. */
+  register(owner: RecordOwner, number: number = this.#owners.length): number {
+    this.#owners[number] = owner;
+    return number;
+  }
+
+  /**
+   * Writes what is in use into a snapshot, and all records into the file. From now on they stay there, as those of the kept
+   * snapshot do, until one of both is the kept one: see {@link SpillLog.keep}.
+   */
+  save(snapshot: SnapshotWriter): void {
+    this.#flush(0);
+    snapshot.json([this.#segmentBytes, this.#live, [...this.#free, ...this.#held], this.#segment, this.#bufferAt]);
+    for (const bits of this.#begins) snapshot.words(bits);
+    this.#savedSegments = this.#inUse();
+  }
+
+  /** Becomes what a snapshot has, which is the kept one. The log must be empty. Throws when its segments are of another size. */
+  load(snapshot: SnapshotReader): void {
+    const [segmentBytes, live, free, segment, end] = snapshot.json<[number, number[], number[], number, number]>();
+    if (segmentBytes !== this.#segmentBytes) throw new Error(`The snapshot has segments of ${segmentBytes} bytes`);
+    this.#live.push(...live);
+    this.#free.push(...free);
+    for (const _ of live) this.#begins.push(snapshot.words());
+    [this.#segment, this.#bufferAt] = [segment, end];
+    this.#liveBytes = live.reduce((sum, bytes) => sum + bytes, 0);
+    this.#keptSegments = this.#inUse();
+  }
+
+  /** The snapshot that was written last is the kept one from now on: nobody reads the one before any more. */
+  keep(): void {
+    this.#keptSegments = this.#savedSegments;
+    const held = this.#held;
+    this.#held = [];
+    for (const segment of held) this.#giveBack(segment);
+  }
+
+  #inUse(): ReadonlySet<number> {
+    return new Set(this.#live.keys().filter((segment) => this.#live[segment]! > 0));
+  }
+
+  #giveBack(segment: number): void {
+    const isHeld = this.#keptSegments.has(segment) || this.#savedSegments.has(segment);
+    (isHeld ? this.#held : this.#free).push(segment);
   }
 
   /** Writes a record; returns its address, or 0 when it is larger than the log takes. */
@@ -128,7 +175,7 @@ export class SpillLog {
     const segment = Math.floor(at / this.#segmentBytes);
     this.#count(segment, -padded(lengthAt(bytes, from)));
     this.#mark(address, false);
-    if (this.#live[segment] === 0 && segment !== this.#segment) this.#free.push(segment);
+    if (this.#live[segment] === 0 && segment !== this.#segment) this.#giveBack(segment);
   }
 
   /** Copies what is in use of the emptiest segments, where there are many holes. Addresses that were read are not valid after it. */
@@ -140,7 +187,7 @@ export class SpillLog {
   }
 
   #holes(): number {
-    return (this.#live.length - this.#free.length) * this.#segmentBytes - this.#liveBytes;
+    return (this.#live.length - this.#free.length - this.#held.length) * this.#segmentBytes - this.#liveBytes;
   }
 
   #emptiest(): number {
@@ -171,7 +218,7 @@ export class SpillLog {
       }
       at += padded(length);
     }
-    this.#free.push(segment);
+    this.#giveBack(segment);
     return true;
   }
 
@@ -185,7 +232,7 @@ export class SpillLog {
   #begin(): void {
     if (this.#segment >= 0) {
       this.#end();
-      if (this.#live[this.#segment] === 0) this.#free.push(this.#segment);
+      if (this.#live[this.#segment] === 0) this.#giveBack(this.#segment);
     }
     this.#segment = this.#free.pop() ?? this.#live.push(0) - 1;
     this.#begins[this.#segment] ??= new Uint32Array(Math.ceil(this.#segmentBytes / UNIT_BYTES / WORD_BITS));

@@ -2,6 +2,7 @@
 
 import { DueQueue, grainOf } from "./due_queue.ts";
 import type { SpilledRecord } from "./spill_file.ts";
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 import { hashOf, SpillIndex } from "./spill_index.ts";
 import type { RecordOwner, SpillLog } from "./spill_log.ts";
 
@@ -14,6 +15,9 @@ export interface Due {
 /** Of so few places of keys that are not there any more nobody cleans a queue. */
 const FEW_PLACES = 1024;
 
+/** Twice what a queue has once it is clean. */
+const cleanAt = ({ size }: DueQueue) => 2 * size + FEW_PLACES;
+
 /** Text by key, in the file. */
 export class SpillTable implements RecordOwner {
   readonly #index = new SpillIndex();
@@ -22,9 +26,9 @@ export class SpillTable implements RecordOwner {
   readonly #cleanAt = new Map<string, number>();
   readonly #number: number;
 
-  /** An empty table. */
-  constructor(private readonly log: SpillLog) {
-    this.#number = log.register(this);
+  /** An empty table; it has the number that a snapshot says. */
+  constructor(private readonly log: SpillLog, number?: number) {
+    this.#number = log.register(this, number);
   }
 
   /** Keys held. */
@@ -89,6 +93,27 @@ export class SpillTable implements RecordOwner {
     }
   }
 
+  /** Writes where its keys are into a snapshot. */
+  save(snapshot: SnapshotWriter): void {
+    snapshot.json([this.#number, [...this.#queues.keys()]]);
+    this.#index.save(snapshot);
+    for (const queue of this.#queues.values()) queue.save(snapshot);
+  }
+
+  /** The table that a snapshot has. Its log must have been loaded. */
+  static load(log: SpillLog, snapshot: SnapshotReader): SpillTable {
+    const [number, clocks] = snapshot.json<[number, string[]]>();
+    const table = new SpillTable(log, number);
+    table.#index.load(snapshot);
+    for (const clock of clocks) {
+      const queue = new DueQueue();
+      queue.load(snapshot);
+      table.#queues.set(clock, queue);
+      table.#cleanAt.set(clock, cleanAt(queue));
+    }
+    return table;
+  }
+
   /** See {@link RecordOwner}. */
   moved({ key, due }: SpilledRecord, from: number, to: number): void {
     const hash = hashOf(key);
@@ -114,6 +139,6 @@ export class SpillTable implements RecordOwner {
     queue.add(due, address);
     if (queue.size <= (this.#cleanAt.get(clock) ?? FEW_PLACES)) return;
     queue.filter((address) => this.log.isUsed(address));
-    this.#cleanAt.set(clock, 2 * queue.size + FEW_PLACES);
+    this.#cleanAt.set(clock, cleanAt(queue));
   }
 }

@@ -1,6 +1,7 @@
 // The keys of one operator that are in the file and not in memory, as its state has them. A key is in one place: what is put
 // here leaves memory, what is taken goes back.
 
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 import type { StateCodec, StateEntry } from "./state.ts";
 import type { SpillLog } from "./spill_log.ts";
 import { type Due, SpillTable } from "./spill_table.ts";
@@ -121,6 +122,22 @@ export class SpilledKeys<V> {
     }
   }
 
+  /** Writes where the keys are into a snapshot. */
+  save(snapshot: SnapshotWriter): void {
+    const all = [...this.#tables].flatMap(([partition, tables]) =>
+      [...tables].map(([namespace, table]) => ({ place: [partition, namespace] as const, table }))
+    );
+    snapshot.json(all.map(({ place }) => place));
+    for (const { table } of all) table.save(snapshot);
+  }
+
+  /** Adds the keys that a snapshot has. The log must have been loaded. */
+  load(snapshot: SnapshotReader): void {
+    for (const [partition, namespace] of snapshot.json<[number, number][]>()) {
+      this.#tablesOf(partition).set(namespace, SpillTable.load(this.log, snapshot));
+    }
+  }
+
   #entriesOf(partition: number, key: string, text: string): StateEntry<V>[] {
     return (JSON.parse(text) as StoredKey).map(([namespace, value]) =>
       this.#entry({ partition, namespace, key, value: this.codec.decode(value) })
@@ -133,11 +150,16 @@ export class SpilledKeys<V> {
   }
 
   #table(partition: number, namespace: number): SpillTable {
-    let tables = this.#tables.get(partition);
-    if (!tables) this.#tables.set(partition, tables = new Map());
+    const tables = this.#tablesOf(partition);
     let table = tables.get(namespace);
     if (!table) tables.set(namespace, table = this.#spare.pop() ?? new SpillTable(this.log));
     return table;
+  }
+
+  #tablesOf(partition: number): Map<number, SpillTable> {
+    let tables = this.#tables.get(partition);
+    if (!tables) this.#tables.set(partition, tables = new Map());
+    return tables;
   }
 
   #over(partition: number, namespace: number): void {

@@ -2,6 +2,7 @@
 // no room for are in a file until they are asked for. A partition's state is its own. Nothing here knows where the changes are
 // stored.
 
+import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 import type { SpillLog } from "./spill_log.ts";
 import { FORGETS, SpilledKeys, type Spilling, type WholeKey } from "./spilled_keys.ts";
 
@@ -83,7 +84,12 @@ export interface Marks {
   readonly closedUpTo: number;
 }
 
+/** A partition's marks as they are stored: `null` for infinite ones. */
+type MarksJson = readonly [forgottenUpTo: number | null, closedUpTo: number | null];
+
 const NO_MARKS: Marks = { forgottenUpTo: -Infinity, closedUpTo: -Infinity };
+/** An entry in a snapshot: partition, namespace, key, JSON value. */
+type SavedEntry = readonly [number, number, string, unknown];
 /** The namespace that a partition's marks are stored under; no window ends there. */
 export const MARKS_NAMESPACE: number = Number.MIN_SAFE_INTEGER;
 const finite = (ms: number): number | null => Number.isFinite(ms) ? ms : null;
@@ -158,6 +164,11 @@ export class KeyedState<V> {
   /** Drops a key. */
   remove(entry: StateEntry<V>): void {
     if (entry.removed) return;
+    this.#drop(entry);
+    this.touch(entry);
+  }
+
+  #drop(entry: StateEntry<V>): void {
     const namespaces = this.#partitions.get(entry.partition);
     const keys = namespaces?.get(entry.namespace);
     keys?.delete(entry.key);
@@ -168,7 +179,6 @@ export class KeyedState<V> {
     this.#size--;
     this.#held--;
     entry.removed = true;
-    this.touch(entry);
   }
 
   /** Drops the keys of a namespace, wherever they are. */
@@ -346,8 +356,7 @@ export class KeyedState<V> {
     }
     this.#dirty = [];
     for (const partition of this.#dirtyMarks) {
-      const { forgottenUpTo, closedUpTo } = this.marks(partition);
-      const value = JSON.stringify([finite(forgottenUpTo), finite(closedUpTo)]);
+      const value = JSON.stringify(this.#marksJson(partition));
       deltas.push({ operator: this.operator, partition, namespace: MARKS_NAMESPACE, key: "", value });
     }
     this.#dirtyMarks.clear();
@@ -372,16 +381,72 @@ export class KeyedState<V> {
 
   /** Puts back what an earlier drain returned. */
   restore(partition: number, namespace: number, key: string, json: string): void {
-    if (namespace === MARKS_NAMESPACE) {
-      const [forgottenUpTo, closedUpTo] = JSON.parse(json) as [number | null, number | null];
-      const marks = { forgottenUpTo: forgottenUpTo ?? -Infinity, closedUpTo: closedUpTo ?? -Infinity };
-      this.#marks.set(partition, marks);
-      return;
-    }
+    if (namespace === MARKS_NAMESPACE) return this.#restoreMarks(partition, JSON.parse(json));
     this.#measure(json);
     // Once memory is full the others need not go through it.
     if (this.#spilled?.putStored({ partition, namespace, key }, json)) this.#size++;
     else this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
+  }
+
+  /**
+   * Puts a key back as a drain after the snapshot returned it, or takes it out.
+   * @internal
+   */
+  replace(partition: number, namespace: number, key: string, json: string | null): void {
+    if (namespace === MARKS_NAMESPACE) return this.#restoreMarks(partition, JSON.parse(json!));
+    if (this.#spilling.wholeKeys) this.loadKey(partition, key);
+    const before = this.get(partition, namespace, key);
+    if (before) this.#drop(before);
+    if (json === null) return;
+    this.#measure(json);
+    this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
+  }
+
+  #marksJson(partition: number): MarksJson {
+    const { forgottenUpTo, closedUpTo } = this.marks(partition);
+    return [finite(forgottenUpTo), finite(closedUpTo)];
+  }
+
+  #restoreMarks(partition: number, [forgottenUpTo, closedUpTo]: MarksJson): void {
+    this.#marks.set(partition, { forgottenUpTo: forgottenUpTo ?? -Infinity, closedUpTo: closedUpTo ?? -Infinity });
+  }
+
+  /**
+   * Writes all keys into a snapshot: where those in the file are, and what the others have. None may have changed since the last
+   * drain.
+   * @internal
+   */
+  save(snapshot: SnapshotWriter): void {
+    const marks = this.#marks.keys().map((partition) => [partition, this.#marksJson(partition)]);
+    snapshot.list(marks);
+    snapshot.json([this.#spilled !== undefined, this.#size - this.#held, this.#texts, this.#characters]);
+    this.#spilled?.save(snapshot);
+    snapshot.list(this.#saved());
+  }
+
+  *#saved(): Generator<SavedEntry> {
+    for (const [partition, namespaces] of this.#partitions) {
+      for (const [namespace, keys] of namespaces) {
+        for (const { key, value } of keys.values()) yield [partition, namespace, key, this.codec.encode(value)];
+      }
+    }
+  }
+
+  /**
+   * Becomes what a snapshot has. The state must be empty, and the log loaded.
+   * @internal
+   */
+  load(snapshot: SnapshotReader, log: SpillLog): void {
+    for (const [partition, marks] of snapshot.list<[number, MarksJson]>()) this.#restoreMarks(partition, marks);
+    const [hasSpilled, ...sizes] = snapshot.json<[boolean, number, number, number]>();
+    [this.#size, this.#texts, this.#characters] = sizes;
+    if (hasSpilled) {
+      this.#spilled = new SpilledKeys(this.codec, log);
+      this.#spilled.load(snapshot);
+    }
+    for (const [partition, namespace, key, json] of snapshot.list<SavedEntry>()) {
+      this.#insert(partition, namespace, key, this.codec.decode(json), true);
+    }
   }
 
   #insert(partition: number, namespace: number, key: string, value: V, stored: boolean): StateEntry<V> {

@@ -1,6 +1,7 @@
 // All the keyed state of one pipeline, and how much of it is in memory.
 
 import { KeyedState, type StateCodec, type StateDelta } from "./state.ts";
+import { type ByteSink, type ByteSource, SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 import type { SpillFile } from "./spill_file.ts";
 import { SpillLog } from "./spill_log.ts";
 
@@ -99,10 +100,53 @@ export class StateBackend {
     return [...this.#states.values()].flatMap((state) => state.drain());
   }
 
+  /**
+   * Writes a snapshot of all state, as the last drain left it, where keys have left memory: those are in the file and stay there
+   * as they are; see {@link StateBackend.keepSnapshot}. With the file it is all that {@link StateBackend.load} needs.
+   */
+  save(sink: ByteSink): void {
+    const snapshot = new SnapshotWriter(sink);
+    this.#log!.save(snapshot);
+    for (const [name, state] of this.#states) {
+      snapshot.json(name);
+      state.save(snapshot);
+    }
+  }
+
+  /** From now on the file need have only what the last snapshot has, and nothing of the one before. */
+  keepSnapshot(): void {
+    this.#log?.keep();
+  }
+
+  /**
+   * Becomes what a snapshot has, whose keys are in the file that `memory` gives. Operators must be open as they were, and have no
+   * state. Throws when the snapshot does not fit; the state is of no use then.
+   */
+  load(source: ByteSource): void {
+    const snapshot = new SnapshotReader(source);
+    const log = this.#log = new SpillLog(this.memory!.file());
+    log.load(snapshot);
+    for (const [name, state] of this.#states) {
+      const saved = snapshot.json<string>();
+      if (saved !== name) throw new Error(`The snapshot has state of "${saved}" in the place of "${name}"`);
+      state.load(snapshot, log);
+    }
+  }
+
+  /** Puts a key back as it was stored after the snapshot that was loaded. Throws when no operator of that name is open. */
+  replace({ operator, partition, namespace, key, value }: StateDelta): void {
+    this.#opened(operator).replace(partition, namespace, key, value);
+  }
+
+  #opened(operator: string): KeyedState<unknown> {
+    const state = this.#states.get(operator);
+    if (!state) throw new Error(`Cannot restore state of "${operator}": no such operator`);
+    return state;
+  }
+
   /** Puts a stored key back. Throws when no operator of that name is open. */
   restore(delta: StateDelta): void {
-    const state = this.#states.get(delta.operator);
-    if (!state) throw new Error(`Cannot restore state of "${delta.operator}": no such operator`);
+    const state = this.#opened(delta.operator);
     if (delta.value !== null) state.restore(delta.partition, delta.namespace, delta.key, delta.value);
   }
 }

@@ -2,8 +2,10 @@
 // of them in memory, over random events, cut into random batches, with crashes in between.
 
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import {
   type Batch,
+  type ByteSource,
   count,
   distinct,
   last,
@@ -12,6 +14,7 @@ import {
   type Output,
   quantile,
   StateBackend,
+  type StateDelta,
   type StateMemory,
   Stream,
   sum,
@@ -19,6 +22,7 @@ import {
 import fc from "fast-check";
 import { StateFile } from "../../src/engine/state_file.ts";
 import { DueQueue, GRAIN_MS } from "../../src/stream/due_queue.ts";
+import { SnapshotReader, SnapshotWriter } from "../../src/stream/snapshot.ts";
 import { SpillLog } from "../../src/stream/spill_log.ts";
 import { SpillTable } from "../../src/stream/spill_table.ts";
 import { propertyRuns } from "../support/simulation/runs.ts";
@@ -80,6 +84,30 @@ interface Input {
   readonly history: number;
 }
 
+/** A snapshot after each checkpoint (the first, the second, …, and again from the first): none, one that is kept, or one that is not. */
+type Saves = readonly ("none" | "kept" | "lost")[];
+
+/** Bytes one after the other, in memory. */
+class Bytes {
+  readonly #parts: Uint8Array[] = [];
+
+  write(bytes: Uint8Array): void {
+    this.#parts.push(bytes.slice());
+  }
+
+  /** From the beginning. */
+  source(): ByteSource {
+    const all = Buffer.concat(this.#parts);
+    let at = 0;
+    return {
+      read(into) {
+        assert(at + into.length <= all.length, "there is no more");
+        into.set(all.subarray(at, at += into.length));
+      },
+    };
+  }
+}
+
 interface Run {
   /** What each committed batch was answered with, in any order, and which of its elements came too late. */
   readonly answers: readonly string[];
@@ -88,14 +116,20 @@ interface Run {
 
 const text = (value: unknown) => JSON.stringify(value);
 
-async function run(build: Build, input: Input, memory?: StateMemory): Promise<Run> {
+async function run(build: Build, input: Input, memory?: StateMemory, saves: Saves = ["none"]): Promise<Run> {
   const { events: { base, list }, cut, crashes, lateness, history } = input;
   const stored = new StoredState();
+  let checkpoints = 0;
+  let kept: { readonly bytes: Bytes; readonly since: StateDelta[] } | undefined;
   const start = () => {
     const backend = new StateBackend(memory);
     const stream = Stream.of<Event>({ state: backend, allowedLatenessMs: lateness.allowedLateness });
     const harness = new Harness<unknown>(build(stream).operator as Operator<Event, unknown>);
-    stored.restoreInto(backend);
+    if (kept) {
+      backend.load(kept.bytes.source());
+      for (const change of kept.since) backend.replace(change);
+      backend.trim();
+    } else stored.restoreInto(backend);
     return { backend, harness, answers: [] as string[], taken: [] as Batch<Event>[] };
   };
   const answers: string[] = [];
@@ -113,7 +147,17 @@ async function run(build: Build, input: Input, memory?: StateMemory): Promise<Ru
     const changes = now.backend.drain();
     answers.push(...changes.map(text).sort());
     stored.take(changes);
+    kept?.since.push(...changes);
     now.backend.trim();
+    const save = saves[checkpoints++ % saves.length];
+    if (save !== "none" && now.backend.hasSpilled) {
+      const bytes = new Bytes();
+      now.backend.save(bytes);
+      if (save === "kept") {
+        now.backend.keepSnapshot();
+        kept = { bytes, since: [] };
+      }
+    }
     now.taken.length = 0;
   };
   for (const [i, { events, emit }] of cutUp(list, cut).entries()) {
@@ -131,18 +175,27 @@ async function run(build: Build, input: Input, memory?: StateMemory): Promise<Ru
   return { answers, stored: stored.keys("").sort() };
 }
 
+const inputs = fc.record({ events: eventLists, cut: cuts, crashes: crashesAt, lateness: settings, history: fc.nat(4) });
+
 for (const [name, build] of Object.entries(OUTPUTS)) {
   Deno.test(`${name} whose keys are in a file answer and store as those in memory`, async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.record({ events: eventLists, cut: cuts, crashes: crashesAt, lateness: settings, history: fc.nat(4) }),
-        budgets,
-        async (input, bytes) => {
-          using files = new DisposableStack();
-          const file = () => files.use(new StateFile(folder));
-          assertEquals(await run(build, input, { bytes, file }), await run(build, input));
-        },
-      ),
+      fc.asyncProperty(inputs, budgets, async (input, bytes) => {
+        using files = new DisposableStack();
+        const file = () => files.use(new StateFile(folder));
+        assertEquals(await run(build, input, { bytes, file }), await run(build, input));
+      }),
+      propertyRuns(150),
+    );
+  });
+
+  Deno.test(`${name} whose keys are taken up from a snapshot answer and store as those that are restored`, async () => {
+    const saves = fc.array(fc.constantFrom<Saves[number]>("none", "kept", "lost"), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(inputs, budgets, saves, async (input, bytes, saves) => {
+        using file = new StateFile(folder);
+        assertEquals(await run(build, input, { bytes, file: () => file }, saves), await run(build, input));
+      }),
       propertyRuns(150),
     );
   });
@@ -187,6 +240,60 @@ Deno.test("a table in the file holds what a map holds, whatever is put, taken an
         for (const name of model.keys()) assert(dues.get(name)! > now, `${dues.get(name)} is not told at ${now}`);
       }
       assertEquals([table.size, log.liveBytes], [0, 0]);
+    }),
+    propertyRuns(100),
+  );
+});
+
+Deno.test("what a snapshot has is in the file until another one is kept, whatever comes and goes meanwhile", () => {
+  const steps = fc.array(
+    fc.record({
+      key: fc.nat(60),
+      size: fc.nat(4000),
+      then: fc.oneof(
+        { weight: 30, arbitrary: fc.constant("go on") },
+        { weight: 1, arbitrary: fc.constantFrom("keep", "lose", "crash") },
+      ),
+    }),
+    { maxLength: 600, size: "max" },
+  );
+  const sizes = { segmentBytes: 64 * 1024, fewHolesBytes: 0 };
+  fc.assert(
+    fc.property(steps, (list) => {
+      using file = new StateFile(folder);
+      let log = new SpillLog(file, sizes);
+      let table = new SpillTable(log);
+      let model = new Map<string, string>();
+      let kept: { readonly bytes: Bytes; readonly model: ReadonlyMap<string, string> } | undefined;
+      const save = () => {
+        const bytes = new Bytes();
+        const snapshot = new SnapshotWriter(bytes);
+        log.save(snapshot);
+        table.save(snapshot);
+        return { bytes, model: new Map(model) };
+      };
+      const loadKept = () => {
+        const snapshot = new SnapshotReader(kept!.bytes.source());
+        log = new SpillLog(file, sizes);
+        log.load(snapshot);
+        table = SpillTable.load(log, snapshot);
+        model = new Map(kept!.model);
+      };
+      list.forEach(({ key, size, then }, i) => {
+        const name = `${KEYS[key % KEYS.length]}${key}`;
+        assertEquals(table.take(name), model.get(name));
+        const value = String(i).repeat(size);
+        assert(table.put(name, value));
+        model.set(name, value);
+        log.compact();
+        if (then === "keep") {
+          kept = save();
+          log.keep();
+        } else if (then === "lose") save();
+        else if (then === "crash" && kept) loadKept();
+      });
+      assertEquals(new Map([...table.walk()].map(({ key, value }) => [key, value] as const)), model);
+      assert(log.fileBytes < 4 * (log.liveBytes + 5 * sizes.segmentBytes), `${log.fileBytes} for ${log.liveBytes}`);
     }),
     propertyRuns(100),
   );
