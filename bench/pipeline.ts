@@ -88,6 +88,7 @@ export function discarding(): Warehouse {
   const writer: Writer = {
     claim: (_topic, partitions) => Promise.resolve(claims(partitions)),
     async *state() {},
+    async *stateSince() {},
     packer: () => ({ add: () => true, take: () => [] }),
     commit: nothing,
     positions: (_topic, partitions) => Promise.resolve(claims(partitions)),

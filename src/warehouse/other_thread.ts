@@ -7,6 +7,7 @@ import type { Packing } from "./other_thread/packing.ts";
 import type { OpenedWriter, WarehouseCalls } from "./other_thread/serve.ts";
 import { receiveState, sendUnit } from "./other_thread/units.ts";
 import type {
+  Checkpoints,
   Claim,
   MigrationStep,
   QueryOptions,
@@ -69,8 +70,16 @@ class OtherThreadWriter implements Writer {
     return this.calls.call("claim", [{ writer: this.#writer, topic, partitions }, all]);
   }
 
-  async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {
-    const reading = await this.calls.call("openState", [{ writer: this.#writer, topic, partitions }]);
+  state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]> {
+    return this.#changes(() => this.calls.call("openState", [{ writer: this.#writer, topic, partitions }]));
+  }
+
+  stateSince(topic: string, checkpoints: Checkpoints): AsyncIterable<readonly StateChange[]> {
+    return this.#changes(() => this.calls.call("openStateSince", [this.#writer, topic, checkpoints]));
+  }
+
+  async *#changes(open: () => Promise<number>): AsyncGenerator<readonly StateChange[], void, undefined> {
+    const reading = await open();
     try {
       while (true) {
         const chunk = await this.calls.call("nextState", [reading]);

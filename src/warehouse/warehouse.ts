@@ -84,6 +84,9 @@ export interface Claim extends Position {
   readonly decided?: Decided;
 }
 
+/** Numbers of checkpoints by partition. */
+export type Checkpoints = ReadonlyMap<number, number>;
+
 /** Where a domain's records are as they came. */
 export interface RawTable {
   readonly table: string;
@@ -148,6 +151,12 @@ export interface Writer extends AsyncDisposable {
   readonly largeBytes?: number;
   /** The live state of the partitions, in chunks. */
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
+  /**
+   * What the given checkpoints of the partitions and later ones have changed of the state, in chunks: the last change of each
+   * key, deletions among them. `compactState` drops deletions: what one of those checkpoints has deleted is only told if it has
+   * not run since.
+   */
+  stateSince(topic: string, checkpoints: Checkpoints): AsyncIterable<readonly StateChange[]>;
   /** Where there is one, raw rows go this way and are in no unit: rows of DEAD_LETTERS take what `decided` accepted out again. */
   readonly raw?: RawWriter | undefined;
   /** How rows to append to the table may wait for their unit, where the warehouse has a smaller form than cells. */
@@ -164,7 +173,7 @@ export interface Writer extends AsyncDisposable {
   commit(unit: Unit): Promise<void>;
   /** Reads the positions back, on a new session if the old one is in doubt. */
   positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
-  /** Drops state rows that later ones have replaced. Changes nothing that `state` would return. */
+  /** Drops state rows that later ones have replaced, and all deletions. Changes nothing that `state` would return. */
   compactState(topic: string, partitions: readonly number[]): Promise<void>;
   /** Fingerprints of the operators that wrote the stored state, by operator. */
   operators(): Promise<ReadonlyMap<string, string>>;

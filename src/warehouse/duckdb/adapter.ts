@@ -4,7 +4,7 @@
 import { Cells, type Packer } from "../cells.ts";
 import type { Attempt, Scope, SqlAdapter } from "../sql/adapter.ts";
 import { Tables } from "../sql/tables.ts";
-import type { Bind, Unit } from "../warehouse.ts";
+import type { Bind, Checkpoints, Unit } from "../warehouse.ts";
 import { type Column, columnOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { briefMessage, isDataError, translate } from "./errors.ts";
@@ -13,7 +13,7 @@ import { DuckDbLoading, forgetPacked, insertRows, packerFor } from "./loading.ts
 import type { Layout } from "./packing.ts";
 import { DuckDbOffsets } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
-import { compactState, readState } from "./state.ts";
+import { compactState, readState, readStateSince } from "./state.ts";
 
 export interface WriterOptions {
   readonly domain: string;
@@ -77,6 +77,10 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {
     return readState(this.#database, scope, partitions);
+  }
+
+  readStateSince(scope: Scope, checkpoints: Checkpoints): AsyncIterable<Values> {
+    return readStateSince(this.#database, scope, checkpoints);
   }
 
   compactState(scope: Scope, partitions: readonly number[]): Promise<void> {

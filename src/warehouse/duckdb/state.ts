@@ -1,39 +1,57 @@
 // The statements on FRESHET_STATE. Appending costs the same however many keys there are; updating in place does not.
 
 import type { Scope } from "../sql/adapter.ts";
-import { PAGE_ROWS } from "../sql/state.ts";
+import { PAGE_ROWS, sinceCondition } from "../sql/state.ts";
+import type { Checkpoints } from "../warehouse.ts";
 import type { Database } from "./database.ts";
 import { reopenedMeanwhile } from "./errors.ts";
 import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session, Values } from "./session.ts";
 
-/** The change of each key that counts, deletions among them. */
-const LATEST = `FROM FRESHET_STATE WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
+/** Of the rows for which a condition holds, the change of each key that counts, deletions among them. */
+const latest = (condition: string) =>
+  `FROM FRESHET_STATE WHERE ${condition} QUALIFY ROW_NUMBER() OVER (
     PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC, rowid DESC) = 1`;
 
 /**
  * Put aside first, then read page by page. Not streamed: a stream of DuckDB's that fails midway ends like one that is
  * done, and state would be lost in silence. A temporary table may outgrow DuckDB's memory.
  */
-const PUT_ASIDE = `CREATE TEMP TABLE LIVE_STATE AS SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE
-  FROM (SELECT * ${LATEST}) WHERE STATE_VALUE IS NOT NULL`;
-const READ_PAGE = "SELECT * FROM LIVE_STATE WHERE rowid >= $1::BIGINT AND rowid < $2::BIGINT";
+const PUT_ASIDE =
+  "CREATE TEMP TABLE READ_STATE AS SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE FROM";
+const READ_PAGE = "SELECT * FROM READ_STATE WHERE rowid >= $1::BIGINT AND rowid < $2::BIGINT";
 
 const COMPACT = `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS}
-  AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${LATEST}) WHERE STATE_VALUE IS NOT NULL)`;
+  AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${latest(OF_PARTITIONS)}) WHERE STATE_VALUE IS NOT NULL)`;
 
-/** The live state in chunks, read on a session of its own so that others may work meanwhile. */
-export async function* readState(
+/** The live state in chunks. */
+export function readState(database: Database, scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {
+  const rows = `(SELECT * ${latest(OF_PARTITIONS)}) WHERE STATE_VALUE IS NOT NULL`;
+  return readPages(database, rows, [scope.domain, scope.topic, partitions.join(",")]);
+}
+
+/** What was changed by these checkpoints and later ones, in chunks. */
+export function readStateSince(
   database: Database,
-  scope: Scope,
-  partitions: readonly number[],
+  { domain, topic }: Scope,
+  checkpoints: Checkpoints,
+): AsyncIterable<Values> {
+  const rows = `(SELECT * ${latest(`DOMAIN = $1 AND TOPIC = $2 AND ${sinceCondition(checkpoints)}`)})`;
+  return readPages(database, rows, [domain, topic]);
+}
+
+/** Rows of state in chunks, read on a session of its own so that others may work meanwhile. */
+async function* readPages(
+  database: Database,
+  rows: string,
+  binds: string[],
 ): AsyncGenerator<Values, void, undefined> {
   while (database.renewing) await database.renewing;
   using _reading = database.reading();
   const session = database.session();
   let { generation } = database;
   try {
-    const aside = await session.rows(PUT_ASIDE, [scope.domain, scope.topic, partitions.join(",")]);
+    const aside = await session.rows(`${PUT_ASIDE} ${rows}`, binds);
     const count = Number(aside[0]![0]);
     generation = database.generation;
     for (let from = 0; from < count; from += PAGE_ROWS) {

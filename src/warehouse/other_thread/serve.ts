@@ -1,8 +1,17 @@
 // The thread's end that has the warehouse open: answers what another thread asks for by a message port. Each writer there is a
 // writer here, so that fencing is what it is among processes.
 
-import type { Claim, MigrationStep, QueryOptions, QueryResult, Script, StateChange, Warehouse } from "../warehouse.ts";
-import type { Writer } from "../warehouse.ts";
+import type {
+  Checkpoints,
+  Claim,
+  MigrationStep,
+  QueryOptions,
+  QueryResult,
+  Script,
+  StateChange,
+  Warehouse,
+  Writer,
+} from "../warehouse.ts";
 import { answerCalls, type Answers, WithMemory } from "./calls.ts";
 import type { Packing } from "./packing.ts";
 import { receiveUnit, sendState, type SentState, type SentUnit } from "./units.ts";
@@ -34,6 +43,7 @@ export interface WarehouseCalls {
   compactState(asked: Asked): void;
   /** Gives the number under which the state is read on. */
   openState(asked: Asked): number;
+  openStateSince(writer: number, topic: string, checkpoints: Checkpoints): number;
   /** `undefined` behind the last chunk. */
   nextState(reading: number): SentState | undefined;
   closeState(reading: number): void;
@@ -144,10 +154,12 @@ function writerCalls(
   };
 }
 
-function stateCalls(open: OpenThings): Calls<"openState" | "nextState" | "closeState"> {
+function stateCalls(open: OpenThings): Calls<"openState" | "openStateSince" | "nextState" | "closeState"> {
+  const opened = (changes: AsyncIterable<readonly StateChange[]>) =>
+    Promise.resolve(open.addReading(changes[Symbol.asyncIterator]()));
   return {
-    openState: ([{ writer, topic, partitions }]) =>
-      Promise.resolve(open.addReading(open.writer(writer).state(topic, partitions)[Symbol.asyncIterator]())),
+    openState: ([{ writer, topic, partitions }]) => opened(open.writer(writer).state(topic, partitions)),
+    openStateSince: ([writer, topic, checkpoints]) => opened(open.writer(writer).stateSince(topic, checkpoints)),
     async nextState([reading]) {
       const changes = await open.next(reading);
       return changes && sendState(changes);

@@ -5,7 +5,7 @@ import { CommitUnknownError, WarehouseUnavailableError } from "../../errors.ts";
 import type { Attempt, Rows, Scope, SqlAdapter } from "../sql/adapter.ts";
 import { Tables } from "../sql/tables.ts";
 import { claimsOf } from "../sql/writer.ts";
-import type { Bind, Claim, Unit } from "../warehouse.ts";
+import type { Bind, Checkpoints, Claim, Unit } from "../warehouse.ts";
 import type { Account } from "./account.ts";
 import { type Column, columnOf } from "./columns.ts";
 import { briefMessage, isDataError, isStatementError, translate } from "./errors.ts";
@@ -13,7 +13,7 @@ import { SnowflakeLoading, type Transaction } from "./loading.ts";
 import { SnowflakeOffsets } from "./offsets.ts";
 import { makeOffsetsTables, offsetsTable } from "./offsets_tables.ts";
 import { Session } from "./session.ts";
-import { compactState, readState } from "./state.ts";
+import { compactState, readState, readStateSince } from "./state.ts";
 import { refuseChannels } from "./streaming/raw_table.ts";
 import { SNOWFLAKE_TABLE_DROPPED } from "./traits.ts";
 
@@ -119,6 +119,10 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
 
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows> {
     return readState(this.#session, scope, partitions);
+  }
+
+  readStateSince(scope: Scope, checkpoints: Checkpoints): AsyncIterable<Rows> {
+    return readStateSince(this.#session, scope, checkpoints);
   }
 
   compactState(scope: Scope, partitions: readonly number[]): Promise<void> {

@@ -1,15 +1,22 @@
 // The statements on FRESHET_STATE. Appending takes no lock, and costs the same however many keys there are.
 
 import type { Rows, Scope } from "../sql/adapter.ts";
-import { PAGE_ROWS } from "../sql/state.ts";
+import { PAGE_ROWS, sinceCondition } from "../sql/state.ts";
+import type { Checkpoints } from "../warehouse.ts";
 import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session } from "./session.ts";
 
+const COLUMNS = "OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE";
+const IS_LATEST = `ROW_NUMBER() OVER (
+    PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC) = 1`;
+
 /** The last column says how many rows there are in all, those that later ones have replaced among them. */
-const LIVE = `SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE, COUNT(*) OVER () FROM FRESHET_STATE
-  WHERE ${OF_PARTITIONS} QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY ORDER BY CHECKPOINT_ID DESC) = 1
-  AND STATE_VALUE IS NOT NULL`;
+const LIVE = `SELECT ${COLUMNS}, COUNT(*) OVER () FROM FRESHET_STATE
+  WHERE ${OF_PARTITIONS} QUALIFY ${IS_LATEST} AND STATE_VALUE IS NOT NULL`;
+
+const sinceSql = (checkpoints: Checkpoints) =>
+  `SELECT ${COLUMNS} FROM FRESHET_STATE
+  WHERE DOMAIN = ? AND TOPIC = ? AND ${sinceCondition(checkpoints)} QUALIFY ${IS_LATEST}`;
 
 const COMPACT = `DELETE FROM FRESHET_STATE USING (
     SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, MAX(CHECKPOINT_ID) AS LAST_ID FROM FRESHET_STATE
@@ -42,6 +49,15 @@ export async function* readState(
     yield page;
   }
   if (stored - live >= Math.max(COMPACT_FROM_ROWS, live)) await compactState(session, scope, partitions);
+}
+
+/** What was changed by these checkpoints and later ones, in pages, none of which is kept. */
+export function readStateSince(
+  session: Session,
+  { domain, topic }: Scope,
+  checkpoints: Checkpoints,
+): AsyncIterable<Rows> {
+  return session.pages(sinceSql(checkpoints), [domain, topic], PAGE_ROWS);
 }
 
 /** Deletes changes that later ones replaced, and deleted keys. */

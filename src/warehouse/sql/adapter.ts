@@ -2,7 +2,7 @@
 // Knows nothing of any driver.
 
 import type { Cells, Packer } from "../cells.ts";
-import type { Bind, Claim, Delete, RawWriter, TableKey, Unit } from "../warehouse.ts";
+import type { Bind, Checkpoints, Claim, Delete, RawWriter, TableKey, Unit } from "../warehouse.ts";
 import type { NamedColumn, Table, Tables } from "./tables.ts";
 
 /** Whose offsets. */
@@ -66,6 +66,8 @@ export interface SqlBookkeeping<T> {
   readonly offsets: SqlOffsets<T>;
   /** Pages of rows for `stateChanges`: the last change of each key, without deleted keys. */
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows>;
+  /** Pages of rows for `stateChanges`: of each key the last change, deletions among them, of these checkpoints and later ones. */
+  readStateSince(scope: Scope, checkpoints: Checkpoints): AsyncIterable<Rows>;
   /** Deletes changes that later ones replaced, and deleted keys. */
   compactState(scope: Scope, partitions: readonly number[]): Promise<void>;
   replaceOperators(transaction: T, fingerprints: ReadonlyMap<string, string>): Promise<void>;

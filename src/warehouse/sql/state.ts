@@ -2,7 +2,7 @@
 // each key, compacting deletes the others. Must not know the statements.
 
 import { WarehouseRefusedError } from "../../errors.ts";
-import type { Row, StateChange, Unit } from "../warehouse.ts";
+import type { Checkpoints, Row, StateChange, Unit } from "../warehouse.ts";
 
 /** Rows of state that are handed out at a time. */
 export const PAGE_ROWS = 8192;
@@ -31,6 +31,16 @@ export function stateRows(unit: Unit, domain: string): Row[] {
   });
 }
 
+/** Condition for the rows of FRESHET_STATE, of a domain and topic, that the given checkpoints and later ones have written. */
+export function sinceCondition(checkpoints: Checkpoints): string {
+  if (checkpoints.size === 0) return "FALSE";
+  const written = Array.from(
+    checkpoints,
+    ([partition, checkpoint]) => `KAFKA_PARTITION = ${Number(partition)} AND CHECKPOINT_ID >= ${Number(checkpoint)}`,
+  );
+  return `(${written.join(" OR ")})`;
+}
+
 /** State out of rows of OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY and STATE_VALUE. */
 export function stateChanges(rows: readonly (readonly unknown[])[]): StateChange[] {
   return rows.map(([operator, partition, namespace, key, value]) => ({
@@ -38,6 +48,6 @@ export function stateChanges(rows: readonly (readonly unknown[])[]): StateChange
     partition: Number(partition),
     namespace: Number(namespace),
     key: String(key),
-    value: String(value),
+    value: value === null ? null : String(value),
   }));
 }

@@ -9,7 +9,7 @@ import {
   WarehouseUnavailableError,
 } from "../../errors.ts";
 import { Cells, type Packer } from "../cells.ts";
-import type { Append, Claim, Move, RawWriter, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
+import type { Append, Checkpoints, Claim, Move, RawWriter, StateChange, Unit, Upsert, Writer } from "../warehouse.ts";
 import type { Attempt, Claiming, Rows, Scope, SqlAdapter } from "./adapter.ts";
 import { micros, millis, timestampCells, timestampOf } from "./offset_times.ts";
 import { findRefusals, type Refusal } from "./refusals.ts";
@@ -68,9 +68,17 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     });
   }
 
-  async *state(topic: string, partitions: readonly number[]): AsyncGenerator<readonly StateChange[], void, undefined> {
+  state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]> {
+    return this.#changes(this.#adapter.readState(this.#scope(topic), partitions));
+  }
+
+  stateSince(topic: string, checkpoints: Checkpoints): AsyncIterable<readonly StateChange[]> {
+    return this.#changes(this.#adapter.readStateSince(this.#scope(topic), checkpoints));
+  }
+
+  async *#changes(pages: AsyncIterable<Rows>): AsyncGenerator<readonly StateChange[], void, undefined> {
     try {
-      for await (const rows of this.#adapter.readState(this.#scope(topic), partitions)) yield stateChanges(rows);
+      for await (const rows of pages) yield stateChanges(rows);
     } catch (error) {
       throw this.#adapter.translate(error);
     }

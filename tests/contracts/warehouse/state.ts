@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { WarehouseRefusedError } from "../../../src/errors.ts";
 import type { StateChange } from "../../../src/warehouse/warehouse.ts";
-import { rowsOf, stateOf, type Test, TOPIC, unit } from "./suite.ts";
+import { rowsOf, stateOf, stateSince, type Test, TOPIC, unit } from "./suite.ts";
 
 export function state(test: Test): void {
   const identity = ({ operator, partition, namespace, key }: StateChange) =>
@@ -21,21 +21,34 @@ export function state(test: Test): void {
     const step = fc.record({
       changes: fc.uniqueArray(change, { selector: identity, maxLength: 12 }),
       compact: fc.subarray([0, 1]),
+      back: fc.tuple(fc.nat(5), fc.nat(5)),
     });
     const model = new Map<string, StateChange>();
+    // The last change of each key, by its checkpoint; those of deletions until they are compacted.
+    const changed = new Map<string, { readonly change: StateChange; readonly checkpoint: number }>();
     let claims = await writer.claim(TOPIC, [0, 1]);
     await fc.assert(
-      fc.asyncProperty(step, async ({ changes, compact }) => {
+      fc.asyncProperty(step, async ({ changes, compact, back }) => {
         await writer.commit(unit(claims, claims[0]!.nextOffset + 1, { state: changes }));
         claims = await writer.positions(TOPIC, [0, 1]);
         for (const change of changes) {
           if (change.value === null) model.delete(identity(change));
           else model.set(identity(change), change);
+          changed.set(identity(change), { change, checkpoint: claims[change.partition]!.checkpoint });
         }
         if (compact.length > 0) await writer.compactState(TOPIC, compact);
+        for (const [key, { change }] of changed) {
+          if (change.value === null && compact.includes(change.partition)) changed.delete(key);
+        }
         const found = await stateOf(writer, [0, 1]);
         const order = (changes: Iterable<StateChange>) => [...changes].map((it) => JSON.stringify(it)).sort();
         assertEquals(order(found.map(sorted)), order([...model.values()].map(sorted)));
+        const from = new Map(claims.map(({ partition, checkpoint }) => [partition, checkpoint - back[partition]!]));
+        const expected = [...changed.values()].filter(({ change: { partition }, checkpoint }) =>
+          checkpoint >= from.get(partition)!
+        ).map(({ change }) => change);
+        const since = await stateSince(writer, from);
+        assertEquals(order(since.map(sorted)), order(expected.map(sorted)));
       }),
       { numRuns: 40 },
     );
@@ -50,6 +63,10 @@ export function state(test: Test): void {
     assertEquals(await stateOf(writer, []), []);
     await using other = await warehouse.writer("other");
     assertEquals(await stateOf(other, [1, 11]), []);
+    assertEquals(await stateSince(writer, new Map([[11, 1]])), [one(11)]);
+    assertEquals(await stateSince(writer, new Map([[1, 2], [11, 2]])), []);
+    assertEquals(await stateSince(writer, new Map()), []);
+    assertEquals(await stateSince(other, new Map([[1, 0], [11, 0]])), []);
   });
 
   test("state carries the number of the checkpoint that wrote it", async ({ warehouse, writer }) => {

@@ -3,6 +3,7 @@
 import { Cells } from "../../../src/warehouse/cells.ts";
 import type {
   Append,
+  Checkpoints,
   Claim,
   Position,
   Row,
@@ -112,6 +113,12 @@ export async function rowsOf(warehouse: Warehouse, sql: string): Promise<readonl
 export async function stateOf(writer: Writer, partitions: readonly number[]): Promise<StateChange[]> {
   const changes: StateChange[] = [];
   for await (const chunk of writer.state(TOPIC, partitions)) changes.push(...chunk);
+  return changes;
+}
+
+export async function stateSince(writer: Writer, checkpoints: Checkpoints): Promise<StateChange[]> {
+  const changes: StateChange[] = [];
+  for await (const chunk of writer.stateSince(TOPIC, checkpoints)) changes.push(...chunk);
   return changes;
 }
 

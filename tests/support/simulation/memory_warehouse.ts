@@ -11,6 +11,7 @@ import {
 } from "../../../src/errors.ts";
 import type {
   Append,
+  Checkpoints,
   Claim,
   MigrationStep,
   Move,
@@ -35,6 +36,8 @@ export class WarehouseStore {
   readonly keyed = new Map<string, Map<string, Row>>();
   readonly claims = new Map<number, Claim>();
   readonly stateRows = new Map<string, StateChange>();
+  /** The last change of each key. */
+  readonly #stateChanges = new Map<string, { readonly change: StateChange; readonly checkpoint: number }>();
   operators: ReadonlyMap<string, string> = new Map();
   /** The warehouse cannot be reached. */
   away = false;
@@ -68,6 +71,21 @@ export class WarehouseStore {
       const at = JSON.stringify([change.operator, change.partition, change.namespace, change.key]);
       if (change.value === null) this.stateRows.delete(at);
       else this.stateRows.set(at, change);
+      const checkpoint = this.claims.get(change.partition)!.checkpoint;
+      this.#stateChanges.set(at, { change, checkpoint });
+    }
+  }
+
+  /** What these checkpoints and later ones have changed. */
+  stateSince(checkpoints: Checkpoints): StateChange[] {
+    return [...this.#stateChanges.values()].flatMap(({ change, checkpoint }) =>
+      checkpoint >= (checkpoints.get(change.partition) ?? Infinity) ? [change] : []
+    );
+  }
+
+  compactState(partitions: readonly number[]): void {
+    for (const [at, { change: { value, partition } }] of this.#stateChanges) {
+      if (value === null && partitions.includes(partition)) this.#stateChanges.delete(at);
     }
   }
 
@@ -176,6 +194,11 @@ class MemoryWriter implements Writer {
     await this.gate.turn();
   }
 
+  async *stateSince(_topic: string, checkpoints: Checkpoints): AsyncGenerator<readonly StateChange[]> {
+    for (const change of this.store.stateSince(checkpoints)) yield [change];
+    await this.gate.turn();
+  }
+
   async commit(unit: Unit): Promise<void> {
     await this.#call(() => {
       if (this.gate.fault("commit.refused")) throw new WarehouseUnavailableError("The warehouse gave up");
@@ -189,8 +212,8 @@ class MemoryWriter implements Writer {
     return this.#call(() => partitions.flatMap((partition) => this.store.claims.get(partition) ?? []));
   }
 
-  async compactState(): Promise<void> {
-    await this.#call(() => {});
+  async compactState(_topic: string, partitions: readonly number[]): Promise<void> {
+    await this.#call(() => this.store.compactState(partitions));
   }
 
   operators(): Promise<ReadonlyMap<string, string>> {
