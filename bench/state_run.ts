@@ -81,7 +81,7 @@ function batchOf(elements: Element<Visit>[], early: boolean): Batch<Visit> {
 async function run({ operator, keys, budgetMb }: StateRun): Promise<StateFigures> {
   using files = new DisposableStack();
   const folder = Deno.env.get("FRESHET_BENCH_FOLDER") ?? ".";
-  const file = () => files.use(new StateFile(folder));
+  const file = () => files.use(StateFile.nameless(folder));
   const state = new StateBackend(budgetMb === undefined ? undefined : { bytes: budgetMb * 1e6, file });
   const stream = Stream.of<Visit>({ state, allowedLatenessMs: 0 });
   const output = OPERATORS[operator](stream.keyBy({ USER: ({ user }) => `user ${user}` }) as Visits);

@@ -17,7 +17,8 @@ export class Checkpointer {
   /** Offsets that the group does not have yet. */
   readonly #unmoved = new Map<number, number>();
   #moving: Promise<void> | undefined;
-  #stateRowsAppended = 0;
+  /** Rows that FRESHET_STATE has got since it was last compacted. */
+  #appended: number;
 
   constructor(
     private readonly domain: Domain,
@@ -25,7 +26,9 @@ export class Checkpointer {
     private readonly writer: Writer,
     private readonly generation: Generation,
     claims: readonly Claim[],
+    appended = 0,
   ) {
+    this.#appended = appended;
     this.#claims = new Map(claims.map((claim) => [claim.partition, claim]));
   }
 
@@ -69,12 +72,18 @@ export class Checkpointer {
     await this.#moving;
   }
 
-  /** Compacts the stored state when enough of it has been replaced; `liveKeys` is how much there is. */
-  async compact(appended: number, liveKeys: number): Promise<void> {
-    this.#stateRowsAppended += appended;
-    if (this.#stateRowsAppended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return;
-    this.#stateRowsAppended = 0;
+  /** Rows of state since it was last compacted. */
+  get appended(): number {
+    return this.#appended;
+  }
+
+  /** Compacts the stored state when enough of it has been replaced, and says so; `liveKeys` is how much there is. */
+  async compact(appended: number, liveKeys: number): Promise<boolean> {
+    this.#appended += appended;
+    if (this.#appended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return false;
+    this.#appended = 0;
     await this.writer.compactState(this.domain.topic, [...this.#claims.keys()]);
+    return true;
   }
 
   /** Only tools read the group's offsets: no checkpoint waits for them, and a coordinator that is slow gets the newest. */

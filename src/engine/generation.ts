@@ -22,6 +22,8 @@ import { Pending } from "./pending.ts";
 import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
 import { beforeFirstRead, SetAside, unreadOf } from "./set_aside.ts";
+import type { WrittenSnapshot } from "./kept_state.ts";
+import { Snapshots } from "./snapshots.ts";
 import { SharedTopic } from "./shared_topic.ts";
 import { beyondTheLog, checkSameTopic, readingFrom, recordBefore, startingPoint } from "./starting_point.ts";
 import type { TimeSettings } from "../domains/domain.ts";
@@ -164,6 +166,12 @@ interface Cut {
   readonly decidedAt: number;
   /** Keys by operator. */
   readonly stateKeys: Readonly<Record<string, number>>;
+  /** Of the state that the unit leaves. */
+  readonly snapshot?: WrittenSnapshot | undefined;
+}
+
+function keysIn(stateKeys: Cut["stateKeys"]): number {
+  return Object.values(stateKeys).reduce((sum, keys) => sum + keys, 0);
 }
 
 /** A generation whose partitions are claimed, with their state. */
@@ -185,6 +193,7 @@ class GenerationRun {
   readonly #identity: TopicIdentity;
   readonly #targets: ReadonlyMap<number, number>;
   readonly #checkpointer: Checkpointer;
+  readonly #snapshots: Snapshots | undefined;
   readonly #setAside: SetAside;
   #pending: Pending;
   /** When what is pending is due by its age, by the monotonic clock. */
@@ -227,7 +236,8 @@ class GenerationRun {
     this.#targets = new Map(
       [...starts.keys()].map((partition) => [partition, bounds.get(partition)?.high ?? Infinity]),
     );
-    this.#checkpointer = new Checkpointer(domain, copies, writer, generation, claims);
+    this.#checkpointer = new Checkpointer(domain, copies, writer, generation, claims, pipeline.takenUp?.appended);
+    this.#snapshots = this.#snapshotsOf(pipeline);
     this.#pending = this.#newPending();
     this.#setAside = new SetAside({
       ...{ options: context.options, writer, generation, progress: context.progress },
@@ -249,6 +259,13 @@ class GenerationRun {
       ...{ partitions: this.#partitions, generation: { caughtUp }, claims, shared: this.#shared, push },
       firstEnd: () => this.alerts?.firstEnd,
     });
+  }
+
+  #snapshotsOf({ kept, state, takenUp }: RestoredPipeline): Snapshots | undefined {
+    if (!kept) return undefined;
+    const { domain: { name: domain }, clock, logger, stateMemory } = this.context.options;
+    const [changes, fewestChanges] = [takenUp?.changes ?? Infinity, stateMemory?.snapshotAfter];
+    return new Snapshots({ domain, kept, state, clock, logger, changes, fewestChanges });
   }
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
@@ -283,6 +300,7 @@ class GenerationRun {
   async close(): Promise<void> {
     await this.#inFlight?.done;
     await this.#checkpointer.settled();
+    await this.#snapshots?.settled();
     const looked = new AbortController();
     const late = this.context.options.clock.sleep(LAST_LOOK_MS, looked.signal).catch(() => {});
     await Promise.race([this.#looking, late]);
@@ -516,14 +534,27 @@ class GenerationRun {
     const stateKeys = this.pipeline.state.sizes();
     this.#trimState();
     await this.#settle();
+    const snapshot = this.#snapshot(state.length, stateKeys);
     const moves = [...this.#partitions].filter(([partition, { position }]) =>
-      pending.partitions.has(partition) || position.watermark !== this.#checkpointer.claim(partition).watermark
+      snapshot !== undefined || pending.partitions.has(partition) ||
+      position.watermark !== this.#checkpointer.claim(partition).watermark
     ).map(([partition, { position }]) => this.#checkpointer.move(partition, position));
     this.#eventTime.written();
-    const unit = pending.unit(moves, state);
+    const unit = pending.unit(moves, snapshot ? [...state, ...snapshot.marks] : state);
     this.#pending = this.#newPending();
     this.#dueAt = undefined;
-    this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt }));
+    this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt, snapshot }));
+  }
+
+  /** A snapshot of the state that the unit will leave, where it is time for one: its unit moves all partitions. */
+  #snapshot(changes: number, stateKeys: Cut["stateKeys"]): WrittenSnapshot | undefined {
+    const snapshots = this.#snapshots;
+    snapshots?.changed(changes);
+    if (!snapshots?.isDue(keysIn(stateKeys)) || !this.#setAside.isEmpty) return undefined;
+    const checkpoints = this.#partitions.keys().map((partition) =>
+      [partition, this.#checkpointer.claim(partition).checkpoint + 1] as const
+    );
+    return snapshots.write({ checkpoints: new Map(checkpoints), appended: this.#checkpointer.appended + changes });
   }
 
   /** Lets keys that memory has no room for go to their file; the first time is worth a word. */
@@ -542,7 +573,7 @@ class GenerationRun {
     );
   }
 
-  async #commit(unit: Unit, pending: Pending, { stateKeys, decidedAt }: Cut): Promise<void> {
+  async #commit(unit: Unit, pending: Pending, { stateKeys, decidedAt, snapshot }: Cut): Promise<void> {
     const { options: { clock }, unitLimit } = this.context;
     const startedAt = clock.monotonic();
     unitLimit.trying(pending);
@@ -552,8 +583,9 @@ class GenerationRun {
     const now = clock.monotonic();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
     this.context.progress.committed({ unit, pending, stateKeys, took });
-    const liveKeys = Object.values(stateKeys).reduce((sum, keys) => sum + keys, 0);
-    await this.#checkpointer.compact(unit.state.length, liveKeys);
+    const isCompacted = await this.#checkpointer.compact(unit.state.length, keysIn(stateKeys));
+    if (isCompacted) this.#snapshots?.compacted();
+    else if (snapshot) this.#snapshots!.keep(snapshot);
   }
 
   /** Waits for the commit under way; rejects with what it failed with. */

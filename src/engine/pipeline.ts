@@ -5,7 +5,7 @@ import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts"
 import { FanOut, type Output, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
 import type { StateMemorySettings } from "./options.ts";
-import { StateFile } from "./state_file.ts";
+import { type FoundSnapshot, KeptState, type StateIdentity } from "./kept_state.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
 const STATE_FORMAT = 1;
@@ -14,6 +14,15 @@ export interface RestoredPipeline extends AsyncDisposable {
   readonly outputs: readonly Output<unknown>[];
   readonly state: StateBackend;
   readonly operators: FanOut<unknown>;
+  /** Where the state is kept for the next start. */
+  readonly kept?: KeptState | undefined;
+  /** What is in the warehouse beside the snapshot that was taken up; absent where all state was read. */
+  readonly takenUp?: {
+    /** Keys that have changed since. */
+    readonly changes: number;
+    /** Rows that FRESHET_STATE has got since it was last compacted. */
+    readonly appended: number;
+  };
 }
 
 /** What a pipeline is built of. */
@@ -25,27 +34,99 @@ export interface PipelineOptions {
   readonly stateMemory?: StateMemorySettings;
 }
 
-/** Builds the pipeline and restores the state of the partitions, in pages: what memory has no room for goes to a file on the way. */
+/**
+ * Builds the pipeline with the state of the partitions: from the snapshot in the data folder and what has changed since, or where
+ * there is none that fits all of it from the warehouse, in pages, and what memory has no room for goes to a file on the way.
+ */
 export async function restorePipeline(
-  { domain, time, writer, stateMemory }: PipelineOptions,
+  options: PipelineOptions,
   partitions: readonly number[],
 ): Promise<RestoredPipeline> {
-  const resources = new AsyncDisposableStack();
-  const file = () => resources.use(new StateFile(stateMemory!.folder));
-  const state = new StateBackend(stateMemory && { bytes: stateMemory.bytes, file });
-  const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
-  const operators = new FanOut(outputs.map((output) => output.operator));
-  resources.defer(() => operators.close());
+  return await takeUp(options, partitions) ?? await restore(options, partitions);
+}
+
+async function restore(options: PipelineOptions, partitions: readonly number[]): Promise<RestoredPipeline> {
+  const { domain, writer } = options;
+  const pipeline = build(options, partitions);
+  const { state, kept } = pipeline;
   try {
+    kept?.forget();
     for await (const changes of writer.state(domain.topic, partitions)) {
       for (const change of changes) state.restore(change);
       state.trim();
     }
+    return pipeline;
   } catch (error) {
-    await resources.disposeAsync();
+    await pipeline[Symbol.asyncDispose]();
     throw error;
   }
-  return { outputs, state, operators, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+async function takeUp(
+  options: PipelineOptions,
+  partitions: readonly number[],
+): Promise<RestoredPipeline | undefined> {
+  const pipeline = build(options, partitions);
+  try {
+    const snapshot = pipeline.kept?.find();
+    if (snapshot && isLoaded(snapshot, pipeline)) {
+      const changes = await addChanges(snapshot, pipeline, options);
+      if (changes !== undefined) {
+        return { ...pipeline, takenUp: { changes, appended: snapshot.appended + changes } };
+      }
+    }
+  } catch (error) {
+    await pipeline[Symbol.asyncDispose]();
+    throw error;
+  }
+  await pipeline[Symbol.asyncDispose]();
+}
+
+/** Loads the snapshot; says whether it could be: one that does not fit is as good as none. */
+function isLoaded(snapshot: FoundSnapshot, { state }: RestoredPipeline): boolean {
+  try {
+    snapshot.read((source) => state.load(source));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Adds what has changed since the snapshot; returns how many keys that is, or nothing where the warehouse does not have its marks. */
+async function addChanges(
+  snapshot: FoundSnapshot,
+  { state }: RestoredPipeline,
+  { domain, writer }: PipelineOptions,
+): Promise<number | undefined> {
+  const unmarked = new Set(snapshot.checkpoints.keys());
+  let count = 0;
+  for await (const changes of writer.stateSince(domain.topic, snapshot.checkpoints)) {
+    for (const change of changes) {
+      const mark = snapshot.markIn(change);
+      if (mark === "own") unmarked.delete(change.partition);
+      else if (mark === undefined) state.replace(change);
+    }
+    count += changes.length;
+    state.trim();
+  }
+  return unmarked.size === 0 ? count : undefined;
+}
+
+function build({ domain, time, stateMemory }: PipelineOptions, partitions: readonly number[]): RestoredPipeline {
+  const resources = new AsyncDisposableStack();
+  const kept = stateMemory && partitions.length > 0
+    ? resources.use(new KeptState(stateMemory.folder, identityOf(domain, time, partitions)))
+    : undefined;
+  const state = new StateBackend(kept && { bytes: stateMemory!.bytes, file: () => kept.file() });
+  const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
+  const operators = new FanOut(outputs.map((output) => output.operator));
+  resources.defer(() => operators.close());
+  return { outputs, state, operators, kept, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+function identityOf(domain: Domain, time: TimeSettings, partitions: readonly number[]): StateIdentity {
+  const settings = { ...Object.fromEntries(fingerprintsOf(domain)), allowedLatenessMs: String(time.allowedLatenessMs) };
+  return { domain: domain.name, topic: domain.topic, partitions: partitions.toSorted((a, b) => a - b), settings };
 }
 
 /** Fingerprints of the domain's operators: what the layout of their state depends on. */

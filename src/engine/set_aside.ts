@@ -64,6 +64,10 @@ export class SetAside {
     this.#unread = new Set(options.unread);
   }
 
+  get isEmpty(): boolean {
+    return this.#damages.size === 0;
+  }
+
   has(partition: number): boolean {
     return this.#damages.has(partition);
   }

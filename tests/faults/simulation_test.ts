@@ -15,6 +15,8 @@ import { type Instance, START, World } from "../support/simulation/world.ts";
 
 const CHAOS_TURNS = 700;
 const MAX_INSTANCES = 3;
+/** A seed is a schedule: the disk takes no time of its own. */
+Deno.FsFile.prototype.syncData = () => Promise.resolve();
 /** Where the instances' files of state are. */
 const folder = await Deno.makeTempDir({ prefix: "freshet-simulation-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -28,6 +30,8 @@ class Simulation {
   #instances: Instance[] = [];
   #dead: Instance[] = [];
   #started = 0;
+  /** Of the instances that have been started. */
+  readonly #folders: string[] = [];
 
   constructor(seed: number) {
     this.#idle = seed % 2 === 0;
@@ -85,9 +89,21 @@ class Simulation {
     );
   }
 
-  /** Every other instance has no memory for keys, or for a few of them. */
+  /**
+   * Every other instance has no memory for keys, or for a few of them, and finds in its folder what another one has left there,
+   * lately or long ago.
+   */
   #stateMemory() {
-    return [undefined, { bytes: 0, folder }, undefined, { bytes: 2000, folder }][this.#started++ % 4];
+    const { random } = this.world;
+    const bytes = [undefined, 0, undefined, 2000][this.#started++ % 4];
+    if (bytes === undefined) return undefined;
+    const own = Deno.makeTempDirSync({ dir: folder });
+    if (this.#folders.length > 0 && random.chance(0.9)) {
+      const left = random.chance(0.7) ? this.#folders.at(-1)! : random.pick(this.#folders);
+      for (const { name } of Deno.readDirSync(left)) Deno.copyFileSync(`${left}/${name}`, `${own}/${name}`);
+    }
+    this.#folders.push(own);
+    return { bytes, folder: own, snapshotAfter: 1 + random.below(10) };
   }
 
   #mischief(): void {
@@ -96,6 +112,7 @@ class Simulation {
     if (random.chance(0.3)) this.#produce();
     if (random.chance(0.01)) log.away = !log.away;
     if (random.chance(0.01)) warehouse.away = !warehouse.away;
+    if (random.chance(0.02)) warehouse.compactState([random.below(this.#partitions)]);
     if (this.#instances.length < MAX_INSTANCES && random.chance(0.02)) this.#start();
     const victim = this.#instances.length > 0 ? random.pick(this.#instances) : undefined;
     if (victim && random.chance(0.02)) {

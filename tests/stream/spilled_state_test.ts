@@ -182,7 +182,7 @@ for (const [name, build] of Object.entries(OUTPUTS)) {
     await fc.assert(
       fc.asyncProperty(inputs, budgets, async (input, bytes) => {
         using files = new DisposableStack();
-        const file = () => files.use(new StateFile(folder));
+        const file = () => files.use(StateFile.nameless(folder));
         assertEquals(await run(build, input, { bytes, file }), await run(build, input));
       }),
       propertyRuns(150),
@@ -193,7 +193,7 @@ for (const [name, build] of Object.entries(OUTPUTS)) {
     const saves = fc.array(fc.constantFrom<Saves[number]>("none", "kept", "lost"), { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(inputs, budgets, saves, async (input, bytes, saves) => {
-        using file = new StateFile(folder);
+        using file = StateFile.nameless(folder);
         assertEquals(await run(build, input, { bytes, file: () => file }, saves), await run(build, input));
       }),
       propertyRuns(150),
@@ -211,7 +211,7 @@ Deno.test("a table in the file holds what a map holds, whatever is put, taken an
   );
   fc.assert(
     fc.property(steps, (list) => {
-      using file = new StateFile(folder);
+      using file = StateFile.nameless(folder);
       const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 0 });
       const table = new SpillTable(log);
       const model = new Map<string, string>();
@@ -260,7 +260,7 @@ Deno.test("what a snapshot has is in the file until another one is kept, whateve
   const sizes = { segmentBytes: 64 * 1024, fewHolesBytes: 0 };
   fc.assert(
     fc.property(steps, (list) => {
-      using file = new StateFile(folder);
+      using file = StateFile.nameless(folder);
       let log = new SpillLog(file, sizes);
       let table = new SpillTable(log);
       let model = new Map<string, string>();
@@ -300,7 +300,7 @@ Deno.test("what a snapshot has is in the file until another one is kept, whateve
 });
 
 Deno.test("the file has not many more holes than it has of what is in use", () => {
-  using file = new StateFile(folder);
+  using file = StateFile.nameless(folder);
   const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 256 * 1024 });
   const table = new SpillTable(log);
   const value = "x".repeat(1000);
@@ -314,7 +314,7 @@ Deno.test("the file has not many more holes than it has of what is in use", () =
 });
 
 Deno.test("a file that has no room for copies loses nothing, and copies when it has", () => {
-  using file = new StateFile(folder);
+  using file = StateFile.nameless(folder);
   const segmentBytes = 64 * 1024;
   const log = new SpillLog(file, { segmentBytes, fewHolesBytes: 0, mostBytes: 4 * segmentBytes });
   const table = new SpillTable(log);
@@ -335,7 +335,7 @@ Deno.test("a file that has no room for copies loses nothing, and copies when it 
 });
 
 Deno.test("keys that come and go long before they are due leave no places behind in the queues", () => {
-  using file = new StateFile(folder);
+  using file = StateFile.nameless(folder);
   const log = new SpillLog(file, { segmentBytes: 64 * 1024, fewHolesBytes: 0 });
   const table = new SpillTable(log);
   const [keys, day] = [100, 86_400_000];

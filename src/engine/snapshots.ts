@@ -1,0 +1,88 @@
+// When a snapshot of keyed state is written: so rarely that it costs little, so often that the next start has little to read
+// beside it. Must not know what a snapshot is.
+
+import type { StateBackend } from "@freshet/stream";
+import type { Clock } from "../clock.ts";
+import type { KeptState, SnapshotPlace, WrittenSnapshot } from "./kept_state.ts";
+import type { Logger } from "./options.ts";
+
+/** Changes of keys since the last one that are worth another, when nothing else is said, and as a share of all keys. */
+const [FEWEST_CHANGES, SHARE_OF_KEYS] = [100_000, 0.02];
+/** Nothing else goes on while one is written: that is at most this share of the time. */
+const SHARE_OF_TIME = 0.05;
+
+/** What a generation's snapshots are made of. */
+export interface SnapshotsOptions {
+  readonly domain: string;
+  readonly kept: KeptState;
+  readonly state: StateBackend;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Changes of keys since the snapshot that was taken up; `Infinity` where none was. */
+  readonly changes: number;
+  /** See `StateMemorySettings.snapshotAfter`. */
+  readonly fewestChanges?: number | undefined;
+}
+
+/** The snapshots of one generation. */
+export class Snapshots {
+  #changes: number;
+  #notBefore = -Infinity;
+  #keeping: Promise<void> | undefined;
+
+  constructor(private readonly options: SnapshotsOptions) {
+    this.#changes = options.changes;
+  }
+
+  /** So many keys have changed. */
+  changed(keys: number): void {
+    this.#changes += keys;
+  }
+
+  /** The state in the warehouse was compacted: the snapshot is of no use any more. */
+  compacted(): void {
+    this.#changes = Infinity;
+  }
+
+  /** Whether the next checkpoint is worth one, whose state has so many keys. */
+  isDue(keys: number): boolean {
+    const { state, kept, clock } = this.options;
+    if (!state.hasSpilled || !kept.canSave || this.#keeping) return false;
+    const worthIt = Math.max(this.options.fewestChanges ?? FEWEST_CHANGES, SHARE_OF_KEYS * keys);
+    return this.#changes >= worthIt && clock.monotonic() >= this.#notBefore;
+  }
+
+  /** Writes one of the state as it was drained last. Nothing where that fails: the one before is still there. */
+  write(place: SnapshotPlace): WrittenSnapshot | undefined {
+    const { kept, state, clock } = this.options;
+    const startedAt = clock.monotonic();
+    try {
+      return kept.write(place, (sink) => state.save(sink));
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#changes = 0;
+      this.#notBefore = startedAt + (clock.monotonic() - startedAt) / SHARE_OF_TIME;
+    }
+  }
+
+  /** The unit of the one that was written is committed. */
+  keep(written: WrittenSnapshot): void {
+    this.#keeping = written.keep()
+      .then(() => this.options.state.keepSnapshot(), (error) => this.#failed(error))
+      .finally(() => this.#keeping = undefined);
+  }
+
+  /** Resolves when none is on its way any more. */
+  async settled(): Promise<void> {
+    await this.#keeping;
+  }
+
+  #failed(error: unknown): void {
+    const { domain, logger } = this.options;
+    logger.warn(
+      "{domain}: its keyed state cannot be kept for the next start, which then reads all of it from the warehouse: {error}",
+      { domain, error: (error as Error).message },
+    );
+  }
+}
