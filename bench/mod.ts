@@ -12,6 +12,7 @@ const BENCHMARKS = [
   "hopping",
   "checkpoint",
   "state",
+  "restart",
   "memory",
   "latency",
   "ingest",

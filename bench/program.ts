@@ -21,8 +21,8 @@ export class Program implements AsyncDisposable {
     readonly dashboard: string,
   ) {}
 
-  static async start(dir: string): Promise<Program> {
-    const { args, env } = await freshet("run", "trains", "--no-simulate");
+  static async start(dir: string, domain = "trains"): Promise<Program> {
+    const { args, env } = await freshet("run", domain, "--no-simulate");
     const child = new Deno.Command(Deno.execPath(), {
       args,
       env: {
@@ -53,26 +53,39 @@ export class Program implements AsyncDisposable {
     return new Program(child, pid, token, api, dashboard);
   }
 
-  /** Records of trains that are in the tables. */
+  /** Records that it has brought into the tables since its start. */
   async records(): Promise<number> {
-    const { domains: [trains] } = await (await fetch(`${this.api}/api/status`)).json();
-    return trains.totals.records;
+    const { domains: [domain] } = await (await fetch(`${this.api}/api/status`)).json();
+    return domain.totals.records;
   }
 
-  /** Resident memory in MB and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
-  async usage(): Promise<{ readonly rssMb: number; readonly cpuS: number }> {
+  /** Resident memory, now and at its peak, in MB, and processor time in seconds. By cat, as Deno itself keeps /proc to itself. */
+  async usage(): Promise<{ readonly rssMb: number; readonly peakMb: number; readonly cpuS: number }> {
     const cat = async (file: string) => {
       const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.pid}/${file}`] }).output();
       return new TextDecoder().decode(stdout);
     };
-    const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(await cat("status"))?.[1] ?? 0) / 1024;
+    const status = await cat("status");
+    const [rssMb, peakMb] = ["VmRSS", "VmHWM"].map((name) =>
+      Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024
+    ) as [number, number];
     // Fields after the name in brackets: the 12th and 13th are user and system time in hundredths of a second.
     const fields = (await cat("stat")).split(") ")[1]!.split(" ");
-    return { rssMb, cpuS: (Number(fields[11]) + Number(fields[12])) / 100 };
+    return { rssMb, peakMb, cpuS: (Number(fields[11]) + Number(fields[12])) / 100 };
+  }
+
+  /** Ends it at once: it has no time for anything. */
+  async kill(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGTERM");
+    try {
+      this.child.kill("SIGTERM");
+    } catch {
+      // It has ended.
+    }
     await this.child.status;
   }
 }

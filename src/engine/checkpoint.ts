@@ -4,7 +4,7 @@
 import type { Domain } from "../domains/domain.ts";
 import { CommitUnknownError, FencedError, FreshetError, WarehouseUnavailableError } from "../errors.ts";
 import type { Generation } from "../log/log.ts";
-import type { Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
+import type { Checkpoints, Claim, Move, Unit, Writer } from "../warehouse/warehouse.ts";
 import { type DeadLetter, deadLetterRecord } from "./dead_letter.ts";
 import type { DeadLetterCopies } from "./dead_letter_copies.ts";
 
@@ -77,13 +77,16 @@ export class Checkpointer {
     return this.#appended;
   }
 
-  /** Compacts the stored state when enough of it has been replaced, and says so; `liveKeys` is how much there is. */
-  async compact(appended: number, liveKeys: number): Promise<boolean> {
-    this.#appended += appended;
-    if (this.#appended < Math.max(COMPACT_AFTER_ROWS, liveKeys)) return false;
+  /** Counts rows that were appended to the stored state; says whether so much was replaced that it should be compacted. */
+  hasAppended(rows: number, liveKeys: number): boolean {
+    this.#appended += rows;
+    return this.#appended >= Math.max(COMPACT_AFTER_ROWS, liveKeys);
+  }
+
+  /** Compacts the stored state, but what was deleted since the given checkpoints. */
+  async compact(since: Checkpoints | undefined): Promise<void> {
     this.#appended = 0;
-    await this.writer.compactState(this.domain.topic, [...this.#claims.keys()]);
-    return true;
+    await this.writer.compactState(this.domain.topic, [...this.#claims.keys()], since);
   }
 
   /** Only tools read the group's offsets: no checkpoint waits for them, and a coordinator that is slow gets the newest. */

@@ -98,10 +98,19 @@ export async function runGeneration(
     claims.map((claim) => [claim.partition, startingPoint(claim, bounds.get(claim.partition))]),
   );
   const { time } = context;
+  const startedAt = options.clock.monotonic();
   await using pipeline = await restorePipeline(
     { domain, time, writer, stateMemory: options.stateMemory },
     generation.partitions,
   );
+  logger.debug("{keys} keys of state in {ms} ms, {from}", {
+    domain: domain.name,
+    keys: keysIn(pipeline.state.sizes()),
+    ms: Math.round(options.clock.monotonic() - startedAt),
+    from: pipeline.takenUp
+      ? `taken up from the data folder with ${pipeline.takenUp.changes} changes since`
+      : "read from the warehouse",
+  });
   const alerts = await alertEvents(options, pipeline, generation.partitions);
   const unread = await unreadOf(claims, options);
   if (generation.signal.aborted) return "rebalanced";
@@ -264,8 +273,8 @@ class GenerationRun {
   #snapshotsOf({ kept, state, takenUp }: RestoredPipeline): Snapshots | undefined {
     if (!kept) return undefined;
     const { domain: { name: domain }, clock, logger, stateMemory } = this.context.options;
-    const [changes, fewestChanges] = [takenUp?.changes ?? Infinity, stateMemory?.snapshotAfter];
-    return new Snapshots({ domain, kept, state, clock, logger, changes, fewestChanges });
+    const fewestChanges = stateMemory?.snapshotAfter;
+    return new Snapshots({ domain, kept, state, clock, logger, takenUp, fewestChanges });
   }
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {
@@ -583,9 +592,10 @@ class GenerationRun {
     const now = clock.monotonic();
     const took = { durationMs: now - startedAt, processingMs: now - decidedAt };
     this.context.progress.committed({ unit, pending, stateKeys, took });
-    const isCompacted = await this.#checkpointer.compact(unit.state.length, keysIn(stateKeys));
-    if (isCompacted) this.#snapshots?.compacted();
-    else if (snapshot) this.#snapshots!.keep(snapshot);
+    if (snapshot) this.#snapshots!.keep(snapshot);
+    if (!this.#checkpointer.hasAppended(unit.state.length, keysIn(stateKeys))) return;
+    await this.#checkpointer.compact(this.#snapshots?.since);
+    this.#snapshots?.compacted();
   }
 
   /** Waits for the commit under way; rejects with what it failed with. */

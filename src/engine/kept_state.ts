@@ -46,7 +46,7 @@ export interface FoundSnapshot extends SnapshotPlace {
 }
 
 /** A snapshot that is not in the place of the one before yet. */
-export interface WrittenSnapshot {
+export interface WrittenSnapshot extends Pick<SnapshotPlace, "checkpoints"> {
   /** To be written with its unit. */
   readonly marks: readonly StateChange[];
   /** Puts it in the place of the one before, once its unit is committed. */
@@ -126,6 +126,7 @@ export class KeptState implements Disposable {
     const header: Header = { format: FORMAT, of: this.of, id, checkpoints: [...checkpoints], appended };
     writeSnapshot(path, header, save);
     return {
+      checkpoints,
       marks: this.of.partitions.map((partition) => ({ operator: MARKS, partition, namespace: 0, key: id, value: null })),
       keep: async () => {
         await this.#file!.sync();

@@ -5,7 +5,7 @@ import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts"
 import { FanOut, type Output, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
 import type { StateMemorySettings } from "./options.ts";
-import { type FoundSnapshot, KeptState, type StateIdentity } from "./kept_state.ts";
+import { type FoundSnapshot, KeptState, type SnapshotPlace, type StateIdentity } from "./kept_state.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
 const STATE_FORMAT = 1;
@@ -16,13 +16,14 @@ export interface RestoredPipeline extends AsyncDisposable {
   readonly operators: FanOut<unknown>;
   /** Where the state is kept for the next start. */
   readonly kept?: KeptState | undefined;
-  /** What is in the warehouse beside the snapshot that was taken up; absent where all state was read. */
-  readonly takenUp?: {
-    /** Keys that have changed since. */
-    readonly changes: number;
-    /** Rows that FRESHET_STATE has got since it was last compacted. */
-    readonly appended: number;
-  };
+  /** Absent where all state was read from the warehouse. */
+  readonly takenUp?: TakenUp;
+}
+
+/** The snapshot that a pipeline began with. */
+export interface TakenUp extends SnapshotPlace {
+  /** Keys that have changed since. */
+  readonly changes: number;
 }
 
 /** What a pipeline is built of. */
@@ -72,7 +73,8 @@ async function takeUp(
     if (snapshot && isLoaded(snapshot, pipeline)) {
       const changes = await addChanges(snapshot, pipeline, options);
       if (changes !== undefined) {
-        return { ...pipeline, takenUp: { changes, appended: snapshot.appended + changes } };
+        const { checkpoints, appended } = snapshot;
+        return { ...pipeline, takenUp: { checkpoints, changes, appended: appended + changes } };
       }
     }
   } catch (error) {

@@ -3,8 +3,10 @@
 
 import type { StateBackend } from "@freshet/stream";
 import type { Clock } from "../clock.ts";
+import type { Checkpoints } from "../warehouse/warehouse.ts";
 import type { KeptState, SnapshotPlace, WrittenSnapshot } from "./kept_state.ts";
 import type { Logger } from "./options.ts";
+import type { TakenUp } from "./pipeline.ts";
 
 /** Changes of keys since the last one that are worth another, when nothing else is said, and as a share of all keys. */
 const [FEWEST_CHANGES, SHARE_OF_KEYS] = [100_000, 0.02];
@@ -18,8 +20,8 @@ export interface SnapshotsOptions {
   readonly state: StateBackend;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Changes of keys since the snapshot that was taken up; `Infinity` where none was. */
-  readonly changes: number;
+  /** The snapshot that the generation began with, if there was one. */
+  readonly takenUp: TakenUp | undefined;
   /** See `StateMemorySettings.snapshotAfter`. */
   readonly fewestChanges?: number | undefined;
 }
@@ -29,9 +31,17 @@ export class Snapshots {
   #changes: number;
   #notBefore = -Infinity;
   #keeping: Promise<void> | undefined;
+  /** Checkpoints of the one that is in its place. */
+  #since: Checkpoints | undefined;
 
   constructor(private readonly options: SnapshotsOptions) {
-    this.#changes = options.changes;
+    this.#changes = options.takenUp?.changes ?? Infinity;
+    this.#since = options.takenUp?.checkpoints;
+  }
+
+  /** What was deleted since these checkpoints must stay in the warehouse: the snapshot does not know of it. */
+  get since(): Checkpoints | undefined {
+    return this.#since;
   }
 
   /** So many keys have changed. */
@@ -39,7 +49,7 @@ export class Snapshots {
     this.#changes += keys;
   }
 
-  /** The state in the warehouse was compacted: the snapshot is of no use any more. */
+  /** The state in the warehouse was compacted: the snapshot says that it should be soon. */
   compacted(): void {
     this.#changes = Infinity;
   }
@@ -68,9 +78,12 @@ export class Snapshots {
 
   /** The unit of the one that was written is committed. */
   keep(written: WrittenSnapshot): void {
-    this.#keeping = written.keep()
-      .then(() => this.options.state.keepSnapshot(), (error) => this.#failed(error))
-      .finally(() => this.#keeping = undefined);
+    // Should this one fail, the one before stays in its place.
+    this.#since ??= written.checkpoints;
+    this.#keeping = written.keep().then(() => {
+      this.options.state.keepSnapshot();
+      this.#since = written.checkpoints;
+    }, (error) => this.#failed(error)).finally(() => this.#keeping = undefined);
   }
 
   /** Resolves when none is on its way any more. */

@@ -102,8 +102,8 @@ class OtherThreadWriter implements Writer {
     return this.calls.call("positions", [{ writer: this.#writer, topic, partitions }]);
   }
 
-  compactState(topic: string, partitions: readonly number[]): Promise<void> {
-    return this.calls.call("compactState", [{ writer: this.#writer, topic, partitions }]);
+  compactState(topic: string, partitions: readonly number[], since?: Checkpoints): Promise<void> {
+    return this.calls.call("compactState", [{ writer: this.#writer, topic, partitions }, since]);
   }
 
   operators(): Promise<ReadonlyMap<string, string>> {

@@ -153,8 +153,7 @@ export interface Writer extends AsyncDisposable {
   state(topic: string, partitions: readonly number[]): AsyncIterable<readonly StateChange[]>;
   /**
    * What the given checkpoints of the partitions and later ones have changed of the state, in chunks: the last change of each
-   * key, deletions among them. `compactState` drops deletions: what one of those checkpoints has deleted is only told if it has
-   * not run since.
+   * key, deletions among them, unless `compactState` has dropped those.
    */
   stateSince(topic: string, checkpoints: Checkpoints): AsyncIterable<readonly StateChange[]>;
   /** Where there is one, raw rows go this way and are in no unit: rows of DEAD_LETTERS take what `decided` accepted out again. */
@@ -173,8 +172,11 @@ export interface Writer extends AsyncDisposable {
   commit(unit: Unit): Promise<void>;
   /** Reads the positions back, on a new session if the old one is in doubt. */
   positions(topic: string, partitions: readonly number[]): Promise<readonly Claim[]>;
-  /** Drops state rows that later ones have replaced, and all deletions. Changes nothing that `state` would return. */
-  compactState(topic: string, partitions: readonly number[]): Promise<void>;
+  /**
+   * Drops state rows that later ones have replaced, and deletions but those of the given checkpoints and later ones. Changes
+   * nothing that `state` would return, nor `stateSince` of these checkpoints.
+   */
+  compactState(topic: string, partitions: readonly number[], since?: Checkpoints): Promise<void>;
   /** Fingerprints of the operators that wrote the stored state, by operator. */
   operators(): Promise<ReadonlyMap<string, string>>;
   /** Replaces them. */

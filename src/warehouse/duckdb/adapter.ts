@@ -83,8 +83,8 @@ export class DuckDbAdapter implements SqlAdapter<Session, Column> {
     return readStateSince(this.#database, scope, checkpoints);
   }
 
-  compactState(scope: Scope, partitions: readonly number[]): Promise<void> {
-    return this.#session.transaction(() => compactState(this.#session, scope, partitions));
+  compactState(scope: Scope, partitions: readonly number[], since: Checkpoints): Promise<void> {
+    return this.#session.transaction(() => compactState(this.#session, scope, partitions, since));
   }
 
   async replaceOperators(session: Session, fingerprints: ReadonlyMap<string, string>): Promise<void> {

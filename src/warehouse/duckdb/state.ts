@@ -21,8 +21,10 @@ const PUT_ASIDE =
   "CREATE TEMP TABLE READ_STATE AS SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE FROM";
 const READ_PAGE = "SELECT * FROM READ_STATE WHERE rowid >= $1::BIGINT AND rowid < $2::BIGINT";
 
-const COMPACT = `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS}
-  AND rowid NOT IN (SELECT id FROM (SELECT rowid AS id, STATE_VALUE ${latest(OF_PARTITIONS)}) WHERE STATE_VALUE IS NOT NULL)`;
+const compactSql = (since: Checkpoints) =>
+  `DELETE FROM FRESHET_STATE WHERE ${OF_PARTITIONS} AND rowid NOT IN (
+    SELECT id FROM (SELECT rowid AS id, STATE_VALUE, KAFKA_PARTITION, CHECKPOINT_ID ${latest(OF_PARTITIONS)})
+    WHERE STATE_VALUE IS NOT NULL OR ${sinceCondition(since)})`;
 
 /** The live state in chunks. */
 export function readState(database: Database, scope: Scope, partitions: readonly number[]): AsyncIterable<Values> {
@@ -66,7 +68,13 @@ async function* readPages(
   }
 }
 
-/** Deletes changes that later ones replaced, and deleted keys. */
-export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
-  session.deleted("FRESHET_STATE", await session.run(COMPACT, [scope.domain, scope.topic, partitions.join(",")]));
+/** Deletes changes that later ones replaced, and deleted keys but those of the given checkpoints and later ones. */
+export async function compactState(
+  session: Session,
+  scope: Scope,
+  partitions: readonly number[],
+  since: Checkpoints,
+): Promise<void> {
+  const binds = [scope.domain, scope.topic, partitions.join(",")];
+  session.deleted("FRESHET_STATE", await session.run(compactSql(since), binds));
 }

@@ -40,7 +40,7 @@ export interface WarehouseCalls {
   closeWriter(writer: number): void;
   claim(asked: Asked, all: readonly number[] | undefined): readonly Claim[];
   positions(asked: Asked): readonly Claim[];
-  compactState(asked: Asked): void;
+  compactState(asked: Asked, since: Checkpoints | undefined): void;
   /** Gives the number under which the state is read on. */
   openState(asked: Asked): number;
   openStateSince(writer: number, topic: string, checkpoints: Checkpoints): number;
@@ -148,7 +148,8 @@ function writerCalls(
     closeWriter: ([writer]) => open.closeWriter(writer),
     claim: async ([{ writer, topic, partitions }, all]) => await open.writer(writer).claim(topic, partitions, all),
     positions: async ([{ writer, topic, partitions }]) => await open.writer(writer).positions(topic, partitions),
-    compactState: async ([{ writer, topic, partitions }]) => await open.writer(writer).compactState(topic, partitions),
+    compactState: async ([{ writer, topic, partitions }, since]) =>
+      await open.writer(writer).compactState(topic, partitions, since),
     operators: async ([writer]) => await open.writer(writer).operators(),
     registerOperators: async ([writer, fingerprints]) => await open.writer(writer).registerOperators(fingerprints),
   };

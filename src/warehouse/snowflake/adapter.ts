@@ -125,8 +125,8 @@ export class SnowflakeAdapter implements SqlAdapter<Transaction, Column> {
     return readStateSince(this.#session, scope, checkpoints);
   }
 
-  compactState(scope: Scope, partitions: readonly number[]): Promise<void> {
-    return compactState(this.#session, scope, partitions);
+  compactState(scope: Scope, partitions: readonly number[], since: Checkpoints): Promise<void> {
+    return compactState(this.#session, scope, partitions, since);
   }
 
   async replaceOperators(transaction: Transaction, fingerprints: ReadonlyMap<string, string>): Promise<void> {

@@ -18,13 +18,15 @@ const sinceSql = (checkpoints: Checkpoints) =>
   `SELECT ${COLUMNS} FROM FRESHET_STATE
   WHERE DOMAIN = ? AND TOPIC = ? AND ${sinceCondition(checkpoints)} QUALIFY ${IS_LATEST}`;
 
-const COMPACT = `DELETE FROM FRESHET_STATE USING (
+const compactSql = (since: Checkpoints) =>
+  `DELETE FROM FRESHET_STATE USING (
     SELECT OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, MAX(CHECKPOINT_ID) AS LAST_ID FROM FRESHET_STATE
     WHERE ${OF_PARTITIONS} GROUP BY OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY
   ) S WHERE FRESHET_STATE.DOMAIN = ? AND FRESHET_STATE.TOPIC = ? AND FRESHET_STATE.OPERATOR = S.OPERATOR
     AND FRESHET_STATE.KAFKA_PARTITION = S.KAFKA_PARTITION AND FRESHET_STATE.NAMESPACE = S.NAMESPACE
     AND FRESHET_STATE.STATE_KEY = S.STATE_KEY
-    AND (FRESHET_STATE.CHECKPOINT_ID < S.LAST_ID OR FRESHET_STATE.STATE_VALUE IS NULL)`;
+    AND (FRESHET_STATE.CHECKPOINT_ID < S.LAST_ID
+      OR FRESHET_STATE.STATE_VALUE IS NULL AND NOT ${sinceCondition(since, "FRESHET_STATE.")})`;
 
 function binds({ domain, topic }: Scope, partitions: readonly number[]): [string, string, string] {
   return [domain, topic, JSON.stringify(partitions)];
@@ -60,7 +62,12 @@ export function readStateSince(
   return session.pages(sinceSql(checkpoints), [domain, topic], PAGE_ROWS);
 }
 
-/** Deletes changes that later ones replaced, and deleted keys. */
-export async function compactState(session: Session, scope: Scope, partitions: readonly number[]): Promise<void> {
-  await session.change(COMPACT, [...binds(scope, partitions), scope.domain, scope.topic]);
+/** Deletes changes that later ones replaced, and deleted keys but those of the given checkpoints and later ones. */
+export async function compactState(
+  session: Session,
+  scope: Scope,
+  partitions: readonly number[],
+  since: Checkpoints = new Map(),
+): Promise<void> {
+  await session.change(compactSql(since), [...binds(scope, partitions), scope.domain, scope.topic]);
 }

@@ -68,8 +68,8 @@ export interface SqlBookkeeping<T> {
   readState(scope: Scope, partitions: readonly number[]): AsyncIterable<Rows>;
   /** Pages of rows for `stateChanges`: of each key the last change, deletions among them, of these checkpoints and later ones. */
   readStateSince(scope: Scope, checkpoints: Checkpoints): AsyncIterable<Rows>;
-  /** Deletes changes that later ones replaced, and deleted keys. */
-  compactState(scope: Scope, partitions: readonly number[]): Promise<void>;
+  /** Deletes changes that later ones replaced, and deleted keys but those that the given checkpoints and later ones deleted. */
+  compactState(scope: Scope, partitions: readonly number[], since: Checkpoints): Promise<void>;
   replaceOperators(transaction: T, fingerprints: ReadonlyMap<string, string>): Promise<void>;
 }
 

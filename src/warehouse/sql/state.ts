@@ -31,12 +31,16 @@ export function stateRows(unit: Unit, domain: string): Row[] {
   });
 }
 
-/** Condition for the rows of FRESHET_STATE, of a domain and topic, that the given checkpoints and later ones have written. */
-export function sinceCondition(checkpoints: Checkpoints): string {
+/**
+ * Condition for the rows of FRESHET_STATE, of a domain and topic, that the given checkpoints and later ones have written.
+ * `table`: what stands before a column.
+ */
+export function sinceCondition(checkpoints: Checkpoints, table = ""): string {
   if (checkpoints.size === 0) return "FALSE";
   const written = Array.from(
     checkpoints,
-    ([partition, checkpoint]) => `KAFKA_PARTITION = ${Number(partition)} AND CHECKPOINT_ID >= ${Number(checkpoint)}`,
+    ([partition, checkpoint]) =>
+      `${table}KAFKA_PARTITION = ${Number(partition)} AND ${table}CHECKPOINT_ID >= ${Number(checkpoint)}`,
   );
   return `(${written.join(" OR ")})`;
 }

@@ -102,8 +102,8 @@ export class SqlWriter<T, C extends NamedColumn> implements Writer {
     return this.#call(async () => claimsOf(await this.#adapter.offsets.read(this.#scope(topic), partitions)));
   }
 
-  async compactState(topic: string, partitions: readonly number[]): Promise<void> {
-    await this.#call(() => this.#adapter.compactState(this.#scope(topic), partitions));
+  async compactState(topic: string, partitions: readonly number[], since: Checkpoints = new Map()): Promise<void> {
+    await this.#call(() => this.#adapter.compactState(this.#scope(topic), partitions, since));
   }
 
   operators(): Promise<ReadonlyMap<string, string>> {

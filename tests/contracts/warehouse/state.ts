@@ -6,6 +6,11 @@ import { WarehouseRefusedError } from "../../../src/errors.ts";
 import type { StateChange } from "../../../src/warehouse/warehouse.ts";
 import { rowsOf, stateOf, stateSince, type Test, TOPIC, unit } from "./suite.ts";
 
+interface Changed {
+  readonly change: StateChange;
+  readonly checkpoint: number;
+}
+
 export function state(test: Test): void {
   const identity = ({ operator, partition, namespace, key }: StateChange) =>
     JSON.stringify([operator, partition, namespace, key]);
@@ -22,31 +27,32 @@ export function state(test: Test): void {
       changes: fc.uniqueArray(change, { selector: identity, maxLength: 12 }),
       compact: fc.subarray([0, 1]),
       back: fc.tuple(fc.nat(5), fc.nat(5)),
+      keeps: fc.boolean(),
     });
     const model = new Map<string, StateChange>();
     // The last change of each key, by its checkpoint; those of deletions until they are compacted.
-    const changed = new Map<string, { readonly change: StateChange; readonly checkpoint: number }>();
+    const last = new Map<string, Changed>();
     let claims = await writer.claim(TOPIC, [0, 1]);
     await fc.assert(
-      fc.asyncProperty(step, async ({ changes, compact, back }) => {
+      fc.asyncProperty(step, async ({ changes, compact, back, keeps }) => {
         await writer.commit(unit(claims, claims[0]!.nextOffset + 1, { state: changes }));
         claims = await writer.positions(TOPIC, [0, 1]);
         for (const change of changes) {
           if (change.value === null) model.delete(identity(change));
           else model.set(identity(change), change);
-          changed.set(identity(change), { change, checkpoint: claims[change.partition]!.checkpoint });
+          last.set(identity(change), { change, checkpoint: claims[change.partition]!.checkpoint });
         }
-        if (compact.length > 0) await writer.compactState(TOPIC, compact);
-        for (const [key, { change }] of changed) {
-          if (change.value === null && compact.includes(change.partition)) changed.delete(key);
+        const from = new Map(claims.map(({ partition, checkpoint }) => [partition, checkpoint - back[partition]!]));
+        const isSince = ({ change, checkpoint }: Changed) => checkpoint >= from.get(change.partition)!;
+        if (compact.length > 0) await writer.compactState(TOPIC, compact, keeps ? from : undefined);
+        for (const [key, changed] of last) {
+          const isDropped = changed.change.value === null && compact.includes(changed.change.partition);
+          if (isDropped && !(keeps && isSince(changed))) last.delete(key);
         }
         const found = await stateOf(writer, [0, 1]);
         const order = (changes: Iterable<StateChange>) => [...changes].map((it) => JSON.stringify(it)).sort();
         assertEquals(order(found.map(sorted)), order([...model.values()].map(sorted)));
-        const from = new Map(claims.map(({ partition, checkpoint }) => [partition, checkpoint - back[partition]!]));
-        const expected = [...changed.values()].filter(({ change: { partition }, checkpoint }) =>
-          checkpoint >= from.get(partition)!
-        ).map(({ change }) => change);
+        const expected = [...last.values()].filter(isSince).map(({ change }) => change);
         const since = await stateSince(writer, from);
         assertEquals(order(since.map(sorted)), order(expected.map(sorted)));
       }),

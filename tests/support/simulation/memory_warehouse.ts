@@ -83,9 +83,10 @@ export class WarehouseStore {
     );
   }
 
-  compactState(partitions: readonly number[]): void {
-    for (const [at, { change: { value, partition } }] of this.#stateChanges) {
-      if (value === null && partitions.includes(partition)) this.#stateChanges.delete(at);
+  compactState(partitions: readonly number[], since: Checkpoints = new Map()): void {
+    for (const [at, { change: { value, partition }, checkpoint }] of this.#stateChanges) {
+      const stays = value !== null || checkpoint >= (since.get(partition) ?? Infinity);
+      if (!stays && partitions.includes(partition)) this.#stateChanges.delete(at);
     }
   }
 
@@ -212,8 +213,8 @@ class MemoryWriter implements Writer {
     return this.#call(() => partitions.flatMap((partition) => this.store.claims.get(partition) ?? []));
   }
 
-  async compactState(_topic: string, partitions: readonly number[]): Promise<void> {
-    await this.#call(() => this.store.compactState(partitions));
+  async compactState(_topic: string, partitions: readonly number[], since?: Checkpoints): Promise<void> {
+    await this.#call(() => this.store.compactState(partitions, since));
   }
 
   operators(): Promise<ReadonlyMap<string, string>> {
