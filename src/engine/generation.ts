@@ -19,7 +19,7 @@ import { EventTime } from "./event_time.ts";
 import { isJoined } from "./episodes.ts";
 import type { Gap } from "./gap.ts";
 import { Pending } from "./pending.ts";
-import { type RestoredPipeline, restorePipeline } from "./pipeline.ts";
+import { failureOf, type RestoredPipeline, restorePipeline } from "./pipeline.ts";
 import type { Progress } from "./progress.ts";
 import { beforeFirstRead, SetAside, unreadOf } from "./set_aside.ts";
 import type { WrittenSnapshot } from "./kept_state.ts";
@@ -130,6 +130,8 @@ export async function runGeneration(
   const run = new GenerationRun(context, { generation, pipeline, alerts, claims, unread, starts, bounds, others });
   try {
     return await run.run(signal);
+  } catch (error) {
+    throw failureOf(pipeline, error);
   } finally {
     await run.close();
   }

@@ -2,9 +2,10 @@
 
 import { StateMismatchError } from "../errors.ts";
 import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts";
-import { FanOut, type Output, StateBackend } from "@freshet/stream";
+import { FanOut, type Output, SpilledStateError, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
 import type { StateMemorySettings } from "./options.ts";
+import { stateFileError } from "./state_file.ts";
 import { type FoundSnapshot, KeptState, type SnapshotPlace, type StateIdentity } from "./kept_state.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
@@ -46,6 +47,13 @@ export async function restorePipeline(
   return await takeUp(options, partitions) ?? await restore(options, partitions);
 }
 
+/** What a pipeline failed with. Where that was the file of its state, the next start does not take up what is in it. */
+export function failureOf({ kept }: Pick<RestoredPipeline, "kept">, error: unknown): unknown {
+  if (!(error instanceof SpilledStateError)) return error;
+  kept?.forget();
+  return stateFileError(error);
+}
+
 async function restore(options: PipelineOptions, partitions: readonly number[]): Promise<RestoredPipeline> {
   const { domain, writer } = options;
   const pipeline = build(options, partitions);
@@ -58,8 +66,9 @@ async function restore(options: PipelineOptions, partitions: readonly number[]):
     }
     return pipeline;
   } catch (error) {
+    const failure = failureOf(pipeline, error);
     await pipeline[Symbol.asyncDispose]();
-    throw error;
+    throw failure;
   }
 }
 
@@ -78,8 +87,9 @@ async function takeUp(
       }
     }
   } catch (error) {
+    const failure = failureOf(pipeline, error);
     await pipeline[Symbol.asyncDispose]();
-    throw error;
+    throw failure;
   }
   await pipeline[Symbol.asyncDispose]();
 }

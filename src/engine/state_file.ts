@@ -1,6 +1,6 @@
 // The file that keyed state goes to when memory has no room for it. The warehouse has all that is in it: it may be lost.
 
-import type { SpillFile } from "@freshet/stream";
+import type { SpillFile, SpilledStateError } from "@freshet/stream";
 import { StateFileError } from "../errors.ts";
 
 /** An open file for one run of a pipeline. Every call throws `StateFileError` when it fails. */
@@ -76,6 +76,12 @@ export class StateFile implements SpillFile, Disposable {
   #trying<T>(work: () => T): T {
     return trying(this.folder, work);
   }
+}
+
+/** What is wrong with the file, by what a pipeline failed with. */
+export function stateFileError({ message, cause }: SpilledStateError): StateFileError {
+  if (cause instanceof StateFileError) return cause;
+  return new StateFileError(`${message}: all state is read from the warehouse again`, { cause });
 }
 
 function makeFolder(folder: string): void {

@@ -82,7 +82,7 @@ export type { SessionChange, SessionRemoved, SessionRow } from "./session.ts";
 export type { StateDelta } from "./state.ts";
 export type { ByteSink, ByteSource } from "./snapshot.ts";
 export { StateBackend, type StateMemory } from "./state_backend.ts";
-export type { SpillFile } from "./spill_file.ts";
+export { SpilledStateError, type SpillFile } from "./spill_file.ts";
 export { type EpisodeNames, type KeyedStream, Stream, type StreamContext } from "./stream.ts";
 export { days, hours, minutes, parseTimestamp, seconds } from "./time.ts";
 export { PartitionWatermark, type WatermarkSettings } from "./watermark.ts";

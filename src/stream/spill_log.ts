@@ -2,11 +2,13 @@
 // many holes is copied and then written anew. So the file is at most about twice as large as what is in it.
 
 import {
+  DAMAGED,
   HEADER_BYTES,
   lengthAt,
   mostBytes,
   readRecord,
   type SpilledRecord,
+  SpilledStateError,
   type SpillFile,
   writeRecord,
 } from "./spill_file.ts";
@@ -44,6 +46,14 @@ export interface SpillLogSizes {
   readonly mostBytes?: number;
 }
 
+function ofTheFile(work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    throw new SpilledStateError((cause as Error).message, { cause });
+  }
+}
+
 const padded = (bytes: number) => Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
 
 /** Records by address. */
@@ -72,9 +82,14 @@ export class SpillLog {
   #blockAt = NaN;
   readonly #block = new Uint8Array(BLOCK_BYTES);
   #liveBytes = 0;
+  private readonly file: SpillFile;
 
-  /** Makes an empty log in a file of its own. */
-  constructor(private readonly file: SpillFile, sizes: SpillLogSizes = {}) {
+  /** Makes an empty log in a file of its own. What the file throws it throws as {@link SpilledStateError}. */
+  constructor(file: SpillFile, sizes: SpillLogSizes = {}) {
+    this.file = {
+      write: (bytes, at) => ofTheFile(() => file.write(bytes, at)),
+      read: (into, at) => ofTheFile(() => file.read(into, at)),
+    };
     this.#segmentBytes = sizes.segmentBytes ?? SEGMENT_BYTES;
     this.#fewHolesBytes = sizes.fewHolesBytes ?? FEW_HOLES_BYTES;
     this.#mostBytes = Math.min(sizes.mostBytes ?? MOST_BYTES, MOST_BYTES);
@@ -218,6 +233,7 @@ export class SpillLog {
       }
       at += padded(length);
     }
+    if (this.#live[segment] !== 0) throw new SpilledStateError(DAMAGED);
     this.#giveBack(segment);
     return true;
   }
@@ -269,6 +285,7 @@ export class SpillLog {
     }
     this.#fill(at, near ? BLOCK_BYTES : NEAR_BYTES);
     const length = lengthAt(this.#block, 0);
+    if (length > this.#segmentBytes) throw new SpilledStateError(DAMAGED);
     if (length <= this.#read) return [this.#block, 0];
     if (length <= BLOCK_BYTES) return this.#fill(at, BLOCK_BYTES), [this.#block, 0];
     const bytes = new Uint8Array(length);

@@ -2,6 +2,7 @@
 
 import type { Batch, Element, MissedWindows } from "./batch.ts";
 import type { KeyedResult } from "./key.ts";
+import { SpilledStateError } from "./spill_file.ts";
 
 /** The row of one key and window. */
 export interface WindowResult<R> extends KeyedResult {
@@ -39,8 +40,9 @@ export function reportLate(
   });
 }
 
-/** Reports an element for which a user function threw. */
+/** Reports an element for which a user function threw. Throws what is not the element's fault. */
 export function reportFailed(operator: string, batch: Batch<unknown>, element: Element<unknown>, error: unknown): void {
+  if (error instanceof SpilledStateError) throw error;
   batch.side.failed.push({ operator, partition: batch.partition, offset: element.offset, error });
 }
 
