@@ -275,8 +275,8 @@ class GenerationRun {
   #snapshotsOf({ kept, state, takenUp }: RestoredPipeline): Snapshots | undefined {
     if (!kept) return undefined;
     const { domain: { name: domain }, clock, logger, stateMemory } = this.context.options;
-    const fewestChanges = stateMemory?.snapshotAfter;
-    return new Snapshots({ domain, kept, state, clock, logger, takenUp, fewestChanges });
+    const { bytes } = stateMemory!;
+    return new Snapshots({ domain, kept, state, clock, logger, takenUp, bytes });
   }
 
   #sharedWith(partitions: readonly number[]): SharedTopic | undefined {

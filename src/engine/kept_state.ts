@@ -127,7 +127,13 @@ export class KeptState implements Disposable {
     writeSnapshot(path, header, save);
     return {
       checkpoints,
-      marks: this.of.partitions.map((partition) => ({ operator: MARKS, partition, namespace: 0, key: id, value: null })),
+      marks: this.of.partitions.map((partition) => ({
+        operator: MARKS,
+        partition,
+        namespace: 0,
+        key: id,
+        value: null,
+      })),
       keep: async () => {
         await this.#file!.sync();
         using file = Deno.openSync(path, { write: true });

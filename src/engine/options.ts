@@ -62,8 +62,6 @@ export interface StateMemorySettings {
   readonly bytes: number;
   /** A folder for the file that the others are in, and for what the next start takes up. */
   readonly folder: string;
-  /** How many keys change at least between two snapshots for the next start; 100,000 when left out. */
-  readonly snapshotAfter?: number;
 }
 
 /** Where event time was when records were worked off before; where there is nothing in it, nothing closes. Epoch milliseconds. */

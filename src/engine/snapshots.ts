@@ -8,8 +8,11 @@ import type { KeptState, SnapshotPlace, WrittenSnapshot } from "./kept_state.ts"
 import type { Logger } from "./options.ts";
 import type { TakenUp } from "./pipeline.ts";
 
-/** Changes of keys since the last one that are worth another, when nothing else is said, and as a share of all keys. */
-const [FEWEST_CHANGES, SHARE_OF_KEYS] = [100_000, 0.02];
+/**
+ * Changes of keys since the last one that are worth another: about half as many as keys have room in memory, for all those are
+ * written anew, and a share of all keys, for of each its place is.
+ */
+const [BYTES_A_CHANGE, SHARE_OF_KEYS] = [1000, 0.02];
 /** Nothing else goes on while one is written: that is at most this share of the time. */
 const SHARE_OF_TIME = 0.05;
 
@@ -22,8 +25,8 @@ export interface SnapshotsOptions {
   readonly logger: Logger;
   /** The snapshot that the generation began with, if there was one. */
   readonly takenUp: TakenUp | undefined;
-  /** See `StateMemorySettings.snapshotAfter`. */
-  readonly fewestChanges?: number | undefined;
+  /** Memory for keys. */
+  readonly bytes: number;
 }
 
 /** The snapshots of one generation. */
@@ -56,9 +59,9 @@ export class Snapshots {
 
   /** Whether the next checkpoint is worth one, whose state has so many keys. */
   isDue(keys: number): boolean {
-    const { state, kept, clock } = this.options;
+    const { state, kept, clock, bytes } = this.options;
     if (!state.hasSpilled || !kept.canSave || this.#keeping) return false;
-    const worthIt = Math.max(this.options.fewestChanges ?? FEWEST_CHANGES, SHARE_OF_KEYS * keys);
+    const worthIt = Math.max(bytes / BYTES_A_CHANGE, SHARE_OF_KEYS * keys);
     return this.#changes >= worthIt && clock.monotonic() >= this.#notBefore;
   }
 

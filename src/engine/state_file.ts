@@ -1,6 +1,6 @@
 // The file that keyed state goes to when memory has no room for it. The warehouse has all that is in it: it may be lost.
 
-import type { SpillFile, SpilledStateError } from "@freshet/stream";
+import type { SpilledStateError, SpillFile } from "@freshet/stream";
 import { StateFileError } from "../errors.ts";
 
 /** An open file for one run of a pipeline. Every call throws `StateFileError` when it fails. */

@@ -11,6 +11,7 @@ export interface SpillFile {
 
 /** Keys that have left memory cannot be had: the file fails, or has not what was written to it. No element is to blame. */
 export class SpilledStateError extends Error {
+  /** The class's own. */
   override name = "SpilledStateError";
 }
 

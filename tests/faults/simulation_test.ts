@@ -103,7 +103,7 @@ class Simulation {
       for (const { name } of Deno.readDirSync(left)) Deno.copyFileSync(`${left}/${name}`, `${own}/${name}`);
     }
     this.#folders.push(own);
-    return { bytes, folder: own, snapshotAfter: 1 + random.below(10) };
+    return { bytes, folder: own };
   }
 
   #mischief(): void {

@@ -13,6 +13,7 @@ import {
   type Operator,
   type Output,
   quantile,
+  SpilledStateError,
   StateBackend,
   type StateDelta,
   type StateMemory,
@@ -297,6 +298,36 @@ Deno.test("what a snapshot has is in the file until another one is kept, whateve
     }),
     propertyRuns(100),
   );
+});
+
+Deno.test("a byte of the file that has changed is noticed, or is nobody's, also where what is in use is copied", () => {
+  const sizes = { segmentBytes: 4096, fewHolesBytes: 0 };
+  const values = KEYS.slice(0, 8).map((key, i) => [`${key}${i}`, `{"x":"${"é".repeat(9 * i)}"}`] as const);
+  let noticed = 0;
+  for (const copies of [false, true]) {
+    for (let at = 0; at < 1500; at++) {
+      using file = StateFile.nameless(folder);
+      const log = new SpillLog(file, sizes);
+      const table = new SpillTable(log);
+      for (const [key, value] of values) table.put(key, value);
+      // Behind them a segment of its own, so that theirs is in the file, and emptier than that one.
+      for (let i = 0; i < 30; i++) table.put(`full ${i}`, "z".repeat(80));
+      const byte = new Uint8Array(1);
+      file.read(byte, at);
+      file.write(Uint8Array.of(byte[0]! ^ 1 << at % 8), at);
+      try {
+        if (copies) {
+          for (let i = 0; i < 10; i++) table.take(`full ${i}`);
+          log.compact();
+        }
+        for (const [key, value] of values) assertEquals(table.take(key), value, `byte ${at}`);
+      } catch (error) {
+        assert(error instanceof SpilledStateError, `byte ${at}: ${error}`);
+        noticed++;
+      }
+    }
+  }
+  assert(noticed > 1000, `${noticed} of 3000 bytes`);
 });
 
 Deno.test("the file has not many more holes than it has of what is in use", () => {
