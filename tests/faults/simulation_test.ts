@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FreshetError } from "../../src/errors.ts";
 import { MARKS_NAMESPACE } from "@freshet/stream/stored";
+import "../support/simulation/disk.ts";
 import { readings } from "../support/simulation/domain.ts";
 import { checkAccounting, checkDerived, type Fate, isEnd, watchInvariants } from "../support/simulation/oracle.ts";
 import { firstSeed, runCount } from "../support/simulation/runs.ts";
@@ -15,8 +16,6 @@ import { type Instance, START, World } from "../support/simulation/world.ts";
 
 const CHAOS_TURNS = 700;
 const MAX_INSTANCES = 3;
-/** A seed is a schedule: the disk takes no time of its own. */
-Deno.FsFile.prototype.syncData = () => Promise.resolve();
 /** Where the instances' files of state are. */
 const folder = await Deno.makeTempDir({ prefix: "freshet-simulation-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));

@@ -36,6 +36,8 @@ export class WarehouseStore {
   readonly keyed = new Map<string, Map<string, Row>>();
   readonly claims = new Map<number, Claim>();
   readonly stateRows = new Map<string, StateChange>();
+  /** How often state was compacted. */
+  compacted = 0;
   /** The last change of each key. */
   readonly #stateChanges = new Map<string, { readonly change: StateChange; readonly checkpoint: number }>();
   operators: ReadonlyMap<string, string> = new Map();
@@ -84,6 +86,7 @@ export class WarehouseStore {
   }
 
   compactState(partitions: readonly number[], since: Checkpoints = new Map()): void {
+    this.compacted++;
     for (const [at, { change: { value, partition }, checkpoint }] of this.#stateChanges) {
       const stays = value !== null || checkpoint >= (since.get(partition) ?? Infinity);
       if (!stays && partitions.includes(partition)) this.#stateChanges.delete(at);
