@@ -105,7 +105,7 @@ export async function runGeneration(
   );
   logger.debug("{keys} keys of state in {ms} ms, {from}", {
     domain: domain.name,
-    keys: keysIn(pipeline.state.sizes()),
+    keys: pipeline.state.keys,
     ms: Math.round(options.clock.monotonic() - startedAt),
     from: pipeline.takenUp
       ? `taken up from the data folder with ${pipeline.takenUp.changes} changes since`
@@ -462,7 +462,7 @@ class GenerationRun {
     if (!this.#writing) await this.#setAside.tick(now);
     const makesFinal = await this.#eventTime.tick(now, !this.#writing);
     const isTold = this.alerts?.hasPassed(this.#passedUpTo) === true;
-    if (makesFinal || isTold || this.#pending.keyedChanges > 0) this.#touch();
+    if (makesFinal || isTold || this.#isSnapshotDue || this.#pending.keyedChanges > 0) this.#touch();
   }
 
   /** Up to where all partitions have closed what an operator makes. */
@@ -545,7 +545,7 @@ class GenerationRun {
     const stateKeys = this.pipeline.state.sizes();
     this.#trimState();
     await this.#settle();
-    const snapshot = this.#snapshot(state.length, stateKeys);
+    const snapshot = this.#snapshot(state.length);
     const moves = [...this.#partitions].filter(([partition, { position }]) =>
       snapshot !== undefined || pending.partitions.has(partition) ||
       position.watermark !== this.#checkpointer.claim(partition).watermark
@@ -557,15 +557,19 @@ class GenerationRun {
     this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt, snapshot }));
   }
 
+  /** Partitions that have stopped may be moved by somebody else: a unit leaves them alone. */
+  get #isSnapshotDue(): boolean {
+    return this.#setAside.isEmpty && this.#snapshots?.isDue() === true;
+  }
+
   /** A snapshot of the state that the unit will leave, where it is time for one: its unit moves all partitions. */
-  #snapshot(changes: number, stateKeys: Cut["stateKeys"]): WrittenSnapshot | undefined {
-    const snapshots = this.#snapshots;
-    snapshots?.changed(changes);
-    if (!snapshots?.isDue(keysIn(stateKeys)) || !this.#setAside.isEmpty) return undefined;
+  #snapshot(changes: number): WrittenSnapshot | undefined {
+    this.#snapshots?.changed(changes);
+    if (!this.#isSnapshotDue) return undefined;
     const checkpoints = this.#partitions.keys().map((partition) =>
       [partition, this.#checkpointer.claim(partition).checkpoint + 1] as const
     );
-    return snapshots.write({ checkpoints: new Map(checkpoints), appended: this.#checkpointer.appended + changes });
+    return this.#snapshots!.write({ checkpoints: new Map(checkpoints), appended: this.#checkpointer.appended + changes });
   }
 
   /** Lets keys that memory has no room for go to their file; the first time is worth a word. */

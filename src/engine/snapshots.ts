@@ -57,11 +57,11 @@ export class Snapshots {
     this.#changes = Infinity;
   }
 
-  /** Whether the next checkpoint is worth one, whose state has so many keys. */
-  isDue(keys: number): boolean {
+  /** Whether the next checkpoint is worth one. */
+  isDue(): boolean {
     const { state, kept, clock, bytes } = this.options;
     if (!state.hasSpilled || !kept.canSave || this.#keeping) return false;
-    const worthIt = Math.max(bytes / BYTES_A_CHANGE, SHARE_OF_KEYS * keys);
+    const worthIt = Math.max(bytes / BYTES_A_CHANGE, SHARE_OF_KEYS * state.keys);
     return this.#changes >= worthIt && clock.monotonic() >= this.#notBefore;
   }
 

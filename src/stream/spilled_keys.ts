@@ -59,11 +59,16 @@ export class SpilledKeys<V> {
 
   /** Takes a key out; returns its value, or `undefined` when it is not there. */
   take(partition: number, namespace: number, key: string): V | undefined {
+    const text = this.takeStored(partition, namespace, key);
+    return text === undefined ? undefined : this.codec.decode(JSON.parse(text));
+  }
+
+  /** Takes a key out; returns its value as it was stored, or `undefined` when it is not there. */
+  takeStored(partition: number, namespace: number, key: string): string | undefined {
     const table = this.#tables.get(partition)?.get(namespace);
     const text = table?.take(key);
-    if (text === undefined) return undefined;
-    if (table!.size === 0) this.#over(partition, namespace);
-    return this.codec.decode(JSON.parse(text));
+    if (text !== undefined && table!.size === 0) this.#over(partition, namespace);
+    return text;
   }
 
   /** Takes out all keys of a namespace, and says which those were: without their values. */

@@ -395,11 +395,10 @@ export class KeyedState<V> {
   replace(partition: number, namespace: number, key: string, json: string | null): void {
     if (namespace === MARKS_NAMESPACE) return this.#restoreMarks(partition, JSON.parse(json!));
     if (this.#spilling.wholeKeys) this.loadKey(partition, key);
-    const before = this.get(partition, namespace, key);
+    const before = this.#keys(partition, namespace)?.get(key);
     if (before) this.#drop(before);
-    if (json === null) return;
-    this.#measure(json);
-    this.#insert(partition, namespace, key, this.codec.decode(JSON.parse(json)), true);
+    else if (this.#spilled?.takeStored(partition, namespace, key) !== undefined) this.#size--;
+    if (json !== null) this.restore(partition, namespace, key, json);
   }
 
   #marksJson(partition: number): MarksJson {

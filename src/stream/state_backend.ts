@@ -75,6 +75,13 @@ export class StateBackend {
     return { fileBytes: this.#log?.fileBytes ?? 0, liveBytes: this.#log?.liveBytes ?? 0 };
   }
 
+  /** Keys held. */
+  get keys(): number {
+    let keys = 0;
+    for (const state of this.#states.values()) keys += state.size;
+    return keys;
+  }
+
   /** Keys held by operator. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#states].map(([name, state]) => [name, state.size]));
