@@ -8,6 +8,7 @@ import { LogRefusedError, LogUnavailableError, TopicMissingError } from "../erro
 import { EmbeddedFile } from "./embedded/file.ts";
 import { readBounds } from "./embedded/generation.ts";
 import { EmbeddedSubscription, type GroupOptions } from "./embedded/group.ts";
+import { Presence } from "./embedded/presence.ts";
 import { EmbeddedProducer, type ProducerTopic } from "./embedded/producer.ts";
 import { DEFAULT_RETENTION, enforceRetention, type Retention, type Suspects } from "./embedded/retention.ts";
 import { makePrivate, makePrivateFolder } from "../private_files.ts";
@@ -58,6 +59,8 @@ export class EmbeddedLog implements Log {
   readonly #group: GroupOptions;
   #retentionDueMs = 0;
   #retaining: Promise<void> | undefined;
+  /** Since the first subscription. */
+  #presence: Promise<Presence | undefined> | undefined;
   #closed = false;
 
   constructor(readonly file: EmbeddedFile, options: EmbeddedLogOptions) {
@@ -96,6 +99,7 @@ export class EmbeddedLog implements Log {
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     this.#assertOpen();
     const { id, partitions } = this.#topic(options.topic);
+    await (this.#presence ??= Presence.enter(this.file));
     const group = { ...this.#group, onEnded: () => this.#subscriptions.delete(subscription) };
     const subscription = new EmbeddedSubscription(this.file, { topicId: id, partitions }, options, group);
     await subscription.open();
@@ -125,6 +129,7 @@ export class EmbeddedLog implements Log {
     for (const subscription of this.#subscriptions) await subscription[Symbol.asyncDispose]();
     await this.#producer.drain();
     await this.#retaining;
+    (await this.#presence)?.[Symbol.dispose]();
     await this.file[Symbol.asyncDispose]();
   }
 
