@@ -569,7 +569,10 @@ class GenerationRun {
     const checkpoints = this.#partitions.keys().map((partition) =>
       [partition, this.#checkpointer.claim(partition).checkpoint + 1] as const
     );
-    return this.#snapshots!.write({ checkpoints: new Map(checkpoints), appended: this.#checkpointer.appended + changes });
+    return this.#snapshots!.write({
+      checkpoints: new Map(checkpoints),
+      appended: this.#checkpointer.appended + changes,
+    });
   }
 
   /** Lets keys that memory has no room for go to their file; the first time is worth a word. */
