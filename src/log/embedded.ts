@@ -59,12 +59,12 @@ export class EmbeddedLog implements Log {
   readonly #group: GroupOptions;
   #retentionDueMs = 0;
   #retaining: Promise<void> | undefined;
-  /** Since the first subscription. */
-  #presence: Promise<Presence | undefined> | undefined;
+  readonly #presence: Presence;
   #closed = false;
 
   constructor(readonly file: EmbeddedFile, options: EmbeddedLogOptions) {
     this.description = file.path;
+    this.#presence = new Presence(file);
     this.#producer = new EmbeddedProducer(file, options.recordMaxBytes);
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#group = {
@@ -99,7 +99,7 @@ export class EmbeddedLog implements Log {
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     this.#assertOpen();
     const { id, partitions } = this.#topic(options.topic);
-    await (this.#presence ??= Presence.enter(this.file));
+    await this.#presence.enter();
     const group = { ...this.#group, onEnded: () => this.#subscriptions.delete(subscription) };
     const subscription = new EmbeddedSubscription(this.file, { topicId: id, partitions }, options, group);
     await subscription.open();
@@ -129,7 +129,7 @@ export class EmbeddedLog implements Log {
     for (const subscription of this.#subscriptions) await subscription[Symbol.asyncDispose]();
     await this.#producer.drain();
     await this.#retaining;
-    (await this.#presence)?.[Symbol.dispose]();
+    this.#presence[Symbol.dispose]();
     await this.file[Symbol.asyncDispose]();
   }
 

@@ -124,15 +124,15 @@ test(
   "a member that was killed before it committed holds nothing back for ever, and leaves no group behind",
   { maxPartitionBytes: 1, groupExpiryMs: 7 * DAY_MS },
   async (log, clock) => {
-    // As a process that is killed: nobody leaves.
+    {
+      await using _reader = await log.subscribe({ topic: TOPIC, group: "look", signal: new AbortController().signal });
+    }
+    // As a process that is killed while this one is there: nobody leaves.
     await log.file.write("groups", () => {
       log.file.run("INSERT INTO groups SELECT id, 'killed', 1 FROM topics");
       log.file.run("INSERT INTO members SELECT id, 'killed', 'm', 1, ? FROM topics", clock.now() + 10_000);
     });
     await produceTen(log);
-    {
-      await using _reader = await log.subscribe({ topic: TOPIC, group: "look", signal: new AbortController().signal });
-    }
     clock.aheadMs = 6 * DAY_MS;
     await log.enforceRetention();
     assertEquals((await bounds(log)).low, 0);
