@@ -6,6 +6,7 @@ import type { Element } from "./batch.ts";
 import { addDistinct, type DistinctSketch, distinctText, mergeDistinct } from "./distinct_sketch.ts";
 import {
   addExactly,
+  exactly,
   type ExactSum,
   highOf,
   lowestOf,
@@ -83,8 +84,9 @@ export class AccumulatorRow<T, S extends AccumulatorSpec<T>> {
   /** Both together, as a new row. */
   merge(a: readonly unknown[], b: readonly unknown[]): unknown[] {
     const accumulators = this.#accumulators;
-    const merged: unknown[] = [];
-    for (let i = 0; i < accumulators.length; i++) merged.push(accumulators[i]!.merge(a[i], b[i]));
+    // A copy takes no more memory than its elements; an array that grows takes more.
+    const merged = a.slice();
+    for (let i = 0; i < accumulators.length; i++) merged[i] = accumulators[i]!.merge(a[i], b[i]);
     return merged;
   }
 
@@ -134,7 +136,10 @@ export function sum<T>(of: NumberOf<T>, { mergeable = false }: SumOptions = {}):
     initial: () => [],
     add(acc, value) {
       const x = of(value);
-      if (isReading(x)) addExactly(acc, x);
+      if (!isReading(x)) return acc;
+      // Most sums of short windows are of one number: an array that grows has room for 17.
+      if (acc.length === 0) return exactly(x);
+      addExactly(acc, x);
       return acc;
     },
     merge: mergeExactly,

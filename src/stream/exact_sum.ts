@@ -20,15 +20,45 @@ const HUGE = 2 ** 960;
 /** Takes the huge ones down to where 2^100 of them can be added. A power of two, so that nothing is lost. */
 const HUGE_SCALE = 2 ** -100;
 
+const isHuge = (x: number) => x >= HUGE || x <= -HUGE;
+
+/** The sum of `x` alone, which must be finite. */
+export function exactly(x: number): ExactSum {
+  return isHuge(x) ? [[x * HUGE_SCALE]] : [x];
+}
+
 /** Adds `x`, which must be finite, into `sum`, in place. */
 export function addExactly(sum: ExactSum, x: number): void {
   const last = sum.length === 0 ? 0 : sum[sum.length - 1];
-  if (typeof last === "number" && last < HUGE && last > -HUGE && x < HUGE && x > -HUGE) addTo(sum as Expansion, x);
+  if (typeof last === "number" && !isHuge(last) && !isHuge(x)) addTo(sum as Expansion, x);
   else addBeyond(sum, x, 0);
 }
 
 /** The exact sum of two, as a new one. */
 export function mergeExactly(a: ExactSum, b: ExactSum): ExactSum {
+  let length = copyToParts(a);
+  for (let i = 0; i < b.length && length >= 0; i++) {
+    const part = b[i]!;
+    if (typeof part !== "number" || isHuge(part) || (length > 0 && isHuge(parts[length - 1]!))) length = -1;
+    else length = addToFirst(parts, length, part);
+  }
+  return length < 0 ? mergeBeyond(a, b) : parts.slice(0, length);
+}
+
+/** Where sums are worked on. It is never made shorter, so that it need not grow again. */
+const parts: Expansion = [];
+
+/** Copies a sum to the first `parts`, and returns how many it has; less than 0 where it has huge numbers. */
+function copyToParts(sum: ExactSum): number {
+  for (let i = 0; i < sum.length; i++) {
+    const part = sum[i]!;
+    if (typeof part !== "number") return -1;
+    parts[i] = part;
+  }
+  return sum.length;
+}
+
+function mergeBeyond(a: ExactSum, b: ExactSum): ExactSum {
   const sum = a.slice();
   const last = sum.at(-1);
   if (typeof last === "object") sum[sum.length - 1] = [...last];
@@ -50,9 +80,15 @@ function expansionsOf(sum: ExactSum): { readonly normal: Expansion; readonly hug
 
 /** Adds `x` into an expansion, in place. No sum on the way may overflow. */
 function addTo(expansion: Expansion, x: number): void {
+  const kept = addToFirst(expansion, expansion.length, x);
+  if (expansion.length !== kept) expansion.length = kept;
+}
+
+/** Adds `x` into the first `length` parts, and returns how many they are now; what is behind them is worth nothing. */
+function addToFirst(expansion: Expansion, length: number, x: number): number {
   let kept = 0;
   let high = x;
-  for (let i = 0; i < expansion.length; i++) {
+  for (let i = 0; i < length; i++) {
     const part = expansion[i]!;
     const total = high + part;
     // Two-sum: `error` is exactly what the rounding of `total` lost.
@@ -62,7 +98,7 @@ function addTo(expansion: Expansion, x: number): void {
     high = total;
   }
   expansion[kept++] = high;
-  if (expansion.length !== kept) expansion.length = kept;
+  return kept;
 }
 
 /** Adds `x`, and `scaled` which has been taken down already, to a sum that has huge numbers or is about to have one. */
@@ -85,8 +121,8 @@ const SCALES_EXACTLY = 2 ** -800;
 
 /** The double nearest to the exact sum, ties to even; infinite only when the sum itself is beyond the range of a double. */
 export function roundExactly(sum: ExactSum): number {
+  if (typeof sum[sum.length - 1] !== "object") return roundExpansion(sum as Expansion);
   const { normal, huge } = expansionsOf(sum);
-  if (huge.length === 0) return roundExpansion(normal);
   if (Math.abs(huge.at(-1)! / HUGE_SCALE) < ALMOST_OVERFLOWING) {
     const all = [...normal];
     for (const part of huge) addTo(all, part / HUGE_SCALE);
@@ -100,20 +136,20 @@ export function roundExactly(sum: ExactSum): number {
   return roundExpansion(scaled) / HUGE_SCALE;
 }
 
-function roundExpansion(parts: Expansion): number {
-  let i = parts.length - 1;
+function roundExpansion(expansion: Expansion, length = expansion.length): number {
+  let i = length - 1;
   if (i < 0) return 0;
-  let high = parts[i]!;
+  let high = expansion[i]!;
   let low = 0;
   while (i > 0) {
-    const part = parts[--i]!;
+    const part = expansion[--i]!;
     const total = high + part;
     low = part - (total - high);
     high = total;
     if (low !== 0) break;
   }
   // `high` may have been rounded to even although what is left beneath says that it lies on the other side of the tie.
-  if (i > 0 && low !== 0 && Math.sign(low) === Math.sign(parts[i - 1]!)) {
+  if (i > 0 && low !== 0 && Math.sign(low) === Math.sign(expansion[i - 1]!)) {
     const twice = low * 2;
     const nudged = high + twice;
     if (nudged - high === twice) high = nudged;
@@ -236,14 +272,13 @@ export function lowestOf(sum: ExactSum): number | null {
 function split(sum: ExactSum): { readonly low: number; readonly lowest: number | null } {
   const high = highOf(sum);
   if (!Number.isFinite(high)) return { low: 0, lowest: Number.MAX_VALUE };
-  const { normal, huge } = expansionsOf(sum);
+  let length = copyToParts(sum);
   // Of numbers beyond 2^960 what does not fit into one double does not count any more.
-  if (huge.length > 0 || (normal.length === 1 && normal[0] === high)) return { low: 0, lowest: null };
-  const rest = [...normal];
-  addTo(rest, -high);
-  const low = toBits(roundExpansion(rest), LOW_BITS);
-  addTo(rest, -low);
-  const left = roundExpansion(rest);
+  if (length < 0 || (length === 1 && parts[0] === high)) return { low: 0, lowest: null };
+  length = addToFirst(parts, length, -high);
+  const low = toBits(roundExpansion(parts, length), LOW_BITS);
+  length = addToFirst(parts, length, -low);
+  const left = roundExpansion(parts, length);
   const lowest = high === 0 && low === 0 ? left : toBits(left, LOWEST_BITS);
   return { low, lowest: lowest === 0 ? null : lowest };
 }
