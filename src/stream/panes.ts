@@ -101,7 +101,7 @@ export class PaneIndex {
       for (const pane of [...this.state.entries(this.partition, end)]) {
         this.state.remove(pane);
         const keyPanes = this.#keys.get(pane.key)!;
-        keyPanes.panes.splice(keyPanes.panes.indexOf(pane), 1);
+        takeOut(keyPanes.panes, pane);
         if (keyPanes.panes.length > 0) continue;
         this.#keys.delete(pane.key);
         this.holder.gone(keyPanes);
@@ -116,9 +116,16 @@ export class PaneIndex {
     const { panes } = keyPanes;
     let at = panes.length;
     while (at > 0 && panes[at - 1]!.namespace > pane.namespace) at--;
-    panes.splice(at, 0, pane);
+    if (at === panes.length) panes.push(pane);
+    else panes.splice(at, 0, pane);
     return keyPanes;
   }
+}
+
+/** Nearly always it is the first one. */
+function takeOut(panes: PaneEntry[], pane: PaneEntry): void {
+  if (panes[0] === pane) panes.shift();
+  else panes.splice(panes.indexOf(pane), 1);
 }
 
 /** Index of the first pane that ends after `end`. */
