@@ -28,6 +28,8 @@ export interface Comparison<T, S extends AccumulatorSpec<T>> extends LatenessSet
   readonly trailingMs: number;
   /** What is kept of a window and of the interval before it. */
   readonly contents: AccumulatorRow<T, S>;
+  /** Which windows are asked for. Must not throw. */
+  readonly holds: (compared: ComparedWindow<ResultsOf<S>>) => boolean;
 }
 
 /** The end of the last window evaluated, and the time of the partition's first element; epoch milliseconds. */
@@ -36,12 +38,15 @@ export interface Progress {
   readonly since: number;
 }
 
+/** A window with its end in epoch milliseconds. */
+export type EndedWindow<R> = readonly [end: number, compared: ComparedWindow<R>];
+
 /** A key's windows that are new or may have changed: those that end at `from` or later. */
 export interface KeyWindows<R> {
   readonly key: string;
   readonly from: number;
-  /** By their end. Windows without elements, or without a whole interval before them, are left out. */
-  readonly windows: IteratorObject<readonly [end: number, compared: ComparedWindow<R>]>;
+  /** Those that meet the condition, by their end. Windows without elements, or without a whole interval before them, are left out. */
+  readonly windows: readonly EndedWindow<R>[];
 }
 
 /** A key's panes merged: those of a window, and those of the interval before it. */
@@ -183,30 +188,30 @@ export class ComparedWindows<T, S extends AccumulatorSpec<T>> {
     }
   }
 
-  *#windows(
-    keyPanes: KeyPanes,
-    from: number,
-    upTo: number,
-  ): Generator<readonly [number, ComparedWindow<ResultsOf<S>>]> {
-    const { windows, trailingMs, contents } = this.options;
+  #windows(keyPanes: KeyPanes, from: number, upTo: number): EndedWindow<ResultsOf<S>>[] {
+    const { windows, trailingMs, contents, holds } = this.options;
+    const held: EndedWindow<ResultsOf<S>>[] = [];
     const { panes } = keyPanes;
     const sliding = this.#sliding(keyPanes);
-    const results = (merge: SlidingMerge) => contents.results(merge.merged() ?? contents.initial());
     for (let end = Math.max(from, panes[0]!.namespace, this.#firstWhole()); end <= upTo;) {
       const start = windows.startOf(end);
       slide(sliding.window, panes, { after: sliding.end, from: start, to: end });
       slide(sliding.before, panes, { after: windows.startOf(sliding.end), from: start - trailingMs, to: start });
       sliding.end = end;
       end = windows.assign(end);
-      if (sliding.window.merged()) {
-        yield [sliding.end, { window: results(sliding.window), before: results(sliding.before) }];
+      const merged = sliding.window.merged();
+      if (merged) {
+        const before = sliding.before.merged() ?? contents.initial();
+        const compared = { window: contents.results(merged), before: contents.results(before) };
+        if (holds(compared)) held.push([sliding.end, compared]);
       } else {
         // Nothing in this window: go on with the first that holds the next pane.
         const next = panes[firstAfter(panes, sliding.end)];
-        if (!next) return;
+        if (!next) return held;
         end = Math.max(end, next.namespace);
       }
     }
+    return held;
   }
 
   /** The end of the first window with a whole interval before it. */

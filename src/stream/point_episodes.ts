@@ -72,11 +72,12 @@ export class PointEpisodes<V, A extends AccumulatorSpec<V>> {
   replace(
     key: string,
     from: number,
-    points: Iterable<readonly [time: number, value: V]>,
+    points: readonly (readonly [time: number, value: V])[],
     emission: Emission<ResultsOf<A>>,
   ): void {
-    const fresh = Array.from(points, ([time, value]): Point => [time, this.#accsOf(time, value)]);
     const entry = this.state.get(this.partition, 0, key);
+    if (points.length === 0 && !entry) return;
+    const fresh = points.map(([time, value]): Point => [time, this.#accsOf(time, value)]);
     const before = entry?.value ?? NOTHING;
     const kept = before.points.filter(([time]) => time < from);
     if (fresh.length === 0 && kept.length === before.points.length) return;

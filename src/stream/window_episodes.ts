@@ -155,8 +155,7 @@ class WindowEpisodeAggregator<
   /** Evaluates the windows that the watermark has passed, and those that a late element has changed. */
   #evaluate(emission: Emission<ResultsOf<A>>): void {
     for (const { key, from, windows } of this.#windows.evaluate(emission.watermark)) {
-      const points = windows.filter(([, compared]) => this.options.holds(compared));
-      this.#episodes.replace(key, from, points, emission);
+      this.#episodes.replace(key, from, windows, emission);
     }
   }
 
