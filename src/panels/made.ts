@@ -9,19 +9,21 @@ import {
   type Ask,
   bucketOf,
   bucketSql,
+  type Combine,
   dataNow,
   type DomainPanels,
   number,
   panel,
   type PanelContext,
+  pointsOf,
   rowsOf,
   spanIn,
   timeFilter,
   timestampText,
+  topSeries,
   wholeBuckets,
   within,
 } from "./panel.ts";
-import { type Combine, pointsOf, topSeries } from "./top_series.ts";
 
 const MAX_ROWS = 200;
 /** Texts are cut here, characters. */

@@ -6,4 +6,3 @@ export { heatOf } from "./heat.ts";
 export { MAX_MULTIPLES, multiplesBucket, multiplesOf } from "./multiples.ts";
 export { isOne, newestRecords, type OneFilter, oneFilter } from "./one.ts";
 export * from "./panel.ts";
-export { pointsOf, topSeries } from "./top_series.ts";

@@ -2,7 +2,7 @@
 // Must not know HTTP.
 import { z } from "zod";
 import type { Bind, QueryResult } from "../warehouse/warehouse.ts";
-import type { Alert, Span } from "./answers.ts";
+import type { Alert, Span, Timeline } from "./answers.ts";
 
 /** One row, by column name in lower case. */
 export type RowObject = Readonly<Record<string, unknown>>;
@@ -132,6 +132,33 @@ export function wholeBuckets({ from, to }: Span, bucketS: number): Span {
 /** The epoch seconds at which a timestamp's bucket starts, in SQL that both warehouses know. */
 export function bucketSql(column: string, bucketS: number): string {
   return `FLOOR(DATEDIFF('second', CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ), ${column}) / ${bucketS}) * ${bucketS}`;
+}
+
+/** Series of a timeline that have their names. */
+const NAMED = 7;
+
+/** How values of several series are told as one. */
+export type Combine = "SUM" | "AVG" | "MAX" | "MIN";
+
+/**
+ * SQL of a timeline: something counted over time and split, the greatest few by name, the others as one. `counted` is a SELECT
+ * of BUCKET_AT (epoch seconds), SERIES (text) and VALUE; the answer has the same columns, with SERIES NULL for the others.
+ */
+export function topSeries(counted: string, combine: Combine = "SUM"): string {
+  return `WITH COUNTED AS (${counted}),
+    NAMED AS (SELECT SERIES FROM COUNTED WHERE SERIES IS NOT NULL GROUP BY SERIES ORDER BY ${combine}(VALUE) DESC, SERIES LIMIT ${NAMED})
+    SELECT C.BUCKET_AT, LEFT(N.SERIES, 100) AS SERIES, ${combine}(C.VALUE) AS VALUE
+    FROM COUNTED AS C LEFT JOIN NAMED AS N ON N.SERIES = C.SERIES
+    GROUP BY C.BUCKET_AT, LEFT(N.SERIES, 100) ORDER BY C.BUCKET_AT, 2`;
+}
+
+/** The rows of a timeline as its points. */
+export function pointsOf(rows: readonly RowObject[]): Timeline["points"] {
+  return rows.map(({ bucket_at, series, value }) => ({
+    at: Number(bucket_at),
+    series: series === null ? null : String(series),
+    value: Number(value),
+  }));
 }
 
 /** A part of a WHERE clause with the values of its places. */
