@@ -8,10 +8,9 @@ import { clientOf } from "../client_address.ts";
 import { failure } from "./failure.ts";
 import { Live } from "./live.ts";
 import type { NoteKeeper } from "./note_routes.ts";
-import { LivePanels, type PanelPageOptions, panelTopic } from "./panel_answers.ts";
+import { LivePanels, type PanelPageOptions, panelTopic, type ShownPanels } from "./panel_answers.ts";
 import { MAX_ASKED } from "./panel_routes.ts";
 import type { LiveStatus } from "./protocol.ts";
-import type { ShownPanels } from "./shown.ts";
 
 export interface LiveRouteOptions extends PanelPageOptions {
   /** Changes when a domain's tables may have changed. */

@@ -1,13 +1,38 @@
-// What panels answer: those of a page together, all of a domain about one moment; and anew for browsers that follow them by the
-// stream: once for all who do, every so many seconds, or as soon as their tables have changed, and then less often where looking
-// takes long. Must not know streams, nor what the panels are about.
+// The panels that a dashboard shows, and what they answer: those of a page together, all of a domain about one moment; and anew
+// for browsers that follow them by the stream: once for all who do, every so many seconds, or as soon as their tables have
+// changed, and then less often where looking takes long. Must not know streams, nor what the panels are about.
 import * as z from "zod";
 import type { Clock } from "../../clock.ts";
-import { type DataTimes, dataTimes, type PanelContext, type Question } from "../../panels/mod.ts";
+import type { Domain } from "../../domains/domain.ts";
+import {
+  type DataTimes,
+  dataTimes,
+  type DomainPanels,
+  madePanels,
+  type PanelContext,
+  type Question,
+} from "../../panels/mod.ts";
 import type { AnswerCache } from "./answer_cache.ts";
 import { failureOf } from "./failure.ts";
+import { pipelinePanels } from "./pipeline_panels.ts";
 import type { Answer, LivePanel } from "./protocol.ts";
-import type { ShownPanels } from "./shown.ts";
+
+/** What a domain shows, or the pipelines themselves under the name `pipeline`. */
+export interface ShownPanels extends DomainPanels {
+  readonly domain: string;
+  /** Whether its panels have a now of their own: that of its newest event. */
+  readonly hasEventTime: boolean;
+}
+
+/** The panels of each domain that runs, and those about the pipelines themselves. */
+export function panelsOf(domains: readonly Domain[]): readonly ShownPanels[] {
+  const own = domains.map((domain) => ({
+    ...domain.panels ?? madePanels(domain),
+    domain: domain.name,
+    hasEventTime: true,
+  }));
+  return [...own, { ...pipelinePanels, domain: "pipeline", hasEventTime: false }];
+}
 
 export interface PanelPageOptions {
   readonly shown: readonly ShownPanels[];
