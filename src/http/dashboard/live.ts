@@ -1,13 +1,16 @@
-// One stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the newest version of
-// each topic: a version tells all there is to know, so the newest replaces what has not been sent yet. Of a topic of which a
-// client has a version it is sent what has changed since.
+// `GET /api/live`: one stream of server-sent events for each browser. A client that reads slowly, or sleeps, holds at most the
+// newest version of each topic: a version tells all there is to know, so the newest replaces what has not been sent yet. Of a
+// topic of which a client has a version it is sent what has changed since.
 // One that takes nothing for long is cut off, and no address has more than its share of the places.
 // Our own: a stream of hono's queues what a slow client has not taken.
-// Must not know what the events are about.
+// Must not know what the events say: who has news publishes it.
 
 import { createHash } from "node:crypto";
-import type { Taker } from "../client_address.ts";
+import type { Context, Hono } from "hono";
+import { clientOf, type Taker } from "../client_address.ts";
 import { deltaOf } from "./delta.ts";
+import { failure } from "./failure.ts";
+import { MAX_ASKED, panelTopic } from "./panel_answers.ts";
 import type { LiveData } from "./protocol.ts";
 
 /** What a topic said at one time. */
@@ -146,6 +149,12 @@ export class Live implements Disposable {
     return this.#clients.size;
   }
 
+  /** What a browser is told for which there is no room. */
+  get fullText(): string {
+    const { maxClients, maxClientsPerAddress } = this.#options;
+    return `At most ${maxClients} browsers are told of changes at a time, ${maxClientsPerAddress} of one address`;
+  }
+
   /** Sends the data if it differs from what was last sent; `essence` is the part of it that a difference is made of. */
   publish(topic: string, data: unknown, essence: unknown = data): void {
     const before = this.#latest.get(topic) ?? this.#left.get(topic);
@@ -275,4 +284,44 @@ export class Live implements Disposable {
   [Symbol.dispose](): void {
     for (const client of [...this.#clients]) this.#remove(client);
   }
+}
+
+/** Seconds between two looks at a panel, unless told. */
+const EVERY_S = 5;
+const MOST_EVERY_S = 3600;
+
+/**
+ * `GET /api/live?topic=…&ask=…&every=…&have=…`: `topic` is one of the `news`, `ask` a panel as `GET /api/panels`
+ * takes it, looked at every so many seconds (0: whenever its tables have changed), `have` the ids of the events that the
+ * browser has of each of these, with commas between them.
+ */
+export function liveRoute(
+  app: Hono,
+  live: Live,
+  { news, addressOf }: { readonly news: ReadonlySet<string>; readonly addressOf: (c: Context) => string },
+): void {
+  app.get("/api/live", (c) => {
+    const asked = c.req.queries("ask") ?? [];
+    const everyS = Number(c.req.query("every") ?? EVERY_S);
+    if (asked.length > MAX_ASKED || !Number.isInteger(everyS) || everyS < 0 || everyS > MOST_EVERY_S) {
+      return failure(
+        ...[c, 400, "bad_request"] as const,
+        `Say ask=domain/panel?parameters ${MAX_ASKED} times at most, and every=seconds, ${MOST_EVERY_S} at most`,
+      );
+    }
+    const named = (c.req.queries("topic") ?? []).map((topic) => ({ topic, name: topic }));
+    const panels = asked.map((ask, n) => ({ topic: panelTopic(ask, everyS), name: `ask-${n}` }));
+    const ids = (c.req.query("have") ?? "").split(",");
+    const wanted = [...named, ...panels].map((one, n) => ({ ...one, id: ids[n] ?? "" }))
+      .filter(({ topic, name }) => topic !== name || news.has(topic));
+    const topics = new Map(wanted.map(({ topic, name }) => [topic, name]));
+    const have = new Map(wanted.map(({ topic, id }) => [topic, id]));
+    const listener = { address: addressOf(c), connection: clientOf(c).connection };
+    const stream = live.open({ topics, have }, listener);
+    if (!stream) {
+      c.header("retry-after", "30");
+      return failure(c, 503, "too_many_viewers", live.fullText);
+    }
+    return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  });
 }

@@ -18,8 +18,8 @@ import { limitRate } from "../rate_limit.ts";
 import { BodyReader } from "../request_body.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import { ExplorerError } from "./explorer.ts";
-import type { Live } from "./live.ts";
-import { createLive, liveRoute } from "./live_routes.ts";
+import { type Live, liveRoute } from "./live.ts";
+import { createLive, newsTopics } from "./live_news.ts";
 import { type NoteKeeper, noteRoutes } from "./note_routes.ts";
 import { PAGE_HTML, pageFiles } from "./page_files.ts";
 import { failure, failureOf } from "./failure.ts";
@@ -156,7 +156,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   tableRoutes(app, { tables, answers: looks, dialect: warehouse.dialect, large, addressOf });
   sqlRoutes(app, { answers, looks, bodies, large, mayAll });
   topicRoutes(app, { ...options, names: topicsOf(options), bodies, mayAll, addressOf });
-  liveRoute(app, live, { shown, addressOf });
+  liveRoute(app, live, { news: newsTopics(shown), addressOf });
   historyRoutes(app, history, clock);
   app.notFound((c) =>
     isForPeople(c) ? c.html(PAGE_HTML, 404) : failure(c, 404, "not_found", `Nothing at ${c.req.path.slice(0, 200)}`)

@@ -14,6 +14,7 @@ import {
 } from "../../panels/mod.ts";
 import type { AnswerCache } from "./answer_cache.ts";
 import { failureOf } from "./failure.ts";
+import type { Live } from "./live.ts";
 import { pipelinePanels } from "./pipeline_panels.ts";
 import type { Answer, LivePanel } from "./protocol.ts";
 
@@ -42,6 +43,9 @@ export interface PanelPageOptions {
   /** How old answers may be, milliseconds, instead of what holds for all; with 0 only those that nothing has changed are taken. */
   readonly freshMs?: number;
 }
+
+/** Panels that may be asked for at once. */
+export const MAX_ASKED = 30;
 
 /** Nobody reads it. */
 const GONE = { status: 503, code: "gone", detail: "Nobody waits for the answer any more" } as const;
@@ -116,7 +120,7 @@ export interface LivePanelsOptions extends PanelPageOptions {
   readonly version: (domain: string) => string | number;
   /** Changes when all is to be looked at anew at once. */
   readonly edition: () => number;
-  readonly publish: (topic: string, data: LivePanel, essence: unknown) => void;
+  readonly publish: Live["publish"];
 }
 
 /** The topic of a panel, `domain/panel?parameters`, looked at every so many seconds; 0: whenever its tables have changed. */

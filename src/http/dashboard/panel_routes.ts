@@ -4,7 +4,7 @@ import * as z from "zod";
 import { clientOf } from "../client_address.ts";
 import { type PlaceLimits, Places } from "../places.ts";
 import { failure } from "./failure.ts";
-import { listed, PanelPage, type PanelPageOptions } from "./panel_answers.ts";
+import { listed, MAX_ASKED, PanelPage, type PanelPageOptions } from "./panel_answers.ts";
 import type { PanelLine } from "./protocol.ts";
 
 export interface PanelRoutesOptions extends PanelPageOptions {
@@ -16,8 +16,6 @@ export interface PanelRoutesOptions extends PanelPageOptions {
 const PAGES: PlaceLimits = { total: 100, perAddress: 25, timeoutMs: 60_000 };
 const TOO_MANY_PAGES =
   `Panels of at most ${PAGES.total} pages are answered at a time, ${PAGES.perAddress} of one address`;
-/** Panels that may be asked for at once. */
-export const MAX_ASKED = 30;
 
 export function panelRoutes(app: Hono, options: PanelRoutesOptions): void {
   const { shown, answers, settings } = options;

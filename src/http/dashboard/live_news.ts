@@ -1,18 +1,14 @@
-// The stream that every browser has: the state of the pipelines, alerts, and the panels of its page.
-import type { Context, Hono } from "hono";
+// What the stream of a browser tells: the state of the pipelines, alerts, and the panels of its page, each when it is time to.
 import type { Clock } from "../../clock.ts";
 import type { DomainStatus } from "../../engine/status.ts";
 import { loggerFor } from "../../logging.ts";
 import type { Warehouse } from "../../warehouse/warehouse.ts";
-import { clientOf } from "../client_address.ts";
-import { failure } from "./failure.ts";
 import { Live } from "./live.ts";
 import type { NoteKeeper } from "./note_routes.ts";
-import { LivePanels, type PanelPageOptions, panelTopic, type ShownPanels } from "./panel_answers.ts";
-import { MAX_ASKED } from "./panel_routes.ts";
+import { LivePanels, type PanelPageOptions, type ShownPanels } from "./panel_answers.ts";
 import type { LiveStatus } from "./protocol.ts";
 
-export interface LiveRouteOptions extends PanelPageOptions {
+export interface LiveNewsOptions extends PanelPageOptions {
   /** Changes when a domain's tables may have changed. */
   readonly version: (domain: string) => string | number;
   readonly statuses: () => readonly DomainStatus[];
@@ -29,15 +25,15 @@ const SAME_STATUS_EVERY_MS = 5_000;
 const HEARTBEAT_MS = 15_000;
 const MAX_CLIENTS = 100;
 const MAX_CLIENTS_PER_ADDRESS = 25;
-const TOO_MANY_VIEWERS =
-  `At most ${MAX_CLIENTS} browsers are told of changes at a time, ${MAX_CLIENTS_PER_ADDRESS} of one address`;
-/** Seconds between two looks at a panel, unless told. */
-const EVERY_S = 5;
-const MOST_EVERY_S = 3600;
 
 const alertTopic = (domain: string) => `alerts/${domain}`;
 
-export function createLive(options: LiveRouteOptions): Live {
+/** What a browser may be told of beside panels. */
+export function newsTopics(shown: readonly ShownPanels[]): ReadonlySet<string> {
+  return new Set(["status", ...shown.map(({ domain }) => alertTopic(domain))]);
+}
+
+export function createLive(options: LiveNewsOptions): Live {
   const { shown, answers, settings, clock, version, notes, warehouse } = options;
   const status = statusTeller(options);
   const alerts = alertTeller(options);
@@ -63,7 +59,7 @@ export function createLive(options: LiveRouteOptions): Live {
 }
 
 /** Tells the state of the pipelines, when it is time to. */
-function statusTeller({ statuses, clock }: LiveRouteOptions): (live: Live) => void {
+function statusTeller({ statuses, clock }: LiveNewsOptions): (live: Live) => void {
   let toldAt = -Infinity;
   return (live) => {
     if (clock.monotonic() - toldAt < STATUS_EVERY_MS) return;
@@ -78,7 +74,7 @@ function statusTeller({ statuses, clock }: LiveRouteOptions): (live: Live) => vo
 
 /** Looks at the alerts of the domains that somebody listens to. */
 function alertTeller(
-  { shown, answers, settings, warehouse }: LiveRouteOptions,
+  { shown, answers, settings, warehouse }: LiveNewsOptions,
 ): (live: Live, topics: ReadonlySet<string>) => Promise<void> {
   const complained = new Set<string>();
   return async (live, topics) => {
@@ -96,41 +92,4 @@ function alertTeller(
       }
     }
   };
-}
-
-/**
- * `GET /api/live?topic=…&ask=…&every=…&have=…`: `topic` is `status` or `alerts/<domain>`, `ask` a panel as `GET /api/panels`
- * takes it, looked at every so many seconds (0: whenever its tables have changed), `have` the ids of the events that the
- * browser has of each of these, with commas between them.
- */
-export function liveRoute(
-  app: Hono,
-  live: Live,
-  { shown, addressOf }: { readonly shown: readonly ShownPanels[]; readonly addressOf: (c: Context) => string },
-): void {
-  const offered = new Set(["status", ...shown.map(({ domain }) => alertTopic(domain))]);
-  app.get("/api/live", (c) => {
-    const asked = c.req.queries("ask") ?? [];
-    const everyS = Number(c.req.query("every") ?? EVERY_S);
-    if (asked.length > MAX_ASKED || !Number.isInteger(everyS) || everyS < 0 || everyS > MOST_EVERY_S) {
-      return failure(
-        ...[c, 400, "bad_request"] as const,
-        `Say ask=domain/panel?parameters ${MAX_ASKED} times at most, and every=seconds, ${MOST_EVERY_S} at most`,
-      );
-    }
-    const named = (c.req.queries("topic") ?? []).map((topic) => ({ topic, name: topic }));
-    const panels = asked.map((ask, n) => ({ topic: panelTopic(ask, everyS), name: `ask-${n}` }));
-    const ids = (c.req.query("have") ?? "").split(",");
-    const wanted = [...named, ...panels].map((one, n) => ({ ...one, id: ids[n] ?? "" }))
-      .filter(({ topic, name }) => topic !== name || offered.has(topic));
-    const topics = new Map(wanted.map(({ topic, name }) => [topic, name]));
-    const have = new Map(wanted.map(({ topic, id }) => [topic, id]));
-    const listener = { address: addressOf(c), connection: clientOf(c).connection };
-    const stream = live.open({ topics, have }, listener);
-    if (!stream) {
-      c.header("retry-after", "30");
-      return failure(c, 503, "too_many_viewers", TOO_MANY_VIEWERS);
-    }
-    return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  });
 }
