@@ -1,7 +1,18 @@
 // What has changed between two answers, so that a browser that has the one is told the other in few bytes: the server makes it,
 // the page applies it. Values are those of JSON. Must not know what the answers are about.
 // Our own: JSON Patch (RFC 6902) names places by their numbers, and a chart whose window slides would be all changes.
-import type { Delta, DeltaItem } from "./protocol.ts";
+
+/** What makes a value of the one before it. */
+export type Delta =
+  /** The value itself. */
+  | { readonly set: unknown }
+  /** Of an object: its fields that have changed, and the names of those that are no more. */
+  | { readonly in: Readonly<Record<string, Delta>>; readonly gone?: readonly string[] }
+  /** Of a list, from its beginning to its end. */
+  | { readonly items: readonly DeltaItem[] };
+
+/** So many items stay; so many less than zero are dropped; these come; or the next one changes. */
+type DeltaItem = number | readonly unknown[] | Delta;
 
 /** How many items may have come or gone between two that are the same. */
 const REACH = 64;

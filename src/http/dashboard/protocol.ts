@@ -2,6 +2,7 @@
 import type { DomainStatus } from "../../engine/status.ts";
 import type { SeenTopic } from "../../engine/topic_records.ts";
 import type { ActiveMute, Alert, Annotation, Rows, Timeline } from "../../panels/answers.ts";
+import type { Delta } from "./delta.ts";
 
 export type { RecordText, SeenRecords } from "../../engine/topic_records.ts";
 
@@ -89,18 +90,6 @@ export interface TableName {
   readonly name: string;
   readonly domain: string;
 }
-
-/** What makes a value of the one before it. Values are those of JSON. */
-export type Delta =
-  /** The value itself. */
-  | { readonly set: unknown }
-  /** Of an object: its fields that have changed, and the names of those that are no more. */
-  | { readonly in: Readonly<Record<string, Delta>>; readonly gone?: readonly string[] }
-  /** Of a list, from its beginning to its end. */
-  | { readonly items: readonly DeltaItem[] };
-
-/** So many items stay; so many less than zero are dropped; these come; or the next one changes. */
-export type DeltaItem = number | readonly unknown[] | Delta;
 
 /**
  * Data of an event of `GET /api/live?topic=…&ask=…`: all there is to know, or what makes it of what the event with that number
