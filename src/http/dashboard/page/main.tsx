@@ -4,9 +4,8 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { About } from "../protocol.ts";
 import { useAddress } from "./address.ts";
 import { AnswerError } from "./answer_error.ts";
-import { askPlain, ConnectionContext } from "./asking.ts";
+import { askPlain, ConnectionContext, useLive } from "./asking.ts";
 import { durationText, momentOf, type Zone } from "./format.ts";
-import { useLive } from "./use_live.ts";
 import {
   applyTheme,
   LookContext,
