@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { windowRow } from "../../src/engine/window_row.ts";
+import { windowRow } from "../../src/engine/rows.ts";
 
 const names = fc.oneof(
   fc.constantFrom("ZONE", "N", "1", "0", "__proto__", "constructor", "WINDOW_START", "VERSION", '"', "a b", "é\\n"),
