@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { KeyedRows } from "../../src/engine/keyed_rows.ts";
+import { KeyedRows } from "../../src/engine/pending.ts";
 import type { KeyedChange } from "../../src/engine/rows.ts";
 import { propertyRuns } from "../support/simulation/runs.ts";
 
