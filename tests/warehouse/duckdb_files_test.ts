@@ -161,6 +161,45 @@ test("units and state far larger than DuckDB's memory are written and read", asy
   await writer.compactState(TOPIC, [0]);
 });
 
+test("state of more rows than are looked at at a time is read and compacted whole", async (folder) => {
+  await using warehouse = await openDuckDb({ path: `${folder}/freshet.duckdb` });
+  await warehouse.migrate(SCRIPTS);
+  await using writer = await warehouse.writer("domain");
+  await writer.claim(TOPIC, [0]);
+  const change = (i: number, value: string | null) => ({
+    operator: "o",
+    partition: 0,
+    namespace: 0,
+    key: `k${i}`,
+    value,
+  });
+  const model = new Map<string, string>();
+  const [keys, atOnce] = [520_000, 130_000];
+  const units = [
+    ...Array.from({ length: keys / atOnce }, (_, u) => (
+      Array.from({ length: atOnce }, (_, i) => change(u * atOnce + i, "1"))
+    )),
+    Array.from({ length: keys / 10 }, (_, i) => change(10 * i, i % 2 === 0 ? "2" : null)),
+  ];
+  for (const state of units) {
+    const [claim] = await writer.positions(TOPIC, [0]);
+    await writer.commit({ ...unitOf(claim!, 1), state });
+    for (const { key, value } of state) {
+      if (value === null) model.delete(key);
+      else model.set(key, value);
+    }
+  }
+  const stored = async () => {
+    const found = new Map<string, string>();
+    for await (const chunk of writer.state(TOPIC, [0])) for (const { key, value } of chunk) found.set(key, value!);
+    return found;
+  };
+  assertEquals(await stored(), model);
+  await writer.compactState(TOPIC, [0]);
+  assertEquals((await warehouse.query("SELECT COUNT(*) FROM FRESHET_STATE")).rows, [[model.size]]);
+  assertEquals(await stored(), model);
+});
+
 test("the versions of row groups do not fill the memory, and readers see every row meanwhile", async (folder) => {
   const path = `${folder}/freshet.duckdb`;
   const database = await Database.open({ path, memoryLimit: "40MB", threads: 1, checkpointThreshold: "16MB" });
