@@ -172,7 +172,12 @@ function createRunner(options: RunnerOptions): DomainRunner {
     eventNow,
     ...checkpoints(config, warehouse, sharers),
     untilEnd,
-    stateMemory: { bytes: config.stateMemoryBytes / sharers, folder: config.dataDir },
+    stateMemory: {
+      bytes: config.stateMemoryBytes / sharers,
+      folder: config.dataDir,
+      // What is worked off once more has tables of its own.
+      isKept: typeof untilEnd !== "object",
+    },
     maxRestarts: config.maxRestarts,
     patience: patienceOf(config, warehouse),
     onDamage: config.onDamage,

@@ -45,6 +45,7 @@ Deno.test({
         "freshet.log.db": "600",
         "freshet.log.db-wal": "600",
         "freshet.log.db-shm": "600",
+        "freshet.log.db.lock": "600",
         "freshet.duckdb": "600",
         "freshet.duckdb.wal": "600",
       });

@@ -557,7 +557,7 @@ class GenerationRun {
     this.#inFlight = new InFlight(this.#commit(unit, pending, { stateKeys, decidedAt, snapshot }));
   }
 
-  /** Partitions that have stopped may be moved by somebody else: a unit leaves them alone. */
+  /** Not while a partition has stopped: its unit would move all, and that one may be moved by somebody else. */
   get #isSnapshotDue(): boolean {
     return this.#setAside.isEmpty && this.#snapshots?.isDue() === true;
   }

@@ -41,8 +41,8 @@ export interface FoundSnapshot extends SnapshotPlace {
   readonly id: string;
   /** Hands out what was saved. */
   read(load: (source: ByteSource) => void): void;
-  /** Whether a change is the mark of a snapshot, and not of an operator's state; of this one, or of another. */
-  markIn(change: StateChange): "own" | "other" | undefined;
+  /** Whether a change is its mark, and none of an operator's state. */
+  isMark(change: StateChange): boolean;
 }
 
 /** A snapshot that is not in the place of the one before yet. */
@@ -69,17 +69,23 @@ export class KeptState implements Disposable {
   #file: StateFile | undefined;
   /** Whether the file has a name, so that another start finds it. */
   #isNamed = false;
+  /** What is being kept is not to be found either. */
+  #isForgotten = false;
   readonly #name: string;
   readonly #path: string;
+  /** Of a snapshot that is not in its place yet. */
+  readonly #written: string;
 
   constructor(private readonly folder: string, private readonly of: StateIdentity) {
     this.#name = nameOf(of, of.partitions[0]!);
     this.#path = this.#pathOf(this.#name);
+    this.#written = `${this.#path}.tmp`;
   }
 
-  /** The file that keys are in; without a name where somebody else has the one with it. */
+  /** The file that keys are in, empty but for what was found; without a name where somebody else has the one with it. */
   file(): SpillFile {
-    this.#openNamed();
+    if (this.#file) return this.#file;
+    if (this.#openNamed()) this.#clear();
     return this.#file ??= StateFile.nameless(this.folder);
   }
 
@@ -108,23 +114,35 @@ export class KeptState implements Disposable {
       checkpoints: new Map(checkpoints),
       appended,
       read: (load) => readSnapshot(this.#path, (_, source) => load(source)),
-      markIn: ({ operator, key }) => operator !== MARKS ? undefined : key === id ? "own" : "other",
+      isMark: ({ operator, key }) => operator === MARKS && key === id,
     };
   }
 
-  /** Forgets what an earlier start has left. */
+  /** Forgets what an earlier start has left, and what is on its way: no start finds it. */
   forget(): void {
-    if (!exists(this.#path) || !this.#openNamed()) return;
-    Deno.removeSync(this.#path);
+    this.#isForgotten = true;
+    const isThere = [this.#path, `${this.folder}/${this.#name}.keys`].some(exists);
+    if (isThere && this.#openNamed()) this.#clear();
+  }
+
+  /** The stamp goes first: without it the snapshot is worth nothing. */
+  #clear(): void {
     this.#file!.clear();
+    for (const path of [this.#path, this.#written]) remove(path);
   }
 
   /** Writes a snapshot of what `save` saves, and of the file. */
   write({ checkpoints, appended }: SnapshotPlace, save: (sink: ByteSink) => void): WrittenSnapshot {
     const id = crypto.randomUUID().slice(-STAMP_BYTES);
-    const path = `${this.#path}.tmp`;
     const header: Header = { format: FORMAT, of: this.of, id, checkpoints: [...checkpoints], appended };
-    writeSnapshot(path, header, save);
+    this.#isForgotten = false;
+    try {
+      writeSnapshot(this.#written, header, save);
+    } catch (error) {
+      // It may be all that there was room for.
+      remove(this.#written);
+      throw error;
+    }
     return {
       checkpoints,
       marks: this.of.partitions.map((partition) => ({
@@ -136,10 +154,14 @@ export class KeptState implements Disposable {
       })),
       keep: async () => {
         await this.#file!.sync();
-        using file = Deno.openSync(path, { write: true });
+        if (this.#isForgotten) return;
+        using file = Deno.openSync(this.#written, { write: true });
         await file.syncData();
+        if (this.#isForgotten) return;
         this.#file!.write(new TextEncoder().encode(id), 0);
-        Deno.renameSync(path, this.#path);
+        // What the one before needs may be written anew from here on: it must not be found, whatever happens.
+        await this.#file!.sync();
+        if (!this.#isForgotten) Deno.renameSync(this.#written, this.#path);
       },
     };
   }
@@ -156,10 +178,13 @@ export class KeptState implements Disposable {
     for (const partition of this.of.partitions.slice(1)) {
       const name = nameOf(this.of, partition);
       if (!exists(this.#pathOf(name))) continue;
-      using file = StateFile.named(this.folder, `${name}.keys`);
-      if (!file) continue;
-      Deno.removeSync(this.#pathOf(name));
-      file.clear();
+      try {
+        using file = StateFile.named(this.folder, `${name}.keys`);
+        file?.clear();
+        if (file) remove(this.#pathOf(name));
+      } catch {
+        // It takes room, and is of no use without its stamp.
+      }
     }
   }
 
@@ -177,8 +202,22 @@ export class KeptState implements Disposable {
     return `${this.folder}/${name}.snapshot`;
   }
 
+  /** A file that no snapshot belongs to takes no room. */
   [Symbol.dispose](): void {
-    this.#file?.[Symbol.dispose]();
+    try {
+      if (this.#isNamed && !exists(this.#path)) this.#file!.clear();
+    } finally {
+      this.#file?.[Symbol.dispose]();
+    }
+  }
+}
+
+/** It may be gone already, or stay: it is of no use without what belongs to it. */
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    return;
   }
 }
 

@@ -60,8 +60,10 @@ export interface Observer {
 export interface StateMemorySettings {
   /** About how many bytes its keys may take. */
   readonly bytes: number;
-  /** A folder for the file that the others are in, and for what the next start takes up. */
+  /** A folder for the file that the others are in. */
   readonly folder: string;
+  /** Whether the next start takes up what is there. */
+  readonly isKept?: boolean;
 }
 
 /** Where event time was when records were worked off before; where there is nothing in it, nothing closes. Epoch milliseconds. */

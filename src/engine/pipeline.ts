@@ -1,11 +1,11 @@
 // One generation's pipeline of a domain: operators with the state of the partitions it owns.
 
-import { StateMismatchError } from "../errors.ts";
+import { FreshetError, StateMismatchError } from "../errors.ts";
 import { type Domain, outputsOf, type TimeSettings } from "../domains/domain.ts";
 import { FanOut, type Output, SpilledStateError, StateBackend } from "@freshet/stream";
 import type { Writer } from "../warehouse/warehouse.ts";
 import type { StateMemorySettings } from "./options.ts";
-import { stateFileError } from "./state_file.ts";
+import { StateFile, stateFileError } from "./state_file.ts";
 import { type FoundSnapshot, KeptState, type SnapshotPlace, type StateIdentity } from "./kept_state.ts";
 
 /** Raised when the layout of stored state changes in a way that the operators' fingerprints do not say. */
@@ -50,8 +50,10 @@ export async function restorePipeline(
 /** What a pipeline failed with. Where that was the file of its state, the next start does not take up what is in it. */
 export function failureOf({ kept }: Pick<RestoredPipeline, "kept">, error: unknown): unknown {
   if (!(error instanceof SpilledStateError)) return error;
-  kept?.forget();
-  return stateFileError(error);
+  const failure = stateFileError(error);
+  // A disk that is full has not damaged anything.
+  if (failure !== error.cause) kept?.forget();
+  return failure;
 }
 
 async function restore(options: PipelineOptions, partitions: readonly number[]): Promise<RestoredPipeline> {
@@ -76,10 +78,12 @@ async function takeUp(
   options: PipelineOptions,
   partitions: readonly number[],
 ): Promise<RestoredPipeline | undefined> {
+  if (!options.stateMemory?.isKept) return undefined;
   const pipeline = build(options, partitions);
   try {
     const snapshot = pipeline.kept?.find();
-    if (snapshot && isLoaded(snapshot, pipeline)) {
+    if (snapshot) {
+      snapshot.read((source) => pipeline.state.load(source));
       const changes = await addChanges(snapshot, pipeline, options);
       if (changes !== undefined) {
         const { checkpoints, appended } = snapshot;
@@ -87,21 +91,14 @@ async function takeUp(
       }
     }
   } catch (error) {
-    const failure = failureOf(pipeline, error);
-    await pipeline[Symbol.asyncDispose]();
-    throw failure;
+    if (error instanceof FreshetError) {
+      await pipeline[Symbol.asyncDispose]();
+      throw error;
+    }
+    // Whatever does not fit: the warehouse has all state.
+    pipeline.kept?.forget();
   }
   await pipeline[Symbol.asyncDispose]();
-}
-
-/** Loads the snapshot; says whether it could be: one that does not fit is as good as none. */
-function isLoaded(snapshot: FoundSnapshot, { state }: RestoredPipeline): boolean {
-  try {
-    snapshot.read((source) => state.load(source));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Adds what has changed since the snapshot; returns how many keys that is, or nothing where the warehouse does not have its marks. */
@@ -111,12 +108,13 @@ async function addChanges(
   { domain, writer }: PipelineOptions,
 ): Promise<number | undefined> {
   const unmarked = new Set(snapshot.checkpoints.keys());
+  const operators = new Set(state.operators);
   let count = 0;
   for await (const changes of writer.stateSince(domain.topic, snapshot.checkpoints)) {
     for (const change of changes) {
-      const mark = snapshot.markIn(change);
-      if (mark === "own") unmarked.delete(change.partition);
-      else if (mark === undefined) state.replace(change);
+      // There may be marks of other snapshots, and what operators of other settings have left.
+      if (snapshot.isMark(change)) unmarked.delete(change.partition);
+      else if (operators.has(change.operator)) state.replace(change);
     }
     count += changes.length;
     state.trim();
@@ -126,10 +124,11 @@ async function addChanges(
 
 function build({ domain, time, stateMemory }: PipelineOptions, partitions: readonly number[]): RestoredPipeline {
   const resources = new AsyncDisposableStack();
-  const kept = stateMemory && partitions.length > 0
+  const kept = stateMemory?.isKept === true
     ? resources.use(new KeptState(stateMemory.folder, identityOf(domain, time, partitions)))
     : undefined;
-  const state = new StateBackend(kept && { bytes: stateMemory!.bytes, file: () => kept.file() });
+  const file = () => kept?.file() ?? resources.use(StateFile.nameless(stateMemory!.folder));
+  const state = new StateBackend(stateMemory && { bytes: stateMemory.bytes, file });
   const outputs = outputsOf(domain, { state, allowedLatenessMs: time.allowedLatenessMs });
   const operators = new FanOut(outputs.map((output) => output.operator));
   resources.defer(() => operators.close());

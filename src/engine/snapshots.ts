@@ -1,5 +1,5 @@
 // When a snapshot of keyed state is written: so rarely that it costs little, so often that the next start has little to read
-// beside it. Must not know what a snapshot is.
+// beside it. Must not know what is in one.
 
 import type { StateBackend } from "@freshet/stream";
 import type { Clock } from "../clock.ts";
@@ -8,11 +8,10 @@ import type { KeptState, SnapshotPlace, WrittenSnapshot } from "./kept_state.ts"
 import type { Logger } from "./options.ts";
 import type { TakenUp } from "./pipeline.ts";
 
-/**
- * Changes of keys since the last one that are worth another: about half as many as keys have room in memory, for all those are
- * written anew, and a share of all keys, for of each its place is.
- */
-const [BYTES_A_CHANGE, SHARE_OF_KEYS] = [1000, 0.02];
+/** So many bytes of memory for keys ask for one change since the last snapshot: each writes all keys that are in memory. */
+const BYTES_A_CHANGE = 1000;
+/** This share of all keys must have changed, too: each snapshot writes the places of all that are in the file. */
+const SHARE_OF_KEYS = 0.02;
 /** Nothing else goes on while one is written: that is at most this share of the time. */
 const SHARE_OF_TIME = 0.05;
 
@@ -34,8 +33,9 @@ export class Snapshots {
   #changes: number;
   #notBefore = -Infinity;
   #keeping: Promise<void> | undefined;
-  /** Checkpoints of the one that is in its place. */
+  /** Checkpoints of the one that is in its place, and of the one that is on its way there. */
   #since: Checkpoints | undefined;
+  #sinceNext: Checkpoints | undefined;
 
   constructor(private readonly options: SnapshotsOptions) {
     this.#changes = options.takenUp?.changes ?? Infinity;
@@ -44,7 +44,7 @@ export class Snapshots {
 
   /** What was deleted since these checkpoints must stay in the warehouse: the snapshot does not know of it. */
   get since(): Checkpoints | undefined {
-    return this.#since;
+    return this.#since ?? this.#sinceNext;
   }
 
   /** So many keys have changed. */
@@ -82,11 +82,11 @@ export class Snapshots {
   /** The unit of the one that was written is committed. */
   keep(written: WrittenSnapshot): void {
     // Should this one fail, the one before stays in its place.
-    this.#since ??= written.checkpoints;
+    this.#sinceNext = written.checkpoints;
     this.#keeping = written.keep().then(() => {
       this.options.state.keepSnapshot();
       this.#since = written.checkpoints;
-    }, (error) => this.#failed(error)).finally(() => this.#keeping = undefined);
+    }, (error) => this.#failed(error)).finally(() => this.#keeping = this.#sinceNext = undefined);
   }
 
   /** Resolves when none is on its way any more. */
@@ -95,7 +95,8 @@ export class Snapshots {
   }
 
   #failed(error: unknown): void {
-    const { domain, logger } = this.options;
+    const { domain, logger, state } = this.options;
+    state.dropSnapshot();
     logger.warn(
       "{domain}: its keyed state cannot be kept for the next start, which then reads all of it from the warehouse: {error}",
       { domain, error: (error as Error).message },

@@ -3,7 +3,7 @@
 import type { SpilledStateError, SpillFile } from "@freshet/stream";
 import { StateFileError } from "../errors.ts";
 
-/** An open file for one run of a pipeline. Every call throws `StateFileError` when it fails. */
+/** An open file for one run of a pipeline. Every call but `sync` throws `StateFileError` when it fails. */
 export class StateFile implements SpillFile, Disposable {
   private constructor(
     private readonly folder: string,
@@ -35,7 +35,11 @@ export class StateFile implements SpillFile, Disposable {
     return trying(folder, () => {
       makeFolder(folder);
       const file = Deno.openSync(`${folder}/${name}`, { read: true, write: true, create: true, mode: 0o600 });
-      if (file.tryLockSync(true)) return new StateFile(folder, file);
+      try {
+        if (file.tryLockSync(true)) return new StateFile(folder, file);
+      } catch {
+        // Without locks nobody can have it for himself.
+      }
       file.close();
     });
   }
@@ -52,7 +56,7 @@ export class StateFile implements SpillFile, Disposable {
       this.file.seekSync(at, Deno.SeekMode.Start);
       for (let from = 0; from < into.length;) {
         const read = this.file.readSync(into.subarray(from));
-        if (read === null) return;
+        if (read === null) return void into.fill(0, from);
         from += read;
       }
     });

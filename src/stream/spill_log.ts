@@ -1,5 +1,6 @@
 // Records in a file, each written behind the last one: a record that is not needed any more leaves a hole, and a segment with
-// many holes is copied and then written anew. So the file is at most about twice as large as what is in it.
+// many holes is copied and then written anew. So the file is at most about twice as large as what is in it, and what snapshots
+// need beside that.
 
 import {
   DAMAGED,
@@ -137,6 +138,16 @@ export class SpillLog {
   /** The snapshot that was written last is the kept one from now on: nobody reads the one before any more. */
   keep(): void {
     this.#keptSegments = this.#savedSegments;
+    this.#giveBackHeld();
+  }
+
+  /** The snapshot that was written last is of no use: the kept one stays. */
+  drop(): void {
+    this.#savedSegments = this.#keptSegments;
+    this.#giveBackHeld();
+  }
+
+  #giveBackHeld(): void {
     const held = this.#held;
     this.#held = [];
     for (const segment of held) this.#giveBack(segment);

@@ -1,7 +1,7 @@
 // Keys that are in the file and not in memory: one partition's, of one operator and namespace.
 
 import { DueQueue, grainOf } from "./due_queue.ts";
-import type { SpilledRecord } from "./spill_file.ts";
+import { DAMAGED, type SpilledRecord, SpilledStateError } from "./spill_file.ts";
 import type { SnapshotReader, SnapshotWriter } from "./snapshot.ts";
 import { hashOf, SpillIndex } from "./spill_index.ts";
 import type { RecordOwner, SpillLog } from "./spill_log.ts";
@@ -62,7 +62,11 @@ export class SpillTable implements RecordOwner {
     let found: SpilledRecord | undefined;
     const address = this.#index.find(hash, (at) => {
       const record = this.log.read(at);
-      if (record.key !== key) return false;
+      if (record.key !== key) {
+        // A whole record of a key that never was here: the file is another than it was.
+        if (hashOf(record.key) !== hash) throw new SpilledStateError(DAMAGED);
+        return false;
+      }
       found = record;
       return true;
     });

@@ -393,7 +393,9 @@ export class KeyedState<V> {
    * @internal
    */
   replace(partition: number, namespace: number, key: string, json: string | null): void {
-    if (namespace === MARKS_NAMESPACE) return this.#restoreMarks(partition, JSON.parse(json!));
+    if (namespace === MARKS_NAMESPACE) {
+      return json === null ? void this.#marks.delete(partition) : this.#restoreMarks(partition, JSON.parse(json));
+    }
     if (this.#spilling.wholeKeys) this.loadKey(partition, key);
     const before = this.#keys(partition, namespace)?.get(key);
     if (before) this.#drop(before);

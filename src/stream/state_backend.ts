@@ -125,6 +125,11 @@ export class StateBackend {
     this.#log?.keep();
   }
 
+  /** The last snapshot is of no use: the file need have only what the one before has. */
+  dropSnapshot(): void {
+    this.#log?.drop();
+  }
+
   /**
    * Becomes what a snapshot has, whose keys are in the file that `memory` gives. Operators must be open as they were, and have no
    * state. Throws when the snapshot does not fit; the state is of no use then.

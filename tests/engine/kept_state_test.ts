@@ -1,6 +1,6 @@
 // What a start finds of the keyed state that an earlier one has kept in the data folder: all of it, as it was, or nothing.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KeptState, type StateIdentity } from "../../src/engine/kept_state.ts";
 
 const OURS: StateIdentity = { domain: "d", topic: "t", partitions: [2, 3], settings: { O: "1:{}" } };
@@ -44,9 +44,9 @@ test("what was saved is found again, with the checkpoints and marks of its unit"
   using kept = new KeptState(folder, OURS);
   const found = kept.find()!;
   assertEquals([found.checkpoints, found.appended], [PLACE.checkpoints, PLACE.appended]);
-  assertEquals(marks.map((mark) => found.markIn(mark)), ["own", "own"]);
-  assertEquals(found.markIn({ ...marks[0]!, key: "of another one" }), "other");
-  assertEquals(found.markIn({ ...marks[0]!, operator: "O" }), undefined);
+  assertEquals(marks.map((mark) => found.isMark(mark)), [true, true]);
+  assertEquals(found.isMark({ ...marks[0]!, key: "of another one" }), false);
+  assertEquals(found.isMark({ ...marks[0]!, operator: "O" }), false);
   assertEquals(find(folder), undefined, "somebody else has the files");
   const bytes = new Uint8Array(3);
   kept.file().read(bytes, 100);
@@ -98,6 +98,53 @@ test("one that is written and not kept leaves the one before in its place", asyn
     kept.write(PLACE, (sink) => sink.write(Uint8Array.of(9)));
   }
   assertEquals(find(folder), SAVED);
+});
+
+test("what is on its way when all is forgotten is not kept", async (folder) => {
+  await keep(folder);
+  {
+    using kept = new KeptState(folder, OURS);
+    assert(kept.find());
+    const snapshot = kept.write(PLACE, (sink) => sink.write(SAVED));
+    const keeping = snapshot.keep();
+    kept.forget();
+    await keeping;
+  }
+  assertEquals(find(folder), undefined);
+});
+
+test("who gets the files of another one later than that has looked for them begins with empty ones", async (folder) => {
+  const first = new KeptState(folder, OURS);
+  first.file();
+  {
+    using second = new KeptState(folder, { ...OURS, partitions: [2] });
+    assertEquals(second.find(), undefined);
+    await first.write(PLACE, (sink) => sink.write(SAVED)).keep();
+    first[Symbol.dispose]();
+    second.file().write(Uint8Array.of(7), 16);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [KEYS]);
+  }
+  assertEquals(find(folder), undefined);
+});
+
+test("a snapshot that there is no room for leaves nothing behind", async (folder) => {
+  await keep(folder);
+  using kept = new KeptState(folder, OURS);
+  assert(kept.find());
+  assertThrows(() =>
+    kept.write(PLACE, () => {
+      throw new Error("No space left on device");
+    })
+  );
+  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [KEYS, SNAPSHOT]);
+});
+
+test("a file of keys without a snapshot takes no room once it is closed", (folder) => {
+  {
+    using kept = new KeptState(folder, OURS);
+    kept.file().write(SAVED, 100);
+  }
+  assertEquals(Deno.statSync(`${folder}/${KEYS}`).size, 0);
 });
 
 test("what is forgotten is not found, and takes no room", async (folder) => {

@@ -29,7 +29,7 @@ function test(behaviour: string, body: (bench: Bench) => Promise<void>): void {
         }
         const { length } = world.messages;
         // No memory for keys at all.
-        await world.catchUp({ stateMemory: { bytes: 0, folder } });
+        await world.catchUp({ stateMemory: { bytes: 0, folder, isKept: true } });
         const said = world.messages.slice(length).filter(({ text }) => text.includes("keys of state"));
         return said.map(({ properties: { from } }) => String(from)).join(", then ");
       };
@@ -79,15 +79,46 @@ test("cleaning by oneself leaves what the next start needs", async ({ world, run
   isTaken(await run());
 });
 
-test("a file of keys that is damaged is noticed, and all state is read from the warehouse", async ({ run, folder, world }) => {
+test("a file of keys that is damaged is not taken up: all state is read from the warehouse", async ({ run, folder }) => {
   await run();
   const path = `${folder}/freshet-state-readings-0.keys`;
   const bytes = await Deno.readFile(path);
   // Not the stamp at its beginning.
   for (let at = 100; at < bytes.length; at += 50) bytes[at]! ^= 4;
   await Deno.writeFile(path, bytes);
+  assertEquals(await run(), READ);
+});
+
+test("damage that is met later is told, and all state is read from the warehouse", async ({ run, folder, world }) => {
+  world.produce({ key: "rare", time: START - 5000, x: 1 });
+  await run();
+  const path = `${folder}/freshet-state-readings-0.keys`;
+  const bytes = await Deno.readFile(path);
+  const rare = new TextEncoder().encode("rare");
+  for (let at = 0; at < bytes.length; at++) if (rare.every((byte, i) => bytes[at + i] === byte)) bytes[at]! ^= 4;
+  await Deno.writeFile(path, bytes);
+  world.produce({ key: "rare", time: START - 4000, x: 2 });
   const from = await run();
-  assert(from.endsWith(READ), from);
+  assert(/^taken up .* since, then read from the warehouse$/.test(from), from);
   const told = world.messages.find(({ level }) => level === "warn");
   assertStringIncludes(String(told?.properties.error), "The file of keyed state is damaged: all state is read");
+});
+
+test("what operators of other settings, and other marks, have left in the state is nobody's", async ({ world, run }) => {
+  await run();
+  const [partition, operator] = [0, "OPERATOR_OF_OTHER_SETTINGS"];
+  const claim = world.warehouse.claims.get(partition)!;
+  const { epoch, checkpoint, nextOffset, watermark, maxEventTime, lastTimestamp } = claim;
+  world.warehouse.write({
+    ...{ topic: world.domain.topic, appends: [], upserts: [], deletes: [] },
+    state: [
+      { operator, partition, namespace: 0, key: "k", value: null },
+      { operator: "freshet.snapshot", partition, namespace: 0, key: "of somebody else", value: null },
+    ],
+    moves: [{
+      ...{ partition, epoch, checkpoint, expectedOffset: nextOffset },
+      to: { nextOffset, watermark, maxEventTime, lastTimestamp },
+    }],
+  });
+  isTaken(await run());
 });

@@ -102,7 +102,7 @@ class Simulation {
       for (const { name } of Deno.readDirSync(left)) Deno.copyFileSync(`${left}/${name}`, `${own}/${name}`);
     }
     this.#folders.push(own);
-    return { bytes, folder: own };
+    return { bytes, folder: own, isKept: true };
   }
 
   #mischief(): void {

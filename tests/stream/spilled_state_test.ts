@@ -1,7 +1,7 @@
 // State that memory has no room for: an operator whose keys go to a file and come back answers and stores as one that has all
 // of them in memory, over random events, cut into random batches, with crashes in between.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import {
   type Batch,
@@ -328,6 +328,17 @@ Deno.test("a byte of the file that has changed is noticed, or is nobody's, also 
     }
   }
   assert(noticed > 1000, `${noticed} of 3000 bytes`);
+});
+
+Deno.test("a whole record of another key in the place of one is noticed", () => {
+  using file = StateFile.nameless(folder);
+  const log = new SpillLog(file, { segmentBytes: 4096, fewHolesBytes: 0 });
+  const table = new SpillTable(log);
+  for (let i = 0; i < 200; i++) table.put(`key ${100 + i}`, '{"n":1}');
+  const bytes = new Uint8Array(48);
+  file.read(bytes, 16 + 48);
+  file.write(bytes, 16);
+  assertThrows(() => table.take("key 100"), SpilledStateError, "damaged");
 });
 
 Deno.test("the file has not many more holes than it has of what is in use", () => {

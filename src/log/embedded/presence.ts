@@ -4,6 +4,9 @@
 
 import type { EmbeddedFile } from "./file.ts";
 
+/** Where the file is never the one that was opened, members are waited for. */
+const MAX_TRIES = 10;
+
 /** Of one process, from the first time that it enters until this is disposed of. */
 export class Presence implements Disposable {
   readonly #path: string;
@@ -23,23 +26,37 @@ export class Presence implements Disposable {
       await this.#entering;
     } catch (error) {
       this.#entering = undefined;
-      // Nobody waits for one that is not there.
-      this.#file?.unlockSync();
+      // Nobody must wait for one that is not there.
+      await this.#file?.unlock().catch(() => {});
       throw error;
     }
   }
 
   async #enter(): Promise<void> {
-    while (this.#file) {
-      const isAlone = await this.#file.tryLock(true);
-      if (!isAlone) await this.#file.lock(false);
-      // Somebody who left last may have taken the file away meanwhile: the next one to come would not see this lock.
-      if (this.#isInPlace(this.#file)) {
-        if (isAlone) await this.log.write("groups", () => this.log.run("DELETE FROM members"));
-        return await this.#file.lock(false);
+    for (let tries = 0; tries < MAX_TRIES && this.#file; tries++) {
+      const isAlone = await this.#lock(true);
+      if (isAlone && this.#isInPlace(this.#file)) {
+        await this.log.write("groups", () => this.log.run("DELETE FROM members"));
       }
+      await this.#lock(false);
+      // Who left last may have taken the file away meanwhile: the next one to come would not see this lock.
+      if (!this.#file || this.#isInPlace(this.#file)) return;
       this.#file.close();
       this.#file = this.#open();
+    }
+  }
+
+  /** Locks the file alone, where nobody else has it, or together with others. Says whether it has. */
+  async #lock(alone: boolean): Promise<boolean> {
+    try {
+      if (alone) return await this.#file!.tryLock(true);
+      await this.#file!.lock(false);
+      return true;
+    } catch {
+      // A file system without locks.
+      this.#file?.close();
+      this.#file = undefined;
+      return false;
     }
   }
 
@@ -62,7 +79,12 @@ export class Presence implements Disposable {
   [Symbol.dispose](): void {
     const file = this.#file;
     if (!file) return;
-    if (file.tryLockSync(true) && this.#isInPlace(file)) Deno.removeSync(this.#path);
-    file.close();
+    try {
+      if (file.tryLockSync(true) && this.#isInPlace(file)) Deno.removeSync(this.#path);
+    } catch {
+      // It stays, and does no harm.
+    } finally {
+      file.close();
+    }
   }
 }

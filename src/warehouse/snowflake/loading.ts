@@ -13,7 +13,7 @@ import type { Bind } from "./driver.ts";
 import { briefMessage, isTooLarge } from "./errors.ts";
 import { RowTooLargeError } from "./request_size.ts";
 import type { Session } from "./session.ts";
-import { insertSql, sourceRows } from "./statements.ts";
+import { insertSql, MARKER_OPERATOR, sourceRows } from "./statements.ts";
 
 type Table = SqlTable<Column>;
 
@@ -31,9 +31,6 @@ interface Marker {
   readonly partition: number;
   readonly checkpoint: number;
 }
-
-/** No operator has this name: a stream's operators are called after tables. */
-const MARKER_OPERATOR = "freshet/chunk";
 
 /** Inserts the rows of all sources, in as few statements as they fit into. */
 async function insertSources(

@@ -5,6 +5,7 @@ import { PAGE_ROWS, sinceCondition } from "../sql/state.ts";
 import type { Checkpoints } from "../warehouse.ts";
 import { OF_PARTITIONS } from "./offsets.ts";
 import type { Session } from "./session.ts";
+import { MARKER_OPERATOR } from "./statements.ts";
 
 const COLUMNS = "OPERATOR, KAFKA_PARTITION, NAMESPACE, STATE_KEY, STATE_VALUE";
 const IS_LATEST = `ROW_NUMBER() OVER (
@@ -16,7 +17,7 @@ const LIVE = `SELECT ${COLUMNS}, COUNT(*) OVER () FROM FRESHET_STATE
 
 const sinceSql = (checkpoints: Checkpoints) =>
   `SELECT ${COLUMNS} FROM FRESHET_STATE
-  WHERE DOMAIN = ? AND TOPIC = ? AND ${sinceCondition(checkpoints)} QUALIFY ${IS_LATEST}`;
+  WHERE DOMAIN = ? AND TOPIC = ? AND OPERATOR <> ? AND ${sinceCondition(checkpoints)} QUALIFY ${IS_LATEST}`;
 
 const compactSql = (since: Checkpoints) =>
   `DELETE FROM FRESHET_STATE USING (
@@ -59,7 +60,7 @@ export function readStateSince(
   { domain, topic }: Scope,
   checkpoints: Checkpoints,
 ): AsyncIterable<Rows> {
-  return session.pages(sinceSql(checkpoints), [domain, topic], PAGE_ROWS);
+  return session.pages(sinceSql(checkpoints), [domain, topic, MARKER_OPERATOR], PAGE_ROWS);
 }
 
 /** Deletes changes that later ones replaced, and deleted keys but those of the given checkpoints and later ones. */

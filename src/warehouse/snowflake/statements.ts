@@ -14,8 +14,11 @@ const FROM_BIND = "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?, 'd'))) WHERE CURREN
 
 const namesOf = (columns: readonly Column[]) => list(columns.map(({ name }) => name));
 
+/** No operator of state has this name: a stream's operators are called after tables. */
+export const MARKER_OPERATOR = "freshet/chunk";
+
 /**
- * In FRESHET_STATE, a row without a value says that a chunk is in: state is not read from it, and compacting drops it. Where
+ * In FRESHET_STATE, a row without a value says that a chunk is in: it is no change of state, and compacting drops it. Where
  * the driver sends a statement twice, which it does when an answer is lost, the second one finds it and inserts nothing.
  */
 export const MARKER = {

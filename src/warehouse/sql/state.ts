@@ -1,5 +1,5 @@
 // FRESHET_STATE, a log of changes of operators' state, as rows: commits only append to it, reading takes the last change of
-// each key, compacting deletes the others. Must not know the statements.
+// each key, compacting deletes the others. Of the statements it knows one condition, which all warehouses share.
 
 import { WarehouseRefusedError } from "../../errors.ts";
 import type { Checkpoints, Row, StateChange, Unit } from "../warehouse.ts";

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { WarehouseRefusedError } from "../../../src/errors.ts";
 import type { StateChange } from "../../../src/warehouse/warehouse.ts";
-import { rowsOf, stateOf, stateSince, type Test, TOPIC, unit } from "./suite.ts";
+import { append, rowsOf, segment, stateOf, stateSince, type Test, TOPIC, unit } from "./suite.ts";
 
 interface Changed {
   readonly change: StateChange;
@@ -73,6 +73,13 @@ export function state(test: Test): void {
     assertEquals(await stateSince(writer, new Map([[1, 2], [11, 2]])), []);
     assertEquals(await stateSince(writer, new Map()), []);
     assertEquals(await stateSince(other, new Map([[1, 0], [11, 0]])), []);
+  });
+
+  test("of a unit with rows nothing but its state is among the changes", async ({ writer }) => {
+    const state = [{ operator: "o", partition: 0, namespace: 0, key: "k", value: null }];
+    const appends = [append("EVENTS", segment([{ ID: 1, NAME: "a" }]))];
+    await writer.commit(unit(await writer.claim(TOPIC, [0]), 1, { appends, state }));
+    assertEquals(await stateSince(writer, new Map([[0, 1]])), state);
   });
 
   test("state carries the number of the checkpoint that wrote it", async ({ warehouse, writer }) => {
