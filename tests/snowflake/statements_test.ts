@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Cells } from "../../src/warehouse/cells.ts";
 import { FencedError, RowsRefusedError } from "../../src/errors.ts";
 import type { SnowflakeOptions } from "../../src/warehouse/snowflake.ts";
-import { append, segment, stateOf, SYSTEM, TABLES, TOPIC, unit } from "../contracts/warehouse/suite.ts";
+import { append, segment, stateOf, stateSince, SYSTEM, TABLES, TOPIC, unit } from "../contracts/warehouse/suite.ts";
 import { Terminal } from "../cli/terminal.ts";
 import { ownSchema, QUICK } from "../support/snowflake/adapter.ts";
 import { settingsFor, type SnowflakeDouble, startSnowflake, whyNoSnowflake } from "../support/snowflake/mod.ts";
@@ -94,6 +94,7 @@ async function whatIsRare(double: SnowflakeDouble, changes: Partial<SnowflakeOpt
   const bad = { table: "EVENTS", cells: Cells.of([{ ID: "none" }]), partitions: [0], offsets: [3] };
   await assertRejects(() => writer.commit(unit(third, 3, { appends: [bad] })), RowsRefusedError);
   await stateOf(writer, [0]);
+  await stateSince(writer, new Map([[0, 1]]));
   await writer.compactState(TOPIC, [0]);
   double.control.expireTokens();
   double.control.inject({ kind: "slow", ms: 5_000 }, { statement: "SELECT 7" });
